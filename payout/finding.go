@@ -1,0 +1,75 @@
+package payout
+
+import "time"
+
+// Kind is the verdict in a finding: what one answer (or the lack of one) of the
+// provider tells about a payout. Everything doubtful is Unclear.
+type Kind uint8
+
+// The kinds. The first seven come of a send, the others of an ask; Unclear of both.
+const (
+	// Unclear: timeouts, resets, 5xx, outer 5000, unreadable or contradictory
+	// answers, an unexpected HTTP status. It never moves money by itself.
+	Unclear Kind = iota
+
+	Accepted       // send: outer 0000, data.status 0015
+	SettledPaid    // send: outer 0000, data.status 0000
+	SettledPartial // send: outer 0000, data.status 0001
+	SettledFailed  // send: outer 0000, any other data.status
+	Refused        // send: outer 8000, the provider says that the request failed
+	NotSent        // send: proven, no byte of the request left this process
+
+	Processing    // ask: data.status 0015
+	Paid          // ask: data.status 0000
+	Partial       // ask: data.status 0001
+	Failed        // ask: data.status 00029, 0029 or 0100019
+	NoRecord      // ask: HTTP 200, readable, outer code in no_record.codes, no data.status
+	UnknownStatus // ask: outer 0000 with any other data.status, 00032 too
+)
+
+var kindNames = [...]string{
+	Unclear: "unclear", Accepted: "accepted", SettledPaid: "settled_paid", SettledPartial: "settled_partial",
+	SettledFailed: "settled_failed", Refused: "refused", NotSent: "not_sent", Processing: "processing",
+	Paid: "paid", Partial: "partial", Failed: "failed", NoRecord: "no_record", UnknownStatus: "unknown_status",
+}
+
+// String is the kind's name as metrics and logs carry it.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "invalid"
+}
+
+// SendKinds and AskKinds list what a send and an ask can find, for tests that walk
+// the whole table and for metrics that show a zero before the first failure.
+var (
+	SendKinds = []Kind{Accepted, SettledPaid, SettledPartial, SettledFailed, Refused, NotSent, Unclear}
+	AskKinds  = []Kind{Processing, Paid, Partial, Failed, NoRecord, UnknownStatus, Unclear}
+)
+
+// Finding is what one call to the provider found about one payout.
+type Finding struct {
+	Kind Kind
+
+	// Served tells that the provider answered this merchant with outer code 0000:
+	// the merchant as a whole is not refused (a wrong signature would be outer 8000
+	// too), which is the evidence that a NoRecord of another payout needs.
+	Served bool
+
+	// What the provider wrote, as it wrote it; empty where it said nothing.
+	Status          string // data.status, or the outer code where there is no data.status
+	StatusText      string // data.desc, data.message or msg
+	PlatformTradeNo string // the provider's own number
+	PaidAmount      string // the amount in a query's answer; only meaningful with a final status
+	SuccessTime     string // yyyy-MM-dd HH:mm:ss, the provider's local time
+
+	// HTTPStatus is 0 where no answer came. RetryAfter is the pause that an HTTP
+	// 429 or 503 asked for, 0 if none.
+	HTTPStatus int
+	RetryAfter time.Duration
+
+	// Detail says for a person why the kind is what it is ("timeout after 10s
+	// waiting for the answer"). It never carries people's data or a secret.
+	Detail string
+}

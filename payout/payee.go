@@ -1,0 +1,49 @@
+package payout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// hidden is what people's data and secrets look like wherever they are printed.
+const hidden = "***"
+
+// Payee is who gets the money: the country's Paypro fields by their Paypro names
+// (customerName, walletId, …). All of it is people's data, so every way of
+// printing a Payee prints ***; Reveal is the one door, for the request to the
+// provider and for the journal.
+type Payee struct{ fields map[string]string }
+
+// NewPayee keeps the non-empty fields; an empty one is as good as absent, also
+// for the provider's signature.
+func NewPayee(fields map[string]string) Payee {
+	kept := make(map[string]string, len(fields))
+	for name, value := range fields {
+		if value != "" {
+			kept[name] = value
+		}
+	}
+	return Payee{kept}
+}
+
+// Reveal returns the fields in clear. The map is the caller's own.
+func (p Payee) Reveal() map[string]string { return maps.Clone(p.fields) }
+
+// Field returns one field in clear, "" if absent.
+func (p Payee) Field(name string) string { return p.fields[name] }
+
+// names lists the field names in order; names are no people's data.
+func (p Payee) names() []string { return slices.Sorted(maps.Keys(p.fields)) }
+
+// Format prints *** for every verb, %#v included.
+func (p Payee) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(hidden)) }
+
+// String prints ***.
+func (p Payee) String() string { return hidden }
+
+// MarshalJSON prints "***", so that no log or dump can carry a payee by accident.
+func (p Payee) MarshalJSON() ([]byte, error) { return []byte(`"` + hidden + `"`), nil }
+
+// MarshalText prints ***.
+func (p Payee) MarshalText() ([]byte, error) { return []byte(hidden), nil }

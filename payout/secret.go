@@ -1,0 +1,25 @@
+package payout
+
+import "fmt"
+
+// Secret is a key or password. Every way of printing it prints ***; Reveal is the
+// one door.
+type Secret struct{ text string }
+
+// NewSecret wraps text.
+func NewSecret(text string) Secret { return Secret{text} }
+
+// Reveal returns the secret in clear, for signing and for logging in.
+func (s Secret) Reveal() string { return s.text }
+
+// IsEmpty tells that no secret was given.
+func (s Secret) IsEmpty() bool { return s.text == "" }
+
+// Format prints *** for every verb, %#v included.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(hidden)) }
+
+// String prints ***.
+func (s Secret) String() string { return hidden }
+
+// MarshalText prints ***, so that JSON, YAML and logs do too.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
