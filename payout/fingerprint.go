@@ -1,0 +1,33 @@
+package payout
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+)
+
+// FingerprintLen is the length of a Fingerprint: 96 bits in base64url. A
+// fingerprint is only ever compared with another one of the same tradeNo, so 96
+// bits are far beyond chance, and the journal keeps one for every remembered payout.
+const FingerprintLen = 16
+
+// Fingerprint tells one content of a tradeNo from another: merchant, amount by
+// value, currency and payee. It shows no personal data in clear.
+type Fingerprint string
+
+// Fingerprint is of the command as the journal will know it, merchant and currency
+// filled in. Remark, batch and times are no part of it: a repeated command may
+// carry others without being another payout.
+func (c Command) Fingerprint() Fingerprint {
+	h := sha256.New()
+	part := func(text string) { _, _ = fmt.Fprintf(h, "%d:", len(text)); _, _ = io.WriteString(h, text) }
+	part(c.Merchant)
+	part(c.Amount.Canonical())
+	part(c.Currency)
+	for _, name := range c.Payee.names() {
+		part(name)
+		part(c.Payee.fields[name])
+	}
+	return Fingerprint(base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:FingerprintLen*6/8]))
+}

@@ -1,0 +1,79 @@
+package payout
+
+import "time"
+
+// Source is where a payout's command stands in the commands topic.
+type Source struct {
+	Partition int
+	Offset    int64
+}
+
+// Trace is the caller's trace context, passed on from the command's headers to
+// the result's.
+type Trace struct{ Parent, State string }
+
+// Payout is one ordered payout and all that is known of it. Every method returns a
+// new value; whoever owns the lease writes it to the journal.
+type Payout struct {
+	Command
+	Country     string
+	Fingerprint Fingerprint
+	Source      Source
+	Trace       Trace
+
+	State State
+	Step  Step      // what is to be done next
+	Due   time.Time // not before
+
+	ReceivedAt time.Time // read from Kafka by us
+
+	// Sends counts the sends that may have left this system; a proven NotSent is
+	// taken back. LastSentAt is when the last of them was decided, SendBy the moment
+	// after which none of its bytes can leave any more.
+	Sends       int
+	FirstSentAt time.Time
+	LastSentAt  time.Time
+	SendBy      time.Time
+	LastSend    Kind // what the last send was answered; Unclear if nothing is known
+
+	Asks       int       // asks since it was received, for the result
+	AskRound   int       // asks since the last send, for the growing interval
+	NoRecords  int       // counted NoRecord answers since the last send
+	NoRecordAt time.Time // the last counted one
+	PartialAt  time.Time // the first sight of 0001
+	Unknown    string    // the unknown status seen last, "" if the last answer was none
+
+	// What the provider said last, as it wrote it.
+	Status, StatusText, PlatformTradeNo, PaidAmount, SuccessTime string
+
+	Reason    string // why it is rejected, held or failed; free of people's data
+	Absent    bool   // failed because it was proved that the provider has no such order
+	Holds     int    // how often it was held: part of the held event's id
+	SettledAt time.Time
+}
+
+// Begin makes a payout of a command. invalid is why it must be rejected, "" if it
+// may be sent once it is due.
+func Begin(c Command, country string, source Source, invalid string, now time.Time) Payout {
+	p := Payout{
+		Command: c, Country: country, Fingerprint: c.Fingerprint(), Source: source,
+		ReceivedAt: now, State: StateReceived, Step: StepSend, Due: now,
+	}
+	if c.NotBefore.After(now) {
+		p.Due = c.NotBefore
+	}
+	if invalid != "" {
+		return p.reject(invalid, now)
+	}
+	return p
+}
+
+// Own tells whether the payout ended by our word and not by the provider's:
+// rejected, or failed by absence. Such an end is a decision and must be
+// acknowledged in the decisions log before it is announced (protocol O2).
+func (p Payout) Own() bool { return p.State == StateRejected || p.State == StateFailed && p.Absent }
+
+// Expired tells that it must not be sent for the first time any more.
+func (p Payout) Expired(now time.Time) bool {
+	return !p.ExpiresAt.IsZero() && !now.Before(p.ExpiresAt)
+}

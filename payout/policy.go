@@ -1,0 +1,119 @@
+package payout
+
+import (
+	"math"
+	"time"
+)
+
+// notSentPause is how long a payout waits after a send that provably did not
+// leave. The breaker decides about a provider that can't be reached; this only
+// keeps a single payout from spinning before it opens.
+const notSentPause = time.Second
+
+// Choice is what an operator chose where the provider's word is missing.
+type Choice string
+
+// The choices.
+const (
+	Hold   Choice = "hold"   // ask a person
+	Fail   Choice = "fail"   // unknown_status: an unknown code is a failure
+	Resend Choice = "resend" // no_record.then: the same tradeNo may be sent again
+)
+
+// Policy is what of a merchant's settings the table needs.
+type Policy struct {
+	Poll struct {
+		First  time.Duration // from the send to the first ask
+		Factor float64       // growth from one ask to the next
+		Max    time.Duration // the longest pause, and that of held payouts
+		GiveUp time.Duration // since the first send; then it is held
+	}
+	NoRecord struct {
+		Answers int           // so many NoRecord answers are evidence
+		Every   time.Duration // if they are at least so far apart
+		Then    Choice        // Hold or Resend
+	}
+	UnknownStatus Choice // Hold or Fail
+
+	// Jitter in [0, 1) spreads the asks of payouts that were sent together; it is
+	// drawn by the caller, so that the table stays a function.
+	Jitter float64
+}
+
+// jitterShare is how far an ask may come early: a tenth spreads a burst without
+// making the interval mean something else.
+const jitterShare = 0.1
+
+// interval is the pause before the next ask, grown by factor from first to max.
+func (policy Policy) interval(asked int) time.Duration {
+	grown := float64(policy.Poll.First) * math.Pow(policy.Poll.Factor, float64(asked))
+	if grown > float64(policy.Poll.Max) { // also where Pow overflowed
+		grown = float64(policy.Poll.Max)
+	}
+	return time.Duration(grown * (1 - jitterShare*policy.Jitter))
+}
+
+func (p Payout) askNext(now time.Time, policy Policy) Payout {
+	p.Step = StepAsk
+	p.Due = now.Add(policy.interval(p.AskRound))
+	if p.State == StateHeld {
+		p.Due = now.Add(policy.Poll.Max)
+	}
+	return p
+}
+
+// askNotBefore postpones the next ask, askBy brings it forward; an announcement is
+// left alone.
+func (p Payout) askNotBefore(t time.Time) Payout {
+	if p.Step == StepAsk && p.Due.Before(t) {
+		p.Due = t
+	}
+	return p
+}
+
+func (p Payout) askBy(t time.Time) Payout {
+	if p.Step == StepAsk && p.Due.After(t) {
+		p.Due = t
+	}
+	return p
+}
+
+func (p Payout) gaveUp(now time.Time, policy Policy) bool {
+	return !p.FirstSentAt.IsZero() && now.Sub(p.FirstSentAt) >= policy.Poll.GiveUp
+}
+
+// noRecordFrom is the moment from which a NoRecord counts: every after the last
+// counted one, and for the first every after the last byte of the send can have
+// left (its HTTP deadline; after a takeover the lease's end).
+func (p Payout) noRecordFrom(policy Policy) time.Time {
+	if p.NoRecords > 0 {
+		return p.NoRecordAt.Add(policy.NoRecord.Every)
+	}
+	return p.SendBy.Add(policy.NoRecord.Every)
+}
+
+// NoRecordMayCount tells whether a NoRecord found now would count at all, so that
+// the worker knows whether it is worth looking for evidence.
+func (p Payout) NoRecordMayCount(now time.Time, policy Policy) bool {
+	return !now.Before(p.noRecordFrom(policy))
+}
+
+// Served is the latest moment at which the provider answered another payout of
+// the same merchant with outer code 0000.
+//
+// Corroborated tells whether served is evidence enough that a NoRecord about p is
+// about p and not a refusal of the whole merchant (8000 also means a wrong
+// signature): since p's previous counted NoRecord, and at most max(10 min,
+// 2 × every) ago.
+func (p Payout) Corroborated(served, now time.Time, policy Policy) bool {
+	reach := max(10*time.Minute, 2*policy.NoRecord.Every)
+	return !served.IsZero() && now.Sub(served) <= reach && served.After(p.NoRecordAt)
+}
+
+func (p Payout) countNoRecord(now time.Time, policy Policy) (Payout, bool) {
+	if p.NoRecordMayCount(now, policy) {
+		p.NoRecords++
+		p.NoRecordAt = now
+	}
+	return p, p.NoRecords >= policy.NoRecord.Answers
+}

@@ -1,0 +1,338 @@
+package payout
+
+import (
+	"fmt"
+	"time"
+)
+
+// State is how far a payout is. There is no state "unknown": sending is unknown,
+// so a crash, a timeout and a lost lease need no code of their own.
+type State byte
+
+// The states. Their letters are what the journal stores and its scripts compare.
+const (
+	StateReceived   State = 'r' // durable, certainly not being sent
+	StateSending    State = 's' // may have been sent: who wrote it uses the answer, everybody else asks
+	StateProcessing State = 'p' // the provider acknowledged it
+	StateHeld       State = 'h' // needs a person; still asked at a slow pace
+	StatePaid       State = 'P' // final
+	StatePartial    State = 'Q' // final
+	StateFailed     State = 'F' // final
+	StateRejected   State = 'R' // final, never sent
+)
+
+// States lists them all, in the order of a payout's life.
+var States = []State{
+	StateReceived, StateSending, StateProcessing, StateHeld,
+	StatePaid, StatePartial, StateFailed, StateRejected,
+}
+
+var stateNames = map[State]string{
+	StateReceived: "received", StateSending: "sending", StateProcessing: "processing", StateHeld: "held",
+	StatePaid: "paid", StatePartial: "partial", StateFailed: "failed", StateRejected: "rejected",
+}
+
+// String is the state's name as metrics and logs carry it.
+func (s State) String() string {
+	if name, known := stateNames[s]; known {
+		return name
+	}
+	return fmt.Sprintf("invalid(%q)", byte(s))
+}
+
+// Final tells that nothing but an announcement is left to do.
+func (s State) Final() bool {
+	return s == StatePaid || s == StatePartial || s == StateFailed || s == StateRejected
+}
+
+// Step is what is to be done with a payout when it is due. Its letter names the
+// journal's due set.
+type Step byte
+
+// The steps.
+const (
+	StepSend     Step = 's' // received: decide and send
+	StepAsk      Step = 'a' // sending, processing, held: ask the query endpoint
+	StepAnnounce Step = 'n' // held or final: publish the event
+	StepExpire   Step = 'x' // received, its expiresAt has come: reject or hold
+)
+
+// String is the step's name as logs carry it.
+func (s Step) String() string {
+	switch s {
+	case StepSend:
+		return "send"
+	case StepAsk:
+		return "ask"
+	case StepAnnounce:
+		return "announce"
+	case StepExpire:
+		return "expire"
+	}
+	return fmt.Sprintf("invalid(%q)", byte(s))
+}
+
+// Phase is whose answer a finding is: the worker's own send, or an ask.
+type Phase byte
+
+// The phases.
+const (
+	OwnSend Phase = 's'
+	Ask     Phase = 'a'
+)
+
+// rule makes of a payout and a finding what it is afterwards, next step included.
+type rule func(p Payout, f Finding, now time.Time, policy Policy) Payout
+
+// table is the whole of it: State × Phase × Kind. What is not in it can't happen;
+// After answers it with an error and leaves the payout as it was.
+//
+// Only the query endpoint's word makes paid, partial or failed: whatever a send is
+// answered, the outcome is asked for before it is published.
+var table = map[State]map[Phase]map[Kind]rule{
+	StateSending: {
+		OwnSend: {
+			Accepted:       acknowledged,
+			SettledPaid:    acknowledged,
+			SettledPartial: acknowledged,
+			SettledFailed:  acknowledged,
+			Refused:        askAfterSend, // remembered in LastSend: absence then proves the failure
+			NotSent:        backToReceived,
+			Unclear:        askAfterSend,
+		},
+		Ask: {
+			Processing:    nowProcessing,
+			Paid:          settle(StatePaid),
+			Partial:       partialSeen,
+			Failed:        settle(StateFailed),
+			NoRecord:      noRecordWhileSending,
+			UnknownStatus: unknownStatus,
+			Unclear:       askLater,
+		},
+	},
+	StateProcessing: {
+		Ask: {
+			Processing:    nowProcessing,
+			Paid:          settle(StatePaid),
+			Partial:       partialSeen,
+			Failed:        settle(StateFailed),
+			NoRecord:      noRecordWhileProcessing,
+			UnknownStatus: unknownStatus,
+			Unclear:       askLater,
+		},
+	},
+	StateHeld: {
+		Ask: {
+			Processing:    askLater,
+			Paid:          settle(StatePaid),
+			Partial:       partialSeen,
+			Failed:        settle(StateFailed),
+			NoRecord:      askLater,
+			UnknownStatus: askLater,
+			Unclear:       askLater,
+		},
+	},
+}
+
+// After is the door through which every answer of the provider changes a payout.
+func (p Payout) After(phase Phase, f Finding, now time.Time, policy Policy) (Payout, error) {
+	r := table[p.State][phase][f.Kind]
+	if r == nil {
+		return p, fmt.Errorf("payout %s: a payout that is %v can't find %v: left as it is", p.TradeNo, p.State, f.Kind)
+	}
+	return r(p.heard(phase, f, now), f, now, policy), nil
+}
+
+// heard notes what every answer leaves behind, whatever the rule makes of it.
+func (p Payout) heard(phase Phase, f Finding, now time.Time) Payout {
+	if phase == OwnSend {
+		p.LastSend = f.Kind
+		if p.FirstSentAt.IsZero() {
+			p.FirstSentAt = p.LastSentAt
+		}
+	} else {
+		p.Asks++
+		p.AskRound++
+		if p.FirstSentAt.IsZero() { // taken over: the sender died before it could note it
+			p.FirstSentAt = p.LastSentAt
+		}
+		if f.Kind != UnknownStatus {
+			p.Unknown = ""
+		}
+	}
+	if f.Status != "" {
+		p.Status, p.StatusText = f.Status, f.StatusText
+	}
+	if f.PlatformTradeNo != "" {
+		p.PlatformTradeNo = f.PlatformTradeNo
+	}
+	return p
+}
+
+// The rules.
+
+func acknowledged(p Payout, _ Finding, now time.Time, policy Policy) Payout {
+	p.State = StateProcessing
+	return p.askNext(now, policy)
+}
+
+func askAfterSend(p Payout, _ Finding, now time.Time, policy Policy) Payout {
+	return p.askNext(now, policy)
+}
+
+// backToReceived is for the proof that no byte of the request left: the send did
+// not happen and does not count.
+func backToReceived(p Payout, _ Finding, now time.Time, _ Policy) Payout {
+	p.State, p.Step, p.Due = StateReceived, StepSend, now.Add(notSentPause)
+	p.Sends--
+	if p.Sends == 0 {
+		p.FirstSentAt = time.Time{}
+	}
+	p.LastSend = Unclear
+	return p
+}
+
+func nowProcessing(p Payout, f Finding, now time.Time, policy Policy) Payout {
+	p.State = StateProcessing
+	p.NoRecords, p.NoRecordAt = 0, time.Time{}
+	return askLater(p, f, now, policy)
+}
+
+// askLater stays where it is, but not for ever: what is older than give_up since
+// its first send goes to a person.
+func askLater(p Payout, _ Finding, now time.Time, policy Policy) Payout {
+	if p.State != StateHeld && p.gaveUp(now, policy) {
+		return p.hold(fmt.Sprintf("no outcome within %v since it was first sent", policy.Poll.GiveUp), now)
+	}
+	return p.askNext(now, policy)
+}
+
+func settle(to State) rule {
+	return func(p Payout, f Finding, now time.Time, _ Policy) Payout {
+		p.PaidAmount, p.SuccessTime = f.PaidAmount, f.SuccessTime
+		p.Reason = ""
+		if to == StateFailed {
+			p.Reason = "the provider says that it failed"
+		}
+		return p.end(to, now)
+	}
+}
+
+// partialSeen believes 0001 only when it is seen twice, every apart: the pages
+// disagree whether a payout can be partial at all (paypro-api §5.2).
+func partialSeen(p Payout, f Finding, now time.Time, policy Policy) Payout {
+	switch {
+	case p.PartialAt.IsZero():
+		p.PartialAt = now
+	case now.Sub(p.PartialAt) >= policy.NoRecord.Every:
+		return settle(StatePartial)(p, f, now, policy)
+	}
+	p = askLater(p, f, now, policy)
+	return p.askNotBefore(p.PartialAt.Add(policy.NoRecord.Every))
+}
+
+// unknownStatus acts at the second sight of the same code.
+func unknownStatus(p Payout, f Finding, now time.Time, policy Policy) Payout {
+	if p.Unknown != f.Status {
+		p.Unknown = f.Status
+		return askLater(p, f, now, policy)
+	}
+	if policy.UnknownStatus == Fail {
+		return settle(StateFailed)(p, f, now, policy)
+	}
+	return p.hold("the provider answers with a status that is neither success, processing nor a known failure: "+f.Status, now)
+}
+
+// noRecordWhileSending gathers the evidence that a payout that may have been sent
+// does not exist at the provider.
+func noRecordWhileSending(p Payout, f Finding, now time.Time, policy Policy) Payout {
+	p, enough := p.countNoRecord(now, policy)
+	switch {
+	case !enough:
+		p = askLater(p, f, now, policy)
+		return p.askBy(p.noRecordFrom(policy))
+	case p.Sends == 1 && p.LastSend == Refused:
+		p.Absent = true
+		p.Reason = "the provider refused it and has no record of it"
+		return p.end(StateFailed, now)
+	case policy.NoRecord.Then == Resend && !p.gaveUp(now, policy):
+		return p.sendAgain(now)
+	}
+	return p.hold(fmt.Sprintf("it may have been sent, but the provider said %d times that it has no record of it", p.NoRecords), now)
+}
+
+// noRecordWhileProcessing: the provider had it and lost it.
+func noRecordWhileProcessing(p Payout, f Finding, now time.Time, policy Policy) Payout {
+	p, enough := p.countNoRecord(now, policy)
+	switch {
+	case !enough:
+		p = askLater(p, f, now, policy)
+		return p.askBy(p.noRecordFrom(policy))
+	case p.Sends == 1 && p.LastSend == SettledFailed:
+		p.Absent = true
+		p.Reason = "the provider answered the send with a failure and has no record of it"
+		return p.end(StateFailed, now)
+	}
+	return p.hold(fmt.Sprintf("the provider had acknowledged it and then said %d times that it has no record of it", p.NoRecords), now)
+}
+
+// What is not an answer of the provider changes a payout through these.
+
+// Expire is for a received payout whose expiresAt has come: rejected if it was
+// never sent, else held, because an earlier send may have happened.
+func (p Payout) Expire(now time.Time) (Payout, error) {
+	switch {
+	case p.State != StateReceived:
+		return p, fmt.Errorf("payout %s: a payout that is %v can't expire: left as it is", p.TradeNo, p.State)
+	case p.Sends == 0:
+		return p.reject("expiresAt passed before it was sent", now), nil
+	}
+	return p.hold("expiresAt passed after a send that may have happened", now), nil
+}
+
+// GiveBack undoes a lease whose payout was certainly not sent: the decision was
+// not acknowledged, or no token came in time.
+func (p Payout) GiveBack(now time.Time) (Payout, error) {
+	if p.State != StateSending {
+		return p, fmt.Errorf("payout %s: a payout that is %v can't be given back: left as it is", p.TradeNo, p.State)
+	}
+	p = backToReceived(p, Finding{}, now, Policy{})
+	p.Due = now
+	return p, nil
+}
+
+// Announced is for after the event was acknowledged by Kafka: a held payout goes
+// on being asked, a final one is ready to be forgotten but for its memory.
+func (p Payout) Announced(now time.Time, policy Policy) Payout {
+	if p.State == StateHeld {
+		p.Step, p.Due = StepAsk, now.Add(policy.Poll.Max)
+	}
+	return p
+}
+
+func (p Payout) reject(reason string, now time.Time) Payout {
+	p.Reason = reason
+	return p.end(StateRejected, now)
+}
+
+func (p Payout) hold(reason string, now time.Time) Payout {
+	p.State, p.Step, p.Due = StateHeld, StepAnnounce, now
+	p.Reason = reason
+	p.Holds++
+	return p
+}
+
+func (p Payout) end(final State, now time.Time) Payout {
+	p.State, p.Step, p.Due = final, StepAnnounce, now
+	p.SettledAt = now
+	return p
+}
+
+// sendAgain follows the operator's resend: the same tradeNo, never a new one, and
+// evidence gathered anew.
+func (p Payout) sendAgain(now time.Time) Payout {
+	p.State, p.Step, p.Due = StateReceived, StepSend, now
+	p.NoRecords, p.NoRecordAt, p.AskRound = 0, time.Time{}, 0
+	p.LastSend = Unclear
+	return p
+}
