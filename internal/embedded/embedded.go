@@ -1,0 +1,94 @@
+// Package embedded promises a Kafka and a Redis inside this process, for the demo and
+// for tests: kfake and miniredis, with what they lack filled in. They answer on
+// in-memory connections, so that everything also runs in testing/synctest. Never for
+// real money: nothing here outlives the process.
+package embedded
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// Dial opens a connection; it has the shape that all clients' options take.
+type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Redis is a miniredis that knows a run id and an eviction policy, as the journal and
+// the start-up check ask for.
+type Redis struct {
+	*miniredis.Miniredis
+	runID atomic.Pointer[string]
+}
+
+// NewRedis makes an empty one. Its clock is the process' clock.
+func NewRedis() (*Redis, error) {
+	r := &Redis{Miniredis: miniredis.NewMiniRedis()}
+	r.ClockTTL(true)
+	r.Restarted()
+	conn, err := r.Miniredis.Dial() // starts it without a listener
+	if err != nil {
+		return nil, fmt.Errorf("embedded: start a Redis: %w", err)
+	}
+	r.Server().SetPreHook(r.answer)
+	return r, conn.Close()
+}
+
+// Restarted gives the server another run id, as a restart or a failover does.
+func (r *Redis) Restarted() {
+	raw := make([]byte, 20)
+	_, _ = rand.Read(raw)
+	id := hex.EncodeToString(raw)
+	r.runID.Store(&id)
+}
+
+// answer fills in what miniredis lacks: INFO server and CONFIG GET.
+func (r *Redis) answer(peer *server.Peer, command string, args ...string) bool {
+	switch {
+	case strings.EqualFold(command, "INFO"):
+		peer.WriteBulk("# Server\r\nredis_version:7.0.15\r\nrun_id:" + *r.runID.Load() + "\r\n")
+		return true
+	case strings.EqualFold(command, "CONFIG") && len(args) == 2 && strings.EqualFold(args[0], "GET"):
+		peer.WriteMapLen(1)
+		peer.WriteBulk(args[1])
+		peer.WriteBulk("noeviction")
+		return true
+	}
+	return false
+}
+
+// Dial connects to the Redis, whatever address is asked for.
+func (r *Redis) Dial(context.Context, string, string) (net.Conn, error) { return r.Miniredis.Dial() }
+
+// Kafka is a kfake cluster on in-memory connections.
+type Kafka struct {
+	*kfake.Cluster
+	network kfake.VirtualNetwork
+}
+
+// NewKafka starts a cluster with the given topics and partitions each.
+func NewKafka(topics map[string]int, options ...kfake.Opt) (*Kafka, error) {
+	k := &Kafka{}
+	options = append(options, kfake.ListenFn(k.network.Listen), kfake.NumBrokers(1))
+	for topic, partitions := range topics {
+		options = append(options, kfake.SeedTopics(int32(partitions), topic))
+	}
+	cluster, err := kfake.NewCluster(options...)
+	if err != nil {
+		return nil, fmt.Errorf("embedded: start a Kafka: %w", err)
+	}
+	k.Cluster = cluster
+	return k, nil
+}
+
+// Dial connects to a broker.
+func (k *Kafka) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return k.network.DialContext(ctx, network, address)
+}

@@ -1,0 +1,452 @@
+package journal
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"disburser/payout"
+)
+
+// ErrEpoch says that Redis is not, or not any more, the journal that the caller
+// believes in: wiped, restarted, replaced, or taken over by a later epoch. Nothing was
+// written. Errors that wrap it name which.
+var ErrEpoch = errors.New("the journal's epoch is over")
+
+// ErrPosition says that an insert began past the read position: the caller must ask
+// for the position and read from there.
+var ErrPosition = errors.New("the range begins past the journal's read position")
+
+// ErrFull says that Redis has no memory left for new payouts. Open ones go on.
+var ErrFull = errors.New("redis is at maxmemory")
+
+// Numbers of the layout.
+const (
+	// chunk is how many payouts go into one call of a script: 8 arguments each stay
+	// below 8,000 (at 9,000 Lua's unpack breaks), and a call stays in the milliseconds.
+	chunk = 500
+
+	// buckets of one generation of the memory. 8,192 hashes hold a million finals at
+	// 122 each, well within what Redis keeps as a listpack (512), and ten million at
+	// little more.
+	buckets = 8192
+)
+
+//go:embed lua/*.lua
+var sources embed.FS
+
+// Options say which journal.
+type Options struct {
+	Namespace string
+	Shard     int
+	Window    time.Duration // dedup_window: how long a final is remembered at least
+
+	// Observe is told how long each script took, its round trip included. May be nil.
+	Observe func(script string, took time.Duration)
+}
+
+// Journal is one shard of the memory. It is safe for concurrent use.
+type Journal struct {
+	client  redis.UniversalClient
+	prefix  string
+	window  time.Duration
+	observe func(string, time.Duration)
+	scripts map[string]*redis.Script
+	epoch   epochHolder
+}
+
+// New makes a journal on a client whose retries may be on: every script is idempotent
+// for its caller. Nothing is sent before the first call.
+func New(client redis.UniversalClient, o Options) *Journal {
+	j := &Journal{
+		client: client, prefix: fmt.Sprintf("%s:{%d}:", o.Namespace, o.Shard), window: o.Window,
+		observe: o.Observe, scripts: map[string]*redis.Script{},
+	}
+	if j.observe == nil {
+		j.observe = func(string, time.Duration) {}
+	}
+	for _, name := range Scripts {
+		j.scripts[name] = redis.NewScript(source(name))
+	}
+	return j
+}
+
+// Scripts are the names of the journal's scripts, for metrics that show zeros.
+var Scripts = []string{"insert", "lease", "apply", "marks", "position", "due", "counts", "epoch", "build", "open"}
+
+// unbelieving are the scripts that begin or look at epochs: they can't be asked to
+// believe in one.
+var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true}
+
+// source joins a script with what it begins with.
+func source(name string) string {
+	files := []string{"_layout", "_believe", name}
+	if unbelieving[name] {
+		files = []string{"_layout", name}
+	}
+	var s strings.Builder
+	for _, file := range files {
+		text, err := sources.ReadFile("lua/" + file + ".lua")
+		if err != nil {
+			panic("journal: the scripts are not embedded: " + err.Error())
+		}
+		s.Write(text)
+	}
+	return s.String()
+}
+
+// run calls a script and turns Redis' refusals into the package's errors.
+func (j *Journal) run(ctx context.Context, name string, args ...any) ([]any, error) {
+	return j.runAs(ctx, name, append([]any{j.epoch.id()}, args...))
+}
+
+func (j *Journal) runAs(ctx context.Context, name string, args []any) ([]any, error) {
+	began := time.Now()
+	result, err := j.scripts[name].Run(ctx, j.client, []string{j.prefix}, args...).Result()
+	j.observe(name, time.Since(began))
+	if err != nil {
+		return nil, fmt.Errorf("journal: %s: %w", name, refusal(err))
+	}
+	if list, ok := result.([]any); ok {
+		return list, nil
+	}
+	return []any{result}, nil
+}
+
+func refusal(err error) error {
+	text := err.Error()
+	switch {
+	case strings.HasPrefix(text, "EPOCH"):
+		_, why, _ := strings.Cut(text, " ")
+		return fmt.Errorf("%w: %s", ErrEpoch, why)
+	case strings.HasPrefix(text, "POSITION"):
+		return fmt.Errorf("%w: %s", ErrPosition, text)
+	case strings.HasPrefix(text, "OOM"):
+		return fmt.Errorf("%w: %s", ErrFull, text)
+	}
+	return err
+}
+
+// Outcome says what an insert made of one payout.
+type Outcome byte
+
+// The outcomes.
+const (
+	Added     Outcome = 'n' // now open
+	Rejected  Outcome = 'r' // now open, to be announced as rejected
+	TooOld    Outcome = 'o' // unknown and older than the memory: now open and held
+	Duplicate Outcome = 'd' // known with the same content
+	Conflict  Outcome = 'c' // known with other content
+)
+
+// Entry is one payout to insert; RecordTime is the Kafka timestamp of its command.
+type Entry struct {
+	Payout     payout.Payout
+	RecordTime time.Time
+}
+
+// Range is what was read of one partition: the offsets [From, To).
+type Range struct {
+	Partition int
+	From, To  int64
+}
+
+// Insert makes the payouts of a range known, each at most once, and moves the read
+// position to the range's end together with the last of them. It answers an outcome
+// for each entry and the number of open payouts.
+//
+// After an error some entries may be known already; repeating the call is safe.
+func (j *Journal) Insert(ctx context.Context, r Range, entries []Entry) ([]Outcome, int, error) {
+	outcomes := make([]Outcome, 0, len(entries))
+	for {
+		part := entries[:min(chunk, len(entries))]
+		entries = entries[len(part):]
+		end := ""
+		if len(entries) == 0 {
+			end = strconv.FormatInt(r.To, 10)
+		}
+		args := make([]any, 0, 4+6*len(part))
+		args = append(args, r.Partition, r.From, end, j.window.Milliseconds())
+		for _, e := range part {
+			args = append(args, e.Payout.TradeNo, millis(e.RecordTime), millis(e.Payout.Due), bucket(e.Payout.TradeNo),
+				e.Payout.Source.Offset, encode(e.Payout, noToken))
+		}
+		answer, err := j.run(ctx, "insert", args...)
+		if err != nil {
+			return nil, 0, err
+		}
+		letters, total := text(answer, 0), number(answer, 1)
+		if len(letters) != len(part) {
+			return nil, 0, fmt.Errorf("journal: insert: %d outcomes for %d payouts", len(letters), len(part))
+		}
+		outcomes = append(outcomes, []Outcome(letters)...)
+		if len(entries) == 0 {
+			return outcomes, int(total), nil
+		}
+	}
+}
+
+// Evidence is what the journal remembers of a merchant for the question whether "no
+// such order" is about one payout or about the whole merchant.
+type Evidence struct {
+	ServedAt time.Time // when an ask was last answered with outer 0000
+	About    string    // the tradeNo of that ask
+	Settled  string    // the tradeNo that settled last: somebody to ask about
+}
+
+// Batch is what a lease handed out.
+type Batch struct {
+	Token    string
+	Payouts  []payout.Payout
+	Evidence Evidence
+
+	leasedAt time.Time // Redis' clock
+	deadline time.Time // Redis' clock
+	asked    time.Time // this process' clock, before the call: the lease ends no earlier than counted from here
+}
+
+// Now is Redis' time at the moment local of this process' clock.
+func (b Batch) Now(local time.Time) time.Time { return b.leasedAt.Add(local.Sub(b.asked)) }
+
+// Deadline is the end of the lease by this process' clock, on the safe side: counted
+// from before the call.
+func (b Batch) Deadline() time.Time { return b.asked.Add(b.deadline.Sub(b.leasedAt)) }
+
+// NewToken makes a token for one lease: 72 random bits.
+func NewToken() string {
+	var raw [9]byte
+	_, _ = rand.Read(raw[:]) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+// Lease hands out up to n payouts of a merchant that are due for a step; merchant is
+// "" for the steps that wait for all merchants together (announce, expire). For a send
+// the payouts are sending from here on. A record that can't be read is left out and
+// reported in the error beside the batch; its lease runs out.
+func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, n int, lease time.Duration) (Batch, error) {
+	b := Batch{Token: NewToken(), asked: time.Now()}
+	answer, err := j.run(ctx, "lease", string(step), merchant, b.Token, n, lease.Milliseconds())
+	if err != nil {
+		return Batch{}, err
+	}
+	b.leasedAt, b.deadline = instant(answer, 0), instant(answer, 1)
+	b.Evidence = Evidence{ServedAt: instant(answer, 2), About: text(answer, 3), Settled: text(answer, 4)}
+	var broken error
+	for i := 5; i+1 < len(answer); i += 2 {
+		p, err := decode(text(answer, i), text(answer, i+1))
+		if err != nil {
+			broken = errors.Join(broken, err)
+			continue
+		}
+		b.Payouts = append(b.Payouts, p)
+	}
+	return b, broken
+}
+
+// Change is what a lease's owner wants written.
+type Change struct {
+	Token  string        // of the lease
+	Before payout.State  // the state in which it was leased
+	After  payout.Payout // what it is now
+	Forget bool          // announced and final: keep only what deduplication needs
+}
+
+// Served is a new piece of evidence; see Evidence.
+type Served struct {
+	Merchant string
+	At       time.Time // Redis' clock
+	About    string
+	Settled  bool
+}
+
+// Apply writes changes, each only if its lease still holds. It answers for each
+// whether it was written; false means that somebody else has taken over, and that the
+// caller must forget what it knows.
+func (j *Journal) Apply(ctx context.Context, changes []Change, served []Served) ([]bool, error) {
+	written := make([]bool, 0, len(changes))
+	for {
+		part := changes[:min(chunk, len(changes))]
+		changes = changes[len(part):]
+		args := make([]any, 0, 2+4*len(served)+8*len(part))
+		args = append(args, j.window.Milliseconds(), len(served))
+		for _, s := range served {
+			settled := ""
+			if s.Settled {
+				settled = s.About
+			}
+			args = append(args, s.Merchant, fmt.Sprintf("%013d", millis(s.At)), s.About, settled)
+		}
+		for _, c := range part {
+			args = append(args, c.arguments()...)
+		}
+		answer, err := j.run(ctx, "apply", args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, letter := range []byte(text(answer, 0)) {
+			written = append(written, letter == 'a')
+		}
+		if served = nil; len(changes) == 0 {
+			return written, nil
+		}
+	}
+}
+
+func (c Change) arguments() []any {
+	p := c.After
+	record := ""
+	if !c.Forget {
+		record = encode(p, c.Token)
+	}
+	return []any{p.TradeNo, c.Token, string(c.Before), string(p.State), millis(p.Due), bucket(p.TradeNo), record,
+		string(p.State) + string(p.Fingerprint)}
+}
+
+// Mark is how far one partition is.
+type Mark struct {
+	Position int64 // the next offset to read; -1 if none is set yet
+	Safe     int64 // the smallest offset with an open payout, or Position: what may be committed
+}
+
+// Marks answers the marks of partitions, each pair read at one moment.
+func (j *Journal) Marks(ctx context.Context, partitions []int) (map[int]Mark, error) {
+	args := make([]any, len(partitions))
+	for i, p := range partitions {
+		args[i] = p
+	}
+	answer, err := j.run(ctx, "marks", args...)
+	if err != nil {
+		return nil, err
+	}
+	marks := make(map[int]Mark, len(partitions))
+	for i, p := range partitions {
+		marks[p] = Mark{Position: number(answer, 2*i), Safe: number(answer, 2*i+1)}
+	}
+	return marks, nil
+}
+
+// Position answers where to read a partition and sets it to offset where there is no
+// position yet, or, with forward, where the position lies before offset.
+func (j *Journal) Position(ctx context.Context, partition int, offset int64, forward bool) (int64, error) {
+	flag := ""
+	if forward {
+		flag = "1"
+	}
+	answer, err := j.run(ctx, "position", partition, offset, flag)
+	if err != nil {
+		return 0, err
+	}
+	return number(answer, 0), nil
+}
+
+// Work is how much there is to do for one step.
+type Work struct {
+	Due  int
+	Next time.Time // Redis' clock; zero if nothing is scheduled
+}
+
+// Agenda is all the work of a shard.
+type Agenda struct {
+	Now              time.Time // Redis' clock
+	Send, Ask        map[string]Work
+	Announce, Expire Work
+}
+
+// Due answers what there is to do for the given merchants.
+func (j *Journal) Due(ctx context.Context, merchants []string) (Agenda, error) {
+	args := make([]any, len(merchants))
+	for i, m := range merchants {
+		args[i] = m
+	}
+	answer, err := j.run(ctx, "due", args...)
+	if err != nil {
+		return Agenda{}, err
+	}
+	work := func(i int) Work { return Work{Due: int(number(answer, 1+2*i)), Next: instant(answer, 2+2*i)} }
+	a := Agenda{Now: instant(answer, 0), Send: map[string]Work{}, Ask: map[string]Work{}}
+	for i, m := range merchants {
+		a.Send[m], a.Ask[m] = work(2*i), work(2*i+1)
+	}
+	a.Announce, a.Expire = work(2*len(merchants)), work(2*len(merchants)+1)
+	return a, nil
+}
+
+// Census counts the open payouts.
+type Census struct {
+	Open   int
+	States map[string]map[payout.State]int // by merchant ("" for those not configured)
+	Oldest map[string]time.Time            // by merchant: when the oldest open payout was received
+}
+
+// Count answers the census; the oldest ones are looked for in the given partitions.
+func (j *Journal) Count(ctx context.Context, partitions []int) (Census, error) {
+	args := make([]any, len(partitions))
+	for i, p := range partitions {
+		args[i] = p
+	}
+	answer, err := j.run(ctx, "counts", args...)
+	if err != nil {
+		return Census{}, err
+	}
+	c := Census{Open: int(number(answer, 0)), States: map[string]map[payout.State]int{}, Oldest: map[string]time.Time{}}
+	counts, _ := answer[1].([]any)
+	for i := 0; i+1 < len(counts); i += 2 {
+		merchant, state, _ := strings.Cut(text(counts, i), "\n")
+		if state == "" {
+			continue
+		}
+		if c.States[merchant] == nil {
+			c.States[merchant] = map[payout.State]int{}
+		}
+		c.States[merchant][payout.State(state[0])] = int(number(counts, i+1))
+	}
+	records, _ := answer[2].([]any)
+	for i := 0; i+1 < len(records); i += 2 {
+		p, err := decode(text(records, i), text(records, i+1))
+		if err != nil {
+			continue // Lease reports it
+		}
+		if old := c.Oldest[lane(p)]; old.IsZero() || p.ReceivedAt.Before(old) {
+			c.Oldest[lane(p)] = p.ReceivedAt
+		}
+	}
+	return c, nil
+}
+
+// bucket spreads tradeNos over the small hashes of the memory.
+func bucket(tradeNo string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(tradeNo))
+	return int(h.Sum32() % buckets)
+}
+
+// Readers of a script's answer: numbers come as integers or as text, by script.
+
+func text(answer []any, i int) string {
+	if i >= len(answer) {
+		return ""
+	}
+	switch v := answer[i].(type) {
+	case string:
+		return v
+	case int64:
+		return strconv.FormatInt(v, 10)
+	}
+	return ""
+}
+
+func number(answer []any, i int) int64 {
+	n, _ := strconv.ParseFloat(text(answer, i), 64)
+	return int64(n)
+}
+
+func instant(answer []any, i int) time.Time { return moment(number(answer, i)) }

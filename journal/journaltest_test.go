@@ -1,0 +1,100 @@
+package journal
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"disburser/internal/embedded"
+	"disburser/payout"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// eachRedis runs a test of the conformance suite on miniredis and, where
+// DISBURSER_REDIS names one, on a real redis-server.
+func eachRedis(t *testing.T, test func(t *testing.T, client redis.UniversalClient)) {
+	t.Run("miniredis", func(t *testing.T) {
+		r, err := embedded.NewRedis()
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := redis.NewClient(&redis.Options{Dialer: r.Dial})
+		t.Cleanup(func() { _ = client.Close(); r.Close() })
+		test(t, client)
+	})
+	t.Run("redis-server", func(t *testing.T) {
+		address := os.Getenv("DISBURSER_REDIS")
+		if address == "" {
+			t.Skip("set DISBURSER_REDIS to run on a real redis-server (make test-real does)")
+		}
+		client := redis.NewClient(&redis.Options{Addr: address})
+		t.Cleanup(func() { _ = client.Close() })
+		test(t, client)
+	})
+}
+
+// newJournal opens an epoch in a namespace of the test's own, position 0 in partition 0.
+func newJournal(t *testing.T, client redis.UniversalClient, window time.Duration) *Journal {
+	t.Helper()
+	j := New(client, Options{Namespace: "test-" + NewToken(), Window: window})
+	id := NewToken()
+	if err := j.Build(context.Background(), id, "", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.OpenEpoch(context.Background(), id, 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	j.Believe(id)
+	if _, err := j.Position(context.Background(), 0, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func order(tradeNo, amount string) payout.Payout {
+	a, _ := payout.ParseAmount(amount)
+	return payout.Begin(payout.Command{
+		TradeNo: tradeNo, Merchant: "eg", Amount: a, Currency: "EGP",
+		Payee: payout.NewPayee(map[string]string{"walletId": "01123456789"}), Remark: "salary",
+	}, "egypt", payout.Source{Offset: 3}, "", time.Now().Add(-time.Second))
+}
+
+func insert(t *testing.T, j *Journal, to int64, payouts ...payout.Payout) string {
+	t.Helper()
+	entries := make([]Entry, len(payouts))
+	for i, p := range payouts {
+		entries[i] = Entry{Payout: p, RecordTime: time.Now()}
+	}
+	outcomes, _, err := j.Insert(context.Background(), Range{From: 0, To: to}, entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	letters := ""
+	for _, o := range outcomes {
+		letters += string(o)
+	}
+	return letters
+}
+
+func lease(t *testing.T, j *Journal, step payout.Step, merchant string, n int) Batch {
+	t.Helper()
+	b, err := j.Lease(context.Background(), step, merchant, n, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func apply(t *testing.T, j *Journal, changes ...Change) []bool {
+	t.Helper()
+	written, err := j.Apply(context.Background(), changes, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return written
+}

@@ -1,0 +1,67 @@
+-- The layout that all scripts share. KEYS[1] is the shard's prefix, "namespace:{shard}:";
+-- all keys of a shard carry its hash tag, so that a script touches one slot.
+-- ARGV[1] is the id of the epoch that the caller believes in, or is building.
+--
+-- A record is one string: a head of fixed width, which these scripts read and
+-- overwrite in place, then the merchant up to a newline, then the rest as JSON, which
+-- only Go reads. One string instead of a hash of fields saves more than half the
+-- memory. Go's side of the layout is record.go.
+local P = KEYS[1]
+
+local STATE, STEP = 1, 2
+local TOKEN_FROM, TOKEN_TO = 3, 14
+local UNTIL_FROM, UNTIL_TO = 15, 27
+local FINGERPRINT_FROM, FINGERPRINT_TO = 28, 43
+local EXPIRES_FROM, EXPIRES_TO = 44, 56
+local SENDS_FROM, SENDS_TO = 57, 58
+local PARTITION_FROM, PARTITION_TO = 85, 90
+local HEAD = 90
+
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+
+-- stamp writes milliseconds with the 13 digits that the head has room for.
+local function stamp(ms) return string.format('%013.0f', ms) end
+
+local function state_of(record) return string.sub(record, STATE, STATE) end
+local function step_of(record) return string.sub(record, STEP, STEP) end
+local function token_of(record) return string.sub(record, TOKEN_FROM, TOKEN_TO) end
+local function until_of(record) return tonumber(string.sub(record, UNTIL_FROM, UNTIL_TO)) end
+local function expires_of(record) return tonumber(string.sub(record, EXPIRES_FROM, EXPIRES_TO)) end
+local function partition_of(record) return tonumber(string.sub(record, PARTITION_FROM, PARTITION_TO)) end
+local function merchant_of(record)
+  return string.sub(record, HEAD + 1, string.find(record, '\n', HEAD + 1, true) - 1)
+end
+
+-- due_set names the sorted set in which a payout waits for a step. Sends and asks
+-- wait per merchant, so that one merchant's outage never hides another's work.
+local function due_set(step, merchant)
+  if step == 's' or step == 'a' then return P .. 'due:' .. step .. ':' .. merchant end
+  return P .. 'due:' .. step
+end
+
+local function open_set(partition, merchant)
+  return P .. 'open:' .. partition .. ':' .. merchant
+end
+
+-- Counts of open payouts by merchant and state are kept per call and written at its
+-- end, one command for each that changed.
+local changed = {}
+local function count(merchant, state, by)
+  local field = merchant .. '\n' .. state
+  changed[field] = (changed[field] or 0) + by
+end
+local function write_counts()
+  for field, by in pairs(changed) do
+    if by ~= 0 then redis.call('HINCRBY', P .. 'count', field, by) end
+  end
+end
+
+-- The memory of finals: small hashes in generations of a third of the window. A
+-- generation expires a whole window after its own end, so a payout is remembered for
+-- at least the window and at most for four thirds of it.
+local function generation(window) return math.floor(now / math.floor(window / 3)) end
+local function memory(gen, bucket) return P .. 'memo:' .. string.format('%.0f', gen) .. ':' .. bucket end
+
+-- run_id is this server's own; a restart, a failover and a cluster's move change it.
+local function run_id() return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') end

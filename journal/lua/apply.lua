@@ -1,0 +1,80 @@
+-- apply writes what became of leased payouts, each only if nobody else has touched it
+-- since the lease: the state must be the expected one and the token the caller's
+-- (protocol S2). The table of states stays in Go; this only guards.
+-- ARGV: epoch, window, number of evidence entries, then for each of these merchant,
+-- served at, about which tradeNo, settled tradeNo ('' if none); then for each payout
+-- tradeNo, token, expected state, new state, due, bucket, record ('' to forget it but
+-- for its memory), memory.
+-- Answer: one letter a payout: a applied (also if this caller had done it before),
+-- l lost to somebody else.
+local window = tonumber(ARGV[2])
+local first = 4 + 4 * tonumber(ARGV[3])
+
+local function remember(bucket, tradeNo, memo)
+  local gen = generation(window)
+  local key = memory(gen, bucket)
+  local fresh = redis.call('EXISTS', key) == 0
+  redis.call('HSET', key, tradeNo, memo)
+  if not fresh then return end
+  local ends = stamp((gen + 1) * math.floor(window / 3) + window)
+  redis.call('PEXPIREAT', key, ends)
+  local marker = P .. 'gen:' .. string.format('%.0f', gen)
+  if redis.call('EXISTS', marker) == 0 then redis.call('SET', marker, '1', 'PXAT', ends) end
+end
+
+local function remembered(bucket, tradeNo, memo)
+  local newest = generation(window)
+  for gen = newest, newest - 3, -1 do
+    if redis.call('HGET', memory(gen, bucket), tradeNo) == memo then return true end
+  end
+  return false
+end
+
+local closed = 0
+local function apply(tradeNo, token, expected, state, due, bucket, record, memo)
+  local current = redis.call('GET', P .. 'p:' .. tradeNo)
+  if not current then
+    return (record == '' and remembered(bucket, tradeNo, memo)) and 'a' or 'l'
+  end
+  if token_of(current) ~= token then return 'l' end
+  if until_of(current) == 0 then
+    -- This token has written before: the reply was lost and the caller repeats.
+    return (state_of(current) == state and record ~= '') and 'a' or 'l'
+  end
+  if state_of(current) ~= expected then return 'l' end
+  local merchant, partition = merchant_of(current), partition_of(current)
+  redis.call('ZREM', due_set(step_of(current), merchant), tradeNo)
+  if record == '' then
+    redis.call('DEL', P .. 'p:' .. tradeNo)
+    redis.call('ZREM', open_set(partition, merchant), tradeNo)
+    remember(bucket, tradeNo, memo)
+    count(merchant, expected, -1)
+    closed = closed + 1
+    return 'a'
+  end
+  -- Where its command stands is the journal's to say: an insert may have moved it.
+  record = string.sub(record, 1, PARTITION_FROM - 1) .. string.sub(current, PARTITION_FROM, PARTITION_TO) .. string.sub(record, PARTITION_TO + 1)
+  redis.call('SET', P .. 'p:' .. tradeNo, record)
+  redis.call('ZADD', due_set(step_of(record), merchant), due, tradeNo)
+  local expires = expires_of(record)
+  if state == 'r' and expires > 0 then redis.call('ZADD', due_set('x'), expires, tradeNo) end
+  count(merchant, expected, -1)
+  count(merchant, state, 1)
+  return 'a'
+end
+
+local outcomes = {}
+for i = first, #ARGV, 8 do
+  outcomes[#outcomes + 1] = apply(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7])
+end
+write_counts()
+if closed > 0 then redis.call('DECRBY', P .. 'total', closed) end
+
+for i = 4, first - 1, 4 do
+  local key = P .. 'served:' .. ARGV[i]
+  if ARGV[i + 1] > (redis.call('HGET', key, 'at') or '') then
+    redis.call('HSET', key, 'at', ARGV[i + 1], 'about', ARGV[i + 2])
+  end
+  if ARGV[i + 3] ~= '' then redis.call('HSET', key, 'settled', ARGV[i + 3]) end
+end
+return table.concat(outcomes)

@@ -1,0 +1,13 @@
+-- build writes the building record of a new epoch (protocol E4 a). From here on every
+-- script of the old epoch refuses, so that no late write of it can undo what the
+-- replay learns. The claim keeps others from building at the same time, for peace and
+-- not for safety: once it is over anybody may begin again, and the later id wins.
+-- ARGV: id, claim in ms, the epoch id that the caller wants to end ('' for none).
+-- Answer: '1' and the run id, or '0' and why not.
+local e = redis.call('HMGET', P .. 'epoch', 'id', 'run_id', 'building', 'building_run_id', 'claimed_until')
+local server = run_id()
+if e[1] and e[2] == server and e[1] ~= ARGV[3] then return {'0', 'another epoch is open'} end
+if e[3] and e[3] ~= ARGV[1] and e[4] == server and tonumber(e[5] or '0') > now then return {'0', 'another instance is building'} end
+redis.call('HDEL', P .. 'epoch', 'id', 'run_id')
+redis.call('HSET', P .. 'epoch', 'building', ARGV[1], 'building_run_id', server, 'claimed_until', stamp(now + tonumber(ARGV[2])))
+return {'1', server}

@@ -1,0 +1,75 @@
+-- lease hands out up to n payouts that are due for one step, stamped with a token and
+-- a deadline by Redis' own clock. For a send it is also the write of sending: from
+-- here on the payout may have been sent, and whoever finds it after the deadline asks
+-- (protocol S1, S2).
+-- ARGV: epoch, step, merchant, token, n, lease in ms.
+-- Answer: now, deadline, the merchant's evidence (served at, about which tradeNo, the
+-- latest settled tradeNo), then tradeNo and record by turns.
+--
+-- A repeated call of the same token (go-redis repeats after a lost reply) answers with
+-- the same payouts: otherwise a lost reply would strand a batch as sending.
+local step, merchant, token = ARGV[2], ARGV[3], ARGV[4]
+local n, deadline = tonumber(ARGV[5]), now + tonumber(ARGV[6])
+local set, batch = due_set(step, merchant), P .. 'lease:' .. token
+
+local evidence = redis.call('HMGET', P .. 'served:' .. merchant, 'at', 'about', 'settled')
+local answer = {stamp(now), stamp(deadline), evidence[1] or '', evidence[2] or '', evidence[3] or ''}
+
+if redis.call('EXISTS', batch) == 1 then
+  for _, tradeNo in ipairs(redis.call('LRANGE', batch, 0, -1)) do
+    local record = redis.call('GET', P .. 'p:' .. tradeNo)
+    if record and token_of(record) == token and until_of(record) > 0 then
+      answer[2] = stamp(until_of(record))
+      answer[#answer + 1] = tradeNo
+      answer[#answer + 1] = record
+    end
+  end
+  return answer
+end
+
+-- take stamps one payout, or says that it isn't for this step (any more). Its first
+-- write is a ZREM that takes effect: after it a script may write even at maxmemory.
+local function take(tradeNo)
+  local record = redis.call('GET', P .. 'p:' .. tradeNo)
+  redis.call('ZREM', set, tradeNo)
+  if not record then return nil end
+  local state, head = state_of(record), string.sub(record, FINGERPRINT_FROM, SENDS_FROM - 1)
+  local owner = merchant_of(record)
+  if step == 's' then
+    if state ~= 'r' then return nil end
+    local expires = expires_of(record)
+    if expires > 0 and expires <= now then
+      redis.call('ZADD', due_set('x'), stamp(now), tradeNo)
+      return nil
+    end
+    local sends = tonumber(string.sub(record, SENDS_FROM, SENDS_TO)) + 1
+    head = 'sa' .. token .. stamp(deadline) .. head .. string.format('%02d', math.min(sends, 99)) .. stamp(now) .. stamp(deadline)
+    if expires > 0 then redis.call('ZREM', due_set('x'), tradeNo) end
+    redis.call('ZADD', due_set('a', owner), stamp(deadline), tradeNo)
+    count(owner, 'r', -1)
+    count(owner, 's', 1)
+  elseif step == 'x' then
+    if state ~= 'r' then return nil end
+    redis.call('ZREM', due_set('s', owner), tradeNo)
+    redis.call('ZADD', set, stamp(deadline), tradeNo)
+    head = 'rx' .. token .. stamp(deadline)
+  else
+    if step_of(record) ~= step then return nil end
+    redis.call('ZADD', set, stamp(deadline), tradeNo)
+    head = state .. step .. token .. stamp(deadline)
+  end
+  redis.call('SETRANGE', P .. 'p:' .. tradeNo, 0, head)
+  return head .. string.sub(record, #head + 1)
+end
+
+for _, tradeNo in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', stamp(now), 'LIMIT', 0, n)) do
+  local record = take(tradeNo)
+  if record then
+    redis.call('RPUSH', batch, tradeNo)
+    answer[#answer + 1] = tradeNo
+    answer[#answer + 1] = record
+  end
+end
+if #answer > 5 then redis.call('PEXPIRE', batch, ARGV[6]) end
+write_counts()
+return answer
