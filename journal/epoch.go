@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"disburser/payout"
 )
 
 // epochHolder keeps the id of the epoch that this process believes in. Without one
@@ -50,14 +52,14 @@ func (j *Journal) Standing(ctx context.Context) (Standing, error) {
 
 // Build begins the building of an epoch and ends the open one, which must be ending
 // ("" if none is open). From here on every script of the old epoch is refused. An
-// error that wraps ErrEpoch says that somebody else is at it.
+// error that wraps payout.ErrEpoch says that somebody else is at it.
 func (j *Journal) Build(ctx context.Context, id, ending string, claim time.Duration) error {
 	a, err := j.runAs(ctx, "build", []any{id, claim.Milliseconds(), ending})
 	if err != nil {
 		return err
 	}
 	if text(a, 0) != "1" {
-		return fmt.Errorf("journal: build: %w: %s", ErrEpoch, text(a, 1))
+		return fmt.Errorf("journal: build: %w: %s", payout.ErrEpoch, text(a, 1))
 	}
 	return nil
 }

@@ -17,18 +17,6 @@ import (
 	"disburser/payout"
 )
 
-// ErrEpoch says that Redis is not, or not any more, the journal that the caller
-// believes in: wiped, restarted, replaced, or taken over by a later epoch. Nothing was
-// written. Errors that wrap it name which.
-var ErrEpoch = errors.New("the journal's epoch is over")
-
-// ErrPosition says that an insert began past the read position: the caller must ask
-// for the position and read from there.
-var ErrPosition = errors.New("the range begins past the journal's read position")
-
-// ErrFull says that Redis has no memory left for new payouts. Open ones go on.
-var ErrFull = errors.New("redis is at maxmemory")
-
 // Numbers of the layout.
 const (
 	// chunk is how many payouts go into one call of a script: 8 arguments each stay
@@ -127,37 +115,13 @@ func refusal(err error) error {
 	switch {
 	case strings.HasPrefix(text, "EPOCH"):
 		_, why, _ := strings.Cut(text, " ")
-		return fmt.Errorf("%w: %s", ErrEpoch, why)
+		return fmt.Errorf("%w: %s", payout.ErrEpoch, why)
 	case strings.HasPrefix(text, "POSITION"):
-		return fmt.Errorf("%w: %s", ErrPosition, text)
+		return fmt.Errorf("%w: %s", payout.ErrPosition, text)
 	case strings.HasPrefix(text, "OOM"):
-		return fmt.Errorf("%w: %s", ErrFull, text)
+		return fmt.Errorf("%w: %s", payout.ErrFull, text)
 	}
 	return err
-}
-
-// Outcome says what an insert made of one payout.
-type Outcome byte
-
-// The outcomes.
-const (
-	Added     Outcome = 'n' // now open
-	Rejected  Outcome = 'r' // now open, to be announced as rejected
-	TooOld    Outcome = 'o' // unknown and older than the memory: now open and held
-	Duplicate Outcome = 'd' // known with the same content
-	Conflict  Outcome = 'c' // known with other content
-)
-
-// Entry is one payout to insert; RecordTime is the Kafka timestamp of its command.
-type Entry struct {
-	Payout     payout.Payout
-	RecordTime time.Time
-}
-
-// Range is what was read of one partition: the offsets [From, To).
-type Range struct {
-	Partition int
-	From, To  int64
 }
 
 // Insert makes the payouts of a range known, each at most once, and moves the read
@@ -165,8 +129,8 @@ type Range struct {
 // for each entry and the number of open payouts.
 //
 // After an error some entries may be known already; repeating the call is safe.
-func (j *Journal) Insert(ctx context.Context, r Range, entries []Entry) ([]Outcome, int, error) {
-	outcomes := make([]Outcome, 0, len(entries))
+func (j *Journal) Insert(ctx context.Context, r payout.Range, entries []payout.Entry) ([]payout.Outcome, int, error) {
+	outcomes := make([]payout.Outcome, 0, len(entries))
 	for {
 		part := entries[:min(chunk, len(entries))]
 		entries = entries[len(part):]
@@ -188,38 +152,12 @@ func (j *Journal) Insert(ctx context.Context, r Range, entries []Entry) ([]Outco
 		if len(letters) != len(part) {
 			return nil, 0, fmt.Errorf("journal: insert: %d outcomes for %d payouts", len(letters), len(part))
 		}
-		outcomes = append(outcomes, []Outcome(letters)...)
+		outcomes = append(outcomes, []payout.Outcome(letters)...)
 		if len(entries) == 0 {
 			return outcomes, int(total), nil
 		}
 	}
 }
-
-// Evidence is what the journal remembers of a merchant for the question whether "no
-// such order" is about one payout or about the whole merchant.
-type Evidence struct {
-	ServedAt time.Time // when an ask was last answered with outer 0000
-	About    string    // the tradeNo of that ask
-	Settled  string    // the tradeNo that settled last: somebody to ask about
-}
-
-// Batch is what a lease handed out.
-type Batch struct {
-	Token    string
-	Payouts  []payout.Payout
-	Evidence Evidence
-
-	leasedAt time.Time // Redis' clock
-	deadline time.Time // Redis' clock
-	asked    time.Time // this process' clock, before the call: the lease ends no earlier than counted from here
-}
-
-// Now is Redis' time at the moment local of this process' clock.
-func (b Batch) Now(local time.Time) time.Time { return b.leasedAt.Add(local.Sub(b.asked)) }
-
-// Deadline is the end of the lease by this process' clock, on the safe side: counted
-// from before the call.
-func (b Batch) Deadline() time.Time { return b.asked.Add(b.deadline.Sub(b.leasedAt)) }
 
 // NewToken makes a token for one lease: 72 random bits.
 func NewToken() string {
@@ -232,14 +170,14 @@ func NewToken() string {
 // "" for the steps that wait for all merchants together (announce, expire). For a send
 // the payouts are sending from here on. A record that can't be read is left out and
 // reported in the error beside the batch; its lease runs out.
-func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, n int, lease time.Duration) (Batch, error) {
-	b := Batch{Token: NewToken(), asked: time.Now()}
+func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, n int, lease time.Duration) (payout.Batch, error) {
+	b := payout.Batch{Token: NewToken(), Asked: time.Now()}
 	answer, err := j.run(ctx, "lease", string(step), merchant, b.Token, n, lease.Milliseconds())
 	if err != nil {
-		return Batch{}, err
+		return payout.Batch{}, err
 	}
-	b.leasedAt, b.deadline = instant(answer, 0), instant(answer, 1)
-	b.Evidence = Evidence{ServedAt: instant(answer, 2), About: text(answer, 3), Settled: text(answer, 4)}
+	b.LeasedAt, b.Until = instant(answer, 0), instant(answer, 1)
+	b.Evidence = payout.Evidence{ServedAt: instant(answer, 2), About: text(answer, 3), Settled: text(answer, 4)}
 	var broken error
 	for i := 5; i+1 < len(answer); i += 2 {
 		p, err := decode(text(answer, i), text(answer, i+1))
@@ -252,26 +190,10 @@ func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, 
 	return b, broken
 }
 
-// Change is what a lease's owner wants written.
-type Change struct {
-	Token  string        // of the lease
-	Before payout.State  // the state in which it was leased
-	After  payout.Payout // what it is now
-	Forget bool          // announced and final: keep only what deduplication needs
-}
-
-// Served is a new piece of evidence; see Evidence.
-type Served struct {
-	Merchant string
-	At       time.Time // Redis' clock
-	About    string
-	Settled  bool
-}
-
 // Apply writes changes, each only if its lease still holds. It answers for each
 // whether it was written; false means that somebody else has taken over, and that the
 // caller must forget what it knows.
-func (j *Journal) Apply(ctx context.Context, changes []Change, served []Served) ([]bool, error) {
+func (j *Journal) Apply(ctx context.Context, changes []payout.Change, served []payout.Served) ([]bool, error) {
 	written := make([]bool, 0, len(changes))
 	for {
 		part := changes[:min(chunk, len(changes))]
@@ -286,7 +208,7 @@ func (j *Journal) Apply(ctx context.Context, changes []Change, served []Served) 
 			args = append(args, s.Merchant, fmt.Sprintf("%013d", millis(s.At)), s.About, settled)
 		}
 		for _, c := range part {
-			args = append(args, c.arguments()...)
+			args = append(args, arguments(c)...)
 		}
 		answer, err := j.run(ctx, "apply", args...)
 		if err != nil {
@@ -301,7 +223,7 @@ func (j *Journal) Apply(ctx context.Context, changes []Change, served []Served) 
 	}
 }
 
-func (c Change) arguments() []any {
+func arguments(c payout.Change) []any {
 	p := c.After
 	record := ""
 	if !c.Forget {
@@ -311,14 +233,8 @@ func (c Change) arguments() []any {
 		string(p.State) + string(p.Fingerprint)}
 }
 
-// Mark is how far one partition is.
-type Mark struct {
-	Position int64 // the next offset to read; -1 if none is set yet
-	Safe     int64 // the smallest offset with an open payout, or Position: what may be committed
-}
-
 // Marks answers the marks of partitions, each pair read at one moment.
-func (j *Journal) Marks(ctx context.Context, partitions []int) (map[int]Mark, error) {
+func (j *Journal) Marks(ctx context.Context, partitions []int) (map[int]payout.Mark, error) {
 	args := make([]any, len(partitions))
 	for i, p := range partitions {
 		args[i] = p
@@ -327,9 +243,9 @@ func (j *Journal) Marks(ctx context.Context, partitions []int) (map[int]Mark, er
 	if err != nil {
 		return nil, err
 	}
-	marks := make(map[int]Mark, len(partitions))
+	marks := make(map[int]payout.Mark, len(partitions))
 	for i, p := range partitions {
-		marks[p] = Mark{Position: number(answer, 2*i), Safe: number(answer, 2*i+1)}
+		marks[p] = payout.Mark{Position: number(answer, 2*i), Safe: number(answer, 2*i+1)}
 	}
 	return marks, nil
 }
@@ -348,31 +264,20 @@ func (j *Journal) Position(ctx context.Context, partition int, offset int64, for
 	return number(answer, 0), nil
 }
 
-// Work is how much there is to do for one step.
-type Work struct {
-	Due  int
-	Next time.Time // Redis' clock; zero if nothing is scheduled
-}
-
-// Agenda is all the work of a shard.
-type Agenda struct {
-	Now              time.Time // Redis' clock
-	Send, Ask        map[string]Work
-	Announce, Expire Work
-}
-
 // Due answers what there is to do for the given merchants.
-func (j *Journal) Due(ctx context.Context, merchants []string) (Agenda, error) {
+func (j *Journal) Due(ctx context.Context, merchants []string) (payout.Agenda, error) {
 	args := make([]any, len(merchants))
 	for i, m := range merchants {
 		args[i] = m
 	}
 	answer, err := j.run(ctx, "due", args...)
 	if err != nil {
-		return Agenda{}, err
+		return payout.Agenda{}, err
 	}
-	work := func(i int) Work { return Work{Due: int(number(answer, 1+2*i)), Next: instant(answer, 2+2*i)} }
-	a := Agenda{Now: instant(answer, 0), Send: map[string]Work{}, Ask: map[string]Work{}}
+	work := func(i int) payout.Work {
+		return payout.Work{Due: int(number(answer, 1+2*i)), Next: instant(answer, 2+2*i)}
+	}
+	a := payout.Agenda{Now: instant(answer, 0), Send: map[string]payout.Work{}, Ask: map[string]payout.Work{}}
 	for i, m := range merchants {
 		a.Send[m], a.Ask[m] = work(2*i), work(2*i+1)
 	}

@@ -29,9 +29,9 @@ func TestInsertKnowsEachTradeNoOnce(t *testing.T) {
 func TestInsertHoldsWhatIsUnknownAndOld(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
-		entries := []Entry{{Payout: order("old", "1"), RecordTime: time.Now().Add(-2 * time.Hour)}}
-		outcomes, open, err := j.Insert(context.Background(), Range{To: 1}, entries)
-		if err != nil || open != 1 || Outcome(outcomes[0]) != TooOld {
+		entries := []payout.Entry{{Payout: order("old", "1"), RecordTime: time.Now().Add(-2 * time.Hour)}}
+		outcomes, open, err := j.Insert(context.Background(), payout.Range{To: 1}, entries)
+		if err != nil || open != 1 || payout.Outcome(outcomes[0]) != payout.TooOld {
 			t.Fatalf("outcomes %q, open %d, %v", outcomes, open, err)
 		}
 		if b := lease(t, j, payout.StepSend, "eg", 9); len(b.Payouts) != 0 {
@@ -48,15 +48,15 @@ func TestInsertRefusesARangeBeyondThePosition(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
 		insert(t, j, 10, order("a", "1"))
-		_, _, err := j.Insert(context.Background(), Range{From: 11, To: 12}, nil)
-		if !errors.Is(err, ErrPosition) {
-			t.Fatalf("want ErrPosition, got %v", err)
+		_, _, err := j.Insert(context.Background(), payout.Range{From: 11, To: 12}, nil)
+		if !errors.Is(err, payout.ErrPosition) {
+			t.Fatalf("want payout.ErrPosition, got %v", err)
 		}
 		if got := insert(t, j, 5); got != "" { // an old range never moves it back
 			t.Fatal(got)
 		}
 		m, err := j.Marks(context.Background(), []int{0, 7})
-		if err != nil || m[0] != (Mark{10, 3}) || m[7] != (Mark{-1, -1}) {
+		if err != nil || m[0] != (payout.Mark{Position: 10, Safe: 3}) || m[7] != (payout.Mark{Position: -1, Safe: -1}) {
 			t.Fatalf("marks %v, %v", m, err)
 		}
 	})
@@ -136,7 +136,7 @@ func TestAnExpiredLeaseIsTakenOverByAskingNotSending(t *testing.T) {
 		}
 		late := lost.Payouts[0]
 		late.State = payout.StateProcessing
-		if got := apply(t, j, Change{Token: lost.Token, Before: payout.StateSending, After: late}); got[0] {
+		if got := apply(t, j, payout.Change{Token: lost.Token, Before: payout.StateSending, After: late}); got[0] {
 			t.Fatal("the zombie's late result was written")
 		}
 	})
@@ -149,9 +149,9 @@ func TestApplyIsGuardedAndRepeatable(t *testing.T) {
 		b := lease(t, j, payout.StepSend, "eg", 1)
 		p := b.Payouts[0]
 		p.State, p.Step, p.Due, p.Asks, p.Status = payout.StateProcessing, payout.StepAsk, time.Now().Add(-time.Second), 7, "0015"
-		wrongState := Change{Token: b.Token, Before: payout.StateReceived, After: p}
-		wrongToken := Change{Token: NewToken(), Before: payout.StateSending, After: p}
-		right := Change{Token: b.Token, Before: payout.StateSending, After: p}
+		wrongState := payout.Change{Token: b.Token, Before: payout.StateReceived, After: p}
+		wrongToken := payout.Change{Token: NewToken(), Before: payout.StateSending, After: p}
+		right := payout.Change{Token: b.Token, Before: payout.StateSending, After: p}
 		if got := apply(t, j, wrongState, wrongToken, right, right); !reflect.DeepEqual(got, []bool{false, false, true, true}) {
 			t.Fatalf("applied %v", got)
 		}
@@ -172,9 +172,9 @@ func TestForgetKeepsWhatDeduplicationNeeds(t *testing.T) {
 		b := lease(t, j, payout.StepSend, "eg", 1)
 		p := b.Payouts[0]
 		p.State, p.Step, p.Due = payout.StatePaid, payout.StepAnnounce, time.Now().Add(-time.Second)
-		apply(t, j, Change{Token: b.Token, Before: payout.StateSending, After: p})
+		apply(t, j, payout.Change{Token: b.Token, Before: payout.StateSending, After: p})
 		b = lease(t, j, payout.StepAnnounce, "", 1)
-		forget := Change{Token: b.Token, Before: payout.StatePaid, After: b.Payouts[0], Forget: true}
+		forget := payout.Change{Token: b.Token, Before: payout.StatePaid, After: b.Payouts[0], Forget: true}
 		if got := apply(t, j, forget, forget); !got[0] || !got[1] {
 			t.Fatalf("forgotten %v", got)
 		}
@@ -183,7 +183,7 @@ func TestForgetKeepsWhatDeduplicationNeeds(t *testing.T) {
 		}
 		m, _ := j.Marks(context.Background(), []int{0})
 		c, _ := j.Count(context.Background(), []int{0})
-		if m[0] != (Mark{9, 9}) || c.Open != 0 || c.States["eg"][payout.StatePaid] != 0 {
+		if m[0] != (payout.Mark{Position: 9, Safe: 9}) || c.Open != 0 || c.States["eg"][payout.StatePaid] != 0 {
 			t.Fatalf("marks %v, census %+v", m, c)
 		}
 	})
@@ -198,7 +198,7 @@ func TestGiveBackMakesItSendableAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		apply(t, j, Change{Token: b.Token, Before: payout.StateSending, After: p})
+		apply(t, j, payout.Change{Token: b.Token, Before: payout.StateSending, After: p})
 		again := lease(t, j, payout.StepSend, "eg", 1)
 		if len(again.Payouts) != 1 || again.Payouts[0].Sends != 1 {
 			t.Fatalf("after giving back: %+v", again.Payouts)
@@ -225,7 +225,7 @@ func TestAnExpiredPayoutIsLeasedToExpireAndNeverToSend(t *testing.T) {
 		if err != nil || expired.State != payout.StateRejected {
 			t.Fatal(expired.State, err)
 		}
-		if got := apply(t, j, Change{Token: b.Token, Before: payout.StateReceived, After: expired}); !got[0] {
+		if got := apply(t, j, payout.Change{Token: b.Token, Before: payout.StateReceived, After: expired}); !got[0] {
 			t.Fatal("not written")
 		}
 		a, err := j.Due(context.Background(), []string{"eg"})
@@ -242,7 +242,7 @@ func TestDueCountsPerMerchantAndStep(t *testing.T) {
 		scheduled.Due = time.Now().Add(time.Hour).Truncate(time.Millisecond)
 		insert(t, j, 4, order("a", "300"), order("b", "300"), scheduled)
 		a, err := j.Due(context.Background(), []string{"eg", "br"})
-		if err != nil || a.Send["eg"].Due != 2 || !a.Send["eg"].Next.Equal(scheduled.Due) || a.Send["br"] != (Work{}) {
+		if err != nil || a.Send["eg"].Due != 2 || !a.Send["eg"].Next.Equal(scheduled.Due) || a.Send["br"] != (payout.Work{}) {
 			t.Fatalf("agenda %+v, %v", a, err)
 		}
 	})
@@ -252,11 +252,11 @@ func TestEvidenceIsKeptPerMerchant(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
 		at := time.UnixMilli(1_700_000_000_000).UTC()
-		served := []Served{{"eg", at, "x", true}, {"eg", at.Add(time.Second), "y", false}, {"eg", at, "z", false}}
+		served := []payout.Served{{Merchant: "eg", At: at, About: "x", Settled: true}, {Merchant: "eg", At: at.Add(time.Second), About: "y"}, {Merchant: "eg", At: at, About: "z"}}
 		if _, err := j.Apply(context.Background(), nil, served); err != nil {
 			t.Fatal(err)
 		}
-		if got := lease(t, j, payout.StepAsk, "eg", 1).Evidence; got != (Evidence{at.Add(time.Second), "y", "x"}) {
+		if got := lease(t, j, payout.StepAsk, "eg", 1).Evidence; got != (payout.Evidence{ServedAt: at.Add(time.Second), About: "y", Settled: "x"}) {
 			t.Fatalf("evidence %+v", got)
 		}
 	})
@@ -275,7 +275,7 @@ func TestAnotherEpochIsRefusedByEveryScript(t *testing.T) {
 				if err := j.Build(context.Background(), "next", s.ID, time.Minute); err != nil {
 					t.Fatal(err)
 				}
-				if err := j.Build(context.Background(), "other", "", time.Minute); !errors.Is(err, ErrEpoch) {
+				if err := j.Build(context.Background(), "other", "", time.Minute); !errors.Is(err, payout.ErrEpoch) {
 					t.Fatalf("a second builder was let in: %v", err)
 				}
 			} else if err := j.OpenEpoch(context.Background(), "next", 2, 1); err != nil {
@@ -285,7 +285,7 @@ func TestAnotherEpochIsRefusedByEveryScript(t *testing.T) {
 				if unbelieving[script] {
 					continue
 				}
-				if _, err := j.run(context.Background(), script, "s", "eg", "token-token-", "1", "1"); !errors.Is(err, ErrEpoch) {
+				if _, err := j.run(context.Background(), script, "s", "eg", "token-token-", "1", "1"); !errors.Is(err, payout.ErrEpoch) {
 					t.Errorf("%s while %s: %v", script, step, err)
 				}
 			}

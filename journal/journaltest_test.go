@@ -66,11 +66,11 @@ func order(tradeNo, amount string) payout.Payout {
 
 func insert(t *testing.T, j *Journal, to int64, payouts ...payout.Payout) string {
 	t.Helper()
-	entries := make([]Entry, len(payouts))
+	entries := make([]payout.Entry, len(payouts))
 	for i, p := range payouts {
-		entries[i] = Entry{Payout: p, RecordTime: time.Now()}
+		entries[i] = payout.Entry{Payout: p, RecordTime: time.Now()}
 	}
-	outcomes, _, err := j.Insert(context.Background(), Range{From: 0, To: to}, entries)
+	outcomes, _, err := j.Insert(context.Background(), payout.Range{From: 0, To: to}, entries)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func insert(t *testing.T, j *Journal, to int64, payouts ...payout.Payout) string
 	return letters
 }
 
-func lease(t *testing.T, j *Journal, step payout.Step, merchant string, n int) Batch {
+func lease(t *testing.T, j *Journal, step payout.Step, merchant string, n int) payout.Batch {
 	t.Helper()
 	b, err := j.Lease(context.Background(), step, merchant, n, time.Minute)
 	if err != nil {
@@ -90,7 +90,7 @@ func lease(t *testing.T, j *Journal, step payout.Step, merchant string, n int) B
 	return b
 }
 
-func apply(t *testing.T, j *Journal, changes ...Change) []bool {
+func apply(t *testing.T, j *Journal, changes ...payout.Change) []bool {
 	t.Helper()
 	written, err := j.Apply(context.Background(), changes, nil)
 	if err != nil {

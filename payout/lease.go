@@ -1,0 +1,57 @@
+package payout
+
+import "time"
+
+// Batch is what a lease handed out: payouts under one token until one deadline.
+type Batch struct {
+	Token    string
+	Payouts  []Payout
+	Evidence Evidence
+
+	LeasedAt time.Time // by the journal's clock
+	Until    time.Time // the deadline, by the journal's clock
+	Asked    time.Time // by this process' clock, before the call: the lease ends no earlier than counted from here
+}
+
+// Now is the journal's time at the moment local of this process' clock.
+func (b Batch) Now(local time.Time) time.Time { return b.LeasedAt.Add(local.Sub(b.Asked)) }
+
+// Deadline is the end of the lease by this process' clock, on the safe side.
+func (b Batch) Deadline() time.Time { return b.Asked.Add(b.Until.Sub(b.LeasedAt)) }
+
+// Evidence is what the journal remembers of a merchant for the question whether "no
+// such order" is about one payout or about the whole merchant.
+type Evidence struct {
+	ServedAt time.Time // when an ask was last answered with outer 0000
+	About    string    // the tradeNo of that ask
+	Settled  string    // the tradeNo that settled last: somebody to ask about
+}
+
+// Change is what a lease's owner wants written.
+type Change struct {
+	Token  string // of the lease
+	Before State  // the state in which it was leased
+	After  Payout // what it is now
+	Forget bool   // announced and final: keep only what deduplication needs
+}
+
+// Served is a new piece of evidence.
+type Served struct {
+	Merchant string
+	At       time.Time // by the journal's clock
+	About    string
+	Settled  bool
+}
+
+// Work is how much there is to do for one step.
+type Work struct {
+	Due  int
+	Next time.Time // by the journal's clock; zero if nothing is scheduled
+}
+
+// Agenda is all the work of a shard.
+type Agenda struct {
+	Now              time.Time // by the journal's clock
+	Send, Ask        map[string]Work
+	Announce, Expire Work
+}
