@@ -3,6 +3,8 @@ package journal
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,30 +25,24 @@ func (h *epochHolder) id() string {
 // Believe makes the scripts speak for an epoch from here on.
 func (j *Journal) Believe(id string) { j.epoch.value.Store(&id) }
 
-// Standing is what a Redis holds of epochs.
-type Standing struct {
-	RunID      string // of the server that answers
-	Number     int    // of the last epoch, for people
-	ID         string // of the open epoch, "" if none is open
-	OpenedOn   string // the run id of the server on which it was opened
-	Shards     int    // stored with the epoch
-	Building   string // the id of an epoch that is being built, "" if none
-	BuildingOn string
-	ClaimLeft  time.Duration
-}
-
-// Open tells that the standing's epoch is open on the server that answers.
-func (s Standing) Open() bool { return s.ID != "" && s.OpenedOn == s.RunID }
-
 // Standing reads what Redis holds. It believes nothing and changes nothing.
-func (j *Journal) Standing(ctx context.Context) (Standing, error) {
+func (j *Journal) Standing(ctx context.Context) (payout.Standing, error) {
 	a, err := j.runAs(ctx, "epoch", []any{""})
 	if err != nil {
-		return Standing{}, err
+		return payout.Standing{}, err
 	}
-	return Standing{
-		RunID: text(a, 0), Number: int(number(a, 1)), ID: text(a, 2), OpenedOn: text(a, 3), Shards: int(number(a, 4)),
+	fences := map[int]int64{}
+	list, _ := a[8].([]any)
+	for i := 0; i+1 < len(list); i += 2 {
+		if name, found := strings.CutPrefix(text(list, i), "fence:"); found {
+			partition, _ := strconv.Atoi(name)
+			fences[partition] = number(list, i+1)
+		}
+	}
+	return payout.Standing{
+		RunID: text(a, 0), Epoch: payout.Epoch{Number: int(number(a, 1)), ID: text(a, 2)}, OpenedOn: text(a, 3), Shards: int(number(a, 4)),
 		Building: text(a, 5), BuildingOn: text(a, 6), ClaimLeft: time.Duration(number(a, 7)) * time.Millisecond,
+		Fences: fences,
 	}, nil
 }
 
@@ -64,8 +60,13 @@ func (j *Journal) Build(ctx context.Context, id, ending string, claim time.Durat
 	return nil
 }
 
-// OpenEpoch ends the building.
-func (j *Journal) OpenEpoch(ctx context.Context, id string, number, shards int) error {
-	_, err := j.runAs(ctx, "open", []any{id, number, shards})
+// OpenEpoch ends the building. fences are where the epoch's fence stands in each
+// partition of the decisions, for those who join it later.
+func (j *Journal) OpenEpoch(ctx context.Context, e payout.Epoch, shards int, fences map[int]int64) error {
+	args := []any{e.ID, e.Number, shards}
+	for partition, offset := range fences {
+		args = append(args, "fence:"+strconv.Itoa(partition), offset)
+	}
+	_, err := j.runAs(ctx, "open", args)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -128,6 +129,9 @@ func refusal(err error) error {
 // position to the range's end together with the last of them. It answers an outcome
 // for each entry and the number of open payouts.
 //
+// Where some are Conflicted the position stays: the caller puts these into the dead
+// letters first, and then calls again with the range and no entries.
+//
 // After an error some entries may be known already; repeating the call is safe.
 func (j *Journal) Insert(ctx context.Context, r payout.Range, entries []payout.Entry) ([]payout.Outcome, int, error) {
 	outcomes := make([]payout.Outcome, 0, len(entries))
@@ -135,7 +139,7 @@ func (j *Journal) Insert(ctx context.Context, r payout.Range, entries []payout.E
 		part := entries[:min(chunk, len(entries))]
 		entries = entries[len(part):]
 		end := ""
-		if len(entries) == 0 {
+		if len(entries) == 0 && !slices.Contains(outcomes, payout.Conflicted) {
 			end = strconv.FormatInt(r.To, 10)
 		}
 		args := make([]any, 0, 4+6*len(part))

@@ -181,6 +181,10 @@ func TestForgetKeepsWhatDeduplicationNeeds(t *testing.T) {
 		if got := insert(t, j, 9, order("a", "300"), order("a", "5")); got != "dc" {
 			t.Fatalf("outcomes %q after forgetting, want dc", got)
 		}
+		if m, _ := j.Marks(context.Background(), []int{0}); m[0].Position != 4 {
+			t.Fatalf("the position moved to %d before the conflict was a dead letter", m[0].Position)
+		}
+		insert(t, j, 9)
 		m, _ := j.Marks(context.Background(), []int{0})
 		c, _ := j.Count(context.Background(), []int{0})
 		if m[0] != (payout.Mark{Position: 9, Safe: 9}) || c.Open != 0 || c.States["eg"][payout.StatePaid] != 0 {
@@ -267,18 +271,18 @@ func TestAnotherEpochIsRefusedByEveryScript(t *testing.T) {
 		j := newJournal(t, client, time.Hour)
 		insert(t, j, 4, order("a", "300"))
 		s, err := j.Standing(context.Background())
-		if err != nil || !s.Open() || s.Number != 1 {
+		if err != nil || !s.Open() || s.Epoch.Number != 1 || s.Fences[3] != 7 {
 			t.Fatalf("standing %+v, %v", s, err)
 		}
 		for _, step := range []string{"building", "opened"} {
 			if step == "building" {
-				if err := j.Build(context.Background(), "next", s.ID, time.Minute); err != nil {
+				if err := j.Build(context.Background(), "next", s.Epoch.ID, time.Minute); err != nil {
 					t.Fatal(err)
 				}
 				if err := j.Build(context.Background(), "other", "", time.Minute); !errors.Is(err, payout.ErrEpoch) {
 					t.Fatalf("a second builder was let in: %v", err)
 				}
-			} else if err := j.OpenEpoch(context.Background(), "next", 2, 1); err != nil {
+			} else if err := j.OpenEpoch(context.Background(), payout.Epoch{Number: 2, ID: "next"}, 1, nil); err != nil {
 				t.Fatal(err)
 			}
 			for _, script := range Scripts {

@@ -6,6 +6,8 @@
 --
 -- Refused when the range begins past the read position (protocol I1): a consumer that
 -- retries an old batch must not jump over what a new epoch has to read again.
+-- Not moved while there are conflicts in the range: the caller publishes these as dead
+-- letters first, and then calls again with the range alone.
 local partition, window = ARGV[2], tonumber(ARGV[5])
 local position = tonumber(redis.call('HGET', P .. 'position', partition) or '-1')
 if position < 0 then return redis.error_reply('POSITION none for partition ' .. partition) end
@@ -32,13 +34,14 @@ local function known(tradeNo, bucket)
   return nil
 end
 
-local outcomes, added = {}, 0
+local outcomes, added, conflicts = {}, 0, false
 for i = 6, #ARGV, 6 do
   local tradeNo, read, due, bucket, offset, record = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   local before = known(tradeNo, bucket)
   if before then
     local same = before == string.sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
     outcomes[#outcomes + 1] = same and 'd' or 'c'
+    conflicts = conflicts or not same
   else
     local state, step, outcome = state_of(record), step_of(record), 'n'
     if state == 'R' then
@@ -63,7 +66,7 @@ end
 
 write_counts()
 local total = redis.call('INCRBY', P .. 'total', added)
-if ARGV[4] ~= '' and tonumber(ARGV[4]) > position then
+if ARGV[4] ~= '' and not conflicts and tonumber(ARGV[4]) > position then
   redis.call('HSET', P .. 'position', partition, ARGV[4])
 end
 return {table.concat(outcomes), total}

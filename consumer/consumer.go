@@ -1,0 +1,251 @@
+// Package consumer promises that every command of the topic becomes known to the
+// journal, or a dead letter, before its offset moves on; and that the offset committed
+// to Kafka never passes an open payout. It never calls the provider.
+//
+// It belongs to a consumer group, but relies on the group only to spread partitions:
+// where to read is the journal's to say, what may be committed too, and two instances
+// that read the same partition for a while do no harm.
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+
+	"disburser/payout"
+)
+
+const (
+	// fetchWait is how long a fetch waits at the end of a partition: an idle partition
+	// costs four requests a second.
+	fetchWait = 250 * time.Millisecond
+
+	// commitEvery is how often the safe mark is committed. It only bounds what is read
+	// again after the journal was wiped.
+	commitEvery = 250 * time.Millisecond
+
+	// lastCommit bounds the wait for the readers before the last commit of a generation.
+	lastCommit = 2 * time.Second
+
+	// retryMin and retryMax bound the pauses after errors.
+	retryMin = 100 * time.Millisecond
+	retryMax = 2 * time.Second
+
+	// fullPause is how often a full journal is looked at.
+	fullPause = 250 * time.Millisecond
+)
+
+// Inbox is what the consumer needs of the journal.
+type Inbox interface {
+	Insert(ctx context.Context, r payout.Range, entries []payout.Entry) ([]payout.Outcome, int, error)
+	Position(ctx context.Context, partition int, offset int64, forward bool) (int64, error)
+	Marks(ctx context.Context, partitions []int) (map[int]payout.Mark, error)
+}
+
+// DeadLetters publishes what can't become a payout; nil means acknowledged.
+type DeadLetters interface {
+	DeadLetters(ctx context.Context, letters []payout.DeadLetter) error
+}
+
+// Resolve fills in what a command leaves to its merchant (the only merchant's name, the
+// currency) and answers the merchant's country ("" if it isn't configured) and why the
+// command must be rejected ("" if it need not).
+type Resolve func(c payout.Command) (resolved payout.Command, country, invalid string)
+
+// Config says what to consume and how.
+type Config struct {
+	Group       kafka.ConsumerGroupConfig // Group.Topics names one topic
+	Client      *kafka.Client
+	MaxOpen     int // above so many open payouts nothing is fetched
+	Resolve     Resolve
+	EpochLost   func() // told when the journal refused an epoch; never blocks
+	Metrics     *Metrics
+	Logger      zerolog.Logger
+	Inbox       Inbox
+	DeadLetters DeadLetters
+}
+
+// Consumer reads the commands topic.
+type Consumer struct {
+	Config
+	topic string
+
+	mu      sync.Mutex
+	stopped map[int]string // partitions that can't be read, and why
+	joined  bool
+	owned   []int
+}
+
+// New makes a consumer; Run starts it.
+func New(c Config) *Consumer {
+	return &Consumer{Config: c, topic: c.Group.Topics[0], stopped: map[int]string{}}
+}
+
+// Status answers whether the group has been joined, and the first reason why a
+// partition is stopped ("" if none is).
+func (c *Consumer) Status() (joined bool, stopped string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, why := range c.stopped {
+		stopped = max(stopped, why)
+	}
+	return c.joined, stopped
+}
+
+// Partitions answers the partitions that this instance reads now.
+func (c *Consumer) Partitions() []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]int(nil), c.owned...)
+}
+
+// Run consumes until ctx ends, waiting out whatever Kafka and Redis do meanwhile. It
+// commits once more and leaves the group before it returns.
+func (c *Consumer) Run(ctx context.Context) error {
+	group, err := kafka.NewConsumerGroup(c.Group)
+	if err != nil {
+		return fmt.Errorf("consumer: the group's settings: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = group.Close() }) // ends the generation, whose functions commit
+	defer func() {
+		if stop() {
+			_ = group.Close()
+		}
+	}()
+	backoff := retryMin
+	for {
+		generation, err := group.Next(ctx)
+		switch {
+		case err == nil:
+			backoff = retryMin
+			c.start(generation)
+		case ctx.Err() != nil || errors.Is(err, kafka.ErrGroupClosed):
+			_ = group.Close()
+			c.assigned(nil, false)
+			return nil
+		default: // a young, restarting or moving coordinator: wait it out
+			c.Logger.Warn().Err(err).Str("group", c.Group.ID).Msg("no place in the consumer group yet, trying again")
+			c.assigned(nil, false)
+			sleep(ctx, backoff)
+			backoff = min(2*backoff, retryMax)
+		}
+	}
+}
+
+func (c *Consumer) assigned(partitions []int, joined bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.owned, c.joined = partitions, joined
+	clear(c.stopped)
+	c.Metrics.forget(c.topic)
+}
+
+// start runs a generation: a reader for each partition, and the committer. All of them
+// end with the generation, and not before: the library ends it when one returns.
+func (c *Consumer) start(generation *kafka.Generation) {
+	var partitions []int
+	for _, a := range generation.Assignments[c.topic] {
+		partitions = append(partitions, a.ID)
+	}
+	c.assigned(partitions, true)
+	c.Logger.Info().Int32("generation", generation.ID).Ints("partitions", partitions).Msg("partitions assigned")
+	var readers sync.WaitGroup
+	for _, a := range generation.Assignments[c.topic] {
+		readers.Add(1)
+		generation.Start(func(ctx context.Context) {
+			defer func() { <-ctx.Done() }()
+			defer readers.Done()
+			defer c.survive("reading")
+			c.read(ctx, a.ID, a.Offset)
+		})
+	}
+	generation.Start(func(ctx context.Context) {
+		defer func() { <-ctx.Done() }()
+		defer c.survive("committing")
+		c.commit(ctx, generation, partitions, &readers)
+	})
+}
+
+// survive keeps a panic from ending the process without a word.
+func (c *Consumer) survive(doing string) {
+	if r := recover(); r != nil {
+		c.Logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Msg("panic while " + doing + "; the partition rests until the next rebalance")
+		c.mu.Lock()
+		c.stopped[-1] = "a panic while " + doing
+		c.mu.Unlock()
+	}
+}
+
+// commit moves the group's offsets to the safe marks, and once more when everything of
+// the generation has been inserted.
+func (c *Consumer) commit(ctx context.Context, generation *kafka.Generation, partitions []int, readers *sync.WaitGroup) {
+	committed := map[int]int64{}
+	for sleep(ctx, commitEvery) {
+		c.commitOnce(ctx, generation, partitions, committed)
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCommit)
+	defer cancel()
+	done := make(chan struct{})
+	go func() { readers.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-last.Done():
+	}
+	c.commitOnce(last, generation, partitions, committed)
+}
+
+func (c *Consumer) commitOnce(ctx context.Context, generation *kafka.Generation, partitions []int, committed map[int]int64) {
+	if len(partitions) == 0 {
+		return
+	}
+	marks, err := c.Inbox.Marks(ctx, partitions)
+	if err != nil {
+		c.refused(ctx, err)
+		return
+	}
+	offsets := map[int]int64{}
+	for p, m := range marks {
+		c.Metrics.safe(c.topic, p, m.Safe)
+		if before, known := committed[p]; m.Safe >= 0 && (!known || m.Safe != before) {
+			offsets[p] = m.Safe
+		}
+	}
+	if len(offsets) == 0 {
+		return
+	}
+	if err := generation.CommitOffsets(map[string]map[int]int64{c.topic: offsets}); err != nil {
+		// Harmless: only what a wiped journal would read again grows.
+		c.Logger.Debug().Err(err).Msg("safe marks not committed, trying again")
+		return
+	}
+	for p, o := range offsets {
+		committed[p] = o
+	}
+}
+
+// refused reports an error of the journal, the lost epoch to whom it concerns.
+func (c *Consumer) refused(ctx context.Context, err error) {
+	if errors.Is(err, payout.ErrEpoch) {
+		c.EpochLost()
+	} else if ctx.Err() == nil {
+		c.Logger.Warn().Err(err).Msg("the journal can't be reached, trying again")
+	}
+}
+
+// sleep pauses and tells whether ctx let it.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

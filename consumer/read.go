@@ -1,0 +1,188 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"disburser/internal/partition"
+	"disburser/payout"
+)
+
+// read takes a partition's commands in, from the journal's position on, until ctx ends.
+func (c *Consumer) read(ctx context.Context, number int, committed int64) {
+	source := partition.Source{Client: c.Client, Topic: c.topic, Partition: number}
+	backoff, position := retryMin, int64(-1)
+	pause := func() { sleep(ctx, backoff); backoff = min(2*backoff, retryMax) }
+	for ctx.Err() == nil {
+		if position < 0 {
+			at, err := c.begin(ctx, source, committed)
+			if err != nil {
+				c.stop(ctx, number, err)
+				pause()
+				continue
+			}
+			position = at
+			c.stop(ctx, number, nil)
+		}
+		page, err := source.Fetch(ctx, position, fetchWait)
+		if err == nil {
+			c.Metrics.lag(c.topic, number, page.End-page.Next, page.End)
+			err = c.take(ctx, number, position, page)
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				c.failed(ctx, number, err)
+				position = -1 // whatever it was: ask the journal where to go on
+				pause()
+			}
+			continue
+		}
+		position, backoff = page.Next, retryMin
+	}
+}
+
+// begin answers where to read: at the journal's position. Where the journal has none,
+// the group's committed offset becomes it, or the partition's start.
+func (c *Consumer) begin(ctx context.Context, source partition.Source, committed int64) (int64, error) {
+	start, end, err := source.Bounds(ctx)
+	if err != nil {
+		return 0, err
+	}
+	first := committed
+	if first < 0 { // nothing committed yet
+		first = start
+	}
+	position, err := c.Inbox.Position(ctx, source.Partition, first, false)
+	if err != nil {
+		return 0, err
+	}
+	if position >= start && position <= end {
+		return position, nil
+	}
+	gap := &partition.Gap{Topic: source.Topic, Partition: source.Partition, Wanted: position, Start: start, End: end}
+	if position > end || committed < start {
+		return 0, gap
+	}
+	// An operator has committed an offset behind the gap: that is the word that what was
+	// in it may be given up.
+	c.Logger.Error().Str("gap", gap.Error()).Int64("going_on_at", committed).Msg("commands were lost to retention; an operator has committed an offset behind them")
+	return c.Inbox.Position(ctx, source.Partition, committed, true)
+}
+
+// stop notes that a partition can't be read, or can again, and says so when it changes.
+func (c *Consumer) stop(ctx context.Context, number int, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	why := ""
+	if err != nil {
+		why = err.Error()
+		if errors.Is(err, payout.ErrEpoch) {
+			c.EpochLost()
+		}
+	}
+	c.mu.Lock()
+	before := c.stopped[number]
+	c.stopped[number] = why
+	if why == "" {
+		delete(c.stopped, number)
+	}
+	c.mu.Unlock()
+	if why == before {
+		return
+	}
+	if why == "" {
+		c.Logger.Info().Int("partition", number).Msg("the partition is read again")
+		return
+	}
+	event := c.Logger.Warn()
+	if gap := (*partition.Gap)(nil); errors.As(err, &gap) {
+		event = c.Logger.Error().Str("to_do", "find out which commands were lost; then, with all instances stopped, commit an offset behind the gap for the group and start again")
+	}
+	event.Err(err).Int("partition", number).Msg("the partition can't be read")
+}
+
+func (c *Consumer) failed(ctx context.Context, number int, err error) {
+	gap := (*partition.Gap)(nil)
+	switch {
+	case errors.As(err, &gap):
+		c.stop(ctx, number, err)
+	case errors.Is(err, payout.ErrEpoch):
+		c.EpochLost()
+	default:
+		c.Logger.Warn().Err(err).Int("partition", number).Msg("reading was interrupted, trying again")
+	}
+}
+
+// take makes a page known: dead letters first, then the payouts together with the read
+// position, then room for more.
+func (c *Consumer) take(ctx context.Context, number int, from int64, page partition.Page) error {
+	if page.Next == from {
+		return nil
+	}
+	now := time.Now()
+	var letters []payout.DeadLetter
+	var entries []payout.Entry
+	var sources []element
+	for i := range page.Records {
+		r := &page.Records[i]
+		in := c.decode(number, r, now)
+		letters = append(letters, in.letters...)
+		entries = append(entries, in.entries...)
+		for _, index := range in.indexes {
+			sources = append(sources, element{r, index})
+		}
+	}
+	if err := c.bury(ctx, letters); err != nil {
+		return err
+	}
+	r := payout.Range{Partition: number, From: from, To: page.Next}
+	outcomes, open, err := c.Inbox.Insert(ctx, r, entries)
+	if err != nil {
+		return err
+	}
+	if err := c.conflicts(ctx, r, outcomes, sources); err != nil {
+		return err
+	}
+	c.Metrics.count(outcomes)
+	return c.room(ctx, r, open)
+}
+
+// conflicts puts what collides with a known payout into the dead letters and only then
+// lets the position move on.
+func (c *Consumer) conflicts(ctx context.Context, r payout.Range, outcomes []payout.Outcome, sources []element) error {
+	var letters []payout.DeadLetter
+	for i, o := range outcomes {
+		if o == payout.Conflicted {
+			letters = append(letters, c.letter(r.Partition, sources[i], payout.Conflict,
+				"the tradeNo is known with another merchant, amount, currency or payee; the first one goes on"))
+		}
+	}
+	if len(letters) == 0 {
+		return nil
+	}
+	if err := c.DeadLetters.DeadLetters(ctx, letters); err != nil {
+		return err
+	}
+	_, _, err := c.Inbox.Insert(ctx, r, nil)
+	return err
+}
+
+// room waits while the journal is full. Heartbeats go on meanwhile; nothing is fetched.
+func (c *Consumer) room(ctx context.Context, r payout.Range, open int) error {
+	if open >= c.MaxOpen {
+		c.Logger.Warn().Int("open", open).Int("max_open", c.MaxOpen).Int("partition", r.Partition).Msg("the journal is full: nothing is fetched until payouts end")
+	}
+	for open >= c.MaxOpen {
+		if !sleep(ctx, fullPause) {
+			return ctx.Err()
+		}
+		_, now, err := c.Inbox.Insert(ctx, payout.Range{Partition: r.Partition, From: r.To, To: r.To}, nil)
+		if err != nil {
+			return err
+		}
+		open = now
+	}
+	return nil
+}

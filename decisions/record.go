@@ -1,0 +1,75 @@
+package decisions
+
+import (
+	"encoding/json"
+	"time"
+
+	"disburser/payout"
+)
+
+// Kind says what a record of the decisions topic is. Readers skip kinds that they
+// don't know.
+type Kind string
+
+// The kinds.
+const (
+	KindSend  Kind = "send"  // these payouts are about to be sent
+	KindFinal Kind = "final" // these payouts ended by our word: rejected, or failed by absence
+	KindFence Kind = "fence" // a new epoch: what an older one decides after this is void
+	KindOpen  Kind = "open"  // the new epoch works from here on
+)
+
+// Record is the value of a decision, fixed by the contract (§2).
+type Record struct {
+	Kind         Kind                 `json:"kind"`
+	Instance     string               `json:"instance"`
+	Seq          int64                `json:"seq"`
+	Shard        int                  `json:"shard"`
+	Epoch        payout.Epoch         `json:"epoch"`
+	Time         time.Time            `json:"time"`
+	Merchant     string               `json:"merchant,omitempty"`
+	TradeNos     []string             `json:"tradeNos,omitempty"`
+	Fingerprints []payout.Fingerprint `json:"fingerprints,omitempty"`
+	States       []string             `json:"states,omitempty"`  // of finals: how each ended
+	Reasons      []string             `json:"reasons,omitempty"` // of finals: why
+}
+
+// recordOf lists payouts in a record; they share one merchant, or it is left out.
+func recordOf(kind Kind, payouts []payout.Payout) Record {
+	r := Record{Kind: kind}
+	for i, p := range payouts {
+		if i == 0 {
+			r.Merchant = p.Merchant
+		} else if r.Merchant != p.Merchant {
+			r.Merchant = ""
+		}
+		r.TradeNos = append(r.TradeNos, p.TradeNo)
+		r.Fingerprints = append(r.Fingerprints, p.Fingerprint)
+		if kind == KindFinal {
+			r.States = append(r.States, p.State.String())
+			r.Reasons = append(r.Reasons, p.Reason)
+		}
+	}
+	return r
+}
+
+// foreignFence tells whether a value of the topic is a fence of this shard by an epoch
+// that isn't the given one. A value that can't be read is no fence: only disbursers
+// write fences, and theirs can be read.
+func foreignFence(value []byte, shard int, epoch string) bool {
+	var r Record
+	if json.Unmarshal(value, &r) != nil {
+		return false
+	}
+	return r.Kind == KindFence && r.Shard == shard && r.Epoch.ID != epoch
+}
+
+// isDecision tells whether a value of the topic is a decision of this shard, and not
+// an epoch's fence or opening.
+func isDecision(value []byte, shard int) bool {
+	var r Record
+	if json.Unmarshal(value, &r) != nil {
+		return false
+	}
+	return r.Shard == shard && (r.Kind == KindSend || r.Kind == KindFinal)
+}

@@ -1,0 +1,203 @@
+// Package partition promises the records of one Kafka partition in order, none left
+// out in silence: a gap that retention tore, an offset past the end and a broken batch
+// are errors that say so. It is what consumer and decisions read with.
+//
+// It uses Client.Fetch and not Reader: Reader skips to the first offset when the wanted
+// one is gone, checks no checksums, and panics at three empty batches.
+package partition
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+)
+
+// Limits of one fetch.
+const (
+	maxBytes = 4 << 20 // four of the largest messages
+	spare    = 5 * time.Second
+)
+
+// Record is one message.
+type Record struct {
+	Offset     int64
+	Time       time.Time
+	Key, Value []byte
+	Headers    []kafka.Header
+}
+
+// Page is what one fetch brought.
+type Page struct {
+	Records []Record
+	Next    int64 // where the next fetch goes on, also past records that carry nothing
+	Start   int64 // the first offset that the partition still has
+	End     int64 // the offset that the next record will get
+}
+
+// Gap is the error of an offset that the partition doesn't have (any more).
+type Gap struct {
+	Topic              string
+	Partition          int
+	Wanted, Start, End int64
+}
+
+// Error names the gap and what is in it.
+func (g *Gap) Error() string {
+	if g.Wanted > g.End {
+		return fmt.Sprintf("%s/%d: offset %d is past the end %d: was the topic made anew?", g.Topic, g.Partition, g.Wanted, g.End)
+	}
+	return fmt.Sprintf("%s/%d: the offsets %d to %d were deleted by retention before they were read", g.Topic, g.Partition, g.Wanted, g.Start-1)
+}
+
+// Source reads one partition. It has no state: the caller keeps the offset.
+type Source struct {
+	Client    *kafka.Client
+	Topic     string
+	Partition int
+}
+
+// Fetch reads from an offset on and waits up to wait for the first record. An empty
+// page is no error.
+func (s Source) Fetch(ctx context.Context, from int64, wait time.Duration) (page Page, err error) {
+	defer func() { // a batch with a negative record count panics inside the library
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s/%d: read at offset %d: the library panicked: %v\n%s", s.Topic, s.Partition, from, r, debug.Stack())
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, wait+spare)
+	defer cancel()
+	res, err := s.Client.Fetch(ctx, &kafka.FetchRequest{
+		Topic: s.Topic, Partition: s.Partition, Offset: from, MinBytes: 1, MaxBytes: maxBytes, MaxWait: wait,
+	})
+	if err != nil {
+		return Page{}, fmt.Errorf("%s/%d: fetch at offset %d: %w", s.Topic, s.Partition, from, err)
+	}
+	if errors.Is(res.Error, kafka.OffsetOutOfRange) {
+		return Page{}, s.gap(ctx, from)
+	}
+	if res.Error != nil {
+		return Page{}, fmt.Errorf("%s/%d: fetch at offset %d: %w", s.Topic, s.Partition, from, res.Error)
+	}
+	page = Page{Next: from, Start: res.LogStartOffset, End: res.HighWatermark}
+	if err := page.read(res.Records, from); err != nil {
+		return Page{}, fmt.Errorf("%s/%d: read at offset %d: %w", s.Topic, s.Partition, page.Next, err)
+	}
+	return page, nil
+}
+
+func (p *Page) read(records kafka.RecordReader, from int64) error {
+	if records == nil {
+		return nil
+	}
+	for {
+		r, err := records.ReadRecord()
+		if errors.Is(err, io.EOF) {
+			p.skipControl(records)
+			return nil
+		}
+		if err != nil {
+			if len(p.Records) > 0 {
+				return nil // the page's tail was cut; the next fetch begins there
+			}
+			return err
+		}
+		if r.Offset < from { // batches may begin before the wanted offset
+			continue
+		}
+		record, err := own(r)
+		if err != nil {
+			return err
+		}
+		p.Records = append(p.Records, record)
+		p.Next = record.Offset + 1
+	}
+}
+
+// own copies a record: the library's is valid until the next read only.
+func own(r *kafka.Record) (Record, error) {
+	key, err := kafka.ReadAll(r.Key)
+	if err != nil {
+		return Record{}, err
+	}
+	value, err := kafka.ReadAll(r.Value)
+	if err != nil {
+		return Record{}, err
+	}
+	return Record{Offset: r.Offset, Time: r.Time, Key: key, Value: value, Headers: r.Headers}, nil
+}
+
+// skipControl moves past the batches of transaction markers, which hold no record of
+// ours: without it a fetch that brings nothing else would be repeated for ever.
+func (p *Page) skipControl(records kafka.RecordReader) {
+	stream, ok := records.(*protocol.RecordStream)
+	if !ok {
+		return
+	}
+	for _, batch := range stream.Records {
+		control, ok := batch.(*protocol.ControlBatch)
+		if !ok {
+			continue
+		}
+		for {
+			r, err := control.ReadRecord()
+			if err != nil {
+				break
+			}
+			p.Next = max(p.Next, r.Offset+1)
+		}
+	}
+}
+
+func (s Source) gap(ctx context.Context, from int64) error {
+	start, end, err := s.Bounds(ctx)
+	if err != nil {
+		return err
+	}
+	if from >= start && from <= end {
+		return fmt.Errorf("%s/%d: offset %d is out of range for the broker that was asked, but not for the partition: try again", s.Topic, s.Partition, from)
+	}
+	return &Gap{Topic: s.Topic, Partition: s.Partition, Wanted: from, Start: start, End: end}
+}
+
+// Bounds answers the first offset that the partition still has and the one that the
+// next record will get.
+func (s Source) Bounds(ctx context.Context) (start, end int64, err error) {
+	res, err := s.Client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{
+		s.Topic: {kafka.FirstOffsetOf(s.Partition), kafka.LastOffsetOf(s.Partition)},
+	}})
+	if err != nil {
+		return 0, 0, fmt.Errorf("%s/%d: ask for the first and last offset: %w", s.Topic, s.Partition, err)
+	}
+	for _, p := range res.Topics[s.Topic] {
+		if p.Partition == s.Partition {
+			return p.FirstOffset, p.LastOffset, p.Error
+		}
+	}
+	return 0, 0, fmt.Errorf("%s/%d: the broker doesn't know this partition", s.Topic, s.Partition)
+}
+
+// Count answers how many partitions a topic has; 0 if there is no such topic.
+func Count(ctx context.Context, client *kafka.Client, topic string) (int, error) {
+	res, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+	if err != nil {
+		return 0, fmt.Errorf("%s: ask for its partitions: %w", topic, err)
+	}
+	for _, t := range res.Topics {
+		switch {
+		case t.Name != topic:
+		case errors.Is(t.Error, kafka.UnknownTopicOrPartition):
+			return 0, nil
+		case t.Error != nil:
+			return 0, fmt.Errorf("%s: ask for its partitions: %w", topic, t.Error)
+		default:
+			return len(t.Partitions), nil
+		}
+	}
+	return 0, nil
+}
