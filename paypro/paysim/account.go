@@ -1,0 +1,211 @@
+package paysim
+
+import (
+	"maps"
+	"math/big"
+	"strings"
+	"sync"
+	"time"
+)
+
+// account is one merchant at the provider. One mutex per merchant is sharding
+// enough: what happens under it takes microseconds, and nothing waits under it.
+type account struct {
+	Merchant
+	profile         *profile
+	routes          map[string]op // full paths
+	signIn          string
+	lowest, highest *big.Rat // nil = none
+	repeat          Repeat
+	dice            dice
+
+	mu       sync.Mutex // guards everything below
+	behavior Behavior
+	outage   Outage
+	orders   map[string]*order // by tradeNo, also of those only asked about
+	requests map[string]int
+	arrivals [ops][]time.Time
+}
+
+func newAccount(cfg Config, m Merchant) *account {
+	a := &account{
+		Merchant: m,
+		profile:  countries[m.Country],
+		repeat:   cfg.Repeat,
+		dice:     newDice(cfg.Seed, m.MerchantNo),
+		behavior: cfg.Behavior,
+		orders:   make(map[string]*order),
+		requests: make(map[string]int),
+	}
+	if m.Behavior != nil {
+		a.behavior = *m.Behavior
+	}
+	a.lowest, a.highest = m.limits(a.profile)
+	a.routes = m.routes(a.profile)
+	a.signIn = m.SignIn
+	if a.signIn == "" {
+		a.signIn = a.profile.signIn
+	}
+	return a
+}
+
+func (m Merchant) routes(p *profile) map[string]op {
+	routes := make(map[string]op)
+	told := [ops]string{m.Paths.Payout, m.Paths.Query, m.Paths.Balance}
+	for o := range ops {
+		paths := p.calls[o].paths
+		if told[o] != "" {
+			paths = []string{told[o]}
+		}
+		for _, path := range paths {
+			routes[m.BasePath+path] = o
+		}
+	}
+	return routes
+}
+
+// order is an Entry with what only the simulator needs.
+type order struct {
+	Entry
+	fate  fate // of the latest placement that reached it
+	asked int  // answers given after the settlement
+}
+
+// order returns the order of a tradeNo, made on first mention. The caller holds mu.
+func (a *account) order(tradeNo string) *order {
+	o := a.orders[tradeNo]
+	if o == nil {
+		tradeNo = strings.Clone(tradeNo)
+		o = &order{Entry: Entry{MerchantNo: a.MerchantNo, Country: a.Country, TradeNo: tradeNo}}
+		a.orders[tradeNo] = o
+	}
+	return o
+}
+
+// receive notes a placement call: what was ordered, and whether a repeat orders
+// something else. What was executed first stays.
+func (o *order) receive(p params) {
+	amount, payee := p.given("amount"), p.payee()
+	o.Placements++
+	if o.Placements > 1 && (amount != o.Amount || !maps.Equal(payee, o.Payee)) {
+		o.Changed++
+	}
+	if len(o.Executions) == 0 {
+		o.Amount, o.Payee, o.Remark, o.NotifyURL = amount, payee, p.given("remark"), p.given("notifyUrl")
+	}
+}
+
+// payee is whatever is not common to all countries.
+func (p params) payee() map[string]string {
+	out := make(map[string]string, len(p))
+	for name := range p {
+		switch name {
+		case "tradeNo", "amount", "timestamp", "notifyUrl", "remark", "sign":
+		default:
+			out[name] = p.given(name)
+		}
+	}
+	return out
+}
+
+// execute makes an order exist. Its whole future is fixed here.
+func (a *account) execute(o *order, amount string, now time.Time) *Execution {
+	b, tradeNo, n := &a.behavior, o.TradeNo, len(o.Executions)+1
+	x := Execution{At: now, Amount: amount, PlatformTradeNo: a.platformNumber(tradeNo, n)}
+	x.Status, x.PaidAmount = a.ending(o, amount)
+	x.SettledAt = now
+	if x.atOnce = a.dice.roll(drawAtOnce, tradeNo, 0) < b.SettleAtOnce; !x.atOnce {
+		x.SettledAt = now.Add(settleDelay(a.dice.roll(drawSettle, tradeNo, n), b.SettleMin, b.SettleMax))
+	}
+	x.visibleAt = now.Add(b.NoRecordLag)
+	o.Executions = append(o.Executions, x)
+	return &o.Executions[n-1]
+}
+
+// ending is the final status of an execution and what is paid by then.
+func (a *account) ending(o *order, amount string) (status, paid string) {
+	switch o.fate {
+	case fateFailed:
+		return statusFailed, "0"
+	case fateLimited:
+		return statusLimited, "0"
+	case fatePartial:
+		return statusPartial, half(amount)
+	case fateUnknown:
+		if a.dice.roll(drawExecuted, o.TradeNo, 0) < 0.5 {
+			return statusUnknown, "0"
+		}
+		return statusUnknown, amount
+	}
+	return statusPaid, amount
+}
+
+// platformNumber is 16 characters long, as in the samples, and made from what it
+// stands for, so that a repeated run gives the same ones.
+func (a *account) platformNumber(tradeNo string, execution int) string {
+	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
+	h := a.dice.hash(drawNumber, tradeNo, execution)
+	var out [16]byte
+	for i := range out {
+		if i == 12 { // a 64-bit hash has 12 digits of base 36
+			h = a.dice.hash(drawNumber, tradeNo, -execution)
+		}
+		out[i], h = letters[h%36], h/36
+	}
+	return string(out[:])
+}
+
+// half is half of an amount, rounded up in its last digit.
+func half(amount string) string {
+	whole, fraction, pointed := strings.Cut(amount, ".")
+	n, _ := new(big.Int).SetString(whole+fraction, 10)
+	text := n.Rsh(n.Add(n, big.NewInt(1)), 1).String()
+	if !pointed {
+		return text
+	}
+	if short := len(fraction) + 1 - len(text); short > 0 {
+		text = strings.Repeat("0", short) + text
+	}
+	at := len(text) - len(fraction)
+	return text[:at] + "." + text[at:]
+}
+
+// visible is the latest execution that a query finds by now.
+func (o *order) visible(now time.Time) *Execution {
+	for i := len(o.Executions) - 1; i >= 0; i-- {
+		if !o.Executions[i].visibleAt.After(now) {
+			return &o.Executions[i]
+		}
+	}
+	return nil
+}
+
+func (x *Execution) settled(now time.Time) bool { return !x.SettledAt.After(now) }
+
+// entry is the Entry as of now. Executions are only ever appended, so that sharing
+// those there are is safe.
+func (o *order) entry(now time.Time) Entry {
+	e := o.Entry
+	n := len(e.Executions)
+	e.Executions = e.Executions[:n:n]
+	e.Outcome = o.outcome(now)
+	return e
+}
+
+func (o *order) outcome(now time.Time) string {
+	if n := len(o.Executions); n > 0 {
+		if last := &o.Executions[n-1]; last.settled(now) {
+			return outcomes[last.Status]
+		}
+		return ""
+	}
+	switch {
+	case o.fate == fateFailedAtOnce:
+		return "failed"
+	case o.fate == fateVanished:
+		return "vanished"
+	case o.Refusals > 0:
+		return "refused"
+	}
+	return ""
+}

@@ -1,0 +1,127 @@
+package paysim
+
+import (
+	"math"
+	"time"
+)
+
+// kind separates the draws, so that one never moves with another.
+type kind byte
+
+const (
+	drawFate kind = iota + 1
+	drawAtOnce
+	drawSettle
+	drawFault
+	drawExecuted // whether an outer 5000 or an outage's hang executed, and whether a 00032 paid
+	drawQueryFault
+	drawPartialFirst
+	drawLatency
+	drawNumber // platform trade numbers
+)
+
+// dice are one merchant's draws: the hash of the seed and the merchantNo so far.
+type dice uint64
+
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
+
+func newDice(seed uint64, merchantNo string) dice {
+	return dice(fnv(mix(seed+fnvOffset), merchantNo))
+}
+
+// roll is a number in [0, 1) that depends on nothing but its arguments.
+func (d dice) roll(k kind, tradeNo string, attempt int) float64 {
+	return float64(d.hash(k, tradeNo, attempt)>>11) / (1 << 53)
+}
+
+func (d dice) hash(k kind, tradeNo string, attempt int) uint64 {
+	return mix(fnv(uint64(d), tradeNo) + uint64(k)<<56 + uint64(attempt))
+}
+
+func fnv(h uint64, text string) uint64 {
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * fnvPrime
+	}
+	return mix(h)
+}
+
+// mix is the finalizer of splitmix64: neighbouring tradeNos must not draw alike.
+func mix(h uint64) uint64 {
+	h += 0x9e3779b97f4a7c15
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
+}
+
+// pick lays the fractions end to end on [0, 1) and returns the number of the one
+// that u falls into, or 0 for the rest: exact fractions, at most one fault each.
+func pick(u float64, fractions ...float64) int {
+	for i, f := range fractions {
+		if u < f {
+			return i + 1
+		}
+		u -= f
+	}
+	return 0
+}
+
+func uniform(u float64, lowest, highest time.Duration) time.Duration {
+	if highest <= lowest {
+		return lowest
+	}
+	return lowest + time.Duration(u*float64(highest-lowest))
+}
+
+// settleDelay is log-uniform, as waiting times are: most soon, a few very late.
+func settleDelay(u float64, lowest, highest time.Duration) time.Duration {
+	if lowest <= 0 || highest <= lowest {
+		return uniform(u, lowest, highest)
+	}
+	ratio := float64(highest) / float64(lowest)
+	return time.Duration(float64(lowest) * math.Pow(ratio, u))
+}
+
+// fate is how a tradeNo ends.
+type fate int
+
+const (
+	fatePaid fate = iota
+	fateFailed
+	fatePartial
+	fateLimited
+	fateUnknown
+	fateRefused
+	fateFailedAtOnce
+	fateVanished
+)
+
+func (d dice) fate(b *Behavior, tradeNo string) fate {
+	return fate(pick(d.roll(drawFate, tradeNo, 0),
+		b.Failed, b.Partial, b.Limited, b.Unknown, b.Refused, b.FailedAtOnce, b.Vanished))
+}
+
+// fault is what goes wrong with one call.
+type fault int
+
+const (
+	noFault fault = iota
+	faultEarlyError
+	faultLateError
+	faultLost
+	fault5000
+	faultGarbled
+	faultHang
+)
+
+func (d dice) placementFault(b *Behavior, tradeNo string, attempt int) fault {
+	return fault(pick(d.roll(drawFault, tradeNo, attempt),
+		b.EarlyError, b.LateError, b.LostReply, b.Outer5000, b.Garbled, b.Hang))
+}
+
+func (d dice) queryFault(b *Behavior, tradeNo string, attempt int) fault {
+	return fault(pick(d.roll(drawQueryFault, tradeNo, attempt),
+		0, b.QueryError, b.QueryLost, b.Query5000, b.QueryGarbled, b.QueryHang))
+}

@@ -1,0 +1,156 @@
+package paysim
+
+import (
+	"fmt"
+	"math/big"
+	"strings"
+)
+
+// rule is one field of a payout request: required, and of a form if a page gives one.
+type rule struct {
+	name  string
+	other string // a second spelling that the same page uses
+	want  string // the form, for the refusal's text
+	holds func(string) bool
+}
+
+func some(name string) rule { return rule{name: name} }
+
+func oneOf(name string, words ...string) rule {
+	return rule{name: name, want: "one of " + strings.Join(words, ", "), holds: func(text string) bool {
+		for _, w := range words {
+			if text == w {
+				return true
+			}
+		}
+		return false
+	}}
+}
+
+func digitsFrom(name string, shortest, longest int, prefixes ...string) rule {
+	want := fmt.Sprintf("%d to %d digits", shortest, longest)
+	if prefixes[0] != "" {
+		want += " from " + strings.Join(prefixes, " or ")
+	}
+	return rule{name: name, want: want, holds: func(text string) bool {
+		if len(text) < shortest || len(text) > longest || !digits(text) {
+			return false
+		}
+		for _, p := range prefixes {
+			if strings.HasPrefix(text, p) {
+				return true
+			}
+		}
+		return false
+	}}
+}
+
+// latin is a name without Vietnamese marks (page vietnam/payout).
+func latin(name string) rule {
+	return rule{name: name, want: "Latin letters without marks", holds: func(text string) bool {
+		for i := range len(text) {
+			if text[i] < ' ' || text[i] > '~' {
+				return false
+			}
+		}
+		return true
+	}}
+}
+
+// ifsc: page india/payout says bankNCode in its table and bankCode in its sample.
+// Either will do.
+var ifsc = rule{name: "bankCode", other: "bankNCode", want: "11 alphanumerics", holds: func(text string) bool {
+	for i := range len(text) {
+		c := text[i] | 0x20 // lower case for letters, digits stay digits
+		if (c < 'a' || c > 'z') && (text[i] < '0' || text[i] > '9') {
+			return false
+		}
+	}
+	return len(text) == 11
+}}
+
+// check returns what is wrong with the field, or "".
+func (r rule) check(p params) string {
+	text := p.given(r.name)
+	if text == "" && r.other != "" {
+		text = p.given(r.other)
+	}
+	switch {
+	case text == "":
+		return r.name + " is required"
+	case r.holds != nil && !r.holds(text):
+		return r.name + " must be " + r.want
+	}
+	return ""
+}
+
+// checkPayout returns what is wrong with a payout request, or "".
+func (a *account) checkPayout(p params) string {
+	if wrong := a.checkCommon(opPayout, p); wrong != "" {
+		return wrong
+	}
+	if wrong := a.checkAmount(p.given("amount")); wrong != "" {
+		return wrong
+	}
+	for _, r := range a.profile.fields {
+		if wrong := r.check(p); wrong != "" {
+			return wrong
+		}
+	}
+	return ""
+}
+
+// checkCommon checks the tradeNo and the timestamp, where the call has them. The
+// timestamp is common to all payouts (paypro-api.md §3); the 10 digits in the sample
+// of page pakistan/payout contradict the text and are refused.
+func (a *account) checkCommon(o op, p params) string {
+	if o != opBalance && p.given("tradeNo") == "" {
+		return "tradeNo is required"
+	}
+	stamp := p.given("timestamp")
+	if (o == opPayout || a.profile.calls[o].stamped) && (len(stamp) != 13 || !digits(stamp)) {
+		return "timestamp must be 13 digits"
+	}
+	return ""
+}
+
+func (a *account) checkAmount(text string) string {
+	switch {
+	case text == "":
+		return "amount is required"
+	case !decimal(text):
+		return "amount must be plain digits"
+	case a.profile.whole && strings.Contains(text, "."):
+		return "amount must be an integer"
+	}
+	return a.checkLimits(text)
+}
+
+func (a *account) checkLimits(text string) string {
+	amount, _ := new(big.Rat).SetString(text)
+	switch {
+	case amount.Sign() == 0:
+		return "amount must be more than zero"
+	case a.lowest != nil && amount.Cmp(a.lowest) < 0:
+		return "amount must not be below " + a.lowest.RatString()
+	case a.highest != nil && amount.Cmp(a.highest) > 0:
+		return "amount must not be above " + a.highest.RatString()
+	}
+	return ""
+}
+
+// decimal tells whether text is digits with an optional fraction. Their number is
+// bounded only so that nobody makes the simulator count for ever.
+func decimal(text string) bool {
+	whole, fraction, pointed := strings.Cut(text, ".")
+	return len(text) <= 64 && digits(whole) && (!pointed || digits(fraction))
+}
+
+func digits(text string) bool {
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return false
+		}
+	}
+	return text != ""
+}

@@ -1,0 +1,165 @@
+package paysim
+
+import "time"
+
+// authorize checks who calls and whether the sign is right, as every page demands
+// of every call but mexico/balance.
+func (a *account) authorize(c call) (refusal string) {
+	if a.profile.calls[c.op].unsigned {
+		return ""
+	}
+	if !a.signed(c.params, c.sign) {
+		return "sign error"
+	}
+	return ""
+}
+
+// act does what a call asks for and decides how it is answered. The caller holds mu.
+// The answer tells the world as it is now, even if latency delivers it later.
+func (a *account) act(c call, now time.Time) answer {
+	if c.problem != "" {
+		return a.refuse(c.op, c.problem, now)
+	}
+	if refusal := a.authorize(c); refusal != "" {
+		return a.refuse(c.op, refusal, now)
+	}
+	if a.outage == Disabled {
+		return a.refuse(c.op, "merchant is disabled", now)
+	}
+	switch c.op {
+	case opPayout:
+		return a.place(c.params, now)
+	case opQuery:
+		return a.ask(c.params, now)
+	}
+	return a.tellBalance(c.params, now)
+}
+
+// refuse counts and answers outer 8000. Reasons are few, because each is a key of
+// Ledger.Requests: they never contain a value.
+func (a *account) refuse(o op, why string, now time.Time) answer {
+	a.requests[o.String()+" refused: "+why]++
+	return a.late(refusal(why, now), "", len(a.arrivals[o]))
+}
+
+// place is the payout call.
+func (a *account) place(p params, now time.Time) answer {
+	tradeNo := p.given("tradeNo")
+	if tradeNo == "" {
+		return a.refuse(opPayout, "tradeNo is required", now)
+	}
+	o := a.order(tradeNo)
+	o.receive(p)
+	fault := a.dice.placementFault(&a.behavior, tradeNo, o.Placements)
+	executed := true
+	if fault == fault5000 || a.outage == Hung {
+		executed = a.dice.roll(drawExecuted, tradeNo, o.Placements) < 0.5
+	}
+	if a.outage == Hung {
+		fault = faultHang
+	}
+	if fault == faultEarlyError || !executed {
+		a.requests["payout "+faultNames[fault]+", not executed"]++
+		return a.faulty(fault, a.late(systemException(now), tradeNo, o.Placements), now)
+	}
+	ok, wrong := a.accept(o, p, now)
+	if wrong != "" {
+		o.Refusals++
+		ok = a.refuse(opPayout, wrong, now)
+	} else {
+		a.requests["payout "+faultNames[fault]]++
+	}
+	return a.faulty(fault, a.late(ok, tradeNo, o.Placements), now)
+}
+
+// accept executes a placement unless something speaks against it.
+func (a *account) accept(o *order, p params, now time.Time) (ok answer, wrong string) {
+	if a.outage == Broke {
+		return ok, "insufficient balance"
+	}
+	if wrong := a.checkPayout(p); wrong != "" {
+		return ok, wrong
+	}
+	if len(o.Executions) > 0 && a.repeat == Refuse {
+		return ok, "tradeNo already exists"
+	}
+	if len(o.Executions) > 0 && a.repeat == Replay {
+		return a.placed(o, &o.Executions[0], p, now), ""
+	}
+	o.fate = a.dice.fate(&a.behavior, o.TradeNo)
+	switch o.fate {
+	case fateRefused:
+		return ok, "request failed"
+	case fateFailedAtOnce, fateVanished:
+		return a.placed(o, &Execution{At: now, PlatformTradeNo: a.platformNumber(o.TradeNo, 0)}, p, now), ""
+	}
+	return a.placed(o, a.execute(o, p.given("amount"), now), p, now), ""
+}
+
+// late adds the latency, drawn per call.
+func (a *account) late(ok answer, tradeNo string, attempt int) answer {
+	u := a.dice.roll(drawLatency, tradeNo, attempt)
+	ok.wait = uniform(u, a.behavior.Latency, a.behavior.LatencyMax)
+	return ok
+}
+
+// ask is the query call. Only our tradeNo is a key; what it answers to an unknown
+// one is [U], as is how soon an order can be seen.
+func (a *account) ask(p params, now time.Time) answer {
+	if wrong := a.checkCommon(opQuery, p); wrong != "" {
+		return a.refuse(opQuery, wrong, now)
+	}
+	o := a.order(p.given("tradeNo"))
+	o.Queries++
+	fault := a.dice.queryFault(&a.behavior, o.TradeNo, o.Queries)
+	if a.outage == Hung {
+		fault = faultHang
+	}
+	ok := a.told(o, fault, now)
+	a.requests["query "+faultNames[fault]]++
+	return a.faulty(fault, a.late(ok, o.TradeNo, -o.Queries), now)
+}
+
+// told is the answer to a query, before anything happens to it.
+func (a *account) told(o *order, fault fault, now time.Time) answer {
+	x := o.visible(now)
+	if x == nil {
+		a.requests["query no record"]++
+		return refusal("order does not exist", now)
+	}
+	if !x.settled(now) {
+		return a.outcomeReply(o, x, statusPending, now)
+	}
+	status := x.Status
+	if o.asked == 0 && status == statusPaid && a.dice.roll(drawPartialFirst, o.TradeNo, 0) < a.behavior.PartialFirst {
+		status = statusPartial
+	}
+	if fault == noFault {
+		o.asked++
+	}
+	return a.outcomeReply(o, x, status, now)
+}
+
+var faultNames = map[fault]string{
+	noFault: "answered", faultEarlyError: "http 500 early", faultLateError: "http 500", faultLost: "reply lost",
+	fault5000: "outer 5000", faultGarbled: "garbled", faultHang: "hung",
+}
+
+// faulty turns a good answer into what the fault makes of it.
+func (a *account) faulty(f fault, ok answer, now time.Time) answer {
+	switch f {
+	case faultEarlyError, faultLateError:
+		return answer{status: 500, body: []byte("Internal Server Error"), wait: ok.wait}
+	case faultLost:
+		return answer{cut: true, wait: ok.wait}
+	case fault5000:
+		wait := ok.wait
+		ok = systemException(now)
+		ok.wait = wait
+	case faultGarbled:
+		ok.body = ok.body[:len(ok.body)/2]
+	case faultHang:
+		ok.wait, ok.forever = a.behavior.HangFor, a.behavior.HangFor == 0
+	}
+	return ok
+}

@@ -1,0 +1,142 @@
+package paysim
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// maxBody is far above any payout; it keeps a broken client from filling memory.
+const maxBody = 64 << 10
+
+// call is a request of a known merchant as received.
+type call struct {
+	op      op
+	params  params
+	sign    string // the header's
+	problem string // why the body can't be read, or ""
+}
+
+// answer is a decided reply and how it reaches the client.
+type answer struct {
+	status  int
+	body    []byte
+	wait    time.Duration
+	forever bool // no answer while the client waits
+	cut     bool // the connection closes instead
+}
+
+// ServeHTTP is Paypro's API. The status codes are [U]: 404 for another country's
+// path and 405 for another method are what a web server says by itself; everything
+// that Paypro itself has to say comes with HTTP 200 and an outer code.
+//
+// A lost reply panics with http.ErrAbortHandler, as net/http wants it: serve it
+// through an http.Server. A hang without HangFor ends only with the request's context.
+func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.paths[r.URL.Path] {
+		http.NotFound(w, r)
+		return
+	}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	a := s.merchants[r.Header.Get("merchantNo")]
+	if a == nil {
+		refusal("merchantNo is unknown", time.Now()).deliver(w, r)
+		return
+	}
+	if o, found := a.routes[r.URL.Path]; found {
+		a.serve(o, r).deliver(w, r)
+		return
+	}
+	http.NotFound(w, r)
+}
+
+// serve decides the answer to a call. Only deliver waits.
+func (a *account) serve(o op, r *http.Request) answer {
+	if down, is := a.arrive(o); is {
+		return down
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return answer{cut: true} // the client left in the middle of its request
+	}
+	c := call{op: o, sign: r.Header.Get("sign")}
+	if !a.profile.calls[o].unsigned {
+		c.params, c.problem = parse(body)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.act(c, time.Now())
+}
+
+// arrive notes a call and tells whether an outage already answers it.
+func (a *account) arrive(o op) (down answer, is bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.arrivals[o] = append(a.arrivals[o], time.Now())
+	if a.outage != Cut && a.outage != Unavailable {
+		return answer{}, false
+	}
+	a.requests[o.String()+" down"]++
+	return answer{status: http.StatusServiceUnavailable, body: []byte("Service Unavailable"), cut: a.outage == Cut}, true
+}
+
+// parse reads a body into its literal texts. Nesting appears on no page.
+func parse(body []byte) (p params, problem string) {
+	if len(body) > maxBody {
+		return nil, "body is too large"
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if err := d.Decode(&p); err != nil || p == nil {
+		return nil, "body must be a JSON object"
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, "body must be a single JSON object"
+	}
+	for _, v := range p {
+		switch v.(type) {
+		case map[string]any, []any:
+			return nil, "body must be a flat JSON object"
+		}
+	}
+	return p, ""
+}
+
+// deliver sends the answer, late or never as decided.
+func (ans answer) deliver(w http.ResponseWriter, r *http.Request) {
+	if left := ans.pause(r.Context()); left || ans.cut {
+		panic(http.ErrAbortHandler)
+	}
+	if ans.status == http.StatusOK {
+		w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	}
+	w.WriteHeader(ans.status)
+	_, _ = w.Write(ans.body) // nobody is left to be told
+}
+
+// pause waits and tells whether the client left meanwhile.
+func (ans answer) pause(ctx context.Context) (left bool) {
+	if ans.forever {
+		<-ctx.Done()
+		return true
+	}
+	if ans.wait <= 0 {
+		return false
+	}
+	t := time.NewTimer(ans.wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return false
+	case <-ctx.Done():
+		return true
+	}
+}
