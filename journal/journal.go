@@ -172,11 +172,15 @@ func NewToken() string {
 
 // Lease hands out up to n payouts of a merchant that are due for a step; merchant is
 // "" for the steps that wait for all merchants together (announce, expire). For a send
-// the payouts are sending from here on. A record that can't be read is left out and
+// the payouts are sending from here on: after a lost reply the call is repeated under
+// the same token, which answers the same batch, until ctx ends. A record that can't be read is left out and
 // reported in the error beside the batch; its lease runs out.
 func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, n int, lease time.Duration) (payout.Batch, error) {
 	b := payout.Batch{Token: NewToken(), Asked: time.Now()}
 	answer, err := j.run(ctx, "lease", string(step), merchant, b.Token, n, lease.Milliseconds())
+	for err != nil && !errors.Is(err, payout.ErrEpoch) && pause(ctx) {
+		answer, err = j.run(ctx, "lease", string(step), merchant, b.Token, n, lease.Milliseconds())
+	}
 	if err != nil {
 		return payout.Batch{}, err
 	}
@@ -359,3 +363,18 @@ func number(answer []any, i int) int64 {
 }
 
 func instant(answer []any, i int) time.Time { return moment(number(answer, i)) }
+
+// leaseAgain is the pause before a lease is asked for again under its token.
+const leaseAgain = 100 * time.Millisecond
+
+// pause waits for it and tells whether ctx let it.
+func pause(ctx context.Context) bool {
+	t := time.NewTimer(leaseAgain)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

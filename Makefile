@@ -1,0 +1,114 @@
+# Everything one does in this repository. `make` alone tells what there is.
+# Nothing but Go is needed for most of it; what else a target needs, it fetches or says.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# No C compiler: the programs are static, and the tests build the same way. Only the race detector wants cgo.
+export CGO_ENABLED := 0
+
+VERSION := $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
+COMMIT  := $(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)
+BUILDFLAGS := -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION) -X main.commit=$(COMMIT)'
+
+SERVERS  := deployments/local/servers.sh
+FUZZTIME ?= 5s
+
+# golangci-lint is built once for each version of it and of Go (it can't read code for a newer Go than its own),
+# and kept beside the other caches. Pinned, so that the same code gets the same answer everywhere.
+GOLANGCI_VERSION := v2.15.0
+CACHE    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/disburser
+GOLANGCI  = $(CACHE)/golangci-lint-$(GOLANGCI_VERSION)-$(shell go env GOVERSION 2>/dev/null)/golangci-lint
+
+##@ Try it
+
+.PHONY: demo
+demo: bin ## everything in one process on embedded servers: a payroll goes through; FILE=… sends your own
+	go build $(BUILDFLAGS) -o bin/demo ./cmd/demo
+	./bin/demo $(if $(FILE),--file "$$FILE")
+
+.PHONY: build
+build: bin ## the programs, into bin/
+	go build $(BUILDFLAGS) -o bin/ ./cmd/...
+
+bin:
+	@mkdir -p bin
+
+##@ Test it
+
+.PHONY: test
+test: ## all tests that need nothing but Go
+	go test ./...
+
+.PHONY: race
+race: ## the same tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race ./...
+
+# One package at a time: they share the servers.
+.PHONY: test-real
+test-real: ## the tests on a real Kafka and a real Redis, fetched and started for them
+	$(SERVERS) with go test -count=1 -p=1 -tags=real ./internal/e2e/... ./journal/...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (5s)
+	@files=$$(grep -rl --include='*_test.go' '^func Fuzz' . | sort || true); \
+		[ -n "$$files" ] || echo "no fuzz targets"; \
+		for file in $$files; do \
+			for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+				echo "== $$name in $${file%/*}"; \
+				go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) "$${file%/*}"; \
+			done; \
+		done
+
+.PHONY: lint
+lint: $(GOLANGCI) ## formatting, vet, static analysis, import rules, a tidy go.mod, shell scripts
+	@unformatted=$$(gofmt -l .); \
+		if [ -n "$$unformatted" ]; then echo "not gofmt-ed (make fmt):"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go vet -tags=real ./...
+	$(GOLANGCI) run ./...
+	go mod tidy -diff
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $(SERVERS); \
+		else echo "shellcheck is not installed: the scripts are only parsed"; bash -n .ci/run; bash -n $(SERVERS); fi
+
+$(GOLANGCI):
+	@echo "building golangci-lint $(GOLANGCI_VERSION), once: it takes a minute or two"
+	@mkdir -p "$(@D)"
+	@tmp=$$(mktemp -d "$(@D)/build.XXXXXX"); trap 'rm -rf "$$tmp"' EXIT; \
+		GOBIN="$$tmp" GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION); \
+		mv "$$tmp/golangci-lint" "$@"
+
+.PHONY: fmt
+fmt: ## formats the Go files
+	gofmt -w .
+
+##@ Real servers by hand (KAFKA_PORT=9092, REDIS_PORT=6379; see deployments/local/servers.sh help)
+
+.PHONY: kafka-up
+kafka-up: ## starts Apache Kafka on 127.0.0.1 and creates the topics
+	@$(SERVERS) kafka-up
+	@$(SERVERS) topics
+
+.PHONY: redis-up
+redis-up: ## starts redis-server on 127.0.0.1
+	@$(SERVERS) redis-up
+
+.PHONY: down
+down: ## stops both; what they stored stays
+	@$(SERVERS) down
+
+##@ Clean up
+
+.PHONY: clean
+clean: ## removes what was built here
+	rm -rf bin
+	rm -f *.test *.out *.prof
+
+.PHONY: help
+help: ## this list
+	@[ -t 1 ] && on=$$'\e[36m' bold=$$'\e[1m' off=$$'\e[0m' || on='' bold='' off=''; \
+	awk -v on="$$on" -v bold="$$bold" -v off="$$off" ' \
+		/^##@ / { printf "%s%s%s%s\n", (seen++ ? "\n" : ""), bold, substr($$0, 5), off } \
+		/^[a-z-]+:.*## / { split($$0, a, ":.*## "); printf "  %smake %-10s%s %s\n", on, a[1], off, a[2] } \
+	' $(MAKEFILE_LIST)

@@ -1,0 +1,112 @@
+package disburse
+
+import (
+	"context"
+	"time"
+
+	"disburser/payout"
+)
+
+// announceAgain is when an event that was not acknowledged is published again.
+const announceAgain = time.Second
+
+// announceBatch publishes what ended or is held, and then lets the journal forget what
+// is final. What ended by our own word is written down as a decision first (protocol O2).
+func (l *Loop) announceBatch(_, working context.Context, _ *lane, due int) (int, error) {
+	batch, err := l.lease(working, payout.StepAnnounce, "", min(due, announceLargest))
+	if len(batch.Payouts) == 0 {
+		return 0, err
+	}
+	if err != nil { // some records can't be read; the others go on
+		l.refused(working, err, "read a record")
+	}
+	ctx, cancel := context.WithDeadline(working, batch.Deadline().Add(-leaseMargin))
+	defer cancel()
+	ready, own, err := l.decideOwn(ctx, batch.Payouts)
+	if err != nil {
+		for _, p := range own {
+			l.announceLater(batch, p)
+		}
+	}
+	if e := l.announce(ctx, batch, ready); e != nil {
+		err = e
+	}
+	return len(ready), err
+}
+
+// decideOwn has the ends by our own word acknowledged. It answers what may be announced
+// and, with an error, what may not.
+func (l *Loop) decideOwn(ctx context.Context, payouts []payout.Payout) (ready, undecided []payout.Payout, err error) {
+	var own []payout.Payout
+	for _, p := range payouts {
+		if p.Own() {
+			own = append(own, p)
+		} else {
+			ready = append(ready, p)
+		}
+	}
+	if len(own) == 0 {
+		return ready, nil, nil
+	}
+	if err := l.Decisions.Final(ctx, own); err != nil {
+		return ready, own, err
+	}
+	return append(ready, own...), nil, nil
+}
+
+func (l *Loop) announce(ctx context.Context, batch payout.Batch, payouts []payout.Payout) error {
+	var events []payout.Event
+	var said []payout.Payout
+	for _, p := range payouts {
+		if e, speaks := p.Announcement(); speaks {
+			events = append(events, e)
+			said = append(said, p)
+		}
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	acknowledged, err := l.Announcer.Results(ctx, events)
+	now := batch.Now(time.Now())
+	for i, p := range said {
+		if !acknowledged[i] {
+			l.announceLater(batch, p)
+			continue
+		}
+		l.Metrics.announced(p, events[i], now)
+		after := p.Announced(now, l.policyOf(p))
+		l.writer.put(payout.Change{Token: batch.Token, Before: p.State, After: after, Forget: p.State.Final()}, batch.Deadline(), nil)
+		l.Logger.Info().Str("trade_no", p.TradeNo).Str("merchant", events[i].Merchant).Str("type", string(events[i].Type)).
+			Str("reason", p.Reason).Int("sends", p.Sends).Int("asks", p.Asks).Msg("announced")
+	}
+	return err
+}
+
+func (l *Loop) announceLater(batch payout.Batch, p payout.Payout) {
+	after := p
+	after.Due = batch.Now(time.Now()).Add(announceAgain)
+	l.writer.put(payout.Change{Token: batch.Token, Before: p.State, After: after}, batch.Deadline(), nil)
+}
+
+// policyOf is the payout's merchant's; of a merchant that isn't configured (any more)
+// the zero policy, which only final payouts see.
+func (l *Loop) policyOf(p payout.Payout) payout.Policy {
+	if m := l.merchants[p.Merchant]; m != nil {
+		return m.policy()
+	}
+	return payout.Policy{}
+}
+
+// expireBatch ends received payouts whose expiresAt has come.
+func (l *Loop) expireBatch(_, working context.Context, _ *lane, due int) (int, error) {
+	batch, err := l.lease(working, payout.StepExpire, "", min(due, announceLargest))
+	for _, p := range batch.Payouts {
+		after, e := p.Expire(batch.Now(time.Now()))
+		if e != nil {
+			l.Logger.Error().Err(e).Msg("not expired")
+			continue
+		}
+		l.writer.put(payout.Change{Token: batch.Token, Before: p.State, After: after}, batch.Deadline(), nil)
+	}
+	return len(batch.Payouts), err
+}

@@ -1,0 +1,124 @@
+package disburse
+
+import (
+	"context"
+	"time"
+
+	"disburser/payout"
+)
+
+// askBatch asks the query endpoint about payouts that may have been sent.
+func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int, error) {
+	m := la.merchant
+	a, wait, err := l.allow(taking, m, m.askGate, m.Query, due)
+	if err != nil || len(a.moments) == 0 {
+		a.shrink(0)
+		if err == nil && wait > 0 {
+			pause(taking, wait)
+		}
+		return 0, err
+	}
+	batch, err := l.lease(working, payout.StepAsk, m.Name, len(a.moments))
+	a.shrink(len(batch.Payouts))
+	for i, p := range batch.Payouts {
+		l.worker(func() { l.ask(taking, working, m, batch, p, a.moments[i], a.passes[i]) })
+	}
+	return len(batch.Payouts), err
+}
+
+// ask makes one call; an ask that can't be made is put back as it was.
+func (l *Loop) ask(taking, working context.Context, m *merchant, batch payout.Batch, p payout.Payout, moment time.Time, pass pass) {
+	defer l.slots.release(m.Name, 1)
+	f := payout.Finding{Kind: payout.Unclear, Detail: "the worker panicked"}
+	called := false
+	defer func() {
+		if called {
+			pass.done(f)
+		} else {
+			pass.unused()
+		}
+	}()
+	defer l.survive("an ask")
+	if err := l.ready(taking, m.Query, moment, latestFor(batch, m.Timeout)); err != nil {
+		l.putBack(batch, p)
+		return
+	}
+	called = true
+	f = l.query(working, m, p.TradeNo, latestFor(batch, m.Timeout))
+	found := f
+	if f.Kind == payout.NoRecord && !l.believable(taking, working, m, batch, p) {
+		found.Kind = payout.Unclear
+		found.Detail = "no record, but nothing shows that the provider serves this merchant at all"
+	}
+	l.found(m, batch, p, payout.Ask, found)
+}
+
+func (l *Loop) query(ctx context.Context, m *merchant, tradeNo string, latest time.Time) payout.Finding {
+	began := time.Now()
+	f := m.Provider.Ask(ctx, tradeNo, latest)
+	l.Metrics.called(m.Name, OperationQuery, f, time.Since(began))
+	return f
+}
+
+// believable tells whether "no such order" is about this payout and not a refusal of
+// the whole merchant: somebody else of the merchant was answered lately. Where nobody
+// was, the merchant's latest settled payout is asked about.
+func (l *Loop) believable(taking, working context.Context, m *merchant, batch payout.Batch, p payout.Payout) bool {
+	now, policy := batch.Now(time.Now()), m.policy()
+	if !p.NoRecordMayCount(now, policy) {
+		return true // too early to count; the table only asks again
+	}
+	if p.Corroborated(m.servedOther(batch.Evidence, p.TradeNo), now, policy) {
+		return true
+	}
+	witness := batch.Evidence.Settled
+	if witness == "" || witness == p.TradeNo {
+		return false
+	}
+	latest := latestFor(batch, m.Timeout)
+	moments, _, err := m.Query.Take(taking, 1)
+	if err != nil || len(moments) == 0 || l.ready(taking, m.Query, moments[0], latest) != nil {
+		return false
+	}
+	if !l.query(working, m, witness, latest).Served {
+		return false
+	}
+	m.serve(payout.Served{Merchant: m.Name, At: batch.Now(time.Now()), About: witness})
+	return true
+}
+
+// servedOther is the latest moment at which the provider answered about somebody else.
+func (m *merchant) servedOther(e payout.Evidence, tradeNo string) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var latest time.Time
+	if e.About != tradeNo {
+		latest = e.ServedAt
+	}
+	if m.served.About != tradeNo && m.served.At.After(latest) {
+		latest = m.served.At
+	}
+	return latest
+}
+
+// serve notes evidence and answers what of it is worth writing into the journal: what
+// settled, and otherwise one a second.
+func (m *merchant) serve(s payout.Served) *payout.Served {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	worth := s.Settled || s.At.Sub(m.served.At) > time.Second
+	if worth || s.At.After(m.served.At) {
+		m.served = s
+	}
+	if !worth {
+		return nil
+	}
+	return &s
+}
+
+// putBack ends the lease of a payout with which nothing was done.
+func (l *Loop) putBack(batch payout.Batch, p payout.Payout) {
+	after := p
+	after.Due = batch.Now(time.Now())
+	l.writer.put(payout.Change{Token: batch.Token, Before: p.State, After: after}, batch.Deadline(), nil)
+}

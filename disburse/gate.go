@@ -1,0 +1,218 @@
+package disburse
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/sony/gobreaker/v2"
+
+	"disburser/payout"
+)
+
+// BreakerSettings are the operator's (contract §3, breaker).
+type BreakerSettings struct {
+	FailureRatio        float64
+	MinRequests         int
+	Window              time.Duration
+	OpenFor, MaxOpenFor time.Duration
+	Probes, Refusals    int
+}
+
+// What a call means to a breaker.
+var (
+	errFailed  = errors.New("failed")
+	errNothing = errors.New("says nothing about the provider")
+)
+
+// buckets cut the breaker's window, so that it rolls instead of starting anew.
+const buckets = 10
+
+// gate lets calls of one merchant and operation through while the provider works: a
+// breaker on failures, and for sends a second one on refusals in a row, so that an
+// empty account pauses a payroll instead of failing it. Passing it comes before
+// sending is written; a closed gate costs no payout anything.
+type gate struct {
+	breakers []*breaker
+}
+
+func newGate(s BreakerSettings, sends bool, name string, logger zerolog.Logger) *gate {
+	g := &gate{breakers: []*breaker{newBreaker(s, name, logger, failing(s), failure, uint32(s.Probes))}}
+	if sends {
+		refused := func(c gobreaker.Counts) bool { return int(c.ConsecutiveFailures) >= s.Refusals }
+		g.breakers = append(g.breakers, newBreaker(s, name+" (refusals)", logger, refused, refusal, 1))
+	}
+	return g
+}
+
+// failing trips at the ratio, or after so many failures in a row that the ratio is no
+// question any more.
+func failing(s BreakerSettings) func(gobreaker.Counts) bool {
+	return func(c gobreaker.Counts) bool {
+		if int(c.ConsecutiveFailures) >= s.MinRequests {
+			return true
+		}
+		return int(c.Requests) >= s.MinRequests && float64(c.TotalFailures) >= s.FailureRatio*float64(c.Requests)
+	}
+}
+
+// failure: a provider that answers at all works, whatever it answers.
+func failure(f payout.Finding) error {
+	if f.Kind == payout.Unclear || f.Kind == payout.NotSent {
+		return errFailed
+	}
+	return nil
+}
+
+func refusal(f payout.Finding) error {
+	switch f.Kind {
+	case payout.Refused:
+		return errFailed
+	case payout.Unclear, payout.NotSent:
+		return errNothing
+	}
+	return nil
+}
+
+// pass is the right to make one call. Exactly one of done and unused must be called.
+type pass struct {
+	ends  []func(error)
+	means []func(payout.Finding) error
+}
+
+func (p pass) done(f payout.Finding) {
+	for i, end := range p.ends {
+		end(p.means[i](f))
+	}
+}
+
+func (p pass) unused() {
+	for _, end := range p.ends {
+		end(errNothing)
+	}
+}
+
+// admit gives up to n passes.
+func (g *gate) admit(n int) []pass {
+	var passes []pass
+	for range n {
+		p, ok := g.one()
+		if !ok {
+			break
+		}
+		passes = append(passes, p)
+	}
+	return passes
+}
+
+func (g *gate) one() (pass, bool) {
+	var p pass
+	for _, b := range g.breakers {
+		end, ok := b.allow()
+		if !ok {
+			p.unused()
+			return pass{}, false
+		}
+		p.ends = append(p.ends, end)
+		p.means = append(p.means, b.meaning)
+	}
+	return p, true
+}
+
+// open tells whether nothing would be let through now.
+func (g *gate) open() bool {
+	for _, b := range g.breakers {
+		if b.resting() {
+			return true
+		}
+	}
+	return false
+}
+
+// state is the worst of the breakers', as the metric counts: 0 closed, 1 half-open, 2 open.
+func (g *gate) state() int {
+	worst := 0
+	for _, b := range g.breakers {
+		worst = max(worst, b.state())
+	}
+	return worst
+}
+
+// breaker is a gobreaker whose time open doubles each time that the probes fail.
+type breaker struct {
+	two     *gobreaker.TwoStepCircuitBreaker[struct{}]
+	meaning func(payout.Finding) error
+
+	mu    sync.Mutex
+	opens int       // in a row
+	until time.Time // rests at least so long
+}
+
+func newBreaker(s BreakerSettings, name string, logger zerolog.Logger, trip func(gobreaker.Counts) bool, meaning func(payout.Finding) error, probes uint32) *breaker {
+	b := &breaker{meaning: meaning}
+	b.two = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Name: name, MaxRequests: probes, Interval: s.Window, BucketPeriod: max(s.Window/buckets, time.Millisecond),
+		Timeout: s.OpenFor, ReadyToTrip: trip,
+		IsExcluded: func(err error) bool { return errors.Is(err, errNothing) },
+		// Called under gobreaker's lock: only notes, never calls back.
+		OnStateChange: func(name string, from, to gobreaker.State) {
+			rest := b.changed(s, to)
+			event := logger.Info()
+			if to == gobreaker.StateOpen {
+				event = logger.Warn().Dur("for", rest)
+			}
+			event.Str("breaker", name).Stringer("from", from).Stringer("to", to).Msg("breaker changed")
+		},
+	})
+	return b
+}
+
+// changed doubles the rest with each opening in a row, up to the most.
+func (b *breaker) changed(s BreakerSettings, to gobreaker.State) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch to {
+	case gobreaker.StateOpen:
+		rest := s.MaxOpenFor
+		if b.opens < 30 { // beyond it the shift would overflow
+			rest = min(s.OpenFor<<b.opens, s.MaxOpenFor)
+		}
+		b.opens++
+		b.until = time.Now().Add(rest)
+		return rest
+	case gobreaker.StateClosed:
+		b.opens, b.until = 0, time.Time{}
+	}
+	return 0
+}
+
+func (b *breaker) allow() (func(error), bool) {
+	if b.resting() {
+		return nil, false
+	}
+	end, err := b.two.Allow()
+	return end, err == nil
+}
+
+// resting tells whether the breaker is open, also where gobreaker's own fixed time is
+// over and the doubled one isn't.
+func (b *breaker) resting() bool {
+	b.mu.Lock()
+	until := b.until
+	b.mu.Unlock()
+	return time.Now().Before(until)
+}
+
+func (b *breaker) state() int {
+	if b.resting() {
+		return 2
+	}
+	switch b.two.State() {
+	case gobreaker.StateOpen:
+		return 2
+	case gobreaker.StateHalfOpen:
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,324 @@
+package disburse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"disburser/payout"
+)
+
+const (
+	// idle is how long the loop sleeps at most when nothing is due: what other instances
+	// take in is seen that late. busyPause is the same while there is work.
+	idle      = 250 * time.Millisecond
+	busyPause = 20 * time.Millisecond
+
+	// largest is the most that one lease takes: one decision record of 128 payouts is
+	// ten kilobytes.
+	largest = 128
+
+	// announceLargest bounds a batch of announcements: they take no slots.
+	announceLargest = 500
+
+	// rest is the pause of a lane after an error of Redis or Kafka, doubled up to mostRest.
+	rest     = 250 * time.Millisecond
+	mostRest = 5 * time.Second
+
+	// leaseMargin is how long before the lease's end a call must be over (protocol S5):
+	// room for its result to be written.
+	leaseMargin = 2 * time.Second
+
+	// writeTime bounds a write of results after the work context has ended.
+	writeTime = 5 * time.Second
+)
+
+// Merchant is one configured merchant as the loop sees it.
+type Merchant struct {
+	Name     string
+	Policy   payout.Policy
+	Timeout  time.Duration // of one call to the provider
+	Provider Provider
+	Send     Limiter
+	Query    Limiter
+}
+
+// Config says what the loop works with.
+type Config struct {
+	Merchants []Merchant
+	Slots     int
+	Lease     time.Duration
+	Breaker   BreakerSettings
+
+	Journal   Journal
+	Decisions Decisions
+	Announcer Announcer
+	EpochLost func() // told when an epoch was refused; never blocks
+	Metrics   *Metrics
+	Logger    zerolog.Logger
+}
+
+// Loop works on the payouts of one shard.
+type Loop struct {
+	Config
+	merchants map[string]*merchant
+	names     []string
+	slots     *slots
+	writer    *writer
+	nudge     chan struct{}
+	calls     sync.WaitGroup // workers and lanes under way
+	beat      atomic.Int64   // when the loop last made progress, Unix nanoseconds
+}
+
+// merchant is a Merchant with what the loop keeps of it.
+type merchant struct {
+	Merchant
+	sendGate, askGate *gate
+
+	mu     sync.Mutex
+	served payout.Served // the latest evidence that this process has seen
+}
+
+// New makes a loop; Run starts it.
+func New(c Config) *Loop {
+	l := &Loop{Config: c, merchants: map[string]*merchant{}, nudge: make(chan struct{}, 1)}
+	l.slots = newSlots(c.Slots, len(c.Merchants), l.Nudge)
+	for _, m := range c.Merchants {
+		l.names = append(l.names, m.Name)
+		l.merchants[m.Name] = &merchant{
+			Merchant: m,
+			sendGate: newGate(c.Breaker, true, m.Name+" send", c.Logger),
+			askGate:  newGate(c.Breaker, false, m.Name+" query", c.Logger),
+		}
+	}
+	l.writer = newWriter(c.Journal, l.Nudge, l.refused, c.Logger)
+	l.beat.Store(time.Now().UnixNano())
+	return l
+}
+
+// Nudge tells the loop that something may have come due. It never blocks.
+func (l *Loop) Nudge() {
+	select {
+	case l.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// Beat is when the loop last made progress, for the health check.
+func (l *Loop) Beat() time.Time { return time.Unix(0, l.beat.Load()) }
+
+// Run works until taking ends, then lets what is under way finish until working ends:
+// leases that were not used are given back, results are written.
+func (l *Loop) Run(taking, working context.Context) {
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		l.writer.run(working)
+	}()
+	lanes := l.lanes()
+	for taking.Err() == nil {
+		pause := l.round(taking, working, lanes)
+		l.observe()
+		timer := time.NewTimer(pause)
+		select {
+		case <-taking.Done():
+		case <-l.nudge:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	l.calls.Wait()
+	l.writer.close()
+	<-written
+}
+
+// lane is a step of a merchant, or of all; at most one batch of it is being prepared.
+// Its fields but busy and restUntil are fixed; these two are the loop's own, and busy is
+// cleared by the lane's goroutine.
+type lane struct {
+	step     payout.Step
+	merchant *merchant // nil for announce and expire
+	work     func(payout.Agenda) payout.Work
+	run      func(taking, working context.Context, la *lane, due int) (leased int, err error)
+
+	busy      atomic.Bool
+	restUntil atomic.Int64 // Unix nanoseconds
+	failures  int          // in a row; owned by whoever is busy
+}
+
+// lanes lists all there is to do, in the order in which slots are offered.
+func (l *Loop) lanes() []*lane {
+	var all []*lane
+	for _, name := range l.names {
+		m := l.merchants[name]
+		all = append(all,
+			&lane{step: payout.StepAsk, merchant: m, run: l.askBatch, work: func(a payout.Agenda) payout.Work { return a.Ask[m.Name] }},
+			&lane{step: payout.StepSend, merchant: m, run: l.sendBatch, work: func(a payout.Agenda) payout.Work { return a.Send[m.Name] }})
+	}
+	return append(all,
+		&lane{step: payout.StepAnnounce, run: l.announceBatch, work: func(a payout.Agenda) payout.Work { return a.Announce }},
+		&lane{step: payout.StepExpire, run: l.expireBatch, work: func(a payout.Agenda) payout.Work { return a.Expire }})
+}
+
+// round looks what is due, starts the lanes that have work, and answers how long there
+// is nothing to look for.
+func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Duration {
+	l.beat.Store(time.Now().UnixNano())
+	agenda, err := l.Journal.Due(taking, l.names)
+	if err != nil {
+		l.refused(taking, err, "look what is due")
+		return rest
+	}
+	pause := idle
+	start := rand.IntN(len(lanes)) // nobody is always first when slots are short
+	for i := range lanes {
+		la := lanes[(start+i)%len(lanes)]
+		w := la.work(agenda)
+		if !w.Next.IsZero() {
+			pause = min(pause, max(time.Millisecond, w.Next.Sub(agenda.Now)))
+		}
+		if w.Due == 0 {
+			continue
+		}
+		pause = min(pause, busyPause)
+		l.start(taking, working, la, w.Due)
+	}
+	return pause
+}
+
+// start runs a lane's batch, unless one is being prepared or the lane rests.
+func (l *Loop) start(taking, working context.Context, la *lane, due int) {
+	if time.Now().UnixNano() < la.restUntil.Load() || !la.busy.CompareAndSwap(false, true) {
+		return
+	}
+	l.calls.Add(1)
+	go func() {
+		defer l.calls.Done()
+		leased := 0
+		defer func() {
+			la.busy.Store(false)
+			if leased > 0 { // there may be more; where nothing was leased the loop's own pause is enough
+				l.Nudge()
+			}
+		}()
+		defer l.survive("a batch to " + la.step.String())
+		var err error
+		if leased, err = la.run(taking, working, la, due); err == nil {
+			la.failures = 0
+			return
+		}
+		la.failures++
+		la.restUntil.Store(time.Now().Add(min(rest<<min(la.failures-1, 10), mostRest)).UnixNano())
+		l.refused(taking, err, la.step.String())
+	}()
+}
+
+// worker runs f for one payout; the slot and the pass are f's to end.
+func (l *Loop) worker(f func()) {
+	l.calls.Add(1)
+	go func() {
+		defer l.calls.Done()
+		f()
+	}()
+}
+
+// survive keeps a panic from ending the process without a word. What it was about comes
+// due again when its lease ends.
+func (l *Loop) survive(doing string) {
+	if r := recover(); r != nil {
+		l.Logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Msg("panic in " + doing)
+	}
+}
+
+// refused reports an error, the lost epoch to whom it concerns.
+func (l *Loop) refused(ctx context.Context, err error, doing string) {
+	switch {
+	case errors.Is(err, payout.ErrEpoch):
+		l.EpochLost()
+	case ctx.Err() != nil:
+	default:
+		l.Logger.Warn().Err(err).Str("doing", doing).Msg("interrupted, trying again")
+	}
+}
+
+// observe sets the gauges.
+func (l *Loop) observe() {
+	busy, free := l.slots.count()
+	l.Metrics.slots.WithLabelValues("busy").Set(float64(busy))
+	l.Metrics.slots.WithLabelValues("free").Set(float64(free))
+	for name, m := range l.merchants {
+		l.Metrics.breaker.WithLabelValues(name, OperationSend).Set(float64(m.sendGate.state()))
+		l.Metrics.breaker.WithLabelValues(name, OperationQuery).Set(float64(m.askGate.state()))
+	}
+}
+
+// policy is the merchant's with a jitter of the moment.
+func (m *merchant) policy() payout.Policy {
+	p := m.Policy
+	p.Jitter = rand.Float64()
+	return p
+}
+
+// allowance is what a lane may lease: bounded by what is due, what fits a lease, free
+// slots, the gate and the tokens. Whatever is not used must be handed back.
+type allowance struct {
+	loop     *Loop
+	merchant *merchant
+	passes   []pass
+	moments  []time.Time
+	slots    int
+}
+
+// allow gathers an allowance of up to due; wait says when to ask again if it is empty
+// for want of tokens.
+func (l *Loop) allow(ctx context.Context, m *merchant, g *gate, limiter Limiter, due int) (a allowance, wait time.Duration, err error) {
+	a = allowance{loop: l, merchant: m}
+	if a.slots = l.slots.take(m.Name, min(due, largest)); a.slots == 0 {
+		return a, 0, nil
+	}
+	if a.passes = g.admit(a.slots); len(a.passes) > 0 {
+		a.moments, wait, err = limiter.Take(ctx, len(a.passes))
+	}
+	a.shrink(len(a.moments))
+	return a, wait, err
+}
+
+// shrink hands back what is beyond n.
+func (a *allowance) shrink(n int) {
+	for _, p := range a.passes[min(n, len(a.passes)):] {
+		p.unused()
+	}
+	a.passes = a.passes[:min(n, len(a.passes))]
+	a.moments = a.moments[:min(n, len(a.moments))]
+	if a.slots > n {
+		a.loop.slots.release(a.merchant.Name, a.slots-n)
+		a.slots = n
+	}
+}
+
+// lease leases a batch. It isn't interrupted by the end of taking: a lease that Redis has
+// written and nobody knows of would leave its payouts sending, and somebody wondering
+// about each of them. It is repeated under the same token until a third of its time is
+// over.
+func (l *Loop) lease(working context.Context, step payout.Step, merchant string, n int) (payout.Batch, error) {
+	ctx, cancel := context.WithTimeout(working, l.Lease/3)
+	defer cancel()
+	return l.Journal.Lease(ctx, step, merchant, n, l.Lease)
+}
+
+// pause sleeps for want of tokens; the lane stays busy meanwhile.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

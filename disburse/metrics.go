@@ -1,0 +1,104 @@
+package disburse
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"disburser/payout"
+)
+
+// Metrics are the loop's.
+type Metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	results  *prometheus.CounterVec
+	payouts  *prometheus.HistogramVec
+	tokens   *prometheus.CounterVec
+	breaker  *prometheus.GaugeVec
+	slots    *prometheus.GaugeVec
+}
+
+// Operations are the calls to the provider, as metrics name them.
+const (
+	OperationSend  = "send"
+	OperationQuery = "query"
+)
+
+// NewMetrics registers the loop's metrics, every label value at zero.
+func NewMetrics(r prometheus.Registerer, merchants []string, tokenOutcomes []string) *Metrics {
+	m := &Metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "disburser_provider_requests_total", Help: "Calls to the provider, by what was found.",
+		}, []string{"merchant", "operation", "finding"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "disburser_provider_request_seconds", Help: "How long calls to the provider took.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 2, 13), // 5 ms to 20 s: the timeout is 10 s
+		}, []string{"merchant", "operation"}),
+		results: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "disburser_results_total", Help: "Result events acknowledged by Kafka.",
+		}, []string{"merchant", "type"}),
+		payouts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "disburser_payout_seconds", Help: "From received to final.",
+			Buckets: prometheus.ExponentialBuckets(0.25, 3, 13), // a quarter of a second to 37 h
+		}, []string{"merchant", "type"}),
+		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "disburser_rate_tokens_total", Help: "Tokens of the fleet-wide limits.",
+		}, []string{"merchant", "operation", "outcome"}),
+		breaker: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "disburser_breaker_state", Help: "0 closed, 1 half-open, 2 open.",
+		}, []string{"merchant", "operation"}),
+		slots: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "disburser_slots", Help: "Calls that may be under way at once.",
+		}, []string{"state"}),
+	}
+	for _, name := range merchants {
+		m.create(name, tokenOutcomes)
+	}
+	m.slots.WithLabelValues("busy")
+	m.slots.WithLabelValues("free")
+	r.MustRegister(m.requests, m.seconds, m.results, m.payouts, m.tokens, m.breaker, m.slots)
+	return m
+}
+
+func (m *Metrics) create(merchant string, tokenOutcomes []string) {
+	for operation, kinds := range map[string][]payout.Kind{OperationSend: payout.SendKinds, OperationQuery: payout.AskKinds} {
+		for _, k := range kinds {
+			m.requests.WithLabelValues(merchant, operation, k.String())
+		}
+		for _, outcome := range tokenOutcomes {
+			m.tokens.WithLabelValues(merchant, operation, outcome)
+		}
+		m.seconds.WithLabelValues(merchant, operation)
+		m.breaker.WithLabelValues(merchant, operation)
+	}
+	for _, t := range payout.EventTypes {
+		m.results.WithLabelValues(merchant, string(t))
+		if t != payout.EventHeld {
+			m.payouts.WithLabelValues(merchant, string(t))
+		}
+	}
+}
+
+// Tokens counts what became of tokens.
+func (m *Metrics) Tokens(merchant, operation, outcome string, n int) {
+	m.tokens.WithLabelValues(merchant, operation, outcome).Add(float64(n))
+}
+
+func (m *Metrics) called(merchant, operation string, f payout.Finding, took time.Duration) {
+	m.requests.WithLabelValues(merchant, operation, f.Kind.String()).Inc()
+	m.seconds.WithLabelValues(merchant, operation).Observe(took.Seconds())
+}
+
+// announced counts an event. Payouts of merchants that aren't configured are counted
+// under "unknown": their names come from outside and would make labels without end.
+func (m *Metrics) announced(p payout.Payout, e payout.Event, now time.Time) {
+	merchant := e.Merchant
+	if p.Country == "" {
+		merchant = "unknown"
+	}
+	m.results.WithLabelValues(merchant, string(e.Type)).Inc()
+	if p.State.Final() {
+		m.payouts.WithLabelValues(merchant, string(e.Type)).Observe(now.Sub(p.ReceivedAt).Seconds())
+	}
+}

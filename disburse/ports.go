@@ -1,0 +1,39 @@
+package disburse
+
+import (
+	"context"
+	"time"
+
+	"disburser/payout"
+)
+
+// Journal is what the loop needs of the memory.
+type Journal interface {
+	Due(ctx context.Context, merchants []string) (payout.Agenda, error)
+	Lease(ctx context.Context, step payout.Step, merchant string, n int, lease time.Duration) (payout.Batch, error)
+	Apply(ctx context.Context, changes []payout.Change, served []payout.Served) ([]bool, error)
+}
+
+// Provider is what the loop needs of a merchant's account at Paypro. After latest not
+// one byte of the request may be written.
+type Provider interface {
+	Send(ctx context.Context, c payout.Command, latest time.Time) payout.Finding
+	Ask(ctx context.Context, tradeNo string, latest time.Time) payout.Finding
+}
+
+// Limiter hands out moments at which calls may be made; see package ratelimit.
+type Limiter interface {
+	Take(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error)
+	Wait(ctx context.Context, moment time.Time) error
+}
+
+// Decisions is the log that stands before the deed; see package decisions.
+type Decisions interface {
+	Send(ctx context.Context, payouts []payout.Payout) error
+	Final(ctx context.Context, payouts []payout.Payout) error
+}
+
+// Announcer publishes result events and says which ones are acknowledged.
+type Announcer interface {
+	Results(ctx context.Context, events []payout.Event) (acknowledged []bool, err error)
+}

@@ -1,0 +1,132 @@
+package disburse
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"disburser/payout"
+)
+
+// sendBatch takes received payouts through the gate to the provider. The order of its
+// steps is the protocol: everything that may refuse comes first; then the lease writes
+// sending; then the decision is acknowledged; only then does anything leave.
+func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (int, error) {
+	m := la.merchant
+	a, wait, err := l.allow(taking, m, m.sendGate, m.Send, due)
+	if err != nil || len(a.moments) == 0 {
+		a.shrink(0)
+		if err == nil && wait > 0 {
+			pause(taking, wait)
+		}
+		return 0, err
+	}
+	batch, err := l.lease(working, payout.StepSend, m.Name, len(a.moments))
+	a.shrink(len(batch.Payouts))
+	if len(batch.Payouts) == 0 {
+		return 0, err
+	}
+	if err != nil { // some records can't be read; the others go on
+		l.refused(taking, err, "read a record")
+	}
+	if err := l.decide(working, batch); err != nil {
+		a.shrink(0)
+		for _, p := range batch.Payouts {
+			l.giveBack(batch, p)
+		}
+		return 0, err
+	}
+	for i, p := range batch.Payouts {
+		l.worker(func() { l.send(taking, working, m, batch, p, a.moments[i], a.passes[i]) })
+	}
+	return len(batch.Payouts), nil
+}
+
+// decide has the batch written down and acknowledged while the lease still leaves room
+// for the calls.
+func (l *Loop) decide(ctx context.Context, batch payout.Batch) error {
+	ctx, cancel := context.WithDeadline(ctx, batch.Deadline().Add(-leaseMargin))
+	defer cancel()
+	return l.Decisions.Send(ctx, batch.Payouts)
+}
+
+// send makes one call. Whatever happens, the payout is written: with the finding, or
+// given back because it certainly was not sent.
+func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.Batch, p payout.Payout, moment time.Time, pass pass) {
+	defer l.slots.release(m.Name, 1)
+	f := payout.Finding{Kind: payout.Unclear, Detail: "the worker panicked"}
+	called := false
+	defer func() {
+		if called {
+			pass.done(f)
+		} else {
+			pass.unused()
+		}
+	}()
+	defer l.survive("a send") // the payout stays sending; it is asked about after its lease
+	latest := latestFor(batch, m.Timeout)
+	if err := l.ready(taking, m.Send, moment, latest); err != nil {
+		l.giveBack(batch, p)
+		return
+	}
+	began := time.Now()
+	latest = latestFor(batch, m.Timeout)
+	called = true
+	f = m.Provider.Send(working, p.Command, latest)
+	l.Metrics.called(m.Name, OperationSend, f, time.Since(began))
+	p.SendBy = batch.Now(latest)
+	l.found(m, batch, p, payout.OwnSend, f)
+}
+
+// latestFor is the moment by which a call that begins now must be over: its timeout,
+// and in any case before the lease ends.
+func latestFor(batch payout.Batch, timeout time.Duration) time.Time {
+	end := batch.Deadline().Add(-leaseMargin)
+	if byTimeout := time.Now().Add(timeout); byTimeout.Before(end) {
+		return byTimeout
+	}
+	return end
+}
+
+// ready waits for the call's moment, and refuses if that leaves no time to call.
+func (l *Loop) ready(taking context.Context, limiter Limiter, moment, latest time.Time) error {
+	ctx, cancel := context.WithDeadline(taking, latest)
+	defer cancel()
+	if err := limiter.Wait(ctx, moment); err != nil {
+		return err
+	}
+	if !time.Now().Before(latest) {
+		return fmt.Errorf("the lease leaves no time for the call")
+	}
+	return nil
+}
+
+// giveBack makes received of a payout that was leased to be sent and certainly was not.
+func (l *Loop) giveBack(batch payout.Batch, p payout.Payout) {
+	after, err := p.GiveBack(batch.Now(time.Now()))
+	if err != nil {
+		l.Logger.Error().Err(err).Msg("not given back")
+		return
+	}
+	l.writer.put(payout.Change{Token: batch.Token, Before: p.State, After: after}, batch.Deadline(), nil)
+}
+
+// found has the table say what a finding makes of a payout, and writes it.
+func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase payout.Phase, f payout.Finding) {
+	now := batch.Now(time.Now())
+	after, err := p.After(phase, f, now, m.policy())
+	if err != nil {
+		l.Logger.Error().Err(err).Msg("an answer that the table has no place for")
+	}
+	var served *payout.Served
+	if phase == payout.Ask && f.Served {
+		served = m.serve(payout.Served{Merchant: m.Name, At: now, About: p.TradeNo, Settled: after.State.Final()})
+	}
+	event := l.Logger.Debug()
+	if f.Kind == payout.Unclear || f.Kind == payout.NotSent || f.Kind == payout.Refused {
+		event = l.Logger.Info()
+	}
+	event.Str("trade_no", p.TradeNo).Str("merchant", m.Name).Stringer("finding", f.Kind).Str("detail", f.Detail).
+		Stringer("from", p.State).Stringer("to", after.State).Int("sends", after.Sends).Int("asks", after.Asks).Msg("the provider answered")
+	l.writer.put(payout.Change{Token: batch.Token, Before: p.State, After: after}, batch.Deadline(), served)
+}

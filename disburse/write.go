@@ -1,0 +1,144 @@
+package disburse
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"disburser/payout"
+)
+
+const (
+	// writeLargest is how many changes go into one call: the journal's own chunk.
+	writeLargest = 500
+
+	// waiting is how many changes may wait for the writer; beyond it workers wait, and
+	// with them their slots: backpressure.
+	waiting = 1024
+
+	// writeRest is the pause after a write that failed.
+	writeRest = 100 * time.Millisecond
+)
+
+// writer puts changes into the journal, as many at once as have gathered while the last
+// ones were being written. Its goroutine alone calls Apply.
+type writer struct {
+	journal Journal
+	applied func() // told after a write; never blocks
+	refused func(ctx context.Context, err error, doing string)
+	logger  zerolog.Logger
+	changes chan change
+}
+
+type change struct {
+	payout.Change
+	until  time.Time // the lease's end: after it somebody else may have taken over
+	served *payout.Served
+}
+
+func newWriter(j Journal, applied func(), refused func(context.Context, error, string), logger zerolog.Logger) *writer {
+	return &writer{journal: j, applied: applied, refused: refused, logger: logger, changes: make(chan change, waiting)}
+}
+
+// put has a change written; it waits while too many are waiting.
+func (w *writer) put(c payout.Change, until time.Time, served *payout.Served) {
+	w.changes <- change{c, until, served}
+}
+
+// close ends run after everything that was put is written. Nothing may be put any more.
+func (w *writer) close() { close(w.changes) }
+
+// run writes until close. working's end doesn't stop it: results that are known must
+// land, each try under its own deadline.
+func (w *writer) run(working context.Context) {
+	for first := range w.changes {
+		batch := []change{first}
+	gather:
+		for len(batch) < writeLargest {
+			select {
+			case c, ok := <-w.changes:
+				if !ok {
+					break gather
+				}
+				batch = append(batch, c)
+			default:
+				break gather
+			}
+		}
+		w.write(working, batch)
+		w.applied()
+	}
+}
+
+// write tries until the changes are written or their leases are over. What is not
+// written is not lost: it comes due again, and is asked about.
+func (w *writer) write(working context.Context, batch []change) {
+	for {
+		batch = current(batch)
+		if len(batch) == 0 {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(working), writeTime)
+		written, err := w.journal.Apply(ctx, changesOf(batch), servedOf(batch))
+		cancel()
+		if err == nil {
+			w.report(batch, written)
+			return
+		}
+		w.refused(working, err, "write results")
+		if errors.Is(err, payout.ErrEpoch) || working.Err() != nil {
+			return // a new epoch learns it from Kafka or asks; a stopping process has no more time
+		}
+		time.Sleep(writeRest)
+	}
+}
+
+// current leaves out what the lease doesn't cover any more.
+func current(batch []change) []change {
+	now := time.Now()
+	kept := batch[:0]
+	for _, c := range batch {
+		if now.Before(c.until) {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+func changesOf(batch []change) []payout.Change {
+	changes := make([]payout.Change, len(batch))
+	for i, c := range batch {
+		changes[i] = c.Change
+	}
+	return changes
+}
+
+// servedOf keeps of each merchant the latest evidence and the latest that settled.
+func servedOf(batch []change) []payout.Served {
+	type key struct {
+		merchant string
+		settled  bool
+	}
+	latest := map[key]payout.Served{}
+	for _, c := range batch {
+		if c.served != nil {
+			latest[key{c.served.Merchant, c.served.Settled}] = *c.served
+		}
+	}
+	served := make([]payout.Served, 0, len(latest))
+	for _, s := range latest {
+		served = append(served, s)
+	}
+	return served
+}
+
+func (w *writer) report(batch []change, written []bool) {
+	for i, c := range batch {
+		if i < len(written) && !written[i] {
+			w.logger.Warn().Str("trade_no", c.After.TradeNo).Stringer("state", c.After.State).
+				Msg("somebody else has taken this payout over; what this instance found is not written")
+		}
+	}
+}

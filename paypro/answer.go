@@ -1,0 +1,252 @@
+package paypro
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// The outer codes that the pages know (SouthKorea/errorcode).
+const (
+	codeOK        = "0000" // accepted: look at data.status
+	codeException = "5000" // system exception: the outcome is unknown
+	codeFailed    = "8000" // the request failed
+)
+
+// Limits of what is kept of the provider's words.
+const (
+	maxText  = 200
+	maxCode  = 64
+	maxDepth = 16 // of nested JSON; the provider nests one deep
+)
+
+// answer is the envelope of every reply. It is tolerant where nothing is decided:
+// numbers may be texts and texts numbers, unknown fields and the success flag are
+// ignored (the pages disagree on its type, and on what it says). It is strict
+// where money is: a code or a status is a JSON text, and no name stands twice.
+type answer struct {
+	code   string
+	status string // data.status; "" = none
+	msg    string
+	data   map[string]any // nil = none
+}
+
+// readAnswer reads a body. Its errors name the field, never what stood in it.
+func readAnswer(body []byte) (answer, error) {
+	fields, err := readJSON(body)
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{msg: firstText(fields, "msg")}
+	if a.data, err = dataOf(fields["data"]); err != nil {
+		return answer{}, err
+	}
+	if a.code, err = codeOf(fields, "code"); err != nil {
+		return answer{}, err
+	}
+	if a.code == "" {
+		return answer{}, errors.New("it has no code")
+	}
+	a.status, err = codeOf(a.data, "status")
+	return a, err
+}
+
+// dataOf is the inner object. What it is in an error's answer is documented
+// nowhere: null, missing and every empty value mean that there is none.
+func dataOf(v any) (map[string]any, error) {
+	switch v := v.(type) {
+	case map[string]any:
+		return v, nil
+	case nil:
+		return nil, nil
+	case string:
+		if v == "" {
+			return nil, nil
+		}
+	case []any:
+		if len(v) == 0 {
+			return nil, nil
+		}
+	}
+	return nil, errors.New("its data is no object")
+}
+
+// codeOf reads a code, "" if there is none. A JSON number is refused: 0015 and 15
+// could be the same number, its leading zeros are lost. So is a text that
+// somebody must have mangled: "0000 " is not 0000, but neither is it a failure.
+func codeOf(fields map[string]any, name string) (string, error) {
+	switch v := fields[name].(type) {
+	case nil:
+		return "", nil
+	case string:
+		if v == "" || readable(v) {
+			return v, nil
+		}
+	}
+	return "", fmt.Errorf("its %s is not a text that could be a code", name)
+}
+
+// readable tells what may be a code: short, printable, without spaces around it.
+func readable(code string) bool {
+	return code != "" && len(code) <= maxCode && strings.TrimSpace(code) == code &&
+		!strings.ContainsFunc(code, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar })
+}
+
+// names tells whether the answer is about the tradeNo: it says so, or it names
+// none at all. One that names another is a mix-up, and so is one of a wrong type.
+func (a answer) names(tradeNo string) bool {
+	v, found := a.data["tradeNo"]
+	if !found || v == nil || v == "" {
+		return true
+	}
+	text, ok := textOf(v)
+	return ok && text == tradeNo
+}
+
+// plainAmount is an amount that may be passed on: 3.0000 as a number is its text.
+var plainAmount = regexp.MustCompile(`\A-?[0-9]{1,24}(\.[0-9]{1,12})?\z`)
+
+// amount is the first of the names that holds a plain amount, "" if none does.
+func (a answer) amount(names []string) string {
+	for _, name := range names {
+		if text, ok := textOf(a.data[name]); ok && plainAmount.MatchString(text) {
+			return text
+		}
+	}
+	return ""
+}
+
+// firstText is the first of the names that holds a text or a number.
+func firstText(fields map[string]any, names ...string) string {
+	for _, name := range names {
+		if text, ok := textOf(fields[name]); ok && text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// textOf is a text, or a number by its literal text, never by a float.
+func textOf(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		return v.String(), true
+	}
+	return "", false
+}
+
+// oneLine makes provider text fit for a log: one line, nothing that moves a
+// cursor, not longer than limit bytes.
+func oneLine(text string, limit int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") // a character cut in two goes whole
+}
+
+// masked replaces the values wherever the text has them, in any letter case: the
+// provider's words may quote what we sent. The longest goes first, or a short one
+// inside it would leave the rest standing. The text has been through oneLine.
+func masked(text string, values []string) string {
+	var quoted []string
+	for _, value := range values {
+		if value = strings.TrimSpace(oneLine(value, maxAnswer)); value != "" {
+			quoted = append(quoted, regexp.QuoteMeta(value))
+		}
+	}
+	if text == "" || len(quoted) == 0 {
+		return text
+	}
+	slices.SortFunc(quoted, func(a, b string) int { return len(b) - len(a) })
+	all, err := regexp.Compile("(?i)" + strings.Join(quoted, "|"))
+	if err != nil {
+		return "***" // can't tell what it hides, so it hides all
+	}
+	return all.ReplaceAllLiteralString(text, "***")
+}
+
+// readJSON reads one JSON object and nothing after it. encoding/json's Unmarshal
+// would take the last of two equal names and ignore their case: of two different
+// statuses it would believe one.
+func readJSON(body []byte) (map[string]any, error) {
+	if !json.Valid(body) {
+		return nil, errors.New("it is no JSON")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	value, err := readValue(decoder, maxDepth)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return nil, errors.New("it is no JSON object")
+	}
+	return object, nil
+}
+
+// readValue reads the next value, nested no deeper than depth.
+func readValue(decoder *json.Decoder, depth int) (any, error) {
+	token, err := decoder.Token()
+	if err != nil {
+		return nil, errors.New("it is no JSON")
+	}
+	switch token {
+	case json.Delim('{'), json.Delim('['):
+		if depth == 0 {
+			return nil, errors.New("it is nested too deep")
+		}
+		if token == json.Delim('{') {
+			return readObject(decoder, depth-1)
+		}
+		return readArray(decoder, depth-1)
+	}
+	return token, nil
+}
+
+// readObject reads up to the closing brace and refuses a name that stands twice.
+func readObject(decoder *json.Decoder, depth int) (map[string]any, error) {
+	object := map[string]any{}
+	for decoder.More() {
+		token, err := decoder.Token()
+		name, ok := token.(string)
+		if err != nil || !ok {
+			return nil, errors.New("it is no JSON")
+		}
+		if _, twice := object[name]; twice {
+			return nil, errors.New("a name stands twice in it")
+		}
+		if object[name], err = readValue(decoder, depth); err != nil {
+			return nil, err
+		}
+	}
+	_, err := decoder.Token()
+	return object, err
+}
+
+// readArray reads up to the closing bracket.
+func readArray(decoder *json.Decoder, depth int) ([]any, error) {
+	array := []any{}
+	for decoder.More() {
+		value, err := readValue(decoder, depth)
+		if err != nil {
+			return nil, err
+		}
+		array = append(array, value)
+	}
+	_, err := decoder.Token()
+	return array, err
+}

@@ -1,0 +1,79 @@
+package paypro
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Balance is a merchant's money at the provider, as decimal text.
+type Balance struct {
+	Available string // can be paid out
+	Frozen    string // "" where the provider says nothing
+	Unsettled string
+}
+
+// Balance asks for the merchant's balance.
+func (c *Client) Balance(ctx context.Context) (Balance, error) {
+	b, err := c.balance(ctx)
+	if err != nil {
+		return Balance{}, fmt.Errorf("paypro: balance of %s from %s: %w", c.name, c.base+c.profile.paths.Balance, err)
+	}
+	return b, nil
+}
+
+func (c *Client) balance(ctx context.Context) (Balance, error) {
+	r := c.exchange(ctx, c.balanceOrder(time.Now()), time.Time{})
+	switch {
+	case r.problem != "":
+		return Balance{}, errors.New(r.problem)
+	case r.status != http.StatusOK:
+		return Balance{}, errors.New(unexpected(r.status))
+	}
+	a, err := readAnswer(r.body)
+	if err != nil {
+		return Balance{}, fmt.Errorf("unreadable answer: %w", err)
+	}
+	if a.code != codeOK {
+		words := masked(oneLine(a.msg, maxText), []string{c.secret.Reveal()})
+		return Balance{}, fmt.Errorf("refused with code %s (%s): check merchant_no, secret, salt and sign_in", a.code, words)
+	}
+	return a.balance(c.profile.reply.available)
+}
+
+// balance reads the three amounts. The available one has two spellings on the
+// pages; an answer that has both, and different, is nobody's to choose from.
+func (a answer) balance(spellings []string) (Balance, error) {
+	b := Balance{
+		Frozen:    a.amount([]string{"freezeAmount"}),
+		Unsettled: a.amount([]string{"unsettledAmount"}),
+	}
+	for _, name := range spellings {
+		amount := a.amount([]string{name})
+		switch {
+		case amount == "":
+		case b.Available == "":
+			b.Available = amount
+		case shortest(b.Available) != shortest(amount):
+			return Balance{}, fmt.Errorf("the answer has %s with different amounts", strings.Join(spellings, " and "))
+		}
+	}
+	if b.Available == "" {
+		return Balance{}, fmt.Errorf("the answer has no readable %s", strings.Join(spellings, " or "))
+	}
+	return b, nil
+}
+
+// shortest is the shortest text of a plain decimal's value: 300 for 0300.00.
+func shortest(amount string) string {
+	digits, negative := strings.CutPrefix(amount, "-")
+	whole, fraction, _ := strings.Cut(digits, ".")
+	whole, fraction = strings.TrimLeft(whole, "0"), strings.TrimRight(fraction, "0")
+	if negative && whole+fraction != "" {
+		whole = "-" + whole
+	}
+	return whole + "." + fraction
+}

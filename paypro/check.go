@@ -1,0 +1,114 @@
+package paypro
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"disburser/payout"
+)
+
+// maxFieldLen bounds a payee value where no page gives a length. No name, account
+// or address of a person needs more.
+const maxFieldLen = 256
+
+var errMinAboveMax = errors.New("is above amount.max")
+
+// ownNames are the request's parameters that are not payee fields.
+var ownNames = []string{"amount", "merchantNo", "notifyUrl", "remark", "sign", "timestamp", "tradeNo"}
+
+// Check says everything that is wrong with a command for this merchant, in one
+// line, or nil. It names fields and rules, never a value: values are people's
+// data. It knows no check digits and no rules across fields; the provider does.
+func (c *Client) Check(cmd payout.Command) error {
+	problems := c.profile.amount.problems(cmd.Amount)
+	problems = append(problems, c.profile.payeeProblems(cmd.Payee.Reveal())...)
+	if !utf8.ValidString(cmd.Remark) {
+		problems = append(problems, "remark must be UTF-8")
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(problems, "; "))
+}
+
+func (r amountRule) problems(a payout.Amount) []string {
+	switch {
+	case a.IsZero():
+		return []string{"amount is required"}
+	case r.whole && a.HasPoint():
+		return []string{"amount must be a whole number without a decimal point"}
+	case !r.min.IsZero() && a.Compare(r.min) < 0:
+		return []string{"amount must be at least " + r.min.String()}
+	case !r.max.IsZero() && a.Compare(r.max) > 0:
+		return []string{"amount must be at most " + r.max.String()}
+	}
+	return nil
+}
+
+// payeeProblems walks the country's fields in order of name. Fields that the
+// country doesn't know are ignored, as contract §1 has it, and not sent.
+func (p profile) payeeProblems(payee map[string]string) []string {
+	if p.anyPayee {
+		return openProblems(payee)
+	}
+	var problems []string
+	for _, name := range slices.Sorted(maps.Keys(p.fields)) {
+		if problem := p.fields[name].problem(payee[name]); problem != "" {
+			problems = append(problems, "payee."+name+" "+problem)
+		}
+	}
+	return problems
+}
+
+// problem says what is wrong with a value, "" if nothing.
+func (f Field) problem(value string) string {
+	switch {
+	case strings.TrimSpace(value) == "" && f.Required:
+		return "is required"
+	case value == "":
+		return ""
+	case !clean(value):
+		return "must be UTF-8 text without control characters"
+	case utf8.RuneCountInString(value) > f.MaxLen:
+		return fmt.Sprintf("must not be longer than %d characters", f.MaxLen)
+	case len(f.OneOf) > 0 && !slices.Contains(f.OneOf, value):
+		return "must be one of " + strings.Join(f.OneOf, ", ")
+	case f.Pattern != "" && !f.pattern.MatchString(value):
+		return f.Rule
+	}
+	return ""
+}
+
+// openProblems is for the countries of which no page names a field: whatever the
+// command has is sent, so its names must be sound as well. A bad name is not
+// printed, it may be somebody's data in the wrong place.
+func openProblems(payee map[string]string) []string {
+	if len(payee) == 0 {
+		return []string{"payee is required"}
+	}
+	var problems []string
+	for _, name := range slices.Sorted(maps.Keys(payee)) {
+		switch problem := anyText.problem(payee[name]); {
+		case !fieldName.MatchString(name):
+			problems = append(problems, "payee has a field whose name is not letters and digits")
+		case slices.Contains(ownNames, name):
+			problems = append(problems, "payee."+name+" is filled in by the disburser")
+		case problem != "":
+			problems = append(problems, "payee."+name+" "+problem)
+		}
+	}
+	return problems
+}
+
+// anyText is the rule where there is none.
+var anyText = Field{MaxLen: maxFieldLen}
+
+// clean tells valid UTF-8 without control characters.
+func clean(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+}

@@ -1,0 +1,147 @@
+package paypro
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"disburser/payout"
+)
+
+// The two tables of design.md §3, for which paypro-api.md §5 gives the codes.
+// Whatever is not in them is Unclear, and nothing without an explicit final
+// data.status is ever final.
+
+// sent is what data.status says in the answer to a payout; any other non-empty
+// one is SettledFailed. None of it is final: the query endpoint decides.
+var sent = map[string]payout.Kind{
+	"0015": payout.Accepted,
+	"0000": payout.SettledPaid,
+	"0001": payout.SettledPartial,
+}
+
+// asked is what data.status says in the answer to a query; any other non-empty
+// one, 00032 UNKNOWN_ERROR too, is UnknownStatus.
+var asked = map[string]payout.Kind{
+	"0015":    payout.Processing,
+	"0000":    payout.Paid,
+	"0001":    payout.Partial,
+	"00029":   payout.Failed,
+	"0029":    payout.Failed, // the same, as mexico/errorcode spells it in its prose
+	"0100019": payout.Failed, // the payee's daily limit (mexico/errorcode, older copy)
+}
+
+// verdict judges a readable answer with HTTP status 200 that is about our tradeNo.
+type verdict func(a answer) (payout.Kind, string)
+
+// sendVerdict judges the answer to a payout.
+func sendVerdict(a answer) (payout.Kind, string) {
+	switch {
+	case a.code == codeOK && a.status == "":
+		return payout.Unclear, "accepted by its code, but without a data.status"
+	case a.code == codeOK:
+		return lookUp(sent, a.status, payout.SettledFailed), "answered with a data.status"
+	case a.status != "":
+		return payout.Unclear, "contradictory: a code other than 0000, and yet a data.status"
+	case a.code == codeFailed:
+		return payout.Refused, "the provider says that the request failed"
+	case a.code == codeException:
+		return payout.Unclear, "a system exception at the provider, the order may exist"
+	}
+	return payout.Unclear, "a code that no page explains"
+}
+
+// askVerdict judges the answer to a query. Its outer code is no payout's failure
+// (mexico/errorcode, later copy).
+func (c *Client) askVerdict(a answer) (payout.Kind, string) {
+	switch {
+	case a.code == codeOK && a.status == "":
+		return payout.Unclear, "answered without a data.status"
+	case a.code == codeOK:
+		return lookUp(asked, a.status, payout.UnknownStatus), "answered with a data.status"
+	case a.status != "":
+		return payout.Unclear, "contradictory: a code other than 0000, and yet a data.status"
+	case slices.Contains(c.noRecord, a.code):
+		return payout.NoRecord, "the provider has no such order, or refuses the merchant"
+	}
+	return payout.Unclear, "the query was not answered, by its code"
+}
+
+func lookUp(kinds map[string]payout.Kind, status string, other payout.Kind) payout.Kind {
+	if kind, ok := kinds[status]; ok {
+		return kind
+	}
+	return other
+}
+
+// judge makes the finding of a reply to a request that left, or may have.
+func (c *Client) judge(v verdict, tradeNo string, r reply, hide []string) payout.Finding {
+	f := payout.Finding{HTTPStatus: r.status, RetryAfter: r.pause()}
+	switch {
+	case r.problem != "":
+		f.Detail = r.problem
+		return f
+	case r.status != http.StatusOK:
+		f.Detail = unexpected(r.status)
+		return f
+	}
+	a, err := readAnswer(r.body)
+	if err != nil {
+		f.Detail = "unreadable answer: " + err.Error()
+		return f
+	}
+	c.quote(&f, a, hide)
+	if !a.names(tradeNo) {
+		f.Detail = "the answer is about another tradeNo"
+		return f
+	}
+	f.Kind, f.Detail = v(a)
+	return f
+}
+
+// quote copies what the provider wrote, made fit to be kept and printed.
+func (c *Client) quote(f *payout.Finding, a answer, hide []string) {
+	names := c.profile.reply
+	f.Served = a.code == codeOK
+	f.Status = a.code
+	if a.status != "" {
+		f.Status = a.status
+	}
+	words := firstText(a.data, names.text...)
+	if words == "" {
+		words = a.msg
+	}
+	f.StatusText = oneLine(masked(oneLine(words, maxAnswer), hide), maxText)
+	f.PlatformTradeNo = oneLine(firstText(a.data, names.platformNo...), maxCode)
+	f.PaidAmount = a.amount(names.paid)
+	f.SuccessTime = oneLine(firstText(a.data, "successTime"), maxCode)
+}
+
+// unexpected names an HTTP status other than 200. No page says how the provider
+// uses them, so none of them says anything about a payout.
+func unexpected(status int) string {
+	if status >= 300 && status < 400 {
+		return fmt.Sprintf("HTTP %d: redirects are not followed, a repeated payout could pay twice", status)
+	}
+	return fmt.Sprintf("HTTP %d", status)
+}
+
+// maxPause bounds what a Retry-After can ask for: a slip of the provider's must
+// not stop a merchant for a day.
+const maxPause = 10 * time.Minute
+
+// pause is the Retry-After of a 429 or 503: seconds or a date.
+func (r reply) pause() time.Duration {
+	if r.status != http.StatusTooManyRequests && r.status != http.StatusServiceUnavailable {
+		return 0
+	}
+	if seconds, err := strconv.ParseUint(r.retryAfter, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, maxPause)
+	}
+	if at, err := http.ParseTime(r.retryAfter); err == nil {
+		return max(0, min(time.Until(at), maxPause))
+	}
+	return 0
+}

@@ -1,0 +1,290 @@
+package paypro
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"disburser/payout"
+)
+
+// judged is the finding of an answer with HTTP 200 to a send and to an ask.
+func judged(c *Client, body string) (send, ask payout.Finding) {
+	r := reply{status: http.StatusOK, body: []byte(body)}
+	return c.judge(sendVerdict, "t-1", r, []string{testSecret, testName, testWallet}),
+		c.judge(c.askVerdict, "t-1", r, []string{testSecret})
+}
+
+func TestFinding(t *testing.T) {
+	const (
+		unclear = payout.Unclear
+	)
+	c := client(t, egypt(), nil)
+	for _, test := range []struct {
+		body      string
+		send, ask payout.Kind
+		served    bool
+	}{
+		// The table of statuses.
+		{`{"code":"0000","data":{"status":"0015"}}`, payout.Accepted, payout.Processing, true},
+		{`{"code":"0000","data":{"status":"0000"}}`, payout.SettledPaid, payout.Paid, true},
+		{`{"code":"0000","data":{"status":"0001"}}`, payout.SettledPartial, payout.Partial, true},
+		{`{"code":"0000","data":{"status":"00029"}}`, payout.SettledFailed, payout.Failed, true},
+		{`{"code":"0000","data":{"status":"0029"}}`, payout.SettledFailed, payout.Failed, true},
+		{`{"code":"0000","data":{"status":"0100019"}}`, payout.SettledFailed, payout.Failed, true},
+		{`{"code":"0000","data":{"status":"00032"}}`, payout.SettledFailed, payout.UnknownStatus, true},
+		{`{"code":"0000","data":{"status":"029"}}`, payout.SettledFailed, payout.UnknownStatus, true},
+		{`{"code":"0000","data":{"status":"SOMETHING NEW"}}`, payout.SettledFailed, payout.UnknownStatus, true},
+
+		// Accepted without saying what.
+		{`{"code":"0000"}`, unclear, unclear, true},
+		{`{"code":"0000","data":null}`, unclear, unclear, true},
+		{`{"code":"0000","data":{}}`, unclear, unclear, true},
+		{`{"code":"0000","data":{"status":""}}`, unclear, unclear, true},
+		{`{"code":"0000","data":{"status":null}}`, unclear, unclear, true},
+
+		// The outer codes.
+		{`{"code":"8000","msg":"order error"}`, payout.Refused, payout.NoRecord, false},
+		{`{"code":"8000","data":null}`, payout.Refused, payout.NoRecord, false},
+		{`{"code":"8000","data":""}`, payout.Refused, payout.NoRecord, false},
+		{`{"code":"8000","data":[]}`, payout.Refused, payout.NoRecord, false},
+		{`{"code":"8000","data":{"status":""}}`, payout.Refused, payout.NoRecord, false},
+		{`{"code":"8000","data":{"tradeNo":"t-1"}}`, payout.Refused, payout.NoRecord, false},
+		{`{"code":"8000","data":{"tradeNo":"t-2"}}`, unclear, unclear, false},
+		{`{"code":"8000","data":{"status":"0000"}}`, unclear, unclear, false},
+		{`{"code":"8000","data":{"status":"00029"}}`, unclear, unclear, false},
+		{`{"code":"5000","msg":"system exception"}`, unclear, unclear, false},
+		{`{"code":"5000","data":{"status":"0000"}}`, unclear, unclear, false},
+		{`{"code":"08000"}`, unclear, unclear, false},
+		{`{"code":"9999"}`, unclear, unclear, false},
+		{`{"code":""}`, unclear, unclear, false},
+		{`{"code":null,"data":{"status":"0000"}}`, unclear, unclear, false},
+		{`{"data":{"status":"0000"}}`, unclear, unclear, false},
+		{`{"status":"0000","tradeNo":"t-1"}`, unclear, unclear, false},
+
+		// Whose answer is it.
+		{`{"code":"0000","data":{"status":"0000","tradeNo":"t-1"}}`, payout.SettledPaid, payout.Paid, true},
+		{`{"code":"0000","data":{"status":"0000","tradeNo":""}}`, payout.SettledPaid, payout.Paid, true},
+		{`{"code":"0000","data":{"status":"0000","tradeNo":"t-2"}}`, unclear, unclear, true},
+		{`{"code":"0000","data":{"status":"0000","tradeNo":"T-1"}}`, unclear, unclear, true},
+		{`{"code":"0000","data":{"status":"0000","tradeNo":["t-1"]}}`, unclear, unclear, true},
+
+		// Types: tolerant where nothing is decided, strict where money is.
+		{`{"code":"0000","success":"true","timestamp":"1","data":{"status":"0000","amount":3.0000},"x":{"y":[1]}}`, payout.SettledPaid, payout.Paid, true},
+		{`{"code":"0000","success":false,"timestamp":1,"data":{"status":"0000","amount":"3"}}`, payout.SettledPaid, payout.Paid, true},
+		{`{"code":0,"data":{"status":"0000"}}`, unclear, unclear, false},
+		{`{"code":8000}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"status":0}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"status":29}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"status":true}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"status":{"status":"0000"}}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"status":"0000 "}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"status":"0000\u0000"}}`, unclear, unclear, false},
+		{`{"code":" 8000"}`, unclear, unclear, false},
+		{`{"code":"0000","data":"{\"status\":\"0000\"}"}`, unclear, unclear, false},
+		{`{"code":"0000","data":[{"status":"0000"}]}`, unclear, unclear, false},
+
+		// Names: in their own case, and once.
+		{`{"Code":"0000","Data":{"Status":"0000"}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"Status":"0000"}}`, unclear, unclear, true},
+		{`{"code":"0000","data":{"status":"0015","status":"0000"}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"status":"0000","st\u0061tus":"0000"}}`, unclear, unclear, false},
+		{`{"code":"8000","code":"0000","data":{"status":"0000"}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"status":"0000"},"data":{}}`, unclear, unclear, false},
+
+		// No answer of ours.
+		{``, unclear, unclear, false},
+		{`OK`, unclear, unclear, false},
+		{`null`, unclear, unclear, false},
+		{`"0000"`, unclear, unclear, false},
+		{`[{"code":"0000","data":{"status":"0000"}}]`, unclear, unclear, false},
+		{`{"code":"0000","data":{"status":"0000"}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"status":"0000"}}{"code":"8000"}`, unclear, unclear, false},
+		{`<html>0000</html>`, unclear, unclear, false},
+		{strings.Repeat(`{"data":`, 40) + `1` + strings.Repeat(`}`, 40), unclear, unclear, false},
+	} {
+		send, ask := judged(c, test.body)
+		if send.Kind != test.send || send.Served != test.served {
+			t.Errorf("send %s\n got %v, served %v (%s)\nwant %v, %v", test.body, send.Kind, send.Served, send.Detail, test.send, test.served)
+		}
+		if ask.Kind != test.ask || ask.Served != test.served {
+			t.Errorf("ask %s\n got %v, served %v (%s)\nwant %v, %v", test.body, ask.Kind, ask.Served, ask.Detail, test.ask, test.served)
+		}
+		if send.Detail == "" || ask.Detail == "" {
+			t.Errorf("%s: a finding without a detail", test.body)
+		}
+	}
+}
+
+// Only HTTP 200 says anything, however good the body looks.
+func TestFindingOfOtherStatuses(t *testing.T) {
+	c := client(t, egypt(), nil)
+	for status := 100; status < 600; status++ {
+		for _, body := range []string{`{"code":"0000","data":{"status":"0000"}}`, `{"code":"8000"}`} {
+			r := reply{status: status, body: []byte(body)}
+			for _, v := range []verdict{sendVerdict, c.askVerdict} {
+				f := c.judge(v, "t-1", r, nil)
+				if (f.Kind != payout.Unclear || f.Served) != (status == http.StatusOK) {
+					t.Errorf("HTTP %d, %s: %v, served %v", status, body, f.Kind, f.Served)
+				}
+			}
+		}
+	}
+}
+
+func TestNoRecordCodes(t *testing.T) {
+	s := egypt()
+	s.NoRecordCodes = []string{"4040", "4041"}
+	c := client(t, s, nil)
+	for code, want := range map[string]payout.Kind{"4040": payout.NoRecord, "4041": payout.NoRecord, "8000": payout.Unclear} {
+		if _, ask := judged(c, `{"code":"`+code+`"}`); ask.Kind != want {
+			t.Errorf("%s: got %v, want %v", code, ask.Kind, want)
+		}
+	}
+}
+
+func TestFindingQuotes(t *testing.T) {
+	for _, test := range []struct {
+		country, body string
+		want          payout.Finding
+	}{
+		{
+			"egypt", `{"msg":"success","code":"0000","data":{"tradeNo":"t-1","platFormTradeNo":"2tjba3vz6wm6hx3l","status":"0015","desc":"CREATED"}}`,
+			payout.Finding{Kind: payout.Processing, Status: "0015", StatusText: "CREATED", PlatformTradeNo: "2tjba3vz6wm6hx3l"},
+		},
+		{
+			"brazil", `{"msg":"success","code":"0000","data":{"platformTradeNo":"p","status":"00029","message":"REJECTED_TRANSACTION","amount":"30000","successTime":"2024-07-01 18:34:31"}}`,
+			payout.Finding{Kind: payout.Failed, Status: "00029", StatusText: "REJECTED_TRANSACTION", PlatformTradeNo: "p", PaidAmount: "30000", SuccessTime: "2024-07-01 18:34:31"},
+		},
+		{
+			"kenya", `{"code":"0000","data":{"serialNumber":77,"status":"0000","amount":3.0000}}`,
+			payout.Finding{Kind: payout.Paid, Status: "0000", PlatformTradeNo: "77", PaidAmount: "3.0000"},
+		},
+		{
+			"indonesia", `{"code":"0000","data":{"status":"0000","orderAmount":"300.00","payAmount":"200.00","amount":"1"}}`,
+			payout.Finding{Kind: payout.Paid, Status: "0000", PaidAmount: "200.00"},
+		},
+		{
+			"egypt", `{"code":"0000","data":{"status":"0000","amount":"call 01123456789"}}`,
+			payout.Finding{Kind: payout.Paid, Status: "0000"},
+		},
+		{"egypt", `{"code":"5000","msg":"system\r\nexception"}`, payout.Finding{Status: "5000", StatusText: "systemexception"}},
+	} {
+		_, got := judged(client(t, merchant(test.country), nil), test.body)
+		test.want.Detail, test.want.HTTPStatus, test.want.Served = got.Detail, 200, got.Served
+		if got != test.want {
+			t.Errorf("%s %s\n got %+v\nwant %+v", test.country, test.body, got, test.want)
+		}
+	}
+}
+
+// The provider may quote what we sent; its words are kept, people's data is not.
+func TestFindingHidesPeople(t *testing.T) {
+	c := client(t, egypt(), nil)
+	said := "wallet 01123456789 of KEVIN  QUATERMAIN / kevin quatermain (Kevin Qua\ntermain) key " + testSecret + " "
+	cmd := egyptCommand(t)
+	r := reply{status: 200, body: fmt.Appendf(nil, `{"code":"8000","msg":%q}`, said+strings.Repeat("x", 500))}
+	f := c.judge(sendVerdict, cmd.TradeNo, r, c.hide(cmd))
+	want := "wallet *** of KEVIN  QUATERMAIN / *** (***) key *** "
+	if !strings.HasPrefix(f.StatusText, want) || len(f.StatusText) != maxText {
+		t.Errorf("got %q", f.StatusText)
+	}
+	if leaks(f.Detail) {
+		t.Errorf("detail %q", f.Detail)
+	}
+}
+
+// leaks tells whether people's data or the secret stands in text.
+func leaks(text string) bool {
+	return slices.ContainsFunc([]string{testName, testWallet, testSecret}, func(v string) bool {
+		return strings.Contains(strings.ToLower(text), strings.ToLower(v))
+	})
+}
+
+func TestRetryAfter(t *testing.T) {
+	later := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
+	for _, test := range []struct {
+		status   int
+		header   string
+		from, to time.Duration
+	}{
+		{429, "3", 3 * time.Second, 3 * time.Second},
+		{503, "3", 3 * time.Second, 3 * time.Second},
+		{502, "3", 0, 0},
+		{200, "3", 0, 0},
+		{429, "", 0, 0},
+		{429, "soon", 0, 0},
+		{429, "-1", 0, 0},
+		{429, "0", 0, 0},
+		{429, "86400", maxPause, maxPause},
+		{429, "99999999999999999999", 0, 0},
+		{429, later(time.Minute), 50 * time.Second, time.Minute},
+		{429, later(-time.Minute), 0, 0},
+		{429, later(48 * time.Hour), maxPause, maxPause},
+	} {
+		if got := (reply{status: test.status, retryAfter: test.header}).pause(); got < test.from || got > test.to {
+			t.Errorf("HTTP %d, Retry-After %q: got %v", test.status, test.header, got)
+		}
+	}
+}
+
+// FuzzFinding: no answer makes the reader panic, and none yields a finding that
+// could move money without the explicit code and status that stand for it.
+func FuzzFinding(f *testing.F) {
+	for _, seed := range []string{
+		`{"msg":"success","code":"0000","timestamp":1728611780130,"success":true,"data":{"tradeNo":"t-1","platFormTradeNo":"p","status":"0015","desc":"CREATED"}}`,
+		`{"code":"0000","data":{"status":"0000","amount":3.0000}}`, `{"code":"0000","data":{"status":"0029"}}`,
+		`{"code":"8000","data":null}`, `{"code":"8000","data":{"status":"0000"}}`, `{"code":"5000"}`, `{"code":0}`,
+		`{"code":"0000","data":{"status":"0015","status":"0000"}}`, `[`, `{"data":{"data":{}}}`, `{"code":"\ud800"}`, "\xff", `{"code":"0000","data":{"status":"0000","tradeNo":"t-2"}}`,
+	} {
+		f.Add(200, seed)
+		f.Add(502, seed)
+	}
+	c := client(f, egypt(), nil)
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		r := reply{status: status, body: []byte(body)}
+		send := c.judge(sendVerdict, "t-1", r, []string{testSecret, testName, testWallet})
+		ask := c.judge(c.askVerdict, "t-1", r, []string{testSecret})
+		for _, got := range []payout.Finding{send, ask} {
+			if got.Kind == payout.Unclear {
+				continue
+			}
+			if status != 200 {
+				t.Fatalf("%v of HTTP %d", got.Kind, status)
+			}
+			proof, ok := proofOf[got.Kind]
+			if !ok || !slices.Contains(proof, got.Status) && proof != nil {
+				t.Fatalf("%v with status %q", got.Kind, got.Status)
+			}
+			for _, wanted := range proof {
+				if got.Status == wanted && !strings.Contains(unescaped(body), `"`+wanted+`"`) {
+					t.Fatalf("%v, but %q does not stand in the answer", got.Kind, wanted)
+				}
+			}
+		}
+		if slices.Contains(payout.AskKinds, send.Kind) && send.Kind != payout.Unclear || slices.Contains(payout.SendKinds, ask.Kind) && ask.Kind != payout.Unclear {
+			t.Fatalf("send found %v, ask found %v", send.Kind, ask.Kind)
+		}
+		if len(send.StatusText) > maxText || len(send.Detail) > maxText {
+			t.Fatal("too long")
+		}
+	})
+}
+
+// proofOf is the status that a kind must rest on; nil = any.
+var proofOf = map[payout.Kind][]string{
+	payout.Accepted: {"0015"}, payout.SettledPaid: {"0000"}, payout.SettledPartial: {"0001"}, payout.SettledFailed: nil,
+	payout.Refused: {"8000"}, payout.NoRecord: {"8000"}, payout.Processing: {"0015"}, payout.Paid: {"0000"},
+	payout.Partial: {"0001"}, payout.Failed: {"00029", "0029", "0100019"}, payout.UnknownStatus: nil,
+}
+
+// unescaped turns the \u escapes of digits back, as a JSON reader does.
+func unescaped(body string) string {
+	for digit := range 10 {
+		body = strings.ReplaceAll(body, fmt.Sprintf(`\u003%d`, digit), fmt.Sprint(digit))
+	}
+	return body
+}

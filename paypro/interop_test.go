@@ -1,0 +1,47 @@
+package paypro
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"disburser/payout"
+	"disburser/paypro/paysim"
+)
+
+// The simulator was written from the same documents by somebody else: every
+// country's requests must satisfy it, signatures included, and its answers us.
+func TestAgainstSimulator(t *testing.T) {
+	for _, country := range Countries() {
+		t.Run(country.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(2 * 365 * 24 * time.Hour) // virtual time begins in 2000, milliseconds had 12 digits until September 2001
+				sim := paysim.New(paysim.Config{Merchants: []paysim.Merchant{{
+					Country: country.Name, MerchantNo: "0000000001", Secret: testSecret, BasePath: "/egy-pay",
+				}}})
+				n := newNetwork()
+				n.serve(t, func(w http.ResponseWriter, r *http.Request) { sim.ServeHTTP(w, r) })
+				c := client(t, merchant(country.Name), n.dial)
+				cmd := payout.Command{TradeNo: "t-1", Amount: amount(t, amountOf(country.Name)), Payee: payout.NewPayee(good[country.Name])}
+				if err := c.Check(cmd); err != nil {
+					t.Fatal(err)
+				}
+				expect(t, c.Ask(t.Context(), "t-1", time.Time{}), payout.NoRecord)
+				send := c.Send(t.Context(), cmd, soon())
+				if !slices.Contains([]payout.Kind{payout.Accepted, payout.SettledPaid}, send.Kind) || !send.Served || send.PlatformTradeNo == "" {
+					t.Fatalf("send: %+v", send)
+				}
+				time.Sleep(time.Hour)
+				ask := c.Ask(t.Context(), "t-1", time.Time{})
+				if ask.Kind != payout.Paid && ask.Kind != payout.Failed || ask.PlatformTradeNo != send.PlatformTradeNo || ask.PaidAmount == "" {
+					t.Errorf("ask: %+v", ask)
+				}
+				if b, err := c.Balance(t.Context()); err != nil || b.Available == "" {
+					t.Errorf("balance: %+v, %v", b, err)
+				}
+			})
+		})
+	}
+}

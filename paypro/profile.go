@@ -1,0 +1,102 @@
+package paypro
+
+import (
+	"slices"
+	"strings"
+
+	"disburser/payout"
+)
+
+// profile is what one country wants of a request and calls things in an answer:
+// data only, so that a new country is a new entry in countries.go and no code.
+type profile struct {
+	name     string
+	currency string
+	sandbox  string // base URL of the sandbox where a page names it
+
+	// verified: the pages document the payout path, the query path and the
+	// payee fields. Without it a merchant needs accept_unverified.
+	verified bool
+
+	paths  Paths
+	signIn string
+	fields map[string]Field
+	amount amountRule
+	reply  replyNames
+
+	// Quirks, each with its page in countries.go.
+	remarkRequired      bool // "-" is sent where a command has none
+	numbers             bool // amount and timestamp are JSON numbers
+	askWithoutTimestamp bool
+	bareBalance         bool // the balance call has neither body nor sign
+	anyPayee            bool // no page names the fields: what the command has is sent
+
+	doubts []doubt
+}
+
+// amountRule is what a country says of amounts. The zero Amount is no limit.
+type amountRule struct {
+	whole    bool // no decimal point at all, not even "300.00"
+	min, max payout.Amount
+}
+
+// replyNames are the names that a country's answers use, most specific first.
+// The other countries' names follow in each list: a reader may be tolerant where
+// nothing is decided by the value.
+type replyNames struct {
+	platformNo []string // the provider's own number
+	paid       []string // what was paid, in a query's answer
+	text       []string // the status in words
+	available  []string // the balance that can be spent
+}
+
+// doubt is something that is unverified about a country; about is the setting
+// with which the operator may settle it, if there is one.
+type doubt struct{ about, says string }
+
+// Country is one country that a merchant can be configured for.
+type Country struct {
+	Name     string
+	Currency string // ISO 4217; the base URL implies it, no request carries it
+	Sandbox  string // base URL of the sandbox, "" where no page names it
+	Verified bool   // false: a merchant needs accept_unverified
+}
+
+// Countries lists them by name.
+func Countries() []Country {
+	list := make([]Country, 0, len(countries))
+	for _, p := range countries {
+		list = append(list, Country{p.name, p.currency, p.sandbox, p.verified})
+	}
+	slices.SortFunc(list, func(a, b Country) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// find returns the country's profile.
+func find(country string) (profile, bool) {
+	for _, p := range countries {
+		if p.name == country {
+			return p, true
+		}
+	}
+	return profile{}, false
+}
+
+// override puts the operator's limits over the country's.
+func (r amountRule) override(lowest, highest string) (amountRule, []error) {
+	var errs []error
+	limit := func(setting, text string, own payout.Amount) payout.Amount {
+		if text == "" {
+			return own
+		}
+		amount, err := payout.ParseAmount(text)
+		errs = append(errs, compact(wrong(setting, err))...)
+		return amount
+	}
+	r.min = limit("amount.min", lowest, r.min)
+	r.max = limit("amount.max", highest, r.max)
+	if !r.min.IsZero() && !r.max.IsZero() && r.min.Compare(r.max) > 0 {
+		errs = append(errs, wrong("amount.min", errMinAboveMax))
+	}
+	return r, errs
+}

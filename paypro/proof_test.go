@@ -1,0 +1,244 @@
+package paypro
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"disburser/payout"
+)
+
+// The proofs: what left, what did not, and in time.
+
+// No connection, no byte.
+func TestNotSent(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	for name, dial := range map[string]Dial{
+		"refused": func(context.Context, string, string) (net.Conn, error) { return nil, refused },
+		"hanging": func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if _, limited := ctx.Deadline(); !limited {
+				t.Error("a dial may hang for ever")
+			}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
+		"write fails with nothing written": func(context.Context, string, string) (net.Conn, error) {
+			ours, _ := net.Pipe()
+			return &faulty{Conn: ours}, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := client(t, egypt(), dial)
+				expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.NotSent)
+				expect(t, c.Ask(t.Context(), "t-1", soon()), payout.Unclear)
+			})
+		})
+	}
+	t.Run("cancelled before", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		c := client(t, egypt(), func(context.Context, string, string) (net.Conn, error) { return nil, refused })
+		expect(t, c.Send(ctx, egyptCommand(t), soon()), payout.NotSent)
+	})
+}
+
+// faulty writes the first bytes of a request and then fails.
+type faulty struct {
+	net.Conn
+	bytes int
+}
+
+func (f *faulty) Write([]byte) (int, error) { return f.bytes, syscall.ECONNRESET }
+func (f *faulty) Close() error              { return f.Conn.Close() }
+
+func TestHalfWritten(t *testing.T) {
+	for _, bytes := range []int{1, 100} {
+		c := client(t, egypt(), func(context.Context, string, string) (net.Conn, error) {
+			ours, _ := net.Pipe()
+			return &faulty{ours, bytes}, nil
+		})
+		f := c.Send(t.Context(), egyptCommand(t), soon())
+		expect(t, f, payout.Unclear)
+	}
+}
+
+// S5: from latest on not one byte is written, whatever took so long.
+func TestTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork()
+		requests := 0
+		n.serve(t, func(w http.ResponseWriter, r *http.Request) { requests++; _, _ = io.WriteString(w, accepted) })
+		slow := func(ctx context.Context, network, addr string) (net.Conn, error) {
+			time.Sleep(2 * time.Second)
+			return n.dial(ctx, network, addr)
+		}
+		c := client(t, egypt(), slow)
+		for name, latest := range map[string]time.Time{
+			"zero": {}, "now": time.Now(), "past": time.Now().Add(-time.Hour), "while dialling": time.Now().Add(2 * time.Second),
+			"past by the wall clock only": time.Now().Add(time.Second).Round(0),
+		} {
+			f := c.Send(t.Context(), egyptCommand(t), latest)
+			expect(t, f, payout.NotSent)
+			if !strings.Contains(f.Detail, "too late") {
+				t.Errorf("%s: %s", name, f.Detail)
+			}
+		}
+		if requests != 0 {
+			t.Errorf("%d requests left too late", requests)
+		}
+		expect(t, c.Send(t.Context(), egyptCommand(t), time.Now().Add(time.Hour)), payout.Accepted)
+	})
+}
+
+// A request of which a part was written before the last moment may have arrived;
+// the rest of it stays here.
+func TestTooLateHalfWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork()
+		var got atomic.Int64
+		n.serveRaw(t, func(conn net.Conn) {
+			first, _ := conn.Read(make([]byte, 4096)) // the transport's buffer
+			time.Sleep(2 * time.Second)
+			rest, _ := io.Copy(io.Discard, conn)
+			got.Store(int64(first) + rest)
+		})
+		cmd := egyptCommand(t)
+		cmd.Remark = strings.Repeat("long ", 5000)
+		expect(t, client(t, egypt(), n.dial).Send(t.Context(), cmd, time.Now().Add(time.Second)), payout.Unclear)
+		time.Sleep(5 * time.Second)
+		if got.Load() != 4096 {
+			t.Errorf("the server got %d bytes", got.Load())
+		}
+	})
+}
+
+// The error may reach the caller while the transport's writer is still on its
+// way: a seal that said "unsent" must keep its word.
+func TestNotSentIsAProof(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	var received sync.Map
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		received.Store(strings.Split(strings.SplitAfter(string(body), `"tradeNo":"`)[1], `"`)[0], true)
+		_, _ = io.WriteString(w, `{"code":"0000","data":{"status":"0015"}}`)
+	})
+	s := egypt()
+	s.BaseURL = server.URL
+	c := client(t, s, nil)
+	kinds := map[payout.Kind]int{}
+	for i := range 400 {
+		ctx, cancel := context.WithCancel(t.Context())
+		cmd := egyptCommand(t)
+		cmd.TradeNo = fmt.Sprintf("race-%d", i)
+		time.AfterFunc(time.Duration(i)*time.Microsecond, cancel)
+		f := c.Send(ctx, cmd, soon())
+		cancel()
+		kinds[f.Kind]++
+		if f.Kind == payout.NotSent {
+			cmd.Remark = "not sent"
+			defer func() {
+				if _, found := received.Load(cmd.TradeNo); found {
+					t.Errorf("%s arrived, and was said not to be sent", cmd.TradeNo)
+				}
+			}()
+		}
+	}
+	t.Log(kinds)
+}
+
+// Over TLS: verified, HTTP/1.1, and the proof holds beneath the encryption.
+func TestTLS(t *testing.T) {
+	var requests atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		if r.ProtoMajor != 1 {
+			t.Errorf("protocol %s", r.Proto)
+		}
+		_, _ = io.WriteString(w, accepted)
+	}))
+	server.EnableHTTP2 = true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	s := egypt()
+	s.BaseURL = server.URL
+
+	stranger := client(t, s, nil)
+	expect(t, stranger.Send(t.Context(), egyptCommand(t), soon()), payout.NotSent)
+
+	var last *faultyLater
+	c := client(t, s, func(ctx context.Context, network, addr string) (net.Conn, error) {
+		inner, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		last = &faultyLater{Conn: inner}
+		return last, err
+	})
+	c.transport.TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Accepted)
+	if f := c.Send(t.Context(), egyptCommand(t), time.Now().Add(-time.Second)); f.Kind != payout.NotSent {
+		t.Errorf("late: %+v", f)
+	}
+	last.broken.Store(true)
+	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.NotSent)
+	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Accepted)
+	last.broken.Store(true)
+	last.bytes.Store(7)
+	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Unclear)
+	if requests.Load() != 2 {
+		t.Errorf("%d requests", requests.Load())
+	}
+}
+
+// faultyLater fails its writes once it is told to.
+type faultyLater struct {
+	net.Conn
+	broken atomic.Bool
+	bytes  atomic.Int64
+}
+
+func (f *faultyLater) Write(p []byte) (int, error) {
+	if f.broken.Load() {
+		return int(f.bytes.Load()), errors.New("broken")
+	}
+	return f.Conn.Write(p)
+}
+
+// An answer that was there before the request was out is somebody else's.
+func TestAnswerBeforeTheRequest(t *testing.T) {
+	log.SetOutput(io.Discard) // net/http prints unsolicited answers there, in full
+	t.Cleanup(func() { log.SetOutput(os.Stderr) })
+	for _, bytes := range []int{0, 1, 200} {
+		synctest.Test(t, func(t *testing.T) {
+			answer := `{"code":"0000","data":{"status":"0000"}}`
+			n := newNetwork()
+			n.serveRaw(t, func(conn net.Conn) {
+				_, _ = conn.Read(make([]byte, bytes))
+				_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer)
+				time.Sleep(time.Minute) // never reads the rest
+			})
+			c := client(t, egypt(), n.dial)
+			ask := c.Ask(t.Context(), "t-1", soon())
+			expect(t, ask, payout.Unclear)
+			if ask.Served {
+				t.Error("served by an answer to nothing")
+			}
+			if send := c.Send(t.Context(), egyptCommand(t), soon()); send.Kind != payout.Unclear && (bytes > 0 || send.Kind != payout.NotSent) {
+				t.Errorf("send: %v", send.Kind)
+			}
+		})
+	}
+}

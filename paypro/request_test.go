@@ -1,0 +1,92 @@
+package paypro
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"disburser/payout"
+)
+
+// What goes over the wire, country by country: path, header sign, body with the
+// sign left out of it. The samples of the pages, with our notifyUrl.
+func TestRequests(t *testing.T) {
+	const notify = `"notifyUrl":"https://example.com/notify?a=1&b=2"`
+	now := time.UnixMilli(1728611780130)
+	for _, test := range []struct {
+		country, call string
+		signIn        string // the operator's
+		path, body    string
+		header        bool // the sign stands in the header
+		inBody        bool // and in the body
+	}{
+		{"egypt", "send", "", "/v1/paypro/payOut", `{"amount":"300","customerName":"kevin",` + notify + `,"remark":"-",SIGN"timestamp":"1728611780130","tradeNo":"t-1","walletId":"01123456789"}`, false, true},
+		{"egypt", "ask", "", "/v1/paypro/queryPayOutResult", `{SIGN"timestamp":"1728611780130","tradeNo":"t-1"}`, false, true},
+		{"egypt", "balance", "", "/v1/paypro/queryBalance", `{SIGN"timestamp":"1728611780130"}`, false, true},
+		{"brazil", "send", "", "/v1/paypro/payout", `{"amount":"300","bankNumber":"x-1","bankType":"EVP","email":"a@b.c","identityType":"CPF","mobile":"1","name":"joão",` + notify + `,"remark":"-","timestamp":"1728611780130","tradeNo":"t-1","userIdentity":"12345678901"}`, true, false},
+		{"brazil", "ask", "", "/v1/paypro/queryPayOutResult", `{"timestamp":"1728611780130","tradeNo":"t-1"}`, true, false},
+		{"brazil", "balance", "", "/v1/paypro/queryBalance", `{"timestamp":"1728611780130"}`, true, false},
+		{"brazil", "ask", "body", "/v1/paypro/queryPayOutResult", `{SIGN"timestamp":"1728611780130","tradeNo":"t-1"}`, false, true},
+		{"brazil", "ask", "both", "/v1/paypro/queryPayOutResult", `{SIGN"timestamp":"1728611780130","tradeNo":"t-1"}`, true, true},
+		{"indonesia", "send", "", "/v1/paypro/payOut", `{"amount":300,"bankAccountNo":"5464438554636","bankCode":"0002","customerName":"kevin","email":"a@b.c","mobile":"6281245907765",` + notify + `,SIGN"timestamp":1728611780130,"tradeNo":"t-1"}`, false, true},
+		{"pakistan", "send", "", "/v1/payproPK/payout", `{"accountType":"BANK","amount":"300","bankName":"ALLIED_BANK_LIMITED","bankNumber":"1","customerCert":"1234567890123","email":"a@b.c","mobile":"3123456789","name":"k",` + notify + `,"remark":"-",SIGN"timestamp":"1728611780130","tradeNo":"t-1"}`, false, true},
+		{"pakistan", "ask", "", "/v1/payproPK/queryPayOutResult", `{SIGN"timestamp":"1728611780130","tradeNo":"t-1"}`, false, true},
+		{"pakistan", "balance", "", "/v1/payproPK/queryBalance", `{SIGN"timestamp":"1728611780130"}`, false, true},
+		{"philippines", "send", "", "/v1/paypro/payout", `{"accountName":"k","amount":"300","bankName":"Maya","bankNumber":"09123456789",` + notify + `,SIGN"timestamp":"1728611780130","tradeNo":"t-1"}`, false, true},
+		{"india", "send", "", "/v1/paypro/payout", `{"amount":"300","bankNCode":"IDFB0043121","bankNumber":"10094038292","email":"a@b.c","ipAddress":"127.0.0.1","mobile":"8234567890","name":"abc",` + notify + `,SIGN"timestamp":"1728611780130","tradeNo":"t-1"}`, false, true},
+		{"kenya", "send", "", "/api/payout", `{"amount":"300","mobile":"254712345678",` + notify + `,SIGN"timestamp":"1728611780130","tradeNo":"t-1"}`, false, true},
+		{"kenya", "ask", "", "/api/queryPayOutResult", `{SIGN"tradeNo":"t-1"}`, false, true},
+		{"mexico", "send", "", "/v1/paypro/payOut", `{"amount":"300","customerAccount":"anything","customerAccountType":"CLABE","customerName":"k",` + notify + `,SIGN"timestamp":"1728611780130","tradeNo":"t-1","wayCode":"BANXICO"}`, false, true},
+		{"mexico", "balance", "", "/v1/paypro/queryBalance", ``, false, false},
+		{"bangladesh", "send", "", "/v1/paypro/payout", `{"amount":"300",` + notify + `,SIGN"timestamp":"1728611780130","tradeNo":"t-1","walletId":"01123456789","wayCode":"EWALLET_NAGAD"}`, false, true},
+		{"nigeria", "send", "", "/v1/paypro/payout", `{"amount":"300","anything":"goes",` + notify + `,SIGN"timestamp":"1728611780130","tradeNo":"t-1"}`, false, true},
+		{"vietnam", "send", "", "/v1/payproVN/payout", `{"accountName":"NGUYEN THE VIET","amount":"300","bankName":"ACB","bankNumber":"18199852",` + notify + `,SIGN"timestamp":"1728611780130","tradeNo":"t-1"}`, false, true},
+		{"vietnam", "ask", "", "/v1/payproVN/queryPayOutResult", `{SIGN"timestamp":"1728611780130","tradeNo":"t-1"}`, false, true},
+	} {
+		s := merchant(test.country)
+		s.SignIn = test.signIn
+		c := client(t, s, nil)
+		o := map[string]order{
+			"send":    c.sendOrder(payout.Command{TradeNo: "t-1", Amount: amount(t, "300"), Payee: payout.NewPayee(good[test.country])}, now),
+			"ask":     c.askOrder("t-1", now),
+			"balance": c.balanceOrder(now),
+		}[test.call]
+		req, err := c.request(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(req.Body)
+		sign := c.signer.sign(o.params)
+		want := strings.Replace(test.body, "SIGN", map[bool]string{true: `"sign":"` + sign + `",`}[test.inBody], 1)
+		if string(body) != want || req.URL.String() != "http://paypro.test/egy-pay"+test.path {
+			t.Errorf("%s %s\n got %s %s\nwant %s %s", test.country, test.call, req.URL, body, test.path, want)
+		}
+		if got := req.Header["sign"]; test.header != (len(got) == 1 && got[0] == sign) || !test.header && got != nil {
+			t.Errorf("%s %s: header sign %q", test.country, test.call, got)
+		}
+		if req.GetBody != nil && test.call != "balance" {
+			t.Errorf("%s %s: the transport could repeat it", test.country, test.call)
+		}
+		if got := req.Header["merchantNo"]; len(got) != 1 || got[0] != "0000000001" || req.Method != "POST" {
+			t.Errorf("%s %s: merchantNo %q, method %s", test.country, test.call, got, req.Method)
+		}
+	}
+}
+
+// A payee field can't take the place of the request's own.
+func TestPayeeCantReplace(t *testing.T) {
+	payee := map[string]string{}
+	for _, name := range ownNames {
+		payee[name] = "evil"
+	}
+	for _, country := range Countries() {
+		c := client(t, merchant(country.Name), nil)
+		o := c.sendOrder(payout.Command{TradeNo: "t-1", Amount: amount(t, "300"), Remark: "r", Payee: payout.NewPayee(payee)}, time.Now())
+		for name, value := range o.params {
+			if value == "evil" {
+				t.Errorf("%s: %s", country.Name, name)
+			}
+		}
+	}
+}

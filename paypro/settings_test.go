@@ -1,0 +1,144 @@
+package paypro
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"disburser/payout"
+)
+
+func TestCountries(t *testing.T) {
+	verified := map[string]bool{
+		"egypt": true, "brazil": true, "indonesia": true, "pakistan": true, "philippines": false, "india": false, "kenya": true,
+		"mexico": true, "bangladesh": false, "nigeria": false, "vietnam": true, "south_korea": false,
+	}
+	if len(Countries()) != len(verified) {
+		t.Errorf("%d countries", len(Countries()))
+	}
+	for _, country := range Countries() {
+		if want, known := verified[country.Name]; !known || country.Verified != want || len(country.Currency) != 3 {
+			t.Errorf("%+v", country)
+		}
+		s := merchant(country.Name)
+		s.AcceptUnverified = false
+		_, err := New(s, nil)
+		if country.Verified != (err == nil) || err != nil && !strings.HasPrefix(err.Error(), "accept_unverified: ") {
+			t.Errorf("%s without accept_unverified: %v", country.Name, err)
+		}
+	}
+}
+
+// All mistakes at once, each with its setting's name, none with a secret.
+func TestNewTellsAll(t *testing.T) {
+	_, err := New(Settings{
+		Country: "nigeria", BaseURL: "https://user:" + testSecret + "@host/", MerchantNo: "1\n", Secret: payout.NewSecret(testSecret + "\n"),
+		NotifyURL: "ftp://x", Salt: "middle", SignIn: "query", Paths: Paths{Send: "payout", Query: "/x?y", Balance: "/../x"},
+		Fields:    map[string]Field{"amount": {}, "a b": {}, "c": {Pattern: "("}, "d": {MaxLen: -1}, "gone": {Drop: true}},
+		AmountMin: "0", AmountMax: "-1", NoRecordCodes: []string{"0000"}, Timeout: -1,
+	}, nil)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	var names []string
+	for line := range strings.Lines(err.Error()) {
+		name, _, _ := strings.Cut(line, ": ")
+		names = append(names, name)
+	}
+	want := []string{
+		"base_url", "merchant_no", "secret", "notify_url", "salt", "sign_in", "no_record.codes", "timeout", "accept_unverified",
+		"paths.send", "paths.query", "paths.balance", "fields.a b", "fields.amount", "fields.c", "fields.d", "amount.min", "amount.max",
+	}
+	if !slices.Equal(names, want) || leaks(err.Error()) {
+		t.Errorf("got %q\n%v", names, err)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for _, test := range []struct {
+		change func(*Settings)
+		want   string
+	}{
+		{func(s *Settings) { s.Country = "" }, "country: is required"},
+		{func(s *Settings) { s.Country = "Egypt" }, `country: "Egypt" is unknown`},
+		{func(s *Settings) { s.BaseURL = "" }, "base_url: is required"},
+		{func(s *Settings) { s.BaseURL = "paypro.test/x" }, "base_url: must be an absolute URL"},
+		{func(s *Settings) { s.BaseURL += "?a=1" }, "base_url: must not carry a query"},
+		{func(s *Settings) { s.BaseURL += "#a" }, "base_url: must not carry a #fragment"},
+		{func(s *Settings) { s.MerchantNo = "" }, "merchant_no: is required"},
+		{func(s *Settings) { s.Secret = payout.Secret{} }, "secret: is required"},
+		{func(s *Settings) { s.NotifyURL = "" }, "notify_url: is required"},
+		{func(s *Settings) { s.AmountMin, s.AmountMax = "20", "10" }, "amount.min: is above amount.max"},
+		{func(s *Settings) { s.AmountMin = "10001" }, "amount.min: is above amount.max"},
+		{func(s *Settings) { s.NoRecordCodes = []string{"5000"} }, "no_record.codes: 5000 is a system exception"},
+		{func(s *Settings) { s.NoRecordCodes = []string{""} }, `no_record.codes: "" is not a code`},
+	} {
+		s := egypt()
+		test.change(&s)
+		if _, err := New(s, nil); err == nil || !strings.HasPrefix(err.Error(), test.want) {
+			t.Errorf("got %v, want %s", err, test.want)
+		}
+	}
+}
+
+// What the provider told the operator goes before the pages.
+func TestOverrides(t *testing.T) {
+	s := egypt()
+	s.Paths = Paths{Send: "/v2/pay", Balance: "/v2/balance"}
+	s.Fields = map[string]Field{
+		"walletId": {Required: true, Pattern: `01\d{9}`}, "city": {OneOf: []string{"Cairo", "Giza"}, MaxLen: 10}, "customerName": {Drop: true},
+	}
+	s.AmountMin, s.AmountMax = "5", "20000"
+	c := client(t, s, nil)
+	for want, payee := range map[string]map[string]string{
+		"":                             {"walletId": "01123456789", "city": "Cairo"},
+		"payee.walletId is required":   {},
+		`payee.walletId must match 01`: {"walletId": "1"},
+		"payee.city must be one of":    {"walletId": "01123456789", "city": "Rome"},
+		"payee.city must not be":       {"walletId": "01123456789", "city": "Cairo Cairo Cairo"},
+	} {
+		err := c.Check(payout.Command{Amount: amount(t, "20000"), Payee: payout.NewPayee(payee)})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	o := c.sendOrder(egyptCommand(t), time.Now())
+	if _, sent := o.params["customerName"]; sent || o.path != "/v2/pay" || c.profile.paths.Query != queryPath {
+		t.Errorf("%+v", o)
+	}
+	for _, says := range c.Unverified() {
+		if strings.HasPrefix(says, "paths.balance") {
+			t.Errorf("settled, and still said: %s", says)
+		}
+	}
+	if own, _ := find("egypt"); len(own.fields) != 2 || own.fields["city"].OneOf != nil {
+		t.Error("one merchant's settings changed the country")
+	}
+}
+
+func TestUnverified(t *testing.T) {
+	for country, words := range map[string][]string{
+		"egypt":       {"salt", "paths.balance"},
+		"brazil":      {"salt", "sign_in"},
+		"indonesia":   {"JSON numbers"},
+		"kenya":       {"no timestamp"},
+		"mexico":      {"neither body nor sign"},
+		"india":       {"bankNCode", "paths.query", "accept_unverified"},
+		"philippines": {"paths.send", "vexora"},
+		"nigeria":     {"paths.send", "no page names the payee fields"},
+	} {
+		all := strings.Join(client(t, merchant(country), nil).Unverified(), "\n")
+		for _, word := range words {
+			if !strings.Contains(all, word) {
+				t.Errorf("%s says nothing of %s:\n%s", country, word, all)
+			}
+		}
+	}
+	s := merchant("brazil")
+	s.SignIn = "body"
+	if all := fmt.Sprint(client(t, s, nil).Unverified()); strings.Contains(all, "sign_in: the older") {
+		t.Errorf("settled, and still said: %s", all)
+	}
+}

@@ -1,0 +1,23 @@
+-- take grants up to n moments at which a call may be made, one interval apart, to one
+-- instance of the fleet. The schedule is one number: the next free moment.
+-- KEYS[1] the schedule. ARGV: interval, n, slack, horizon, all but n in microseconds.
+-- Answer: now, the first moment, how many, and when to ask again if none.
+--
+-- What nobody asked for in time is lost, but for slack: after a pause the schedule
+-- begins again at most so far in the past, so there is never a burst beyond it. A
+-- schedule that is missing (first use, wiped Redis) begins now, with no slack at all.
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local interval, n, slack, horizon = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+
+local next = tonumber(redis.call('GET', KEYS[1]) or tostring(now))
+if next < now - slack then next = now - slack end
+-- A schedule far ahead was written under another rate or another clock: begin anew.
+if next > now + horizon + 10 * interval + 1000000 then next = now end
+
+local granted = math.min(n, math.floor((now + horizon - next) / interval) + 1)
+if granted <= 0 then
+  return {string.format('%.0f', now), '0', 0, string.format('%.0f', next - horizon - now)}
+end
+redis.call('SET', KEYS[1], string.format('%.3f', next + granted * interval), 'PX', math.ceil((horizon + granted * interval) / 1000) + 60000)
+return {string.format('%.0f', now), string.format('%.3f', next), granted, '0'}

@@ -1,0 +1,188 @@
+// Package ratelimit promises that all instances together call no more often than
+// agreed: within any second no more than rate × 1.02 + burst calls, and nearly all of
+// the rate while there is work.
+//
+// The fleet shares one schedule in Redis: moments, one interval apart. An instance
+// takes the next few of them, up to 100 ms ahead, and calls when each comes. A moment
+// that was missed by more than the burst allows is lost and another one is taken, so a
+// pause, a deploy or a lost instance never makes a burst. Without Redis nothing is
+// granted, and nothing could be leased from the journal either.
+package ratelimit
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/time/rate"
+)
+
+const (
+	// horizon is how far ahead moments are granted: it must cover the way from the
+	// grant to the call (a lease and an acknowledged decision), and is all that a dead
+	// instance can waste.
+	horizon = 100 * time.Millisecond
+
+	// leastSlack is how late a moment may be used where the burst allows none: below it
+	// no timer is exact. It costs 1 % of a second's calls, half of what the promise allows.
+	leastSlack = 10 * time.Millisecond
+)
+
+//go:embed lua/take.lua
+var takeSource string
+
+var take = redis.NewScript(takeSource)
+
+// Rate is what the provider agreed to.
+type Rate struct {
+	PerSecond float64
+	Burst     int // what the provider sees in a moment
+}
+
+// interval is the time between two calls; slack how much later than its moment a call
+// may be made.
+func (r Rate) interval() time.Duration { return time.Duration(float64(time.Second) / r.PerSecond) }
+
+func (r Rate) slack() time.Duration {
+	return max(leastSlack, time.Duration(r.Burst-1)*r.interval())
+}
+
+// Outcomes of tokens, for the metric.
+const (
+	Granted = "granted" // by the shared schedule
+	Denied  = "denied"  // asked for, but not free yet
+	Late    = "late"    // granted and not used in time: another one was taken
+)
+
+// Limiter is one operation of one merchant. It is safe for concurrent use.
+type Limiter struct {
+	client redis.UniversalClient
+	key    string
+	rate   Rate
+	count  func(outcome string, n int)
+
+	// own bounds what this process alone does, whatever Redis says: one that was wiped
+	// or split grants the same moments again.
+	own *rate.Limiter
+}
+
+// New makes a limiter for the schedule name, which all instances share. count is told
+// what became of tokens; it may be nil.
+func New(client redis.UniversalClient, namespace, name string, r Rate, count func(outcome string, n int)) *Limiter {
+	if count == nil {
+		count = func(string, int) {}
+	}
+	// Spacing below 10 ms is not promised, so as many may leave together.
+	together := max(r.Burst, int(math.Ceil(r.PerSecond*leastSlack.Seconds())), 1)
+	own := rate.NewLimiter(rate.Limit(r.PerSecond), together)
+	own.AllowN(time.Now(), together) // begins empty: a deploy is no reason for a burst
+	return &Limiter{
+		client: client, key: fmt.Sprintf("%s:{rate:%s}", namespace, name), rate: r, count: count, own: own,
+	}
+}
+
+// Take asks for up to n moments at which a call may be made, by this process' clock.
+// If none is free it answers how long to wait before asking again.
+func (l *Limiter) Take(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error) {
+	interval := l.rate.interval()
+	answer, err := take.Run(ctx, l.client, []string{l.key},
+		micros(interval), n, micros(l.rate.slack()/2), micros(horizon)).Slice() // half of the slack is left for the way to the call
+	if err != nil {
+		return nil, 0, fmt.Errorf("ratelimit: take %d of %s: %w", n, l.key, err)
+	}
+	received := time.Now()
+	now, first, granted := float(answer, 0), float(answer, 1), int(float(answer, 2))
+	l.count(Granted, granted)
+	l.count(Denied, n-granted)
+	if granted == 0 {
+		return nil, max(time.Millisecond, duration(float(answer, 3))), nil
+	}
+	// Redis' now lies before this process received it, so moments come out late by at
+	// most the way back, never early.
+	start := received.Add(duration(first - now))
+	for i := range granted {
+		moments = append(moments, start.Add(time.Duration(i)*interval))
+	}
+	return moments, 0, nil
+}
+
+// Wait returns when the call that a moment was taken for may be made. A moment that
+// has been missed is replaced. The error is ctx's, or Redis'; then the call must not be
+// made.
+func (l *Limiter) Wait(ctx context.Context, moment time.Time) error {
+	for {
+		if err := sleep(ctx, time.Until(moment)); err != nil {
+			return err
+		}
+		if time.Since(moment) <= l.rate.slack() {
+			return l.pace(ctx)
+		}
+		l.count(Late, 1)
+		next, err := l.next(ctx)
+		if err != nil {
+			return err
+		}
+		moment = next
+	}
+}
+
+func (l *Limiter) next(ctx context.Context) (time.Time, error) {
+	for {
+		moments, wait, err := l.Take(ctx, 1)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if len(moments) > 0 {
+			return moments[0], nil
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return time.Time{}, err
+		}
+	}
+}
+
+// pace keeps to the rate within this process.
+func (l *Limiter) pace(ctx context.Context) error {
+	now := time.Now()
+	return sleep(ctx, l.own.ReserveN(now, 1).DelayFrom(now))
+}
+
+// sleep pauses, or answers why ctx ended.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return context.Cause(ctx)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+func micros(d time.Duration) string {
+	return strconv.FormatFloat(float64(d)/float64(time.Microsecond), 'f', 3, 64)
+}
+
+func duration(micros float64) time.Duration { return time.Duration(micros * float64(time.Microsecond)) }
+
+// float reads one number of the script's answer, integer or text.
+func float(answer []any, i int) float64 {
+	if i >= len(answer) {
+		return 0
+	}
+	switch v := answer[i].(type) {
+	case int64:
+		return float64(v)
+	case string:
+		f, _ := strconv.ParseFloat(v, 64)
+		return f
+	}
+	return 0
+}
