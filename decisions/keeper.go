@@ -9,11 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rs/zerolog"
-	"github.com/segmentio/kafka-go"
-
 	"disburser/internal/partition"
 	"disburser/payout"
+	"github.com/rs/zerolog"
 )
 
 const (
@@ -123,11 +121,10 @@ func (k *Keeper) establish(ctx context.Context) (payout.Epoch, error) {
 }
 
 func (k *Keeper) join(s payout.Standing) (payout.Epoch, error) {
-	fence, known := s.Fences[k.log.Partition()]
-	if !known {
-		return payout.Epoch{}, fmt.Errorf("the open epoch %d has no fence in partition %d of the decisions: it was added later", s.Epoch.Number, k.log.Partition())
+	if len(s.Fences) == 0 {
+		return payout.Epoch{}, fmt.Errorf("the open epoch %d doesn't say where its fences stand: was it written by another version?", s.Epoch.Number)
 	}
-	k.log.Enter(s.Epoch, fence)
+	k.log.Enter(s.Epoch, s.Fences)
 	k.journal.Believe(s.Epoch.ID)
 	return s.Epoch, nil
 }
@@ -160,7 +157,7 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (payout.Epoch, er
 // fence writes the epoch's fence into every partition and answers where they stand,
 // provided that each is the last fence there.
 func (k *Keeper) fence(ctx context.Context, e payout.Epoch) (map[int]int64, error) {
-	n, err := partition.Count(ctx, k.log.source.Client, k.log.source.Topic)
+	n, err := partition.Count(ctx, k.log.client, k.log.topic)
 	if err != nil {
 		return nil, err
 	}
@@ -173,12 +170,11 @@ func (k *Keeper) fence(ctx context.Context, e payout.Epoch) (map[int]int64, erro
 		fences[p] = offset
 	}
 	for p, offset := range fences {
-		probe := &Log{source: partition.Source{Client: k.log.source.Client, Topic: k.log.source.Topic, Partition: p}, shard: k.log.shard}
-		_, end, err := probe.source.Bounds(ctx)
+		_, end, err := k.log.source(p).Bounds(ctx)
 		if err != nil {
 			return nil, err
 		}
-		overtaken, err := probe.fencedWithin(ctx, e, offset+1, end)
+		overtaken, err := fencedWithin(ctx, k.log.source(p), k.log.shard, e, offset+1, end)
 		if err != nil {
 			return nil, err
 		}
@@ -195,13 +191,12 @@ func (k *Keeper) neverDecided(ctx context.Context, s payout.Standing) error {
 	if s.Epoch.ID != "" {
 		return errors.New("redis was restarted or replaced since its epoch was opened: its last writes may be lost, and what was decided meanwhile must be replayed")
 	}
-	n, err := partition.Count(ctx, k.log.source.Client, k.log.source.Topic)
+	n, err := partition.Count(ctx, k.log.client, k.log.topic)
 	if err != nil {
 		return err
 	}
 	for p := range n {
-		source := partition.Source{Client: k.log.source.Client, Topic: k.log.source.Topic, Partition: p}
-		decided, err := decidedIn(ctx, source, k.log.shard)
+		decided, err := decidedIn(ctx, k.log.source(p), k.log.shard)
 		if err != nil {
 			return err
 		}
@@ -255,21 +250,4 @@ func sleep(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-t.C:
 	}
-}
-
-// PartitionFor picks the partition in which an instance decides, so that instances
-// spread over them and each meets few records of others.
-func PartitionFor(ctx context.Context, client *kafka.Client, topic, instance string) (int, error) {
-	n, err := partition.Count(ctx, client, topic)
-	if err != nil {
-		return 0, err
-	}
-	if n == 0 {
-		return 0, fmt.Errorf("the topic %s doesn't exist: create it, or correct kafka.topics.decisions", topic)
-	}
-	sum := 0
-	for _, c := range []byte(instance) {
-		sum = (sum*31 + int(c)) % 65521
-	}
-	return sum % n, nil
 }

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,12 +33,14 @@ const (
 // Log writes decisions of one shard into one partition. Decide is safe for concurrent
 // use; one goroutine, Run, writes and looks.
 type Log struct {
-	source   partition.Source
+	client   *kafka.Client
+	topic    string
 	instance string
 	shard    int
 	requests chan request
 
 	mu     sync.Mutex
+	home   int          // the partition in which this instance decides
 	epoch  payout.Epoch // the one that decides; zero while none is joined
 	looked int64        // every record of the partition before this offset has been looked at, or stands before the epoch's own fence
 
@@ -47,22 +52,26 @@ type request struct {
 	answer chan<- error
 }
 
-// NewLog makes a log on one partition of the topic.
-func NewLog(client *kafka.Client, topic string, partitionNumber int, instance string, shard int) *Log {
-	return &Log{
-		source:   partition.Source{Client: client, Topic: topic, Partition: partitionNumber},
-		instance: instance, shard: shard, requests: make(chan request),
-	}
+// NewLog makes a log on the topic, for one shard.
+func NewLog(client *kafka.Client, topic, instance string, shard int) *Log {
+	return &Log{client: client, topic: topic, instance: instance, shard: shard, requests: make(chan request)}
 }
 
-// Partition is the one that the log writes to.
-func (l *Log) Partition() int { return l.source.Partition }
-
-// Enter lets the log decide for an epoch whose own fence stands at offset fence.
-func (l *Log) Enter(e payout.Epoch, fence int64) {
+// Enter lets the log decide for an epoch, in one of the partitions that hold its fence.
+// Instances spread over these by name, so that each meets few records of others when it
+// looks.
+func (l *Log) Enter(e payout.Epoch, fences map[int]int64) {
+	partitions := slices.Sorted(maps.Keys(fences))
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(l.instance))
+	home := partitions[int(h.Sum32()%uint32(len(partitions)))]
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.epoch, l.looked = e, fence+1
+	l.epoch, l.home, l.looked = e, home, fences[home]+1
+}
+
+func (l *Log) source(number int) partition.Source {
+	return partition.Source{Client: l.client, Topic: l.topic, Partition: number}
 }
 
 // Leave ends deciding until the next Enter.
@@ -132,7 +141,7 @@ func (l *Log) write(ctx context.Context, batch []request) error {
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	l.mu.Lock()
-	epoch, looked := l.epoch, l.looked
+	epoch, home, looked := l.epoch, l.home, l.looked
 	l.mu.Unlock()
 	if epoch.ID == "" {
 		return fmt.Errorf("decisions: %w: this instance has joined none", payout.ErrEpoch)
@@ -143,16 +152,16 @@ func (l *Log) write(ctx context.Context, batch []request) error {
 		records[i] = batch[i].record
 		records[i].Seq, records[i].Epoch = l.seq, epoch
 	}
-	base, err := l.append(ctx, l.source.Partition, records)
+	base, err := l.append(ctx, home, records)
 	if err != nil {
 		return err
 	}
-	return l.look(ctx, epoch, looked, base, base+int64(len(batch)))
+	return l.look(ctx, epoch, home, looked, base, base+int64(len(batch)))
 }
 
 // append writes records and waits for all replicas. Acknowledged means both errors nil:
 // the call's and the broker's (protocol S3).
-func (l *Log) append(ctx context.Context, partitionNumber int, records []Record) (base int64, err error) {
+func (l *Log) append(ctx context.Context, number int, records []Record) (base int64, err error) {
 	messages := make([]kafka.Record, len(records))
 	for i, r := range records {
 		r.Instance, r.Shard, r.Time = l.instance, l.shard, time.Now().UTC()
@@ -162,14 +171,14 @@ func (l *Log) append(ctx context.Context, partitionNumber int, records []Record)
 		}
 		messages[i] = kafka.Record{Key: kafka.NewBytes([]byte(l.instance)), Value: kafka.NewBytes(value)}
 	}
-	res, err := l.source.Client.Produce(ctx, &kafka.ProduceRequest{
-		Topic: l.source.Topic, Partition: partitionNumber, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(messages...),
+	res, err := l.client.Produce(ctx, &kafka.ProduceRequest{
+		Topic: l.topic, Partition: number, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(messages...),
 	})
 	if err == nil {
 		err = res.Error
 	}
 	if err != nil {
-		return 0, fmt.Errorf("decisions: write to %s/%d: not acknowledged: %w", l.source.Topic, partitionNumber, err)
+		return 0, fmt.Errorf("decisions: write to %s/%d: not acknowledged: %w", l.topic, number, err)
 	}
 	return res.BaseOffset, nil
 }
@@ -177,8 +186,8 @@ func (l *Log) append(ctx context.Context, partitionNumber int, records []Record)
 // look reads what stands between the last look and the own record that begins at base:
 // a foreign fence there ends the epoch (protocol S4). Consecutive offsets leave nothing
 // to read, which is the common case of an instance alone in its partition.
-func (l *Log) look(ctx context.Context, epoch payout.Epoch, looked, base, end int64) error {
-	fenced, err := l.fencedWithin(ctx, epoch, looked, base)
+func (l *Log) look(ctx context.Context, epoch payout.Epoch, home int, looked, base, end int64) error {
+	fenced, err := fencedWithin(ctx, l.source(home), l.shard, epoch, looked, base)
 	if err != nil {
 		return err
 	}
@@ -189,20 +198,21 @@ func (l *Log) look(ctx context.Context, epoch payout.Epoch, looked, base, end in
 		return fmt.Errorf("decisions: %w: it was left while deciding", payout.ErrEpoch)
 	case fenced:
 		l.epoch = payout.Epoch{}
-		return fmt.Errorf("decisions: %w: a later epoch has fenced %s/%d", payout.ErrEpoch, l.source.Topic, l.source.Partition)
+		return fmt.Errorf("decisions: %w: a later epoch has fenced %s/%d", payout.ErrEpoch, l.topic, home)
 	}
 	l.looked = max(l.looked, end)
 	return nil
 }
 
-func (l *Log) fencedWithin(ctx context.Context, epoch payout.Epoch, from, to int64) (bool, error) {
+// fencedWithin tells whether a foreign fence stands at [from, to) of a partition.
+func fencedWithin(ctx context.Context, source partition.Source, shard int, epoch payout.Epoch, from, to int64) (bool, error) {
 	for from < to {
-		page, err := l.source.Fetch(ctx, from, lookWait)
+		page, err := source.Fetch(ctx, from, lookWait)
 		if err != nil {
 			return false, fmt.Errorf("decisions: look for a fence: %w", err)
 		}
 		for _, r := range page.Records {
-			if r.Offset < to && foreignFence(r.Value, l.shard, epoch.ID) {
+			if r.Offset < to && foreignFence(r.Value, shard, epoch.ID) {
 				return true, nil
 			}
 		}

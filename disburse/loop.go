@@ -75,6 +75,7 @@ type Loop struct {
 	nudge     chan struct{}
 	calls     sync.WaitGroup // workers and lanes under way
 	beat      atomic.Int64   // when the loop last made progress, Unix nanoseconds
+	trouble   atomic.Value   // of string: why the journal didn't answer last, "" if it did
 }
 
 // merchant is a Merchant with what the loop keeps of it.
@@ -113,6 +114,12 @@ func (l *Loop) Nudge() {
 
 // Beat is when the loop last made progress, for the health check.
 func (l *Loop) Beat() time.Time { return time.Unix(0, l.beat.Load()) }
+
+// Trouble says why the journal can't be asked, "" while it can.
+func (l *Loop) Trouble() string {
+	why, _ := l.trouble.Load().(string)
+	return why
+}
 
 // Run works until taking ends, then lets what is under way finish until working ends:
 // leases that were not used are given back, results are written.
@@ -173,9 +180,11 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 	l.beat.Store(time.Now().UnixNano())
 	agenda, err := l.Journal.Due(taking, l.names)
 	if err != nil {
+		l.trouble.Store(err.Error())
 		l.refused(taking, err, "look what is due")
 		return rest
 	}
+	l.trouble.Store("")
 	pause := idle
 	start := rand.IntN(len(lanes)) // nobody is always first when slots are short
 	for i := range lanes {

@@ -298,6 +298,8 @@ type Census struct {
 	Open   int
 	States map[string]map[payout.State]int // by merchant ("" for those not configured)
 	Oldest map[string]time.Time            // by merchant: when the oldest open payout was received
+
+	OldestIn map[int]time.Time // the same by partition
 }
 
 // Count answers the census; the oldest ones are looked for in the given partitions.
@@ -310,7 +312,7 @@ func (j *Journal) Count(ctx context.Context, partitions []int) (Census, error) {
 	if err != nil {
 		return Census{}, err
 	}
-	c := Census{Open: int(number(answer, 0)), States: map[string]map[payout.State]int{}, Oldest: map[string]time.Time{}}
+	c := Census{Open: int(number(answer, 0)), States: map[string]map[payout.State]int{}, Oldest: map[string]time.Time{}, OldestIn: map[int]time.Time{}}
 	counts, _ := answer[1].([]any)
 	for i := 0; i+1 < len(counts); i += 2 {
 		merchant, state, _ := strings.Cut(text(counts, i), "\n")
@@ -330,6 +332,9 @@ func (j *Journal) Count(ctx context.Context, partitions []int) (Census, error) {
 		}
 		if old := c.Oldest[lane(p)]; old.IsZero() || p.ReceivedAt.Before(old) {
 			c.Oldest[lane(p)] = p.ReceivedAt
+		}
+		if old := c.OldestIn[p.Source.Partition]; old.IsZero() || p.ReceivedAt.Before(old) {
+			c.OldestIn[p.Source.Partition] = p.ReceivedAt
 		}
 	}
 	return c, nil

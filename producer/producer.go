@@ -37,6 +37,9 @@ const (
 	// is kept of a larger one.
 	deadLetterMax = 1_000_000
 	deadLetterCut = 64 << 10
+
+	// headerOverhead is what a header takes besides its text, at most.
+	headerOverhead = 10
 )
 
 // writer is what the package needs of a kafka.Writer.
@@ -134,18 +137,18 @@ func deadLetterMessage(d payout.DeadLetter, now string) kafka.Message {
 // may already have been as large as the topic takes, and a dead letter that can't be
 // written would stop its partition for ever. The source offset tells where all of it is.
 func fitting(d payout.DeadLetter) payout.DeadLetter {
-	size := len(d.Key) + len(d.Value)
+	headers := 0
 	for _, h := range d.Headers {
-		size += len(h.Key) + len(h.Value)
+		headers += len(h.Key) + len(h.Value) + headerOverhead
 	}
-	if d.Code == payout.TooLarge || size > deadLetterMax {
+	if headers > deadLetterMax/2 { // no client of ours writes such; the value says more
+		d.Headers, headers = nil, 0
+	}
+	if d.Code == payout.TooLarge || len(d.Key)+len(d.Value)+headers > deadLetterMax {
 		d.Value = d.Value[:min(len(d.Value), deadLetterCut)]
 	}
-	if size > deadLetterMax {
+	if len(d.Key)+len(d.Value)+headers > deadLetterMax {
 		d.Key = d.Key[:min(len(d.Key), deadLetterCut)]
-		if size-len(d.Value) > deadLetterMax/2 {
-			d.Headers = nil
-		}
 	}
 	return d
 }

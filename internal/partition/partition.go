@@ -182,8 +182,11 @@ func (s Source) Bounds(ctx context.Context) (start, end int64, err error) {
 	return 0, 0, fmt.Errorf("%s/%d: the broker doesn't know this partition", s.Topic, s.Partition)
 }
 
-// Count answers how many partitions a topic has; 0 if there is no such topic.
+// Count answers how many partitions a topic has at this moment; 0 if there is no such
+// topic.
 func Count(ctx context.Context, client *kafka.Client, topic string) (int, error) {
+	client, done := fresh(client, topic)
+	defer done()
 	res, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err != nil {
 		return 0, fmt.Errorf("%s: ask for its partitions: %w", topic, err)
@@ -200,4 +203,19 @@ func Count(ctx context.Context, client *kafka.Client, topic string) (int, error)
 		}
 	}
 	return 0, nil
+}
+
+// fresh answers a client that knows nothing yet. A Transport answers metadata requests
+// from what it last heard, up to MetadataTTL ago; but an epoch must fence also a
+// partition that was added a moment ago (protocol E4).
+func fresh(client *kafka.Client, topic string) (_ *kafka.Client, done func()) {
+	t, ok := client.Transport.(*kafka.Transport)
+	if !ok {
+		return client, func() {}
+	}
+	own := &kafka.Transport{
+		Dial: t.Dial, DialTimeout: t.DialTimeout, IdleTimeout: t.IdleTimeout, ClientID: t.ClientID,
+		TLS: t.TLS, SASL: t.SASL, Resolver: t.Resolver, MetadataTopics: []string{topic},
+	}
+	return &kafka.Client{Addr: client.Addr, Timeout: client.Timeout, Transport: own}, own.CloseIdleConnections
 }

@@ -1,0 +1,159 @@
+// Command disburser is the service: it reads payout commands from Kafka, pays them
+// through Paypro at most once each, and publishes what came of them.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"disburser/config"
+	"disburser/internal/app"
+)
+
+// Set by the linker.
+var version, commit = "dev", "unknown"
+
+// Exit statuses (contract §4).
+const (
+	done   = 0
+	failed = 1
+	wrong  = 2 // usage or configuration
+)
+
+const usage = `disburser pays people through Paypro, each tradeNo at most once.
+
+Usage:
+  disburser run   --config FILE             the service
+  disburser check --config FILE [--connect] validates the configuration and prints every problem;
+                                            --connect also tries Kafka, Redis and a signed query per merchant
+  disburser version                         version, commit, Go version
+
+Examples:
+  disburser check --config disburser.yaml
+  PAYPRO_EG_SECRET=… disburser run --config disburser.yaml
+
+Exit status: 0 done, 1 failed while running, 2 wrong usage or configuration.
+`
+
+func main() {
+	// net/http prints what a server sends unasked to the standard logger: it could be the
+	// rest of an answer, with people's data in it.
+	log.SetOutput(io.Discard)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	status := command(ctx, os.Args[1:])
+	stop()
+	os.Exit(status)
+}
+
+func command(ctx context.Context, args []string) int {
+	if len(args) == 0 {
+		fmt.Fprint(os.Stderr, usage)
+		return wrong
+	}
+	switch args[0] {
+	case "run":
+		return run(ctx, args[1:])
+	case "check":
+		return check(ctx, args[1:])
+	case "version":
+		fmt.Printf("disburser %s, commit %s, %s\n", version, commit, runtime.Version())
+		return done
+	case "help", "--help", "-h", "-help":
+		fmt.Print(usage)
+		return done
+	}
+	fmt.Fprintf(os.Stderr, "disburser: there is no command %q\n\n%s", args[0], usage)
+	return wrong
+}
+
+// load reads the flags of a command and the configuration they name.
+func load(name string, args []string, more func(*flag.FlagSet)) (config.Config, int) {
+	flags := flag.NewFlagSet("disburser "+name, flag.ContinueOnError)
+	file := flags.String("config", "", "the configuration `FILE`")
+	if more != nil {
+		more(flags)
+	}
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return config.Config{}, done
+	case err != nil:
+		return config.Config{}, wrong
+	case *file == "" || flags.NArg() > 0:
+		fmt.Fprintf(os.Stderr, "disburser %s: give the configuration with --config FILE and nothing else\n", name)
+		return config.Config{}, wrong
+	}
+	c, warnings, err := config.Load(*file, app.ConfigRules())
+	for _, w := range warnings {
+		fmt.Fprintln(os.Stderr, "warning: "+w)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return config.Config{}, wrong
+	}
+	return c, -1
+}
+
+func run(ctx context.Context, args []string) int {
+	c, status := load("run", args, nil)
+	if status >= 0 {
+		return status
+	}
+	a, err := app.New(c, app.Options{})
+	if err == nil {
+		err = a.Run(ctx)
+	}
+	return report(err)
+}
+
+func check(ctx context.Context, args []string) int {
+	var connect bool
+	c, status := load("check", args, func(f *flag.FlagSet) {
+		f.BoolVar(&connect, "connect", false, "also try Kafka, Redis and a signed query per merchant")
+	})
+	if status >= 0 {
+		return status
+	}
+	if !connect {
+		fmt.Println("the configuration is good; nothing was connected to")
+		return done
+	}
+	a, err := app.New(c, app.Options{})
+	if err != nil {
+		return report(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	status = done
+	for _, problem := range a.Probe(ctx) {
+		fmt.Fprintln(os.Stderr, problem)
+		status = failed
+		if errors.Is(problem, app.ErrSetup) {
+			status = wrong
+		}
+	}
+	if status == done {
+		fmt.Println("the configuration is good; Kafka, Redis and every merchant's query answered")
+	}
+	return status
+}
+
+func report(err error) int {
+	switch {
+	case err == nil:
+		return done
+	case errors.Is(err, app.ErrSetup):
+		fmt.Fprintln(os.Stderr, "disburser:", err)
+		return wrong
+	}
+	fmt.Fprintln(os.Stderr, "disburser:", err)
+	return failed
+}

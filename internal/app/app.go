@@ -1,0 +1,338 @@
+package app
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"disburser/config"
+	"disburser/consumer"
+	"disburser/decisions"
+	"disburser/disburse"
+	"disburser/journal"
+	"disburser/payout"
+	"disburser/paypro"
+	"disburser/producer"
+	"disburser/ratelimit"
+)
+
+// closing bounds what comes after the drain: last writes, leaving, closing. Exit is
+// promised within drain + 2 s.
+const closing = 1500 * time.Millisecond
+
+// App is one instance of the disburser.
+type App struct {
+	config  config.Config
+	options Options
+	logger  zerolog.Logger
+	names   []string // of the merchants, sorted
+
+	kafka    kafkaLinks
+	redis    redis.UniversalClient
+	clients  map[string]*paypro.Client
+	shards   shards
+	consumer *consumer.Consumer
+	producer *producer.Producer
+	keepers  []*decisions.Keeper
+	logs     []*decisions.Log
+	loops    []*disburse.Loop
+	gauges   *gauges
+
+	health     health
+	partitions atomic.Int64 // of the commands topic
+	started    atomic.Bool
+
+	closers []closer
+}
+
+// closer undoes a step of New; they run in reverse.
+type closer struct {
+	name string
+	run  func() error
+}
+
+// New wires an instance and connects to nothing yet. An error that wraps ErrSetup is
+// for somebody to mend.
+func New(c config.Config, o Options) (a *App, err error) {
+	o = o.withDefaults()
+	a = &App{config: c, options: o, names: slices.Sorted(maps.Keys(c.Merchants))}
+	defer func() {
+		if err != nil {
+			_ = a.close()
+		}
+	}()
+	a.logger = newLogger(c.Log, o.LogTo).With().Str("instance", o.Instance).Logger()
+	a.health.reasons, a.health.start = a.reasons, "starting"
+	a.gauges = newGauges(o.Registry, a.names)
+	if a.kafka, err = newKafka(c.Kafka, o.Instance, o.DialKafka); err != nil {
+		return nil, err
+	}
+	a.onClose("kafka", func() error { a.kafka.transport.CloseIdleConnections(); return nil })
+	a.redis = newRedis(c.Redis, o.Instance, o.DialRedis)
+	a.onClose("redis", a.redis.Close)
+	if a.clients, err = clients(c, o.DialHTTP); err != nil {
+		return nil, err
+	}
+	a.onClose("provider", a.closeClients)
+	t := c.Kafka.Topics
+	a.producer = producer.New(c.Kafka.Brokers, a.kafka.transport, t.Results, t.DeadLetter)
+	a.onClose("producer", a.producer.Close)
+	a.wireShards()
+	a.wireConsumer()
+	return a, nil
+}
+
+func (a *App) onClose(name string, run func() error) {
+	a.closers = append(a.closers, closer{name, run})
+}
+
+// close runs the closers in reverse and joins what they say.
+func (a *App) close() error {
+	var err error
+	for _, c := range slices.Backward(a.closers) {
+		if e := c.run(); e != nil {
+			err = errors.Join(err, fmt.Errorf("close %s: %w", c.name, e))
+		}
+	}
+	a.closers = nil
+	return err
+}
+
+func (a *App) closeClients() error {
+	for _, c := range a.clients {
+		c.Close()
+	}
+	return nil
+}
+
+// wireShards makes each shard's journal, log, keeper and loop. Gates and slots are per
+// loop: a shard gets its part of the slots.
+func (a *App) wireShards() {
+	metrics := disburse.NewMetrics(a.options.Registry, a.names, []string{ratelimit.Granted, ratelimit.Denied, ratelimit.Late})
+	merchants := a.merchants(metrics)
+	n := a.config.Redis.Shards
+	for shard := range n {
+		j := journal.New(a.redis, journal.Options{
+			Namespace: a.config.Redis.Namespace, Shard: shard, Window: a.config.Redis.DedupWindow,
+			Observe: func(script string, took time.Duration) {
+				a.gauges.scripts.WithLabelValues(script).Observe(took.Seconds())
+			},
+		})
+		l := decisions.NewLog(a.kafka.client, a.config.Kafka.Topics.Decisions, a.options.Instance, shard)
+		k := decisions.NewKeeper(j, l, n, a.logger)
+		a.shards.journals = append(a.shards.journals, j)
+		a.logs, a.keepers = append(a.logs, l), append(a.keepers, k)
+		a.loops = append(a.loops, disburse.New(disburse.Config{
+			Merchants: merchants, Slots: max(1, a.config.Disburse.Slots/n), Lease: a.config.Disburse.Lease,
+			Breaker: disburse.BreakerSettings(a.config.Breaker),
+			Journal: j, Decisions: l, Announcer: a.producer, EpochLost: k.Lost, Metrics: metrics, Logger: a.logger,
+		}))
+	}
+	a.shards.inserted = func() {
+		for _, l := range a.loops {
+			l.Nudge()
+		}
+	}
+}
+
+func (a *App) merchants(metrics *disburse.Metrics) []disburse.Merchant {
+	var all []disburse.Merchant
+	for _, name := range a.names {
+		m := a.config.Merchants[name]
+		limiter := func(operation string, r config.Rate) *ratelimit.Limiter {
+			count := func(outcome string, n int) { metrics.Tokens(name, operation, outcome, n) }
+			return ratelimit.New(a.redis, a.config.Redis.Namespace, name+":"+operation, ratelimit.Rate{PerSecond: r.Rate, Burst: r.Burst}, count)
+		}
+		all = append(all, disburse.Merchant{
+			Name: name, Policy: policy(m), Timeout: m.Timeout, Provider: a.clients[name],
+			Send: limiter(disburse.OperationSend, m.Send), Query: limiter(disburse.OperationQuery, m.Query),
+		})
+	}
+	return all
+}
+
+func (a *App) wireConsumer() {
+	a.consumer = consumer.New(consumer.Config{
+		Group:  groupConfig(a.config.Kafka, a.kafka.dialer, a.logger),
+		Client: a.kafka.client, MaxOpen: a.config.Disburse.MaxOpen,
+		Resolve: resolver(a.config, a.clients),
+		EpochLost: func() {
+			for _, k := range a.keepers {
+				k.Lost()
+			}
+		},
+		Metrics: consumer.NewMetrics(a.options.Registry), Logger: a.logger, Inbox: a.shards, DeadLetters: a.producer,
+	})
+}
+
+// Run works until ctx ends, and then lets what is under way finish within the drain
+// time. It returns nil after such an end, whenever it came. A Kafka, Redis or provider
+// that is away is waited out.
+func (a *App) Run(ctx context.Context) error {
+	defer func() {
+		if err := a.close(); err != nil {
+			a.logger.Debug().Err(err).Msg("while closing")
+		}
+	}()
+	stopAdmin, err := a.serveAdmin()
+	if err != nil {
+		return err
+	}
+	defer stopAdmin()
+	a.announceStart()
+	if err := a.preflight(ctx); err != nil {
+		return err
+	}
+	if ctx.Err() == nil {
+		a.work(ctx)
+	}
+	a.logger.Info().Msg("stopped")
+	return nil
+}
+
+// work runs all loops. taking is ctx; working outlives it by the drain time.
+func (a *App) work(ctx context.Context) {
+	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWorking()
+	var intake, loops, rest sync.WaitGroup
+	a.launch(&intake, "consumer", func() {
+		if err := a.consumer.Run(ctx); err != nil {
+			a.logger.Error().Err(err).Msg("the consumer ended")
+		}
+	})
+	for i := range a.loops {
+		a.launch(&rest, "keeper", func() { a.keepers[i].Run(working) })
+		a.launch(&rest, "decisions", func() { a.logs[i].Run(working) })
+		a.launch(&loops, "loop", func() { a.loops[i].Run(ctx, working) })
+	}
+	a.launch(&rest, "census", func() { a.takeCensus(working) })
+	a.started.Store(true)
+
+	<-ctx.Done()
+	a.health.stopping()
+	a.logger.Info().Dur("drain", a.config.Disburse.Drain).Msg("stopping: no more is taken in or sent, what is under way may finish")
+	if !waitFor(a.config.Disburse.Drain, &intake, &loops) {
+		a.logger.Warn().Msg("the drain time is over: what is still under way is taken over by other instances after its lease")
+	}
+	stopWorking()
+	if !waitFor(closing, &intake, &loops, &rest) {
+		a.logger.Warn().Msg("something didn't end in time and is left behind")
+	}
+}
+
+// launch runs f in a goroutine whose panic is logged and doesn't end the process.
+func (a *App) launch(group *sync.WaitGroup, name string, f func()) {
+	group.Add(1)
+	go func() {
+		defer group.Done()
+		defer func() {
+			if r := recover(); r != nil {
+				a.logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Msg("panic in the " + name + "; it doesn't run any more")
+			}
+		}()
+		f()
+	}()
+}
+
+// waitFor waits for groups and tells whether they ended within d.
+func waitFor(d time.Duration, groups ...*sync.WaitGroup) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, g := range groups {
+			g.Wait()
+		}
+	}()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// announceStart says what runs and what of it nobody has verified.
+func (a *App) announceStart() {
+	a.logger.Info().Strs("merchants", a.names).Strs("brokers", a.config.Kafka.Brokers).Strs("redis", a.config.Redis.Addresses).Msg("starting")
+	for _, name := range a.names {
+		a.logger.Warn().Str("merchant", name).Str("country", a.config.Merchants[name].Country).
+			Strs("unverified", a.clients[name].Unverified()).Msg("not verified with the provider; try it in the sandbox before real money")
+	}
+}
+
+// serveAdmin starts the admin HTTP.
+func (a *App) serveAdmin() (stop func(), err error) {
+	listener := a.options.Listener
+	if listener == nil {
+		if listener, err = net.Listen("tcp", a.config.Admin.Listen); err != nil {
+			return nil, fmt.Errorf("%w: admin.listen: %w", ErrSetup, err)
+		}
+	}
+	a.logger.Info().Str("address", listener.Addr().String()).Msg("admin HTTP")
+	server := &http.Server{Handler: a.admin(), ReadHeaderTimeout: 5 * time.Second}
+	var group sync.WaitGroup
+	a.launch(&group, "admin HTTP", func() { _ = server.Serve(listener) })
+	return func() {
+		_ = server.Close()
+		group.Wait()
+	}, nil
+}
+
+// allowed tells whether a request may see profiles.
+func (a *App) allowed(r *http.Request) bool {
+	token := a.config.Admin.Token
+	if token.IsEmpty() {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		ip := net.ParseIP(host)
+		return err == nil && ip != nil && ip.IsLoopback()
+	}
+	given := r.Header.Get("Authorization")
+	return subtle.ConstantTimeCompare([]byte(given), []byte("Bearer "+token.Reveal())) == 1
+}
+
+// reasons lists why this instance isn't ready.
+func (a *App) reasons() []string {
+	var all []string
+	for shard, k := range a.keepers {
+		if e, why := k.Epoch(); e.ID == "" {
+			all = append(all, fmt.Sprintf("no epoch in shard %d: %s", shard, why))
+		}
+	}
+	joined, stopped := a.consumer.Status()
+	if !joined {
+		all = append(all, "kafka: not in the consumer group yet")
+	}
+	if stopped != "" {
+		all = append(all, "kafka: "+stopped)
+	}
+	for _, l := range a.loops {
+		if why := l.Trouble(); why != "" {
+			all = append(all, "redis: "+why)
+		}
+	}
+	return all
+}
+
+func (a *App) epochNumber() int {
+	var e payout.Epoch
+	for _, k := range a.keepers {
+		if e, _ = k.Epoch(); e.ID == "" {
+			return 0
+		}
+	}
+	return e.Number
+}

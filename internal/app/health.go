@@ -1,0 +1,95 @@
+package app
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// stuck is how long a loop may make no progress before the process counts as sick: far
+// beyond every timeout in it.
+const stuck = time.Minute
+
+// health gathers why the program isn't ready.
+type health struct {
+	mu      sync.Mutex
+	start   string // what the start waits for
+	stop    bool
+	reasons func() []string
+}
+
+func (h *health) starting(reason string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.start = reason
+}
+
+func (h *health) stopping() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stop = true
+}
+
+// unready lists the reasons; none means ready.
+func (h *health) unready() []string {
+	h.mu.Lock()
+	start, stop := h.start, h.stop
+	h.mu.Unlock()
+	switch {
+	case stop:
+		return []string{"stopping"}
+	case start != "":
+		return []string{start}
+	}
+	return h.reasons()
+}
+
+// admin is the admin HTTP (contract §5). Health and metrics are open; profiles need the
+// token, or where none is set a listener that only this machine reaches.
+func (a *App) admin() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		for _, l := range a.loops {
+			if quiet := time.Since(l.Beat()); quiet > stuck && a.started.Load() {
+				reply(w, http.StatusServiceUnavailable, map[string]any{"alive": false, "reason": "the loop has made no progress for " + quiet.Round(time.Second).String()})
+				return
+			}
+		}
+		reply(w, http.StatusOK, map[string]any{"alive": true})
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if reasons := a.health.unready(); len(reasons) > 0 {
+			reply(w, http.StatusServiceUnavailable, map[string]any{"ready": false, "reasons": reasons, "reason": strings.Join(reasons, "; ")})
+			return
+		}
+		reply(w, http.StatusOK, map[string]any{"ready": true})
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.options.Registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", a.guarded(pprof.Index))
+	mux.HandleFunc("GET /debug/pprof/cmdline", a.guarded(pprof.Cmdline))
+	mux.HandleFunc("GET /debug/pprof/profile", a.guarded(pprof.Profile))
+	mux.HandleFunc("GET /debug/pprof/symbol", a.guarded(pprof.Symbol))
+	mux.HandleFunc("GET /debug/pprof/trace", a.guarded(pprof.Trace))
+	return mux
+}
+
+func (a *App) guarded(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !a.allowed(r) {
+			reply(w, http.StatusUnauthorized, map[string]any{"error": "profiles need Authorization: Bearer <admin.token>"})
+			return
+		}
+		h(w, r)
+	}
+}
+
+func reply(w http.ResponseWriter, status int, body map[string]any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the caller is gone: nothing to be done
+}

@@ -1,0 +1,116 @@
+package app
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/plain"
+	"github.com/segmentio/kafka-go/sasl/scram"
+
+	"disburser/config"
+)
+
+const (
+	// metadataTTL is how old the picture of leaders may be: the library asks again by
+	// time only, never because a leader says that it isn't one any more.
+	metadataTTL = time.Second
+
+	// dialTimeout covers connecting, TLS and logging in.
+	dialTimeout = 5 * time.Second
+
+	// coordinatorTimeout bounds calls to the group's coordinator.
+	coordinatorTimeout = 10 * time.Second
+)
+
+// kafkaLinks are the two ways in which the library connects; both get the same TLS and
+// SASL.
+type kafkaLinks struct {
+	transport *kafka.Transport
+	client    *kafka.Client
+	dialer    *kafka.Dialer
+}
+
+func newKafka(c config.Kafka, instance string, dial Dial) (kafkaLinks, error) {
+	tlsConfig, err := kafkaTLS(c.TLS)
+	if err != nil {
+		return kafkaLinks{}, err
+	}
+	mechanism, err := kafkaSASL(c.SASL)
+	if err != nil {
+		return kafkaLinks{}, err
+	}
+	transport := &kafka.Transport{
+		Dial: dial, DialTimeout: dialTimeout, IdleTimeout: 30 * time.Second, MetadataTTL: metadataTTL, ClientID: instance,
+		MetadataTopics: []string{c.Topics.Commands, c.Topics.Results, c.Topics.Decisions, c.Topics.DeadLetter},
+		TLS:            tlsConfig, SASL: mechanism,
+	}
+	return kafkaLinks{
+		transport: transport,
+		client:    &kafka.Client{Addr: kafka.TCP(c.Brokers...), Transport: transport},
+		dialer: &kafka.Dialer{
+			ClientID: instance, Timeout: dialTimeout, DualStack: true, DialFunc: dial, TLS: tlsConfig, SASLMechanism: mechanism,
+		},
+	}, nil
+}
+
+func kafkaTLS(c config.KafkaTLS) (*tls.Config, error) {
+	if !c.Enabled {
+		return nil, nil
+	}
+	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("%w: kafka.tls.ca_file: %w", ErrSetup, err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%w: kafka.tls.ca_file: %s holds no certificate", ErrSetup, c.CAFile)
+		}
+	}
+	if c.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("%w: kafka.tls.cert_file, key_file: %w", ErrSetup, err)
+		}
+		t.Certificates = []tls.Certificate{pair}
+	}
+	return t, nil
+}
+
+func kafkaSASL(c config.SASL) (sasl.Mechanism, error) {
+	var m sasl.Mechanism
+	var err error
+	switch c.Mechanism {
+	case "plain":
+		m = plain.Mechanism{Username: c.Username, Password: c.Password.Reveal()}
+	case "scram-sha-256":
+		m, err = scram.Mechanism(scram.SHA256, c.Username, c.Password.Reveal())
+	case "scram-sha-512":
+		m, err = scram.Mechanism(scram.SHA512, c.Username, c.Password.Reveal())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: kafka.sasl: the user name or password can't be used: %w", ErrSetup, err)
+	}
+	return m, nil
+}
+
+// groupConfig is how this instance belongs to the consumer group. A dead one's
+// partitions move within the session timeout; heartbeats three times as often.
+func groupConfig(c config.Kafka, dialer *kafka.Dialer, logger zerolog.Logger) kafka.ConsumerGroupConfig {
+	return kafka.ConsumerGroupConfig{
+		ID: c.Group, Brokers: c.Brokers, Dialer: dialer, Topics: []string{c.Topics.Commands},
+		HeartbeatInterval: min(time.Second, c.SessionTimeout/3), SessionTimeout: c.SessionTimeout,
+		RebalanceTimeout: c.SessionTimeout, JoinGroupBackoff: 300 * time.Millisecond, Timeout: coordinatorTimeout,
+		StartOffset: kafka.FirstOffset, WatchPartitionChanges: true, PartitionWatchInterval: 30 * time.Second,
+		ErrorLogger: kafka.LoggerFunc(func(text string, args ...any) {
+			logger.Debug().Str("kafka", fmt.Sprintf(text, args...)).Msg("consumer group")
+		}),
+	}
+}

@@ -1,0 +1,110 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"disburser/config"
+	"disburser/consumer"
+	"disburser/payout"
+	"disburser/paypro"
+)
+
+// ConfigRules are what the configuration's checks need to know of the provider.
+func ConfigRules() config.Rules {
+	countries := map[string]bool{}
+	for _, c := range paypro.Countries() {
+		countries[c.Name] = !c.Verified
+	}
+	return config.Rules{Countries: countries, CheckMerchant: checkMerchant}
+}
+
+// checkMerchant lets the provider's package look at a merchant's settings; its errors
+// begin with the key that they are about.
+func checkMerchant(name string, m config.Merchant) []config.Problem {
+	client, err := paypro.New(settings(name, m), nil)
+	if err == nil {
+		client.Close()
+		return nil
+	}
+	var problems []config.Problem
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		key, text, found := strings.Cut(line, ": ")
+		if !found {
+			key, text = "", line
+		}
+		problems = append(problems, config.Problem{Key: key, Text: text})
+	}
+	return problems
+}
+
+func settings(name string, m config.Merchant) paypro.Settings {
+	fields := map[string]paypro.Field{}
+	for field, f := range m.Fields {
+		fields[field] = paypro.Field{Required: f.Required, Pattern: f.Pattern, OneOf: f.OneOf, MaxLen: f.MaxLen, Drop: f.Drop}
+	}
+	return paypro.Settings{
+		Name: name, Country: m.Country, BaseURL: m.BaseURL, MerchantNo: m.MerchantNo, Secret: m.Secret, NotifyURL: m.NotifyURL,
+		Salt: m.Salt, SignIn: m.SignIn, AcceptUnverified: m.AcceptUnverified,
+		Paths:  paypro.Paths{Send: m.Paths.Send, Query: m.Paths.Query, Balance: m.Paths.Balance},
+		Fields: fields, AmountMin: m.Amount.Min, AmountMax: m.Amount.Max,
+		NoRecordCodes: m.NoRecord.Codes, Timeout: m.Timeout,
+	}
+}
+
+// clients makes the provider's client of every merchant.
+func clients(c config.Config, dial Dial) (map[string]*paypro.Client, error) {
+	made := map[string]*paypro.Client{}
+	var problems error
+	for name, m := range c.Merchants {
+		client, err := paypro.New(settings(name, m), paypro.Dial(dial))
+		if err != nil {
+			problems = errors.Join(problems, fmt.Errorf("%w: merchants.%s: %w", ErrSetup, name, err))
+			continue
+		}
+		made[name] = client
+	}
+	return made, problems
+}
+
+// policy is what the state table needs of a merchant's settings.
+func policy(m config.Merchant) payout.Policy {
+	var p payout.Policy
+	p.Poll.First, p.Poll.Factor, p.Poll.Max, p.Poll.GiveUp = m.Poll.First, m.Poll.Factor, m.Poll.Max, m.Poll.GiveUp
+	p.NoRecord.Answers, p.NoRecord.Every, p.NoRecord.Then = m.NoRecord.Answers, m.NoRecord.Every, payout.Choice(m.NoRecord.Then)
+	p.UnknownStatus = payout.Choice(m.UnknownStatus)
+	return p
+}
+
+// resolver knows the merchants: it fills in what a command leaves to its merchant and
+// says why one must be rejected.
+func resolver(c config.Config, clients map[string]*paypro.Client) consumer.Resolve {
+	only := ""
+	if len(c.Merchants) == 1 {
+		only = slices.Collect(maps.Keys(c.Merchants))[0]
+	}
+	return func(command payout.Command) (payout.Command, string, string) {
+		if command.Merchant == "" {
+			command.Merchant = only
+		}
+		m, known := c.Merchants[command.Merchant]
+		switch {
+		case command.Merchant == "":
+			return command, "", "merchant is missing, and several are configured"
+		case !known:
+			return command, "", "merchant is not configured"
+		case command.Currency != "" && m.Currency != "" && command.Currency != m.Currency:
+			return command, m.Country, "currency is not the merchant's, which is " + m.Currency
+		}
+		if command.Currency == "" {
+			command.Currency = m.Currency
+		}
+		if err := clients[command.Merchant].Check(command); err != nil {
+			return command, m.Country, err.Error()
+		}
+		return command, m.Country, ""
+	}
+}

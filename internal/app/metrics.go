@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"disburser/journal"
+	"disburser/payout"
+)
+
+// censusEvery is how often the journal is counted for the gauges.
+const censusEvery = 5 * time.Second
+
+// gauges are what the program reads off the journal.
+type gauges struct {
+	open    *prometheus.GaugeVec
+	oldest  *prometheus.GaugeVec
+	markAge *prometheus.GaugeVec
+	epoch   prometheus.Gauge
+	scripts *prometheus.HistogramVec
+}
+
+// openStates are those in which a payout is open for long enough to be counted.
+var openStates = payout.States
+
+func newGauges(r prometheus.Registerer, merchants []string) *gauges {
+	g := &gauges{
+		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "disburser_open_payouts", Help: "Open payouts of the whole fleet.",
+		}, []string{"merchant", "state"}),
+		oldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "disburser_oldest_open_seconds", Help: "Age of the oldest open payout.",
+		}, []string{"merchant"}),
+		markAge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "disburser_safe_mark_age_seconds", Help: "Age of the payout that holds the safe mark back.",
+		}, []string{"topic", "partition"}),
+		epoch: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "disburser_epoch", Help: "The epoch that this instance works in, 0 if none.",
+		}),
+		scripts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "disburser_journal_seconds", Help: "Scripts of the journal, with the way there and back.",
+			Buckets: prometheus.ExponentialBuckets(0.00025, 2, 13), // a quarter of a millisecond to a second
+		}, []string{"script"}),
+	}
+	for _, m := range merchants {
+		for _, s := range openStates {
+			g.open.WithLabelValues(m, s.String())
+		}
+		g.oldest.WithLabelValues(m)
+	}
+	for _, name := range journal.Scripts {
+		g.scripts.WithLabelValues(name)
+	}
+	r.MustRegister(g.open, g.oldest, g.markAge, g.epoch, g.scripts,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return g
+}
+
+// takeCensus keeps the gauges true until ctx ends.
+func (a *App) takeCensus(ctx context.Context) {
+	for ctx.Err() == nil {
+		a.countOnce(ctx)
+		sleep(ctx, censusEvery)
+	}
+}
+
+func (a *App) countOnce(ctx context.Context) {
+	open, oldest, marks := map[string]map[payout.State]int{}, map[string]time.Time{}, map[int]time.Time{}
+	partitions := make([]int, a.partitions.Load())
+	for i := range partitions {
+		partitions[i] = i
+	}
+	for _, j := range a.shards.journals {
+		c, err := j.Count(ctx, partitions)
+		if err != nil {
+			return
+		}
+		for merchant, states := range c.States {
+			if open[merchant] == nil {
+				open[merchant] = map[payout.State]int{}
+			}
+			for s, n := range states {
+				open[merchant][s] += n
+			}
+		}
+		earliest(oldest, c.Oldest)
+		earliest(marks, c.OldestIn)
+	}
+	now := time.Now()
+	for _, merchant := range append(a.names, "") {
+		a.showMerchant(merchant, open[merchant], oldest[merchant], now)
+	}
+	for _, p := range a.consumer.Partitions() {
+		a.gauges.markAge.WithLabelValues(a.config.Kafka.Topics.Commands, strconv.Itoa(p)).Set(age(marks[p], now))
+	}
+	a.gauges.epoch.Set(float64(a.epochNumber()))
+}
+
+func (a *App) showMerchant(merchant string, states map[payout.State]int, oldest, now time.Time) {
+	label := merchant
+	if label == "" {
+		if len(states) == 0 {
+			return
+		}
+		label = "unknown" // payouts of merchants that aren't configured, on their way to being rejected
+	}
+	for _, s := range openStates {
+		a.gauges.open.WithLabelValues(label, s.String()).Set(float64(states[s]))
+	}
+	a.gauges.oldest.WithLabelValues(label).Set(age(oldest, now))
+}
+
+func age(since, now time.Time) float64 {
+	if since.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(since).Seconds())
+}
+
+func earliest[K comparable](into, from map[K]time.Time) {
+	for k, t := range from {
+		if have := into[k]; have.IsZero() || t.Before(have) {
+			into[k] = t
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"disburser/config"
+)
+
+// Dial opens a connection.
+type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Options are what the program is given beside its configuration. The zero value is
+// the real world.
+type Options struct {
+	Instance  string // names this process in decisions and logs. Defaults to host and a random part
+	DialKafka Dial   // defaults to the network
+	DialRedis Dial
+	DialHTTP  Dial         // to the provider
+	Listener  net.Listener // of the admin HTTP. Defaults to config.Admin.Listen
+	LogTo     io.Writer    // defaults to stderr
+	Registry  *prometheus.Registry
+}
+
+// ErrSetup is wrapped by errors that somebody has to mend before the program can start:
+// exit status 2.
+var ErrSetup = errors.New("can't start")
+
+func (o Options) withDefaults() Options {
+	if o.Instance == "" {
+		host, _ := os.Hostname()
+		var raw [4]byte
+		_, _ = rand.Read(raw[:]) // never fails since Go 1.24
+		o.Instance = host + "-" + hex.EncodeToString(raw[:])
+	}
+	if o.LogTo == nil {
+		o.LogTo = os.Stderr
+	}
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+	}
+	return o
+}
+
+// newLogger makes the logger that the configuration asks for: JSON lines for machines,
+// or text for people.
+func newLogger(c config.Log, to io.Writer) zerolog.Logger {
+	level, err := zerolog.ParseLevel(c.Level)
+	if err != nil {
+		level = zerolog.InfoLevel
+	}
+	if c.Format == "console" {
+		to = zerolog.ConsoleWriter{Out: to, TimeFormat: time.TimeOnly}
+	}
+	return zerolog.New(to).Level(level).With().Timestamp().Logger()
+}
+
+func init() { zerolog.TimeFieldFormat = time.RFC3339Nano } // the default has whole seconds

@@ -1,0 +1,154 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/segmentio/kafka-go"
+
+	"disburser/internal/partition"
+)
+
+// lookAgain is the pause before a Kafka or Redis that is away is tried again.
+const lookAgain = time.Second
+
+// preflight checks what must hold before money moves. Servers that are away are waited
+// for; what somebody has to mend is an error that wraps ErrSetup.
+func (a *App) preflight(ctx context.Context) error {
+	for _, check := range []struct {
+		name string
+		run  func(context.Context) error
+	}{{"kafka", a.checkTopics}, {"redis", a.checkRedis}} {
+		said := ""
+		for {
+			err := check.run(ctx)
+			if err == nil {
+				break
+			}
+			if errors.Is(err, ErrSetup) {
+				return err
+			}
+			if ctx.Err() != nil {
+				return nil
+			}
+			a.health.starting(check.name + ": " + err.Error())
+			if said != err.Error() {
+				said = err.Error()
+				a.logger.Warn().Err(err).Str("waiting_for", check.name).Msg("not there yet, trying again")
+			}
+			sleep(ctx, lookAgain)
+		}
+	}
+	a.warnOfRetention(ctx)
+	a.health.starting("")
+	return nil
+}
+
+func (a *App) checkTopics(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var missing []string
+	t := a.config.Kafka.Topics
+	for _, topic := range []string{t.Commands, t.Results, t.Decisions, t.DeadLetter} {
+		n, err := partition.Count(ctx, a.kafka.client, topic)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			missing = append(missing, topic)
+		}
+		if topic == t.Commands {
+			a.partitions.Store(int64(n))
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w: kafka has no topic %s: create it, or correct kafka.topics", ErrSetup, strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// checkRedis refuses a Redis that may evict: a forgotten payout is a payout paid twice.
+func (a *App) checkRedis(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := a.redis.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("ping: %w", err)
+	}
+	check := func(ctx context.Context, c redis.UniversalClient) error {
+		set, err := c.ConfigGet(ctx, "maxmemory-policy").Result()
+		policy := set["maxmemory-policy"]
+		switch {
+		case err != nil || policy == "": // hosted Redis often forbids CONFIG
+			a.logger.Warn().Msg("redis doesn't tell its maxmemory-policy: see to it that it is noeviction")
+		case policy != "noeviction":
+			return fmt.Errorf("%w: redis may evict (maxmemory-policy is %s): set it to noeviction", ErrSetup, policy)
+		}
+		return nil
+	}
+	if cluster, ok := a.redis.(*redis.ClusterClient); ok {
+		return cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { return check(ctx, c) })
+	}
+	return check(ctx, a.redis)
+}
+
+// warnOfRetention tells of topics that forget sooner than deduplication remembers.
+func (a *App) warnOfRetention(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	t := a.config.Kafka.Topics
+	for _, topic := range []string{t.Commands, t.Results, t.Decisions} {
+		res, err := a.kafka.client.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{{
+			ResourceType: kafka.ResourceTypeTopic, ResourceName: topic, ConfigNames: []string{"retention.ms"},
+		}}})
+		if err != nil || len(res.Resources) == 0 || len(res.Resources[0].ConfigEntries) == 0 {
+			a.logger.Warn().Str("topic", topic).Msg("kafka doesn't tell the topic's retention: see to it that it is no shorter than redis.dedup_window")
+			continue
+		}
+		ms, err := strconv.ParseInt(res.Resources[0].ConfigEntries[0].ConfigValue, 10, 64)
+		if kept := time.Duration(ms) * time.Millisecond; err == nil && ms >= 0 && kept < a.config.Redis.DedupWindow {
+			a.logger.Warn().Str("topic", topic).Dur("retention", kept).Dur("dedup_window", a.config.Redis.DedupWindow).
+				Msg("the topic's retention is shorter than redis.dedup_window: a lost journal could not be rebuilt whole")
+		}
+	}
+}
+
+// Probe tries Kafka, Redis and a signed query per merchant once, for check --connect.
+func (a *App) Probe(ctx context.Context) []error {
+	var problems []error
+	add := func(what string, err error) {
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	add("kafka", a.checkTopics(ctx))
+	add("redis", a.checkRedis(ctx))
+	for _, name := range a.names {
+		add("merchants."+name, a.probeMerchant(ctx, name))
+	}
+	return problems
+}
+
+// probeMerchant asks about a tradeNo that doesn't exist: whatever readable answer comes
+// shows that the way is open. Only a served one proves the signature.
+func (a *App) probeMerchant(ctx context.Context, name string) error {
+	f := a.clients[name].Ask(ctx, "check-"+a.options.Instance[max(0, len(a.options.Instance)-8):], time.Time{})
+	if f.Served || f.HTTPStatus == 200 && f.Status != "" {
+		a.logger.Info().Str("merchant", name).Str("status", f.Status).Str("text", f.StatusText).Msg("the provider answered a signed query")
+		return nil
+	}
+	return fmt.Errorf("a signed query: %s", f.Detail)
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -1,0 +1,80 @@
+package app
+
+import (
+	"context"
+	"hash/fnv"
+
+	"disburser/journal"
+	"disburser/payout"
+)
+
+// shards is the consumer's inbox over all shards of the journal: each payout goes into
+// the shard of its tradeNo, positions and safe marks are the smallest of all shards.
+type shards struct {
+	journals []*journal.Journal
+	inserted func() // told after payouts were made known; never blocks
+}
+
+func (s shards) of(tradeNo string) int {
+	h := fnv.New32()
+	_, _ = h.Write([]byte(tradeNo))
+	return int(h.Sum32() % uint32(len(s.journals)))
+}
+
+// Insert makes the payouts of a range known in their shards; every shard's position
+// moves.
+func (s shards) Insert(ctx context.Context, r payout.Range, entries []payout.Entry) ([]payout.Outcome, int, error) {
+	parts, places := make([][]payout.Entry, len(s.journals)), make([][]int, len(s.journals))
+	for i, e := range entries {
+		at := s.of(e.Payout.TradeNo)
+		parts[at], places[at] = append(parts[at], e), append(places[at], i)
+	}
+	outcomes, open := make([]payout.Outcome, len(entries)), 0
+	for at, j := range s.journals {
+		some, n, err := j.Insert(ctx, r, parts[at])
+		if err != nil {
+			return nil, 0, err
+		}
+		for i, o := range some {
+			outcomes[places[at][i]] = o
+		}
+		open += n
+	}
+	if len(entries) > 0 {
+		s.inserted()
+	}
+	return outcomes, open, nil
+}
+
+// Position sets the position where a shard has none, and answers the smallest.
+func (s shards) Position(ctx context.Context, partition int, offset int64, forward bool) (int64, error) {
+	smallest := int64(-1)
+	for _, j := range s.journals {
+		p, err := j.Position(ctx, partition, offset, forward)
+		if err != nil {
+			return 0, err
+		}
+		if smallest < 0 || p < smallest {
+			smallest = p
+		}
+	}
+	return smallest, nil
+}
+
+// Marks answers the smallest position and safe mark of all shards.
+func (s shards) Marks(ctx context.Context, partitions []int) (map[int]payout.Mark, error) {
+	all := map[int]payout.Mark{}
+	for i, j := range s.journals {
+		marks, err := j.Marks(ctx, partitions)
+		if err != nil {
+			return nil, err
+		}
+		for p, m := range marks {
+			if i > 0 {
+				m = payout.Mark{Position: min(m.Position, all[p].Position), Safe: min(m.Safe, all[p].Safe)}
+			}
+			all[p] = m
+		}
+	}
+	return all, nil
+}

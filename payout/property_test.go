@@ -1,0 +1,270 @@
+package payout
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+	"time"
+)
+
+// A life is one payout driven by chance through everything that can happen to it, and beside it what must be
+// true of it, counted independently of the table.
+type life struct {
+	t      *testing.T
+	rng    *rand.Rand
+	policy Policy
+	now    time.Time
+	p      Payout
+	begun  Payout // as it began
+	log    []string
+
+	sends     int       // that may have left
+	asks      int       // answered
+	counted   int       // NoRecords that count since the last send or Processing
+	countedAt time.Time // the last of them
+	partialAt time.Time // the first sight of 0001
+	unknown   string    // the last answer, if it was an unknown status
+	holds     int
+}
+
+func TestRandomLives(t *testing.T) {
+	for seed := range uint64(3000) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		policy := with(func(p *Policy) {
+			p.NoRecord.Answers = 1 + rng.IntN(3)
+			p.NoRecord.Then = []Choice{Hold, Resend}[rng.IntN(2)]
+			p.UnknownStatus = []Choice{Hold, Fail}[rng.IntN(2)]
+			p.Poll.GiveUp = []time.Duration{time.Hour, 72 * time.Hour}[rng.IntN(2)]
+			p.Jitter = rng.Float64()
+		})
+		p := received(t)
+		p.ExpiresAt = t0.Add(time.Duration(1+rng.IntN(40)) * time.Hour)
+		l := &life{t: t, rng: rng, policy: policy, now: t0, p: p, begun: p}
+		for range 60 {
+			l.live()
+			if t.Failed() {
+				t.Fatalf("seed %d, policy %+v: %v", seed, policy, l.log)
+			}
+			if l.p.State.Final() {
+				break
+			}
+		}
+	}
+}
+
+// live does what a worker does that finds the payout due, and sometimes something that nobody should do.
+func (l *life) live() {
+	l.forbidden()
+	l.pass()
+	if l.p.Step == StepAsk || l.rng.IntN(4) > 0 { // sometimes early, sometimes late
+		if l.now.Before(l.p.Due) && l.rng.IntN(3) > 0 {
+			l.now = l.p.Due
+		}
+	}
+	switch l.p.Step {
+	case StepSend:
+		if l.p.Expired(l.now) {
+			l.expire()
+			return
+		}
+		l.send()
+	case StepAsk:
+		l.ask()
+	case StepAnnounce:
+		l.announce()
+	case StepExpire:
+		l.t.Error("the table never asks for an expiry; the journal does")
+	}
+	l.check()
+}
+
+func (l *life) pass() {
+	l.now = l.now.Add([]time.Duration{time.Millisecond, time.Second, time.Minute, 5 * time.Minute, time.Hour}[l.rng.IntN(5)])
+}
+
+func (l *life) note(format string, args ...any) {
+	l.log = append(l.log, fmt.Sprintf("%v "+format, append([]any{l.now.Sub(t0)}, args...)...))
+}
+
+func (l *life) send() {
+	l.p = leased(l.p, l.now)
+	l.sends++
+	l.counted, l.countedAt, l.unknown = 0, time.Time{}, ""
+	switch l.rng.IntN(4) {
+	case 0: // the worker dies: nobody says anything
+		l.note("leased, then silence")
+		l.now = l.p.SendBy
+	case 1:
+		l.note("given back")
+		p, err := l.p.GiveBack(l.now)
+		if err != nil {
+			l.t.Error(err)
+		}
+		l.sends--
+		l.p = p
+	default:
+		l.pass()
+		kind := SendKinds[l.rng.IntN(len(SendKinds))]
+		before := l.p
+		p, err := l.p.After(OwnSend, Finding{Kind: kind}, l.now, l.policy)
+		l.note("send %v: %v", kind, p.State)
+		if err != nil {
+			l.t.Error(err)
+		}
+		if p.State.Final() || p.State == StateHeld {
+			l.t.Errorf("%v by what a send was answered", p.State)
+		}
+		if (kind == NotSent) != (p.State == StateReceived) {
+			l.t.Errorf("%v made it %v", kind, p.State)
+		}
+		if kind == NotSent {
+			l.sends--
+		}
+		if p.Asks != before.Asks {
+			l.t.Error("a send counted as an ask")
+		}
+		l.p = p
+	}
+}
+
+func (l *life) ask() {
+	before := l.p
+	f := Finding{Kind: AskKinds[l.rng.IntN(len(AskKinds))]}
+	if l.rng.IntN(3) > 0 {
+		f.Kind = []Kind{NoRecord, Unclear, Partial}[l.rng.IntN(3)]
+	}
+	if f.Kind == UnknownStatus {
+		f.Status = []string{"00032", "00099"}[l.rng.IntN(2)]
+	}
+	p, err := l.p.After(Ask, f, l.now, l.policy)
+	l.note("ask %v %s: %v", f.Kind, f.Status, p.State)
+	if err != nil {
+		l.t.Error(err)
+	}
+	l.asks++
+	l.p = p
+	l.witness(f, before)
+}
+
+// witness counts what the finding means by the words of design.md §3 and compares.
+func (l *life) witness(f Finding, before Payout) {
+	p, secondPartial, secondUnknown := l.p, false, false
+	switch f.Kind {
+	case NoRecord:
+		from := before.SendBy
+		if l.counted > 0 {
+			from = l.countedAt
+		}
+		if before.State != StateHeld && !l.now.Before(from.Add(l.policy.NoRecord.Every)) {
+			l.counted++
+			l.countedAt = l.now
+		}
+	case Processing:
+		if before.State != StateHeld {
+			l.counted, l.countedAt = 0, time.Time{}
+		}
+	case Partial:
+		if l.partialAt.IsZero() {
+			l.partialAt = l.now
+		}
+		secondPartial = l.now.Sub(l.partialAt) >= l.policy.NoRecord.Every
+	case UnknownStatus:
+		secondUnknown = l.unknown == f.Status
+	default:
+	}
+	l.unknown = f.Status
+	if f.Kind != UnknownStatus {
+		l.unknown = ""
+	}
+	enough := l.counted >= l.policy.NoRecord.Answers
+	if p.State == StateHeld && before.State != StateHeld {
+		l.holds++
+	}
+	switch moved := p.State != before.State; {
+	case !moved:
+	case p.State == StatePaid && f.Kind == Paid:
+	case p.State == StatePartial && f.Kind == Partial && secondPartial:
+	case p.State == StateFailed && f.Kind == Failed && !p.Absent:
+	case p.State == StateFailed && secondUnknown && l.policy.UnknownStatus == Fail && !p.Absent:
+	case p.State == StateFailed && f.Kind == NoRecord && enough && l.sends == 1 && p.Absent &&
+		(before.LastSend == Refused || before.LastSend == SettledFailed):
+	case p.State == StateReceived && f.Kind == NoRecord && enough && before.State == StateSending && l.policy.NoRecord.Then == Resend:
+	case p.State == StateProcessing && f.Kind == Processing && before.State == StateSending:
+	case p.State == StateHeld && p.Reason != "":
+	default:
+		l.t.Errorf("%v found %v and is %v (absent %v)", before.State, f.Kind, p.State, p.Absent)
+	}
+}
+
+func (l *life) expire() {
+	p, err := l.p.Expire(l.now)
+	l.note("expires: %v", p.State)
+	want := StateRejected
+	if l.sends > 0 {
+		want = StateHeld
+		l.holds++
+	}
+	if err != nil || p.State != want {
+		l.t.Errorf("%d sends may have left, it expires and is %v, %v", l.sends, p.State, err)
+	}
+	l.p = p
+}
+
+func (l *life) announce() {
+	l.note("announce %v", l.p.State)
+	e, speaks := l.p.Announcement()
+	if !speaks || e.Sends != l.sends || e.Asks != l.asks {
+		l.t.Errorf("announced %v: %d sends, %d asks; happened: %d, %d", speaks, e.Sends, e.Asks, l.sends, l.asks)
+	}
+	l.p = l.p.Announced(l.now, l.policy)
+}
+
+// check is what holds at every moment.
+func (l *life) check() {
+	p := l.p
+	if p.Sends != l.sends || p.Sends < 0 || p.Asks != l.asks || p.Holds != l.holds || p.Holds > 1 {
+		l.t.Errorf("sends %d, asks %d, holds %d; happened: %d, %d, %d", p.Sends, p.Asks, p.Holds, l.sends, l.asks, l.holds)
+	}
+	if p.Sends > 1 && l.policy.NoRecord.Then != Resend {
+		l.t.Error("sent twice, and nobody chose resend")
+	}
+	if !reflect.DeepEqual(p.Command, l.begun.Command) || p.Fingerprint != l.begun.Fingerprint || p.Source != l.begun.Source ||
+		!p.ReceivedAt.Equal(l.begun.ReceivedAt) || p.Country != l.begun.Country {
+		l.t.Error("what was ordered has changed")
+	}
+	if p.State == StateReceived && p.Sends == 0 != p.FirstSentAt.IsZero() {
+		l.t.Errorf("%d sends, first sent %v", p.Sends, p.FirstSentAt)
+	}
+	if p.State.Final() == p.SettledAt.IsZero() {
+		l.t.Errorf("%v, settled at %v", p.State, p.SettledAt)
+	}
+	steps := map[State]string{StateReceived: "s", StateSending: "a", StateProcessing: "a", StateHeld: "an", StatePaid: "n", StatePartial: "n", StateFailed: "n", StateRejected: "n"}
+	if want := steps[p.State]; string(p.Step) != want && !(len(want) == 2 && (p.Step == StepAsk || p.Step == StepAnnounce)) {
+		l.t.Errorf("%v waits for %v", p.State, p.Step)
+	}
+	if p.Due.IsZero() || p.Due.After(l.now.Add(max(l.policy.Poll.Max, l.policy.NoRecord.Every)+time.Hour)) {
+		l.t.Errorf("%v is due at %v: forgotten", p.State, p.Due)
+	}
+}
+
+// forbidden tries everything that the table doesn't allow now.
+func (l *life) forbidden() {
+	for _, phase := range []Phase{OwnSend, Ask} {
+		for _, kind := range everyKind() {
+			if _, allowed := expected[l.p.State][phase][kind]; allowed {
+				continue
+			}
+			p, err := l.p.After(phase, Finding{Kind: kind, Status: "0000", PaidAmount: "1"}, l.now, l.policy)
+			if err == nil || !reflect.DeepEqual(p, l.p) {
+				l.t.Errorf("%v took %v: %v", l.p.State, kind, err)
+			}
+		}
+	}
+	if _, err := l.p.Expire(l.now); (err == nil) != (l.p.State == StateReceived) {
+		l.t.Errorf("expiry of %v: %v", l.p.State, err)
+	}
+	if _, err := l.p.GiveBack(l.now); (err == nil) != (l.p.State == StateSending) {
+		l.t.Errorf("give back of %v: %v", l.p.State, err)
+	}
+}

@@ -1,0 +1,320 @@
+package payout
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// outcome is what the table says of one State × Phase × Kind.
+type outcome struct {
+	state State
+	step  Step
+	event EventType // what is announced, "" for nothing
+}
+
+// expected is design.md §3 once more, written down independently of state.go: what becomes of a payout
+// at the first sight of a finding, young, with the default policy.
+var expected = map[State]map[Phase]map[Kind]outcome{
+	StateSending: {
+		OwnSend: {
+			Accepted:       {StateProcessing, StepAsk, ""},
+			SettledPaid:    {StateProcessing, StepAsk, ""}, // published only after the query endpoint confirms it
+			SettledPartial: {StateProcessing, StepAsk, ""},
+			SettledFailed:  {StateProcessing, StepAsk, ""},
+			Refused:        {StateSending, StepAsk, ""},
+			NotSent:        {StateReceived, StepSend, ""},
+			Unclear:        {StateSending, StepAsk, ""},
+		},
+		Ask: {
+			Processing:    {StateProcessing, StepAsk, ""},
+			Paid:          {StatePaid, StepAnnounce, EventPaid},
+			Partial:       {StateSending, StepAsk, ""},
+			Failed:        {StateFailed, StepAnnounce, EventFailed},
+			NoRecord:      {StateSending, StepAsk, ""},
+			UnknownStatus: {StateSending, StepAsk, ""},
+			Unclear:       {StateSending, StepAsk, ""},
+		},
+	},
+	StateProcessing: {
+		Ask: {
+			Processing:    {StateProcessing, StepAsk, ""},
+			Paid:          {StatePaid, StepAnnounce, EventPaid},
+			Partial:       {StateProcessing, StepAsk, ""},
+			Failed:        {StateFailed, StepAnnounce, EventFailed},
+			NoRecord:      {StateProcessing, StepAsk, ""},
+			UnknownStatus: {StateProcessing, StepAsk, ""},
+			Unclear:       {StateProcessing, StepAsk, ""},
+		},
+	},
+	StateHeld: {
+		Ask: {
+			Processing:    {StateHeld, StepAsk, ""},
+			Paid:          {StatePaid, StepAnnounce, EventPaid},
+			Partial:       {StateHeld, StepAsk, ""},
+			Failed:        {StateFailed, StepAnnounce, EventFailed},
+			NoRecord:      {StateHeld, StepAsk, ""},
+			UnknownStatus: {StateHeld, StepAsk, ""},
+			Unclear:       {StateHeld, StepAsk, ""},
+		},
+	},
+}
+
+// everyKind is every verdict that exists, and one that doesn't.
+func everyKind() []Kind {
+	var kinds []Kind
+	for k := range kindNames {
+		kinds = append(kinds, Kind(k))
+	}
+	return append(kinds, Kind(len(kindNames)))
+}
+
+func TestEveryStateAndFinding(t *testing.T) {
+	rules := 0
+	for _, s := range append([]State{0, 'z'}, States...) {
+		for _, phase := range []Phase{OwnSend, Ask, 0} {
+			for _, kind := range everyKind() {
+				t.Run(s.String()+"/"+string(phase)+"/"+kind.String(), func(t *testing.T) {
+					var p Payout
+					if _, known := stateNames[s]; known {
+						p = in(t, s)
+					} else {
+						p = in(t, StateSending)
+						p.State = s
+					}
+					now := t0.Add(80 * time.Hour)
+					if s == StateSending || s == StateProcessing {
+						now = t0.Add(2 * time.Minute)
+					}
+					f := Finding{Kind: kind, Status: "4711", StatusText: "said so", PlatformTradeNo: "plat"}
+					next, err := p.After(phase, f, now, standard())
+					want, known := expected[s][phase][kind]
+					if !known {
+						if err == nil {
+							t.Fatalf("went to %v without a word", next.State)
+						}
+						if !strings.Contains(err.Error(), p.TradeNo) {
+							t.Errorf("error doesn't name the payout: %v", err)
+						}
+						wantSame(t, next, p)
+						return
+					}
+					rules++
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got := (outcome{next.State, next.Step, announced(next)}); got != want {
+						t.Fatalf("got %v, next %v, event %q; want %v, next %v, event %q",
+							got.state, got.step, got.event, want.state, want.step, want.event)
+					}
+					if next.Due.Before(now) {
+						t.Errorf("due %v before now", now.Sub(next.Due))
+					}
+				})
+			}
+		}
+	}
+	if rules != 28 {
+		t.Errorf("%d rules were walked, design.md §3 has 28", rules)
+	}
+}
+
+func TestFindingsLeaveWhatTheProviderSaid(t *testing.T) {
+	p := after(t, sendingAt(t), OwnSend, Finding{Kind: Accepted, Status: "0015", StatusText: "CREATED", PlatformTradeNo: "2tjba"}, t0.Add(time.Second), standard())
+	if p.Asks != 0 || p.LastSend != Accepted || !p.FirstSentAt.Equal(t0) {
+		t.Fatalf("after the send: asks %d, last send %v, first sent %v", p.Asks, p.LastSend, p.FirstSentAt)
+	}
+	p = after(t, p, Ask, Finding{Kind: Unclear, Detail: "timeout"}, t0.Add(time.Minute), standard())
+	if p.Asks != 1 || p.Status != "0015" || p.StatusText != "CREATED" || p.PlatformTradeNo != "2tjba" {
+		t.Fatalf("an answer without words must not erase the former: %+v", p)
+	}
+	p = after(t, p, Ask, Finding{Kind: Paid, Status: "0000", StatusText: "SUCCESS", PaidAmount: "300.00", SuccessTime: "2026-11-21 18:34:31"}, t0.Add(2*time.Minute), standard())
+	if p.Asks != 2 || p.Status != "0000" || p.PlatformTradeNo != "2tjba" || p.PaidAmount != "300.00" || p.SuccessTime != "2026-11-21 18:34:31" || p.Reason != "" {
+		t.Fatalf("paid: %+v", p)
+	}
+	if !p.SettledAt.Equal(t0.Add(2*time.Minute)) || p.Own() {
+		t.Fatalf("settled at %v, own %v", p.SettledAt, p.Own())
+	}
+}
+
+func TestAmountsAreNotBelievedBeforeTheEnd(t *testing.T) {
+	p := after(t, in(t, StateProcessing), Ask, Finding{Kind: Processing, Status: "0015", PaidAmount: "200.00", SuccessTime: "2026-11-21 18:00:00"}, t0.Add(time.Minute), standard())
+	if p.PaidAmount != "" || p.SuccessTime != "" {
+		t.Fatalf("paid amount %q, success time %q while processing", p.PaidAmount, p.SuccessTime)
+	}
+}
+
+func TestTakenOverPayoutKnowsWhenItWasFirstSent(t *testing.T) {
+	p := after(t, sendingAt(t), Ask, Finding{Kind: Unclear}, t0.Add(time.Minute), standard())
+	if !p.FirstSentAt.Equal(t0) {
+		t.Fatalf("first sent at %v, want %v", p.FirstSentAt, t0)
+	}
+}
+
+func TestNotSentTakesTheSendBack(t *testing.T) {
+	now := t0.Add(3 * time.Second)
+	p := after(t, sendingAt(t), OwnSend, Finding{Kind: NotSent}, now, standard())
+	wantState(t, p, StateReceived, StepSend)
+	wantDue(t, p, now.Add(time.Second))
+	if p.Sends != 0 || !p.FirstSentAt.IsZero() || p.LastSend != Unclear {
+		t.Fatalf("sends %d, first sent %v, last send %v", p.Sends, p.FirstSentAt, p.LastSend)
+	}
+	expired, err := p.Expire(now)
+	if err != nil || expired.State != StateRejected {
+		t.Fatalf("never sent, yet its end is %v, %v", expired.State, err)
+	}
+
+	// A send before that one still counts.
+	p = resent(t)
+	first := p.FirstSentAt
+	p = after(t, leased(p, t0.Add(time.Hour)), OwnSend, Finding{Kind: NotSent}, t0.Add(time.Hour), resending())
+	if p.Sends != 1 || !p.FirstSentAt.Equal(first) {
+		t.Fatalf("sends %d, first sent %v; want 1, %v", p.Sends, p.FirstSentAt, first)
+	}
+	if expired, err := p.Expire(now); err != nil || expired.State != StateHeld {
+		t.Fatalf("may have been sent, yet its end is %v, %v", expired.State, err)
+	}
+}
+
+func TestGiveBack(t *testing.T) {
+	now := t0.Add(2 * time.Second)
+	p, err := sendingAt(t).GiveBack(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantState(t, p, StateReceived, StepSend)
+	wantDue(t, p, now)
+	if p.Sends != 0 || !p.FirstSentAt.IsZero() {
+		t.Fatalf("sends %d, first sent %v", p.Sends, p.FirstSentAt)
+	}
+	for _, s := range States {
+		if s == StateSending {
+			continue
+		}
+		before := in(t, s)
+		p, err := before.GiveBack(now)
+		if err == nil {
+			t.Errorf("a payout that is %v was given back", s)
+		}
+		wantSame(t, p, before)
+	}
+}
+
+func TestExpire(t *testing.T) {
+	now := t0.Add(time.Hour)
+	never := received(t)
+	never.ExpiresAt = t0.Add(time.Hour)
+	p, err := never.Expire(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantState(t, p, StateRejected, StepAnnounce)
+	if !p.Own() || p.Reason == "" || !p.SettledAt.Equal(now) {
+		t.Fatalf("own %v, reason %q, settled %v", p.Own(), p.Reason, p.SettledAt)
+	}
+
+	maybe := resent(t)
+	maybe.ExpiresAt = t0.Add(time.Hour)
+	if p, err = maybe.Expire(now); err != nil {
+		t.Fatal(err)
+	}
+	wantState(t, p, StateHeld, StepAnnounce)
+	if p.Own() || p.Reason == "" || p.Holds != 1 || !p.SettledAt.IsZero() {
+		t.Fatalf("own %v, reason %q, holds %d, settled %v", p.Own(), p.Reason, p.Holds, p.SettledAt)
+	}
+
+	for _, s := range States {
+		if s == StateReceived {
+			continue
+		}
+		before := in(t, s)
+		p, err := before.Expire(now)
+		if err == nil {
+			t.Errorf("a payout that is %v expired", s)
+		}
+		wantSame(t, p, before)
+	}
+}
+
+func TestExpiredAtTheVeryMoment(t *testing.T) {
+	p := received(t)
+	if p.Expired(t0.Add(1000 * time.Hour)) {
+		t.Error("expired without expiresAt")
+	}
+	p.ExpiresAt = t0.Add(time.Hour)
+	for after, want := range map[time.Duration]bool{time.Hour - 1: false, time.Hour: true, time.Hour + 1: true} {
+		if got := p.Expired(t0.Add(after)); got != want {
+			t.Errorf("%v after t0: expired %v", after, got)
+		}
+	}
+}
+
+func TestBegin(t *testing.T) {
+	p := received(t)
+	wantState(t, p, StateReceived, StepSend)
+	wantDue(t, p, t0)
+	if p.Fingerprint != p.Command.Fingerprint() || p.Sends != 0 || !p.ReceivedAt.Equal(t0) || p.Source != (Source{2, 17}) {
+		t.Fatalf("%+v", p)
+	}
+
+	c := command(t)
+	c.NotBefore = t0.Add(4 * 24 * time.Hour)
+	wantDue(t, Begin(c, "egypt", Source{}, "", t0), c.NotBefore)
+	c.NotBefore = t0.Add(-time.Hour)
+	wantDue(t, Begin(c, "egypt", Source{}, "", t0), t0)
+
+	c.NotBefore = t0.Add(time.Hour)
+	p = Begin(c, "", Source{}, "merchant is not configured", t0)
+	wantState(t, p, StateRejected, StepAnnounce)
+	wantDue(t, p, t0) // a rejection doesn't wait for notBefore
+	if !p.Own() || p.Reason != "merchant is not configured" || announced(p) != EventRejected {
+		t.Fatalf("own %v, reason %q, event %q", p.Own(), p.Reason, announced(p))
+	}
+}
+
+func TestOwnIsOurWordOnly(t *testing.T) {
+	for _, s := range States {
+		if got, want := in(t, s).Own(), s == StateRejected; got != want {
+			t.Errorf("%v: own %v", s, got)
+		}
+	}
+}
+
+func TestFinalStates(t *testing.T) {
+	for _, s := range States {
+		want := strings.ContainsRune("PQFR", rune(s))
+		if s.Final() != want {
+			t.Errorf("%v: final %v", s, s.Final())
+		}
+		if _, err := in(t, s).GiveBack(t0); want && err == nil {
+			t.Errorf("%v was given back", s)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range States {
+		seen[s.String()] = true
+	}
+	for _, step := range []Step{StepSend, StepAsk, StepAnnounce, StepExpire} {
+		seen[step.String()] = true
+	}
+	for _, k := range everyKind() {
+		seen[k.String()] = true
+	}
+	// "partial", "paid", "processing" and "failed" are a state and a kind; 8+4+14-4.
+	if len(seen) != 22 || seen[""] {
+		t.Errorf("%d distinct names: %v", len(seen), seen)
+	}
+	if State('x').String() != `invalid('x')` || Step('y').String() != `invalid('y')` || Kind(99).String() != "invalid" {
+		t.Errorf("%v %v %v", State('x'), Step('y'), Kind(99))
+	}
+	listed := map[Kind]bool{}
+	for _, k := range append(append([]Kind{}, SendKinds...), AskKinds...) {
+		listed[k] = true
+	}
+	if len(SendKinds) != 7 || len(AskKinds) != 7 || len(listed) != len(kindNames) {
+		t.Errorf("SendKinds %v, AskKinds %v", SendKinds, AskKinds)
+	}
+}
