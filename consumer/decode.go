@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"time"
@@ -16,13 +17,21 @@ type intake struct {
 	letters []payout.DeadLetter
 }
 
-// element is where an entry came from.
-type element struct {
-	record *partition.Record
-	index  int
+// message is a record whose elements are cut out once, when the first is asked for: a
+// bulk may hold ten thousand that are all wrong.
+type message struct {
+	*partition.Record
+	isCut    bool
+	elements []json.RawMessage
 }
 
-func (c *Consumer) decode(number int, r *partition.Record, now time.Time) intake {
+// element is where an entry came from.
+type element struct {
+	message *message
+	index   int
+}
+
+func (c *Consumer) decode(number int, r *message, now time.Time) intake {
 	orders, err := payout.Decode(r.Value)
 	if err != nil {
 		unreadable := err.(*payout.Unreadable) // Decode's promise
@@ -47,7 +56,7 @@ func (c *Consumer) decode(number int, r *partition.Record, now time.Time) intake
 	return in
 }
 
-func traceOf(r *partition.Record) payout.Trace {
+func traceOf(r *message) payout.Trace {
 	var t payout.Trace
 	for _, h := range r.Headers {
 		switch h.Key {
@@ -71,28 +80,46 @@ func bounded(value []byte) string {
 // letter makes a dead letter of a message, or of an element of a bulk.
 func (c *Consumer) letter(number int, e element, code payout.Code, reason string) payout.DeadLetter {
 	d := payout.DeadLetter{
-		Key: e.record.Key, Value: e.record.Value, Code: code, Reason: reason, Index: e.index,
-		Topic: c.topic, Source: payout.Source{Partition: number, Offset: e.record.Offset},
+		Key: e.message.Key, Value: e.message.element(e.index), Code: code, Reason: reason, Index: e.index,
+		Topic: c.topic, Source: payout.Source{Partition: number, Offset: e.message.Offset},
 	}
-	if e.index >= 0 {
-		d.Value = elementOf(e.record.Value, e.index)
-	}
-	for _, h := range e.record.Headers {
+	for _, h := range e.message.Headers {
 		d.Headers = append(d.Headers, payout.Header{Key: h.Key, Value: h.Value})
 	}
 	return d
 }
 
-// elementOf cuts one element out of a bulk, as it was written; the whole bulk where
-// that fails.
-func elementOf(bulk []byte, index int) []byte {
-	var b struct {
-		Payouts []json.RawMessage `json:"payouts"`
+// element answers one element of a bulk, as it was written; the whole message for
+// index -1, or where the element can't be found.
+func (m *message) element(index int) []byte {
+	if index >= 0 && !m.isCut {
+		m.elements, m.isCut = cut(m.Value), true
 	}
-	if json.Unmarshal(bulk, &b) != nil || index >= len(b.Payouts) {
-		return bulk
+	if index < 0 || index >= len(m.elements) {
+		return m.Value
 	}
-	return b.Payouts[index]
+	return m.elements[index]
+}
+
+// cut answers the elements of a bulk. Not json.Unmarshal into a struct: to it, Payouts
+// is payouts too.
+func cut(bulk []byte) (elements []json.RawMessage) {
+	d := json.NewDecoder(bytes.NewReader(bulk))
+	if _, err := d.Token(); err != nil {
+		return nil
+	}
+	for d.More() {
+		name, err := d.Token()
+		var value json.RawMessage
+		if err != nil || d.Decode(&value) != nil {
+			return nil
+		}
+		if name == "payouts" {
+			_ = json.Unmarshal(value, &elements)
+			return elements
+		}
+	}
+	return nil
 }
 
 // bury publishes dead letters of unreadable messages and counts them.

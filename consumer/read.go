@@ -24,6 +24,12 @@ func (c *Consumer) read(ctx context.Context, number int, committed int64) {
 			}
 			position = at
 			c.stop(ctx, number, nil)
+			if err := c.wanted(ctx, number, position); err != nil { // a full journal takes nothing, also after a rebalance
+				c.failed(ctx, number, err)
+				position = -1
+				pause()
+				continue
+			}
 		}
 		page, err := source.Fetch(ctx, position, fetchWait)
 		if err == nil {
@@ -52,6 +58,15 @@ func (c *Consumer) begin(ctx context.Context, source partition.Source, committed
 	first := committed
 	if first < 0 { // nothing committed yet
 		first = start
+	}
+	if first > end { // the topic was made anew: no place to begin at, and a position can't be set back
+		marks, err := c.Inbox.Marks(ctx, []int{source.Partition})
+		if err != nil {
+			return 0, err
+		}
+		if marks[source.Partition].Position < 0 {
+			return 0, &partition.Gap{Topic: source.Topic, Partition: source.Partition, Wanted: first, Start: start, End: end}
+		}
 	}
 	position, err := c.Inbox.Position(ctx, source.Partition, first, false)
 	if err != nil {
@@ -97,6 +112,9 @@ func (c *Consumer) stop(ctx context.Context, number int, err error) {
 		return
 	}
 	event := c.Logger.Warn()
+	if errors.Is(err, payout.ErrEpoch) { // the keeper says more about it
+		event = c.Logger.Debug()
+	}
 	if gap := (*partition.Gap)(nil); errors.As(err, &gap) {
 		event = c.Logger.Error().Str("to_do", "find out which commands were lost; then, with all instances stopped, commit an offset behind the gap for the group and start again")
 	}
@@ -119,54 +137,72 @@ func (c *Consumer) failed(ctx context.Context, number int, err error) {
 // position, then room for more.
 func (c *Consumer) take(ctx context.Context, number int, from int64, page partition.Page) error {
 	if page.Next == from {
-		return nil
+		return c.wanted(ctx, number, from)
 	}
 	now := time.Now()
 	var letters []payout.DeadLetter
 	var entries []payout.Entry
 	var sources []element
 	for i := range page.Records {
-		r := &page.Records[i]
-		in := c.decode(number, r, now)
+		m := &message{Record: &page.Records[i]}
+		in := c.decode(number, m, now)
 		letters = append(letters, in.letters...)
 		entries = append(entries, in.entries...)
 		for _, index := range in.indexes {
-			sources = append(sources, element{r, index})
+			sources = append(sources, element{m, index})
 		}
 	}
 	if err := c.bury(ctx, letters); err != nil {
 		return err
 	}
-	r := payout.Range{Partition: number, From: from, To: page.Next}
-	outcomes, open, err := c.Inbox.Insert(ctx, r, entries)
+	return c.insert(ctx, payout.Range{Partition: number, From: from, To: page.Next}, entries, sources)
+}
+
+// wanted makes sure that the journal wants what stands at an offset, and waits until
+// it has room. A new epoch may have set the position back, and where no new command
+// comes nothing else would tell: what is to be read again would wait for ever.
+func (c *Consumer) wanted(ctx context.Context, number int, at int64) error {
+	r := payout.Range{Partition: number, From: at, To: at}
+	_, open, err := c.Inbox.Insert(ctx, r, nil)
 	if err != nil {
 		return err
 	}
-	if err := c.conflicts(ctx, r, outcomes, sources); err != nil {
-		return err
-	}
-	c.Metrics.count(outcomes)
 	return c.room(ctx, r, open)
 }
 
-// conflicts puts what collides with a known payout into the dead letters and only then
-// lets the position move on.
-func (c *Consumer) conflicts(ctx context.Context, r payout.Range, outcomes []payout.Outcome, sources []element) error {
-	var letters []payout.DeadLetter
-	for i, o := range outcomes {
-		if o == payout.Conflicted {
-			letters = append(letters, c.letter(r.Partition, sources[i], payout.Conflict,
-				"the tradeNo is known with another merchant, amount, currency or payee; the first one goes on"))
+// insert makes entries known. What collides with a known payout goes into the dead
+// letters, and only then the position moves on: with all the other entries once more,
+// because a new epoch may have begun meanwhile on a Redis that knows none of them.
+func (c *Consumer) insert(ctx context.Context, r payout.Range, entries []payout.Entry, sources []element) error {
+	var first []payout.Outcome
+	for {
+		outcomes, open, err := c.Inbox.Insert(ctx, r, entries)
+		if err != nil {
+			return err
 		}
+		if first == nil {
+			first = outcomes
+		}
+		var letters []payout.DeadLetter
+		var others []payout.Entry
+		var otherSources []element
+		for i, o := range outcomes {
+			if o == payout.Conflicted {
+				letters = append(letters, c.letter(r.Partition, sources[i], payout.Conflict,
+					"the tradeNo is known with another merchant, amount, currency or payee; the first one goes on"))
+			} else {
+				others, otherSources = append(others, entries[i]), append(otherSources, sources[i])
+			}
+		}
+		if len(letters) == 0 {
+			c.Metrics.count(first)
+			return c.room(ctx, r, open)
+		}
+		if err := c.DeadLetters.DeadLetters(ctx, letters); err != nil {
+			return err
+		}
+		entries, sources = others, otherSources
 	}
-	if len(letters) == 0 {
-		return nil
-	}
-	if err := c.DeadLetters.DeadLetters(ctx, letters); err != nil {
-		return err
-	}
-	_, _, err := c.Inbox.Insert(ctx, r, nil)
-	return err
 }
 
 // room waits while the journal is full. Heartbeats go on meanwhile; nothing is fetched.

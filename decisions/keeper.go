@@ -66,6 +66,7 @@ func (k *Keeper) Lost() {
 
 // Run keeps the shard in an epoch until ctx ends.
 func (k *Keeper) Run(ctx context.Context) {
+	var last payout.Epoch
 	for ctx.Err() == nil {
 		e, err := k.establish(ctx)
 		if err != nil {
@@ -74,7 +75,12 @@ func (k *Keeper) Run(ctx context.Context) {
 			continue
 		}
 		k.set(e, "")
-		k.logger.Info().Int("epoch", e.Number).Str("epoch_id", e.ID).Int("shard", k.log.shard).Msg("in an epoch")
+		if e == last { // a false alarm: the same epoch is still open
+			sleep(ctx, again/10)
+		} else {
+			k.logger.Info().Int("epoch", e.Number).Str("epoch_id", e.ID).Int("shard", k.log.shard).Msg("in an epoch")
+			last = e
+		}
 		select {
 		case <-ctx.Done():
 			return

@@ -261,10 +261,10 @@ func (l *life) forbidden() {
 			}
 		}
 	}
-	if _, err := l.p.Expire(l.now); (err == nil) != (l.p.State == StateReceived) {
-		l.t.Errorf("expiry of %v: %v", l.p.State, err)
+	if _, err := l.p.Expire(l.now); err == nil && l.p.State != StateReceived {
+		l.t.Errorf("%v expired", l.p.State)
 	}
-	if _, err := l.p.GiveBack(l.now); (err == nil) != (l.p.State == StateSending) {
-		l.t.Errorf("give back of %v: %v", l.p.State, err)
+	if _, err := l.p.GiveBack(l.now); err == nil && l.p.State != StateSending {
+		l.t.Errorf("%v was given back", l.p.State)
 	}
 }

@@ -7,12 +7,6 @@ import (
 
 func resending() Policy { return with(func(p *Policy) { p.NoRecord.Then = Resend }) }
 
-// refused is a payout whose only send was answered with outer 8000.
-func refused(t testing.TB) Payout {
-	t.Helper()
-	return after(t, sendingAt(t), OwnSend, Finding{Kind: Refused, Status: "8000"}, t0.Add(time.Second), standard())
-}
-
 // evidence asks until the NoRecords of a policy are enough, each as early as it counts.
 func evidence(t testing.TB, p Payout, policy Policy) (Payout, time.Time) {
 	t.Helper()
@@ -165,7 +159,10 @@ func TestResendKeepsTheTradeNoAndGathersEvidenceAnew(t *testing.T) {
 		t.Fatalf("%+v", p)
 	}
 	again := now.Add(time.Minute)
-	p = leased(p, again)
+	p = after(t, leased(p, again), OwnSend, Finding{Kind: Refused}, again, resending())
+	if third, _ := evidence(t, p, resending()); third.State != StateReceived || third.LastSend != Unclear {
+		t.Fatalf("%v, last send %v: what the former send was answered says nothing of the next", third.State, third.LastSend)
+	}
 	p = after(t, p, Ask, Finding{Kind: NoRecord}, again.Add(lease+5*time.Minute-1), resending())
 	if p.NoRecords != 0 {
 		t.Fatal("a NoRecord counted too early after the second send")

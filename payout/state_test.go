@@ -159,6 +159,7 @@ func TestNotSentTakesTheSendBack(t *testing.T) {
 	if p.Sends != 0 || !p.FirstSentAt.IsZero() || p.LastSend != Unclear {
 		t.Fatalf("sends %d, first sent %v, last send %v", p.Sends, p.FirstSentAt, p.LastSend)
 	}
+	p.ExpiresAt = now
 	expired, err := p.Expire(now)
 	if err != nil || expired.State != StateRejected {
 		t.Fatalf("never sent, yet its end is %v, %v", expired.State, err)
@@ -171,6 +172,7 @@ func TestNotSentTakesTheSendBack(t *testing.T) {
 	if p.Sends != 1 || !p.FirstSentAt.Equal(first) {
 		t.Fatalf("sends %d, first sent %v; want 1, %v", p.Sends, p.FirstSentAt, first)
 	}
+	p.ExpiresAt = now
 	if expired, err := p.Expire(now); err != nil || expired.State != StateHeld {
 		t.Fatalf("may have been sent, yet its end is %v, %v", expired.State, err)
 	}

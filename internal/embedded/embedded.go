@@ -10,7 +10,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/alicebob/miniredis/v2"
@@ -92,3 +94,59 @@ func NewKafka(topics map[string]int, options ...kfake.Opt) (*Kafka, error) {
 func (k *Kafka) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return k.network.DialContext(ctx, network, address)
 }
+
+// Web serves HTTP on in-memory connections.
+type Web struct {
+	server   *http.Server
+	listener *memoryListener
+}
+
+// NewWeb serves a handler, the simulator's for instance.
+func NewWeb(h http.Handler) *Web {
+	w := &Web{server: &http.Server{Handler: h}, listener: &memoryListener{conns: make(chan net.Conn), closed: make(chan struct{})}}
+	go func() { _ = w.server.Serve(w.listener) }() // ends with Close
+	return w
+}
+
+// Dial connects to the server, whatever address is asked for.
+func (w *Web) Dial(ctx context.Context, _, _ string) (net.Conn, error) { return w.listener.dial(ctx) }
+
+// Close ends the server and its connections.
+func (w *Web) Close() { _ = w.server.Close() }
+
+type memoryListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *memoryListener) dial(ctx context.Context) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case l.conns <- theirs:
+		return ours, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Accept waits for a connection.
+func (l *memoryListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends Accept and every dial.
+func (l *memoryListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+// Addr has nothing to tell.
+func (l *memoryListener) Addr() net.Addr { return &net.TCPAddr{} }

@@ -52,7 +52,9 @@ func (k *Kafka) NewTransport(t testing.TB) *kafka.Transport {
 func (k *Kafka) Brokers() []string { return k.ListenAddrs() }
 
 // Dialer is what a consumer group takes.
-func (k *Kafka) Dialer() *kafka.Dialer { return &kafka.Dialer{DialFunc: k.Dial, Timeout: 3 * time.Second} }
+func (k *Kafka) Dialer() *kafka.Dialer {
+	return &kafka.Dialer{DialFunc: k.Dial, Timeout: 3 * time.Second}
+}
 
 // Record makes one to write.
 func Record(key, value string, headers ...kafka.Header) kafka.Record {
