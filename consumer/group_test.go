@@ -97,7 +97,7 @@ func TestStoppingCommitsOnceMoreAndLeavesTheGroup(t *testing.T) {
 		send(t, k, 0, numbered(0, 5)...)
 		b := start(t, k, in)
 		eventually(t, "all is read and committed", func() bool { return in.position(0) == 5 && k.Committed(group, topic, 1) == 0 })
-		if got := b.Partitions(); !slices.Equal(got, []int{0, 1}) {
+		if got := slices.Sorted(slices.Values(b.Partitions())); !slices.Equal(got, []int{0, 1}) {
 			t.Error(got)
 		}
 		in.end("t0", "t1", "t2") // just now: only a last commit can tell

@@ -179,6 +179,7 @@ func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, 
 	b := payout.Batch{Token: NewToken(), Asked: time.Now()}
 	answer, err := j.run(ctx, "lease", string(step), merchant, b.Token, n, lease.Milliseconds())
 	for err != nil && !errors.Is(err, payout.ErrEpoch) && pause(ctx) {
+		b.Asked = time.Now()
 		answer, err = j.run(ctx, "lease", string(step), merchant, b.Token, n, lease.Milliseconds())
 	}
 	if err != nil {

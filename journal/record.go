@@ -61,7 +61,8 @@ type body struct {
 
 	Reason  string `json:"y,omitempty"`
 	Absent  bool   `json:"ab,omitempty"`
-	Holds   int    `json:"h,omitempty"`
+	Held    int64  `json:"h,omitempty"`
+	Shown   bool   `json:"sh,omitempty"`
 	Settled int64  `json:"se,omitempty"`
 }
 
@@ -97,7 +98,7 @@ func bodyOf(p payout.Payout) body {
 		Asks: p.Asks, AskRound: p.AskRound, NoRecords: p.NoRecords, NoRecord: millis(p.NoRecordAt),
 		Partial: millis(p.PartialAt), Unknown: p.Unknown,
 		Status: p.Status, Text: p.StatusText, Platform: p.PlatformTradeNo, Paid: p.PaidAmount, Success: p.SuccessTime,
-		Reason: p.Reason, Absent: p.Absent, Holds: p.Holds, Settled: millis(p.SettledAt),
+		Reason: p.Reason, Absent: p.Absent, Held: millis(p.HeldAt), Shown: p.Shown, Settled: millis(p.SettledAt),
 	}
 	if lane(p) == "" {
 		b.Merchant = p.Merchant
@@ -155,7 +156,7 @@ func (b body) payout() payout.Payout {
 		Asks: b.Asks, AskRound: b.AskRound, NoRecords: b.NoRecords, NoRecordAt: moment(b.NoRecord),
 		PartialAt: moment(b.Partial), Unknown: b.Unknown,
 		Status: b.Status, StatusText: b.Text, PlatformTradeNo: b.Platform, PaidAmount: b.Paid, SuccessTime: b.Success,
-		Reason: b.Reason, Absent: b.Absent, Holds: b.Holds, SettledAt: moment(b.Settled),
+		Reason: b.Reason, Absent: b.Absent, HeldAt: moment(b.Held), Shown: b.Shown, SettledAt: moment(b.Settled),
 	}
 }
 

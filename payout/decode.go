@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -77,7 +78,7 @@ func Decode(value []byte) ([]Order, error) {
 	if root.kind != '{' {
 		return nil, malformed("the value is not a JSON object")
 	}
-	if _, bulk := root.fields["payouts"]; bulk {
+	if root.field("payouts") != nil {
 		return decodeBulk(root)
 	}
 	order := decodePayout(root, nil, -1)
@@ -245,6 +246,8 @@ func (r *reader) payee() Payee {
 		case value.kind == '0':
 		case value.kind != 's':
 			r.wrong("payee."+printable(name), "must be text")
+		case hasControl(value.text):
+			r.wrong("payee."+printable(name), "has a control character or half of one")
 		default:
 			fields[name] = value.text
 		}
@@ -271,21 +274,36 @@ func (r *reader) time(name string) time.Time {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339, f.text)
-	if f.kind != 's' || err != nil || t.Year() < 1970 {
+	if f.kind != 's' || err != nil {
 		r.wrong(name, "must be a time such as 2026-11-25T06:00:00Z")
 		return time.Time{}
 	}
-	return t.UTC()
+	if t = t.UTC(); t.Year() < 2000 || t.Year() > 2199 { // the journal keeps 13 digits of milliseconds
+		r.wrong(name, "must lie between the years 2000 and 2199")
+		return time.Time{}
+	}
+	return t
 }
 
+// hasControl finds what has no place in one line of text: control characters, line and
+// paragraph separators, and U+FFFD, which stands where half a character came in.
 func hasControl(text string) bool {
-	return strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f })
+	return strings.ContainsFunc(text, func(c rune) bool {
+		return unicode.IsControl(c) || c == '\u2028' || c == '\u2029' || c == unicode.ReplacementChar
+	})
 }
 
 // printable makes a name from outside fit for one line of a log or a header: a
 // name is no value, but somebody could have put a value in its place.
 func printable(name string) string {
-	if ValidTradeNo(name) && len(name) <= 32 {
+	letter := name != "" && (name[0] >= 'A' && name[0] <= 'Z' || name[0] >= 'a' && name[0] <= 'z')
+	digits := strings.Count(strings.Map(func(c rune) rune {
+		if c >= '0' && c <= '9' {
+			return '0'
+		}
+		return c
+	}, name), "0")
+	if letter && digits <= 2 && ValidTradeNo(name) && len(name) <= 32 {
 		return name
 	}
 	return "(unprintable)"

@@ -233,7 +233,7 @@ func TestWhatIsWrongWithAPayoutRejectsIt(t *testing.T) {
 		{"expiresAt", `"2026-11-25T06:00:00"`, "expiresAt must be a time such as 2026-11-25T06:00:00Z"},
 		{"expiresAt", `"2026-02-30T06:00:00Z"`, "expiresAt must be a time such as 2026-11-25T06:00:00Z"},
 		{"expiresAt", `"2026-11-25T24:00:00Z"`, "expiresAt must be a time such as 2026-11-25T06:00:00Z"},
-		{"expiresAt", `"0001-01-01T00:00:00Z"`, "expiresAt must be a time such as 2026-11-25T06:00:00Z"},
+		{"expiresAt", `"0001-01-01T00:00:00Z"`, "expiresAt must lie between the years 2000 and 2199"},
 		{"expiresAt", `""`, "expiresAt must be a time such as 2026-11-25T06:00:00Z"},
 	} {
 		t.Run(test.name+"="+test.raw[:min(len(test.raw), 30)], func(t *testing.T) {

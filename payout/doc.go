@@ -3,8 +3,8 @@
 // and what is announced of it. It is pure: it opens nothing, reads no clock
 // (now is always a parameter) and imports the standard library only.
 //
-// The money's way through it: Decode turns a Kafka value into Orders, Order.Begin
-// makes a Payout of one, and Payout.After (state.go, the one table) says what a
+// The money's way through it: Decode turns a Kafka value into Orders, Begin makes a
+// Payout of one, and Payout.After (state.go, the one table) says what a
 // Finding of the provider makes of it. Announcement turns what must be said into
 // an Event with an id that every repeat shares.
 package payout

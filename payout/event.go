@@ -64,7 +64,10 @@ func (p Payout) Announcement() (Event, bool) {
 		return Event{}, false
 	}
 	at := p.SettledAt
-	if at.IsZero() {
+	if p.State == StateHeld {
+		at = p.HeldAt
+	}
+	if at.IsZero() { // held by the insert itself
 		at = p.ReceivedAt
 	}
 	return Event{
@@ -80,11 +83,11 @@ func (p Payout) Announcement() (Event, bool) {
 
 // eventID is derived from the payout alone, so that every repeat of an event
 // carries it, whichever instance announces and whatever was lost in between. Only
-// holds can happen more than once; they are numbered.
+// holds can happen more than once; they are told apart by their time.
 func (p Payout) eventID(kind EventType) string {
 	text := string(kind) + "\x00" + p.TradeNo + "\x00" + string(p.Fingerprint)
 	if kind == EventHeld {
-		text += "\x00" + strconv.Itoa(p.Holds)
+		text += "\x00" + strconv.FormatInt(p.HeldAt.UnixMilli(), 10)
 	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:16])

@@ -147,7 +147,7 @@ func TestEventIDTellsEventsApart(t *testing.T) {
 	}
 	p := in(t, StateHeld)
 	for i := 2; i < 13; i++ {
-		p.Holds = i
+		p.HeldAt = t0.Add(time.Duration(i) * time.Second)
 		add("a later hold", p)
 	}
 }

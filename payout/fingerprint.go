@@ -27,7 +27,7 @@ func (c Command) Fingerprint() Fingerprint {
 	part(c.Currency)
 	for _, name := range c.Payee.names() {
 		part(name)
-		part(c.Payee.fields[name])
+		part(c.Payee.Field(name))
 	}
 	return Fingerprint(base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:FingerprintLen*6/8]))
 }

@@ -13,6 +13,8 @@ import (
 // of a million brackets would grow the stack by hundreds of megabytes.
 const maxDepth = 32
 
+var errTooDeep = fmt.Errorf("is nested deeper than %d levels", maxDepth)
+
 // node is one JSON value. json.Unmarshal can't be used for commands: it lets the
 // last of two equal names win and matches names without regard to case, so that
 // two readers of one message could see two different amounts.
@@ -34,6 +36,9 @@ func parseJSON(value []byte) (*node, error) {
 	d := json.NewDecoder(bytes.NewReader(value))
 	d.UseNumber()
 	root, err := parseNode(d, 0)
+	if errors.Is(err, errTooDeep) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, errors.New("is not JSON")
 	}
@@ -45,7 +50,7 @@ func parseJSON(value []byte) (*node, error) {
 
 func parseNode(d *json.Decoder, depth int) (*node, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("nested deeper than %d", maxDepth)
+		return nil, errTooDeep
 	}
 	token, err := d.Token()
 	if err != nil {

@@ -13,7 +13,7 @@ const hidden = "***"
 // (customerName, walletId, …). All of it is people's data, so every way of
 // printing a Payee prints ***; Reveal is the one door, for the request to the
 // provider and for the journal.
-type Payee struct{ fields map[string]string }
+type Payee struct{ fields *map[string]string } // a pointer: fmt can't look behind it, not even in an unexported field
 
 // NewPayee keeps the non-empty fields; an empty one is as good as absent, also
 // for the provider's signature.
@@ -24,17 +24,24 @@ func NewPayee(fields map[string]string) Payee {
 			kept[name] = value
 		}
 	}
-	return Payee{kept}
+	return Payee{&kept}
 }
 
 // Reveal returns the fields in clear. The map is the caller's own.
-func (p Payee) Reveal() map[string]string { return maps.Clone(p.fields) }
+func (p Payee) Reveal() map[string]string { return maps.Clone(p.all()) }
+
+func (p Payee) all() map[string]string {
+	if p.fields == nil {
+		return nil
+	}
+	return *p.fields
+}
 
 // Field returns one field in clear, "" if absent.
-func (p Payee) Field(name string) string { return p.fields[name] }
+func (p Payee) Field(name string) string { return p.all()[name] }
 
 // names lists the field names in order; names are no people's data.
-func (p Payee) names() []string { return slices.Sorted(maps.Keys(p.fields)) }
+func (p Payee) names() []string { return slices.Sorted(maps.Keys(p.all())) }
 
 // Format prints *** for every verb, %#v included.
 func (p Payee) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(hidden)) }

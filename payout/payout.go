@@ -41,14 +41,15 @@ type Payout struct {
 	NoRecords  int       // counted NoRecord answers since the last send
 	NoRecordAt time.Time // the last counted one
 	PartialAt  time.Time // the first sight of 0001
-	Unknown    string    // the unknown status seen last, "" if the last answer was none
+	Unknown    string    // the unknown status seen last, "" if none was
+	Shown      bool      // an ask has found a status: the provider has, or had, an order
 
 	// What the provider said last, as it wrote it.
 	Status, StatusText, PlatformTradeNo, PaidAmount, SuccessTime string
 
-	Reason    string // why it is rejected, held or failed; free of people's data
-	Absent    bool   // failed because it was proved that the provider has no such order
-	Holds     int    // how often it was held: part of the held event's id
+	Reason    string    // why it is rejected, held or failed; free of people's data
+	Absent    bool      // failed because it was proved that the provider has no such order
+	HeldAt    time.Time // when it was held last: part of the held event's id
 	SettledAt time.Time
 }
 

@@ -47,7 +47,7 @@ const jitterShare = 0.1
 // interval is the pause before the next ask, grown by factor from first to max.
 func (policy Policy) interval(asked int) time.Duration {
 	grown := float64(policy.Poll.First) * math.Pow(policy.Poll.Factor, float64(asked))
-	if grown > float64(policy.Poll.Max) { // also where Pow overflowed
+	if !(grown <= float64(policy.Poll.Max)) { // also where Pow overflowed
 		grown = float64(policy.Poll.Max)
 	}
 	return time.Duration(grown * (1 - jitterShare*policy.Jitter))
@@ -62,10 +62,9 @@ func (p Payout) askNext(now time.Time, policy Policy) Payout {
 	return p
 }
 
-// askNotBefore postpones the next ask, askBy brings it forward; an announcement is
-// left alone.
-func (p Payout) askNotBefore(t time.Time) Payout {
-	if p.Step == StepAsk && p.Due.Before(t) {
+// askAt sets the next ask, askBy brings it forward; an announcement is left alone.
+func (p Payout) askAt(t time.Time) Payout {
+	if p.Step == StepAsk {
 		p.Due = t
 	}
 	return p
@@ -95,6 +94,9 @@ func (p Payout) noRecordFrom(policy Policy) time.Time {
 // NoRecordMayCount tells whether a NoRecord found now would count at all, so that
 // the worker knows whether it is worth looking for evidence.
 func (p Payout) NoRecordMayCount(now time.Time, policy Policy) bool {
+	if p.SendBy.IsZero() && p.NoRecords == 0 { // nobody knows until when it may have been sent
+		return false
+	}
 	return !now.Before(p.noRecordFrom(policy))
 }
 

@@ -25,6 +25,7 @@ type life struct {
 	countedAt time.Time // the last of them
 	partialAt time.Time // the first sight of 0001
 	unknown   string    // the last answer, if it was an unknown status
+	shown     bool
 	holds     int
 }
 
@@ -162,7 +163,7 @@ func (l *life) witness(f Finding, before Payout) {
 		}
 	case Processing:
 		if before.State != StateHeld {
-			l.counted, l.countedAt = 0, time.Time{}
+			l.unknown = ""
 		}
 	case Partial:
 		if l.partialAt.IsZero() {
@@ -171,11 +172,14 @@ func (l *life) witness(f Finding, before Payout) {
 		secondPartial = l.now.Sub(l.partialAt) >= l.policy.NoRecord.Every
 	case UnknownStatus:
 		secondUnknown = l.unknown == f.Status
+		l.unknown = f.Status
 	default:
 	}
-	l.unknown = f.Status
-	if f.Kind != UnknownStatus {
-		l.unknown = ""
+	if f.Kind != NoRecord && f.Kind != Unclear { // the provider has shown an order
+		l.shown, l.counted, l.countedAt = true, 0, time.Time{}
+	}
+	if l.shown && (p.State == StateReceived || p.Absent) {
+		l.t.Errorf("an order that the provider has shown is %v (absent %v)", p.State, p.Absent)
 	}
 	enough := l.counted >= l.policy.NoRecord.Answers
 	if p.State == StateHeld && before.State != StateHeld {
@@ -223,8 +227,8 @@ func (l *life) announce() {
 // check is what holds at every moment.
 func (l *life) check() {
 	p := l.p
-	if p.Sends != l.sends || p.Sends < 0 || p.Asks != l.asks || p.Holds != l.holds || p.Holds > 1 {
-		l.t.Errorf("sends %d, asks %d, holds %d; happened: %d, %d, %d", p.Sends, p.Asks, p.Holds, l.sends, l.asks, l.holds)
+	if p.Sends != l.sends || p.Sends < 0 || p.Asks != l.asks || p.HeldAt.IsZero() != (l.holds == 0) || l.holds > 1 {
+		l.t.Errorf("sends %d, asks %d, held at %v; happened: %d, %d, %d", p.Sends, p.Asks, p.HeldAt, l.sends, l.asks, l.holds)
 	}
 	if p.Sends > 1 && l.policy.NoRecord.Then != Resend {
 		l.t.Error("sent twice, and nobody chose resend")

@@ -4,16 +4,26 @@ import "fmt"
 
 // Secret is a key or password. Every way of printing it prints ***; Reveal is the
 // one door.
-type Secret struct{ text string }
+type Secret struct{ text *string } // a pointer: fmt can't look behind it, not even in an unexported field
 
 // NewSecret wraps text.
-func NewSecret(text string) Secret { return Secret{text} }
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{&text}
+}
 
 // Reveal returns the secret in clear, for signing and for logging in.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // IsEmpty tells that no secret was given.
-func (s Secret) IsEmpty() bool { return s.text == "" }
+func (s Secret) IsEmpty() bool { return s.Reveal() == "" }
 
 // Format prints *** for every verb, %#v included.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(hidden)) }

@@ -156,9 +156,15 @@ func (p Payout) heard(phase Phase, f Finding, now time.Time) Payout {
 		if p.FirstSentAt.IsZero() { // taken over: the sender died before it could note it
 			p.FirstSentAt = p.LastSentAt
 		}
-		if f.Kind != UnknownStatus {
-			p.Unknown = ""
+		switch f.Kind {
+		case Processing, Paid, Partial, Failed, UnknownStatus:
+			// The provider has an order: from here on its absence is no proof of anything.
+			p.Shown = true
+			p.NoRecords, p.NoRecordAt = 0, time.Time{}
 		}
+	}
+	if f.Kind == Unclear { // also an answer about somebody else: nothing of it is ours
+		return p
 	}
 	if f.Status != "" {
 		p.Status, p.StatusText = f.Status, f.StatusText
@@ -184,7 +190,7 @@ func askAfterSend(p Payout, _ Finding, now time.Time, policy Policy) Payout {
 // not happen and does not count.
 func backToReceived(p Payout, _ Finding, now time.Time, _ Policy) Payout {
 	p.State, p.Step, p.Due = StateReceived, StepSend, now.Add(notSentPause)
-	p.Sends--
+	p.Sends = max(0, p.Sends-1)
 	if p.Sends == 0 {
 		p.FirstSentAt = time.Time{}
 	}
@@ -193,8 +199,7 @@ func backToReceived(p Payout, _ Finding, now time.Time, _ Policy) Payout {
 }
 
 func nowProcessing(p Payout, f Finding, now time.Time, policy Policy) Payout {
-	p.State = StateProcessing
-	p.NoRecords, p.NoRecordAt = 0, time.Time{}
+	p.State, p.Unknown = StateProcessing, ""
 	return askLater(p, f, now, policy)
 }
 
@@ -209,10 +214,11 @@ func askLater(p Payout, _ Finding, now time.Time, policy Policy) Payout {
 
 func settle(to State) rule {
 	return func(p Payout, f Finding, now time.Time, _ Policy) Payout {
-		p.PaidAmount, p.SuccessTime = f.PaidAmount, f.SuccessTime
 		p.Reason = ""
-		if to == StateFailed {
+		if to == StateFailed { // which comes with an amount and a success time too (paypro-api: samples of Brazil and Kenya)
 			p.Reason = "the provider says that it failed"
+		} else {
+			p.PaidAmount, p.SuccessTime = f.PaidAmount, f.SuccessTime
 		}
 		return p.end(to, now)
 	}
@@ -228,13 +234,15 @@ func partialSeen(p Payout, f Finding, now time.Time, policy Policy) Payout {
 		return settle(StatePartial)(p, f, now, policy)
 	}
 	p = askLater(p, f, now, policy)
-	return p.askNotBefore(p.PartialAt.Add(policy.NoRecord.Every))
+	return p.askAt(p.PartialAt.Add(policy.NoRecord.Every))
 }
 
-// unknownStatus acts at the second sight of the same code.
+// unknownStatus acts at the second sight of a code that says nothing we know. To fail
+// it must be the same code twice; to hold any two will do.
 func unknownStatus(p Payout, f Finding, now time.Time, policy Policy) Payout {
-	if p.Unknown != f.Status {
-		p.Unknown = f.Status
+	before := p.Unknown
+	p.Unknown = f.Status
+	if before == "" || before != f.Status && policy.UnknownStatus == Fail {
 		return askLater(p, f, now, policy)
 	}
 	if policy.UnknownStatus == Fail {
@@ -251,6 +259,8 @@ func noRecordWhileSending(p Payout, f Finding, now time.Time, policy Policy) Pay
 	case !enough:
 		p = askLater(p, f, now, policy)
 		return p.askBy(p.noRecordFrom(policy))
+	case p.Shown:
+		return p.hold(fmt.Sprintf("the provider has shown it and then said %d times that it has no record of it", p.NoRecords), now)
 	case p.Sends == 1 && p.LastSend == Refused:
 		p.Absent = true
 		p.Reason = "the provider refused it and has no record of it"
@@ -268,7 +278,7 @@ func noRecordWhileProcessing(p Payout, f Finding, now time.Time, policy Policy) 
 	case !enough:
 		p = askLater(p, f, now, policy)
 		return p.askBy(p.noRecordFrom(policy))
-	case p.Sends == 1 && p.LastSend == SettledFailed:
+	case p.Sends == 1 && p.LastSend == SettledFailed && !p.Shown:
 		p.Absent = true
 		p.Reason = "the provider answered the send with a failure and has no record of it"
 		return p.end(StateFailed, now)
@@ -284,6 +294,8 @@ func (p Payout) Expire(now time.Time) (Payout, error) {
 	switch {
 	case p.State != StateReceived:
 		return p, fmt.Errorf("payout %s: a payout that is %v can't expire: left as it is", p.TradeNo, p.State)
+	case !p.Expired(now):
+		return p, fmt.Errorf("payout %s: it expires at %v, not now: left as it is", p.TradeNo, p.ExpiresAt)
 	case p.Sends == 0:
 		return p.reject("expiresAt passed before it was sent", now), nil
 	}
@@ -293,8 +305,9 @@ func (p Payout) Expire(now time.Time) (Payout, error) {
 // GiveBack undoes a lease whose payout was certainly not sent: the decision was
 // not acknowledged, or no token came in time.
 func (p Payout) GiveBack(now time.Time) (Payout, error) {
-	if p.State != StateSending {
-		return p, fmt.Errorf("payout %s: a payout that is %v can't be given back: left as it is", p.TradeNo, p.State)
+	if p.State != StateSending || p.Sends < 1 || p.LastSend != Unclear || p.AskRound > 0 {
+		return p, fmt.Errorf("payout %s: a payout that is %v, sent %d times, answered %v and asked about %d times can't be given back: left as it is",
+			p.TradeNo, p.State, p.Sends, p.LastSend, p.AskRound)
 	}
 	p = backToReceived(p, Finding{}, now, Policy{})
 	p.Due = now
@@ -317,8 +330,7 @@ func (p Payout) reject(reason string, now time.Time) Payout {
 
 func (p Payout) hold(reason string, now time.Time) Payout {
 	p.State, p.Step, p.Due = StateHeld, StepAnnounce, now
-	p.Reason = reason
-	p.Holds++
+	p.Reason, p.HeldAt = reason, now
 	return p
 }
 
@@ -333,6 +345,6 @@ func (p Payout) end(final State, now time.Time) Payout {
 func (p Payout) sendAgain(now time.Time) Payout {
 	p.State, p.Step, p.Due = StateReceived, StepSend, now
 	p.NoRecords, p.NoRecordAt, p.AskRound = 0, time.Time{}, 0
-	p.LastSend = Unclear
+	p.LastSend, p.PartialAt, p.Unknown = Unclear, time.Time{}, ""
 	return p
 }

@@ -221,8 +221,8 @@ func TestExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantState(t, p, StateHeld, StepAnnounce)
-	if p.Own() || p.Reason == "" || p.Holds != 1 || !p.SettledAt.IsZero() {
-		t.Fatalf("own %v, reason %q, holds %d, settled %v", p.Own(), p.Reason, p.Holds, p.SettledAt)
+	if p.Own() || p.Reason == "" || !p.HeldAt.Equal(now) || !p.SettledAt.IsZero() {
+		t.Fatalf("own %v, reason %q, held %v, settled %v", p.Own(), p.Reason, p.HeldAt, p.SettledAt)
 	}
 
 	for _, s := range States {

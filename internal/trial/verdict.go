@@ -9,47 +9,21 @@ import (
 	"disburser/paypro/paysim"
 )
 
-// Expected is what must come of commands.
-type Expected struct {
-	TradeNos map[string]string // every payout that was ordered, and its merchant as ordered
-	Letters  int               // dead letters
-}
-
-// Expect reads the commands as the contract does.
-func Expect(lines []string) Expected {
-	e := Expected{TradeNos: map[string]string{}}
-	first := map[string]payout.Fingerprint{}
-	for _, line := range lines {
-		orders, err := payout.Decode([]byte(line))
-		if err != nil {
-			e.Letters++
-			continue
-		}
-		for _, o := range orders {
-			content := o.Command.Fingerprint()
-			switch before, known := first[o.Command.TradeNo]; {
-			case o.Unreadable != nil, known && before != content:
-				e.Letters++
-			case !known:
-				first[o.Command.TradeNo] = content
-				e.TradeNos[o.Command.TradeNo] = o.Command.Merchant
-			}
-		}
-	}
-	return e
-}
-
 // Report is the verdict.
 type Report struct {
-	Rows     map[string]map[payout.EventType]int // by merchant and final outcome
-	Held     int                                 // payouts without a final event that are visibly held
-	Repeats  int                                 // events that came more than once, under the same id
-	Letters  int
-	Problems []string // what must not be; none means that all is well
+	Rows          map[string]map[payout.EventType]int // by merchant and final outcome
+	HeldOf        map[string]int                      // by merchant: visibly held, without a final event
+	Held          int                                 // the same of all
+	Open          []string                            // tradeNos of which nothing was announced
+	Repeats       int                                 // events that came more than once, under the same id
+	Letters       int
+	Codes         map[payout.Code]int // dead letters by code
+	LetterRepeats int                 // dead letters that came more than once, with the same origin
+	Problems      []string            // what must not be; none means that all is well
 }
 
 // Good tells whether every command has exactly one final result that the ledger agrees
-// with, and nothing was paid twice.
+// with, every dead letter is there, and nothing was paid twice.
 func (r Report) Good() bool { return len(r.Problems) == 0 }
 
 // Judge compares what was ordered, what was announced and what the simulator did.
@@ -57,11 +31,89 @@ func (r Report) Good() bool { return len(r.Problems) == 0 }
 func (w *Watcher) Judge(expected Expected, ledger paysim.Ledger, merchantNos map[string]string) Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := Report{Rows: map[string]map[payout.EventType]int{}, Letters: len(w.letters)}
-	for _, tradeNo := range slices.Sorted(maps.Keys(expected.TradeNos)) {
-		w.judgeOne(&r, tradeNo, ledger, merchantNos)
+	r := Report{
+		Rows: map[string]map[payout.EventType]int{}, HeldOf: map[string]int{},
+		Letters: len(w.letters), LetterRepeats: w.repeats, Codes: map[payout.Code]int{},
 	}
-	for tradeNo := range w.results {
+	for _, tradeNo := range slices.Sorted(maps.Keys(expected.TradeNos)) {
+		r.payout(expected.Commands[tradeNo], w.results[tradeNo], ledger, merchantNos)
+	}
+	r.strangers(expected, w.results, ledger)
+	for _, l := range w.letters {
+		r.Codes[l.Code]++
+	}
+	r.letters(expected)
+	return r
+}
+
+// payout judges one payout by what was announced of it.
+func (r *Report) payout(c payout.Command, seen []Seen, ledger paysim.Ledger, merchantNos map[string]string) {
+	finals := finalsOf(seen)
+	r.Repeats += len(seen) - distinct(seen)
+	switch {
+	case len(seen) == 0:
+		r.Open = append(r.Open, c.TradeNo)
+		r.problem("%s: no result", c.TradeNo)
+		return
+	case len(finals) == 0:
+		r.Held++
+		r.HeldOf[c.Merchant]++
+		r.problem("%s: held, no final result: %s", c.TradeNo, seen[len(seen)-1].Event.Reason)
+		return
+	case len(finals) > 1:
+		r.problem("%s: %d different final results", c.TradeNo, len(finals))
+	}
+	e := finals[0].Event
+	if r.Rows[e.Merchant] == nil {
+		r.Rows[e.Merchant] = map[payout.EventType]int{}
+	}
+	r.Rows[e.Merchant][e.Type]++
+	r.against(e, ledger.Entry(merchantNos[e.Merchant], c.TradeNo))
+	if e.Type != payout.EventRejected && !same(e.Amount, c.Amount.String()) {
+		r.problem("%s: ordered were %s, the result is about %s", c.TradeNo, c.Amount, e.Amount)
+	}
+}
+
+// against compares a final event with the provider's books.
+func (r *Report) against(e payout.Event, entry paysim.Entry) {
+	due := 0
+	if e.Type == payout.EventPaid || e.Type == payout.EventPartial {
+		due = 1
+	}
+	if entry.Paid() != due {
+		r.problem("%s: the result says %s, the provider paid %d times", e.TradeNo, e.Type, entry.Paid())
+		return
+	}
+	switch e.Type {
+	case payout.EventPaid, payout.EventPartial:
+		r.sum(e, entry)
+	case payout.EventFailed:
+		if n := len(entry.Executions); n > 0 && entry.Outcome == "" {
+			r.problem("%s: the result says %s, the provider has not decided yet", e.TradeNo, e.Type)
+		}
+	case payout.EventRejected:
+		if entry.Placements > 0 {
+			r.problem("%s: rejected, but it was sent", e.TradeNo)
+		}
+	case payout.EventHeld: // not final
+	}
+}
+
+// sum compares the outcome and the money of a payout that was paid once.
+func (r *Report) sum(e payout.Event, entry paysim.Entry) {
+	if "payout."+entry.Outcome != string(e.Type) {
+		r.problem("%s: the result says %s, the provider's outcome is %q", e.TradeNo, e.Type, entry.Outcome)
+	}
+	for _, x := range entry.Executions {
+		if x.Pays() && !same(x.PaidAmount, e.PaidAmount) {
+			r.problem("%s: the result says that %q was paid, the provider paid %s", e.TradeNo, e.PaidAmount, x.PaidAmount)
+		}
+	}
+}
+
+// strangers finds what nobody ordered, and what was paid more than once.
+func (r *Report) strangers(expected Expected, results map[string][]Seen, ledger paysim.Ledger) {
+	for _, tradeNo := range slices.Sorted(maps.Keys(results)) {
 		if _, ordered := expected.TradeNos[tradeNo]; !ordered {
 			r.problem("%s: a result, but nobody ordered it", tradeNo)
 		}
@@ -73,43 +125,27 @@ func (w *Watcher) Judge(expected Expected, ledger paysim.Ledger, merchantNos map
 		if e.Paid() > 1 {
 			r.problem("%s: PAID %d TIMES", e.TradeNo, e.Paid())
 		}
+		if e.Changed > 0 {
+			r.problem("%s: sent again with other content", e.TradeNo)
+		}
 	}
-	if len(w.letters) < expected.Letters {
-		r.problem("%d dead letters, %d are due", len(w.letters), expected.Letters)
-	}
-	return r
 }
 
-func (w *Watcher) judgeOne(r *Report, tradeNo string, ledger paysim.Ledger, merchantNos map[string]string) {
-	seen := w.results[tradeNo]
-	finals := finalsOf(seen)
-	r.Repeats += len(seen) - distinct(seen)
-	if len(finals) == 0 {
-		if len(seen) > 0 {
-			r.Held++
+func (r *Report) letters(expected Expected) {
+	codes := maps.Clone(expected.Codes)
+	maps.Copy(codes, r.Codes) // for the names of both
+	for _, code := range slices.Sorted(maps.Keys(codes)) {
+		if have, due := r.Codes[code], expected.Codes[code]; have != due {
+			r.problem("%d dead letters %s, %d are due", have, code, due)
 		}
-		r.problem("%s: no final result (%d events)", tradeNo, len(seen))
-		return
 	}
-	if len(finals) > 1 {
-		r.problem("%s: %d different final results", tradeNo, len(finals))
-	}
-	e := finals[0].Event
-	if r.Rows[e.Merchant] == nil {
-		r.Rows[e.Merchant] = map[payout.EventType]int{}
-	}
-	r.Rows[e.Merchant][e.Type]++
-	due := 0
-	if e.Type == payout.EventPaid || e.Type == payout.EventPartial {
-		due = 1
-	}
-	entry := ledger.Entry(merchantNos[e.Merchant], tradeNo)
-	if entry.Paid() != due {
-		r.problem("%s: the result says %s, the provider paid %d times", tradeNo, e.Type, entry.Paid())
-	}
-	if e.Type == payout.EventRejected && entry.Placements > 0 {
-		r.problem("%s: rejected, but it was sent", tradeNo)
-	}
+}
+
+// same compares amounts by value.
+func same(a, b string) bool {
+	x, errX := payout.ParseAmount(a)
+	y, errY := payout.ParseAmount(b)
+	return errX == nil && errY == nil && x.Compare(y) == 0
 }
 
 func distinct(seen []Seen) int {

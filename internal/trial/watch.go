@@ -3,7 +3,6 @@ package trial
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"sync"
 	"time"
 
@@ -13,41 +12,14 @@ import (
 	"disburser/payout"
 )
 
+// patience is the pause before a broker that didn't answer is asked again.
+const patience = 50 * time.Millisecond
+
 // Topics are the names of the contract.
 type Topics struct{ Commands, Results, Decisions, DeadLetter string }
 
 // DefaultTopics are the contract's own.
 var DefaultTopics = Topics{"payout.commands", "payout.results", "payout.decisions", "payout.dead-letter"}
-
-// Publish writes lines as commands, keyed by what they are about, so that whatever is
-// said of one tradeNo stays in order.
-func Publish(ctx context.Context, brokers []string, transport kafka.RoundTripper, topic string, lines []string) error {
-	w := &kafka.Writer{
-		Addr: kafka.TCP(brokers...), Topic: topic, Transport: transport, Balancer: kafka.Murmur2Balancer{},
-		RequiredAcks: kafka.RequireAll, BatchTimeout: 5 * time.Millisecond, MaxAttempts: 20,
-	}
-	defer func() { _ = w.Close() }()
-	messages := make([]kafka.Message, len(lines))
-	for i, line := range lines {
-		messages[i] = kafka.Message{Key: keyOf(line), Value: []byte(line)}
-	}
-	if err := w.WriteMessages(ctx, messages...); err != nil {
-		return fmt.Errorf("publish %d commands to %s: %w", len(lines), topic, err)
-	}
-	return nil
-}
-
-func keyOf(line string) []byte {
-	var about struct {
-		TradeNo string `json:"tradeNo"`
-		BatchID string `json:"batchId"`
-	}
-	_ = json.Unmarshal([]byte(line), &about) // unreadable lines have no key
-	if about.TradeNo != "" {
-		return []byte(about.TradeNo)
-	}
-	return []byte(about.BatchID)
-}
 
 // Seen is one result event as it came.
 type Seen struct {
@@ -63,12 +35,25 @@ type Watcher struct {
 	mu      sync.Mutex
 	results map[string][]Seen // by tradeNo, in the order of arrival
 	finals  int               // tradeNos with a final event
-	letters []kafka.Message
+	letters map[string]letter // by their origin
+	repeats int               // dead letters that came again
+	next    map[place]int64   // what has been read of every partition
+}
+
+// letter is a dead letter as it came.
+type letter struct {
+	Code    payout.Code
+	Message kafka.Message
+}
+
+type place struct {
+	topic     string
+	partition int
 }
 
 // NewWatcher makes a watcher; Run starts it.
 func NewWatcher(client *kafka.Client, topics Topics) *Watcher {
-	return &Watcher{client: client, topics: topics, results: map[string][]Seen{}}
+	return &Watcher{client: client, topics: topics, results: map[string][]Seen{}, letters: map[string]letter{}, next: map[place]int64{}}
 }
 
 // Run watches until ctx ends.
@@ -78,7 +63,7 @@ func (w *Watcher) Run(ctx context.Context) {
 		n := 0
 		for ctx.Err() == nil && n == 0 {
 			if n, _ = partition.Count(ctx, w.client, topic); n == 0 { // not there yet
-				time.Sleep(50 * time.Millisecond)
+				pause(ctx, patience)
 			}
 		}
 		for p := range n {
@@ -89,18 +74,55 @@ func (w *Watcher) Run(ctx context.Context) {
 }
 
 func (w *Watcher) follow(ctx context.Context, source partition.Source, take func(partition.Record)) {
-	next := int64(0)
+	at, next := place{source.Topic, source.Partition}, int64(0)
+	w.reached(at, next)
 	for ctx.Err() == nil {
 		page, err := source.Fetch(ctx, next, 100*time.Millisecond)
 		if err != nil {
-			time.Sleep(50 * time.Millisecond)
+			pause(ctx, patience)
 			continue
 		}
 		for _, r := range page.Records {
 			take(r)
 		}
 		next = page.Next
+		w.reached(at, next)
 	}
+}
+
+func (w *Watcher) reached(at place, next int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.next[at] = next
+}
+
+// CatchUp waits until everything has been read that is there now. Whoever judges after
+// it, and after the instances have stopped, judges all there ever was.
+func (w *Watcher) CatchUp(ctx context.Context) error {
+	for _, topic := range []string{w.topics.Results, w.topics.DeadLetter} {
+		n, err := partition.Count(ctx, w.client, topic)
+		if err != nil {
+			return err
+		}
+		for p := range n {
+			_, end, err := partition.Source{Client: w.client, Topic: topic, Partition: p}.Bounds(ctx)
+			if err != nil {
+				return err
+			}
+			for w.readOf(place{topic, p}) < end {
+				if !pause(ctx, patience) {
+					return ctx.Err()
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (w *Watcher) readOf(at place) int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.next[at]
 }
 
 func (w *Watcher) result(r partition.Record) {
@@ -108,12 +130,7 @@ func (w *Watcher) result(r partition.Record) {
 	if err := json.Unmarshal(r.Value, &e); err != nil {
 		e.TradeNo = "unreadable result: " + err.Error()
 	}
-	s := Seen{Event: e}
-	for _, h := range r.Headers {
-		if h.Key == "ce_id" {
-			s.ID = string(h.Value)
-		}
-	}
+	s := Seen{ID: headerOf(r.Headers, "ce_id"), Event: e}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := len(finalsOf(w.results[e.TradeNo]))
@@ -123,10 +140,32 @@ func (w *Watcher) result(r partition.Record) {
 	}
 }
 
+// letter takes a dead letter. One that an instance wrote again after a rebalance has the
+// same origin.
 func (w *Watcher) letter(r partition.Record) {
+	l := letter{
+		Code:    payout.Code(headerOf(r.Headers, "error_code")),
+		Message: kafka.Message{Key: r.Key, Value: r.Value, Headers: r.Headers},
+	}
+	origin := headerOf(r.Headers, "source_topic") + "/" + headerOf(r.Headers, "source_partition") + "/" +
+		headerOf(r.Headers, "source_offset") + "/" + headerOf(r.Headers, "index")
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.letters = append(w.letters, kafka.Message{Key: r.Key, Value: r.Value, Headers: r.Headers})
+	if _, again := w.letters[origin]; again {
+		w.repeats++
+		return
+	}
+	w.letters[origin] = l
+}
+
+// headerOf is the last header of that name: ours come after those of the command.
+func headerOf(headers []kafka.Header, name string) (value string) {
+	for _, h := range headers {
+		if h.Key == name {
+			value = string(h.Value)
+		}
+	}
+	return value
 }
 
 // Progress counts the tradeNos with a final event and the dead letters so far.
@@ -134,6 +173,48 @@ func (w *Watcher) Progress() (finals, letters int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.finals, len(w.letters)
+}
+
+// Standing is where a payout stands as far as anybody was told.
+type Standing int
+
+// The standings.
+const (
+	Open    Standing = iota // nothing was announced yet
+	Held                    // held, and nothing final since
+	Settled                 // a final event came
+)
+
+// Standings tells where each of the tradeNos stands that were announced at all.
+func (w *Watcher) Standings() map[string]Standing {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := make(map[string]Standing, len(w.results))
+	for tradeNo, seen := range w.results {
+		all[tradeNo] = Held
+		if len(finalsOf(seen)) > 0 {
+			all[tradeNo] = Settled
+		}
+	}
+	return all
+}
+
+// Letters are the dead letters so far, each once, in no order.
+func (w *Watcher) Letters() []kafka.Message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []kafka.Message
+	for _, l := range w.letters {
+		all = append(all, l.Message)
+	}
+	return all
+}
+
+// Results are the events of a tradeNo so far, in the order of arrival.
+func (w *Watcher) Results(tradeNo string) []Seen {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]Seen(nil), w.results[tradeNo]...)
 }
 
 // finalsOf are the distinct final events among what was seen of one tradeNo.
@@ -147,4 +228,16 @@ func finalsOf(seen []Seen) []Seen {
 		}
 	}
 	return finals
+}
+
+// pause sleeps and tells whether ctx let it.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
 }

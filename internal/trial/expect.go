@@ -1,0 +1,67 @@
+package trial
+
+import (
+	"disburser/payout"
+)
+
+// Currencies are those of the merchants that Payroll pays for: a command that leaves its
+// currency out means its merchant's.
+var Currencies = map[string]string{"eg-main": "EGP", "br-main": "BRL"}
+
+// Expected is what must come of commands.
+type Expected struct {
+	TradeNos   map[string]string         // every payout that was ordered, and its merchant as ordered
+	Commands   map[string]payout.Command // the same payouts, as first ordered
+	Letters    int                       // dead letters
+	Codes      map[payout.Code]int       // the same, by code
+	Duplicates int                       // repeats of a known payout, word for word or in other words
+}
+
+// Expect reads the commands as the contract does, in the order in which they stand.
+func Expect(lines []string) Expected {
+	e := Expected{TradeNos: map[string]string{}, Commands: map[string]payout.Command{}, Codes: map[payout.Code]int{}}
+	first := map[string]payout.Fingerprint{}
+	for _, line := range lines {
+		orders, err := payout.Decode([]byte(line))
+		if err != nil {
+			e.bury(codeOf(err))
+			continue
+		}
+		for _, o := range orders {
+			if o.Unreadable != nil {
+				e.bury(o.Unreadable.Code)
+				continue
+			}
+			e.order(o.Command, first)
+		}
+	}
+	return e
+}
+
+func codeOf(err error) payout.Code {
+	if u, ok := err.(*payout.Unreadable); ok { //nolint:errorlint // Decode promises this very type
+		return u.Code
+	}
+	return payout.Malformed
+}
+
+func (e *Expected) bury(code payout.Code) {
+	e.Letters++
+	e.Codes[code]++
+}
+
+func (e *Expected) order(c payout.Command, first map[string]payout.Fingerprint) {
+	if c.Currency == "" {
+		c.Currency = Currencies[c.Merchant]
+	}
+	content := c.Fingerprint()
+	switch before, known := first[c.TradeNo]; {
+	case !known:
+		first[c.TradeNo] = content
+		e.TradeNos[c.TradeNo], e.Commands[c.TradeNo] = c.Merchant, c
+	case before == content:
+		e.Duplicates++
+	default:
+		e.bury(payout.Conflict)
+	}
+}

@@ -1,0 +1,83 @@
+package trial
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"disburser/payout"
+)
+
+// largestBatch is above any line: the library refuses what is larger than its batch.
+const largestBatch = 16 << 20
+
+// Publish writes lines as commands, keyed by what they are about, so that whatever is
+// said of one tradeNo stays in order.
+func Publish(ctx context.Context, brokers []string, transport kafka.RoundTripper, topic string, lines []string) error {
+	w := &kafka.Writer{
+		Addr: kafka.TCP(brokers...), Topic: topic, Transport: transport, Balancer: kafka.Murmur2Balancer{},
+		RequiredAcks: kafka.RequireAll, BatchTimeout: 5 * time.Millisecond, BatchBytes: largestBatch, MaxAttempts: 20,
+	}
+	defer func() { _ = w.Close() }()
+	messages := make([]kafka.Message, len(lines))
+	for i, key := range keys(lines) {
+		messages[i] = kafka.Message{Key: []byte(key), Value: []byte(lines[i])}
+	}
+	if err := w.WriteMessages(ctx, messages...); err != nil {
+		return fmt.Errorf("publish %d commands to %s: %w", len(lines), topic, err)
+	}
+	return nil
+}
+
+// keys gives each line a key: its tradeNo, and where several lines have tradeNos in
+// common (a payout that a bulk repeats) the same key to all of them. Unreadable lines
+// have a batchId or nothing.
+func keys(lines []string) []string {
+	same, about := groups{}, make([]string, len(lines))
+	for i, line := range lines {
+		orders, _ := payout.Decode([]byte(line)) // unreadable: none
+		for _, o := range orders {
+			if o.Unreadable == nil {
+				about[i] = same.join(about[i], o.Command.TradeNo)
+			}
+		}
+	}
+	for i, line := range lines {
+		about[i] = same.root(about[i])
+		if about[i] == "" {
+			about[i] = batchOf(line)
+		}
+	}
+	return about
+}
+
+// groups leads each tradeNo to another one of its group, or nowhere from a group's root.
+type groups map[string]string
+
+func (g groups) root(t string) string {
+	for g[t] != "" {
+		t = g[t]
+	}
+	return t
+}
+
+// join puts b into the group of a, if there is one, and answers the group's root.
+func (g groups) join(a, b string) string {
+	a, b = g.root(a), g.root(b)
+	if a == "" || a == b {
+		return b
+	}
+	g[b] = a
+	return a
+}
+
+func batchOf(line string) string {
+	var about struct {
+		BatchID string `json:"batchId"`
+	}
+	_ = json.Unmarshal([]byte(line), &about) // unreadable lines have no key
+	return about.BatchID
+}
