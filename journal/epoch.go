@@ -34,14 +34,14 @@ func (j *Journal) Standing(ctx context.Context) (payout.Standing, error) {
 	fences := map[int]int64{}
 	list, _ := a[8].([]any)
 	for i := 0; i+1 < len(list); i += 2 {
-		if name, found := strings.CutPrefix(text(list, i), "fence:"); found {
+		if name, found := strings.CutPrefix(word(list, i), "fence:"); found {
 			partition, _ := strconv.Atoi(name)
 			fences[partition] = number(list, i+1)
 		}
 	}
 	return payout.Standing{
-		RunID: text(a, 0), Epoch: payout.Epoch{Number: int(number(a, 1)), ID: text(a, 2)}, OpenedOn: text(a, 3), Shards: int(number(a, 4)),
-		Building: text(a, 5), BuildingOn: text(a, 6), ClaimLeft: time.Duration(number(a, 7)) * time.Millisecond,
+		RunID: word(a, 0), Epoch: payout.Epoch{Number: int(number(a, 1)), ID: word(a, 2)}, OpenedOn: word(a, 3), Shards: int(number(a, 4)),
+		Building: word(a, 5), BuildingOn: word(a, 6), ClaimLeft: time.Duration(number(a, 7)) * time.Millisecond,
 		Fences: fences,
 	}, nil
 }
@@ -54,8 +54,8 @@ func (j *Journal) Build(ctx context.Context, id, ending string, claim time.Durat
 	if err != nil {
 		return err
 	}
-	if text(a, 0) != "1" {
-		return fmt.Errorf("journal: build: %w: %s", payout.ErrEpoch, text(a, 1))
+	if word(a, 0) != "1" {
+		return fmt.Errorf("journal: build: %w: %s", payout.ErrEpoch, word(a, 1))
 	}
 	return nil
 }

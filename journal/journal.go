@@ -152,7 +152,7 @@ func (j *Journal) Insert(ctx context.Context, r payout.Range, entries []payout.E
 		if err != nil {
 			return nil, 0, err
 		}
-		letters, total := text(answer, 0), number(answer, 1)
+		letters, total := word(answer, 0), number(answer, 1)
 		if len(letters) != len(part) {
 			return nil, 0, fmt.Errorf("journal: insert: %d outcomes for %d payouts", len(letters), len(part))
 		}
@@ -186,10 +186,10 @@ func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, 
 		return payout.Batch{}, err
 	}
 	b.LeasedAt, b.Until = instant(answer, 0), instant(answer, 1)
-	b.Evidence = payout.Evidence{ServedAt: instant(answer, 2), About: text(answer, 3), Settled: text(answer, 4)}
+	b.Evidence = payout.Evidence{ServedAt: instant(answer, 2), About: word(answer, 3), Settled: word(answer, 4)}
 	var broken error
 	for i := 5; i+1 < len(answer); i += 2 {
-		p, err := decode(text(answer, i), text(answer, i+1))
+		p, err := decode(word(answer, i), word(answer, i+1))
 		if err != nil {
 			broken = errors.Join(broken, err)
 			continue
@@ -223,7 +223,7 @@ func (j *Journal) Apply(ctx context.Context, changes []payout.Change, served []p
 		if err != nil {
 			return nil, err
 		}
-		for _, letter := range []byte(text(answer, 0)) {
+		for _, letter := range []byte(word(answer, 0)) {
 			written = append(written, letter == 'a')
 		}
 		if served = nil; len(changes) == 0 {
@@ -316,7 +316,7 @@ func (j *Journal) Count(ctx context.Context, partitions []int) (Census, error) {
 	c := Census{Open: int(number(answer, 0)), States: map[string]map[payout.State]int{}, Oldest: map[string]time.Time{}, OldestIn: map[int]time.Time{}}
 	counts, _ := answer[1].([]any)
 	for i := 0; i+1 < len(counts); i += 2 {
-		merchant, state, _ := strings.Cut(text(counts, i), "\n")
+		merchant, state, _ := strings.Cut(word(counts, i), "\n")
 		if state == "" {
 			continue
 		}
@@ -327,7 +327,7 @@ func (j *Journal) Count(ctx context.Context, partitions []int) (Census, error) {
 	}
 	records, _ := answer[2].([]any)
 	for i := 0; i+1 < len(records); i += 2 {
-		p, err := decode(text(records, i), text(records, i+1))
+		p, err := decode(word(records, i), word(records, i+1))
 		if err != nil {
 			continue // Lease reports it
 		}
@@ -350,7 +350,7 @@ func bucket(tradeNo string) int {
 
 // Readers of a script's answer: numbers come as integers or as text, by script.
 
-func text(answer []any, i int) string {
+func word(answer []any, i int) string {
 	if i >= len(answer) {
 		return ""
 	}
@@ -364,7 +364,7 @@ func text(answer []any, i int) string {
 }
 
 func number(answer []any, i int) int64 {
-	n, _ := strconv.ParseFloat(text(answer, i), 64)
+	n, _ := strconv.ParseFloat(word(answer, i), 64)
 	return int64(n)
 }
 

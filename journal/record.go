@@ -27,9 +27,15 @@ const (
 // noToken stands where nobody has leased yet.
 const noToken = "------------"
 
-// body is the part of a record that only Go reads. Short names: a million of them
-// stand in Redis.
-type body struct {
+// noPartition stands in the head of a record that has no content: a replay knows of the
+// payout only that it was decided to be sent, or how it ended. The insert of its command
+// fills it in (protocol E6).
+const noPartition = 999_999
+
+// content is what the command said: written once, by the insert. progress is what has
+// become of it: written by every apply. Only Go reads them. Short names: a million of
+// each stand in Redis.
+type content struct {
 	Offset    int64             `json:"o"`
 	Merchant  string            `json:"m,omitempty"` // only of merchants that aren't configured
 	Country   string            `json:"c,omitempty"`
@@ -42,8 +48,10 @@ type body struct {
 	NotBefore int64             `json:"nb,omitempty"`
 	Parent    string            `json:"tp,omitempty"`
 	State     string            `json:"ts,omitempty"`
+	Received  int64             `json:"rx,omitempty"`
+}
 
-	Received  int64  `json:"rx,omitempty"`
+type progress struct {
 	FirstSent int64  `json:"fs,omitempty"`
 	LastSend  uint8  `json:"ls,omitempty"`
 	Asks      int    `json:"k,omitempty"`
@@ -52,6 +60,7 @@ type body struct {
 	NoRecord  int64  `json:"nt,omitempty"`
 	Partial   int64  `json:"pt,omitempty"`
 	Unknown   string `json:"u,omitempty"`
+	Shown     bool   `json:"sh,omitempty"`
 
 	Status   string `json:"s,omitempty"`
 	Text     string `json:"st,omitempty"`
@@ -60,9 +69,8 @@ type body struct {
 	Success  string `json:"su,omitempty"`
 
 	Reason  string `json:"y,omitempty"`
-	Absent  bool   `json:"ab,omitempty"`
+	Absent  bool   `json:"ab,omitempty"` // restore.lua looks for it
 	Held    int64  `json:"h,omitempty"`
-	Shown   bool   `json:"sh,omitempty"`
 	Settled int64  `json:"se,omitempty"`
 }
 
@@ -77,36 +85,48 @@ func lane(p payout.Payout) string {
 
 // encode writes a record under a token; deadline 0 says that the lease is over.
 func encode(p payout.Payout, token string) string {
-	rest, err := json.Marshal(bodyOf(p))
-	if err != nil { // texts and numbers only: can't fail
-		panic(fmt.Sprintf("journal: encode a payout: %v", err))
-	}
+	said, became := text(contentOf(p)), text(progressOf(p))
 	var s strings.Builder
-	s.Grow(headLen + len(rest) + 40)
+	s.Grow(headLen + len(said) + len(became) + 40)
 	fmt.Fprintf(&s, "%c%c%s%013d%s%013d%02d%013d%013d%06d%s\n", p.State, p.Step, token, 0, p.Fingerprint,
 		millis(p.ExpiresAt), min(p.Sends, 99), millis(p.LastSentAt), millis(p.SendBy), p.Source.Partition, lane(p))
-	s.Write(rest)
+	s.WriteString(said)
+	s.WriteByte('\n')
+	s.WriteString(became)
 	return s.String()
 }
 
-func bodyOf(p payout.Payout) body {
-	b := body{
-		Offset: p.Source.Offset, Country: p.Country, Amount: p.Amount.String(), Currency: p.Currency,
-		Payee: p.Payee.Reveal(), Remark: p.Remark, BatchID: p.BatchID, BatchSize: p.BatchSize,
-		NotBefore: millis(p.NotBefore), Parent: p.Trace.Parent, State: p.Trace.State,
-		Received: millis(p.ReceivedAt), FirstSent: millis(p.FirstSentAt), LastSend: uint8(p.LastSend),
-		Asks: p.Asks, AskRound: p.AskRound, NoRecords: p.NoRecords, NoRecord: millis(p.NoRecordAt),
-		Partial: millis(p.PartialAt), Unknown: p.Unknown,
-		Status: p.Status, Text: p.StatusText, Platform: p.PlatformTradeNo, Paid: p.PaidAmount, Success: p.SuccessTime,
-		Reason: p.Reason, Absent: p.Absent, Held: millis(p.HeldAt), Shown: p.Shown, Settled: millis(p.SettledAt),
+func text(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil { // texts and numbers only: can't fail
+		panic(fmt.Sprintf("journal: encode a payout: %v", err))
 	}
-	if lane(p) == "" {
-		b.Merchant = p.Merchant
-	}
-	return b
+	return string(b)
 }
 
-// decode reads a record. What the head says goes before the body: the scripts write
+func contentOf(p payout.Payout) content {
+	c := content{
+		Offset: p.Source.Offset, Country: p.Country, Amount: p.Amount.String(), Currency: p.Currency,
+		Payee: p.Payee.Reveal(), Remark: p.Remark, BatchID: p.BatchID, BatchSize: p.BatchSize,
+		NotBefore: millis(p.NotBefore), Parent: p.Trace.Parent, State: p.Trace.State, Received: millis(p.ReceivedAt),
+	}
+	if lane(p) == "" {
+		c.Merchant = p.Merchant
+	}
+	return c
+}
+
+func progressOf(p payout.Payout) progress {
+	return progress{
+		FirstSent: millis(p.FirstSentAt), LastSend: uint8(p.LastSend),
+		Asks: p.Asks, AskRound: p.AskRound, NoRecords: p.NoRecords, NoRecord: millis(p.NoRecordAt),
+		Partial: millis(p.PartialAt), Unknown: p.Unknown, Shown: p.Shown,
+		Status: p.Status, Text: p.StatusText, Platform: p.PlatformTradeNo, Paid: p.PaidAmount, Success: p.SuccessTime,
+		Reason: p.Reason, Absent: p.Absent, Held: millis(p.HeldAt), Settled: millis(p.SettledAt),
+	}
+}
+
+// decode reads a record. What the head says goes before the rest: the scripts write
 // only the head.
 func decode(tradeNo, record string) (payout.Payout, error) {
 	broken := func(what string) (payout.Payout, error) {
@@ -115,15 +135,17 @@ func decode(tradeNo, record string) (payout.Payout, error) {
 	if len(record) <= headLen {
 		return broken("too short")
 	}
-	merchant, rest, found := strings.Cut(record[headLen:], "\n")
-	if !found {
-		return broken("no body")
+	parts := strings.SplitN(record[headLen:], "\n", 3)
+	if len(parts) != 3 {
+		return broken("not in three parts")
 	}
-	var b body
-	if err := json.Unmarshal([]byte(rest), &b); err != nil {
-		return broken("body")
+	var said content
+	var became progress
+	if json.Unmarshal([]byte(parts[1]), &said) != nil || json.Unmarshal([]byte(parts[2]), &became) != nil {
+		return broken("not JSON")
 	}
-	p := b.payout()
+	p := said.payout()
+	became.fill(&p)
 	h := head{text: record}
 	p.TradeNo = tradeNo
 	p.State, p.Step = payout.State(record[0]), payout.Step(record[1])
@@ -132,8 +154,8 @@ func decode(tradeNo, record string) (payout.Payout, error) {
 	p.Sends = int(h.number(sendsAt, 2))
 	p.LastSentAt, p.SendBy = h.time(sentAt), h.time(sendByAt)
 	p.Source.Partition = int(h.number(partitionAt, 6))
-	if merchant != "" {
-		p.Merchant = merchant
+	if parts[0] != "" {
+		p.Merchant = parts[0]
 	}
 	if h.err != nil {
 		return broken("head")
@@ -144,20 +166,26 @@ func decode(tradeNo, record string) (payout.Payout, error) {
 	return p, nil
 }
 
-func (b body) payout() payout.Payout {
-	amount, _ := payout.ParseAmount(b.Amount) // "" where the command's was invalid
+func (c content) payout() payout.Payout {
+	amount, _ := payout.ParseAmount(c.Amount) // "" where the command's was invalid
 	return payout.Payout{
 		Command: payout.Command{
-			Merchant: b.Merchant, Amount: amount, Currency: b.Currency, Payee: payout.NewPayee(b.Payee),
-			Remark: b.Remark, BatchID: b.BatchID, BatchSize: b.BatchSize, NotBefore: moment(b.NotBefore),
+			Merchant: c.Merchant, Amount: amount, Currency: c.Currency, Payee: payout.NewPayee(c.Payee),
+			Remark: c.Remark, BatchID: c.BatchID, BatchSize: c.BatchSize, NotBefore: moment(c.NotBefore),
 		},
-		Country: b.Country, Source: payout.Source{Offset: b.Offset}, Trace: payout.Trace{Parent: b.Parent, State: b.State},
-		ReceivedAt: moment(b.Received), FirstSentAt: moment(b.FirstSent), LastSend: payout.Kind(b.LastSend),
-		Asks: b.Asks, AskRound: b.AskRound, NoRecords: b.NoRecords, NoRecordAt: moment(b.NoRecord),
-		PartialAt: moment(b.Partial), Unknown: b.Unknown,
-		Status: b.Status, StatusText: b.Text, PlatformTradeNo: b.Platform, PaidAmount: b.Paid, SuccessTime: b.Success,
-		Reason: b.Reason, Absent: b.Absent, HeldAt: moment(b.Held), Shown: b.Shown, SettledAt: moment(b.Settled),
+		Country: c.Country, Source: payout.Source{Offset: c.Offset}, Trace: payout.Trace{Parent: c.Parent, State: c.State},
+		ReceivedAt: moment(c.Received),
 	}
+}
+
+func (g progress) fill(p *payout.Payout) {
+	p.FirstSentAt, p.LastSend = moment(g.FirstSent), payout.Kind(g.LastSend)
+	p.Asks, p.AskRound = g.Asks, g.AskRound
+	p.NoRecords, p.NoRecordAt, p.PartialAt = g.NoRecords, moment(g.NoRecord), moment(g.Partial)
+	p.Unknown, p.Shown = g.Unknown, g.Shown
+	p.Status, p.StatusText, p.PlatformTradeNo = g.Status, g.Text, g.Platform
+	p.PaidAmount, p.SuccessTime = g.Paid, g.Success
+	p.Reason, p.Absent, p.HeldAt, p.SettledAt = g.Reason, g.Absent, moment(g.Held), moment(g.Settled)
 }
 
 // head reads numbers of the head and keeps the first error.

@@ -3,8 +3,8 @@
 -- ARGV[1] is the id of the epoch that the caller believes in, or is building.
 --
 -- A record is one string: a head of fixed width, which these scripts read and
--- overwrite in place, then the merchant up to a newline, then the rest as JSON, which
--- only Go reads. One string instead of a hash of fields saves more than half the
+-- overwrite in place, then the merchant, what the command said, and what has become of
+-- it, each up to a newline; the last two are JSON, which only Go reads. One string instead of a hash of fields saves more than half the
 -- memory. Go's side of the layout is record.go.
 local P = KEYS[1]
 
@@ -16,6 +16,10 @@ local EXPIRES_FROM, EXPIRES_TO = 44, 56
 local SENDS_FROM, SENDS_TO = 57, 58
 local PARTITION_FROM, PARTITION_TO = 85, 90
 local HEAD = 90
+
+-- Stands for the partition of a record without content: a replay knows of the payout
+-- only that it was decided to be sent, or how it ended (protocol E6).
+local NO_PARTITION = 999999
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -31,6 +35,15 @@ local function expires_of(record) return tonumber(string.sub(record, EXPIRES_FRO
 local function partition_of(record) return tonumber(string.sub(record, PARTITION_FROM, PARTITION_TO)) end
 local function merchant_of(record)
   return string.sub(record, HEAD + 1, string.find(record, '\n', HEAD + 1, true) - 1)
+end
+-- splice takes the head and what became of it from one record, and what its command
+-- said, with where that stands, from another.
+local function splice(became, said)
+  local m1 = string.find(said, '\n', HEAD + 1, true)
+  local s2 = string.find(said, '\n', m1 + 1, true)
+  local m2 = string.find(became, '\n', HEAD + 1, true)
+  local b2 = string.find(became, '\n', m2 + 1, true)
+  return string.sub(became, 1, PARTITION_FROM - 1) .. string.sub(said, PARTITION_FROM, s2) .. string.sub(became, b2 + 1)
 end
 
 -- due_set names the sorted set in which a payout waits for a step. Sends and asks

@@ -52,10 +52,12 @@ local function apply(tradeNo, token, expected, state, due, bucket, record, memo)
     closed = closed + 1
     return 'a'
   end
-  -- Where its command stands is the journal's to say: an insert may have moved it.
-  record = string.sub(record, 1, PARTITION_FROM - 1) .. string.sub(current, PARTITION_FROM, PARTITION_TO) .. string.sub(record, PARTITION_TO + 1)
+  -- What the command said is the journal's: an insert may have filled it in meanwhile.
+  record = splice(record, current)
   redis.call('SET', P .. 'p:' .. tradeNo, record)
-  redis.call('ZADD', due_set(step_of(record), merchant), due, tradeNo)
+  if step_of(record) ~= 'n' or partition ~= NO_PARTITION then -- without content nothing can be announced
+    redis.call('ZADD', due_set(step_of(record), merchant), due, tradeNo)
+  end
   local expires = expires_of(record)
   if state == 'r' and expires > 0 then redis.call('ZADD', due_set('x'), expires, tradeNo) end
   count(merchant, expected, -1)
