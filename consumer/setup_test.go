@@ -339,7 +339,7 @@ func (m *memory) epoch(t *testing.T) {
 	if err := m.Build(ctx, e.ID, s.Epoch.ID, time.Second); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.OpenEpoch(ctx, e, 1, map[int]int64{0: 0}); err != nil {
+	if err := m.OpenEpoch(ctx, payout.Opening{Epoch: e, Shards: 1, Fences: map[int]int64{0: 0}}); err != nil {
 		t.Fatal(err)
 	}
 	m.Believe(e.ID)

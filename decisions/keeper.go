@@ -2,51 +2,75 @@ package decisions
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"disburser/internal/partition"
 	"disburser/payout"
-	"github.com/rs/zerolog"
 )
 
 const (
-	// claim is how long a builder keeps others from building at the same time; a dead
-	// one is replaced after it.
+	// claim is how long a builder keeps others from building at the same time; it renews
+	// it while it works, and a dead one is replaced after it.
 	claim = 10 * time.Second
 
-	// again is the pause between attempts to find or begin an epoch.
-	again = 500 * time.Millisecond
+	// again is the pause between attempts to find or begin an epoch, with as much jitter.
+	again = 300 * time.Millisecond
+
+	// silence is how long a stale half waits without a word of the later epoch before it
+	// begins one itself (protocol E7).
+	silence = time.Minute
+
+	// markEvery is how often the watermarks are moved: it bounds what a restart replays.
+	markEvery = 5 * time.Second
 )
 
-// Journal is what the keeper needs of the memory.
+// Journal is what the keeper needs of the memory to live in an epoch.
 type Journal interface {
 	Standing(ctx context.Context) (payout.Standing, error)
-	Build(ctx context.Context, id, ending string, claim time.Duration) error
-	OpenEpoch(ctx context.Context, e payout.Epoch, shards int, fences map[int]int64) error
 	Believe(id string)
+	Watermark(ctx context.Context, decisions, results map[int]int64) error
+	Builder
 }
 
-// Keeper keeps one shard in an epoch: it joins the open one, or begins the first.
+// Builder is what it needs to begin one.
+type Builder interface {
+	Build(ctx context.Context, id, ending string, claim time.Duration) error
+	Restore(ctx context.Context, id string, lease time.Duration, items []payout.Restored) error
+	OpenEpoch(ctx context.Context, o payout.Opening) error
+}
+
+// KeeperConfig says what a keeper keeps.
+type KeeperConfig struct {
+	Journal Journal
+	Log     *Log
+	Results string // the results topic
+	Shards  int
+	Owns    func(tradeNo string) bool  // whether a payout belongs to this shard
+	Knows   func(merchant string) bool // whether a merchant is configured
+	Lease   time.Duration              // the longest of the fleet
+	Logger  zerolog.Logger
+}
+
+// Keeper keeps one shard in an epoch: it joins the open one, or begins the next when
+// Redis can't be believed any more.
 type Keeper struct {
-	journal Journal
-	log     *Log
-	shards  int
-	logger  zerolog.Logger
-	lost    chan struct{}
+	KeeperConfig
+	lost chan struct{}
 
 	mu      sync.Mutex
 	current payout.Epoch // zero while none is joined
 	why     string       // why none is, for /readyz
 }
 
-// NewKeeper makes a keeper for the shard that log decides for.
-func NewKeeper(journal Journal, log *Log, shards int, logger zerolog.Logger) *Keeper {
-	return &Keeper{journal: journal, log: log, shards: shards, logger: logger, lost: make(chan struct{}, 1), why: "no epoch has been joined yet"}
+// NewKeeper makes a keeper; Run starts it.
+func NewKeeper(c KeeperConfig) *Keeper {
+	return &Keeper{KeeperConfig: c, lost: make(chan struct{}, 1), why: "no epoch has been joined yet"}
 }
 
 // Epoch answers the joined epoch, or why there is none.
@@ -68,24 +92,39 @@ func (k *Keeper) Lost() {
 func (k *Keeper) Run(ctx context.Context) {
 	var last payout.Epoch
 	for ctx.Err() == nil {
-		e, err := k.establish(ctx)
+		e, looked, results, err := k.establish(ctx)
 		if err != nil {
 			k.say(ctx, err)
-			sleep(ctx, again)
+			sleep(ctx, again+rand.N(again))
 			continue
 		}
 		k.set(e, "")
-		if e == last { // a false alarm: the same epoch is still open
-			sleep(ctx, again/10)
-		} else {
-			k.logger.Info().Int("epoch", e.Number).Str("epoch_id", e.ID).Int("shard", k.log.shard).Msg("in an epoch")
-			last = e
+		if e != last {
+			k.Logger.Info().Int("epoch", e.Number).Str("epoch_id", e.ID).Int("shard", k.Log.shard).Msg("in an epoch")
 		}
+		last = e
+		k.live(ctx, e, looked, results)
+	}
+}
+
+// live stays in an epoch, moving its watermarks, until somebody says that it is lost.
+func (k *Keeper) live(ctx context.Context, e payout.Epoch, looked, results map[int]int64) {
+	ticker := time.NewTicker(markEvery)
+	defer ticker.Stop()
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-k.lost:
 			k.set(payout.Epoch{}, "the epoch is being checked")
+			sleep(ctx, again/10) // whoever met the error keeps meeting it for a moment
+			return
+		case <-ticker.C:
+			if err := k.mark(ctx, e, looked, results); errors.Is(err, payout.ErrEpoch) {
+				k.Lost()
+			} else if err != nil && ctx.Err() == nil {
+				k.Logger.Debug().Err(err).Msg("watermarks not moved, trying again")
+			}
 		}
 	}
 }
@@ -100,7 +139,7 @@ func (k *Keeper) say(ctx context.Context, err error) {
 	k.mu.Unlock()
 	k.set(payout.Epoch{}, err.Error())
 	if changed {
-		k.logger.Warn().Err(err).Int("shard", k.log.shard).Msg("no epoch: nothing is sent until there is one")
+		k.Logger.Warn().Err(err).Int("shard", k.Log.shard).Msg("no epoch: nothing is sent until there is one")
 	}
 }
 
@@ -110,142 +149,139 @@ func (k *Keeper) set(e payout.Epoch, why string) {
 	k.current, k.why = e, why
 }
 
-// establish joins the open epoch, or begins the first one where there has never been
-// any.
-func (k *Keeper) establish(ctx context.Context) (payout.Epoch, error) {
-	s, err := k.journal.Standing(ctx)
+// establish joins the open epoch or begins the next one. It answers up to where the
+// partitions of decisions and results were looked at.
+func (k *Keeper) establish(ctx context.Context) (e payout.Epoch, looked, results map[int]int64, err error) {
+	k.Log.leave()
+	s, err := k.Journal.Standing(ctx)
 	if err != nil {
-		return payout.Epoch{}, err
+		return e, nil, nil, err
 	}
-	if s.Shards != 0 && s.Shards != k.shards {
-		return payout.Epoch{}, fmt.Errorf("the journal was opened with %d shards, the configuration says %d: set redis.shards back, or let every payout end and take another redis.namespace", s.Shards, k.shards)
+	if s.Shards != 0 && s.Shards != k.Shards {
+		return e, nil, nil, fmt.Errorf("the journal was opened with %d shards, the configuration says %d: set redis.shards back, or let every payout end and take another redis.namespace", s.Shards, k.Shards)
 	}
 	if s.Open() {
-		return k.join(s)
+		looked, err := k.follow(ctx, s)
+		if err == nil {
+			k.enter(s.Epoch, looked)
+			return s.Epoch, looked, s.Results, nil
+		}
+		if !errors.Is(err, errDeadEpoch) {
+			return e, nil, nil, err
+		}
+		k.Logger.Warn().Err(err).Int("epoch", s.Epoch.Number).Msg("beginning another epoch")
+	} else if s.Building != "" && s.BuildingOn == s.RunID && s.ClaimLeft > 0 {
+		return e, nil, nil, errors.New("another instance is rebuilding the journal")
 	}
 	return k.begin(ctx, s)
 }
 
-func (k *Keeper) join(s payout.Standing) (payout.Epoch, error) {
-	if len(s.Fences) == 0 {
-		return payout.Epoch{}, fmt.Errorf("the open epoch %d doesn't say where its fences stand: was it written by another version?", s.Epoch.Number)
-	}
-	k.log.Enter(s.Epoch, s.Fences)
-	k.journal.Believe(s.Epoch.ID)
-	return s.Epoch, nil
+func (k *Keeper) enter(e payout.Epoch, looked map[int]int64) {
+	k.Log.enter(e, looked)
+	k.Journal.Believe(e.ID)
 }
 
-// begin takes the steps of protocol E4 for a first epoch: building record, a fence in
-// every partition, the check that they stand last, open.
-func (k *Keeper) begin(ctx context.Context, s payout.Standing) (payout.Epoch, error) {
-	if err := k.neverDecided(ctx, s); err != nil {
-		return payout.Epoch{}, err
-	}
-	e := payout.Epoch{Number: s.Epoch.Number + 1, ID: newID()}
-	if err := k.journal.Build(ctx, e.ID, s.Epoch.ID, claim); err != nil {
-		return payout.Epoch{}, err
-	}
-	fences, err := k.fence(ctx, e)
-	if err != nil {
-		return payout.Epoch{}, err
-	}
-	if err := k.journal.OpenEpoch(ctx, e, k.shards, fences); err != nil {
-		return payout.Epoch{}, err
-	}
-	for p := range fences {
-		if _, err := k.log.append(ctx, p, []Record{{Kind: KindOpen, Epoch: e}}); err != nil {
-			return payout.Epoch{}, err
-		}
-	}
-	return k.join(payout.Standing{Epoch: e, Fences: fences})
-}
+// errDeadEpoch says that the open epoch can't go on and another one may begin.
+var errDeadEpoch = errors.New("the open epoch is dead")
 
-// fence writes the epoch's fence into every partition and answers where they stand,
-// provided that each is the last fence there.
-func (k *Keeper) fence(ctx context.Context, e payout.Epoch) (map[int]int64, error) {
-	n, err := partition.Count(ctx, k.log.client, k.log.topic)
-	if err != nil {
-		return nil, err
-	}
-	fences := make(map[int]int64, n)
-	for p := range n {
-		offset, err := k.log.append(ctx, p, []Record{{Kind: KindFence, Epoch: e}})
+// follow reads the decisions from where the open epoch has been looked at to their end,
+// and answers these ends if no foreign fence stands there. If one does, the epoch is
+// over in the log though Redis still holds it (protocol E7).
+func (k *Keeper) follow(ctx context.Context, s payout.Standing) (map[int]int64, error) {
+	looked := map[int]int64{}
+	var foreign sight
+	for p, fence := range s.Fences {
+		start, end, err := k.Log.source(p).Bounds(ctx)
 		if err != nil {
 			return nil, err
 		}
-		fences[p] = offset
-	}
-	for p, offset := range fences {
-		_, end, err := k.log.source(p).Bounds(ctx)
+		from := max(fence+1, s.Decisions[p])
+		if start > from || end < from {
+			return nil, fmt.Errorf("%w: partition %d of the decisions has the offsets %d to %d, and was looked at up to %d only", errDeadEpoch, p, start, end, from)
+		}
+		seen, err := survey(ctx, k.Log.source(p), k.Log.shard, s.Epoch.ID, from, end)
 		if err != nil {
 			return nil, err
 		}
-		overtaken, err := fencedWithin(ctx, k.log.source(p), k.log.shard, e, offset+1, end)
-		if err != nil {
-			return nil, err
-		}
-		if overtaken {
-			return nil, fmt.Errorf("another instance has begun an epoch after this one")
-		}
+		foreign = foreign.and(seen)
+		looked[p] = end
 	}
-	return fences, nil
+	switch {
+	case len(looked) == 0:
+		return nil, fmt.Errorf("%w: it doesn't say where its fences stand", errDeadEpoch)
+	case foreign.fence == "":
+		return looked, nil
+	case foreign.opened && time.Since(foreign.last) < silence:
+		return nil, errors.New("a later epoch works on another Redis: this one is stale, or was split off")
+	case !foreign.opened && time.Since(foreign.fencedAt) < claim:
+		return nil, errors.New("another instance is beginning an epoch")
+	}
+	return nil, fmt.Errorf("%w: it was fenced, and who did it is silent", errDeadEpoch)
 }
 
-// neverDecided refuses to begin a first epoch over a history: what has been decided
-// before must be replayed first.
-func (k *Keeper) neverDecided(ctx context.Context, s payout.Standing) error {
-	if s.Epoch.ID != "" {
-		return errors.New("redis was restarted or replaced since its epoch was opened: its last writes may be lost, and what was decided meanwhile must be replayed")
+// and joins what was seen in two partitions.
+func (s sight) and(o sight) sight {
+	if o.fencedAt.After(s.fencedAt) {
+		s.fence, s.fencedAt = o.fence, o.fencedAt
 	}
-	n, err := partition.Count(ctx, k.log.client, k.log.topic)
+	if o.last.After(s.last) {
+		s.last = o.last
+	}
+	s.opened = s.opened || o.opened
+	return s
+}
+
+// mark moves the watermarks (protocol E5): ends read, then looked for foreign fences up
+// to them in every partition of the decisions, then written.
+func (k *Keeper) mark(ctx context.Context, e payout.Epoch, looked, results map[int]int64) error {
+	ends, err := k.resultEnds(ctx)
 	if err != nil {
 		return err
 	}
-	for p := range n {
-		decided, err := decidedIn(ctx, k.log.source(p), k.log.shard)
+	decisionEnds := map[int]int64{}
+	for p := range looked {
+		if _, decisionEnds[p], err = k.Log.source(p).Bounds(ctx); err != nil {
+			return err
+		}
+	}
+	for p, end := range decisionEnds {
+		seen, err := survey(ctx, k.Log.source(p), k.Log.shard, e.ID, looked[p], end)
 		if err != nil {
 			return err
 		}
-		if decided {
-			return errors.New("redis holds no journal, but the decisions topic does: the journal was lost and must be rebuilt from it")
+		if seen.fence != "" {
+			return fmt.Errorf("decisions: %w: a later epoch has fenced partition %d", payout.ErrEpoch, p)
 		}
+	}
+	if err := k.Journal.Watermark(ctx, decisionEnds, ends); err != nil {
+		return err
+	}
+	for p, end := range decisionEnds {
+		looked[p] = end
+	}
+	for p, end := range ends {
+		results[p] = end
 	}
 	return nil
 }
 
-// decidedIn tells whether a partition holds any decision of a shard; fences of epochs
-// that never decided don't count.
-func decidedIn(ctx context.Context, source partition.Source, shard int) (bool, error) {
-	from, end, err := source.Bounds(ctx)
-	if err != nil {
-		return false, err
-	}
-	if from > 0 {
-		return true, nil // older ones were deleted by retention
-	}
-	for from < end {
-		page, err := source.Fetch(ctx, from, lookWait)
-		if err != nil {
-			return false, err
-		}
-		for _, r := range page.Records {
-			if isDecision(r.Value, shard) {
-				return true, nil
-			}
-		}
-		if page.Next == from {
-			return false, nil
-		}
-		from = page.Next
-	}
-	return false, nil
+func (k *Keeper) results(number int) partition.Source {
+	return partition.Source{Client: k.Log.client, Topic: k.Results, Partition: number}
 }
 
-// newID makes an epoch's id: 96 random bits, new for each attempt.
-func newID() string {
-	var raw [12]byte
-	_, _ = rand.Read(raw[:]) // never fails since Go 1.24
-	return base64.RawURLEncoding.EncodeToString(raw[:])
+// resultEnds answers the end of every partition of the results.
+func (k *Keeper) resultEnds(ctx context.Context) (map[int]int64, error) {
+	n, err := partition.Count(ctx, k.Log.client, k.Results)
+	if err != nil {
+		return nil, err
+	}
+	ends := make(map[int]int64, n)
+	for p := range n {
+		if _, ends[p], err = k.results(p).Bounds(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return ends, nil
 }
 
 // sleep pauses, or ends with ctx.

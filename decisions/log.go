@@ -3,7 +3,6 @@ package decisions
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -25,13 +24,13 @@ const (
 	// lookWait is how long a look waits for records that must be there already.
 	lookWait = 500 * time.Millisecond
 
-	// together is how many waiting decisions go out in one request at most: 64 batches
-	// of 128 payouts are half a megabyte.
-	together = 64
+	// together is how many bytes of waiting decisions go out in one request at most: half
+	// of what a broker takes by default.
+	together = 500_000
 )
 
-// Log writes decisions of one shard into one partition. Decide is safe for concurrent
-// use; one goroutine, Run, writes and looks.
+// Log writes decisions of one shard into one partition. Send and Final are safe for
+// concurrent use; one goroutine, Run, writes and looks.
 type Log struct {
 	client   *kafka.Client
 	topic    string
@@ -40,14 +39,15 @@ type Log struct {
 	requests chan request
 
 	mu     sync.Mutex
-	home   int          // the partition in which this instance decides
 	epoch  payout.Epoch // the one that decides; zero while none is joined
-	looked int64        // every record of the partition before this offset has been looked at, or stands before the epoch's own fence
+	home   int          // the partition in which this instance decides
+	looked int64        // the home's records before this offset hold no fence foreign to the epoch
 
 	seq int64 // owned by Run
 }
 
 type request struct {
+	epoch  string
 	record Record
 	answer chan<- error
 }
@@ -57,48 +57,48 @@ func NewLog(client *kafka.Client, topic, instance string, shard int) *Log {
 	return &Log{client: client, topic: topic, instance: instance, shard: shard, requests: make(chan request)}
 }
 
-// Enter lets the log decide for an epoch, in one of the partitions that hold its fence.
-// Instances spread over these by name, so that each meets few records of others when it
-// looks.
-func (l *Log) Enter(e payout.Epoch, fences map[int]int64) {
-	partitions := slices.Sorted(maps.Keys(fences))
+// enter lets the log decide for an epoch. looked says, for each partition that holds the
+// epoch's fence, up to where it was seen to hold no foreign one behind it. Instances
+// spread over the partitions by name, so that each meets few records of others.
+func (l *Log) enter(e payout.Epoch, looked map[int]int64) {
+	partitions := slices.Sorted(maps.Keys(looked))
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(l.instance))
 	home := partitions[int(h.Sum32()%uint32(len(partitions)))]
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.epoch, l.home, l.looked = e, home, fences[home]+1
+	l.epoch, l.home, l.looked = e, home, looked[home]
+}
+
+// leave ends deciding until the next enter.
+func (l *Log) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.epoch = payout.Epoch{}
 }
 
 func (l *Log) source(number int) partition.Source {
 	return partition.Source{Client: l.client, Topic: l.topic, Partition: number}
 }
 
-// Leave ends deciding until the next Enter.
-func (l *Log) Leave() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.epoch = payout.Epoch{}
+// Send writes down that payouts, leased in an epoch, are about to be sent. Only after
+// nil may they be. An error that wraps payout.ErrEpoch says that the epoch is over;
+// after any other one the record may or may not stand in the log, and the payouts must
+// not be sent on account of it.
+func (l *Log) Send(ctx context.Context, epoch string, payouts []payout.Payout) error {
+	return l.decide(ctx, epoch, recordOf(KindSend, payouts))
 }
 
-// Send writes down that payouts are about to be sent. Only after nil may they be. An
-// error that wraps payout.ErrEpoch says that the epoch is over; after any other one the
-// record may or may not stand in the log, and the payouts must not be sent on account
-// of it.
-func (l *Log) Send(ctx context.Context, payouts []payout.Payout) error {
-	return l.decide(ctx, recordOf(KindSend, payouts))
+// Final writes down that payouts, leased in an epoch, ended by our own word. Only after
+// nil may that be announced.
+func (l *Log) Final(ctx context.Context, epoch string, payouts []payout.Payout) error {
+	return l.decide(ctx, epoch, recordOf(KindFinal, payouts))
 }
 
-// Final writes down that payouts ended by our own word. Only after nil may that be
-// announced.
-func (l *Log) Final(ctx context.Context, payouts []payout.Payout) error {
-	return l.decide(ctx, recordOf(KindFinal, payouts))
-}
-
-func (l *Log) decide(ctx context.Context, r Record) error {
+func (l *Log) decide(ctx context.Context, epoch string, r Record) error {
 	answer := make(chan error, 1)
 	select {
-	case l.requests <- request{r, answer}:
+	case l.requests <- request{epoch, r, answer}:
 	case <-ctx.Done():
 		return fmt.Errorf("decisions: %s not written: %w", r.Kind, context.Cause(ctx))
 	}
@@ -121,42 +121,60 @@ func (l *Log) Run(ctx context.Context) {
 		case r := <-l.requests:
 			batch = append(batch, r)
 		}
-	gather:
-		for len(batch) < together {
-			select {
-			case r := <-l.requests:
-				batch = append(batch, r)
-			default:
-				break gather
-			}
-		}
-		err := l.write(ctx, batch)
-		for _, r := range batch {
-			r.answer <- err
-		}
+		l.write(ctx, l.gather(batch))
 	}
 }
 
-func (l *Log) write(ctx context.Context, batch []request) error {
-	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
-	defer cancel()
+// gather adds to a batch what is waiting, as far as it fits.
+func (l *Log) gather(batch []request) []request {
+	size := batch[0].record.size()
+	for size < together {
+		select {
+		case r := <-l.requests:
+			batch = append(batch, r)
+			size += r.record.size()
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// write has a batch acknowledged, looks, and answers everybody in it. Requests of an
+// epoch that isn't the present one any more are refused: their payouts were leased from
+// a journal that a later epoch has rebuilt without them.
+func (l *Log) write(ctx context.Context, batch []request) {
 	l.mu.Lock()
 	epoch, home, looked := l.epoch, l.home, l.looked
 	l.mu.Unlock()
-	if epoch.ID == "" {
-		return fmt.Errorf("decisions: %w: this instance has joined none", payout.ErrEpoch)
-	}
-	records := make([]Record, len(batch))
-	for i := range batch {
+	var records []Record
+	var waiting []request
+	for _, r := range batch {
+		if epoch.ID == "" || r.epoch != epoch.ID {
+			r.answer <- fmt.Errorf("decisions: %w: it isn't the one that these payouts were leased in", payout.ErrEpoch)
+			continue
+		}
 		l.seq++
-		records[i] = batch[i].record
-		records[i].Seq, records[i].Epoch = l.seq, epoch
+		r.record.Seq, r.record.Epoch = l.seq, epoch
+		records, waiting = append(records, r.record), append(waiting, r)
 	}
+	if len(records) == 0 {
+		return
+	}
+	err := l.commit(ctx, epoch, home, looked, records)
+	for _, r := range waiting {
+		r.answer <- err
+	}
+}
+
+func (l *Log) commit(ctx context.Context, epoch payout.Epoch, home int, looked int64, records []Record) error {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
 	base, err := l.append(ctx, home, records)
 	if err != nil {
 		return err
 	}
-	return l.look(ctx, epoch, home, looked, base, base+int64(len(batch)))
+	return l.look(ctx, epoch, home, looked, base, base+int64(len(records)))
 }
 
 // append writes records and waits for all replicas. Acknowledged means both errors nil:
@@ -187,16 +205,19 @@ func (l *Log) append(ctx context.Context, number int, records []Record) (base in
 // a foreign fence there ends the epoch (protocol S4). Consecutive offsets leave nothing
 // to read, which is the common case of an instance alone in its partition.
 func (l *Log) look(ctx context.Context, epoch payout.Epoch, home int, looked, base, end int64) error {
-	fenced, err := fencedWithin(ctx, l.source(home), l.shard, epoch, looked, base)
+	if base < looked {
+		return fmt.Errorf("decisions: %w: %s/%d is shorter than it was: was the topic made anew?", payout.ErrEpoch, l.topic, home)
+	}
+	seen, err := survey(ctx, l.source(home), l.shard, epoch.ID, looked, base)
 	if err != nil {
-		return err
+		return fmt.Errorf("decisions: look for a fence: %w", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case l.epoch != epoch:
+	case l.epoch != epoch || l.home != home:
 		return fmt.Errorf("decisions: %w: it was left while deciding", payout.ErrEpoch)
-	case fenced:
+	case seen.fence != "":
 		l.epoch = payout.Epoch{}
 		return fmt.Errorf("decisions: %w: a later epoch has fenced %s/%d", payout.ErrEpoch, l.topic, home)
 	}
@@ -204,22 +225,51 @@ func (l *Log) look(ctx context.Context, epoch payout.Epoch, home int, looked, ba
 	return nil
 }
 
-// fencedWithin tells whether a foreign fence stands at [from, to) of a partition.
-func fencedWithin(ctx context.Context, source partition.Source, shard int, epoch payout.Epoch, from, to int64) (bool, error) {
+// sight is what a survey saw of other epochs.
+type sight struct {
+	fence    string    // the id of the last foreign fence, "" if there is none
+	fencedAt time.Time // when it was written
+	opened   bool      // a foreign epoch has opened
+	last     time.Time // when the last record of a foreign epoch was written
+}
+
+// survey reads [from, to) of a partition and tells what it saw of epochs other than the
+// given one.
+func survey(ctx context.Context, source partition.Source, shard int, epoch string, from, to int64) (sight, error) {
+	var s sight
+	err := walk(ctx, source, from, to, func(_ int64, r Record) {
+		if r.Shard != shard || r.Epoch.ID == epoch {
+			return
+		}
+		s.last = r.Time
+		switch r.Kind {
+		case KindFence:
+			s.fence, s.fencedAt = r.Epoch.ID, r.Time
+		case KindOpen:
+			s.opened = true
+		}
+	})
+	return s, err
+}
+
+// walk reads the records at [from, to) of a partition. Values that can't be read are
+// left out: only disbursers write fences and decisions, and theirs can be read.
+func walk(ctx context.Context, source partition.Source, from, to int64, visit func(offset int64, r Record)) error {
 	for from < to {
 		page, err := source.Fetch(ctx, from, lookWait)
 		if err != nil {
-			return false, fmt.Errorf("decisions: look for a fence: %w", err)
+			return err
 		}
-		for _, r := range page.Records {
-			if r.Offset < to && foreignFence(r.Value, shard, epoch.ID) {
-				return true, nil
+		for _, raw := range page.Records {
+			var r Record
+			if raw.Offset < to && json.Unmarshal(raw.Value, &r) == nil {
+				visit(raw.Offset, r)
 			}
 		}
 		if page.Next == from {
-			return false, fmt.Errorf("decisions: look for a fence: %w", errors.New("the broker didn't return records that it has acknowledged"))
+			return fmt.Errorf("%s/%d: the broker didn't return the records at %d that it has acknowledged", source.Topic, source.Partition, from)
 		}
 		from = page.Next
 	}
-	return false, nil
+	return nil
 }

@@ -1,7 +1,6 @@
 package decisions
 
 import (
-	"encoding/json"
 	"time"
 
 	"disburser/payout"
@@ -53,23 +52,14 @@ func recordOf(kind Kind, payouts []payout.Payout) Record {
 	return r
 }
 
-// foreignFence tells whether a value of the topic is a fence of this shard by an epoch
-// that isn't the given one. A value that can't be read is no fence: only disbursers
-// write fences, and theirs can be read.
-func foreignFence(value []byte, shard int, epoch string) bool {
-	var r Record
-	if json.Unmarshal(value, &r) != nil {
-		return false
+// size estimates the record's length as JSON, in bytes.
+func (r Record) size() int {
+	n := 300
+	for i := range r.TradeNos {
+		n += len(r.TradeNos[i]) + len(r.Fingerprints[i]) + 8
 	}
-	return r.Kind == KindFence && r.Shard == shard && r.Epoch.ID != epoch
-}
-
-// isDecision tells whether a value of the topic is a decision of this shard, and not
-// an epoch's fence or opening.
-func isDecision(value []byte, shard int) bool {
-	var r Record
-	if json.Unmarshal(value, &r) != nil {
-		return false
+	for _, reason := range r.Reasons {
+		n += len(reason) + 16
 	}
-	return r.Shard == shard && (r.Kind == KindSend || r.Kind == KindFinal)
+	return n
 }

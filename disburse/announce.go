@@ -22,7 +22,7 @@ func (l *Loop) announceBatch(_, working context.Context, _ *lane, due int) (int,
 	}
 	ctx, cancel := context.WithDeadline(working, batch.Deadline().Add(-leaseMargin))
 	defer cancel()
-	ready, own, err := l.decideOwn(ctx, batch.Payouts)
+	ready, own, err := l.decideOwn(ctx, batch)
 	if err != nil {
 		for _, p := range own {
 			l.announceLater(batch, p)
@@ -36,9 +36,9 @@ func (l *Loop) announceBatch(_, working context.Context, _ *lane, due int) (int,
 
 // decideOwn has the ends by our own word acknowledged. It answers what may be announced
 // and, with an error, what may not.
-func (l *Loop) decideOwn(ctx context.Context, payouts []payout.Payout) (ready, undecided []payout.Payout, err error) {
+func (l *Loop) decideOwn(ctx context.Context, batch payout.Batch) (ready, undecided []payout.Payout, err error) {
 	var own []payout.Payout
-	for _, p := range payouts {
+	for _, p := range batch.Payouts {
 		if p.Own() {
 			own = append(own, p)
 		} else {
@@ -48,7 +48,7 @@ func (l *Loop) decideOwn(ctx context.Context, payouts []payout.Payout) (ready, u
 	if len(own) == 0 {
 		return ready, nil, nil
 	}
-	if err := l.Decisions.Final(ctx, own); err != nil {
+	if err := l.Decisions.Final(ctx, batch.Epoch, own); err != nil {
 		return ready, own, err
 	}
 	return append(ready, own...), nil, nil
@@ -75,7 +75,7 @@ func (l *Loop) announce(ctx context.Context, batch payout.Batch, payouts []payou
 		}
 		l.Metrics.announced(p, events[i], now)
 		after := p.Announced(now, l.policyOf(p))
-		l.writer.put(payout.Change{Token: batch.Token, Before: p.State, After: after, Forget: p.State.Final()}, batch.Deadline(), nil)
+		l.writer.put(payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after, Forget: p.State.Final()}, batch.Deadline(), nil)
 		l.Logger.Info().Str("trade_no", p.TradeNo).Str("merchant", events[i].Merchant).Str("type", string(events[i].Type)).
 			Str("reason", p.Reason).Int("sends", p.Sends).Int("asks", p.Asks).Msg("announced")
 	}
@@ -85,7 +85,7 @@ func (l *Loop) announce(ctx context.Context, batch payout.Batch, payouts []payou
 func (l *Loop) announceLater(batch payout.Batch, p payout.Payout) {
 	after := p
 	after.Due = batch.Now(time.Now()).Add(announceAgain)
-	l.writer.put(payout.Change{Token: batch.Token, Before: p.State, After: after}, batch.Deadline(), nil)
+	l.writer.put(payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, batch.Deadline(), nil)
 }
 
 // policyOf is the payout's merchant's; of a merchant that isn't configured (any more)
@@ -106,7 +106,7 @@ func (l *Loop) expireBatch(_, working context.Context, _ *lane, due int) (int, e
 			l.Logger.Error().Err(e).Msg("not expired")
 			continue
 		}
-		l.writer.put(payout.Change{Token: batch.Token, Before: p.State, After: after}, batch.Deadline(), nil)
+		l.writer.put(payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, batch.Deadline(), nil)
 	}
 	return len(batch.Payouts), err
 }

@@ -120,5 +120,5 @@ func (m *merchant) serve(s payout.Served) *payout.Served {
 func (l *Loop) putBack(batch payout.Batch, p payout.Payout) {
 	after := p
 	after.Due = batch.Now(time.Now())
-	l.writer.put(payout.Change{Token: batch.Token, Before: p.State, After: after}, batch.Deadline(), nil)
+	l.writer.put(payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, batch.Deadline(), nil)
 }

@@ -27,10 +27,11 @@ type Limiter interface {
 	Wait(ctx context.Context, moment time.Time) error
 }
 
-// Decisions is the log that stands before the deed; see package decisions.
+// Decisions is the log that stands before the deed; see package decisions. It decides
+// only for the epoch that the payouts were leased in.
 type Decisions interface {
-	Send(ctx context.Context, payouts []payout.Payout) error
-	Final(ctx context.Context, payouts []payout.Payout) error
+	Send(ctx context.Context, epoch string, payouts []payout.Payout) error
+	Final(ctx context.Context, epoch string, payouts []payout.Payout) error
 }
 
 // Announcer publishes result events and says which ones are acknowledged.

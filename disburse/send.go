@@ -47,7 +47,7 @@ func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (in
 func (l *Loop) decide(ctx context.Context, batch payout.Batch) error {
 	ctx, cancel := context.WithDeadline(ctx, batch.Deadline().Add(-leaseMargin))
 	defer cancel()
-	return l.Decisions.Send(ctx, batch.Payouts)
+	return l.Decisions.Send(ctx, batch.Epoch, batch.Payouts)
 }
 
 // send makes one call. Whatever happens, the payout is written: with the finding, or
@@ -108,7 +108,7 @@ func (l *Loop) giveBack(batch payout.Batch, p payout.Payout) {
 		l.Logger.Error().Err(err).Msg("not given back")
 		return
 	}
-	l.writer.put(payout.Change{Token: batch.Token, Before: p.State, After: after}, batch.Deadline(), nil)
+	l.writer.put(payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, batch.Deadline(), nil)
 }
 
 // found has the table say what a finding makes of a payout, and writes it.
@@ -128,5 +128,5 @@ func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase pay
 	}
 	event.Str("trade_no", p.TradeNo).Str("merchant", m.Name).Stringer("finding", f.Kind).Str("detail", f.Detail).
 		Stringer("from", p.State).Stringer("to", after.State).Int("sends", after.Sends).Int("asks", after.Asks).Msg("the provider answered")
-	l.writer.put(payout.Change{Token: batch.Token, Before: p.State, After: after}, batch.Deadline(), served)
+	l.writer.put(payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, batch.Deadline(), served)
 }

@@ -55,21 +55,35 @@ func (w *writer) close() { close(w.changes) }
 func (w *writer) run(working context.Context) {
 	for first := range w.changes {
 		batch := []change{first}
-	gather:
-		for len(batch) < writeLargest {
-			select {
-			case c, ok := <-w.changes:
-				if !ok {
-					break gather
-				}
-				batch = append(batch, c)
-			default:
-				break gather
+		var next *change // of another epoch: it begins the next batch
+		for len(batch) > 0 {
+			batch, next = w.gather(batch)
+			w.write(working, batch)
+			w.applied()
+			if batch = nil; next != nil {
+				batch = []change{*next}
 			}
 		}
-		w.write(working, batch)
-		w.applied()
 	}
+}
+
+// gather adds to a batch what is waiting, as long as it is of the same epoch.
+func (w *writer) gather(batch []change) ([]change, *change) {
+	for len(batch) < writeLargest {
+		select {
+		case c, ok := <-w.changes:
+			if !ok {
+				return batch, nil
+			}
+			if c.Epoch != batch[0].Epoch {
+				return batch, &c
+			}
+			batch = append(batch, c)
+		default:
+			return batch, nil
+		}
+	}
+	return batch, nil
 }
 
 // write tries until the changes are written or their leases are over. What is not

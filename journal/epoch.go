@@ -31,19 +31,36 @@ func (j *Journal) Standing(ctx context.Context) (payout.Standing, error) {
 	if err != nil {
 		return payout.Standing{}, err
 	}
-	fences := map[int]int64{}
-	list, _ := a[8].([]any)
-	for i := 0; i+1 < len(list); i += 2 {
-		if name, found := strings.CutPrefix(word(list, i), "fence:"); found {
-			partition, _ := strconv.Atoi(name)
-			fences[partition] = number(list, i+1)
-		}
-	}
-	return payout.Standing{
+	fields, marks := pairs(a, 8), pairs(a, 9)
+	s := payout.Standing{
 		RunID: word(a, 0), Epoch: payout.Epoch{Number: int(number(a, 1)), ID: word(a, 2)}, OpenedOn: word(a, 3), Shards: int(number(a, 4)),
 		Building: word(a, 5), BuildingOn: word(a, 6), ClaimLeft: time.Duration(number(a, 7)) * time.Millisecond,
-		Fences: fences,
-	}, nil
+		Fences: map[int]int64{}, Was: fields["was"], Decisions: map[int]int64{}, Results: map[int]int64{},
+	}
+	spread(fields, "fence:", s.Fences)
+	spread(marks, "decisions:", s.Decisions)
+	spread(marks, "results:", s.Results)
+	return s, nil
+}
+
+// pairs reads the list at i of an answer as fields and values.
+func pairs(answer []any, i int) map[string]string {
+	list, _ := answer[i].([]any)
+	all := make(map[string]string, len(list)/2)
+	for k := 0; k+1 < len(list); k += 2 {
+		all[word(list, k)] = word(list, k+1)
+	}
+	return all
+}
+
+// spread takes the fields of one kind, by partition.
+func spread(fields map[string]string, prefix string, into map[int]int64) {
+	for name, value := range fields {
+		if text, found := strings.CutPrefix(name, prefix); found {
+			partition, _ := strconv.Atoi(text)
+			into[partition], _ = strconv.ParseInt(value, 10, 64)
+		}
+	}
 }
 
 // Build begins the building of an epoch and ends the open one, which must be ending
@@ -60,13 +77,51 @@ func (j *Journal) Build(ctx context.Context, id, ending string, claim time.Durat
 	return nil
 }
 
-// OpenEpoch ends the building. fences are where the epoch's fence stands in each
-// partition of the decisions, for those who join it later.
-func (j *Journal) OpenEpoch(ctx context.Context, e payout.Epoch, shards int, fences map[int]int64) error {
-	args := []any{e.ID, e.Number, shards}
-	for partition, offset := range fences {
-		args = append(args, "fence:"+strconv.Itoa(partition), offset)
+// OpenEpoch ends the building.
+func (j *Journal) OpenEpoch(ctx context.Context, o payout.Opening) error {
+	reach := ""
+	if !o.Reach.IsZero() {
+		reach = strconv.FormatInt(o.Reach.UnixMilli(), 10)
 	}
+	args := []any{o.Epoch.ID, o.Epoch.Number, o.Shards, reach, len(o.Fences)}
+	args = append(args, spreadOut("fence:", o.Fences)...)
+	args = append(args, spreadOut("decisions:", o.Decisions)...)
+	args = append(args, spreadOut("results:", o.Results)...)
 	_, err := j.runAs(ctx, "open", args)
 	return err
+}
+
+func spreadOut(prefix string, offsets map[int]int64) []any {
+	var args []any
+	for partition, offset := range offsets {
+		args = append(args, prefix+strconv.Itoa(partition), offset)
+	}
+	return args
+}
+
+// Watermark notes up to where the topics hold nothing that this Redis hasn't known
+// before; it never goes back.
+func (j *Journal) Watermark(ctx context.Context, decisions, results map[int]int64) error {
+	_, err := j.run(ctx, "watermark", append(spreadOut("decisions:", decisions), spreadOut("results:", results)...)...)
+	return err
+}
+
+// Restore puts what a replay learned into the journal of the epoch that is being built
+// under id: announced finals first, then decisions to send, then ends by our own word.
+// lease is the longest of the fleet: until then a decided send may still leave.
+func (j *Journal) Restore(ctx context.Context, id string, lease time.Duration, items []payout.Restored) error {
+	for len(items) > 0 {
+		part := items[:min(chunk, len(items))]
+		items = items[len(part):]
+		args := make([]any, 0, 3+8*len(part))
+		args = append(args, id, j.window.Milliseconds(), lease.Milliseconds())
+		for _, r := range part {
+			args = append(args, string(r.Kind), r.TradeNo, bucket(r.TradeNo), string(r.Fingerprint), r.Merchant, string(r.State), millis(r.Time),
+				text(progress{Reason: r.Reason, Absent: r.State == payout.StateFailed, Settled: millis(r.Time)}))
+		}
+		if _, err := j.runAs(ctx, "restore", args); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -70,18 +70,25 @@ func New(client redis.UniversalClient, o Options) *Journal {
 }
 
 // Scripts are the names of the journal's scripts, for metrics that show zeros.
-var Scripts = []string{"insert", "lease", "apply", "marks", "position", "due", "counts", "epoch", "build", "open"}
+var Scripts = []string{"insert", "lease", "apply", "marks", "position", "due", "counts", "watermark", "epoch", "build", "open", "restore"}
 
 // unbelieving are the scripts that begin or look at epochs: they can't be asked to
 // believe in one.
-var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true}
+var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "restore": true}
+
+// remembering are the scripts that use the memory of finals.
+var remembering = map[string]bool{"insert": true, "apply": true, "restore": true}
 
 // source joins a script with what it begins with.
 func source(name string) string {
-	files := []string{"_layout", "_believe", name}
-	if unbelieving[name] {
-		files = []string{"_layout", name}
+	files := []string{"_layout"}
+	if !unbelieving[name] {
+		files = append(files, "_believe")
 	}
+	if remembering[name] {
+		files = append(files, "_memory")
+	}
+	files = append(files, name)
 	var s strings.Builder
 	for _, file := range files {
 		text, err := sources.ReadFile("lua/" + file + ".lua")
@@ -130,11 +137,12 @@ func refusal(err error) error {
 // for each entry and the number of open payouts.
 //
 // Where some are Conflicted the position stays: the caller puts these into the dead
-// letters first, and then calls again with the range and no entries.
+// letters first, and then calls again without them.
 //
 // After an error some entries may be known already; repeating the call is safe.
 func (j *Journal) Insert(ctx context.Context, r payout.Range, entries []payout.Entry) ([]payout.Outcome, int, error) {
 	outcomes := make([]payout.Outcome, 0, len(entries))
+	epoch := j.epoch.id() // of all chunks: between two of them the journal may have been lost
 	for {
 		part := entries[:min(chunk, len(entries))]
 		entries = entries[len(part):]
@@ -142,13 +150,13 @@ func (j *Journal) Insert(ctx context.Context, r payout.Range, entries []payout.E
 		if len(entries) == 0 && !slices.Contains(outcomes, payout.Conflicted) {
 			end = strconv.FormatInt(r.To, 10)
 		}
-		args := make([]any, 0, 4+6*len(part))
-		args = append(args, r.Partition, r.From, end, j.window.Milliseconds())
+		args := make([]any, 0, 5+6*len(part))
+		args = append(args, epoch, j.window.Milliseconds(), r.Partition, r.From, end)
 		for _, e := range part {
 			args = append(args, e.Payout.TradeNo, millis(e.RecordTime), millis(e.Payout.Due), bucket(e.Payout.TradeNo),
 				e.Payout.Source.Offset, encode(e.Payout, noToken))
 		}
-		answer, err := j.run(ctx, "insert", args...)
+		answer, err := j.runAs(ctx, "insert", args)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -176,11 +184,12 @@ func NewToken() string {
 // the same token, which answers the same batch, until ctx ends. A record that can't be read is left out and
 // reported in the error beside the batch; its lease runs out.
 func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, n int, lease time.Duration) (payout.Batch, error) {
-	b := payout.Batch{Token: NewToken(), Asked: time.Now()}
-	answer, err := j.run(ctx, "lease", string(step), merchant, b.Token, n, lease.Milliseconds())
+	b := payout.Batch{Token: NewToken(), Epoch: j.epoch.id(), Asked: time.Now()}
+	args := []any{b.Epoch, string(step), merchant, b.Token, n, lease.Milliseconds()}
+	answer, err := j.runAs(ctx, "lease", args)
 	for err != nil && !errors.Is(err, payout.ErrEpoch) && pause(ctx) {
 		b.Asked = time.Now()
-		answer, err = j.run(ctx, "lease", string(step), merchant, b.Token, n, lease.Milliseconds())
+		answer, err = j.runAs(ctx, "lease", args)
 	}
 	if err != nil {
 		return payout.Batch{}, err
@@ -199,16 +208,20 @@ func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, 
 	return b, broken
 }
 
-// Apply writes changes, each only if its lease still holds. It answers for each
-// whether it was written; false means that somebody else has taken over, and that the
-// caller must forget what it knows.
+// Apply writes changes of one epoch, each only if its lease still holds. It answers for
+// each whether it was written; false means that somebody else has taken over, and that
+// the caller must forget what it knows.
 func (j *Journal) Apply(ctx context.Context, changes []payout.Change, served []payout.Served) ([]bool, error) {
 	written := make([]bool, 0, len(changes))
+	epoch := j.epoch.id()
+	if len(changes) > 0 {
+		epoch = changes[0].Epoch
+	}
 	for {
 		part := changes[:min(chunk, len(changes))]
 		changes = changes[len(part):]
-		args := make([]any, 0, 2+4*len(served)+8*len(part))
-		args = append(args, j.window.Milliseconds(), len(served))
+		args := make([]any, 0, 3+4*len(served)+8*len(part))
+		args = append(args, epoch, j.window.Milliseconds(), len(served))
 		for _, s := range served {
 			settled := ""
 			if s.Settled {
@@ -219,7 +232,7 @@ func (j *Journal) Apply(ctx context.Context, changes []payout.Change, served []p
 		for _, c := range part {
 			args = append(args, arguments(c)...)
 		}
-		answer, err := j.run(ctx, "apply", args...)
+		answer, err := j.runAs(ctx, "apply", args)
 		if err != nil {
 			return nil, err
 		}

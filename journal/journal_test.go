@@ -136,7 +136,7 @@ func TestAnExpiredLeaseIsTakenOverByAskingNotSending(t *testing.T) {
 		}
 		late := lost.Payouts[0]
 		late.State = payout.StateProcessing
-		if got := apply(t, j, payout.Change{Token: lost.Token, Before: payout.StateSending, After: late}); got[0] {
+		if got := apply(t, j, payout.Change{Token: lost.Token, Epoch: lost.Epoch, Before: payout.StateSending, After: late}); got[0] {
 			t.Fatal("the zombie's late result was written")
 		}
 	})
@@ -149,9 +149,9 @@ func TestApplyIsGuardedAndRepeatable(t *testing.T) {
 		b := lease(t, j, payout.StepSend, "eg", 1)
 		p := b.Payouts[0]
 		p.State, p.Step, p.Due, p.Asks, p.Status = payout.StateProcessing, payout.StepAsk, time.Now().Add(-time.Second), 7, "0015"
-		wrongState := payout.Change{Token: b.Token, Before: payout.StateReceived, After: p}
-		wrongToken := payout.Change{Token: NewToken(), Before: payout.StateSending, After: p}
-		right := payout.Change{Token: b.Token, Before: payout.StateSending, After: p}
+		wrongState := payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: p}
+		wrongToken := payout.Change{Token: NewToken(), Epoch: b.Epoch, Before: payout.StateSending, After: p}
+		right := payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p}
 		if got := apply(t, j, wrongState, wrongToken, right, right); !reflect.DeepEqual(got, []bool{false, false, true, true}) {
 			t.Fatalf("applied %v", got)
 		}
@@ -172,9 +172,9 @@ func TestForgetKeepsWhatDeduplicationNeeds(t *testing.T) {
 		b := lease(t, j, payout.StepSend, "eg", 1)
 		p := b.Payouts[0]
 		p.State, p.Step, p.Due = payout.StatePaid, payout.StepAnnounce, time.Now().Add(-time.Second)
-		apply(t, j, payout.Change{Token: b.Token, Before: payout.StateSending, After: p})
+		apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p})
 		b = lease(t, j, payout.StepAnnounce, "", 1)
-		forget := payout.Change{Token: b.Token, Before: payout.StatePaid, After: b.Payouts[0], Forget: true}
+		forget := payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StatePaid, After: b.Payouts[0], Forget: true}
 		if got := apply(t, j, forget, forget); !got[0] || !got[1] {
 			t.Fatalf("forgotten %v", got)
 		}
@@ -202,7 +202,7 @@ func TestGiveBackMakesItSendableAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		apply(t, j, payout.Change{Token: b.Token, Before: payout.StateSending, After: p})
+		apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p})
 		again := lease(t, j, payout.StepSend, "eg", 1)
 		if len(again.Payouts) != 1 || again.Payouts[0].Sends != 1 {
 			t.Fatalf("after giving back: %+v", again.Payouts)
@@ -229,7 +229,7 @@ func TestAnExpiredPayoutIsLeasedToExpireAndNeverToSend(t *testing.T) {
 		if err != nil || expired.State != payout.StateRejected {
 			t.Fatal(expired.State, err)
 		}
-		if got := apply(t, j, payout.Change{Token: b.Token, Before: payout.StateReceived, After: expired}); !got[0] {
+		if got := apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: expired}); !got[0] {
 			t.Fatal("not written")
 		}
 		a, err := j.Due(context.Background(), []string{"eg"})
@@ -282,7 +282,7 @@ func TestAnotherEpochIsRefusedByEveryScript(t *testing.T) {
 				if err := j.Build(context.Background(), "other", "", time.Minute); !errors.Is(err, payout.ErrEpoch) {
 					t.Fatalf("a second builder was let in: %v", err)
 				}
-			} else if err := j.OpenEpoch(context.Background(), payout.Epoch{Number: 2, ID: "next"}, 1, nil); err != nil {
+			} else if err := j.OpenEpoch(context.Background(), payout.Opening{Epoch: payout.Epoch{Number: 2, ID: "next"}, Shards: 1}); err != nil {
 				t.Fatal(err)
 			}
 			for _, script := range Scripts {

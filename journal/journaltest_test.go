@@ -46,7 +46,7 @@ func newJournal(t *testing.T, client redis.UniversalClient, window time.Duration
 	if err := j.Build(context.Background(), id, "", time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.OpenEpoch(context.Background(), payout.Epoch{Number: 1, ID: id}, 1, map[int]int64{3: 7}); err != nil {
+	if err := j.OpenEpoch(context.Background(), payout.Opening{Epoch: payout.Epoch{Number: 1, ID: id}, Shards: 1, Fences: map[int]int64{3: 7}}); err != nil {
 		t.Fatal(err)
 	}
 	j.Believe(id)

@@ -16,11 +16,47 @@ type Standing struct {
 	Epoch      Epoch  // the open one; its ID is "" if none is open, its number then the last one's
 	OpenedOn   string // the run id of the server on which it was opened
 	Shards     int    // stored with the epoch
-	Fences     map[int]int64
+	Was        string // the id of the epoch that was open before a building began, "" if there was none
 	Building   string // the id of an epoch that is being built, "" if none
 	BuildingOn string
 	ClaimLeft  time.Duration // how long the builder's claim lasts
+
+	Fences map[int]int64 // where the open epoch's fence stands in each partition of the decisions
+
+	// The watermarks: what stands before them in the topics this Redis has known before
+	// Kafka did. Empty in a Redis that was wiped.
+	Decisions, Results map[int]int64
 }
 
 // Open tells that the standing's epoch is open on the server that answers.
 func (s Standing) Open() bool { return s.Epoch.ID != "" && s.OpenedOn == s.RunID }
+
+// Opening is what is known when an epoch opens.
+type Opening struct {
+	Epoch              Epoch
+	Shards             int
+	Fences             map[int]int64
+	Decisions, Results map[int]int64 // the new watermarks
+	Reach              time.Time     // unknown commands older than this are held; zero: as before
+}
+
+// RestoredKind says what a replay learned of a payout.
+type RestoredKind byte
+
+// The kinds, in the order in which they must be restored.
+const (
+	WasAnnounced RestoredKind = 'F' // a final result stands in the results topic
+	WasDecided   RestoredKind = 'S' // a decision to send stands in the decisions topic
+	WasEnded     RestoredKind = 'D' // a valid end by our own word stands there
+)
+
+// Restored is one thing that a replay learned.
+type Restored struct {
+	Kind        RestoredKind
+	TradeNo     string
+	Fingerprint Fingerprint
+	Merchant    string
+	State       State // of finals
+	Reason      string
+	Time        time.Time
+}

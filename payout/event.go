@@ -28,6 +28,16 @@ var eventOf = map[State]EventType{
 	StateRejected: EventRejected, StateHeld: EventHeld,
 }
 
+// FinalOf is the state that an event announces as final; false for holds.
+func FinalOf(t EventType) (State, bool) {
+	for state, kind := range eventOf {
+		if kind == t && state.Final() {
+			return state, true
+		}
+	}
+	return 0, false
+}
+
 // Event is the value of a result event. Its JSON is fixed by the contract.
 type Event struct {
 	EventID         string    `json:"eventId"`

@@ -5,6 +5,7 @@ import "time"
 // Batch is what a lease handed out: payouts under one token until one deadline.
 type Batch struct {
 	Token    string
+	Epoch    string // the id of the epoch in which it was leased: only in it may anything come of it
 	Payouts  []Payout
 	Evidence Evidence
 
@@ -30,6 +31,7 @@ type Evidence struct {
 // Change is what a lease's owner wants written.
 type Change struct {
 	Token  string // of the lease
+	Epoch  string // of the lease
 	Before State  // the state in which it was leased
 	After  Payout // what it is now
 	Forget bool   // announced and final: keep only what deduplication needs

@@ -85,7 +85,7 @@ func (p Payout) gaveUp(now time.Time, policy Policy) bool {
 // counted one, and for the first every after the last byte of the send can have
 // left (its HTTP deadline; after a takeover the lease's end).
 func (p Payout) noRecordFrom(policy Policy) time.Time {
-	if p.NoRecords > 0 {
+	if p.NoRecords > 0 && !p.NoRecordAt.Before(p.SendBy) {
 		return p.NoRecordAt.Add(policy.NoRecord.Every)
 	}
 	return p.SendBy.Add(policy.NoRecord.Every)
@@ -94,7 +94,7 @@ func (p Payout) noRecordFrom(policy Policy) time.Time {
 // NoRecordMayCount tells whether a NoRecord found now would count at all, so that
 // the worker knows whether it is worth looking for evidence.
 func (p Payout) NoRecordMayCount(now time.Time, policy Policy) bool {
-	if p.SendBy.IsZero() && p.NoRecords == 0 { // nobody knows until when it may have been sent
+	if p.SendBy.IsZero() { // nobody knows until when it may have been sent
 		return false
 	}
 	return !now.Before(p.noRecordFrom(policy))
@@ -113,6 +113,9 @@ func (p Payout) Corroborated(served, now time.Time, policy Policy) bool {
 }
 
 func (p Payout) countNoRecord(now time.Time, policy Policy) (Payout, bool) {
+	if p.NoRecordAt.Before(p.SendBy) { // counted before the last send could have left: void
+		p.NoRecords, p.NoRecordAt = 0, time.Time{}
+	}
 	if p.NoRecordMayCount(now, policy) {
 		p.NoRecords++
 		p.NoRecordAt = now

@@ -131,7 +131,12 @@ func (a *App) wireShards() {
 			},
 		})
 		l := decisions.NewLog(a.kafka.client, a.config.Kafka.Topics.Decisions, a.options.Instance, shard)
-		k := decisions.NewKeeper(j, l, n, a.logger)
+		k := decisions.NewKeeper(decisions.KeeperConfig{
+			Journal: j, Log: l, Results: a.config.Kafka.Topics.Results, Shards: n,
+			Owns:  func(tradeNo string) bool { return a.shards.of(tradeNo) == shard },
+			Knows: func(merchant string) bool { _, known := a.config.Merchants[merchant]; return known },
+			Lease: a.config.Disburse.Lease, Logger: a.logger,
+		})
 		a.shards.journals = append(a.shards.journals, j)
 		a.logs, a.keepers = append(a.logs, l), append(a.keepers, k)
 		a.loops = append(a.loops, disburse.New(disburse.Config{

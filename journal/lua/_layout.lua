@@ -70,11 +70,5 @@ local function write_counts()
   end
 end
 
--- The memory of finals: small hashes in generations of a third of the window. A
--- generation expires a whole window after its own end, so a payout is remembered for
--- at least the window and at most for four thirds of it.
-local function generation(window) return math.floor(now / math.floor(window / 3)) end
-local function memory(gen, bucket) return P .. 'memo:' .. string.format('%.0f', gen) .. ':' .. bucket end
-
 -- run_id is this server's own; a restart, a failover and a cluster's move change it.
 local function run_id() return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') end

@@ -7,34 +7,13 @@
 -- for its memory), memory.
 -- Answer: one letter a payout: a applied (also if this caller had done it before),
 -- l lost to somebody else.
-local window = tonumber(ARGV[2])
 local first = 4 + 4 * tonumber(ARGV[3])
-
-local function remember(bucket, tradeNo, memo)
-  local gen = generation(window)
-  local key = memory(gen, bucket)
-  local fresh = redis.call('EXISTS', key) == 0
-  redis.call('HSET', key, tradeNo, memo)
-  if not fresh then return end
-  local ends = stamp((gen + 1) * math.floor(window / 3) + window)
-  redis.call('PEXPIREAT', key, ends)
-  local marker = P .. 'gen:' .. string.format('%.0f', gen)
-  if redis.call('EXISTS', marker) == 0 then redis.call('SET', marker, '1', 'PXAT', ends) end
-end
-
-local function remembered(bucket, tradeNo, memo)
-  local newest = generation(window)
-  for gen = newest, newest - 3, -1 do
-    if redis.call('HGET', memory(gen, bucket), tradeNo) == memo then return true end
-  end
-  return false
-end
 
 local closed = 0
 local function apply(tradeNo, token, expected, state, due, bucket, record, memo)
   local current = redis.call('GET', P .. 'p:' .. tradeNo)
   if not current then
-    return (record == '' and remembered(bucket, tradeNo, memo)) and 'a' or 'l'
+    return (record == '' and recall(bucket, tradeNo) == memo) and 'a' or 'l'
   end
   if token_of(current) ~= token then return 'l' end
   if until_of(current) == 0 then

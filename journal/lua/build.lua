@@ -4,10 +4,15 @@
 -- not for safety: once it is over anybody may begin again, and the later id wins.
 -- ARGV: id, claim in ms, the epoch id that the caller wants to end ('' for none).
 -- Answer: '1' and the run id, or '0' and why not.
-local e = redis.call('HMGET', P .. 'epoch', 'id', 'run_id', 'building', 'building_run_id', 'claimed_until', 'number', 'shards')
+local e = redis.call('HMGET', P .. 'epoch', 'id', 'run_id', 'building', 'building_run_id', 'claimed_until')
 local server = run_id()
 if e[1] and e[2] == server and e[1] ~= ARGV[3] then return {'0', 'another epoch is open'} end
 if e[3] and e[3] ~= ARGV[1] and e[4] == server and tonumber(e[5] or '0') > now then return {'0', 'another instance is building'} end
-redis.call('DEL', P .. 'epoch')
-redis.call('HSET', P .. 'epoch', 'number', e[6] or '0', 'shards', e[7] or '0', 'building', ARGV[1], 'building_run_id', server, 'claimed_until', stamp(now + tonumber(ARGV[2])))
+-- Which epoch wrote what stands here is still needed by the replay (was).
+if e[1] then redis.call('HSET', P .. 'epoch', 'was', e[1]) end
+for _, field in ipairs(redis.call('HKEYS', P .. 'epoch')) do
+  if string.sub(field, 1, 6) == 'fence:' then redis.call('HDEL', P .. 'epoch', field) end
+end
+redis.call('HDEL', P .. 'epoch', 'id', 'run_id')
+redis.call('HSET', P .. 'epoch', 'building', ARGV[1], 'building_run_id', server, 'claimed_until', stamp(now + tonumber(ARGV[2])))
 return {'1', server}

@@ -1,52 +1,50 @@
 -- insert makes commands known, once each, and moves the read position.
--- ARGV: epoch, partition, from, to ('' while the range goes on in a later call),
--- window, then for each payout: tradeNo, record time, due, bucket, offset, record.
+-- ARGV: epoch, window, partition, from, to ('' while the range goes on in a later
+-- call), then for each payout: tradeNo, record time, due, bucket, offset, record.
 -- Answer: outcomes, one letter each (n new, r rejected, o held because old, d duplicate,
 -- c conflict), and the number of open payouts.
 --
 -- Refused when the range begins past the read position (protocol I1): a consumer that
 -- retries an old batch must not jump over what a new epoch has to read again.
 -- Not moved while there are conflicts in the range: the caller publishes these as dead
--- letters first, and then calls again with the range alone.
-local partition, window = ARGV[2], tonumber(ARGV[5])
+-- letters first, and then calls again without them.
+local partition, from, to = ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local position = tonumber(redis.call('HGET', P .. 'position', partition) or '-1')
 if position < 0 then return redis.error_reply('POSITION none for partition ' .. partition) end
-if tonumber(ARGV[3]) > position then
-  return redis.error_reply('POSITION ' .. string.format('%.0f', position) .. ' is before the range that begins at ' .. ARGV[3])
+if from > position then
+  return redis.error_reply('POSITION ' .. string.format('%.0f', position) .. ' is before the range that begins at ' .. ARGV[4])
 end
 
-local generations = {}
-local newest = generation(window)
-for gen = newest, newest - 3, -1 do
-  if redis.call('EXISTS', P .. 'gen:' .. string.format('%.0f', gen)) == 1 then
-    generations[#generations + 1] = gen
-  end
-end
+-- Older than this a command that the journal doesn't know may have been paid and
+-- forgotten: older than the window, or than what the last rebuild could read.
+local reach = math.max(now - window, tonumber(redis.call('HGET', P .. 'epoch', 'reach') or '0'))
 
--- known tells the fingerprint under which a tradeNo is known, open or remembered.
-local function known(tradeNo, bucket)
-  local record = redis.call('GETRANGE', P .. 'p:' .. tradeNo, FINGERPRINT_FROM - 1, FINGERPRINT_TO - 1)
-  if record ~= '' then return record end
-  for _, gen in ipairs(generations) do
-    local memo = redis.call('HGET', memory(gen, bucket), tradeNo)
-    if memo then return string.sub(memo, 2) end
-  end
-  return nil
+-- adopt fills in the content of a payout that a replay knows by its decision only
+-- (protocol E6); its command has the same fingerprint.
+local function adopt(tradeNo, record, command, offset)
+  local merchant = merchant_of(record)
+  local head = string.sub(record, 1, EXPIRES_FROM - 1) .. string.sub(command, EXPIRES_FROM, EXPIRES_TO)
+  redis.call('SET', P .. 'p:' .. tradeNo, splice(head .. string.sub(record, EXPIRES_TO + 1), command))
+  redis.call('ZADD', open_set(partition, merchant), offset, tradeNo)
+  if step_of(record) == 'n' then redis.call('ZADD', due_set('n'), stamp(now), tradeNo) end
 end
 
 local outcomes, added, conflicts = {}, 0, false
 for i = 6, #ARGV, 6 do
   local tradeNo, read, due, bucket, offset, record = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
-  local before = known(tradeNo, bucket)
-  if before then
-    local same = before == string.sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
+  local fingerprint = string.sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
+  local open = redis.call('GET', P .. 'p:' .. tradeNo)
+  local memo = not open and recall(bucket, tradeNo)
+  if open or memo then
+    local same = fingerprint == (open and string.sub(open, FINGERPRINT_FROM, FINGERPRINT_TO) or string.sub(memo, 2))
+    if open and same and partition_of(open) == NO_PARTITION then adopt(tradeNo, open, record, offset) end
     outcomes[#outcomes + 1] = same and 'd' or 'c'
     conflicts = conflicts or not same
   else
     local state, step, outcome = state_of(record), step_of(record), 'n'
     if state == 'R' then
       outcome = 'r'
-    elseif read < now - window then
+    elseif read < reach then
       -- Unknown and older than the memory reaches (protocol I4): it may have been paid
       -- and forgotten. Held and asked, never sent.
       state, step, outcome, due = 'h', 'n', 'o', stamp(now)
@@ -66,7 +64,7 @@ end
 
 write_counts()
 local total = redis.call('INCRBY', P .. 'total', added)
-if ARGV[4] ~= '' and not conflicts and tonumber(ARGV[4]) > position then
-  redis.call('HSET', P .. 'position', partition, ARGV[4])
+if to ~= '' and not conflicts and tonumber(to) > position then
+  redis.call('HSET', P .. 'position', partition, to)
 end
 return {table.concat(outcomes), total}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/segmentio/kafka-go"
+
+	"disburser/config"
+	"disburser/internal/app"
+	"disburser/internal/embedded"
+	"disburser/internal/trial"
+	"disburser/payout"
+	"disburser/paypro/paysim"
+)
+
+// instances is how many disbursers share the work.
+const instances = 2
+
+// merchantNos are the merchants' accounts at the simulator.
+var merchantNos = map[string]string{"eg-main": "0000000001", "br-main": "0000000002"}
+
+// topics are the contract's; several partitions, so that both instances get some.
+var topics = map[string]int{
+	trial.DefaultTopics.Commands: 6, trial.DefaultTopics.Results: 3, trial.DefaultTopics.Decisions: 3, trial.DefaultTopics.DeadLetter: 1,
+}
+
+// behavior is a bad day at the provider: a few percent of everything that can go wrong.
+var behavior = paysim.Behavior{
+	Latency: 10 * time.Millisecond, LatencyMax: 120 * time.Millisecond,
+	SettleMin: 100 * time.Millisecond, SettleMax: 4 * time.Second, SettleAtOnce: 0.1,
+	Failed: 0.05, Partial: 0.03, Limited: 0.01, Refused: 0.03, PartialFirst: 0.02,
+	LostReply: 0.03, EarlyError: 0.03, LateError: 0.03, Outer5000: 0.03, Garbled: 0.01, Hang: 0.01, HangFor: 10 * time.Second,
+	QueryLost: 0.01, QueryError: 0.01, Query5000: 0.01,
+}
+
+// world is everything there is: servers, provider, instances, and who watches them.
+type world struct {
+	kafka     *embedded.Kafka
+	redis     *embedded.Redis
+	sim       *paysim.Sim
+	web       *embedded.Web
+	transport *kafka.Transport
+	watcher   *trial.Watcher
+
+	registries []*prometheus.Registry // of the instances
+	running    sync.WaitGroup         // instances
+	watching   sync.WaitGroup
+	stop       context.CancelFunc // of the instances
+	stopWatch  context.CancelFunc
+
+	mu   sync.Mutex
+	died error // of an instance, before it was told to stop
+}
+
+// newWorld starts the servers and the provider, and watches the results.
+func newWorld(seed uint64) (*world, error) {
+	w := &world{stop: func() {}}
+	var err error
+	if w.kafka, err = embedded.NewKafka(topics); err != nil {
+		return nil, err
+	}
+	if w.redis, err = embedded.NewRedis(); err != nil {
+		return nil, err
+	}
+	// PayAgain: whatever is sent twice is paid twice. No page says what Paypro does, so
+	// the disburser must never depend on anything better.
+	w.sim = paysim.New(paysim.Config{Seed: seed, Repeat: paysim.PayAgain, Behavior: behavior, Merchants: []paysim.Merchant{
+		{Country: "egypt", MerchantNo: merchantNos["eg-main"], Secret: "demo-egypt", BasePath: "/egy-pay"},
+		{Country: "brazil", MerchantNo: merchantNos["br-main"], Secret: "demo-brazil", BasePath: "/brz-pay"},
+	}})
+	w.web = embedded.NewWeb(w.sim)
+	w.transport = &kafka.Transport{Dial: w.kafka.Dial, MetadataTTL: time.Second}
+	w.watcher = trial.NewWatcher(&kafka.Client{Addr: kafka.TCP(w.kafka.ListenAddrs()...), Transport: w.transport}, trial.DefaultTopics)
+	ctx, cancel := context.WithCancel(context.Background())
+	w.stopWatch = cancel
+	w.watching.Go(func() { w.watcher.Run(ctx) })
+	return w, nil
+}
+
+// start runs the instances until stop; logTo gets what they log.
+func (w *world) start(logTo io.Writer) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	w.stop = cancel
+	for i := range instances {
+		listener, err := net.Listen("tcp", "127.0.0.1:0") // of the admin HTTP
+		if err != nil {
+			return err
+		}
+		registry := prometheus.NewRegistry()
+		a, err := app.New(w.config(), app.Options{
+			Instance: fmt.Sprintf("demo-%d", i+1), Registry: registry, Listener: listener, LogTo: logTo,
+			DialKafka: w.kafka.Dial, DialRedis: w.redis.Dial, DialHTTP: w.web.Dial,
+		})
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		w.registries = append(w.registries, registry)
+		w.running.Go(func() {
+			if err := a.Run(ctx); err != nil {
+				w.mu.Lock()
+				w.died = errors.Join(w.died, err)
+				w.mu.Unlock()
+			}
+		})
+	}
+	return nil
+}
+
+// trouble is why an instance ended by itself, if one did.
+func (w *world) trouble() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.died
+}
+
+// config is what both instances run with.
+func (w *world) config() config.Config {
+	c := config.Default()
+	c.Kafka.Brokers, c.Redis.Addresses = w.kafka.ListenAddrs(), []string{"redis:6379"}
+	c.Disburse.Drain = 4 * time.Second // longer than a call, so that a stop leaves nothing behind
+	c.Merchants = map[string]config.Merchant{
+		"eg-main": merchant("egypt", "/egy-pay", merchantNos["eg-main"], "demo-egypt", trial.Currencies["eg-main"]),
+		"br-main": merchant("brazil", "/brz-pay", merchantNos["br-main"], "demo-brazil", trial.Currencies["br-main"]),
+	}
+	return c
+}
+
+func merchant(country, base, no, secret, currency string) config.Merchant {
+	m := config.DefaultMerchant()
+	m.Country, m.BaseURL, m.MerchantNo, m.Currency = country, "http://paysim"+base, no, currency
+	m.Secret, m.NotifyURL = payout.NewSecret(secret), "https://example.com/notify"
+	m.Timeout = 2 * time.Second // short, so that a lost reply is soon asked about
+	m.Poll.First, m.Poll.Max = 500*time.Millisecond, 2*time.Second
+	// The simulator shows an order from the moment it accepts it, so "no record", said three
+	// times after the call's deadline, is the truth here, and sending the same tradeNo again
+	// pays once. Of the real Paypro nobody has said so: leave `then: hold` there.
+	m.NoRecord.Answers, m.NoRecord.Every, m.NoRecord.Then = 3, time.Second, "resend"
+	return m
+}
+
+// halt stops the instances and reads what they still published.
+func (w *world) halt() error {
+	w.stop()
+	w.running.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if err := w.watcher.CatchUp(ctx); err != nil {
+		return fmt.Errorf("read the last results: %w", err)
+	}
+	return nil
+}
+
+// close ends everything, also after half a start.
+func (w *world) close() {
+	w.stop()
+	w.running.Wait()
+	w.stopWatch()
+	w.watching.Wait()
+	w.transport.CloseIdleConnections()
+	w.web.Close()
+	w.redis.Close()
+	w.kafka.Close()
+}

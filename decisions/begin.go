@@ -1,0 +1,118 @@
+package decisions
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"disburser/internal/partition"
+	"disburser/payout"
+)
+
+// begin takes the steps of protocol E4: building record, a fence in every partition,
+// the check that these stand last, replay, open. Each attempt has an id of its own.
+func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, looked, results map[int]int64, err error) {
+	e = payout.Epoch{Number: s.Epoch.Number + 1, ID: newID()}
+	if err := k.Journal.Build(ctx, e.ID, s.Epoch.ID, claim); err != nil {
+		return e, nil, nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go k.renew(ctx, e)
+	fences, err := k.fence(ctx, e)
+	if err != nil {
+		return e, nil, nil, err
+	}
+	ends := map[int]int64{}
+	for p := range fences {
+		if _, ends[p], err = k.Log.source(p).Bounds(ctx); err != nil {
+			return e, nil, nil, err
+		}
+	}
+	resultEnds, err := k.resultEnds(ctx)
+	if err != nil {
+		return e, nil, nil, err
+	}
+	if err := k.standLast(ctx, e, fences, ends); err != nil {
+		return e, nil, nil, err
+	}
+	r := &replay{keeper: k, epoch: e, standing: s, began: time.Now(), decisionEnds: ends, resultEnds: resultEnds}
+	reach, err := r.run(ctx)
+	if err != nil {
+		return e, nil, nil, err
+	}
+	if err := k.Journal.OpenEpoch(ctx, payout.Opening{
+		Epoch: e, Shards: k.Shards, Fences: fences, Decisions: ends, Results: resultEnds, Reach: reach,
+	}); err != nil {
+		return e, nil, nil, err
+	}
+	for p := range fences {
+		// Only tells stale halves that they are stale: without it they wait their silence out.
+		if _, err := k.Log.append(ctx, p, []Record{{Kind: KindOpen, Epoch: e}}); err != nil {
+			k.Logger.Warn().Err(err).Msg("the opening of the epoch is not in the log")
+		}
+	}
+	k.enter(e, ends)
+	return e, ends, resultEnds, nil
+}
+
+// renew keeps the claim while the building goes on. If it is taken over, Restore and
+// OpenEpoch refuse.
+func (k *Keeper) renew(ctx context.Context, e payout.Epoch) {
+	for {
+		sleep(ctx, claim/3)
+		if ctx.Err() != nil {
+			return
+		}
+		if err := k.Journal.Build(ctx, e.ID, "", claim); errors.Is(err, payout.ErrEpoch) {
+			return
+		}
+	}
+}
+
+// fence writes the epoch's fence into every partition, those added meanwhile too.
+func (k *Keeper) fence(ctx context.Context, e payout.Epoch) (map[int]int64, error) {
+	fences := map[int]int64{}
+	for {
+		n, err := partition.Count(ctx, k.Log.client, k.Log.topic)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return nil, fmt.Errorf("%s has no partitions", k.Log.topic)
+		}
+		if len(fences) >= n {
+			return fences, nil
+		}
+		for p := len(fences); p < n; p++ {
+			if fences[p], err = k.Log.append(ctx, p, []Record{{Kind: KindFence, Epoch: e}}); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// standLast checks that nobody fenced after this epoch: of two that begin at once, the
+// one that sees the other's fence starts over.
+func (k *Keeper) standLast(ctx context.Context, e payout.Epoch, fences, ends map[int]int64) error {
+	for p, offset := range fences {
+		seen, err := survey(ctx, k.Log.source(p), k.Log.shard, e.ID, offset+1, ends[p])
+		if err != nil {
+			return err
+		}
+		if seen.fence != "" {
+			return errors.New("another instance has begun an epoch after this one")
+		}
+	}
+	return nil
+}
+
+// newID makes an epoch's id: 96 random bits, new for each attempt.
+func newID() string {
+	var raw [12]byte
+	_, _ = rand.Read(raw[:]) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}

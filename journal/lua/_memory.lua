@@ -1,0 +1,38 @@
+-- ARGV[2] is the window of the memory in milliseconds.
+local window = tonumber(ARGV[2])
+
+-- The memory of finals: small hashes in generations of a third of the window. A
+-- generation expires a whole window after its own end, so a payout is remembered for
+-- at least the window and at most for four thirds of it.
+local function generation() return math.floor(now / math.floor(window / 3)) end
+local function memory(gen, bucket) return P .. 'memo:' .. string.format('%.0f', gen) .. ':' .. bucket end
+
+-- living are the generations that hold anything, the newest first.
+local living = {}
+for gen = generation(), generation() - 3, -1 do
+  if redis.call('EXISTS', P .. 'gen:' .. string.format('%.0f', gen)) == 1 then living[#living + 1] = gen end
+end
+
+-- recall answers what is remembered of a tradeNo: the state's letter and the fingerprint.
+local function recall(bucket, tradeNo)
+  for _, gen in ipairs(living) do
+    local memo = redis.call('HGET', memory(gen, bucket), tradeNo)
+    if memo then return memo end
+  end
+  return nil
+end
+
+local function remember(bucket, tradeNo, memo)
+  local gen = generation()
+  local key = memory(gen, bucket)
+  local fresh = redis.call('EXISTS', key) == 0
+  redis.call('HSET', key, tradeNo, memo)
+  if not fresh then return end
+  local ends = stamp((gen + 1) * math.floor(window / 3) + window)
+  redis.call('PEXPIREAT', key, ends)
+  local marker = P .. 'gen:' .. string.format('%.0f', gen)
+  if redis.call('EXISTS', marker) == 0 then
+    redis.call('SET', marker, '1', 'PXAT', ends)
+    table.insert(living, 1, gen)
+  end
+end

@@ -1,0 +1,109 @@
+-- restore puts into a Redis that lost its tail, or everything, what Kafka knows of
+-- payouts, merged by rank and never backwards (protocol E4 d). Only the builder of an
+-- epoch may call it, and only while its building record stands on the same server.
+-- ARGV: id, window, lease in ms, then for each payout: kind, tradeNo, bucket,
+-- fingerprint, merchant, state, time in ms, progress. Kinds: F a final that was
+-- announced; S a decision to send; D an end by our own word, decided but perhaps not
+-- announced. They must come in this order: what was announced outranks all, a valid
+-- own end outranks a send.
+local e = redis.call('HMGET', P .. 'epoch', 'building', 'building_run_id')
+if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
+
+local NO_TOKEN = string.rep('-', TOKEN_TO - TOKEN_FROM + 1)
+local added = 0
+
+-- Nobody knows when the last send of a decided payout ended: at the latest when the
+-- longest lease that began before now does (protocol O4).
+local send_by = now + tonumber(ARGV[3])
+
+local function head_of(state, step, fingerprint, expires, sends, sent)
+  return state .. step .. NO_TOKEN .. stamp(0) .. fingerprint .. expires .. string.format('%02d', sends) .. stamp(sent) .. stamp(send_by)
+end
+
+local function leave_sets(tradeNo, record)
+  local merchant = merchant_of(record)
+  redis.call('ZREM', due_set(step_of(record), merchant), tradeNo)
+  redis.call('ZREM', due_set('s', merchant), tradeNo)
+  redis.call('ZREM', due_set('x'), tradeNo)
+  count(merchant, state_of(record), -1)
+end
+
+-- write puts a record with a new head and, unless it is nil, new progress.
+local function write(tradeNo, record, head, progress)
+  if progress then
+    local m = string.find(record, '\n', HEAD + 1, true)
+    local c = string.find(record, '\n', m + 1, true)
+    record = string.sub(record, 1, c) .. progress
+  end
+  record = head .. string.sub(record, #head + 1)
+  redis.call('SET', P .. 'p:' .. tradeNo, record)
+  local step = step_of(record)
+  if step ~= 'n' or partition_of(record) ~= NO_PARTITION then
+    redis.call('ZADD', due_set(step, merchant_of(record)), stamp(now), tradeNo)
+  end
+  count(merchant_of(record), state_of(record), 1)
+end
+
+-- An end by our own word that isn't in the log ranks below a decision to send.
+local function own_end(record)
+  local state = state_of(record)
+  return state == 'R' or (state == 'F' and string.find(record, '"ab":true', HEAD, true) ~= nil)
+end
+
+local function announced(tradeNo, record, bucket, memo, known)
+  if record then
+    leave_sets(tradeNo, record)
+    if partition_of(record) ~= NO_PARTITION then redis.call('ZREM', open_set(partition_of(record), merchant_of(record)), tradeNo) end
+    redis.call('DEL', P .. 'p:' .. tradeNo)
+    added = added - 1
+  end
+  if not known then remember(bucket, tradeNo, memo) end
+end
+
+local function empty(tradeNo, merchant, head, progress)
+  redis.call('SADD', P .. 'merchants', merchant)
+  write(tradeNo, head .. string.format('%06d', NO_PARTITION) .. merchant .. '\n{}\n' .. progress, head, nil)
+  added = added + 1
+end
+
+local function decided(tradeNo, record, fingerprint, merchant, sent)
+  if not record then
+    empty(tradeNo, merchant, head_of('s', 'a', fingerprint, stamp(0), 1, sent), '{}')
+    return
+  end
+  local state = state_of(record)
+  if not (state == 'r' or state == 's' or own_end(record)) then return end
+  -- What only the first send was answered is no longer known: never fewer than two sends.
+  local sends = math.min(99, tonumber(string.sub(record, SENDS_FROM, SENDS_TO)) + 1)
+  local progress = nil
+  if state ~= 's' then progress = '{}' end
+  leave_sets(tradeNo, record)
+  write(tradeNo, record, head_of('s', 'a', string.sub(record, FINGERPRINT_FROM, FINGERPRINT_TO), string.sub(record, EXPIRES_FROM, EXPIRES_TO), sends, sent), progress)
+end
+
+local function ended(tradeNo, record, fingerprint, merchant, state, progress)
+  if not record then
+    empty(tradeNo, merchant, head_of(state, 'n', fingerprint, stamp(0), 0, 0), progress)
+    return
+  end
+  if not (state_of(record) == 'r' or state_of(record) == 's' or own_end(record)) then return end
+  leave_sets(tradeNo, record)
+  write(tradeNo, record, state .. 'n' .. NO_TOKEN .. stamp(0) .. string.sub(record, FINGERPRINT_FROM, SENDS_FROM - 1), progress)
+end
+
+for i = 4, #ARGV, 8 do
+  local kind, tradeNo, bucket, fingerprint, merchant, state = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
+  local record = redis.call('GET', P .. 'p:' .. tradeNo)
+  local memo = recall(bucket, tradeNo)
+  if kind == 'F' then
+    announced(tradeNo, record, bucket, state .. fingerprint, memo)
+  elseif memo then -- ended and announced: nothing below it counts
+  elseif kind == 'S' then
+    decided(tradeNo, record, fingerprint, merchant, tonumber(ARGV[i + 6]))
+  else
+    ended(tradeNo, record, fingerprint, merchant, state, ARGV[i + 7])
+  end
+end
+write_counts()
+redis.call('INCRBY', P .. 'total', added)
+return added
