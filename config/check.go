@@ -80,7 +80,11 @@ func (r *reader) checkSecurity(k Kafka) {
 		return
 	}
 	r.required("kafka.sasl.username", s.Username != "")
-	r.required("kafka.sasl.password", !s.Password.IsEmpty())
+	if why, unset := r.unset["kafka.sasl.password"]; unset {
+		r.bad("kafka.sasl.password", "%s", why)
+	} else {
+		r.required("kafka.sasl.password", !s.Password.IsEmpty())
+	}
 	if s.Mechanism == "plain" && !k.TLS.Enabled {
 		r.warn("kafka.sasl.mechanism", "plain without kafka.tls sends the password in clear")
 	}

@@ -183,3 +183,23 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestAPasswordThatIsNotUsedNeedsNoVariable(t *testing.T) {
+	file := func(mechanism string) string {
+		return `kafka:
+  brokers: [localhost:9092]
+  sasl: {mechanism: "` + mechanism + `", username: u, password: "${KAFKA_PASSWORD}"}
+redis: {addresses: [localhost:6379]}
+merchants:
+  eg: {country: egypt, base_url: "https://example.com/egy-pay", merchant_no: "0000000001", secret: s, notify_url: "https://example.com/n"}
+`
+	}
+	rules := Rules{LookupEnv: func(string) (string, bool) { return "", false }}
+	if _, _, err := Parse("f.yaml", []byte(file("")), rules); err != nil {
+		t.Errorf("sasl is off: %v", err)
+	}
+	_, _, err := Parse("f.yaml", []byte(file("scram-sha-256")), rules)
+	if want := "f.yaml:3: kafka.sasl.password needs the environment variable KAFKA_PASSWORD, which is not set"; err == nil || err.Error() != want {
+		t.Errorf("sasl is on: %v, want %s", err, want)
+	}
+}

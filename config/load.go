@@ -42,7 +42,7 @@ func Load(path string, rules Rules) (Config, []string, error) {
 
 // Parse is Load for a text at hand; name stands in front of every problem.
 func Parse(name string, text []byte, rules Rules) (Config, []string, error) {
-	r := &reader{file: name, rules: rules.complete(), places: map[string]place{}, told: map[string]bool{}}
+	r := &reader{file: name, rules: rules.complete(), places: map[string]place{}, told: map[string]bool{}, unset: map[string]string{}}
 	c := Default()
 	if root := r.parse(text); root != nil {
 		r.read(value{node: root, line: 1}, section(c.keys()))

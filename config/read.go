@@ -16,8 +16,9 @@ type reader struct {
 	rules    Rules
 	problems Problems
 	warnings Problems
-	places   map[string]place // by key path
-	told     map[string]bool  // key paths with a problem: one is enough for each
+	places   map[string]place  // by key path
+	told     map[string]bool   // key paths with a problem: one is enough for each
+	unset    map[string]string // what is wrong with values that may not be needed, by key path
 }
 
 // place is where a key stands in the file.

@@ -69,6 +69,20 @@ func secret(to *payout.Secret) into {
 	})
 }
 
+// unlessUnused reads a value that only counts where another setting switches it on: a
+// variable that isn't set is a mistake then, and not before. check.go decides.
+func unlessUnused(to into) into {
+	return func(r *reader, v value) {
+		if v.node.Kind == yaml.ScalarNode {
+			if _, err := expand(v.node.Value, r.rules.LookupEnv); err != nil {
+				r.unset[v.path] = err.Error()
+				return
+			}
+		}
+		to(r, v)
+	}
+}
+
 func hidden(to into) into {
 	return func(r *reader, v value) {
 		r.places[v.path] = place{line: v.line}

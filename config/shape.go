@@ -39,7 +39,7 @@ func (k *Kafka) keys() keys {
 		"sasl": section(keys{
 			"mechanism": text(&k.SASL.Mechanism),
 			"username":  text(&k.SASL.Username),
-			"password":  secret(&k.SASL.Password),
+			"password":  unlessUnused(secret(&k.SASL.Password)),
 		}),
 	}
 }

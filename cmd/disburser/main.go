@@ -133,15 +133,16 @@ func check(ctx context.Context, args []string) int {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	status = done
-	for _, problem := range a.Probe(ctx) {
+	well, problems := a.Probe(ctx)
+	for _, sentence := range well {
+		fmt.Println(sentence)
+	}
+	for _, problem := range problems {
 		fmt.Fprintln(os.Stderr, problem)
 		status = failed
 		if errors.Is(problem, app.ErrSetup) {
 			status = wrong
 		}
-	}
-	if status == done {
-		fmt.Println("the configuration is good; Kafka, Redis and every merchant's query answered")
 	}
 	return status
 }

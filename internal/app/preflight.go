@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"disburser/internal/partition"
+	"disburser/payout"
 )
 
 // lookAgain is the pause before a Kafka or Redis that is away is tried again.
@@ -118,30 +120,40 @@ func (a *App) warnOfRetention(ctx context.Context) {
 }
 
 // Probe tries Kafka, Redis and a signed query per merchant once, for check --connect.
-func (a *App) Probe(ctx context.Context) []error {
-	var problems []error
-	add := func(what string, err error) {
+// It answers a sentence for each that is well, and the problems.
+func (a *App) Probe(ctx context.Context) (well []string, problems []error) {
+	add := func(what, sentence string, err error) {
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", what, err))
+			return
 		}
+		well = append(well, what+": "+sentence)
 	}
-	add("kafka", a.checkTopics(ctx))
-	add("redis", a.checkRedis(ctx))
+	add("kafka", "all topics are there", a.checkTopics(ctx))
+	add("redis", "it answers and doesn't say that it evicts", a.checkRedis(ctx))
 	for _, name := range a.names {
-		add("merchants."+name, a.probeMerchant(ctx, name))
+		sentence, err := a.probeMerchant(ctx, name)
+		add("merchants."+name, sentence, err)
 	}
-	return problems
+	return well, problems
 }
 
-// probeMerchant asks about a tradeNo that doesn't exist: whatever readable answer comes
-// shows that the way is open. Only a served one proves the signature.
-func (a *App) probeMerchant(ctx context.Context, name string) error {
-	f := a.clients[name].Ask(ctx, "check-"+a.options.Instance[max(0, len(a.options.Instance)-8):], time.Time{})
-	if f.Served || f.HTTPStatus == 200 && f.Status != "" {
-		a.logger.Info().Str("merchant", name).Str("status", f.Status).Str("text", f.StatusText).Msg("the provider answered a signed query")
-		return nil
+// probeMerchant asks for the balance, which proves the signature without moving money.
+// Where that fails it asks about a tradeNo that doesn't exist: a readable answer shows
+// that the way is open, but outer 8000 is the answer to a wrong signature too.
+func (a *App) probeMerchant(ctx context.Context, name string) (string, error) {
+	_, refused := a.clients[name].Balance(ctx)
+	if refused == nil {
+		return "a signed balance query was accepted", nil
 	}
-	return fmt.Errorf("a signed query: %s", f.Detail)
+	f := a.clients[name].Ask(ctx, "check-"+time.Now().UTC().Format("20060102150405"), time.Time{})
+	switch {
+	case f.Served:
+		return "a signed query was accepted", nil
+	case f.HTTPStatus == http.StatusOK && f.Kind == payout.NoRecord:
+		return fmt.Sprintf("it answers a query about an unknown tradeNo with %s %q, which may also mean a wrong signature: not proven (%v)", f.Status, f.StatusText, refused), nil
+	}
+	return "", fmt.Errorf("a signed query: %s; before that, %w", f.Detail, refused)
 }
 
 func sleep(ctx context.Context, d time.Duration) {
