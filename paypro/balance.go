@@ -16,6 +16,10 @@ type Balance struct {
 	Unsettled string
 }
 
+// ErrRefused is wrapped where the provider answered, readably, with an outer code other
+// than 0000: it knows the call, and not this merchant, its secret or its signature.
+var ErrRefused = errors.New("refused")
+
 // Balance asks for the merchant's balance.
 func (c *Client) Balance(ctx context.Context) (Balance, error) {
 	b, err := c.balance(ctx)
@@ -39,7 +43,7 @@ func (c *Client) balance(ctx context.Context) (Balance, error) {
 	}
 	if a.code != codeOK {
 		words := masked(oneLine(a.msg, maxText), []string{c.secret.Reveal()})
-		return Balance{}, fmt.Errorf("refused with code %s (%s): check merchant_no, secret, salt and sign_in", a.code, words)
+		return Balance{}, fmt.Errorf("%w with code %s (%s): check merchant_no, secret, salt and sign_in", ErrRefused, a.code, words)
 	}
 	return a.balance(c.profile.reply.available)
 }

@@ -14,6 +14,7 @@ import (
 
 	"disburser/internal/partition"
 	"disburser/payout"
+	"disburser/paypro"
 )
 
 // lookAgain is the pause before a Kafka or Redis that is away is tried again.
@@ -139,12 +140,16 @@ func (a *App) Probe(ctx context.Context) (well []string, problems []error) {
 }
 
 // probeMerchant asks for the balance, which proves the signature without moving money.
-// Where that fails it asks about a tradeNo that doesn't exist: a readable answer shows
-// that the way is open, but outer 8000 is the answer to a wrong signature too.
+// Where there is no such call (some countries' path is a guess) it asks about a tradeNo
+// that doesn't exist: a readable answer shows that the way is open, but outer 8000 is the
+// answer to a wrong signature too.
 func (a *App) probeMerchant(ctx context.Context, name string) (string, error) {
 	_, refused := a.clients[name].Balance(ctx)
 	if refused == nil {
 		return "a signed balance query was accepted", nil
+	}
+	if errors.Is(refused, paypro.ErrRefused) {
+		return "", refused
 	}
 	f := a.clients[name].Ask(ctx, "check-"+time.Now().UTC().Format("20060102150405"), time.Time{})
 	switch {
