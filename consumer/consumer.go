@@ -69,6 +69,12 @@ type Config struct {
 	Logger      zerolog.Logger
 	Inbox       Inbox
 	DeadLetters DeadLetters
+
+	// CarryAfter is the age at which the command of an open payout is published again: a
+	// quarter of the memory's window. 0 = never.
+	CarryAfter time.Duration
+	Old        Old
+	Carrier    Carrier
 }
 
 // Consumer reads the commands topic.
@@ -170,6 +176,13 @@ func (c *Consumer) start(generation *kafka.Generation) {
 		defer c.survive("committing")
 		c.commit(ctx, generation, partitions, &readers)
 	})
+	if c.CarryAfter > 0 {
+		generation.Start(func(ctx context.Context) {
+			defer func() { <-ctx.Done() }()
+			defer c.survive("carrying forward")
+			c.carry(ctx, partitions)
+		})
+	}
 }
 
 // survive keeps a panic from ending the process without a word.

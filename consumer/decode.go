@@ -48,12 +48,25 @@ func (c *Consumer) decode(number int, r *message, now time.Time) intake {
 		if o.Invalid != "" {
 			invalid = o.Invalid // what is wrong with its form explains the rest
 		}
-		p := payout.Begin(command, country, payout.Source{Partition: number, Offset: r.Offset}, invalid, now)
+		p := payout.Begin(command, country, payout.Source{Partition: number, Offset: r.Offset, Time: r.Time}, invalid, now)
 		p.Trace = trace
-		in.entries = append(in.entries, payout.Entry{Payout: p, RecordTime: r.Time})
+		in.entries = append(in.entries, payout.Entry{Payout: p, Carried: carriedState(r)})
 		in.indexes = append(in.indexes, o.Index)
 	}
 	return in
+}
+
+// carriedState reads the header of a command that was published again; 0 for all others.
+func carriedState(r *message) payout.State {
+	for _, h := range r.Headers {
+		if h.Key == payout.CarriedHeader {
+			if string(h.Value) == payout.StateReceived.String() {
+				return payout.StateReceived
+			}
+			return payout.StateSending // whatever else it says: ask
+		}
+	}
+	return 0
 }
 
 func traceOf(r *message) payout.Trace {

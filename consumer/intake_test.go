@@ -132,7 +132,7 @@ func TestTheCommandsTraceAndTimesComeAlong(t *testing.T) {
 		start(t, k, in)
 		eventually(t, "it is known", func() bool { return in.added() == 1 })
 		e := in.entries[0]
-		if e.Payout.Trace != (payout.Trace{Parent: "00-1-2-01"}) || !e.RecordTime.Equal(at) || e.Payout.Source != (payout.Source{}) || e.Payout.Country != "egypt" {
+		if e.Payout.Trace != (payout.Trace{Parent: "00-1-2-01"}) || !e.Payout.Source.Time.Equal(at) || e.Payout.Source.Partition != 0 || e.Payout.Source.Offset != 0 || e.Payout.Country != "egypt" {
 			t.Fatalf("%+v", e)
 		}
 		if time.Since(e.Payout.ReceivedAt) > time.Minute {

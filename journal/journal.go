@@ -70,7 +70,7 @@ func New(client redis.UniversalClient, o Options) *Journal {
 }
 
 // Scripts are the names of the journal's scripts, for metrics that show zeros.
-var Scripts = []string{"insert", "lease", "apply", "marks", "position", "due", "counts", "watermark", "epoch", "build", "open", "restore"}
+var Scripts = []string{"insert", "lease", "apply", "marks", "position", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore"}
 
 // unbelieving are the scripts that begin or look at epochs: they can't be asked to
 // believe in one.
@@ -150,10 +150,10 @@ func (j *Journal) Insert(ctx context.Context, r payout.Range, entries []payout.E
 		if len(entries) == 0 && !slices.Contains(outcomes, payout.Conflicted) {
 			end = strconv.FormatInt(r.To, 10)
 		}
-		args := make([]any, 0, 5+6*len(part))
+		args := make([]any, 0, 5+7*len(part))
 		args = append(args, epoch, j.window.Milliseconds(), r.Partition, r.From, end)
 		for _, e := range part {
-			args = append(args, e.Payout.TradeNo, millis(e.RecordTime), millis(e.Payout.Due), bucket(e.Payout.TradeNo),
+			args = append(args, e.Payout.TradeNo, carried(e), millis(e.Payout.Source.Time), millis(e.Payout.Due), bucket(e.Payout.TradeNo),
 				e.Payout.Source.Offset, encode(e.Payout, noToken))
 		}
 		answer, err := j.runAs(ctx, "insert", args)
@@ -169,6 +169,14 @@ func (j *Journal) Insert(ctx context.Context, r payout.Range, entries []payout.E
 			return outcomes, int(total), nil
 		}
 	}
+}
+
+// carried is the letter of a carried payout's state, "" for a payroll's own.
+func carried(e payout.Entry) string {
+	if e.Carried == 0 {
+		return ""
+	}
+	return string(e.Carried)
 }
 
 // NewToken makes a token for one lease: 72 random bits.
@@ -270,6 +278,23 @@ func (j *Journal) Marks(ctx context.Context, partitions []int) (map[int]payout.M
 		marks[p] = payout.Mark{Position: number(answer, 2*i), Safe: number(answer, 2*i+1)}
 	}
 	return marks, nil
+}
+
+// Lingering answers up to n payouts of each merchant whose commands stand at the
+// smallest offsets of a partition and aren't final.
+func (j *Journal) Lingering(ctx context.Context, partition, n int) ([]payout.Payout, error) {
+	answer, err := j.run(ctx, "linger", partition, n)
+	if err != nil {
+		return nil, err
+	}
+	var payouts []payout.Payout
+	for i := 0; i+1 < len(answer); i += 2 {
+		p, err := decode(word(answer, i), word(answer, i+1))
+		if err == nil && !p.State.Final() { // Lease reports what can't be read
+			payouts = append(payouts, p)
+		}
+	}
+	return payouts, nil
 }
 
 // Position answers where to read a partition and sets it to offset where there is no

@@ -29,7 +29,9 @@ func TestInsertKnowsEachTradeNoOnce(t *testing.T) {
 func TestInsertHoldsWhatIsUnknownAndOld(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
-		entries := []payout.Entry{{Payout: order("old", "1"), RecordTime: time.Now().Add(-2 * time.Hour)}}
+		old := order("old", "1")
+		old.Source.Time = time.Now().Add(-2 * time.Hour)
+		entries := []payout.Entry{{Payout: old}}
 		outcomes, open, err := j.Insert(context.Background(), payout.Range{To: 1}, entries)
 		if err != nil || open != 1 || payout.Outcome(outcomes[0]) != payout.TooOld {
 			t.Fatalf("outcomes %q, open %d, %v", outcomes, open, err)

@@ -68,7 +68,10 @@ func insert(t *testing.T, j *Journal, to int64, payouts ...payout.Payout) string
 	t.Helper()
 	entries := make([]payout.Entry, len(payouts))
 	for i, p := range payouts {
-		entries[i] = payout.Entry{Payout: p, RecordTime: time.Now()}
+		if p.Source.Time.IsZero() {
+			p.Source.Time = time.Now()
+		}
+		entries[i] = payout.Entry{Payout: p}
 	}
 	outcomes, _, err := j.Insert(context.Background(), payout.Range{From: 0, To: to}, entries)
 	if err != nil {

@@ -37,6 +37,7 @@ const noPartition = 999_999
 // each stand in Redis.
 type content struct {
 	Offset    int64             `json:"o"`
+	Time      int64             `json:"t,omitempty"`
 	Merchant  string            `json:"m,omitempty"` // only of merchants that aren't configured
 	Country   string            `json:"c,omitempty"`
 	Amount    string            `json:"a,omitempty"`
@@ -106,7 +107,7 @@ func text(v any) string {
 
 func contentOf(p payout.Payout) content {
 	c := content{
-		Offset: p.Source.Offset, Country: p.Country, Amount: p.Amount.String(), Currency: p.Currency,
+		Offset: p.Source.Offset, Time: millis(p.Source.Time), Country: p.Country, Amount: p.Amount.String(), Currency: p.Currency,
 		Payee: p.Payee.Reveal(), Remark: p.Remark, BatchID: p.BatchID, BatchSize: p.BatchSize,
 		NotBefore: millis(p.NotBefore), Parent: p.Trace.Parent, State: p.Trace.State, Received: millis(p.ReceivedAt),
 	}
@@ -173,7 +174,7 @@ func (c content) payout() payout.Payout {
 			Merchant: c.Merchant, Amount: amount, Currency: c.Currency, Payee: payout.NewPayee(c.Payee),
 			Remark: c.Remark, BatchID: c.BatchID, BatchSize: c.BatchSize, NotBefore: moment(c.NotBefore),
 		},
-		Country: c.Country, Source: payout.Source{Offset: c.Offset}, Trace: payout.Trace{Parent: c.Parent, State: c.State},
+		Country: c.Country, Source: payout.Source{Offset: c.Offset, Time: moment(c.Time)}, Trace: payout.Trace{Parent: c.Parent, State: c.State},
 		ReceivedAt: moment(c.Received),
 	}
 }

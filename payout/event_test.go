@@ -118,7 +118,7 @@ func TestEventIDIsStable(t *testing.T) {
 		first := id(t, p)
 		again := p.Announced(t0.Add(time.Hour), standard())
 		again.Asks, again.AskRound, again.Due, again.SettledAt = 99, 7, t0.Add(9*time.Hour), t0.Add(10*time.Hour)
-		again.ReceivedAt, again.FirstSentAt, again.Source = t0.Add(time.Hour), time.Time{}, Source{9, 9}
+		again.ReceivedAt, again.FirstSentAt, again.Source = t0.Add(time.Hour), time.Time{}, Source{Partition: 9, Offset: 9}
 		again.Status, again.StatusText, again.Reason, again.Remark, again.BatchID = "x", "x", "x", "x", "x"
 		if id(t, again) != first {
 			t.Errorf("%v: a repeat that another instance announces has another id", s)

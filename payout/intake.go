@@ -2,7 +2,6 @@ package payout
 
 import (
 	"errors"
-	"time"
 )
 
 // The journal's refusals on which its users branch. Nothing was written.
@@ -19,11 +18,17 @@ var (
 	ErrFull = errors.New("redis is at maxmemory")
 )
 
-// Entry is one payout to be made known; RecordTime is the Kafka time of its command.
+// Entry is one payout to be made known. Carried says how far it was when its command was
+// published again (protocol I5): StateReceived or StateSending; 0 for a payroll's own.
 type Entry struct {
-	Payout     Payout
-	RecordTime time.Time
+	Payout  Payout
+	Carried State
 }
+
+// CarriedHeader marks a command that was published again because its payout had been
+// open for long. Its value is how far it was: received, or sending if it may have been
+// sent.
+const CarriedHeader = "carried"
 
 // Range is what was read of one partition of the commands: the offsets [From, To).
 type Range struct {

@@ -6,6 +6,7 @@ import "time"
 type Source struct {
 	Partition int
 	Offset    int64
+	Time      time.Time // the record's, by Kafka
 }
 
 // Trace is the caller's trace context, passed on from the command's headers to

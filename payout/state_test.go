@@ -255,7 +255,7 @@ func TestBegin(t *testing.T) {
 	p := received(t)
 	wantState(t, p, StateReceived, StepSend)
 	wantDue(t, p, t0)
-	if p.Fingerprint != p.Command.Fingerprint() || p.Sends != 0 || !p.ReceivedAt.Equal(t0) || p.Source != (Source{2, 17}) {
+	if p.Fingerprint != p.Command.Fingerprint() || p.Sends != 0 || !p.ReceivedAt.Equal(t0) || p.Source != (Source{Partition: 2, Offset: 17}) {
 		t.Fatalf("%+v", p)
 	}
 

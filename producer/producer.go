@@ -48,13 +48,13 @@ type writer interface {
 	Close() error
 }
 
-// Producer publishes to the two topics. It is safe for concurrent use.
+// Producer publishes results, dead letters, and again what has been open for long. It is safe for concurrent use.
 type Producer struct {
-	results, deadLetters writer
+	results, deadLetters, commands writer
 }
 
 // New makes a producer. The transport is the caller's to close.
-func New(brokers []string, transport kafka.RoundTripper, results, deadLetters string) *Producer {
+func New(brokers []string, transport kafka.RoundTripper, results, deadLetters, commands string) *Producer {
 	open := func(topic string) *kafka.Writer {
 		return &kafka.Writer{
 			Addr: kafka.TCP(brokers...), Topic: topic, Transport: transport,
@@ -64,11 +64,13 @@ func New(brokers []string, transport kafka.RoundTripper, results, deadLetters st
 			WriteBackoffMin: 50 * time.Millisecond, WriteBackoffMax: 500 * time.Millisecond,
 		}
 	}
-	return &Producer{results: open(results), deadLetters: open(deadLetters)}
+	return &Producer{results: open(results), deadLetters: open(deadLetters), commands: open(commands)}
 }
 
 // Close waits for what is being written.
-func (p *Producer) Close() error { return errors.Join(p.results.Close(), p.deadLetters.Close()) }
+func (p *Producer) Close() error {
+	return errors.Join(p.results.Close(), p.deadLetters.Close(), p.commands.Close())
+}
 
 // Results publishes events and answers for each whether it is acknowledged; err says
 // why some are not.

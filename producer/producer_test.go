@@ -32,7 +32,7 @@ const (
 func setup(t *testing.T, test func(t *testing.T, k *kafkatest.Kafka, p *Producer)) {
 	synctest.Test(t, func(t *testing.T) {
 		k := kafkatest.Start(t, map[string]int{results: 4, letters: 1})
-		p := New(k.Brokers(), k.Transport, results, letters)
+		p := New(k.Brokers(), k.Transport, results, letters, "payout.commands")
 		t.Cleanup(func() {
 			if err := p.Close(); err != nil {
 				t.Error(err)

@@ -87,7 +87,7 @@ func New(c config.Config, o Options) (a *App, err error) {
 	}
 	a.onClose("provider", a.closeClients)
 	t := c.Kafka.Topics
-	a.producer = producer.New(c.Kafka.Brokers, a.kafka.transport, t.Results, t.DeadLetter)
+	a.producer = producer.New(c.Kafka.Brokers, a.kafka.transport, t.Results, t.DeadLetter, t.Commands)
 	a.onClose("producer", a.producer.Close)
 	a.wireShards()
 	a.wireConsumer()
@@ -179,6 +179,7 @@ func (a *App) wireConsumer() {
 			}
 		},
 		Metrics: consumer.NewMetrics(a.options.Registry), Logger: a.logger, Inbox: a.shards, DeadLetters: a.producer,
+		CarryAfter: a.config.Redis.DedupWindow / 4, Old: a.shards, Carrier: a.producer,
 	})
 }
 

@@ -61,6 +61,19 @@ func (s shards) Position(ctx context.Context, partition int, offset int64, forwa
 	return smallest, nil
 }
 
+// Lingering answers the payouts that hold a partition's safe mark back, of all shards.
+func (s shards) Lingering(ctx context.Context, partition, n int) ([]payout.Payout, error) {
+	var all []payout.Payout
+	for _, j := range s.journals {
+		some, err := j.Lingering(ctx, partition, n)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
 // Marks answers the smallest position and safe mark of all shards.
 func (s shards) Marks(ctx context.Context, partitions []int) (map[int]payout.Mark, error) {
 	all := map[int]payout.Mark{}

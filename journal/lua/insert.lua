@@ -1,6 +1,8 @@
 -- insert makes commands known, once each, and moves the read position.
 -- ARGV: epoch, window, partition, from, to ('' while the range goes on in a later
--- call), then for each payout: tradeNo, record time, due, bucket, offset, record.
+-- call), then for each payout: tradeNo, carried, record time, due, bucket, offset, record.
+-- Carried is the state's letter of a payout whose command was published again because it
+-- had been open for long (protocol I5), '' for all others.
 -- Answer: outcomes, one letter each (n new, r rejected, o held because old, d duplicate,
 -- c conflict), and the number of open payouts.
 --
@@ -30,19 +32,30 @@ local function adopt(tradeNo, record, command, offset)
 end
 
 local outcomes, added, conflicts = {}, 0, false
-for i = 6, #ARGV, 6 do
-  local tradeNo, read, due, bucket, offset, record = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
+for i = 6, #ARGV, 7 do
+  local tradeNo, carried, read, due, bucket, offset, record = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
   local fingerprint = string.sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
   local open = redis.call('GET', P .. 'p:' .. tradeNo)
   local memo = not open and recall(bucket, tradeNo)
   if open or memo then
     local same = fingerprint == (open and string.sub(open, FINGERPRINT_FROM, FINGERPRINT_TO) or string.sub(memo, 2))
-    if open and same and partition_of(open) == NO_PARTITION then adopt(tradeNo, open, record, offset) end
+    if open and same and partition_of(open) == NO_PARTITION then
+      adopt(tradeNo, open, record, offset)
+    elseif open and same and carried ~= '' then
+      redis.call('ZREM', open_set(partition_of(open), merchant_of(open)), tradeNo)
+      redis.call('SET', P .. 'p:' .. tradeNo, splice(open, record))
+      redis.call('ZADD', open_set(partition, merchant_of(open)), offset, tradeNo)
+    end
     outcomes[#outcomes + 1] = same and 'd' or 'c'
     conflicts = conflicts or not same
   else
     local state, step, outcome = state_of(record), step_of(record), 'n'
-    if state == 'R' then
+    if carried == 's' then
+      -- It may have been sent before the journal was lost: as if taken over from a dead
+      -- worker whose lease ends now.
+      state, step, due = 's', 'a', stamp(now)
+      record = state .. step .. string.sub(record, TOKEN_FROM, SENDS_FROM - 1) .. '02' .. stamp(now) .. stamp(now) .. string.sub(record, PARTITION_FROM)
+    elseif state == 'R' then
       outcome = 'r'
     elseif read < reach then
       -- Unknown and older than the memory reaches (protocol I4): it may have been paid

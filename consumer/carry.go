@@ -1,0 +1,62 @@
+package consumer
+
+import (
+	"context"
+	"time"
+
+	"disburser/payout"
+)
+
+const (
+	// carryMost bounds how many payouts of a merchant and partition are published again at
+	// a time; the next ones follow at the next look.
+	carryMost = 200
+
+	// carryEvery is the longest pause between two looks.
+	carryEvery = time.Minute
+)
+
+// Old is what the consumer needs of the journal to find what has been open for long.
+type Old interface {
+	Lingering(ctx context.Context, partition, n int) ([]payout.Payout, error)
+}
+
+// Carrier publishes the commands of payouts again; nil means acknowledged.
+type Carrier interface {
+	Carry(ctx context.Context, payouts []payout.Payout) error
+}
+
+// carry publishes again what is still open when its command is older than CarryAfter,
+// so that a held or scheduled payout doesn't hold the safe mark back for longer, and no
+// topic needs more retention than the memory's window (protocol I5). The insert of the
+// new command moves the payout's offset there.
+func (c *Consumer) carry(ctx context.Context, partitions []int) {
+	for sleep(ctx, min(carryEvery, c.CarryAfter/4)) {
+		for _, p := range partitions {
+			if err := c.carryPartition(ctx, p); err != nil {
+				c.refused(ctx, err)
+			}
+		}
+	}
+}
+
+func (c *Consumer) carryPartition(ctx context.Context, number int) error {
+	lingering, err := c.Old.Lingering(ctx, number, carryMost)
+	if err != nil {
+		return err
+	}
+	var old []payout.Payout
+	for _, p := range lingering {
+		if since := p.Source.Time; !since.IsZero() && time.Since(since) > c.CarryAfter {
+			old = append(old, p)
+		}
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	if err := c.Carrier.Carry(ctx, old); err != nil {
+		return err
+	}
+	c.Logger.Info().Int("payouts", len(old)).Int("partition", number).Dur("older_than", c.CarryAfter).Msg("still open: published again, so that they don't hold the safe mark back")
+	return nil
+}
