@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"disburser/internal/partition"
@@ -34,7 +35,8 @@ type element struct {
 func (c *Consumer) decode(number int, r *message, now time.Time) intake {
 	orders, err := payout.Decode(r.Value)
 	if err != nil {
-		unreadable := err.(*payout.Unreadable) // Decode's promise
+		unreadable := &payout.Unreadable{Code: payout.Malformed, Reason: err.Error()}
+		errors.As(err, &unreadable) // always: Decode's promise
 		return intake{letters: []payout.DeadLetter{c.letter(number, element{r, -1}, unreadable.Code, unreadable.Reason)}}
 	}
 	var in intake

@@ -19,6 +19,21 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	if err := k.Journal.Build(ctx, e.ID, s.Epoch.ID, claim); err != nil {
 		return e, nil, nil, err
 	}
+	// Only now: before, the server may have restarted once more and have lost more, its
+	// watermarks with it. From here on whatever it loses ends the building too.
+	if s, err = k.Journal.Standing(ctx); err != nil {
+		return e, nil, nil, err
+	}
+	if s.Building != e.ID || s.BuildingOn != s.RunID {
+		return e, nil, nil, errors.New("the journal was lost while its rebuilding began")
+	}
+	defer func() {
+		if err != nil { // so that the next attempt, anybody's, needn't wait for it
+			free, cancel := context.WithTimeout(context.WithoutCancel(ctx), again)
+			defer cancel()
+			_ = k.Journal.Build(free, e.ID, e.ID, 0) // else it runs out by itself
+		}
+	}()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go k.renew(ctx, e)
@@ -59,15 +74,15 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	return e, ends, resultEnds, nil
 }
 
-// renew keeps the claim while the building goes on. If it is taken over, Restore and
-// OpenEpoch refuse.
+// renew keeps the claim while the building goes on. If it is taken over, or the server
+// has lost it, it is not claimed again: Restore and OpenEpoch refuse.
 func (k *Keeper) renew(ctx context.Context, e payout.Epoch) {
 	for {
 		sleep(ctx, claim/3)
 		if ctx.Err() != nil {
 			return
 		}
-		if err := k.Journal.Build(ctx, e.ID, "", claim); errors.Is(err, payout.ErrEpoch) {
+		if err := k.Journal.Build(ctx, e.ID, e.ID, claim); errors.Is(err, payout.ErrEpoch) {
 			return
 		}
 	}
@@ -103,7 +118,7 @@ func (k *Keeper) standLast(ctx context.Context, e payout.Epoch, fences, ends map
 		if err != nil {
 			return err
 		}
-		if seen.fence != "" {
+		if seen.fenced {
 			return errors.New("another instance has begun an epoch after this one")
 		}
 	}

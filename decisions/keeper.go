@@ -30,12 +30,17 @@ const (
 	markEvery = 5 * time.Second
 )
 
-// Journal is what the keeper needs of the memory to live in an epoch.
+// Journal is what the keeper needs of the memory.
 type Journal interface {
+	Dweller
+	Builder
+}
+
+// Dweller is what it needs to live in an epoch.
+type Dweller interface {
 	Standing(ctx context.Context) (payout.Standing, error)
 	Believe(id string)
 	Watermark(ctx context.Context, decisions, results map[int]int64) error
-	Builder
 }
 
 // Builder is what it needs to begin one.
@@ -152,7 +157,18 @@ func (k *Keeper) set(e payout.Epoch, why string) {
 // establish joins the open epoch or begins the next one. It answers up to where the
 // partitions of decisions and results were looked at.
 func (k *Keeper) establish(ctx context.Context) (e payout.Epoch, looked, results map[int]int64, err error) {
-	k.Log.leave()
+	select {
+	case <-k.lost: // whatever was met until now, this check is about it
+	default:
+	}
+	// Until the check has found another one, the log goes on deciding for the epoch that it
+	// knows: its look is the guard. Leaving it for every false alarm would refuse decisions
+	// that are good, and each refusal would be the next alarm.
+	defer func() {
+		if err != nil {
+			k.Log.leave()
+		}
+	}()
 	s, err := k.Journal.Standing(ctx)
 	if err != nil {
 		return e, nil, nil, err
@@ -173,6 +189,7 @@ func (k *Keeper) establish(ctx context.Context) (e payout.Epoch, looked, results
 	} else if s.Building != "" && s.BuildingOn == s.RunID && s.ClaimLeft > 0 {
 		return e, nil, nil, errors.New("another instance is rebuilding the journal")
 	}
+	k.Log.leave()
 	return k.begin(ctx, s)
 }
 
@@ -209,7 +226,7 @@ func (k *Keeper) follow(ctx context.Context, s payout.Standing) (map[int]int64, 
 	switch {
 	case len(looked) == 0:
 		return nil, fmt.Errorf("%w: it doesn't say where its fences stand", errDeadEpoch)
-	case foreign.fence == "":
+	case !foreign.fenced:
 		return looked, nil
 	case foreign.opened && time.Since(foreign.last) < silence:
 		return nil, errors.New("a later epoch works on another Redis: this one is stale, or was split off")
@@ -222,12 +239,12 @@ func (k *Keeper) follow(ctx context.Context, s payout.Standing) (map[int]int64, 
 // and joins what was seen in two partitions.
 func (s sight) and(o sight) sight {
 	if o.fencedAt.After(s.fencedAt) {
-		s.fence, s.fencedAt = o.fence, o.fencedAt
+		s.fencedAt = o.fencedAt
 	}
 	if o.last.After(s.last) {
 		s.last = o.last
 	}
-	s.opened = s.opened || o.opened
+	s.fenced, s.opened = s.fenced || o.fenced, s.opened || o.opened
 	return s
 }
 
@@ -249,7 +266,7 @@ func (k *Keeper) mark(ctx context.Context, e payout.Epoch, looked, results map[i
 		if err != nil {
 			return err
 		}
-		if seen.fence != "" {
+		if seen.fenced {
 			return fmt.Errorf("decisions: %w: a later epoch has fenced partition %d", payout.ErrEpoch, p)
 		}
 	}
@@ -259,6 +276,7 @@ func (k *Keeper) mark(ctx context.Context, e payout.Epoch, looked, results map[i
 	for p, end := range decisionEnds {
 		looked[p] = end
 	}
+	k.Log.saw(e, looked)
 	for p, end := range ends {
 		results[p] = end
 	}
@@ -274,6 +292,9 @@ func (k *Keeper) resultEnds(ctx context.Context) (map[int]int64, error) {
 	n, err := partition.Count(ctx, k.Log.client, k.Results)
 	if err != nil {
 		return nil, err
+	}
+	if n == 0 { // nothing to replay would look like nothing has ever ended
+		return nil, fmt.Errorf("%s has no partitions", k.Results)
 	}
 	ends := make(map[int]int64, n)
 	for p := range n {

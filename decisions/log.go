@@ -217,7 +217,7 @@ func (l *Log) look(ctx context.Context, epoch payout.Epoch, home int, looked, ba
 	switch {
 	case l.epoch != epoch || l.home != home:
 		return fmt.Errorf("decisions: %w: it was left while deciding", payout.ErrEpoch)
-	case seen.fence != "":
+	case seen.fenced:
 		l.epoch = payout.Epoch{}
 		return fmt.Errorf("decisions: %w: a later epoch has fenced %s/%d", payout.ErrEpoch, l.topic, home)
 	}
@@ -227,10 +227,21 @@ func (l *Log) look(ctx context.Context, epoch payout.Epoch, home int, looked, ba
 
 // sight is what a survey saw of other epochs.
 type sight struct {
-	fence    string    // the id of the last foreign fence, "" if there is none
-	fencedAt time.Time // when it was written
+	fenced   bool      // a foreign fence stands there, also one that names no epoch
+	fencedAt time.Time // when the last one was written
 	opened   bool      // a foreign epoch has opened
 	last     time.Time // when the last record of a foreign epoch was written
+}
+
+// saw notes that somebody else has looked, for the epoch, up to where. Without it an
+// instance that decides nothing for longer than the topic's retention would look for
+// records that are gone, and never decide again.
+func (l *Log) saw(e payout.Epoch, looked map[int]int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.epoch == e {
+		l.looked = max(l.looked, looked[l.home])
+	}
 }
 
 // survey reads [from, to) of a partition and tells what it saw of epochs other than the
@@ -244,9 +255,10 @@ func survey(ctx context.Context, source partition.Source, shard int, epoch strin
 		s.last = r.Time
 		switch r.Kind {
 		case KindFence:
-			s.fence, s.fencedAt = r.Epoch.ID, r.Time
+			s.fenced, s.fencedAt = true, r.Time
 		case KindOpen:
 			s.opened = true
+		default: // decisions; readers skip kinds that they don't know
 		}
 	})
 	return s, err

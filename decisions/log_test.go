@@ -23,7 +23,7 @@ func TestARecordIsWhatTheContractSays(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		l := joined(t, k, "pod-1")
 		list := some("20261121103000000001", "b")
-		if err := l.Send(context.Background(), list); err != nil {
+		if err := l.Send(context.Background(), seventh.ID, list); err != nil {
 			t.Fatal(err)
 		}
 		records := k.Read(t, topic, 1)
@@ -56,7 +56,7 @@ func TestAFinalNamesStatesAndReasons(t *testing.T) {
 		list := some("a", "b")
 		list[0].State, list[0].Reason = payout.StateRejected, "expired"
 		list[1].State, list[1].Absent, list[1].Reason, list[1].Merchant = payout.StateFailed, true, "proved absent", "ke-main"
-		if err := l.Final(context.Background(), list); err != nil {
+		if err := l.Final(context.Background(), seventh.ID, list); err != nil {
 			t.Fatal(err)
 		}
 		var got Record
@@ -79,7 +79,7 @@ func TestEveryDecisionAsksAllReplicas(t *testing.T) {
 				t.Errorf("acks %d", acks)
 			}
 		})
-		if err := l.Send(context.Background(), some("a")); err != nil {
+		if err := l.Send(context.Background(), seventh.ID, some("a")); err != nil {
 			t.Fatal(err)
 		}
 		if seen != 1 {
@@ -99,14 +99,14 @@ func TestWhatIsNotAcknowledgedIsAnError(t *testing.T) {
 			inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 				l := joined(t, k, "pod-1")
 				k.Fail(kmsg.Produce, topic, c.err, 1)
-				err := l.Send(context.Background(), some("a"))
+				err := l.Send(context.Background(), seventh.ID, some("a"))
 				if err == nil || errors.Is(err, payout.ErrEpoch) {
 					t.Fatal(err)
 				}
 				if n := len(values(t, k, 1, `"a"`)); n != c.stands {
 					t.Fatalf("it stands %d times", n)
 				}
-				if err := l.Send(context.Background(), some("b")); err != nil {
+				if err := l.Send(context.Background(), seventh.ID, some("b")); err != nil {
 					t.Fatal(err)
 				}
 				if n := len(values(t, k, 1, `"b"`)); n != 1 {
@@ -124,14 +124,14 @@ func TestABrokerThatHangsOrDropsTheConnection(t *testing.T) {
 				l := joined(t, k, "pod-1")
 				k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) { return nil, answer, true })
 				began := time.Now()
-				err := l.Send(context.Background(), some("a"))
+				err := l.Send(context.Background(), seventh.ID, some("a"))
 				if err == nil || errors.Is(err, payout.ErrEpoch) {
 					t.Fatal(err)
 				}
 				if took := time.Since(began); took > appendTimeout+time.Second {
 					t.Fatalf("took %v", took)
 				}
-				if err := l.Send(context.Background(), some("b")); err != nil {
+				if err := l.Send(context.Background(), seventh.ID, some("b")); err != nil {
 					t.Fatal(err)
 				}
 			})
@@ -149,7 +149,7 @@ func TestWhoWaitsEndsWithItsContext(t *testing.T) {
 		for i := range 3 {
 			waiting.Go(func() {
 				began := time.Now()
-				err := l.Send(ctx, some(fmt.Sprint("a", i)))
+				err := l.Send(ctx, seventh.ID, some(fmt.Sprint("a", i)))
 				if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 1100*time.Millisecond {
 					t.Error(err, time.Since(began))
 				}
@@ -176,7 +176,7 @@ func TestDecisionsThatWaitGoOutTogether(t *testing.T) {
 		var deciding sync.WaitGroup
 		for i := range n {
 			deciding.Go(func() {
-				if err := l.Send(context.Background(), some(fmt.Sprint("t", i))); err != nil {
+				if err := l.Send(context.Background(), seventh.ID, some(fmt.Sprint("t", i))); err != nil {
 					t.Error(err)
 				}
 			})
@@ -207,7 +207,7 @@ func TestConsecutiveRecordsReadNothing(t *testing.T) {
 		l := joined(t, k, "pod-1")
 		fetched := count(k, kmsg.Fetch)
 		for range 20 {
-			if err := l.Send(context.Background(), some("a", "b")); err != nil {
+			if err := l.Send(context.Background(), seventh.ID, some("a", "b")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -215,10 +215,10 @@ func TestConsecutiveRecordsReadNothing(t *testing.T) {
 			t.Errorf("%d fetches", fetched.value())
 		}
 		write(t, k, 1, sendOf("seven"))
-		if err := l.Send(context.Background(), some("c")); err != nil {
+		if err := l.Send(context.Background(), seventh.ID, some("c")); err != nil {
 			t.Fatal(err)
 		}
-		if err := l.Send(context.Background(), some("d")); err != nil {
+		if err := l.Send(context.Background(), seventh.ID, some("d")); err != nil {
 			t.Fatal(err)
 		}
 		if fetched.value() != 1 {
@@ -251,7 +251,7 @@ func TestTheLook(t *testing.T) {
 				for _, v := range c.between {
 					write(t, k, 1, v)
 				}
-				err := l.Send(context.Background(), some("a"))
+				err := l.Send(context.Background(), seventh.ID, some("a"))
 				if errors.Is(err, payout.ErrEpoch) != c.fenced || (err == nil) == c.fenced {
 					t.Fatal(err)
 				}
@@ -263,28 +263,28 @@ func TestTheLook(t *testing.T) {
 func TestAfterAFenceEverythingIsRefusedUntilAnotherEpochIsEntered(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		l := joined(t, k, "pod-1")
-		if err := l.Send(context.Background(), some("a")); err != nil {
+		if err := l.Send(context.Background(), seventh.ID, some("a")); err != nil {
 			t.Fatal(err)
 		}
 		fence := write(t, k, 1, fenceOf("eight", 0))
-		if err := l.Send(context.Background(), some("b")); !errors.Is(err, payout.ErrEpoch) {
+		if err := l.Send(context.Background(), seventh.ID, some("b")); !errors.Is(err, payout.ErrEpoch) {
 			t.Fatal(err)
 		}
 		produced := count(k, kmsg.Produce)
-		for _, decide := range []func(context.Context, []payout.Payout) error{l.Send, l.Final} {
-			if err := decide(context.Background(), some("c")); !errors.Is(err, payout.ErrEpoch) {
+		for _, decide := range []func(context.Context, string, []payout.Payout) error{l.Send, l.Final} {
+			if err := decide(context.Background(), seventh.ID, some("c")); !errors.Is(err, payout.ErrEpoch) {
 				t.Fatal(err)
 			}
 		}
 		if produced.value() != 0 {
 			t.Error("it was written nevertheless")
 		}
-		l.Enter(seventh, map[int]int64{1: 0}) // the same epoch again: the fence still stands
-		if err := l.Send(context.Background(), some("d")); !errors.Is(err, payout.ErrEpoch) {
+		l.enter(seventh, map[int]int64{1: 0}) // the same epoch again: the fence still stands
+		if err := l.Send(context.Background(), seventh.ID, some("d")); !errors.Is(err, payout.ErrEpoch) {
 			t.Fatal(err)
 		}
-		l.Enter(payout.Epoch{Number: 8, ID: "eight"}, map[int]int64{1: fence})
-		if err := l.Send(context.Background(), some("e")); err != nil {
+		l.enter(payout.Epoch{Number: 8, ID: "eight"}, map[int]int64{1: fence})
+		if err := l.Send(context.Background(), "eight", some("e")); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -295,7 +295,7 @@ func TestAFenceInAnotherPartitionIsNotItsConcern(t *testing.T) {
 		l := joined(t, k, "pod-1")
 		write(t, k, 0, fenceOf("eight", 0))
 		write(t, k, 2, fenceOf("eight", 0))
-		if err := l.Send(context.Background(), some("a")); err != nil {
+		if err := l.Send(context.Background(), seventh.ID, some("a")); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -308,7 +308,7 @@ func TestAFenceVoidsAllThatWaitTogether(t *testing.T) {
 		var deciding sync.WaitGroup
 		for i := range 10 {
 			deciding.Go(func() {
-				if err := l.Send(context.Background(), some(fmt.Sprint("t", i))); !errors.Is(err, payout.ErrEpoch) {
+				if err := l.Send(context.Background(), seventh.ID, some(fmt.Sprint("t", i))); !errors.Is(err, payout.ErrEpoch) {
 					t.Error(err)
 				}
 			})
@@ -323,12 +323,12 @@ func TestALookThatFailsIsAnErrorAndIsMadeUpFor(t *testing.T) {
 		l := joined(t, k, "pod-1")
 		write(t, k, 1, sendOf("seven"))
 		fault := k.Fail(kmsg.Fetch, topic, kerr.KafkaStorageError, -1)
-		if err := l.Send(context.Background(), some("a")); err == nil || errors.Is(err, payout.ErrEpoch) {
+		if err := l.Send(context.Background(), seventh.ID, some("a")); err == nil || errors.Is(err, payout.ErrEpoch) {
 			t.Fatal(err)
 		}
 		fault.Remove()
 		write(t, k, 1, fenceOf("eight", 0))
-		if err := l.Send(context.Background(), some("b")); !errors.Is(err, payout.ErrEpoch) {
+		if err := l.Send(context.Background(), seventh.ID, some("b")); !errors.Is(err, payout.ErrEpoch) {
 			t.Fatal(err)
 		}
 	})
@@ -339,13 +339,13 @@ func TestRecordsThatTheBrokerHidesAreNoAllClear(t *testing.T) {
 		l := joined(t, k, "pod-1")
 		write(t, k, 1, fenceOf("eight", 0))
 		k.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) { return nothing(r.(*kmsg.FetchRequest)), nil, true })
-		if err := l.Send(context.Background(), some("a")); err == nil {
+		if err := l.Send(context.Background(), seventh.ID, some("a")); err == nil {
 			t.Fatal("sent without having seen what stands before")
 		}
 		if err := k.DeleteRecords(topic, 1, 3); err != nil {
 			t.Fatal(err)
 		}
-		if err := l.Send(context.Background(), some("b")); err == nil {
+		if err := l.Send(context.Background(), seventh.ID, some("b")); err == nil {
 			t.Fatal("sent though what stood before is gone")
 		}
 	})
@@ -365,12 +365,12 @@ func nothing(r *kmsg.FetchRequest) kmsg.Response {
 func TestNothingIsDecidedOutsideAnEpoch(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		l := startLog(t, k, "pod-1")
-		if err := l.Send(context.Background(), some("a")); !errors.Is(err, payout.ErrEpoch) {
+		if err := l.Send(context.Background(), seventh.ID, some("a")); !errors.Is(err, payout.ErrEpoch) {
 			t.Fatal(err)
 		}
-		l.Enter(seventh, map[int]int64{1: write(t, k, 1, fenceOf("seven", 0))})
-		l.Leave()
-		if err := l.Final(context.Background(), some("a")); !errors.Is(err, payout.ErrEpoch) {
+		l.enter(seventh, map[int]int64{1: write(t, k, 1, fenceOf("seven", 0))})
+		l.leave()
+		if err := l.Final(context.Background(), seventh.ID, some("a")); !errors.Is(err, payout.ErrEpoch) {
 			t.Fatal(err)
 		}
 		if n := len(values(t, k, 1, `"a"`)); n != 0 {
@@ -381,8 +381,8 @@ func TestNothingIsDecidedOutsideAnEpoch(t *testing.T) {
 
 func TestAnEpochLeftWhileDecidingIsOver(t *testing.T) {
 	for name, change := range map[string]func(*Log){
-		"left":          (*Log).Leave,
-		"another epoch": func(l *Log) { l.Enter(payout.Epoch{Number: 8, ID: "eight"}, map[int]int64{1: 0}) },
+		"left":          (*Log).leave,
+		"another epoch": func(l *Log) { l.enter(payout.Epoch{Number: 8, ID: "eight"}, map[int]int64{1: 0}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
@@ -392,7 +392,7 @@ func TestAnEpochLeftWhileDecidingIsOver(t *testing.T) {
 					return nil, nil, false
 				})
 				time.AfterFunc(500*time.Millisecond, func() { change(l) })
-				if err := l.Send(context.Background(), some("a")); !errors.Is(err, payout.ErrEpoch) {
+				if err := l.Send(context.Background(), seventh.ID, some("a")); !errors.Is(err, payout.ErrEpoch) {
 					t.Fatal(err)
 				}
 			})
@@ -405,12 +405,12 @@ func TestTwoInstancesInOnePartition(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		one := joined(t, k, "pod-1")
 		two := startLog(t, k, "pod-2")
-		two.Enter(seventh, map[int]int64{1: 0})
+		two.enter(seventh, map[int]int64{1: 0})
 		var deciding sync.WaitGroup
 		for _, l := range []*Log{one, two} {
 			deciding.Go(func() {
 				for i := range 30 {
-					if err := l.Send(context.Background(), some(fmt.Sprint(l.instance, i))); err != nil {
+					if err := l.Send(context.Background(), seventh.ID, some(fmt.Sprint(l.instance, i))); err != nil {
 						t.Error(err)
 					}
 				}
@@ -429,7 +429,7 @@ func TestAStoppedLogLetsNobodyWaitForEver(t *testing.T) {
 		l := NewLog(k.Client, topic, "pod-1", 0)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		if err := l.Send(ctx, some("a")); !errors.Is(err, context.DeadlineExceeded) {
+		if err := l.Send(ctx, seventh.ID, some("a")); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal(err)
 		}
 	})

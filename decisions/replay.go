@@ -174,6 +174,7 @@ func (r *replay) readDecisions(ctx context.Context, number int, from int64) erro
 			if d.Epoch.ID == fence {
 				r.ends = append(r.ends, r.ended(d)...)
 			}
+		default: // readers skip kinds that they don't need or know
 		}
 		if len(sends) >= restoreBatch {
 			failed = r.restore(ctx, sends)

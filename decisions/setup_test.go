@@ -18,13 +18,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const topic = "payout.decisions"
+const topic, results = "payout.decisions", "payout.results"
 
 var seventh = payout.Epoch{Number: 7, ID: "seven"}
 
 // inTime runs a test in virtual time on a Kafka with three partitions of decisions.
 func inTime(t *testing.T, test func(t *testing.T, k *kafkatest.Kafka)) {
-	synctest.Test(t, func(t *testing.T) { test(t, kafkatest.Start(t, map[string]int{topic: 3})) })
+	synctest.Test(t, func(t *testing.T) { test(t, kafkatest.Start(t, map[string]int{topic: 3, results: 2})) })
 }
 
 // startLog runs a log of shard 0.
@@ -46,7 +46,7 @@ func running(t *testing.T, run func(ctx context.Context)) {
 func joined(t *testing.T, k *kafkatest.Kafka, instance string) *Log {
 	t.Helper()
 	l := startLog(t, k, instance)
-	l.Enter(seventh, map[int]int64{1: write(t, k, 1, fenceOf(seventh.ID, 0))})
+	l.enter(seventh, map[int]int64{1: write(t, k, 1, fenceOf(seventh.ID, 0)) + 1})
 	return l
 }
 

@@ -69,7 +69,7 @@ func (l *Loop) announce(ctx context.Context, batch payout.Batch, payouts []payou
 	acknowledged, err := l.Announcer.Results(ctx, events)
 	now := batch.Now(time.Now())
 	for i, p := range said {
-		if !acknowledged[i] {
+		if i >= len(acknowledged) || !acknowledged[i] {
 			l.announceLater(batch, p)
 			continue
 		}

@@ -10,7 +10,9 @@ import (
 // askBatch asks the query endpoint about payouts that may have been sent.
 func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int, error) {
 	m := la.merchant
-	a, wait, err := l.allow(taking, m, m.askGate, m.Query, due)
+	a := allowance{loop: l, merchant: m}
+	defer a.end()
+	wait, err := a.gather(taking, m.askGate, m.Query, due)
 	if err != nil || len(a.moments) == 0 {
 		a.shrink(0)
 		if err == nil && wait > 0 {
@@ -20,8 +22,8 @@ func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int
 	}
 	batch, err := l.lease(working, payout.StepAsk, m.Name, len(a.moments))
 	a.shrink(len(batch.Payouts))
-	for i, p := range batch.Payouts {
-		l.worker(func() { l.ask(taking, working, m, batch, p, a.moments[i], a.passes[i]) })
+	for _, p := range batch.Payouts {
+		a.work(func(moment time.Time, pass pass) { l.ask(taking, working, m, batch, p, moment, pass) })
 	}
 	return len(batch.Payouts), err
 }

@@ -40,20 +40,19 @@ type gate struct {
 func newGate(s BreakerSettings, sends bool, name string, logger zerolog.Logger) *gate {
 	g := &gate{breakers: []*breaker{newBreaker(s, name, logger, failing(s), failure, uint32(s.Probes))}}
 	if sends {
-		refused := func(c gobreaker.Counts) bool { return int(c.ConsecutiveFailures) >= s.Refusals }
+		refused := func(_ gobreaker.Counts, row int) bool { return row >= s.Refusals }
 		g.breakers = append(g.breakers, newBreaker(s, name+" (refusals)", logger, refused, refusal, 1))
 	}
 	return g
 }
 
 // failing trips at the ratio, or after so many failures in a row that the ratio is no
-// question any more.
-func failing(s BreakerSettings) func(gobreaker.Counts) bool {
-	return func(c gobreaker.Counts) bool {
-		if int(c.ConsecutiveFailures) >= s.MinRequests {
-			return true
-		}
-		return int(c.Requests) >= s.MinRequests && float64(c.TotalFailures) >= s.FailureRatio*float64(c.Requests)
+// question any more. Only calls that are over count: Requests has the unused passes too,
+// which where tokens are short are many times the calls.
+func failing(s BreakerSettings) func(gobreaker.Counts, int) bool {
+	return func(c gobreaker.Counts, row int) bool {
+		over := int(c.TotalSuccesses + c.TotalFailures)
+		return row >= s.MinRequests || over >= s.MinRequests && float64(c.TotalFailures) >= s.FailureRatio*float64(over)
 	}
 }
 
@@ -71,8 +70,9 @@ func refusal(f payout.Finding) error {
 		return errFailed
 	case payout.Unclear, payout.NotSent:
 		return errNothing
+	default:
+		return nil
 	}
-	return nil
 }
 
 // pass is the right to make one call. Exactly one of done and unused must be called.
@@ -120,16 +120,6 @@ func (g *gate) one() (pass, bool) {
 	return p, true
 }
 
-// open tells whether nothing would be let through now.
-func (g *gate) open() bool {
-	for _, b := range g.breakers {
-		if b.resting() {
-			return true
-		}
-	}
-	return false
-}
-
 // state is the worst of the breakers', as the metric counts: 0 closed, 1 half-open, 2 open.
 func (g *gate) state() int {
 	worst := 0
@@ -145,15 +135,20 @@ type breaker struct {
 	meaning func(payout.Finding) error
 
 	mu    sync.Mutex
-	opens int       // in a row
-	until time.Time // rests at least so long
+	rest  time.Duration // at the last opening; 0 once it was closed
+	until time.Time     // rests at least so long
+
+	// row counts failures in a row. gobreaker's own count forgets what is older than its
+	// window, and a slow merchant never has enough in one.
+	row   int
+	since int // changes of state so far: what began before the last one doesn't count
 }
 
-func newBreaker(s BreakerSettings, name string, logger zerolog.Logger, trip func(gobreaker.Counts) bool, meaning func(payout.Finding) error, probes uint32) *breaker {
+func newBreaker(s BreakerSettings, name string, logger zerolog.Logger, trip func(c gobreaker.Counts, row int) bool, meaning func(payout.Finding) error, probes uint32) *breaker {
 	b := &breaker{meaning: meaning}
 	b.two = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: name, MaxRequests: probes, Interval: s.Window, BucketPeriod: max(s.Window/buckets, time.Millisecond),
-		Timeout: s.OpenFor, ReadyToTrip: trip,
+		Timeout: s.OpenFor, ReadyToTrip: func(c gobreaker.Counts) bool { row, _ := b.inRow(); return trip(c, row) },
 		IsExcluded: func(err error) bool { return errors.Is(err, errNothing) },
 		// Called under gobreaker's lock: only notes, never calls back.
 		OnStateChange: func(name string, from, to gobreaker.State) {
@@ -172,19 +167,37 @@ func newBreaker(s BreakerSettings, name string, logger zerolog.Logger, trip func
 func (b *breaker) changed(s BreakerSettings, to gobreaker.State) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.row = 0
+	b.since++
 	switch to {
 	case gobreaker.StateOpen:
-		rest := s.MaxOpenFor
-		if b.opens < 30 { // beyond it the shift would overflow
-			rest = min(s.OpenFor<<b.opens, s.MaxOpenFor)
-		}
-		b.opens++
-		b.until = time.Now().Add(rest)
-		return rest
+		b.rest = min(max(s.OpenFor, 2*b.rest), s.MaxOpenFor)
+		b.until = time.Now().Add(b.rest)
+		return b.rest
 	case gobreaker.StateClosed:
-		b.opens, b.until = 0, time.Time{}
+		b.rest, b.until = 0, time.Time{}
+	default: // half-open: the rest is over, and how long it was still counts
 	}
 	return 0
+}
+
+func (b *breaker) inRow() (row, since int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.row, b.since
+}
+
+// note counts failures in a row, before gobreaker asks for them.
+func (b *breaker) note(since int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case since != b.since || errors.Is(err, errNothing):
+	case err != nil:
+		b.row++
+	default:
+		b.row = 0
+	}
 }
 
 func (b *breaker) allow() (func(error), bool) {
@@ -192,7 +205,14 @@ func (b *breaker) allow() (func(error), bool) {
 		return nil, false
 	}
 	end, err := b.two.Allow()
-	return end, err == nil
+	if err != nil {
+		return nil, false
+	}
+	_, since := b.inRow()
+	return func(err error) {
+		b.note(since, err)
+		end(err)
+	}, true
 }
 
 // resting tells whether the breaker is open, also where gobreaker's own fixed time is
@@ -213,6 +233,7 @@ func (b *breaker) state() int {
 		return 2
 	case gobreaker.StateHalfOpen:
 		return 1
+	default:
+		return 0
 	}
-	return 0
 }

@@ -21,6 +21,10 @@ const (
 	idle      = 250 * time.Millisecond
 	busyPause = 20 * time.Millisecond
 
+	// breath is the least time between two looks, however often the loop is nudged: every
+	// call that ends and every write does, and each look costs Redis a script.
+	breath = 2 * time.Millisecond
+
 	// largest is the most that one lease takes: one decision record of 128 payouts is
 	// ten kilobytes.
 	largest = 128
@@ -65,6 +69,8 @@ type Config struct {
 	Logger    zerolog.Logger
 }
 
+var errPanic = errors.New("a panic, see above")
+
 // Loop works on the payouts of one shard.
 type Loop struct {
 	Config
@@ -90,7 +96,6 @@ type merchant struct {
 // New makes a loop; Run starts it.
 func New(c Config) *Loop {
 	l := &Loop{Config: c, merchants: map[string]*merchant{}, nudge: make(chan struct{}, 1)}
-	l.slots = newSlots(c.Slots, len(c.Merchants), l.Nudge)
 	for _, m := range c.Merchants {
 		l.names = append(l.names, m.Name)
 		l.merchants[m.Name] = &merchant{
@@ -99,6 +104,7 @@ func New(c Config) *Loop {
 			askGate:  newGate(c.Breaker, false, m.Name+" query", c.Logger),
 		}
 	}
+	l.slots = newSlots(c.Slots, l.names, l.Nudge)
 	l.writer = newWriter(c.Journal, l.Nudge, l.refused, c.Logger)
 	l.beat.Store(time.Now().UnixNano())
 	return l
@@ -131,15 +137,16 @@ func (l *Loop) Run(taking, working context.Context) {
 	}()
 	lanes := l.lanes()
 	for taking.Err() == nil {
-		pause := l.round(taking, working, lanes)
+		began := time.Now()
+		timer := time.NewTimer(l.round(taking, working, lanes))
 		l.observe()
-		timer := time.NewTimer(pause)
 		select {
 		case <-taking.Done():
 		case <-l.nudge:
 		case <-timer.C:
 		}
 		timer.Stop()
+		pause(taking, breath-time.Since(began))
 	}
 	l.calls.Wait()
 	l.writer.close()
@@ -191,7 +198,7 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 		la := lanes[(start+i)%len(lanes)]
 		w := la.work(agenda)
 		if !w.Next.IsZero() {
-			pause = min(pause, max(time.Millisecond, w.Next.Sub(agenda.Now)))
+			pause = min(pause, max(busyPause, w.Next.Sub(agenda.Now))) // where much is scheduled, something always comes due in a moment
 		}
 		if w.Due == 0 {
 			continue
@@ -217,9 +224,8 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 				l.Nudge()
 			}
 		}()
-		defer l.survive("a batch to " + la.step.String())
 		var err error
-		if leased, err = la.run(taking, working, la, due); err == nil {
+		if leased, err = l.batch(taking, working, la, due); err == nil {
 			la.failures = 0
 			return
 		}
@@ -227,6 +233,14 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 		la.restUntil.Store(time.Now().Add(min(rest<<min(la.failures-1, 10), mostRest)).UnixNano())
 		l.refused(taking, err, la.step.String())
 	}()
+}
+
+// batch runs a lane's batch; a panic is an error like others, and the lane rests.
+func (l *Loop) batch(taking, working context.Context, la *lane, due int) (leased int, err error) {
+	err = errPanic
+	defer l.survive("a batch to " + la.step.String())
+	leased, err = la.run(taking, working, la, due)
+	return leased, err
 }
 
 // worker runs f for one payout; the slot and the pass are f's to end.
@@ -283,21 +297,31 @@ type allowance struct {
 	passes   []pass
 	moments  []time.Time
 	slots    int
+	used     int // by workers, who end them
 }
 
-// allow gathers an allowance of up to due; wait says when to ask again if it is empty
+// gather makes an allowance of up to due; wait says when to ask again if it is empty
 // for want of tokens.
-func (l *Loop) allow(ctx context.Context, m *merchant, g *gate, limiter Limiter, due int) (a allowance, wait time.Duration, err error) {
-	a = allowance{loop: l, merchant: m}
-	if a.slots = l.slots.take(m.Name, min(due, largest)); a.slots == 0 {
-		return a, 0, nil
+func (a *allowance) gather(ctx context.Context, g *gate, limiter Limiter, due int) (wait time.Duration, err error) {
+	if a.slots = a.loop.slots.take(a.merchant.Name, min(due, largest)); a.slots == 0 {
+		return 0, nil
 	}
 	if a.passes = g.admit(a.slots); len(a.passes) > 0 {
 		a.moments, wait, err = limiter.Take(ctx, len(a.passes))
 	}
 	a.shrink(len(a.moments))
-	return a, wait, err
+	return wait, err
 }
+
+// work hands the next slot, pass and moment to a worker.
+func (a *allowance) work(f func(moment time.Time, pass pass)) {
+	moment, pass := a.moments[a.used], a.passes[a.used]
+	a.used++
+	a.loop.worker(func() { f(moment, pass) })
+}
+
+// end hands back what no worker was given, also after a panic.
+func (a *allowance) end() { a.shrink(a.used) }
 
 // shrink hands back what is beyond n.
 func (a *allowance) shrink(n int) {
@@ -307,7 +331,7 @@ func (a *allowance) shrink(n int) {
 	a.passes = a.passes[:min(n, len(a.passes))]
 	a.moments = a.moments[:min(n, len(a.moments))]
 	if a.slots > n {
-		a.loop.slots.release(a.merchant.Name, a.slots-n)
+		a.loop.slots.handBack(a.merchant.Name, a.slots-n)
 		a.slots = n
 	}
 }

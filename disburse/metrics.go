@@ -25,6 +25,10 @@ const (
 	OperationQuery = "query"
 )
 
+// unknown stands for the merchants that aren't configured; all that happens to their
+// payouts is that they are rejected.
+const unknown = "unknown"
+
 // NewMetrics registers the loop's metrics, every label value at zero.
 func NewMetrics(r prometheus.Registerer, merchants []string, tokenOutcomes []string) *Metrics {
 	m := &Metrics{
@@ -55,6 +59,8 @@ func NewMetrics(r prometheus.Registerer, merchants []string, tokenOutcomes []str
 	for _, name := range merchants {
 		m.create(name, tokenOutcomes)
 	}
+	m.results.WithLabelValues(unknown, string(payout.EventRejected))
+	m.payouts.WithLabelValues(unknown, string(payout.EventRejected))
 	m.slots.WithLabelValues("busy")
 	m.slots.WithLabelValues("free")
 	r.MustRegister(m.requests, m.seconds, m.results, m.payouts, m.tokens, m.breaker, m.slots)
@@ -95,7 +101,7 @@ func (m *Metrics) called(merchant, operation string, f payout.Finding, took time
 func (m *Metrics) announced(p payout.Payout, e payout.Event, now time.Time) {
 	merchant := e.Merchant
 	if p.Country == "" {
-		merchant = "unknown"
+		merchant = unknown
 	}
 	m.results.WithLabelValues(merchant, string(e.Type)).Inc()
 	if p.State.Final() {

@@ -13,7 +13,9 @@ import (
 // sending; then the decision is acknowledged; only then does anything leave.
 func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (int, error) {
 	m := la.merchant
-	a, wait, err := l.allow(taking, m, m.sendGate, m.Send, due)
+	a := allowance{loop: l, merchant: m}
+	defer a.end()
+	wait, err := a.gather(taking, m.sendGate, m.Send, due)
 	if err != nil || len(a.moments) == 0 {
 		a.shrink(0)
 		if err == nil && wait > 0 {
@@ -29,23 +31,23 @@ func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (in
 	if err != nil { // some records can't be read; the others go on
 		l.refused(taking, err, "read a record")
 	}
-	if err := l.decide(working, batch); err != nil {
+	if err := l.decide(working, m, batch); err != nil {
 		a.shrink(0)
 		for _, p := range batch.Payouts {
 			l.giveBack(batch, p)
 		}
 		return 0, err
 	}
-	for i, p := range batch.Payouts {
-		l.worker(func() { l.send(taking, working, m, batch, p, a.moments[i], a.passes[i]) })
+	for _, p := range batch.Payouts {
+		a.work(func(moment time.Time, pass pass) { l.send(taking, working, m, batch, p, moment, pass) })
 	}
 	return len(batch.Payouts), nil
 }
 
 // decide has the batch written down and acknowledged while the lease still leaves room
 // for the calls.
-func (l *Loop) decide(ctx context.Context, batch payout.Batch) error {
-	ctx, cancel := context.WithDeadline(ctx, batch.Deadline().Add(-leaseMargin))
+func (l *Loop) decide(ctx context.Context, m *merchant, batch payout.Batch) error {
+	ctx, cancel := context.WithDeadline(ctx, batch.Deadline().Add(-leaseMargin-m.Timeout))
 	defer cancel()
 	return l.Decisions.Send(ctx, batch.Epoch, batch.Payouts)
 }
@@ -64,13 +66,14 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.B
 		}
 	}()
 	defer l.survive("a send") // the payout stays sending; it is asked about after its lease
-	latest := latestFor(batch, m.Timeout)
-	if err := l.ready(taking, m.Send, moment, latest); err != nil {
+	// A call cut short is Unclear, and may end up before a person: it begins while at least
+	// half of its time is left.
+	if err := l.ready(taking, m.Send, moment, latestFor(batch, m.Timeout).Add(-m.Timeout/2)); err != nil {
 		l.giveBack(batch, p)
 		return
 	}
 	began := time.Now()
-	latest = latestFor(batch, m.Timeout)
+	latest := latestFor(batch, m.Timeout)
 	called = true
 	f = m.Provider.Send(working, p.Command, latest)
 	l.Metrics.called(m.Name, OperationSend, f, time.Since(began))
@@ -117,6 +120,7 @@ func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase pay
 	after, err := p.After(phase, f, now, m.policy())
 	if err != nil {
 		l.Logger.Error().Err(err).Msg("an answer that the table has no place for")
+		after.Due = now.Add(m.Policy.Poll.Max)
 	}
 	var served *payout.Served
 	if phase == payout.Ask && f.Served {

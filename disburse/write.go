@@ -3,6 +3,8 @@ package disburse
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -89,6 +91,11 @@ func (w *writer) gather(batch []change) ([]change, *change) {
 // write tries until the changes are written or their leases are over. What is not
 // written is not lost: it comes due again, and is asked about.
 func (w *writer) write(working context.Context, batch []change) {
+	defer func() {
+		if r := recover(); r != nil { // without a writer nothing would ever be written again
+			w.logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Msg("panic while writing results")
+		}
+	}()
 	for {
 		batch = current(batch)
 		if len(batch) == 0 {

@@ -27,11 +27,6 @@ const (
 // noToken stands where nobody has leased yet.
 const noToken = "------------"
 
-// noPartition stands in the head of a record that has no content: a replay knows of the
-// payout only that it was decided to be sent, or how it ended. The insert of its command
-// fills it in (protocol E6).
-const noPartition = 999_999
-
 // content is what the command said: written once, by the insert. progress is what has
 // become of it: written by every apply. Only Go reads them. Short names: a million of
 // each stand in Redis.
@@ -55,6 +50,7 @@ type content struct {
 type progress struct {
 	FirstSent int64  `json:"fs,omitempty"`
 	LastSend  uint8  `json:"ls,omitempty"`
+	Disproved int    `json:"dp,omitempty"`
 	Asks      int    `json:"k,omitempty"`
 	AskRound  int    `json:"kr,omitempty"`
 	NoRecords int    `json:"n,omitempty"`
@@ -120,7 +116,7 @@ func contentOf(p payout.Payout) content {
 func progressOf(p payout.Payout) progress {
 	return progress{
 		FirstSent: millis(p.FirstSentAt), LastSend: uint8(p.LastSend),
-		Asks: p.Asks, AskRound: p.AskRound, NoRecords: p.NoRecords, NoRecord: millis(p.NoRecordAt),
+		Disproved: p.Disproved, Asks: p.Asks, AskRound: p.AskRound, NoRecords: p.NoRecords, NoRecord: millis(p.NoRecordAt),
 		Partial: millis(p.PartialAt), Unknown: p.Unknown, Shown: p.Shown,
 		Status: p.Status, Text: p.StatusText, Platform: p.PlatformTradeNo, Paid: p.PaidAmount, Success: p.SuccessTime,
 		Reason: p.Reason, Absent: p.Absent, Held: millis(p.HeldAt), Settled: millis(p.SettledAt),
@@ -181,7 +177,7 @@ func (c content) payout() payout.Payout {
 
 func (g progress) fill(p *payout.Payout) {
 	p.FirstSentAt, p.LastSend = moment(g.FirstSent), payout.Kind(g.LastSend)
-	p.Asks, p.AskRound = g.Asks, g.AskRound
+	p.Disproved, p.Asks, p.AskRound = g.Disproved, g.Asks, g.AskRound
 	p.NoRecords, p.NoRecordAt, p.PartialAt = g.NoRecords, moment(g.NoRecord), moment(g.Partial)
 	p.Unknown, p.Shown = g.Unknown, g.Shown
 	p.Status, p.StatusText, p.PlatformTradeNo = g.Status, g.Text, g.Platform

@@ -37,6 +37,9 @@ type Payout struct {
 	SendBy      time.Time
 	LastSend    Kind // what the last send was answered; Unclear if nothing is known
 
+	// Disproved are the sends whose absence the operator's resend has accepted as proven.
+	Disproved int
+
 	Asks       int       // asks since it was received, for the result
 	AskRound   int       // asks since the last send, for the growing interval
 	NoRecords  int       // counted NoRecord answers since the last send

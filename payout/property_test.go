@@ -191,7 +191,7 @@ func (l *life) witness(f Finding, before Payout) {
 	case p.State == StatePartial && f.Kind == Partial && secondPartial:
 	case p.State == StateFailed && f.Kind == Failed && !p.Absent:
 	case p.State == StateFailed && secondUnknown && l.policy.UnknownStatus == Fail && !p.Absent:
-	case p.State == StateFailed && f.Kind == NoRecord && enough && l.sends == 1 && p.Absent &&
+	case p.State == StateFailed && f.Kind == NoRecord && enough && l.sends-before.Disproved == 1 && p.Absent &&
 		(before.LastSend == Refused || before.LastSend == SettledFailed):
 	case p.State == StateReceived && f.Kind == NoRecord && enough && before.State == StateSending && l.policy.NoRecord.Then == Resend:
 	case p.State == StateProcessing && f.Kind == Processing && before.State == StateSending:

@@ -122,14 +122,14 @@ func TestWhatAbsenceProves(t *testing.T) {
 		"unclear, resend":                               {once(t, Unclear), resending(), StateReceived, false},
 		"taken over":                                    {sendingAt(t), standard(), StateHeld, false},
 		"taken over, resend":                            {sendingAt(t), resending(), StateReceived, false},
-		"the second send was refused":                   {twice(t, Refused), standard(), StateHeld, false},
-		"the second send was refused, resend":           {twice(t, Refused), resending(), StateReceived, false},
+		"the second send was refused":                   {twice(t, Refused), standard(), StateFailed, true},
+		"the second send was refused, resend":           {twice(t, Refused), resending(), StateFailed, true},
 		"acknowledged":                                  {once(t, Accepted), standard(), StateHeld, false},
 		"acknowledged, resend":                          {once(t, Accepted), resending(), StateHeld, false},
 		"answered paid":                                 {once(t, SettledPaid), resending(), StateHeld, false},
 		"answered partial":                              {once(t, SettledPartial), resending(), StateHeld, false},
 		"the only send was answered with a failure":     {once(t, SettledFailed), standard(), StateFailed, true},
-		"the second send was answered with a failure":   {twice(t, SettledFailed), standard(), StateHeld, false},
+		"the second send was answered with a failure":   {twice(t, SettledFailed), standard(), StateFailed, true},
 		"the second send was acknowledged, then absent": {twice(t, Accepted), resending(), StateHeld, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -160,8 +160,8 @@ func TestResendKeepsTheTradeNoAndGathersEvidenceAnew(t *testing.T) {
 	}
 	again := now.Add(time.Minute)
 	p = after(t, leased(p, again), OwnSend, Finding{Kind: Refused}, again, resending())
-	if third, _ := evidence(t, p, resending()); third.State != StateReceived || third.LastSend != Unclear {
-		t.Fatalf("%v, last send %v: what the former send was answered says nothing of the next", third.State, third.LastSend)
+	if third, _ := evidence(t, p, resending()); third.State != StateFailed || !third.Absent {
+		t.Fatalf("%v: the former send is disproved, this one was refused and is absent: another round would be the same again", third.State)
 	}
 	p = after(t, p, Ask, Finding{Kind: NoRecord}, again.Add(lease+5*time.Minute-1), resending())
 	if p.NoRecords != 0 {

@@ -161,6 +161,7 @@ func (p Payout) heard(phase Phase, f Finding, now time.Time) Payout {
 			// The provider has an order: from here on its absence is no proof of anything.
 			p.Shown = true
 			p.NoRecords, p.NoRecordAt = 0, time.Time{}
+		default: // NoRecord and Unclear show nothing
 		}
 	}
 	if f.Kind == Unclear { // also an answer about somebody else: nothing of it is ours
@@ -261,7 +262,7 @@ func noRecordWhileSending(p Payout, f Finding, now time.Time, policy Policy) Pay
 		return p.askBy(p.noRecordFrom(policy))
 	case p.Shown:
 		return p.hold(fmt.Sprintf("the provider has shown it and then said %d times that it has no record of it", p.NoRecords), now)
-	case p.Sends == 1 && p.LastSend == Refused:
+	case p.Sends-p.Disproved == 1 && p.LastSend == Refused:
 		p.Absent = true
 		p.Reason = "the provider refused it and has no record of it"
 		return p.end(StateFailed, now)
@@ -278,7 +279,7 @@ func noRecordWhileProcessing(p Payout, f Finding, now time.Time, policy Policy) 
 	case !enough:
 		p = askLater(p, f, now, policy)
 		return p.askBy(p.noRecordFrom(policy))
-	case p.Sends == 1 && p.LastSend == SettledFailed && !p.Shown:
+	case p.Sends-p.Disproved == 1 && p.LastSend == SettledFailed && !p.Shown:
 		p.Absent = true
 		p.Reason = "the provider answered the send with a failure and has no record of it"
 		return p.end(StateFailed, now)
@@ -341,10 +342,12 @@ func (p Payout) end(final State, now time.Time) Payout {
 }
 
 // sendAgain follows the operator's resend: the same tradeNo, never a new one, and
-// evidence gathered anew.
+// evidence gathered anew. The sends until now count as disproved: if the next one is
+// refused, its absence ends the payout instead of beginning another round.
 func (p Payout) sendAgain(now time.Time) Payout {
 	p.State, p.Step, p.Due = StateReceived, StepSend, now
 	p.NoRecords, p.NoRecordAt, p.AskRound = 0, time.Time{}, 0
 	p.LastSend, p.PartialAt, p.Unknown = Unclear, time.Time{}, ""
+	p.Disproved = p.Sends
 	return p
 }

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -30,6 +31,11 @@ const (
 	// leastSlack is how late a moment may be used where the burst allows none: below it
 	// no timer is exact. It costs 1 % of a second's calls, half of what the promise allows.
 	leastSlack = 10 * time.Millisecond
+
+	// slowReply is how much longer than usual Redis' answer may take: its moments are
+	// placed where it is received, and an instance that places them late adds to the next
+	// second of the others. It is the other half of what the promise allows.
+	slowReply = 10 * time.Millisecond
 )
 
 //go:embed lua/take.lua
@@ -68,6 +74,9 @@ type Limiter struct {
 	// own bounds what this process alone does, whatever Redis says: one that was wiped
 	// or split grants the same moments again.
 	own *rate.Limiter
+
+	mu    sync.Mutex
+	usual time.Duration // the shortest round trip of late, 0 before the first
 }
 
 // New makes a limiter for the schedule name, which all instances share. count is told
@@ -88,7 +97,7 @@ func New(client redis.UniversalClient, namespace, name string, r Rate, count fun
 // Take asks for up to n moments at which a call may be made, by this process' clock.
 // If none is free it answers how long to wait before asking again.
 func (l *Limiter) Take(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error) {
-	interval := l.rate.interval()
+	interval, asked := l.rate.interval(), time.Now()
 	answer, err := take.Run(ctx, l.client, []string{l.key},
 		micros(interval), n, micros(l.rate.slack()/2), micros(horizon)).Slice() // half of the slack is left for the way to the call
 	if err != nil {
@@ -101,6 +110,10 @@ func (l *Limiter) Take(ctx context.Context, n int) (moments []time.Time, wait ti
 	if granted == 0 {
 		return nil, max(time.Millisecond, duration(float(answer, 3))), nil
 	}
+	if l.slow(received.Sub(asked)) {
+		l.count(Late, granted)
+		return nil, time.Millisecond, nil
+	}
 	// Redis' now lies before this process received it, so moments come out late by at
 	// most the way back, never early.
 	start := received.Add(duration(first - now))
@@ -108,6 +121,20 @@ func (l *Limiter) Take(ctx context.Context, n int) (moments []time.Time, wait ti
 		moments = append(moments, start.Add(time.Duration(i)*interval))
 	}
 	return moments, 0, nil
+}
+
+// slow tells whether a round trip took so much longer than usual that nobody knows when
+// its moments are. What is usual follows the times: a Redis that has become slow for good
+// is believed again after some tries.
+func (l *Limiter) slow(took time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.usual == 0 || took < l.usual {
+		l.usual = max(took, 1)
+	}
+	slow := took > l.usual+slowReply
+	l.usual += l.usual/8 + 100*time.Microsecond
+	return slow
 }
 
 // Wait returns when the call that a moment was taken for may be made. A moment that
@@ -118,8 +145,8 @@ func (l *Limiter) Wait(ctx context.Context, moment time.Time) error {
 		if err := sleep(ctx, time.Until(moment)); err != nil {
 			return err
 		}
-		if time.Since(moment) <= l.rate.slack() {
-			return l.pace(ctx)
+		if used, err := l.pace(ctx, moment); used {
+			return err
 		}
 		l.count(Late, 1)
 		next, err := l.next(ctx)
@@ -145,10 +172,20 @@ func (l *Limiter) next(ctx context.Context) (time.Time, error) {
 	}
 }
 
-// pace keeps to the rate within this process.
-func (l *Limiter) pace(ctx context.Context) error {
+// pace keeps to the rate within this process, and tells whether the moment can be used
+// so: one that this makes too late would meet those of other instances.
+func (l *Limiter) pace(ctx context.Context, moment time.Time) (used bool, err error) {
 	now := time.Now()
-	return sleep(ctx, l.own.ReserveN(now, 1).DelayFrom(now))
+	if now.Sub(moment) > l.rate.slack() {
+		return false, nil
+	}
+	r := l.own.ReserveN(now, 1)
+	delay := r.DelayFrom(now)
+	if now.Add(delay).Sub(moment) > l.rate.slack() {
+		r.CancelAt(now)
+		return false, nil
+	}
+	return true, sleep(ctx, delay)
 }
 
 // sleep pauses, or answers why ctx ended.

@@ -37,6 +37,10 @@ Exit status: 0 each payout has exactly one final result that the simulator's boo
 with, and nothing was paid twice; 1 something is wrong or still open; 2 wrong usage.
 
 Flags:
+  --file FILE    take the commands from FILE, one a line; blank lines are skipped
+  --seed N       chooses what fails and how (1)
+  --limit TIME   stop after this time and say what is still open (55s)
+  --log FILE     write what the instances log to FILE
 `
 
 // options are what the command line says.
@@ -51,16 +55,14 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	o := options{}
 	f := flag.NewFlagSet("demo", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
-	f.StringVar(&o.file, "file", "", "take the commands from this `FILE`, one a line; blank lines are skipped")
-	f.Uint64Var(&o.seed, "seed", 1, "the `number` that chooses what fails and how")
-	f.DurationVar(&o.limit, "limit", defaultLimit, "stop after this time, and say what is still open")
-	f.StringVar(&o.log, "log", "", "write what the instances log to this `FILE`")
+	f.StringVar(&o.file, "file", "", "")
+	f.Uint64Var(&o.seed, "seed", 1, "")
+	f.DurationVar(&o.limit, "limit", defaultLimit, "")
+	f.StringVar(&o.log, "log", "", "")
 	err := f.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)
-		f.SetOutput(stdout)
-		f.PrintDefaults()
 		return o, err
 	case err != nil:
 		return o, err

@@ -36,8 +36,10 @@ func (s *screen) report(w *world, o outcome) bool {
 	s.fact("mishaps", mishap(ledger))
 	s.fact("its books", books(ledger))
 	s.line("")
-	s.problems(r.Problems)
-	s.open(r.Open, o.expected, ledger)
+	if o.end != interrupted { // whoever stops it knows that it isn't over
+		s.problems(r.Problems)
+		s.open(r.Open, o.expected, ledger)
+	}
 	return s.verdict(r, o)
 }
 

@@ -37,13 +37,15 @@ local function merchant_of(record)
   return string.sub(record, HEAD + 1, string.find(record, '\n', HEAD + 1, true) - 1)
 end
 -- splice takes the head and what became of it from one record, and what its command
--- said, with where that stands, from another.
-local function splice(became, said)
+-- said, its expiry and where it stands, from another. The merchant's lane is the given
+-- one: sets and counts are kept under it.
+local function splice(became, said, merchant)
   local m1 = string.find(said, '\n', HEAD + 1, true)
   local s2 = string.find(said, '\n', m1 + 1, true)
   local m2 = string.find(became, '\n', HEAD + 1, true)
   local b2 = string.find(became, '\n', m2 + 1, true)
-  return string.sub(became, 1, PARTITION_FROM - 1) .. string.sub(said, PARTITION_FROM, s2) .. string.sub(became, b2 + 1)
+  return string.sub(became, 1, EXPIRES_FROM - 1) .. string.sub(said, EXPIRES_FROM, EXPIRES_TO) .. string.sub(became, EXPIRES_TO + 1, PARTITION_FROM - 1)
+    .. string.sub(said, PARTITION_FROM, HEAD) .. merchant .. string.sub(said, m1, s2) .. string.sub(became, b2 + 1)
 end
 
 -- due_set names the sorted set in which a payout waits for a step. Sends and asks

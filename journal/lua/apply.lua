@@ -32,9 +32,9 @@ local function apply(tradeNo, token, expected, state, due, bucket, record, memo)
     return 'a'
   end
   -- What the command said is the journal's: an insert may have filled it in meanwhile.
-  record = splice(record, current)
+  record = splice(record, current, merchant)
   redis.call('SET', P .. 'p:' .. tradeNo, record)
-  if step_of(record) ~= 'n' or partition ~= NO_PARTITION then -- without content nothing can be announced
+  if step_of(record) == 'a' or partition ~= NO_PARTITION then -- without content nothing can be sent or announced
     redis.call('ZADD', due_set(step_of(record), merchant), due, tradeNo)
   end
   local expires = expires_of(record)

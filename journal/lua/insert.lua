@@ -22,13 +22,22 @@ end
 local reach = math.max(now - window, tonumber(redis.call('HGET', P .. 'epoch', 'reach') or '0'))
 
 -- adopt fills in the content of a payout that a replay knows by its decision only
--- (protocol E6); its command has the same fingerprint.
+-- (protocol E6); its command has the same fingerprint. Its lane stays, so that asks go
+-- on where they are scheduled; one whose decision named no merchant (several ended
+-- together) moves to the command's.
 local function adopt(tradeNo, record, command, offset)
-  local merchant = merchant_of(record)
-  local head = string.sub(record, 1, EXPIRES_FROM - 1) .. string.sub(command, EXPIRES_FROM, EXPIRES_TO)
-  redis.call('SET', P .. 'p:' .. tradeNo, splice(head .. string.sub(record, EXPIRES_TO + 1), command))
+  local merchant, state, step, expires = merchant_of(record), state_of(record), step_of(record), expires_of(command)
+  if merchant == '' and merchant_of(command) ~= '' then
+    merchant = merchant_of(command)
+    count('', state, -1)
+    count(merchant, state, 1)
+    redis.call('SADD', P .. 'merchants', merchant)
+    if redis.call('ZREM', due_set(step, ''), tradeNo) == 1 then redis.call('ZADD', due_set(step, merchant), stamp(now), tradeNo) end
+  end
+  redis.call('SET', P .. 'p:' .. tradeNo, splice(record, command, merchant))
   redis.call('ZADD', open_set(partition, merchant), offset, tradeNo)
-  if step_of(record) == 'n' then redis.call('ZADD', due_set('n'), stamp(now), tradeNo) end
+  if step ~= 'a' then redis.call('ZADD', due_set(step, merchant), stamp(now), tradeNo) end
+  if state == 'r' and expires > 0 then redis.call('ZADD', due_set('x'), expires, tradeNo) end
 end
 
 local outcomes, added, conflicts = {}, 0, false
@@ -43,7 +52,9 @@ for i = 6, #ARGV, 7 do
       adopt(tradeNo, open, record, offset)
     elseif open and same and carried ~= '' then
       redis.call('ZREM', open_set(partition_of(open), merchant_of(open)), tradeNo)
-      redis.call('SET', P .. 'p:' .. tradeNo, splice(open, record))
+      -- Its expiry stays: the sets know it by that.
+      local carry = string.sub(record, 1, EXPIRES_FROM - 1) .. string.sub(open, EXPIRES_FROM, EXPIRES_TO) .. string.sub(record, EXPIRES_TO + 1)
+      redis.call('SET', P .. 'p:' .. tradeNo, splice(open, carry, merchant_of(open)))
       redis.call('ZADD', open_set(partition, merchant_of(open)), offset, tradeNo)
     end
     outcomes[#outcomes + 1] = same and 'd' or 'c'

@@ -4,9 +4,9 @@
 -- server is not the caller's any more.
 local e = redis.call('HMGET', P .. 'epoch', 'building', 'building_run_id')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
+redis.call('HDEL', P .. 'epoch', 'building', 'building_run_id', 'claimed_until') -- first: see build
 redis.call('HSET', P .. 'epoch', 'number', ARGV[2], 'id', ARGV[1], 'run_id', e[2], 'shards', ARGV[3])
 if ARGV[4] ~= '' then redis.call('HSET', P .. 'epoch', 'reach', ARGV[4]) end
 local fences = 6 + 2 * tonumber(ARGV[5])
 for i = 6, #ARGV, 2 do redis.call('HSET', P .. (i < fences and 'epoch' or 'watermark'), ARGV[i], ARGV[i + 1]) end
-redis.call('HDEL', P .. 'epoch', 'building', 'building_run_id', 'claimed_until')
 return '1'

@@ -6,8 +6,10 @@
 -- announced; S a decision to send; D an end by our own word, decided but perhaps not
 -- announced. They must come in this order: what was announced outranks all, a valid
 -- own end outranks a send.
-local e = redis.call('HMGET', P .. 'epoch', 'building', 'building_run_id')
+local e = redis.call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'claimed_until')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
+redis.call('HDEL', P .. 'epoch', 'claimed_until') -- so that it may write even at maxmemory: see build
+redis.call('HSET', P .. 'epoch', 'claimed_until', e[3] or '0')
 
 local NO_TOKEN = string.rep('-', TOKEN_TO - TOKEN_FROM + 1)
 local added = 0

@@ -45,7 +45,7 @@ type Execution struct {
 }
 
 // Pays tells whether money leaves for this execution, now or later.
-func (e Execution) Pays() bool { return e.PaidAmount != "0" }
+func (x Execution) Pays() bool { return x.PaidAmount != "0" }
 
 // Paid is how often money left or will leave for this tradeNo.
 func (e Entry) Paid() int {

@@ -4,16 +4,17 @@
 -- Answer: now, the first moment, how many, and when to ask again if none.
 --
 -- What nobody asked for in time is lost, but for slack: after a pause the schedule
--- begins again at most so far in the past, so there is never a burst beyond it. A
--- schedule that is missing (first use, wiped Redis) begins now, with no slack at all.
+-- begins again at most so far in the past, so there is never a burst beyond it.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local interval, n, slack, horizon = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
-local next = tonumber(redis.call('GET', KEYS[1]) or tostring(now))
+-- A schedule that is missing (first use, wiped Redis), or so far ahead that it was
+-- written under another rate or another clock, begins where the last moment may lie that
+-- was granted under it: instances still hold these and will use them.
+local next = tonumber(redis.call('GET', KEYS[1]) or '')
+if not next or next > now + horizon + 10 * interval + 1000000 then next = now + horizon end
 if next < now - slack then next = now - slack end
--- A schedule far ahead was written under another rate or another clock: begin anew.
-if next > now + horizon + 10 * interval + 1000000 then next = now end
 
 local granted = math.min(n, math.floor((now + horizon - next) / interval) + 1)
 if granted <= 0 then

@@ -1,0 +1,268 @@
+package disburse
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"disburser/payout"
+)
+
+func ended(tradeNo string, state payout.State) payout.Payout {
+	p := doubtful(tradeNo)
+	p.State, p.Step, p.SettledAt = state, payout.StepAnnounce, time.Now()
+	if state == payout.StateRejected {
+		p.Sends = 0
+	}
+	return p
+}
+
+func TestAnEndByOurWordIsDecidedFirst(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		absent := ended("a2", payout.StateFailed)
+		absent.Absent = true
+		b := newBench(t, ended("a1", payout.StateRejected), absent, ended("a3", payout.StatePaid))
+		fails := 3
+		b.decider.final = func(context.Context, []payout.Payout) error {
+			if fails--; fails >= 0 {
+				return errKafka
+			}
+			return nil
+		}
+		b.start()
+		time.Sleep(500 * time.Millisecond)
+		if b.journal.forgotten("a3") != payout.StatePaid || len(b.events("a1")) != 0 || b.journal.get("a1").State != payout.StateRejected {
+			t.Errorf("the provider's word %v, ours announced %d times", b.journal.forgotten("a3"), len(b.events("a1")))
+		}
+		time.Sleep(time.Minute)
+		b.stop()
+		trace := b.noted()
+		for _, no := range []string{"a1", "a2"} {
+			decided, said := slices.Index(trace, "final decided "+no), slices.Index(trace, "announce "+no)
+			if decided < 0 || said < decided || len(b.events(no)) != 1 || b.journal.left() != 0 {
+				t.Errorf("%s: decided %d, announced %d, %d times", no, decided, said, len(b.events(no)))
+			}
+		}
+		if slices.Contains(trace, "final asked a3") {
+			t.Error("the provider's word was decided by us")
+		}
+	})
+}
+
+func TestWhatIsNotAcknowledgedIsAnnouncedAgain(t *testing.T) {
+	for name, answer := range map[string]func(n int) ([]bool, error){
+		"one of them":       func(n int) ([]bool, error) { a := slices.Repeat([]bool{true}, n); a[0] = false; return a, errKafka },
+		"all of them":       func(n int) ([]bool, error) { return make([]bool, n), errKafka },
+		"no answer at all":  func(int) ([]bool, error) { return nil, errKafka },
+		"broken, no answer": func(int) ([]bool, error) { panic("broken") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(t *testing.T) {
+				b := newBench(t, ended("a1", payout.StatePaid), ended("a2", payout.StateFailed))
+				tries := 0
+				var again time.Time
+				b.announce.results = func(_ context.Context, events []payout.Event) ([]bool, error) {
+					if tries++; tries <= 2 {
+						return answer(len(events))
+					}
+					again = time.Now()
+					return slices.Repeat([]bool{true}, len(events)), nil
+				}
+				began := time.Now()
+				b.start()
+				time.Sleep(500 * time.Millisecond)
+				if b.journal.forgotten("a1") != 0 {
+					t.Error("forgotten before it was acknowledged")
+				}
+				time.Sleep(2 * time.Minute)
+				b.stop()
+				if b.journal.left() != 0 || again.Sub(began) < announceAgain {
+					t.Errorf("%d are left, again after %v", b.journal.left(), again.Sub(began))
+				}
+				if ids := slices.Compact(b.events("a1")); len(ids) != 1 || len(b.events("a1")) != 3 {
+					t.Errorf("announced %d times under %d ids", len(b.events("a1")), len(ids))
+				}
+			})
+		})
+	}
+}
+
+func TestWhatExpires(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		p, sentOnce := order("a1", "a"), order("a2", "a")
+		p.ExpiresAt, sentOnce.ExpiresAt = time.Now().Add(time.Minute), time.Now().Add(time.Minute)
+		sentOnce.Sends = 1
+		p.Due, sentOnce.Due = time.Now().Add(time.Hour), time.Now().Add(time.Hour)
+		b := newBench(t, p, sentOnce)
+		b.start()
+		time.Sleep(2 * time.Minute)
+		b.stop()
+		if b.journal.forgotten("a1") != payout.StateRejected || b.sends("a1") != 0 || !slices.Contains(b.noted(), "final decided a1") {
+			t.Errorf("ended %v, %d sends", b.journal.forgotten("a1"), b.sends("a1"))
+		}
+		if got := b.journal.get("a2").State; got != payout.StateHeld || b.sends("a2") != 0 {
+			t.Errorf("what may have been sent is %v", got)
+		}
+	})
+}
+
+func TestTheWriterRetriesUntilTheLeaseIsOver(t *testing.T) {
+	for _, away := range []time.Duration{20 * time.Second, 40 * time.Second} {
+		t.Run(away.String(), func(t *testing.T) {
+			inTime(t, func(t *testing.T) {
+				b := newBench(t, order("a1", "a"))
+				back := time.Now().Add(away)
+				b.journal.fault = func(op string) error {
+					if op == "apply" && time.Now().Before(back) {
+						return errRedis
+					}
+					return nil
+				}
+				b.start()
+				time.Sleep(29 * time.Second)
+				early := b.journal.get("a1").State
+				if (early == payout.StateSending) != (away > 30*time.Second) {
+					t.Errorf("%v after 29 s", early)
+				}
+				time.Sleep(5 * time.Minute)
+				b.stop()
+				if b.sends("a1") != 1 || b.journal.forgotten("a1") != payout.StatePaid {
+					t.Errorf("%d sends, ended %v", b.sends("a1"), b.journal.forgotten("a1"))
+				}
+			})
+		})
+	}
+}
+
+func TestTheEpochsEndDropsWrites(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		b := newBench(t, orders(3, "a")...)
+		over := true
+		b.journal.fault = func(op string) error {
+			if op == "apply" && over {
+				return fmt.Errorf("journal: %w", payout.ErrEpoch)
+			}
+			return nil
+		}
+		b.start()
+		time.Sleep(20 * time.Second)
+		if b.lost.Load() == 0 || b.journal.called("apply") > 3 || b.journal.get("a0000").State != payout.StateSending {
+			t.Errorf("told %d times, %d writes, %v", b.lost.Load(), b.journal.called("apply"), b.journal.get("a0000").State)
+		}
+		over = false
+		time.Sleep(5 * time.Minute)
+		b.stop()
+		if b.journal.left() != 0 || b.sends("a0000") != 1 {
+			t.Errorf("%d are left, %d sends", b.journal.left(), b.sends("a0000"))
+		}
+	})
+}
+
+// A batch of writes never mixes epochs; nor does one that panics end the writer.
+func TestTheWriterGathersByEpoch(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		b := newBench(t).build()
+		var batches [][]string
+		w := newWriter(applier(func(changes []payout.Change) []bool {
+			var epochs []string
+			for _, c := range changes {
+				epochs = append(epochs, c.Epoch)
+			}
+			if batches = append(batches, epochs); len(batches) == 1 {
+				panic("broken")
+			}
+			return slices.Repeat([]bool{true}, len(changes))
+		}), func() {}, b.refused, b.config.Logger)
+		for _, epoch := range []string{"e0", "e1", "e1", "e2", "e1"} {
+			w.put(payout.Change{Epoch: epoch}, time.Now().Add(time.Minute), nil)
+		}
+		w.close()
+		w.run(context.Background())
+		if got := fmt.Sprint(batches); got != "[[e0] [e1 e1] [e2] [e1]]" {
+			t.Error(got)
+		}
+	})
+}
+
+type applier func([]payout.Change) []bool
+
+func (a applier) Apply(_ context.Context, changes []payout.Change, _ []payout.Served) ([]bool, error) {
+	return a(changes), nil
+}
+
+func (applier) Due(context.Context, []string) (payout.Agenda, error) { return payout.Agenda{}, nil }
+
+func (applier) Lease(context.Context, payout.Step, string, int, time.Duration) (payout.Batch, error) {
+	return payout.Batch{}, nil
+}
+
+// Stopped at any moment: what runs ends and is written, what wasn't sent is given back,
+// nobody is left behind.
+func TestStoppingAtAnyMoment(t *testing.T) {
+	for at := time.Duration(0); at < 3*time.Second; at += 41 * time.Millisecond {
+		inTime(t, func(t *testing.T) {
+			b := newBench(t, append(orders(60, "a"), orders(60, "b")...)...)
+			b.config.Slots = 16
+			b.journal.fault = func(string) error { time.Sleep(3 * time.Millisecond); return nil }
+			b.decider.send = func(context.Context, []payout.Payout) error { time.Sleep(70 * time.Millisecond); return nil }
+			paced := limiter{
+				take: func(_ context.Context, n int) ([]time.Time, time.Duration, error) {
+					return slices.Repeat([]time.Time{time.Now().Add(100 * time.Millisecond)}, n), 0, nil
+				},
+				wait: func(ctx context.Context, moment time.Time) error { pause(ctx, time.Until(moment)); return ctx.Err() },
+			}
+			for _, name := range []string{"a", "b"} {
+				m := b.merchant(name)
+				m.Send, m.Query = paced, paced
+				p := m.Provider.(provider)
+				p.send = func(context.Context, string, time.Time) payout.Finding {
+					time.Sleep(300 * time.Millisecond)
+					return good
+				}
+				m.Provider = p
+			}
+			b.start()
+			time.Sleep(at)
+			began := time.Now()
+			b.stop()
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("stopped at %v, it took %v", at, took)
+			}
+			for no, r := range b.journal.rows {
+				if sent := b.sends(no); sent > 1 || (sent == 1) != (r.State != payout.StateReceived) || r.State == payout.StateSending {
+					t.Errorf("stopped at %v: %s was sent %d times and is %v", at, no, sent, r.State)
+				}
+			}
+		})
+	}
+}
+
+// When the drain time is over, calls are cut off, and the loop ends.
+func TestWorkingsEndCutsCallsOff(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		b := newBench(t, orders(20, "a")...)
+		hang := func(ctx context.Context, _ string, _ time.Time) payout.Finding { <-ctx.Done(); return bad }
+		b.merchant("a").Provider = provider{send: hang, ask: hang}
+		b.announce.results = func(ctx context.Context, e []payout.Event) ([]bool, error) {
+			<-ctx.Done()
+			return make([]bool, len(e)), ctx.Err()
+		}
+		b.journal.rows["a9999"] = &row{Payout: ended("a9999", payout.StatePaid)}
+		b.start()
+		time.Sleep(time.Second)
+		b.stopTaking()
+		time.Sleep(time.Second)
+		began := time.Now()
+		b.stopWorking()
+		<-b.done
+		if time.Since(began) > 100*time.Millisecond {
+			t.Errorf("it took %v", time.Since(began))
+		}
+		b.stop()
+		if p := b.journal.get("a0000"); p.State != payout.StateSending || p.FirstSentAt.IsZero() {
+			t.Errorf("the cut call's result isn't written: %v", p.State)
+		}
+	})
+}

@@ -1,0 +1,230 @@
+package disburse
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"disburser/payout"
+)
+
+var (
+	good    = payout.Finding{Kind: payout.Accepted}
+	bad     = payout.Finding{Kind: payout.Unclear}
+	refused = payout.Finding{Kind: payout.Refused}
+)
+
+// pass makes calls one after the other and answers how many were let through.
+func (g *gate) pass(n int, f payout.Finding) (through int) {
+	for range n {
+		for _, p := range g.admit(1) {
+			p.done(f)
+			through++
+		}
+	}
+	return through
+}
+
+func sendGate() *gate { return newGate(testBreaker(), true, "a send", zerolog.Nop()) }
+
+func TestTheGateOpensAtTheRatio(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		g := sendGate()
+		for range 9 {
+			g.pass(1, good)
+			g.pass(1, bad)
+		}
+		g.pass(1, good)
+		if g.state() != 0 {
+			t.Fatal("open below min_requests")
+		}
+		if g.pass(1, bad); g.state() != 2 {
+			t.Error("closed at 10 failures of 20")
+		}
+	})
+}
+
+// Where tokens are short, nearly all passes come back unused.
+func TestUnusedPassesAreNoCalls(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		g := sendGate()
+		for i := range 40 {
+			passes := g.admit(128)
+			for j, p := range passes {
+				if j > 0 {
+					p.unused()
+				}
+			}
+			if len(passes) > 0 {
+				passes[0].done([]payout.Finding{good, bad}[i%2])
+			}
+		}
+		if g.state() != 2 {
+			t.Error("half of the calls fail, and the gate is closed")
+		}
+	})
+}
+
+func TestFailuresInARow(t *testing.T) {
+	for _, every := range []time.Duration{0, time.Second, time.Minute} { // a slow merchant too
+		for name, f := range map[string]payout.Finding{"failures": bad, "refusals": refused, "not sent": {Kind: payout.NotSent}} {
+			t.Run(fmt.Sprint(name, " every ", every), func(t *testing.T) {
+				inTime(t, func(t *testing.T) {
+					g := sendGate()
+					g.pass(1000, good)
+					time.Sleep(every)
+					for range 19 {
+						g.pass(1, f)
+						time.Sleep(every)
+					}
+					if g.state() != 0 && (name == "refusals" || every == 0) { // failures alone in a window open by the ratio
+						t.Fatal("open after 19")
+					}
+					if g.pass(1, f); g.state() != 2 || g.pass(5, good) != 0 {
+						t.Error("not open after 20")
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestBusinessFailuresAreSuccesses(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		g := sendGate()
+		for _, kind := range []payout.Kind{payout.SettledFailed, payout.SettledPartial, payout.SettledPaid} {
+			g.pass(100, payout.Finding{Kind: kind})
+		}
+		g = sendGate()
+		for range 100 { // refused, but not in a row
+			g.pass(19, refused)
+			g.pass(1, payout.Finding{Kind: payout.SettledFailed})
+		}
+		asks := newGate(testBreaker(), false, "a query", zerolog.Nop())
+		for _, kind := range payout.AskKinds {
+			if kind != payout.Unclear {
+				asks.pass(100, payout.Finding{Kind: kind})
+			}
+		}
+		if g.state() != 0 || asks.state() != 0 {
+			t.Error("open, though the provider answers")
+		}
+	})
+}
+
+func TestHalfOpenLetsJustTheProbesThrough(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		g := sendGate()
+		g.pass(20, bad)
+		time.Sleep(10*time.Second + 1)
+		probes := g.admit(128)
+		if len(probes) != 3 || len(g.admit(128)) != 0 || g.state() != 1 {
+			t.Fatalf("%d probes, state %d", len(probes), g.state())
+		}
+		probes[0].unused() // frees its probe
+		again := g.admit(128)
+		if len(again) != 1 {
+			t.Fatalf("an unused probe freed %d", len(again))
+		}
+		for _, p := range []pass{probes[1], probes[2], again[0]} {
+			p.done(good)
+		}
+		if g.state() != 0 || len(g.admit(100)) != 100 {
+			t.Error("not closed after three probes went well")
+		}
+	})
+}
+
+func TestAFailedProbeDoublesTheRest(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		g := sendGate()
+		g.pass(20, bad)
+		for i := range 100 {
+			rest := min(10*time.Second<<min(i, 5), time.Minute)
+			time.Sleep(rest - 1)
+			if g.pass(1, bad) != 0 {
+				t.Fatalf("opening %d: let through after %v", i, rest)
+			}
+			if time.Sleep(2); g.pass(1, bad) != 1 {
+				t.Fatalf("opening %d: no probe after %v", i, rest)
+			}
+		}
+		time.Sleep(time.Minute + 1)
+		g.pass(3, good)
+		g.pass(20, bad)
+		if time.Sleep(10*time.Second + 1); g.pass(1, good) != 1 {
+			t.Error("the rest didn't begin anew after the gate was closed")
+		}
+	})
+}
+
+func TestRefusalsPauseSendsWithOneProbeAtATime(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		g := sendGate()
+		g.pass(20, refused)
+		time.Sleep(10*time.Second + 1)
+		probes := g.admit(128)
+		if len(probes) != 1 {
+			t.Fatalf("%d probes", len(probes))
+		}
+		probes[0].done(bad) // says nothing about the account: the probe is free again
+		if g.state() != 1 || g.pass(1, refused) != 1 || g.state() != 2 {
+			t.Error("an unclear probe decided")
+		}
+		time.Sleep(20*time.Second + 1)
+		if g.pass(1, good); g.state() != 0 {
+			t.Error("not closed after the probe went well")
+		}
+	})
+}
+
+// Answers to calls that began before the gate opened say nothing about now.
+func TestLateFailuresDontCountAfterwards(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		g := sendGate()
+		late := g.admit(50)
+		g.pass(20, bad)
+		time.Sleep(10*time.Second + 1)
+		g.pass(3, good)
+		for _, p := range late {
+			p.done(bad)
+		}
+		if g.pass(1, bad); g.state() != 0 {
+			t.Error("late failures opened it again")
+		}
+	})
+}
+
+func TestSlotsAreKeptForTheOthers(t *testing.T) {
+	for _, c := range []struct{ total, merchants int }{{1, 1}, {1, 3}, {2, 2}, {128, 1}, {128, 2}, {128, 3}, {100, 7}, {10, 40}} {
+		t.Run(fmt.Sprintf("%d slots, %d merchants", c.total, c.merchants), func(t *testing.T) {
+			var names []string
+			for i := range c.merchants {
+				names = append(names, fmt.Sprint("m", i))
+			}
+			told := 0
+			s := newSlots(c.total, names, func() { told++ })
+			kept := c.total / (2 * c.merchants)
+			held := map[string]int{}
+			for _, name := range names { // each takes all it can get, the last one too
+				if held[name] = s.take(name, 1000); held[name] < kept {
+					t.Errorf("%s got %d, kept for it are %d", name, held[name], kept)
+				}
+			}
+			if busy, free := s.count(); busy+free != c.total || free != 0 && c.merchants > 0 && busy < c.total-kept*(c.merchants-1) {
+				t.Errorf("%d busy, %d free", busy, free)
+			}
+			for name, n := range held {
+				s.handBack(name, n)
+			}
+			if busy, free := s.count(); busy != 0 || free != c.total || told != 0 {
+				t.Errorf("%d busy, %d free, told %d times", busy, free, told)
+			}
+			if s.release("m0", s.take("m0", 1)); told != 1 {
+				t.Error("nobody was told of a release")
+			}
+		})
+	}
+}

@@ -1,0 +1,142 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// brokerLimit is how long a broker may take to start on a busy machine.
+const brokerLimit = 90 * time.Second
+
+// broker is a real Kafka with a listener for each instance, which tells clients the
+// address of the instance's link instead of its own.
+type broker struct {
+	dir     string // of servers.sh
+	script  string
+	address string   // for ourselves: no link
+	argv    []string // as servers.sh starts it
+	process *process
+	client  *kafka.Client
+}
+
+// newBroker has servers.sh fetch, format and start a broker, and takes it over.
+func newBroker(ctx context.Context, root, dir string, links []*link) (*broker, error) {
+	b := &broker{dir: dir, script: filepath.Join(root, "deployments/local/servers.sh")}
+	if err := b.servers(ctx, "kafka-up"); err != nil {
+		return b, err
+	}
+	port, err := os.ReadFile(filepath.Join(dir, "kafka/port"))
+	if err != nil {
+		return b, err
+	}
+	b.address = "127.0.0.1:" + strings.TrimSpace(string(port))
+	b.client = &kafka.Client{Addr: kafka.TCP(b.address), Transport: &kafka.Transport{MetadataTTL: time.Second}}
+	if err := b.takeOver(ctx); err != nil {
+		return b, err
+	}
+	if err := b.addListeners(links); err != nil {
+		return b, err
+	}
+	return b, b.start(ctx)
+}
+
+func (b *broker) servers(ctx context.Context, command string) error {
+	c := exec.CommandContext(ctx, b.script, command)
+	c.Env = append(os.Environ(), "DISBURSER_SERVERS_DIR="+b.dir, "KAFKA_PORT=auto")
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", b.script, command, err, out)
+	}
+	return nil
+}
+
+// takeOver learns the command line of the broker that servers.sh started, and ends it:
+// from here on the broker is a child of ours.
+func (b *broker) takeOver(ctx context.Context) error {
+	text, err := os.ReadFile(filepath.Join(b.dir, "kafka/pid"))
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return err
+	}
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return err
+	}
+	for arg := range bytes.SplitSeq(bytes.TrimSuffix(line, []byte{0}), []byte{0}) {
+		b.argv = append(b.argv, string(arg))
+	}
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+		return err
+	}
+	return until(ctx, 30*time.Second, "the broker of servers.sh ended", func() bool { return syscall.Kill(pid, 0) != nil })
+}
+
+// addListeners gives each link a listener of its own.
+func (b *broker) addListeners(links []*link) error {
+	name := filepath.Join(b.dir, "kafka/server.properties")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	settings := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		settings[key] = value
+	}
+	for i, l := range links {
+		port, err := freePort()
+		if err != nil {
+			return err
+		}
+		l.point("127.0.0.1:" + port)
+		settings["listeners"] += fmt.Sprintf(",SLOT%d://127.0.0.1:%s", i, port)
+		settings["advertised.listeners"] += fmt.Sprintf(",SLOT%d://%s", i, l.address())
+		settings["listener.security.protocol.map"] += fmt.Sprintf(",SLOT%d:PLAINTEXT", i)
+	}
+	settings["group.min.session.timeout.ms"] = "1000"
+	var out strings.Builder
+	for key, value := range settings {
+		fmt.Fprintf(&out, "%s=%s\n", key, value)
+	}
+	return os.WriteFile(name, []byte(out.String()), 0o600)
+}
+
+// start runs the broker on what it stored, and waits until it serves.
+func (b *broker) start(ctx context.Context) error {
+	log := filepath.Join(b.dir, "kafka/chaos.log")
+	_ = os.Remove(log) // of the run before; the process that wrote it is dead
+	p, err := start("kafka", log, b.argv...)
+	if err != nil {
+		return err
+	}
+	b.process = p
+	err = until(ctx, brokerLimit, "the broker has started", func() bool {
+		text, _ := os.ReadFile(log)
+		return bytes.Contains(text, []byte("Kafka Server started")) || !p.running()
+	})
+	if err == nil && !p.running() {
+		err = fmt.Errorf("the broker died while starting:\n%s", p.tail())
+	}
+	return err
+}
+
+// close ends the broker and deletes what it stored.
+func (b *broker) close() {
+	b.process.kill()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_ = b.servers(ctx, "wipe") // also where the start didn't get as far as taking it over
+}

@@ -1,0 +1,143 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"time"
+)
+
+// lossy leaves the trouble to the provider.
+func lossy(ctx context.Context, r *run) error {
+	r.note("lossy provider", "of a hundred placements eight go wrong, in four ways")
+	<-ctx.Done()
+	return nil
+}
+
+// working are the slots whose instance runs.
+func (r *run) working() (all []*slot) {
+	for _, s := range r.slots {
+		if s.instance != nil && s.instance.running() {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// victim is any slot whose instance runs.
+func (r *run) victim() *slot {
+	all := r.working()
+	return all[r.random.IntN(len(all))]
+}
+
+// kill ends the instance of a slot without a warning.
+func (r *run) kill(s *slot) *instance {
+	victim := s.instance
+	r.note("SIGKILL", "%s", victim.name)
+	victim.kill()
+	return victim
+}
+
+// killing replaces an instance every 2 s by a new one.
+func killing(ctx context.Context, r *run) error {
+	for pause(ctx, 2*time.Second) {
+		s := r.victim()
+		r.kill(s)
+		if err := r.start(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeover gives the others the time that they are promised, before there is a new one.
+func takeover(ctx context.Context, r *run) error {
+	for pause(ctx, time.Second) {
+		s := r.victim()
+		victim := r.kill(s)
+		r.expect(wait{kind: takenOver, broken: time.Now(), since: time.Now(), limit: lease + 2*time.Second, victim: victim.log})
+		pause(ctx, lease+3*time.Second)
+		if err := r.start(s); err != nil {
+			return err
+		}
+		if err := until(ctx, readyLimit, "the new instance is ready", func() bool { return s.instance.ready(ctx) }); err != nil {
+			return nil // the time is over
+		}
+	}
+	return nil
+}
+
+// stopping lets instances sleep beyond their lease: they wake up with calls in hand that
+// others have taken over.
+func stopping(ctx context.Context, r *run) error {
+	for n := 1; pause(ctx, time.Second); n++ {
+		asleep := map[*slot]bool{}
+		for range 1 + n%2 {
+			asleep[r.victim()] = true
+		}
+		for s := range asleep {
+			r.stop(s)
+		}
+		pause(ctx, lease+3*time.Second)
+		for s := range asleep {
+			s.instance.signal(contSignal)
+		}
+	}
+	return nil
+}
+
+func (r *run) stop(s *slot) {
+	r.note("SIGSTOP", "%s", s.instance.name)
+	s.instance.signal(syscall.SIGSTOP)
+}
+
+// scaling adds two, removes two, and then replaces one after another.
+func scaling(ctx context.Context, r *run) error {
+	for _, s := range r.slots[3:5] {
+		if err := r.add(ctx, s); err != nil {
+			return err
+		}
+	}
+	for _, s := range r.slots[:2] {
+		if err := r.remove(s); err != nil {
+			return err
+		}
+	}
+	for n := 0; ctx.Err() == nil; n++ {
+		s := r.slots[n%len(r.slots)]
+		if !s.instance.running() {
+			if err := r.add(ctx, s); err != nil {
+				return err
+			}
+			continue
+		}
+		if len(r.working()) > 2 {
+			if err := r.remove(s); err != nil {
+				return err
+			}
+		}
+		pause(ctx, time.Second)
+	}
+	return nil
+}
+
+// add runs an instance in a slot and waits for it; the end of ctx ends the waiting.
+func (r *run) add(ctx context.Context, s *slot) error {
+	if err := r.start(s); err != nil {
+		return err
+	}
+	r.note("added", "%s", s.instance.name)
+	err := until(ctx, readyLimit, s.instance.name+" is ready", func() bool { return s.instance.ready(ctx) })
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (r *run) remove(s *slot) error {
+	r.note("removed (SIGTERM)", "%s", s.instance.name)
+	if err := s.instance.terminate(drain + 2*time.Second); err != nil {
+		return fmt.Errorf("remove an instance: %w", err)
+	}
+	return nil
+}

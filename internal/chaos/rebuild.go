@@ -1,0 +1,155 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"disburser/decisions"
+	"disburser/internal/trial"
+	"disburser/payout"
+)
+
+const (
+	finals = 100_000
+	open   = 10_000
+	asked  = 500 // finals that are ordered once more, and must be recognised
+
+	// rebuilt is how soon sending goes on after a wipe of that size.
+	rebuilt = 60 * time.Second
+)
+
+// history100k writes the finals of a past into the topics: payouts that were rejected,
+// decided and announced. Nothing of them may ever reach the provider.
+func history100k(ctx context.Context, r *run) error {
+	r.extra = trial.Expected{Commands: map[string]payout.Command{}}
+	results := make([]kafka.Message, 0, finals)
+	var decided []kafka.Message
+	var batch decisions.Record
+	for i := range finals {
+		c, err := past(r.id, i)
+		if err != nil {
+			return err
+		}
+		r.extra.Commands[c.TradeNo] = c
+		results = append(results, announced(c))
+		batch.TradeNos, batch.Fingerprints = append(batch.TradeNos, c.TradeNo), append(batch.Fingerprints, c.Fingerprint())
+		batch.States, batch.Reasons = append(batch.States, "rejected"), append(batch.Reasons, "of the past")
+		if len(batch.TradeNos) == 100 || i == finals-1 {
+			batch.Kind, batch.Instance, batch.Merchant, batch.Time = decisions.KindFinal, "past", c.Merchant, time.Now().UTC()
+			batch.Epoch = payout.Epoch{Number: 1, ID: "past"}
+			value, err := json.Marshal(batch)
+			if err != nil {
+				return err
+			}
+			decided, batch = append(decided, kafka.Message{Key: []byte("past"), Value: value}), decisions.Record{}
+		}
+	}
+	if err := r.produce(ctx, r.topics.Results, results); err != nil {
+		return err
+	}
+	return r.produce(ctx, r.topics.Decisions, decided)
+}
+
+func pastLine(id string, i int) string {
+	return fmt.Sprintf(`{"tradeNo": "%s-past-%06d", "merchant": "eg-main", "currency": "EGP", "amount": "300", "payee": {"customerName": "kevin", "walletId": "01123456789"}}`, id, i)
+}
+
+func past(id string, i int) (payout.Command, error) {
+	orders, err := payout.Decode([]byte(pastLine(id, i)))
+	if err != nil {
+		return payout.Command{}, err
+	}
+	return orders[0].Command, nil
+}
+
+// announced is the result event of a rejected payout as an instance writes it.
+func announced(c payout.Command) kafka.Message {
+	value, _ := json.Marshal(payout.Event{ // its own types: never fails
+		EventID: c.TradeNo, Type: payout.EventRejected, TradeNo: c.TradeNo, Merchant: c.Merchant, Amount: c.Amount.String(),
+		Currency: c.Currency, Reason: "of the past",
+	})
+	return kafka.Message{Key: []byte(c.TradeNo), Value: value, Headers: []kafka.Header{
+		{Key: "ce_id", Value: []byte(c.TradeNo)}, {Key: "ce_type", Value: []byte(payout.EventRejected)},
+		{Key: "fingerprint", Value: []byte(c.Fingerprint())},
+	}}
+}
+
+func (r *run) produce(ctx context.Context, topic string, messages []kafka.Message) error {
+	w := &kafka.Writer{
+		Addr: kafka.TCP(r.broker.address), Topic: topic, Balancer: kafka.Murmur2Balancer{}, RequiredAcks: kafka.RequireAll,
+		BatchSize: 2000, BatchTimeout: 5 * time.Millisecond, BatchBytes: 900_000,
+	}
+	defer w.Close() //nolint:errcheck // every message was acknowledged or is an error
+	return w.WriteMessages(ctx, messages...)
+}
+
+// rebuilding has 10,000 payouts open, half of them scheduled and half at the provider,
+// orders some of the past again, and wipes Redis.
+func rebuilding(ctx context.Context, r *run) error {
+	ctx = context.WithoutCancel(ctx) // it takes what it takes, each step within its own limit
+	if err := trial.Publish(ctx, []string{r.broker.address}, nil, r.topics.Commands, r.openLines()); err != nil {
+		return err
+	}
+	if err := until(ctx, 90*time.Second, fmt.Sprintf("%d payouts are open", open), func() bool { return r.open(ctx) >= open }); err != nil {
+		return err
+	}
+	broken := time.Now()
+	r.note("FLUSHALL", "with %d finals and %d open payouts", finals, r.open(ctx))
+	if err := r.redis.client.FlushAll(ctx).Err(); err != nil {
+		return err
+	}
+	r.sendsAgain(broken, rebuilt)
+	var again []string
+	for i := range asked {
+		again = append(again, pastLine(r.id, i*(finals/asked)))
+	}
+	if err := trial.Publish(ctx, []string{r.broker.address}, nil, r.topics.Commands, again); err != nil {
+		return err
+	}
+	if err := until(ctx, 2*rebuilt, "all instances are ready", func() bool { return r.allReady(ctx) }); err != nil {
+		return err
+	}
+	r.say("   all instances are ready again after %.1f s", time.Since(broken).Seconds())
+	err := until(ctx, rebuilt, "the open payouts are known again", func() bool { return r.open(ctx) >= open/2 })
+	r.say("   %d payouts are open again after %.1f s", r.open(ctx), time.Since(broken).Seconds())
+	return err
+}
+
+// openLines are bulks of a hundred payouts.
+func (r *run) openLines() (lines []string) {
+	later := time.Now().Add(90 * time.Second).UTC().Format(time.RFC3339)
+	for i := 0; i < open; i += 100 {
+		payouts := make([]map[string]any, 100)
+		for k := range payouts {
+			payouts[k] = map[string]any{
+				"tradeNo": fmt.Sprintf("%s-open-%05d", r.id, i+k), "amount": "300",
+				"payee": map[string]string{"customerName": "kevin", "walletId": "01123456789"},
+			}
+		}
+		bulk := map[string]any{"merchant": "eg-main", "payouts": payouts}
+		if i < open/2 {
+			bulk["notBefore"] = later
+		}
+		line, _ := json.Marshal(bulk) // maps of text: never fails
+		lines = append(lines, string(line))
+	}
+	return lines
+}
+
+var openSample = regexp.MustCompile(`(?m)^disburser_open_payouts\{[^}]*\} (\S+)$`)
+
+// open is how many payouts are open, as the first instance tells.
+func (r *run) open(ctx context.Context) (total int) {
+	_, text := r.slots[0].instance.get(ctx, "/metrics")
+	for _, m := range openSample.FindAllSubmatch(text, -1) {
+		n, _ := strconv.ParseFloat(string(m[1]), 64) // Prometheus writes numbers
+		total += int(n)
+	}
+	return total
+}

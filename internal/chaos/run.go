@@ -1,0 +1,240 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"disburser/internal/trial"
+)
+
+// Limits of what is waited for.
+const (
+	readyLimit = 60 * time.Second
+	quietLimit = 150 * time.Second // faults are over, and all is settled
+)
+
+// run is one scenario being played.
+type run struct {
+	*world
+	scenario  scenario
+	id, dir   string
+	topics    trial.Topics
+	lines     []string // of the load, more than are needed
+	published int      // owned by load, then by judge
+	provider  *provider
+	redis     *redisServer // the one that the links lead to
+	servers   []*redisServer
+	watcher   *trial.Watcher
+	random    *rand.Rand
+	extra     trial.Expected // what prepare put there already
+	began     time.Time
+
+	mu        sync.Mutex
+	instances []*instance
+	faults    map[string]int
+	timeline  []string
+	problems  []string
+	waits     []wait // recoveries to be measured
+	lossAt    []time.Time
+}
+
+// play runs one scenario from an empty stage to the verdict.
+func (w *world) play(ctx context.Context, s scenario) (row, error) {
+	began := time.Now()
+	w.say("== %s: %s", s.name, s.about)
+	r := &run{
+		world: w, scenario: s, id: fmt.Sprintf("%s-%x", s.name, time.Now().UnixMilli()&0xffffff), began: began,
+		random: rand.New(rand.NewPCG(w.Seed, 1)), faults: map[string]int{},
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	defer r.close()
+	defer background.Wait()
+	defer cancel()
+	if err := r.setUp(ctx); err != nil {
+		return row{}, err
+	}
+	background.Go(func() { r.watcher.Run(ctx) })
+	if err := r.startAll(ctx); err != nil {
+		return row{}, err
+	}
+	r.disturb(ctx)
+	r.heal()
+	quiet := r.settle(ctx)
+	r.stopAll()
+	if ctx.Err() != nil {
+		return row{}, ctx.Err()
+	}
+	return r.judge(ctx, quiet, time.Since(began))
+}
+
+// setUp makes everything that the instances need.
+func (r *run) setUp(ctx context.Context) (err error) {
+	r.dir = filepath.Join(r.world.dir, r.id)
+	if err := os.Mkdir(r.dir, 0o700); err != nil {
+		return err
+	}
+	r.topics = trial.Topics{
+		Commands: r.id + ".commands", Results: r.id + ".results", Decisions: r.id + ".decisions", DeadLetter: r.id + ".dead-letter",
+	}
+	if err := r.createTopics(ctx); err != nil {
+		return err
+	}
+	if r.provider, err = newProvider(ctx, r.paysim, r.dir, r.Seed, r.scenario.behavior); err != nil {
+		return err
+	}
+	if r.redis, err = r.addRedis(ctx, r.scenario.appendOnly, ""); err != nil {
+		return err
+	}
+	for _, s := range r.slots {
+		s.heal()
+		s.redis.point(r.redis.address)
+		s.provider.point(r.provider.address)
+		if err := s.configure(r.dir, params{ID: r.id, Then: r.scenario.then, Topics: r.topics, Slots: r.scenario.calls, Rate: r.scenario.rate}); err != nil {
+			return err
+		}
+	}
+	r.lines = trial.Payroll(r.id+"-", r.Seed, int(r.Rate*(3*r.Duration+60*time.Second).Seconds()))
+	r.watcher = trial.NewWatcher(r.broker.client, r.topics)
+	if r.scenario.prepare != nil {
+		return r.scenario.prepare(ctx, r)
+	}
+	return nil
+}
+
+func (r *run) addRedis(ctx context.Context, appendOnly bool, replicaOf string) (*redisServer, error) {
+	s, err := newRedis(ctx, r.dir, fmt.Sprintf("redis-%d", len(r.servers)), appendOnly, replicaOf)
+	if s != nil {
+		r.servers = append(r.servers, s)
+	}
+	return s, err
+}
+
+func (r *run) startAll(ctx context.Context) error {
+	for _, s := range r.slots[:r.scenario.instances] {
+		if err := r.start(s); err != nil {
+			return err
+		}
+	}
+	return until(ctx, readyLimit, "all instances are ready", func() bool { return r.allReady(ctx) })
+}
+
+func (r *run) allReady(ctx context.Context) bool {
+	for _, s := range r.slots[:r.scenario.instances] {
+		if !s.instance.ready(ctx) {
+			return false
+		}
+	}
+	return true
+}
+
+// start runs the next instance in a slot.
+func (r *run) start(s *slot) error {
+	if err := s.start(r.disburser); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.instances = append(r.instances, s.instance)
+	return nil
+}
+
+// disturb lets the load flow and does to it what the scenario says.
+func (r *run) disturb(ctx context.Context) {
+	loading, stop := context.WithCancel(ctx)
+	var load sync.WaitGroup
+	load.Go(func() { r.load(loading) })
+	defer load.Wait()
+	defer stop()
+	if err := until(ctx, 30*time.Second, "the first payouts are settled", func() bool { n, _ := r.watcher.Progress(); return n >= 20 }); err != nil {
+		r.problem("%v", err)
+		return
+	}
+	end := time.Now().Add(r.Duration)
+	ctx, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
+	if err := r.scenario.faults(ctx, r); err != nil && loading.Err() == nil {
+		r.problem("the faults: %v", err)
+	}
+	pause(ctx, time.Until(end))
+}
+
+// load publishes the lines at the rate until ctx ends. What can't be written because the
+// broker is away is tried again.
+func (r *run) load(ctx context.Context) {
+	const tick = 200 * time.Millisecond
+	perTick := max(1, int(float64(len(r.lines))/(3*r.Duration+60*time.Second).Seconds()*tick.Seconds()))
+	for r.published < len(r.lines) && pause(ctx, tick) {
+		part := r.lines[r.published:min(r.published+perTick, len(r.lines))]
+		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		if trial.Publish(writing, []string{r.broker.address}, nil, r.topics.Commands, part) == nil {
+			r.published += len(part)
+		}
+		cancel()
+	}
+}
+
+// heal takes all faults back: links flow, nobody stands still, every slot is filled.
+func (r *run) heal() {
+	for i, s := range r.slots {
+		s.heal()
+		if s.instance == nil {
+			continue
+		}
+		s.instance.signal(contSignal)
+		if i < r.scenario.instances && !s.instance.running() {
+			if err := r.start(s); err != nil {
+				r.problem("%v", err)
+			}
+		}
+	}
+}
+
+// stopAll stops the instances in the way in which production does.
+func (r *run) stopAll() {
+	var group sync.WaitGroup
+	for _, s := range r.slots {
+		if s.instance != nil && s.instance.running() {
+			group.Go(func() {
+				if err := s.instance.terminate(drain + 2*time.Second); err != nil {
+					r.problem("%v", err)
+				}
+			})
+		}
+	}
+	group.Wait()
+}
+
+func (r *run) close() {
+	for _, s := range r.slots {
+		if s.instance != nil {
+			s.instance.kill()
+		}
+	}
+	r.provider.close()
+	for _, s := range r.servers {
+		s.close()
+	}
+}
+
+// note records a fault.
+func (r *run) note(kind, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	r.say("   %s: %s", kind, text)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.faults[kind]++
+	r.timeline = append(r.timeline, time.Now().UTC().Format(time.RFC3339Nano)+" "+kind+": "+text)
+}
+
+// problem records what must not be.
+func (r *run) problem(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.problems = append(r.problems, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,125 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"disburser/paypro/paysim"
+)
+
+const contSignal = syscall.SIGCONT
+
+// What a merchant's no_record.then says.
+const (
+	resend = "resend"
+	hold   = "hold"
+)
+
+// scenario is one kind of trouble.
+type scenario struct {
+	name, about string
+	then        string // no_record.then
+	instances   int    // to begin with
+	calls       int    // disburse.slots
+	rate        float64
+	appendOnly  bool // whether its Redis writes an append-only file
+	behavior    paysim.Behavior
+	prepare     func(ctx context.Context, r *run) error // before the instances start
+	faults      func(ctx context.Context, r *run) error // until ctx ends
+}
+
+// Outcomes differ, and no order is refused: with `then: resend` a payout whose first
+// send was lost and whose second one is refused would be sent again until give_up.
+var (
+	plain = paysim.Behavior{
+		Latency: 5 * time.Millisecond, LatencyMax: 60 * time.Millisecond, SettleMin: 50 * time.Millisecond, SettleMax: time.Second,
+		Failed: 0.03, Partial: 0.02,
+	}
+	losing = with(plain, func(b *paysim.Behavior) {
+		b.LostReply, b.LateError, b.Outer5000, b.EarlyError = 0.02, 0.02, 0.02, 0.02
+	})
+	slow = with(plain, func(b *paysim.Behavior) { b.Latency, b.LatencyMax = 100*time.Millisecond, 400*time.Millisecond })
+	long = with(plain, func(b *paysim.Behavior) { b.SettleMin, b.SettleMax = 20*time.Second, 60*time.Second })
+)
+
+func with(b paysim.Behavior, change func(*paysim.Behavior)) paysim.Behavior {
+	change(&b)
+	return b
+}
+
+// scenarios are all there are, in the order in which they are played.
+func scenarios() []scenario {
+	all := []scenario{
+		{name: "replies", about: "2 % lost replies, 2 % late 500s, 2 % outer 5000, 2 % early 500s", faults: lossy},
+		{name: "kill", about: "SIGKILL of an instance every 2 s", instances: 4, faults: killing},
+		{name: "takeover", about: "SIGKILL of an instance, and the others take over before the next one", instances: 4, faults: takeover},
+		{name: "stop", about: fmt.Sprintf("instances stopped (SIGSTOP) for %s, %s beyond the lease, one or two at a time", lease+3*time.Second, 3*time.Second), instances: 4, faults: stopping},
+		{name: "scale", about: "instances added, removed, and replaced one by one", faults: scaling},
+		{name: "wipe", about: "FLUSHALL, then a restart of Redis without persistence", faults: wiping},
+		{name: "aof", about: "Redis killed twice with AOF; the second time it has lost the file's end", appendOnly: true, faults: aof},
+		{name: "snapshot", about: "Redis killed, and restarted from a snapshot some seconds old", faults: snapshot},
+		{name: "failover", about: "failover to a replica that misses two seconds, twice", faults: failover},
+		{name: "split", about: "Redis split for 8 s, healed onto the promoted half", instances: 4, faults: splitForward},
+		{name: "splitback", about: "Redis split for 8 s, healed onto the old half, which is stale", instances: 4, faults: splitBack},
+		{name: "broker", about: "the broker killed twice", faults: breaking},
+		{name: "links", about: "links to Kafka, Redis and the provider cut, stalled, shut, and replies lost on them", instances: 4, faults: tangling},
+		{name: "hold", about: "then: hold, FLUSHALL in mid-run: only what is in flight is held", then: hold, calls: 8, behavior: slow, faults: flushing},
+		{name: "rebuild", about: "a wipe with 100,000 finals and 10,000 open payouts", calls: 128, rate: 2000, behavior: long, prepare: history100k, faults: rebuilding},
+		{name: "mixed", about: "everything at once", instances: 4, appendOnly: true, behavior: losing, faults: mixing},
+	}
+	for i := range all {
+		all[i].fill()
+	}
+	return all
+}
+
+// fill gives a scenario what most of them have: a provider that fails as in production
+// unless the scenario wants another one.
+func (s *scenario) fill() {
+	if s.then == "" {
+		s.then = resend
+	}
+	if s.instances == 0 {
+		s.instances = 3
+	}
+	if s.calls == 0 {
+		s.calls = 32
+	}
+	if s.rate == 0 {
+		s.rate = 400
+	}
+	if s.behavior == (paysim.Behavior{}) {
+		s.behavior = losing
+	}
+}
+
+// Scenario is a name and what it does, for --list.
+type Scenario struct{ Name, About string }
+
+// List tells all scenarios.
+func List() (all []Scenario) {
+	for _, s := range scenarios() {
+		all = append(all, Scenario{s.name, s.about})
+	}
+	return all
+}
+
+func choose(names []string) ([]scenario, error) {
+	all := scenarios()
+	if len(names) == 0 {
+		return all, nil
+	}
+	var chosen []scenario
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(s scenario) bool { return s.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no scenario %q; --list tells them", strings.TrimSpace(name))
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
+}

@@ -1,0 +1,170 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"text/template"
+	"time"
+
+	"disburser/internal/trial"
+)
+
+// The pace of the instances. The lease is the shortest that the configuration takes for
+// such a timeout.
+const (
+	lease   = 6 * time.Second
+	timeout = time.Second
+	session = 6 * time.Second
+	drain   = 5 * time.Second
+)
+
+// slot is a place for an instance, with links of its own. One instance after another
+// runs in it.
+type slot struct {
+	number                 int
+	kafka, redis, provider *link
+	config                 string // of the scenario that is being played
+	generation             int
+	instance               *instance // nil until the first one
+}
+
+// instance is a disburser process.
+type instance struct {
+	*process
+	slot    int
+	ended   time.Time // when we killed or stopped it; zero while it may work
+	address string    // of the admin HTTP, "" until known
+}
+
+func newSlot(number int) (s *slot, err error) {
+	s = &slot{number: number}
+	for name, l := range map[string]**link{"kafka": &s.kafka, "redis": &s.redis, "provider": &s.provider} {
+		if *l, err = newLink(name); err != nil {
+			return nil, err
+		}
+	}
+	s.provider.repliesOnly = true
+	return s, nil
+}
+
+func (s *slot) links() []*link { return []*link{s.kafka, s.redis, s.provider} }
+
+func (s *slot) heal() {
+	for _, l := range s.links() {
+		l.heal()
+	}
+}
+
+func (s *slot) close() {
+	for _, l := range s.links() {
+		l.close()
+	}
+}
+
+// params are what the configurations of instances differ in.
+type params struct {
+	Kafka, Redis, Provider, ID, Then, Secret string
+	Topics                                   trial.Topics
+	Slots                                    int
+	Rate                                     float64
+	Lease, Timeout, Session, Drain           time.Duration
+}
+
+var configuration = template.Must(template.New("config").Parse(`
+kafka:
+  brokers: ["{{.Kafka}}"]
+  group: {{.ID}}
+  session_timeout: {{.Session}}
+  topics: {commands: {{.Topics.Commands}}, results: {{.Topics.Results}}, decisions: {{.Topics.Decisions}}, dead_letter: {{.Topics.DeadLetter}}}
+redis: {addresses: ["{{.Redis}}"], namespace: {{.ID}}, dedup_window: 1h}
+merchants:
+{{- range $name, $path := .Merchants}}
+  {{$name}}:
+    country: {{$path.Country}}
+    base_url: http://{{$.Provider}}{{$path.Path}}
+    merchant_no: "{{$path.No}}"
+    secret: "{{$.Secret}}"
+    notify_url: https://merchant.test/notify
+    timeout: {{$.Timeout}}
+    send: {rate: {{$.Rate}}, burst: 40}
+    query: {rate: {{$.Rate}}, burst: 40}
+    poll: {first: 300ms, factor: 1.5, max: 2s}
+    no_record: {answers: 3, every: 1s, then: {{$.Then}}}   # the simulator's no-record is the truth
+{{- end}}
+breaker: {open_for: 1s, max_open_for: 3s}
+disburse: {slots: {{.Slots}}, lease: {{.Lease}}, drain: {{.Drain}}}
+admin: {listen: "127.0.0.1:0"}
+log: {level: debug}   # the evidence, should anything go wrong
+`))
+
+type account struct{ Country, Path, No string }
+
+// Merchants are in every configuration.
+func (params) Merchants() map[string]account {
+	return map[string]account{
+		"eg-main": {"egypt", "/egy-pay", merchantNos["eg-main"]},
+		"br-main": {"brazil", "/brz-pay", merchantNos["br-main"]},
+	}
+}
+
+// configure writes the slot's configuration.
+func (s *slot) configure(dir string, p params) error {
+	p.Kafka, p.Redis, p.Provider = s.kafka.address(), s.redis.address(), s.provider.address()
+	p.Secret, p.Lease, p.Timeout, p.Session, p.Drain = secret, lease, timeout, session, drain
+	var text bytes.Buffer
+	if err := configuration.Execute(&text, p); err != nil {
+		return err
+	}
+	s.config, s.generation, s.instance = filepath.Join(dir, fmt.Sprintf("disburser-%d.yaml", s.number)), 0, nil
+	return os.WriteFile(s.config, text.Bytes(), 0o600)
+}
+
+// start runs the next instance in the slot.
+func (s *slot) start(program string) error {
+	s.generation++
+	name := fmt.Sprintf("disburser-%d.%d", s.number, s.generation)
+	p, err := start(name, filepath.Join(filepath.Dir(s.config), name+".log"), program, "run", "--config", s.config)
+	if err != nil {
+		return err
+	}
+	s.instance = &instance{process: p, slot: s.number}
+	return nil
+}
+
+var adminLine = regexp.MustCompile(`"address":"([^"]+)"[^\n]*"admin HTTP"`)
+
+// get asks the admin HTTP; nothing comes of it where the process is not there.
+func (i *instance) get(ctx context.Context, path string) (status int, body []byte) {
+	if i.address == "" {
+		text, _ := os.ReadFile(i.log)
+		m := adminLine.FindSubmatch(text)
+		if m == nil {
+			return 0, nil
+		}
+		i.address = string(m[1])
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.address+path, nil)
+	if err != nil {
+		return 0, nil
+	}
+	res, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, nil
+	}
+	defer res.Body.Close()
+	body, _ = io.ReadAll(res.Body) // half an answer is as good as none
+	return res.StatusCode, body
+}
+
+func (i *instance) ready(ctx context.Context) bool {
+	status, _ := i.get(ctx, "/readyz")
+	return status == http.StatusOK
+}

@@ -1,0 +1,175 @@
+package chaos
+
+import (
+	"context"
+	"time"
+)
+
+// within is how soon sending goes on after Redis is back.
+const within = 5 * time.Second
+
+// sendsAgain notes that sending must go on, counted from now.
+func (r *run) sendsAgain(broken time.Time, limit time.Duration) {
+	r.expect(wait{kind: sendsAgain, broken: broken, since: time.Now(), limit: limit})
+}
+
+// part waits for that part of the scenario's time.
+func (r *run) part(ctx context.Context, share float64) bool {
+	return pause(ctx, time.Duration(share*float64(r.Duration)))
+}
+
+func (r *run) flush(ctx context.Context) error {
+	broken := time.Now()
+	r.note("FLUSHALL", "Redis has forgotten everything")
+	if err := r.redis.client.FlushAll(ctx).Err(); err != nil {
+		return err
+	}
+	r.sendsAgain(broken, within)
+	return nil
+}
+
+// crash kills Redis and brings it back on what its disk has.
+func (r *run) crash(ctx context.Context, kind string, meanwhile func() error) error {
+	broken := time.Now()
+	r.note(kind, "redis-server killed")
+	// Whatever becomes of the time: Redis must be there in the end.
+	if err := r.redis.restart(context.WithoutCancel(ctx), time.Second, meanwhile); err != nil {
+		return err
+	}
+	r.sendsAgain(broken, within)
+	return nil
+}
+
+// flushing wipes Redis in mid-run.
+func flushing(ctx context.Context, r *run) error {
+	r.part(ctx, 0.4)
+	return r.flush(ctx)
+}
+
+func wiping(ctx context.Context, r *run) error {
+	r.part(ctx, 0.25)
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	r.part(ctx, 0.35)
+	return r.crash(ctx, "Redis restarted empty", nil)
+}
+
+func aof(ctx context.Context, r *run) error {
+	r.part(ctx, 0.25)
+	if err := r.crash(ctx, "Redis restarted with its AOF", nil); err != nil {
+		return err
+	}
+	r.part(ctx, 0.35)
+	return r.crash(ctx, "Redis restarted without its AOF's end", func() error { return r.redis.loseTail(300_000) })
+}
+
+// snapshot brings Redis back as it was some seconds before.
+func snapshot(ctx context.Context, r *run) error {
+	r.part(ctx, 0.25)
+	if err := r.redis.client.Save(ctx).Err(); err != nil {
+		return err
+	}
+	pause(ctx, 4*time.Second)
+	return r.crash(ctx, "Redis restarted from a snapshot", nil)
+}
+
+// replica starts one that follows Redis through a link of its own.
+func (r *run) replica(ctx context.Context) (*redisServer, *link, error) {
+	l, err := newLink("replication")
+	if err != nil {
+		return nil, nil, err
+	}
+	l.point(r.redis.address)
+	s, err := r.addRedis(ctx, r.scenario.appendOnly, l.address())
+	if err == nil {
+		err = until(ctx, redisLimit, "the replica follows", func() bool { return s.inSync(ctx) })
+	}
+	return s, l, err
+}
+
+// failover kills the primary two seconds after its replica heard from it last.
+func failover(ctx context.Context, r *run) error {
+	for range 2 {
+		r.part(ctx, 0.15)
+		next, l, err := r.replica(ctx)
+		if l != nil {
+			defer l.close()
+		}
+		if err != nil {
+			return err
+		}
+		r.part(ctx, 0.1)
+		l.refuse(true)
+		pause(ctx, 2*time.Second)
+		broken := time.Now()
+		r.note("failover", "the primary is dead, its replica misses two seconds")
+		r.redis.process.kill()
+		if err := r.lead(ctx, next, r.slots); err != nil {
+			return err
+		}
+		r.redis = next
+		r.sendsAgain(broken, within)
+	}
+	return nil
+}
+
+// lead promotes a server and leads slots to it.
+func (r *run) lead(ctx context.Context, to *redisServer, slots []*slot) error {
+	if err := to.promote(ctx); err != nil {
+		return err
+	}
+	for _, s := range slots {
+		s.redis.point(to.address)
+	}
+	return nil
+}
+
+func splitForward(ctx context.Context, r *run) error { return splitting(ctx, r, true) }
+
+// splitBack has to outlast a silence of a minute, in which the stale half waits for a
+// word of the later epoch: that takes no fault, only the quiet after them.
+func splitBack(ctx context.Context, r *run) error { return splitting(ctx, r, false) }
+
+// splitting leads half of the instances to a promoted replica while the primary still
+// works for the others, and after 8 s all of them to one of the two.
+func splitting(ctx context.Context, r *run, forward bool) error {
+	r.part(ctx, 0.15)
+	other, l, err := r.replica(ctx)
+	if l != nil {
+		defer l.close()
+	}
+	if err != nil {
+		return err
+	}
+	r.part(ctx, 0.1)
+	l.refuse(true)
+	broken := time.Now()
+	r.note("Redis split", "every other instance sees a promoted replica")
+	var half, rest []*slot
+	for i, s := range r.slots {
+		if i%2 == 0 {
+			half = append(half, s)
+		} else {
+			rest = append(rest, s)
+		}
+	}
+	if err := r.lead(ctx, other, half); err != nil {
+		return err
+	}
+	r.expect(wait{kind: sendsAgain + " in one half", broken: broken, since: time.Now()})
+	pause(ctx, 8*time.Second)
+	healed, moved := r.redis, half
+	if forward {
+		healed, moved = other, rest
+	}
+	r.note("split healed", "all instances see one Redis")
+	for _, s := range moved {
+		s.redis.point(healed.address)
+	}
+	if !forward {
+		r.expect(wait{kind: sendsAgain + " on the stale half", broken: time.Now(), since: time.Now()})
+	}
+	r.redis = healed
+	return nil
+}

@@ -1,0 +1,94 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"disburser/decisions"
+	"disburser/internal/partition"
+	"disburser/internal/trial"
+)
+
+func (r *run) createTopics(ctx context.Context) error {
+	var request kafka.CreateTopicsRequest
+	for topic, n := range map[string]int{r.topics.Commands: 6, r.topics.Results: 3, r.topics.Decisions: 3, r.topics.DeadLetter: 2} {
+		request.Topics = append(request.Topics, kafka.TopicConfig{
+			Topic: topic, NumPartitions: n, ReplicationFactor: 1,
+			ConfigEntries: []kafka.ConfigEntry{{ConfigName: "retention.ms", ConfigValue: "-1"}},
+		})
+	}
+	res, err := r.broker.client.CreateTopics(ctx, &request)
+	if err != nil {
+		return err
+	}
+	for topic, err := range res.Errors {
+		if err != nil {
+			return fmt.Errorf("create %s: %w", topic, err)
+		}
+	}
+	return until(ctx, 30*time.Second, "the topics are known", func() bool {
+		for _, t := range request.Topics {
+			if n, err := partition.Count(ctx, r.broker.client, t.Topic); err != nil || n != t.NumPartitions {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// records reads all there is in a topic, partition by partition.
+func (r *run) records(ctx context.Context, topic string) (all []partition.Record, err error) {
+	n, err := partition.Count(ctx, r.broker.client, topic)
+	if err != nil {
+		return nil, err
+	}
+	for p := range n {
+		source := partition.Source{Client: r.broker.client, Topic: topic, Partition: p}
+		from, end, err := source.Bounds(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for from < end {
+			page, err := source.Fetch(ctx, from, time.Second)
+			if err != nil {
+				return nil, err
+			}
+			all, from = append(all, page.Records...), page.Next
+		}
+	}
+	return all, nil
+}
+
+// ordered is what must come of the commands that stand in the topic. A publisher that
+// wrote twice because the broker died is no riddle that way.
+func (r *run) ordered(ctx context.Context) (trial.Expected, error) {
+	records, err := r.records(ctx, r.topics.Commands)
+	if err != nil {
+		return trial.Expected{}, err
+	}
+	lines := make([]string, len(records))
+	for i, record := range records {
+		lines[i] = string(record.Value)
+	}
+	e := trial.Expect(lines)
+	for tradeNo, c := range r.extra.Commands {
+		e.TradeNos[tradeNo], e.Commands[tradeNo] = c.Merchant, c
+	}
+	return e, nil
+}
+
+// decided are all decisions.
+func (r *run) decided(ctx context.Context) (all []decisions.Record, err error) {
+	records, err := r.records(ctx, r.topics.Decisions)
+	for _, record := range records {
+		var d decisions.Record
+		if json.Unmarshal(record.Value, &d) == nil {
+			all = append(all, d)
+		}
+	}
+	return all, err
+}

@@ -1,0 +1,106 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// slots is how many instances there may be at a time.
+const slots = 5
+
+// Options say what is played.
+type Options struct {
+	Root     string        // of the repository
+	Only     []string      // names of scenarios; none = all
+	Duration time.Duration // of the faults of each scenario
+	Seed     uint64
+	Rate     float64 // payouts a second
+	Evidence string  // where logs go after a violation
+	Keep     bool    // them also without one
+	Out      io.Writer
+}
+
+// world is what all scenarios share.
+type world struct {
+	Options
+	dir               string
+	disburser, paysim string // the built programs
+	broker            *broker
+	slots             []*slot
+	began             time.Time
+}
+
+// Run plays scenarios and tells whether all promises held. An error says that something
+// of the stage itself broke.
+func Run(ctx context.Context, o Options) (held bool, err error) {
+	chosen, err := choose(o.Only)
+	if err != nil {
+		return false, err
+	}
+	w := &world{Options: o, began: time.Now()}
+	defer w.close()
+	if err := w.build(ctx); err != nil {
+		return false, err
+	}
+	var rows []row
+	for _, s := range chosen {
+		row, err := w.play(ctx, s)
+		if ctx.Err() != nil {
+			return false, errors.New("interrupted; everything is stopped and deleted")
+		}
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", s.name, err)
+		}
+		rows = append(rows, row)
+	}
+	return w.summarize(rows), nil
+}
+
+// build makes the programs, the links and the broker.
+func (w *world) build(ctx context.Context) (err error) {
+	if w.dir, err = os.MkdirTemp("", "disburser-chaos-*"); err != nil {
+		return err
+	}
+	w.say("building the programs")
+	for program, name := range map[*string]string{&w.disburser: "disburser", &w.paysim: "paysim"} {
+		*program = filepath.Join(w.dir, name)
+		c := exec.CommandContext(ctx, "go", "build", "-o", *program, "./cmd/"+name)
+		c.Dir, c.Env = w.Root, append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := c.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w\n%s", name, err, out)
+		}
+	}
+	var ways []*link
+	for i := range slots {
+		s, err := newSlot(i)
+		if err != nil {
+			return err
+		}
+		w.slots, ways = append(w.slots, s), append(ways, s.kafka)
+	}
+	w.say("starting Kafka")
+	w.broker, err = newBroker(ctx, w.Root, filepath.Join(w.dir, "servers"), ways)
+	return err
+}
+
+// close stops everything and deletes it.
+func (w *world) close() {
+	for _, s := range w.slots {
+		s.close()
+	}
+	if w.broker != nil {
+		w.broker.close()
+	}
+	_ = os.RemoveAll(w.dir)
+}
+
+// say prints a line of progress.
+func (w *world) say(format string, args ...any) {
+	fmt.Fprintf(w.Out, "%7.1fs  %s\n", time.Since(w.began).Seconds(), fmt.Sprintf(format, args...))
+}

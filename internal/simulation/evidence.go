@@ -1,0 +1,131 @@
+package simulation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"disburser/decisions"
+	"disburser/internal/partition"
+	"disburser/internal/trial"
+	"disburser/payout"
+)
+
+// evidence is what stands in Kafka, each with when it was appended.
+type evidence struct {
+	commands  []command
+	results   map[string][]result // by tradeNo, in order
+	decisions []decision
+	letters   map[string]payout.Code // by origin
+
+	next map[place]int64
+}
+
+type place struct {
+	topic     string
+	partition int
+}
+
+type command struct {
+	partition int
+	offset    int64
+	at        time.Time
+	tradeNos  []string
+}
+
+type result struct {
+	id    string
+	event payout.Event
+	at    time.Time
+}
+
+// decision is a record of payout.decisions; a valid one has no foreign fence before it.
+type decision struct {
+	decisions.Record
+	partition int
+	offset    int64
+	at        time.Time
+	valid     bool
+}
+
+func newEvidence() *evidence {
+	return &evidence{results: map[string][]result{}, letters: map[string]payout.Code{}, next: map[place]int64{}}
+}
+
+// gather reads what has been added since.
+func (e *evidence) gather(ctx context.Context, b *broker) {
+	for topic, n := range partitions {
+		for p := range n {
+			at := place{topic, p}
+			records, next := b.read(ctx, topic, p, e.next[at])
+			for _, r := range records {
+				e.take(b, at, r)
+			}
+			e.next[at] = next
+		}
+	}
+}
+
+func (e *evidence) take(b *broker, at place, r partition.Record) {
+	switch at.topic {
+	case trial.DefaultTopics.Commands:
+		c := command{partition: at.partition, offset: r.Offset, at: r.Time}
+		orders, _ := payout.Decode(r.Value) // unreadable: a dead letter
+		for _, o := range orders {
+			if o.Unreadable == nil {
+				c.tradeNos = append(c.tradeNos, o.Command.TradeNo)
+			}
+		}
+		e.commands = append(e.commands, c)
+	case trial.DefaultTopics.Results:
+		var v payout.Event
+		if err := json.Unmarshal(r.Value, &v); err != nil {
+			v.TradeNo = "unreadable: " + err.Error()
+		}
+		e.results[v.TradeNo] = append(e.results[v.TradeNo], result{header(r.Headers, "ce_id"), v, b.appended(at.topic, at.partition, r.Offset)})
+	case trial.DefaultTopics.Decisions:
+		d := decision{partition: at.partition, offset: r.Offset, at: b.appended(at.topic, at.partition, r.Offset)}
+		_ = json.Unmarshal(r.Value, &d.Record)
+		e.decisions = append(e.decisions, e.validate(d))
+	case trial.DefaultTopics.DeadLetter:
+		origin := fmt.Sprint(header(r.Headers, "source_partition"), "/", header(r.Headers, "source_offset"), "/", header(r.Headers, "index"))
+		e.letters[origin] = payout.Code(header(r.Headers, "error_code"))
+	}
+}
+
+// validate looks at the last fence before a decision.
+func (e *evidence) validate(d decision) decision {
+	for i := len(e.decisions) - 1; i >= 0; i-- {
+		if f := e.decisions[i]; f.partition == d.partition && f.Kind == decisions.KindFence {
+			d.valid = f.Epoch.ID == d.Epoch.ID
+			break
+		}
+	}
+	return d
+}
+
+// header is the last of that name: ours come after those of the command.
+func header(headers []kafka.Header, name string) (value string) {
+	for _, h := range headers {
+		if h.Key == name {
+			value = string(h.Value)
+		}
+	}
+	return value
+}
+
+// final is a payout's first final event.
+func (e *evidence) final(tradeNo string) (result, bool) {
+	for _, r := range e.results[tradeNo] {
+		if r.event.Type != payout.EventHeld {
+			return r, true
+		}
+	}
+	return result{}, false
+}
+
+// held tells that a payout is visibly held.
+func (e *evidence) held(tradeNo string) bool { return len(e.results[tradeNo]) > 0 }

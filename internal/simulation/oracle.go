@@ -1,0 +1,251 @@
+package simulation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"disburser/decisions"
+	"disburser/internal/trial"
+	"disburser/payout"
+	"disburser/paypro/paysim"
+)
+
+// Violation is a promise that was not kept.
+type Violation struct {
+	Promise string
+	TradeNo string // "" = about no single one
+	Text    string
+}
+
+// String is the violation in one line.
+func (v Violation) String() string {
+	if v.TradeNo == "" {
+		return v.Promise + ": " + v.Text
+	}
+	return v.Promise + ": " + v.TradeNo + ": " + v.Text
+}
+
+// The promises.
+const (
+	once      = "at most one execution per tradeNo"
+	ending    = "one final event or a visible hold per command"
+	safeMark  = "committed offsets never pass an open payout"
+	decided   = "no send without an acknowledged decision"
+	forward   = "repeats share their id, states only move forward"
+	paced     = "sends within the limit in every window"
+	honest    = "the results say what the ledger says"
+	lively    = "all becomes quiet, and the program behaves as a process"
+	perSecond = 1.02*sendRate + sendBurst
+)
+
+// oracle judges a world by its evidence.
+type oracle struct {
+	*evidence
+	expected trial.Expected
+	calls    []call
+	commits  []commit
+	sim      *paysim.Sim
+	ledger   paysim.Ledger
+	hidden   func(time.Time) bool // whether what was accepted then is denied for ever
+
+	violations []Violation
+}
+
+func (o *oracle) violated(promise, tradeNo, format string, args ...any) {
+	o.violations = append(o.violations, Violation{promise, tradeNo, fmt.Sprintf(format, args...)})
+}
+
+func (o *oracle) judge() []Violation {
+	for _, tradeNo := range slices.Sorted(maps.Keys(o.expected.TradeNos)) {
+		o.endings(tradeNo)
+		o.order(tradeNo)
+		o.honesty(tradeNo)
+	}
+	o.executions()
+	o.letterCount()
+	o.marks()
+	o.sends()
+	for merchant, no := range accounts {
+		if n := paysim.Busiest(o.sim.Arrivals(no), time.Second); float64(n) > perSecond {
+			o.violated(paced, "", "%s was sent %d in a second, allowed are %.1f", merchant, n, perSecond)
+		}
+	}
+	return o.violations
+}
+
+// pending lists why the world isn't quiet yet.
+func (o *oracle) pending() (why []string) {
+	for tradeNo, merchant := range o.expected.TradeNos {
+		if _, final := o.final(tradeNo); final {
+			continue
+		}
+		switch {
+		case !o.held(tradeNo):
+			why = append(why, tradeNo+" has no event")
+		case o.known(entry(o.ledger, merchant, tradeNo)):
+			why = append(why, tradeNo+" is held, and the provider knows how it ended")
+		}
+	}
+	if len(o.letters) < o.expected.Letters {
+		why = append(why, fmt.Sprintf("%d dead letters of %d", len(o.letters), o.expected.Letters))
+	}
+	slices.Sort(why)
+	return why
+}
+
+// known tells that asking the provider gives an outcome.
+func (o *oracle) known(e paysim.Entry) bool {
+	if len(e.Executions) == 0 || o.hidden(e.Executions[len(e.Executions)-1].At) {
+		return false
+	}
+	return e.Outcome == "paid" || e.Outcome == "partial" || e.Outcome == "failed"
+}
+
+func (o *oracle) executions() {
+	for _, e := range o.ledger.Entries {
+		if n := len(e.Executions); n > 1 {
+			o.violated(once, e.TradeNo, "executed %d times, paid %d times", n, e.Paid())
+		}
+		if e.Changed > 0 {
+			o.violated(once, e.TradeNo, "sent again with other content")
+		}
+		if _, ordered := o.expected.TradeNos[e.TradeNo]; !ordered {
+			o.violated(honest, e.TradeNo, "at the provider, but nobody ordered it")
+		}
+	}
+	for tradeNo := range o.results {
+		if _, ordered := o.expected.TradeNos[tradeNo]; !ordered {
+			o.violated(honest, tradeNo, "a result, but nobody ordered it")
+		}
+	}
+}
+
+func (o *oracle) endings(tradeNo string) {
+	finals := map[string]bool{}
+	for _, r := range o.results[tradeNo] {
+		if r.event.Type != payout.EventHeld {
+			finals[r.id] = true
+		}
+	}
+	if len(finals) > 1 {
+		o.violated(ending, tradeNo, "%d different final events", len(finals))
+	}
+	if len(o.results[tradeNo]) == 0 {
+		o.violated(ending, tradeNo, "no event at all")
+	}
+}
+
+func (o *oracle) letterCount() {
+	have := map[payout.Code]int{}
+	for _, code := range o.letters {
+		have[code]++
+	}
+	if !maps.Equal(have, o.expected.Codes) {
+		o.violated(ending, "", "dead letters %v, due are %v", have, o.expected.Codes)
+	}
+}
+
+// order: what is new after a final event contradicts it; an old event may come again.
+func (o *oracle) order(tradeNo string) {
+	kinds, ended := map[string]payout.EventType{}, false
+	for _, r := range o.results[tradeNo] {
+		kind, seen := kinds[r.id]
+		switch {
+		case r.id == "" || r.id != r.event.EventID:
+			o.violated(forward, tradeNo, "ce_id %q, eventId %q", r.id, r.event.EventID)
+		case seen && kind != r.event.Type:
+			o.violated(forward, tradeNo, "the id of %s came again with %s", kind, r.event.Type)
+		case !seen && ended:
+			o.violated(forward, tradeNo, "%s came after a final event", r.event.Type)
+		}
+		kinds[r.id] = r.event.Type
+		ended = ended || r.event.Type != payout.EventHeld
+	}
+}
+
+// honesty compares the first final event with the ledger.
+func (o *oracle) honesty(tradeNo string) {
+	r, ended := o.final(tradeNo)
+	if !ended {
+		return
+	}
+	e, ordered := entry(o.ledger, o.expected.TradeNos[tradeNo], tradeNo), o.expected.Commands[tradeNo]
+	switch r.event.Type {
+	case payout.EventPaid, payout.EventPartial:
+		if e.Paid() != 1 || "payout."+e.Outcome != string(r.event.Type) {
+			o.violated(honest, tradeNo, "the result says %s, the provider %q, paid %d times", r.event.Type, e.Outcome, e.Paid())
+		} else if !same(e.Executions[0].PaidAmount, r.event.PaidAmount) || !same(e.Amount, ordered.Amount.String()) {
+			o.violated(honest, tradeNo, "ordered %v, the result says %q, the provider paid %s", ordered.Amount, r.event.PaidAmount, e.Executions[0].PaidAmount)
+		}
+	case payout.EventFailed:
+		if e.Paid() > 0 || len(e.Executions) > 0 && e.Outcome == "" {
+			o.violated(honest, tradeNo, "the result says failed, the provider %q, paid %d times", e.Outcome, e.Paid())
+		}
+	case payout.EventRejected:
+		if e.Placements > 0 {
+			o.violated(honest, tradeNo, "the result says rejected, it was sent %d times", e.Placements)
+		}
+	case payout.EventHeld:
+	}
+}
+
+// same compares amounts by value.
+func same(a, b string) bool {
+	x, errX := payout.ParseAmount(a)
+	y, errY := payout.ParseAmount(b)
+	return errX == nil && errY == nil && x.Compare(y) == 0
+}
+
+// marks: when an offset was committed, everything before it had ended and was announced.
+func (o *oracle) marks() {
+	told := map[string]bool{}
+	for _, c := range o.commits {
+		for _, m := range o.commands {
+			if m.partition != c.partition || m.offset >= c.offset {
+				continue
+			}
+			for _, tradeNo := range m.tradeNos {
+				r, ended := o.final(tradeNo)
+				if (!ended || r.at.After(c.at)) && !told[tradeNo] {
+					told[tradeNo] = true
+					o.violated(safeMark, tradeNo, "offset %d of partition %d was committed at %s, its command stands at %d", c.offset, c.partition, since(c.at), m.offset)
+				}
+			}
+		}
+	}
+}
+
+// sends: each placement of an instance needs a valid decision of that instance before
+// it, and two of them two.
+func (o *oracle) sends() {
+	type mine struct{ instance, tradeNo string }
+	times := map[mine][]time.Time{}
+	for _, d := range o.decisions {
+		if d.Kind == decisions.KindSend && d.valid {
+			for _, tradeNo := range d.TradeNos {
+				times[mine{d.Instance, tradeNo}] = append(times[mine{d.Instance, tradeNo}], d.at)
+			}
+		}
+	}
+	made := map[mine]int{}
+	for _, c := range o.calls {
+		if !c.placement {
+			continue
+		}
+		who, before := mine{c.instance, c.tradeNo}, 0
+		made[who]++
+		for _, at := range times[who] {
+			if !at.After(c.at) {
+				before++
+			}
+		}
+		if before < made[who] {
+			o.violated(decided, c.tradeNo, "%s sent it at %s, its send number %d, with %d valid decisions before", c.instance, since(c.at), made[who], before)
+		}
+	}
+}
+
+// since writes a time as the trace does.
+func since(t time.Time) string { return fmt.Sprintf("+%.4fs", t.Sub(epoch).Seconds()) }

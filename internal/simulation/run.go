@@ -1,0 +1,132 @@
+package simulation
+
+import (
+	"time"
+
+	"disburser/internal/trial"
+	"disburser/payout"
+)
+
+const (
+	// patience is how long the world may take to become quiet: a stale half of Redis
+	// alone waits a minute before it acts (protocol E7).
+	patience = 6 * time.Minute
+
+	// after is how long it is watched when it is: longer than a lease and the evidence
+	// of absence, so that a second send that is still to come has time to come.
+	after = 12 * time.Second
+)
+
+// Report is what came of a seed.
+type Report struct {
+	Plan       Plan
+	Violations []Violation
+	Trace      string        // of what was violated
+	Virtual    time.Duration // from the first command to the end
+	Quiet      time.Duration // of it, after the last fault
+	Results    map[payout.EventType]int
+	Placements int
+	Epochs     int
+}
+
+// Run simulates a plan. It must be called in a synctest bubble, where it takes hours of
+// virtual time and a second of ours.
+func Run(plan Plan) (Report, error) {
+	time.Sleep(time.Until(epoch))
+	w, err := newWorld(plan)
+	if err != nil {
+		return Report{}, err
+	}
+	defer w.close()
+	for slot := range plan.Slots {
+		if err := w.start(slot); err != nil {
+			return Report{}, err
+		}
+	}
+	w.watching.Go(w.publish)
+	w.unleash()
+	w.until(calm)
+	o := w.settle()
+	quiet := time.Since(epoch) - calm
+	w.halt()
+	w.look(o)
+	violations := o.judge()
+	for _, p := range w.problems {
+		violations = append(violations, Violation{Promise: lively, Text: p})
+	}
+	r := Report{Plan: plan, Violations: violations, Virtual: time.Since(epoch), Quiet: quiet, Results: map[payout.EventType]int{}}
+	r.count(o)
+	if len(violations) > 0 {
+		r.Trace = w.trace(o, violations)
+	}
+	return r, nil
+}
+
+// settle waits until all is quiet, and then longer than anything could still take.
+func (w *world) settle() *oracle {
+	o := w.newOracle()
+	for {
+		w.look(o)
+		why := o.pending()
+		if len(why) == 0 {
+			break
+		}
+		if time.Since(epoch) > calm+patience {
+			for _, p := range why {
+				w.problem("not quiet %v after the last fault: %s", patience, p)
+			}
+			return o
+		}
+		time.Sleep(2 * time.Second)
+	}
+	time.Sleep(after)
+	return o
+}
+
+func (w *world) newOracle() *oracle {
+	var lines []string
+	for _, b := range w.plan.Bursts {
+		lines = append(lines, b.Lines...)
+	}
+	return &oracle{
+		evidence: newEvidence(), expected: trial.Expect(lines), sim: w.provider.Sim,
+		hidden: func(at time.Time) bool {
+			for _, f := range w.plan.Faults {
+				if f.Lag == denial && !at.Before(epoch.Add(f.At)) && !at.After(epoch.Add(f.At+f.For)) {
+					return true
+				}
+			}
+			return false
+		},
+	}
+}
+
+// look brings the oracle up to date.
+func (w *world) look(o *oracle) {
+	o.gather(w.ctx, w.broker)
+	o.ledger = w.provider.Ledger()
+	w.provider.mu.Lock()
+	o.calls = append(o.calls[:0], w.provider.calls...)
+	w.provider.mu.Unlock()
+	w.broker.mu.Lock()
+	o.commits = append(o.commits[:0], w.broker.commits...)
+	w.broker.mu.Unlock()
+}
+
+func (r *Report) count(o *oracle) {
+	for tradeNo := range o.expected.TradeNos {
+		kind := payout.EventHeld
+		if f, ended := o.final(tradeNo); ended {
+			kind = f.event.Type
+		}
+		r.Results[kind]++
+	}
+	for _, c := range o.calls {
+		if c.placement {
+			r.Placements++
+		}
+	}
+	for _, d := range o.decisions {
+		r.Epochs = max(r.Epochs, d.Epoch.Number)
+	}
+}

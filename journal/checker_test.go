@@ -1,0 +1,149 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"disburser/payout"
+)
+
+// nowhere is _layout.lua's NO_PARTITION.
+const nowhere = 999_999
+
+// holds is all that a shard's keys hold, read key by key.
+type holds struct {
+	records map[string]string
+	sets    map[string]map[string]float64 // due and open sets, by the key's end
+	memos   map[string]string
+	counts  map[string]string
+	total   string
+	lanes   []string
+}
+
+func heldBy(t *testing.T, client redis.UniversalClient, j *Journal) holds {
+	t.Helper()
+	ctx := context.Background()
+	h := holds{records: map[string]string{}, sets: map[string]map[string]float64{}, memos: map[string]string{}}
+	var cursor uint64
+	for {
+		keys, next, err := client.Scan(ctx, cursor, strings.NewReplacer("{", "\\{", "}", "\\}").Replace(j.prefix)+"*", 500).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range keys {
+			name := strings.TrimPrefix(key, j.prefix)
+			kind, rest, _ := strings.Cut(name, ":")
+			switch kind {
+			case "p":
+				h.records[rest] = client.Get(ctx, key).Val()
+			case "due", "open":
+				h.sets[name] = map[string]float64{}
+				for _, z := range client.ZRangeWithScores(ctx, key, 0, -1).Val() {
+					h.sets[name][fmt.Sprint(z.Member)] = z.Score
+				}
+			case "memo":
+				maps.Copy(h.memos, client.HGetAll(ctx, key).Val())
+			}
+		}
+		if cursor = next; cursor == 0 {
+			break
+		}
+	}
+	h.counts = client.HGetAll(ctx, j.prefix+"count").Val()
+	h.total = client.Get(ctx, j.prefix+"total").Val()
+	h.lanes = client.SMembers(ctx, j.prefix+"merchants").Val()
+	return h
+}
+
+// checks recomputes counts, sets and the total from all records and compares.
+func checks(t *testing.T, client redis.UniversalClient, j *Journal) holds {
+	t.Helper()
+	h := heldBy(t, client, j)
+	counts, open := map[string]int{}, map[string]map[string]float64{}
+	for tradeNo, record := range h.records {
+		p, err := decode(tradeNo, record)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		lane, _, _ := strings.Cut(record[headLen:], "\n")
+		counts[lane+"\n"+string(p.State)]++
+		if !slices.Contains(h.lanes, lane) {
+			t.Errorf("%s: the lane %q is not among the merchants %q: the safe mark would not see it", tradeNo, lane, h.lanes)
+		}
+		if h.memos[tradeNo] != "" {
+			t.Errorf("%s is open and remembered as ended: %q", tradeNo, h.memos[tradeNo])
+		}
+		contentless := p.Source.Partition == nowhere
+		if !contentless {
+			set := fmt.Sprintf("open:%d:%s", p.Source.Partition, lane)
+			if open[set] == nil {
+				open[set] = map[string]float64{}
+			}
+			open[set][tradeNo] = float64(p.Source.Offset)
+		}
+		if p.State.Final() && p.Step != payout.StepAnnounce || p.State == payout.StateSending && p.Step != payout.StepAsk {
+			t.Errorf("%s is %v and waits to %v", tradeNo, p.State, p.Step)
+		}
+		_, waits := h.sets[dueSet(p.Step, lane)][tradeNo]
+		_, expires := h.sets["due:x"][tradeNo]
+		switch silent := contentless && p.Step != payout.StepAsk; {
+		case silent && (waits || expires):
+			t.Errorf("%s has no content and waits to %v", tradeNo, p.Step)
+		case !silent && !waits && !(p.State == payout.StateReceived && expires):
+			t.Errorf("%s (%v, %v) waits in no set: it is stuck", tradeNo, p.State, p.Step)
+		}
+	}
+	for field, n := range h.counts {
+		if n != "0" && n != strconv.Itoa(counts[field]) {
+			t.Errorf("the count of %q is %s, and there are %d", field, n, counts[field])
+		}
+	}
+	for field, n := range counts {
+		if h.counts[field] != strconv.Itoa(n) {
+			t.Errorf("the count of %q is %q, and there are %d", field, h.counts[field], n)
+		}
+	}
+	if n, _ := strconv.Atoi(h.total); n != len(h.records) {
+		t.Errorf("the total is %q, and there are %d", h.total, len(h.records))
+	}
+	for name, members := range h.sets {
+		if strings.HasPrefix(name, "open:") {
+			if !maps.Equal(members, open[name]) {
+				t.Errorf("%s holds %v, want %v", name, members, open[name])
+			}
+			continue
+		}
+		for tradeNo := range members {
+			record, found := h.records[tradeNo]
+			if !found {
+				t.Errorf("%s holds %s, which isn't open", name, tradeNo)
+				continue
+			}
+			lane, _, _ := strings.Cut(record[headLen:], "\n")
+			if name != dueSet(payout.Step(record[1]), lane) && !(record[0] == 'r' && name == "due:x") {
+				t.Errorf("%s holds %s, which is %q and waits to %q", name, tradeNo, record[0], record[1])
+			}
+		}
+	}
+	for name := range open {
+		if h.sets[name] == nil {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	return h
+}
+
+func dueSet(step payout.Step, lane string) string {
+	if step == payout.StepSend || step == payout.StepAsk {
+		return "due:" + string(step) + ":" + lane
+	}
+	return "due:" + string(step)
+}
