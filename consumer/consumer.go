@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -86,11 +87,12 @@ type Consumer struct {
 	stopped map[int]string // partitions that can't be read, and why
 	joined  bool
 	owned   []int
+	safe    map[int]int64 // what this instance has committed of its partitions
 }
 
 // New makes a consumer; Run starts it.
 func New(c Config) *Consumer {
-	return &Consumer{Config: c, topic: c.Group.Topics[0], stopped: map[int]string{}}
+	return &Consumer{Config: c, topic: c.Group.Topics[0], stopped: map[int]string{}, safe: map[int]int64{}}
 }
 
 // Status answers whether the group has been joined, and the first reason why a
@@ -149,6 +151,7 @@ func (c *Consumer) assigned(partitions []int, joined bool) {
 	defer c.mu.Unlock()
 	c.owned, c.joined = partitions, joined
 	clear(c.stopped)
+	clear(c.safe)
 	c.Metrics.forget(c.topic)
 }
 
@@ -240,6 +243,9 @@ func (c *Consumer) commitOnce(ctx context.Context, generation *kafka.Generation,
 	for p, o := range offsets {
 		committed[p] = o
 	}
+	c.mu.Lock()
+	maps.Copy(c.safe, offsets)
+	c.mu.Unlock()
 }
 
 // refused reports an error of the journal, the lost epoch to whom it concerns.

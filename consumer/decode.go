@@ -52,23 +52,32 @@ func (c *Consumer) decode(number int, r *message, now time.Time) intake {
 		}
 		p := payout.Begin(command, country, payout.Source{Partition: number, Offset: r.Offset, Time: r.Time}, invalid, now)
 		p.Trace = trace
-		in.entries = append(in.entries, payout.Entry{Payout: p, Carried: carriedState(r)})
+		carried := carry(&p, r)
+		in.entries = append(in.entries, payout.Entry{Payout: p, Carried: carried})
 		in.indexes = append(in.indexes, o.Index)
 	}
 	return in
 }
 
-// carriedState reads the header of a command that was published again; 0 for all others.
-func carriedState(r *message) payout.State {
+// carry fills in what the headers of a command that was published again say, and
+// answers how far the payout was; 0 for all other commands.
+func carry(p *payout.Payout, r *message) payout.State {
+	var state payout.State
 	for _, h := range r.Headers {
-		if h.Key == payout.CarriedHeader {
-			if string(h.Value) == payout.StateReceived.String() {
-				return payout.StateReceived
+		switch h.Key {
+		case payout.CarriedHeader:
+			if state = payout.StateSending; string(h.Value) == payout.StateReceived.String() { // whatever else it says: ask
+				state = payout.StateReceived
 			}
-			return payout.StateSending // whatever else it says: ask
+		case payout.CarriedReceivedAt:
+			if at, err := time.Parse(time.RFC3339Nano, string(h.Value)); err == nil {
+				p.ReceivedAt = at
+			}
+		case payout.CarriedCountry:
+			p.Country = string(h.Value)
 		}
 	}
-	return 0
+	return state
 }
 
 func traceOf(r *message) payout.Trace {

@@ -55,6 +55,11 @@ func (c *Consumer) begin(ctx context.Context, source partition.Source, committed
 	if err != nil {
 		return 0, err
 	}
+	c.mu.Lock()
+	if own, known := c.safe[source.Partition]; known { // the generation may be old, its offset long passed
+		committed = max(committed, own)
+	}
+	c.mu.Unlock()
 	first := committed
 	if first < 0 { // nothing committed yet
 		first = start

@@ -59,6 +59,7 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	if err != nil {
 		return e, nil, nil, err
 	}
+	e.Number = max(e.Number, r.highest+1) // a wiped Redis doesn't know how many there were
 	if err := k.Journal.OpenEpoch(ctx, payout.Opening{
 		Epoch: e, Shards: k.Shards, Fences: fences, Decisions: ends, Results: resultEnds, Reach: reach,
 	}); err != nil {

@@ -169,6 +169,9 @@ func TestKeepersOfAWipedJournalEndInOneEpoch(t *testing.T) {
 					time.Sleep(apart)
 				}
 				after := all[0].next(t, before)
+				if after.Number != before.Number+1 {
+					t.Errorf("%+v after %+v: the numbers go on over a wipe", after, before)
+				}
 				for _, i := range all {
 					if e := i.next(t, before); e != after {
 						t.Errorf("%+v and %+v", e, after)
@@ -203,7 +206,7 @@ func TestADeadBuilderIsReplaced(t *testing.T) {
 			t.Errorf("%+v %s", e, why)
 		}
 		e := i.next(t, before)
-		if took := time.Since(began); took < claim || took > claim+2*time.Second || e.Number != before.Number+1 {
+		if took := time.Since(began); took < claim || took > claim+2*time.Second || e.Number <= before.Number {
 			t.Errorf("%+v after %v", e, took)
 		}
 		i.decides(t, 1)
@@ -285,7 +288,7 @@ func TestAFenceOfABuilderThatNeverOpenedIsAnswered(t *testing.T) {
 			t.Errorf("%+v %s", e, why)
 		}
 		e := i.next(t, before)
-		if took := time.Since(began); took < claim-time.Second || took > claim+2*time.Second || e.Number != 2 {
+		if took := time.Since(began); took < claim-time.Second || took > claim+2*time.Second || e.Number <= before.Number {
 			t.Errorf("%+v after %v", e, took)
 		}
 		i.decides(t, 1)

@@ -27,6 +27,7 @@ type replay struct {
 	done, all int64 // records read, and to be read
 	said      time.Time
 	reach     time.Time
+	highest   int               // the highest number of an epoch that the log knows
 	ends      []payout.Restored // valid ends by our own word, until everything else is restored
 }
 
@@ -162,16 +163,22 @@ func (r *replay) readDecisions(ctx context.Context, number int, from int64) erro
 	err := walk(ctx, r.keeper.Log.source(number), from, r.decisionEnds[number], func(offset int64, d Record) {
 		r.progress(offset + 1 - before)
 		before = offset + 1
-		if d.Shard != r.keeper.Log.shard || failed != nil {
+		if d.Epoch.ID != r.epoch.ID { // its own fences stand there too
+			r.highest = max(r.highest, d.Epoch.Number)
+		}
+		if failed != nil {
 			return
 		}
+		ours := d.Shard == r.keeper.Log.shard
 		switch d.Kind {
 		case KindFence:
-			fence = d.Epoch.ID
-		case KindSend:
+			if ours {
+				fence = d.Epoch.ID
+			}
+		case KindSend: // by whatever shard: their number may have been another one
 			sends = append(sends, r.decided(d)...)
 		case KindFinal:
-			if d.Epoch.ID == fence {
+			if ours && d.Epoch.ID == fence {
 				r.ends = append(r.ends, r.ended(d)...)
 			}
 		default: // readers skip kinds that they don't need or know
@@ -197,7 +204,7 @@ func firstOf(a, b error) error {
 func (r *replay) decided(d Record) []payout.Restored {
 	var sends []payout.Restored
 	for i, tradeNo := range d.TradeNos {
-		if i < len(d.Fingerprints) {
+		if i < len(d.Fingerprints) && r.keeper.Owns(tradeNo) {
 			sends = append(sends, payout.Restored{
 				Kind: payout.WasDecided, TradeNo: tradeNo, Fingerprint: d.Fingerprints[i], Merchant: d.Merchant, Time: d.Time,
 			})
@@ -211,6 +218,9 @@ func (r *replay) ended(d Record) []payout.Restored {
 	for i, tradeNo := range d.TradeNos {
 		if i >= len(d.Fingerprints) || i >= len(d.States) || i >= len(d.Reasons) {
 			break
+		}
+		if !r.keeper.Owns(tradeNo) {
+			continue
 		}
 		state := payout.StateRejected
 		if d.States[i] == payout.StateFailed.String() {

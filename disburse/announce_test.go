@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"disburser/payout"
@@ -139,9 +141,9 @@ func TestTheWriterRetriesUntilTheLeaseIsOver(t *testing.T) {
 func TestTheEpochsEndDropsWrites(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, orders(3, "a")...)
-		over := true
+		var mended atomic.Bool
 		b.journal.fault = func(op string) error {
-			if op == "apply" && over {
+			if op == "apply" && !mended.Load() {
 				return fmt.Errorf("journal: %w", payout.ErrEpoch)
 			}
 			return nil
@@ -151,7 +153,7 @@ func TestTheEpochsEndDropsWrites(t *testing.T) {
 		if b.lost.Load() == 0 || b.journal.called("apply") > 3 || b.journal.get("a0000").State != payout.StateSending {
 			t.Errorf("told %d times, %d writes, %v", b.lost.Load(), b.journal.called("apply"), b.journal.get("a0000").State)
 		}
-		over = false
+		mended.Store(true)
 		time.Sleep(5 * time.Minute)
 		b.stop()
 		if b.journal.left() != 0 || b.sends("a0000") != 1 {
@@ -226,7 +228,12 @@ func TestStoppingAtAnyMoment(t *testing.T) {
 			b.start()
 			time.Sleep(at)
 			began := time.Now()
-			b.stop()
+			b.stopTaking()
+			synctest.Wait()
+			sent := b.allSends()
+			if b.stop(); b.allSends() != sent {
+				t.Errorf("stopped at %v: %d were sent afterwards", at, b.allSends()-sent)
+			}
 			if took := time.Since(began); took > time.Second {
 				t.Errorf("stopped at %v, it took %v", at, took)
 			}

@@ -270,16 +270,14 @@ func TestNothingSpins(t *testing.T) {
 		"due fails":   {func(b *bench) { b.journal.fault = func(string) error { return errRedis } }, 5},
 		"lease fails": {func(b *bench) { b.journal.fault = leaseFails }, 55},
 		"much is scheduled": {func(b *bench) {
-			i := 0
-			for _, r := range b.journal.rows {
-				i++
-				r.Due = time.Now().Add(time.Hour + time.Duration(i)*time.Millisecond)
-			}
-			for n := range 1000 {
+			for n := range 5000 {
 				p := order(fmt.Sprint("x", n), "a")
-				p.Due = time.Now().Add(11*time.Second + time.Duration(n))
+				p.Due = time.Now().Add(2 * time.Millisecond * time.Duration(n))
 				b.journal.rows[p.TradeNo] = &row{Payout: p}
 			}
+			b.merchant("a").Send = limiter{wait: free.wait, take: func(context.Context, int) ([]time.Time, time.Duration, error) {
+				return nil, time.Second, nil
+			}}
 		}, 55},
 	} {
 		t.Run(name, func(t *testing.T) {

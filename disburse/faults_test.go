@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,16 +41,16 @@ func underFaults(t *testing.T, seed uint64) {
 	second := newBench(t)
 	second.journal, second.config.Journal = first.journal, first.journal
 	journal := first.journal
-	calm := false
+	var calm atomic.Bool
 	journal.fault = func(string) error {
 		time.Sleep(d.upTo(30 * time.Millisecond))
-		if !calm && d.one(12) {
+		if !calm.Load() && d.one(12) {
 			return errRedis
 		}
 		return nil
 	}
 	journal.lost = func(string) error {
-		if !calm && d.one(12) {
+		if !calm.Load() && d.one(12) {
 			return errRedis
 		}
 		return nil
@@ -94,7 +95,7 @@ func underFaults(t *testing.T, seed uint64) {
 		}
 		b.decider.send = func(context.Context, []payout.Payout) error {
 			time.Sleep(d.upTo(2 * time.Second))
-			if !calm && d.one(6) {
+			if !calm.Load() && d.one(6) {
 				return errKafka
 			}
 			return nil
@@ -111,7 +112,7 @@ func underFaults(t *testing.T, seed uint64) {
 	time.Sleep(5 * time.Minute)
 	first.stop() // one leaves in the middle, the other goes on
 	time.Sleep(55 * time.Minute)
-	calm = true
+	calm.Store(true)
 	time.Sleep(time.Hour)
 	second.stop()
 	for tradeNo, r := range journal.rows { // lost leases only: nobody knows that they weren't sent

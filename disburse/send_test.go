@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,6 +107,31 @@ func TestADecisionThatComesTooLate(t *testing.T) {
 	})
 }
 
+// A call that begins late ends before the lease's margin all the same.
+func TestALateCallEndsBeforeTheMargin(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		b := newBench(t, order("a1", "a"))
+		b.decider.send = func(context.Context, []payout.Payout) error { time.Sleep(17 * time.Second); return nil }
+		slow := free
+		slow.wait = func(ctx context.Context, _ time.Time) error { pause(ctx, 4*time.Second); return ctx.Err() }
+		b.merchant("a").Send = slow
+		began := time.Now()
+		p := b.merchant("a").Provider.(provider)
+		p.send = func(_ context.Context, _ string, latest time.Time) payout.Finding {
+			if latest.Sub(began) != 28*time.Second {
+				t.Errorf("it may take until %v after its lease began", latest.Sub(began))
+			}
+			return good
+		}
+		b.merchant("a").Provider = p
+		b.start()
+		time.Sleep(time.Minute)
+		if b.stop(); b.sends("a1") != 1 {
+			t.Errorf("%d sends", b.sends("a1"))
+		}
+	})
+}
+
 func TestALimiterThatWaitsPastTheDeadline(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, orders(5, "a")...)
@@ -180,9 +206,9 @@ func TestAPanicInTheProviderIsSurvived(t *testing.T) {
 			}
 			return good
 		}
-		ask, asked := p.ask, 0
+		ask, asked := p.ask, atomic.Int64{}
 		p.ask = func(ctx context.Context, tradeNo string, latest time.Time) payout.Finding {
-			if asked++; asked < 5 {
+			if asked.Add(1) < 5 {
 				panic("broken too")
 			}
 			return ask(ctx, tradeNo, latest)

@@ -307,6 +307,15 @@ func (b *bench) sends(tradeNo string) int {
 	return b.sent[tradeNo]
 }
 
+func (b *bench) allSends() (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, sends := range b.sent {
+		n += sends
+	}
+	return n
+}
+
 func (b *bench) events(tradeNo string) []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -42,6 +42,7 @@ func eachRedis(t *testing.T, test func(t *testing.T, client redis.UniversalClien
 func newJournal(t *testing.T, client redis.UniversalClient, window time.Duration) *Journal {
 	t.Helper()
 	j := New(client, Options{Namespace: "test-" + NewToken(), Window: window})
+	t.Cleanup(func() { wipe(t, client, j) }) // a real server keeps them
 	id := NewToken()
 	if err := j.Build(context.Background(), id, "", time.Minute); err != nil {
 		t.Fatal(err)

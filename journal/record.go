@@ -11,7 +11,7 @@ import (
 	"disburser/payout"
 )
 
-// The layout of a record's head, the same as in lua/_common.lua (which counts from 1).
+// The layout of a record's head, the same as in lua/_layout.lua (which counts from 1).
 const (
 	tokenAt       = 2
 	untilAt       = 14

@@ -30,6 +30,13 @@ type Entry struct {
 // sent.
 const CarriedHeader = "carried"
 
+// CarriedReceivedAt and CarriedCountry go with it: when the payout was first read, and
+// its country, which a merchant that isn't configured any more can't tell.
+const (
+	CarriedReceivedAt = "carried-received-at"
+	CarriedCountry    = "carried-country"
+)
+
 // Range is what was read of one partition of the commands: the offsets [From, To).
 type Range struct {
 	Partition int

@@ -41,7 +41,10 @@ func (p *Producer) Carry(ctx context.Context, payouts []payout.Payout) error {
 		if o.State == payout.StateReceived && o.Sends == 0 {
 			state = payout.StateReceived
 		}
-		messages[i] = kafka.Message{Key: []byte(o.TradeNo), Value: value, Headers: []kafka.Header{header(payout.CarriedHeader, state.String())}}
+		messages[i] = kafka.Message{Key: []byte(o.TradeNo), Value: value, Headers: []kafka.Header{
+			header(payout.CarriedHeader, state.String()),
+			header(payout.CarriedReceivedAt, o.ReceivedAt.UTC().Format(time.RFC3339Nano)), header(payout.CarriedCountry, o.Country),
+		}}
 		if o.Trace.Parent != "" {
 			messages[i].Headers = append(messages[i].Headers, header("traceparent", o.Trace.Parent), header("tracestate", o.Trace.State))
 		}

@@ -139,8 +139,7 @@ func check(ctx context.Context, args []string) int {
 	}
 	for _, problem := range problems {
 		fmt.Fprintln(os.Stderr, problem)
-		status = failed
-		if errors.Is(problem, app.ErrSetup) {
+		if status = max(status, failed); errors.Is(problem, app.ErrSetup) {
 			status = wrong
 		}
 	}

@@ -323,7 +323,7 @@ func (a *App) reasons() []string {
 		all = append(all, "kafka: not in the consumer group yet")
 	}
 	if stopped != "" {
-		all = append(all, "kafka: "+stopped)
+		all = append(all, "intake: "+stopped)
 	}
 	for _, l := range a.loops {
 		if why := l.Trouble(); why != "" {

@@ -69,6 +69,7 @@ func (a *App) takeCensus(ctx context.Context) {
 }
 
 func (a *App) countOnce(ctx context.Context) {
+	a.gauges.epoch.Set(float64(a.epochNumber())) // also where the journal doesn't answer
 	open, oldest, marks := map[string]map[payout.State]int{}, map[string]time.Time{}, map[int]time.Time{}
 	partitions := make([]int, a.partitions.Load())
 	for i := range partitions {
@@ -97,7 +98,6 @@ func (a *App) countOnce(ctx context.Context) {
 	for _, p := range a.consumer.Partitions() {
 		a.gauges.markAge.WithLabelValues(a.config.Kafka.Topics.Commands, strconv.Itoa(p)).Set(age(marks[p], now))
 	}
-	a.gauges.epoch.Set(float64(a.epochNumber()))
 }
 
 func (a *App) showMerchant(merchant string, states map[payout.State]int, oldest, now time.Time) {

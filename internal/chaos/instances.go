@@ -14,6 +14,13 @@ func lossy(ctx context.Context, r *run) error {
 	return nil
 }
 
+// lies leaves it to a provider that says "no such order" of orders that it has.
+func lies(ctx context.Context, r *run) error {
+	r.note("lying provider", "for 20 s it denies what it has accepted")
+	<-ctx.Done()
+	return nil
+}
+
 // working are the slots whose instance runs.
 func (r *run) working() (all []*slot) {
 	for _, s := range r.slots {

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"io"
 	"net"
 	"sync"
@@ -128,7 +129,8 @@ func (l *link) serve(client net.Conn) {
 	if shut || target == "" {
 		return
 	}
-	server, err := net.DialTimeout("tcp", target, time.Second)
+	dialer := net.Dialer{Timeout: time.Second}
+	server, err := dialer.DialContext(context.Background(), "tcp", target)
 	if err != nil {
 		return
 	}

@@ -17,6 +17,7 @@ func breaking(ctx context.Context, r *run) error {
 		if err := r.broker.start(context.WithoutCancel(ctx)); err != nil {
 			return err
 		}
+		r.expect(wait{kind: sendsOn, broken: time.Now(), since: time.Now()})
 	}
 	return nil
 }

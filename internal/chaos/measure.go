@@ -23,10 +23,11 @@ type wait struct {
 	victim string        // the log of a killed instance, whose payouts others must take over
 }
 
-// sends: how long until a batch is sent in an epoch that nobody knew before the fault.
+// The kinds of recovery.
 const (
-	sendsAgain = "sends again"
-	takenOver  = "taken over"
+	sendsAgain = "sends again" // in an epoch that nobody knew before the fault
+	sendsOn    = "sends on"    // in any epoch
+	takenOver  = "taken over"  // by others than the victim
 )
 
 // expect notes a recovery to be measured.
@@ -105,9 +106,10 @@ func (h *history) measure(w wait) (took time.Duration, about string, ok bool) {
 	}
 	known := map[string]bool{}
 	for _, d := range h.decisions {
-		if d.Time.Before(w.broken) {
+		switch {
+		case d.Time.Before(w.broken):
 			known[d.Epoch.ID] = true
-		} else if d.Kind == decisions.KindSend && !known[d.Epoch.ID] {
+		case d.Kind == decisions.KindSend && (!known[d.Epoch.ID] || w.kind == sendsOn && d.Time.After(w.since)):
 			return max(0, d.Time.Sub(w.since)), "", true
 		}
 	}

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -96,11 +97,14 @@ func rebuilding(ctx context.Context, r *run) error {
 	if err := trial.Publish(ctx, []string{r.broker.address}, nil, r.topics.Commands, r.openLines()); err != nil {
 		return err
 	}
-	if err := until(ctx, 90*time.Second, fmt.Sprintf("%d payouts are open", open), func() bool { return r.open(ctx) >= open }); err != nil {
+	err := until(ctx, time.Minute, fmt.Sprintf("%d payouts are open, and a quarter of them is at the provider", open), func() bool {
+		return r.open(ctx, "") >= open && r.open(ctx, "processing") >= open/4
+	})
+	if err != nil {
 		return err
 	}
 	broken := time.Now()
-	r.note("FLUSHALL", "with %d finals and %d open payouts", finals, r.open(ctx))
+	r.note("FLUSHALL", "with %d finals and %d open payouts, %d of them at the provider", finals, r.open(ctx, ""), r.open(ctx, "processing"))
 	if err := r.redis.client.FlushAll(ctx).Err(); err != nil {
 		return err
 	}
@@ -116,14 +120,14 @@ func rebuilding(ctx context.Context, r *run) error {
 		return err
 	}
 	r.say("   all instances are ready again after %.1f s", time.Since(broken).Seconds())
-	err := until(ctx, rebuilt, "the open payouts are known again", func() bool { return r.open(ctx) >= open/2 })
-	r.say("   %d payouts are open again after %.1f s", r.open(ctx), time.Since(broken).Seconds())
+	err = until(ctx, rebuilt, "the open payouts are known again", func() bool { return r.open(ctx, "") >= open/2 })
+	r.say("   %d payouts are open again after %.1f s", r.open(ctx, ""), time.Since(broken).Seconds())
 	return err
 }
 
 // openLines are bulks of a hundred payouts.
 func (r *run) openLines() (lines []string) {
-	later := time.Now().Add(90 * time.Second).UTC().Format(time.RFC3339)
+	later := time.Now().Add(time.Minute).UTC().Format(time.RFC3339)
 	for i := 0; i < open; i += 100 {
 		payouts := make([]map[string]any, 100)
 		for k := range payouts {
@@ -142,14 +146,17 @@ func (r *run) openLines() (lines []string) {
 	return lines
 }
 
-var openSample = regexp.MustCompile(`(?m)^disburser_open_payouts\{[^}]*\} (\S+)$`)
+var openSample = regexp.MustCompile(`(?m)^disburser_open_payouts\{([^}]*)\} (\S+)$`)
 
-// open is how many payouts are open, as the first instance tells.
-func (r *run) open(ctx context.Context) (total int) {
+// open is how many payouts are open, in one state or in all of them, as the first
+// instance tells.
+func (r *run) open(ctx context.Context, state string) (total int) {
 	_, text := r.slots[0].instance.get(ctx, "/metrics")
 	for _, m := range openSample.FindAllSubmatch(text, -1) {
-		n, _ := strconv.ParseFloat(string(m[1]), 64) // Prometheus writes numbers
-		total += int(n)
+		if bytes.Contains(m[1], []byte(`state="`+state)) {
+			n, _ := strconv.ParseFloat(string(m[2]), 64) // Prometheus writes numbers
+			total += int(n)
+		}
 	}
 	return total
 }

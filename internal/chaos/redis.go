@@ -36,9 +36,16 @@ func newRedis(ctx context.Context, dir, name string, appendOnly bool, replicaOf 
 	if err := os.Mkdir(r.dir, 0o700); err != nil {
 		return nil, err
 	}
+	redis.SetLogger(silent{}) // that a server is away is what is wanted here
 	r.client = redis.NewClient(&redis.Options{Addr: r.address, MaxRetries: -1, DialerRetries: 1, ReadTimeout: time.Second})
 	return r, r.start(ctx, replicaOf)
 }
+
+// silent is a logger for the library.
+type silent struct{}
+
+// Printf prints nothing.
+func (silent) Printf(context.Context, string, ...any) {}
 
 // start runs the server on what it stored, if anything, and waits until it serves.
 func (r *redisServer) start(ctx context.Context, replicaOf string) error {
@@ -99,7 +106,7 @@ func (r *redisServer) inSync(ctx context.Context) bool {
 
 // promote makes a primary of a replica.
 func (r *redisServer) promote(ctx context.Context) error {
-	return r.client.SlaveOf(ctx, "NO", "ONE").Err()
+	return r.client.ReplicaOf(ctx, "NO", "ONE").Err()
 }
 
 func (r *redisServer) close() {

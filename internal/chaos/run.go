@@ -15,7 +15,7 @@ import (
 // Limits of what is waited for.
 const (
 	readyLimit = 60 * time.Second
-	quietLimit = 150 * time.Second // faults are over, and all is settled
+	quietLimit = 240 * time.Second // faults are over, and all is settled
 )
 
 // run is one scenario being played.
@@ -25,7 +25,7 @@ type run struct {
 	id, dir   string
 	topics    trial.Topics
 	lines     []string // of the load, more than are needed
-	published int      // owned by load, then by judge
+	published int      // owned by load
 	provider  *provider
 	redis     *redisServer // the one that the links lead to
 	servers   []*redisServer
@@ -40,7 +40,6 @@ type run struct {
 	timeline  []string
 	problems  []string
 	waits     []wait // recoveries to be measured
-	lossAt    []time.Time
 }
 
 // play runs one scenario from an empty stage to the verdict.
@@ -99,7 +98,7 @@ func (r *run) setUp(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	r.lines = trial.Payroll(r.id+"-", r.Seed, int(r.Rate*(3*r.Duration+60*time.Second).Seconds()))
+	r.lines = trial.Payroll(r.id+"-", r.Seed, int(r.Rate*r.loadTime().Seconds()))
 	r.watcher = trial.NewWatcher(r.broker.client, r.topics)
 	if r.scenario.prepare != nil {
 		return r.scenario.prepare(ctx, r)
@@ -165,19 +164,25 @@ func (r *run) disturb(ctx context.Context) {
 }
 
 // load publishes the lines at the rate until ctx ends. What can't be written because the
-// broker is away is tried again.
+// broker is away is written when it is back.
 func (r *run) load(ctx context.Context) {
-	const tick = 200 * time.Millisecond
-	perTick := max(1, int(float64(len(r.lines))/(3*r.Duration+60*time.Second).Seconds()*tick.Seconds()))
-	for r.published < len(r.lines) && pause(ctx, tick) {
-		part := r.lines[r.published:min(r.published+perTick, len(r.lines))]
-		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-		if trial.Publish(writing, []string{r.broker.address}, nil, r.topics.Commands, part) == nil {
-			r.published += len(part)
+	const largest = 1000
+	began, perSecond := time.Now(), float64(len(r.lines))/r.loadTime().Seconds()
+	for pause(ctx, 200*time.Millisecond) {
+		due := min(len(r.lines), int(time.Since(began).Seconds()*perSecond), r.published+largest)
+		if due == r.published {
+			continue
+		}
+		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		if trial.Publish(writing, []string{r.broker.address}, r.broker.client.Transport, r.topics.Commands, r.lines[r.published:due]) == nil {
+			r.published = due
 		}
 		cancel()
 	}
 }
+
+// loadTime is how long the lines last: longer than any scenario's faults.
+func (r *run) loadTime() time.Duration { return 3*r.Duration + time.Minute }
 
 // heal takes all faults back: links flow, nobody stands still, every slot is filled.
 func (r *run) heal() {

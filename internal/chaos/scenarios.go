@@ -27,6 +27,7 @@ type scenario struct {
 	calls       int    // disburse.slots
 	rate        float64
 	appendOnly  bool // whether its Redis writes an append-only file
+	proof       bool // the provider lies: the verdict must find payouts that were paid twice
 	behavior    paysim.Behavior
 	prepare     func(ctx context.Context, r *run) error // before the instances start
 	faults      func(ctx context.Context, r *run) error // until ctx ends
@@ -42,8 +43,9 @@ var (
 	losing = with(plain, func(b *paysim.Behavior) {
 		b.LostReply, b.LateError, b.Outer5000, b.EarlyError = 0.02, 0.02, 0.02, 0.02
 	})
-	slow = with(plain, func(b *paysim.Behavior) { b.Latency, b.LatencyMax = 100*time.Millisecond, 400*time.Millisecond })
-	long = with(plain, func(b *paysim.Behavior) { b.SettleMin, b.SettleMax = 20*time.Second, 60*time.Second })
+	slow  = with(plain, func(b *paysim.Behavior) { b.Latency, b.LatencyMax = 100*time.Millisecond, 400*time.Millisecond })
+	lying = with(losing, func(b *paysim.Behavior) { b.NoRecordLag = 20 * time.Second })
+	long  = with(plain, func(b *paysim.Behavior) { b.SettleMin, b.SettleMax = 15*time.Second, 40*time.Second })
 )
 
 func with(b paysim.Behavior, change func(*paysim.Behavior)) paysim.Behavior {
@@ -69,6 +71,7 @@ func scenarios() []scenario {
 		{name: "links", about: "links to Kafka, Redis and the provider cut, stalled, shut, and replies lost on them", instances: 4, faults: tangling},
 		{name: "hold", about: "then: hold, FLUSHALL in mid-run: only what is in flight is held", then: hold, calls: 8, behavior: slow, faults: flushing},
 		{name: "rebuild", about: "a wipe with 100,000 finals and 10,000 open payouts", calls: 128, rate: 2000, behavior: long, prepare: history100k, faults: rebuilding},
+		{name: "proof", about: "the provider denies what it executes, and the verdict must notice", proof: true, behavior: lying, faults: lies},
 		{name: "mixed", about: "everything at once", instances: 4, appendOnly: true, behavior: losing, faults: mixing},
 	}
 	for i := range all {

@@ -38,8 +38,7 @@ type slot struct {
 type instance struct {
 	*process
 	slot    int
-	ended   time.Time // when we killed or stopped it; zero while it may work
-	address string    // of the admin HTTP, "" until known
+	address string // of the admin HTTP, "" until known
 }
 
 func newSlot(number int) (s *slot, err error) {

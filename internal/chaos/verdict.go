@@ -73,8 +73,15 @@ func (r *run) judge(ctx context.Context, quiet, took time.Duration) (row, error)
 }
 
 // weigh takes over what the verdict says must not be. With then: hold a wiped Redis may
-// hold what was in flight.
+// hold what was in flight. Where the provider lies, a second payment must be found: a
+// verdict that finds none there would find none anywhere.
 func (r *run) weigh(report trial.Report) {
+	if r.scenario.proof {
+		if !slices.ContainsFunc(report.Problems, func(p string) bool { return strings.Contains(p, "PAID ") }) {
+			r.problem("the provider denied what it had executed, and the verdict found no second payment")
+		}
+		return
+	}
 	for _, p := range report.Problems {
 		if r.scenario.then != hold || !strings.Contains(p, "held, no final result") {
 			r.problem("%s", p)

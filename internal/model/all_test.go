@@ -5,7 +5,7 @@ import "testing"
 func TestAll(t *testing.T) {
 	names := []string{"stateCheck", "tokenCheck", "decision", "acknowledged", "theLook", "lookFromFence", "leaseEpoch", "deadline", "finalDecision", "finalLook", "waitAfter", "byID", "runID", "buildRefuses", "fenceAll", "notedAfter", "fenceLast", "replay", "sendOutranks", "finalValid", "tiedReplay", "markLooks", "markOrder"}
 	for i, n := range names {
-		o := options{faults: *faults, epochs: *epochs, late: *late_, mark: *mark, busy: *busy, off: 1 << i}
+		o := options{faults: *faults, epochs: *epochs, late: *late_, expiry: *expiry, mark: *mark, busy: *busy, off: 1 << i}
 		if *off != 0 && *off != 1<<i {
 			continue
 		}

@@ -40,5 +40,6 @@ type options struct {
 	together bool // both instances decide in the same partition
 	busy     bool // an instance that holds a lease may build at the same time
 	late     bool // what was not acknowledged may arrive later
+	expiry   bool // expiresAt may pass
 	mark     bool // watermarks are written
 }

@@ -7,6 +7,7 @@ import (
 )
 
 var (
+	expiry = flag.Bool("expiry", true, "")
 	busy     = flag.Bool("busy", false, "")
 	together = flag.Bool("together", false, "")
 	faults   = flag.Int("faults", 1, "")
@@ -18,7 +19,7 @@ var (
 )
 
 func TestModel(t *testing.T) {
-	o := options{faults: *faults, epochs: *epochs, late: *late_, busy: *busy, together: *together, mark: *mark, off: guard(*off)}
+	o := options{faults: *faults, epochs: *epochs, late: *late_, expiry: *expiry, busy: *busy, together: *together, mark: *mark, off: guard(*off)}
 	r := newRun(o, *limit)
 	r.search()
 	t.Logf("%d states, %v, %d MB, complete %v bounded %d, %s", r.seen.len(), time.Since(r.began), r.seen.bytes()>>20, r.complete(), r.bounded, r.bad)

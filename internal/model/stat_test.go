@@ -7,7 +7,7 @@ import (
 )
 
 func TestStat(t *testing.T) {
-	o := options{faults: *faults, epochs: *epochs, late: *late_, busy: *busy, mark: *mark, off: guard(*off)}
+	o := options{faults: *faults, epochs: *epochs, late: *late_, expiry: *expiry, busy: *busy, mark: *mark, off: guard(*off)}
 	r := newRun(o, *limit)
 	r.search()
 	count := map[string]map[string]int{}

@@ -91,7 +91,9 @@ func (r *run) insertAndLease(s *state, i int) {
 			r.take(s, did(inserts, i, c), func(t *state) { t.redis[c].state = received })
 		case received:
 			r.leaseToSend(s, i, c)
-			r.lease(s, did(leasesExpiry, i, c), i, c, toReject)
+			if r.expiry {
+				r.lease(s, did(leasesExpiry, i, c), i, c, toReject)
+			}
 		case again:
 			r.leaseToSend(s, i, c)
 		case sending:

@@ -44,6 +44,7 @@ type link struct {
 	gate   chan struct{} // not nil: nothing passes before it is closed
 	loss   map[party]float64
 
+	lost      int    // messages
 	countdown int    // messages until struck is called; 0 = none
 	struck    func() // under no lock
 }
@@ -102,6 +103,9 @@ func (l *link) pass(c *conn, request bool) error {
 	l.mu.Lock()
 	shut, lost := l.gate != nil, l.random.Float64() < l.loss[c.to]
 	delay := time.Duration(l.random.Int64N(int64(slowest)))
+	if lost = lost || shut && c.touchy; lost {
+		l.lost++
+	}
 	var strike func()
 	if l.countdown > 0 {
 		if l.countdown--; l.countdown == 0 {
@@ -112,7 +116,7 @@ func (l *link) pass(c *conn, request bool) error {
 	if strike != nil {
 		strike()
 	}
-	if lost || shut && c.touchy {
+	if lost {
 		return errLost
 	}
 	if c.touchy {
@@ -174,6 +178,12 @@ func (l *link) lose(to party, share float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.loss[to] = share
+}
+
+func (l *link) losses() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost
 }
 
 // after has f called before the n-th message from now passes.

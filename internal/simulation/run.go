@@ -1,8 +1,11 @@
 package simulation
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
+	"disburser/decisions"
 	"disburser/internal/trial"
 	"disburser/payout"
 )
@@ -26,12 +29,29 @@ type Report struct {
 	Quiet      time.Duration // of it, after the last fault
 	Results    map[payout.EventType]int
 	Placements int
-	Epochs     int
+	Epochs     int // opened
+	Lives      int // of instances
+	Lost       int // messages
 }
 
-// Run simulates a plan. It must be called in a synctest bubble, where it takes hours of
-// virtual time and a second of ours.
-func Run(plan Plan) (Report, error) {
+// String is the report in one line.
+func (r Report) String() string {
+	var kinds []string
+	for _, f := range r.Plan.Faults {
+		kinds = append(kinds, string(f.Kind))
+	}
+	verdict := "ok"
+	if len(r.Violations) > 0 {
+		verdict = "VIOLATED"
+	}
+	return fmt.Sprintf("%s  %v virtual, %v of it after the faults; %d sends, %d held, %d lives, %d epochs; %s", verdict,
+		r.Virtual.Round(time.Second), r.Quiet.Round(time.Second), r.Placements, r.Results[payout.EventHeld], r.Lives, r.Epochs, strings.Join(kinds, " "))
+}
+
+// Run simulates a plan. It must be called in a synctest bubble, where a minute of virtual
+// time takes a second of ours. The trace tells of what was violated, and of story, if
+// that is a tradeNo.
+func Run(plan Plan, story string) (Report, error) {
 	time.Sleep(time.Until(epoch))
 	w, err := newWorld(plan)
 	if err != nil {
@@ -56,6 +76,16 @@ func Run(plan Plan) (Report, error) {
 	}
 	r := Report{Plan: plan, Violations: violations, Virtual: time.Since(epoch), Quiet: quiet, Results: map[payout.EventType]int{}}
 	r.count(o)
+	for slot, n := range w.lives {
+		r.Lives += n
+		r.Lost += w.at(slot).link.losses()
+	}
+	for _, i := range w.dead {
+		r.Lost += i.link.losses()
+	}
+	if story != "" {
+		violations = append([]Violation{{TradeNo: story}}, violations...)
+	}
 	if len(violations) > 0 {
 		r.Trace = w.trace(o, violations)
 	}
@@ -126,7 +156,11 @@ func (r *Report) count(o *oracle) {
 			r.Placements++
 		}
 	}
+	opened := map[string]bool{}
 	for _, d := range o.decisions {
-		r.Epochs = max(r.Epochs, d.Epoch.Number)
+		if d.Kind == decisions.KindOpen {
+			opened[d.Epoch.ID] = true
+		}
 	}
+	r.Epochs = len(opened)
 }

@@ -55,6 +55,7 @@ func (w *world) killed(f Fault) {
 	case <-time.After(2 * time.Second):
 		i.kill()
 	}
+	w.watching.Go(func() { w.ends(i) })
 	time.Sleep(min(f.For, calm-time.Since(epoch)))
 	w.mu.Lock()
 	again := w.instances[f.Slot] == i // another kill may have been faster
@@ -67,6 +68,15 @@ func (w *world) killed(f Fault) {
 	}
 	if err := w.start(f.Slot); err != nil {
 		w.problem("no new instance in slot %d: %v", f.Slot, err)
+	}
+}
+
+// ends: whatever is away, a process that is told to end does so in time.
+func (w *world) ends(i *instance) {
+	select {
+	case <-i.ended:
+	case <-time.After(drain + 2*time.Second):
+		w.problem("%s, cut off from everything, did not stop within drain + 2 s", i.name)
 	}
 }
 

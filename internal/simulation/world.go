@@ -169,12 +169,7 @@ func (w *world) halt() {
 		w.at(slot).cancel()
 	}
 	for slot := range w.instances {
-		i := w.at(slot)
-		select {
-		case <-i.ended:
-		case <-time.After(drain + 2*time.Second):
-			w.problem("%s did not stop within drain + 2 s", i.name)
-		}
+		w.ends(w.at(slot))
 	}
 }
 

@@ -20,5 +20,6 @@ local granted = math.min(n, math.floor((now + horizon - next) / interval) + 1)
 if granted <= 0 then
   return {string.format('%.0f', now), '0', 0, string.format('%.0f', next - horizon - now)}
 end
+redis.call('DEL', KEYS[1]) -- after a write that needs no memory a script may write even at maxmemory
 redis.call('SET', KEYS[1], string.format('%.3f', next + granted * interval), 'PX', math.ceil((horizon + granted * interval) / 1000) + 60000)
 return {string.format('%.0f', now), string.format('%.3f', next), granted, '0'}
