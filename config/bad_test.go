@@ -145,8 +145,8 @@ var mistakes = []struct {
 	{"disburse", "", "disburse: {slots: 0, lease: 0s, max_open: 0, drain: 0s}", []string{
 		"10: disburse.drain must be more than 0, is 0s", "10: disburse.lease must be more than 0, is 0s",
 		"10: disburse.max_open must be more than 0, is 0", "10: disburse.slots must be more than 0, is 0"}},
-	{"lease", "", "disburse: {lease: 14999ms}", []string{"10: disburse.lease must be at least 15s (merchants.eg.timeout of 10s and a margin of 5s: raise the lease or lower the timeout), is 14999ms"}},
-	{"default lease", "", "    timeout: 26s", []string{"10: disburse.lease must be at least 31s (merchants.eg.timeout of 26s and a margin of 5s: raise the lease or lower the timeout)"}},
+	{"lease", "", "disburse: {lease: 11900ms}", []string{"10: disburse.lease must be at least 12s (merchants.eg.timeout of 10s, and time to decide before it and to write after it: raise the lease or lower the timeout), is 11900ms"}},
+	{"default lease", "", "    timeout: 28s", []string{"10: disburse.lease must be at least 30.5s (merchants.eg.timeout of 28s, and time to decide before it and to write after it: raise the lease or lower the timeout)"}},
 	{"listen", "", "admin: {listen: '8080'}", []string{"10: admin.listen must be host:port or :port, is 8080"}},
 	{"log", "", "log: {level: loud, format: xml}", []string{
 		`10: log.format must be one of json, console, is "xml"`, `10: log.level must be one of debug, info, warn, error, is "loud"`}},

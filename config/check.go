@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	// leaseMargin lies between the HTTP deadline and the end of the lease: room for
-	// a slow write to Redis and Kafka before the call, so that nobody else takes a
-	// payout over while its request may still leave (protocol.md S5).
-	leaseMargin = 5 * time.Second
+	// A call must be over a margin before its lease is (protocol S5): two seconds, or an
+	// eighth of a shorter lease. Before it the decision must be written, which takes
+	// milliseconds; decisionTime is what a slow Kafka is given at least.
+	mostMargin   = 2 * time.Second
+	decisionTime = 500 * time.Millisecond
 
 	// A broker's own lower bound (group.min.session.timeout.ms) is 6 s unless it was
 	// changed; below a second the heartbeats themselves come too late.
@@ -127,9 +128,18 @@ func (r *reader) checkDisburse(d Disburse, merchants map[string]Merchant) {
 	if _, given := r.places["disburse.lease"]; !given && slowest != "" {
 		r.places["disburse.lease"] = place{line: r.lineOf("merchants." + slowest + ".timeout")}
 	}
-	r.must(d.Lease-leaseMargin >= timeout, "disburse.lease",
-		"must be at least %v (merchants.%s.timeout of %v and a margin of %v: raise the lease or lower the timeout)",
-		brief(timeout+leaseMargin), slowest, brief(timeout), brief(leaseMargin))
+	least := leastLease(timeout)
+	r.must(d.Lease >= least, "disburse.lease",
+		"must be at least %v (merchants.%s.timeout of %v, and time to decide before it and to write after it: raise the lease or lower the timeout)",
+		brief(least), slowest, brief(timeout))
+}
+
+// leastLease is the shortest lease that leaves room for a call of a timeout, for the
+// decision before it and the margin after it, in whole tenths of a second.
+func leastLease(timeout time.Duration) time.Duration {
+	need := timeout + decisionTime
+	lease := min(need*8/7, need+mostMargin) + 1 // the margin is an eighth of the whole, two seconds at most
+	return (lease + 99*time.Millisecond).Truncate(100 * time.Millisecond)
 }
 
 func (r *reader) checkAdmin(a Admin) {

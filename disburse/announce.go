@@ -20,7 +20,7 @@ func (l *Loop) announceBatch(_, working context.Context, _ *lane, due int) (int,
 	if err != nil { // some records can't be read; the others go on
 		l.refused(working, err, "read a record")
 	}
-	ctx, cancel := context.WithDeadline(working, batch.Deadline().Add(-leaseMargin))
+	ctx, cancel := context.WithDeadline(working, batch.Deadline().Add(-l.margin()))
 	defer cancel()
 	ready, own, err := l.decideOwn(ctx, batch)
 	if err != nil {

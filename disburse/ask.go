@@ -41,12 +41,12 @@ func (l *Loop) ask(taking, working context.Context, m *merchant, batch payout.Ba
 		}
 	}()
 	defer l.survive("an ask")
-	if err := l.ready(taking, m.Query, moment, latestFor(batch, m.Timeout)); err != nil {
+	if err := l.ready(taking, m.Query, moment, l.latestFor(batch, m.Timeout)); err != nil {
 		l.putBack(batch, p)
 		return
 	}
 	called = true
-	f = l.query(working, m, p.TradeNo, latestFor(batch, m.Timeout))
+	f = l.query(working, m, p.TradeNo, l.latestFor(batch, m.Timeout))
 	found := f
 	if f.Kind == payout.NoRecord && !l.believable(taking, working, m, batch, p) {
 		found.Kind = payout.Unclear
@@ -77,7 +77,7 @@ func (l *Loop) believable(taking, working context.Context, m *merchant, batch pa
 	if witness == "" || witness == p.TradeNo {
 		return false
 	}
-	latest := latestFor(batch, m.Timeout)
+	latest := l.latestFor(batch, m.Timeout)
 	moments, _, err := m.Query.Take(taking, 1)
 	if err != nil || len(moments) == 0 || l.ready(taking, m.Query, moments[0], latest) != nil {
 		return false

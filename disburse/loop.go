@@ -36,9 +36,8 @@ const (
 	rest     = 250 * time.Millisecond
 	mostRest = 5 * time.Second
 
-	// leaseMargin is how long before the lease's end a call must be over (protocol S5):
-	// room for its result to be written.
-	leaseMargin = 2 * time.Second
+	// mostMargin bounds the margin between a call's end and its lease's; see margin.
+	mostMargin = 2 * time.Second
 
 	// writeTime bounds a write of results after the work context has ended.
 	writeTime = 5 * time.Second
@@ -345,6 +344,11 @@ func (l *Loop) lease(working context.Context, step payout.Step, merchant string,
 	defer cancel()
 	return l.Journal.Lease(ctx, step, merchant, n, l.Lease)
 }
+
+// margin is how long before the lease's end a call must be over (protocol S5): room for
+// its result to be written. An eighth of a short lease, so that four seconds still leave
+// three for a call and its decision; the configuration's check counts with it too.
+func (l *Loop) margin() time.Duration { return min(mostMargin, l.Lease/8) }
 
 // pause sleeps for want of tokens; the lane stays busy meanwhile.
 func pause(ctx context.Context, d time.Duration) {

@@ -47,7 +47,7 @@ func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (in
 // decide has the batch written down and acknowledged while the lease still leaves room
 // for the calls.
 func (l *Loop) decide(ctx context.Context, m *merchant, batch payout.Batch) error {
-	ctx, cancel := context.WithDeadline(ctx, batch.Deadline().Add(-leaseMargin-m.Timeout))
+	ctx, cancel := context.WithDeadline(ctx, batch.Deadline().Add(-l.margin()-m.Timeout))
 	defer cancel()
 	return l.Decisions.Send(ctx, batch.Epoch, batch.Payouts)
 }
@@ -68,12 +68,12 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.B
 	defer l.survive("a send") // the payout stays sending; it is asked about after its lease
 	// A call cut short is Unclear, and may end up before a person: it begins while at least
 	// half of its time is left.
-	if err := l.ready(taking, m.Send, moment, latestFor(batch, m.Timeout).Add(-m.Timeout/2)); err != nil {
+	if err := l.ready(taking, m.Send, moment, l.latestFor(batch, m.Timeout).Add(-m.Timeout/2)); err != nil {
 		l.giveBack(batch, p)
 		return
 	}
 	began := time.Now()
-	latest := latestFor(batch, m.Timeout)
+	latest := l.latestFor(batch, m.Timeout)
 	called = true
 	f = m.Provider.Send(working, p.Command, latest)
 	l.Metrics.called(m.Name, OperationSend, f, time.Since(began))
@@ -83,8 +83,8 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.B
 
 // latestFor is the moment by which a call that begins now must be over: its timeout,
 // and in any case before the lease ends.
-func latestFor(batch payout.Batch, timeout time.Duration) time.Time {
-	end := batch.Deadline().Add(-leaseMargin)
+func (l *Loop) latestFor(batch payout.Batch, timeout time.Duration) time.Time {
+	end := batch.Deadline().Add(-l.margin())
 	if byTimeout := time.Now().Add(timeout); byTimeout.Before(end) {
 		return byTimeout
 	}

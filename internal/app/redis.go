@@ -1,7 +1,9 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -10,9 +12,19 @@ import (
 	"disburser/config"
 )
 
+// quiet drops what go-redis prints by itself, past our logger and unstructured; what
+// fails reaches us as an error anyway.
+type quiet struct{}
+
+// Printf drops it.
+func (quiet) Printf(context.Context, string, ...any) {}
+
+var quieten = sync.OnceFunc(func() { redis.SetLogger(quiet{}) })
+
 // newRedis connects to a server, a cluster, or what sentinels point to. Retries are on:
 // every script is idempotent for its caller.
 func newRedis(c config.Redis, instance string, dial Dial) redis.UniversalClient {
+	quieten()
 	o := &redis.UniversalOptions{
 		Addrs: c.Addresses, MasterName: c.MasterName, DB: c.DB, Username: c.Username, Password: c.Password.Reveal(),
 		ClientName: instance, Dialer: dial,

@@ -135,7 +135,7 @@ func (h *history) takeover(w wait) (took time.Duration, about string, ok bool) {
 // next is when somebody else first dealt with a payout after an instance's end; false if
 // it was over by then.
 func (h *history) next(tradeNo string, w wait) (next time.Time, open bool) {
-	next = time.Now()
+	next = w.broken.Add(time.Hour) // nobody ever did
 	for _, at := range h.results[tradeNo] {
 		if !at.After(w.broken) {
 			return next, false

@@ -93,7 +93,6 @@ func (r *run) produce(ctx context.Context, topic string, messages []kafka.Messag
 // rebuilding has 10,000 payouts open, half of them scheduled and half at the provider,
 // orders some of the past again, and wipes Redis.
 func rebuilding(ctx context.Context, r *run) error {
-	ctx = context.WithoutCancel(ctx) // it takes what it takes, each step within its own limit
 	if err := trial.Publish(ctx, []string{r.broker.address}, nil, r.topics.Commands, r.openLines()); err != nil {
 		return err
 	}

@@ -154,13 +154,15 @@ func (r *run) disturb(ctx context.Context) {
 		r.problem("%v", err)
 		return
 	}
-	end := time.Now().Add(r.Duration)
-	ctx, cancel := context.WithDeadline(ctx, end)
+	limited, cancel := context.WithTimeout(ctx, r.Duration)
 	defer cancel()
+	if !r.scenario.ownPace {
+		ctx = limited
+	}
 	if err := r.scenario.faults(ctx, r); err != nil && loading.Err() == nil {
 		r.problem("the faults: %v", err)
 	}
-	pause(ctx, time.Until(end))
+	<-limited.Done()
 }
 
 // load publishes the lines at the rate until ctx ends. What can't be written because the

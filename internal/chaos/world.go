@@ -64,6 +64,9 @@ func Run(ctx context.Context, o Options) (held bool, err error) {
 
 // build makes the programs, the links and the broker.
 func (w *world) build(ctx context.Context) (err error) {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		return fmt.Errorf("redis-server is missing; install it (make redis-up does so on Debian and Ubuntu): %w", err)
+	}
 	if w.dir, err = os.MkdirTemp("", "disburser-chaos-*"); err != nil {
 		return err
 	}

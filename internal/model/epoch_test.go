@@ -185,15 +185,16 @@ func (r *run) replay(s *state, i, c int) {
 		return
 	case all&endedWell != 0:
 		d.put(rejected)
-	case all&sent == 0:
+	case all&toBeSent == 0:
 		return
 	case d.state == rejected && r.off.has(sendOutranks):
 		return
 	default:
 		// When it was sent is unknown, also of one that this copy has as sending: it may have
 		// been another lease, since lost. Every lease from before must be over (O4).
+		had := d.state == sending
 		d.state = sending
-		if !r.off.has(waitAfter) {
+		if !r.off.has(waitAfter) && !(had && r.off.has(waitAlso)) {
 			for j := range s.instance {
 				d.waits |= s.instance[j].live << j
 			}

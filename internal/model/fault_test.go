@@ -20,7 +20,7 @@ func (r *run) world(s *state) {
 	for c := range s.redis {
 		switch s.redis[c].kind {
 		case serving:
-			r.break_(s, c)
+			r.fault(s, c)
 		case frozen:
 			r.thaw(s, c)
 		}
@@ -30,7 +30,7 @@ func (r *run) world(s *state) {
 // die ends a process at any step; its place is taken by one that knows nothing. What it
 // had sent to Kafka may still arrive. It costs nothing of the budget.
 func (r *run) die(s *state, i int) {
-	if s.instance[i] == (instance{}) {
+	if s.instance[i] == (instance{}) || r.narrow {
 		return
 	}
 	r.take(s, did(dies, i, 0), func(t *state) {
@@ -39,17 +39,19 @@ func (r *run) die(s *state, i int) {
 	})
 }
 
-// break_ is where a fault begins. Wiped is FLUSHALL: the run id stays, which is the worse
+// fault is where a fault begins. Wiped is FLUSHALL: the run id stays, which is the worse
 // case. Frozen is the moment from which on disk or replica get nothing more; what comes
 // of it is a restart or a split, at any later time.
-func (r *run) break_(s *state, c int) {
+func (r *run) fault(s *state, c int) {
 	if s.faults == 0 {
 		return
 	}
-	r.take(s, did(wipes, 0, c), func(t *state) {
-		t.redis[c] = redis{kind: serving}
-		t.faults--
-	})
+	if !r.narrow {
+		r.take(s, did(wipes, 0, c), func(t *state) {
+			t.redis[c] = redis{kind: serving}
+			t.faults--
+		})
+	}
 	for f := range s.redis {
 		if s.redis[f].kind == gone {
 			r.take(s, did(freezes, 0, c), func(t *state) {
@@ -69,7 +71,9 @@ func (r *run) break_(s *state, c int) {
 // beside it (split). Either way it is another run, and every script refuses what was opened
 // or begun on the last one (E2).
 func (r *run) thaw(s *state, f int) {
-	r.take(s, did(splits, 0, f), func(t *state) { t.redis[f].kind = serving })
+	if !r.narrow {
+		r.take(s, did(splits, 0, f), func(t *state) { t.redis[f].kind = serving })
+	}
 	for c := range s.redis {
 		if s.redis[c].kind != serving {
 			continue

@@ -1,45 +1,99 @@
 package model
 
-// guard is a rule of protocol.md that a run can leave out.
+// guard is a rule that a run can leave out.
 type guard uint32
 
-// The rules, in the order of protocol.md.
+// The rules of protocol.md, in its order; the last three are what this model adds to it.
 const (
-	stateCheck    guard = 1 << iota // S1: only what is received is leased for a send
-	tokenCheck                      // S2: apply compares the token
-	decision                        // S3: nothing is sent before a decision is written
-	acknowledged                    // S3: acknowledged means that both errors are nil
-	theLook                         // S4: no foreign fence between the last look and the own record
-	lookFromFence                   // S4: an instance that joins looks from its epoch's fence, not from where it starts
-	leaseEpoch                      // S4, E2: what was leased in one epoch is not decided or written in the next
-	deadline                        // S5: no byte of a request leaves after the lease
-	finalDecision                   // O2: an own final is a decision too
-	finalLook                       // O2: with its look
-	waitAfter                       // O4: after a rebuild "no record" counts only when every lease from before it is over
-	byID                            // E1: epochs are told apart by id, not by number
-	runID                           // E2: every script compares the server's run id
-	buildRefuses                    // E4 a: from the building record on every script of the old epoch refuses
-	fenceAll                        // E4 b: a fence in every partition
-	notedAfter                      // E4 c: ends are noted after the fences
-	fenceLast                       // E4 c: the own fence is the last one in every partition
-	replay                          // E4 d: what the log says is written into Redis before it opens
-	sendOutranks                    // E4 d: a final of our own without a valid decision ranks below a decision to send
-	finalValid                      // E4 d: a final decision counts only if its epoch is that of the last fence before it
-	tiedReplay                      // E4 e: each write of the replay, and the opening, requires the own building record
-	markLooks                       // E5: no watermark past a foreign fence
-	markOrder                       // E5: ends first, then the look
+	stateCheck guard = 1 << iota
+	tokenCheck
+	decision
+	acknowledged
+	theLook
+	lookFromFence
+	deadline
+	finalDecision
+	finalLook
+	waitAfter
+	waitAlso
+	byID
+	runID
+	buildRefuses
+	fenceAll
+	notedAfter
+	fenceLast
+	replay
+	sendOutranks
+	finalValid
+	tiedReplay
+	markLooks
+	markOrder
+	leaseEpoch
+	sendValid
+	unheardCounts
 )
 
 func (g guard) has(one guard) bool { return g&one != 0 }
 
-// options are what a run may do, and which rules it goes without.
+// options are what may happen in a run, and which rules it goes without.
 type options struct {
 	off      guard
 	faults   int  // of Redis: wipes, restarts and splits
 	epochs   int  // ids, the first one included
+	workers  int  // instances that lease; all of them build
 	together bool // both instances decide in the same partition
-	busy     bool // an instance that holds a lease may build at the same time
-	late     bool // what was not acknowledged may arrive later
+	busy     bool // an instance may hold a lease while it builds
+	resend   bool // the policy is `then: resend`, otherwise hold
 	expiry   bool // expiresAt may pass
+	narrow   bool // nobody dies, no reply is lost, and Redis only restarts: for traces that are long
+	late     bool // what was not acknowledged may arrive later
 	mark     bool // watermarks are written
 }
+
+// rules says of each guard what it is, and in which runs a disaster without it is near.
+var rules = []struct {
+	off  guard
+	name string
+	rule string
+	in   options
+}{
+	{stateCheck, "S1 state", "only a received payout is leased for a send", plain},
+	{tokenCheck, "S2 token", "apply compares the token", plain},
+	{decision, "S3 decision", "nothing is sent before a decision is written", plain},
+	{acknowledged, "S3 acknowledged", "a decision counts as written only without any error", plain},
+	{theLook, "S4 look", "no foreign fence between the last look and the own record", plain},
+	{lookFromFence, "S4 from the fence", "who joins looks from its epoch's fence on, not from its own start", plain},
+	{deadline, "S5 deadline", "no byte of a request leaves after the lease", plain},
+	{finalDecision, "O2 decision", "an own final is a decision too", ends},
+	{finalLook, "O2 look", "and is announced only after the look", ends},
+	{waitAfter, "O4 wait", "after a rebuild no record counts until every older lease is over", plain},
+	{waitAlso, "O4 wait, also", "and so it is for what Redis still has as sending: that may be a later lease", plain},
+	{byID, "E1 id", "epochs are told apart by id, not by number", plain},
+	{runID, "E2 run id", "every script compares the server's run id", plain},
+	{buildRefuses, "E4a refuse", "from the building record on the old epoch's scripts refuse", plain},
+	{fenceAll, "E4b everywhere", "every partition is fenced", plain},
+	{notedAfter, "E4c ends after", "ends are noted after the fences stand", plain},
+	{fenceLast, "E4c own last", "the own fence is the last one in every partition", plain},
+	{replay, "E4d replay", "what the log says is in Redis before it opens", plain},
+	{sendOutranks, "E4d rank", "an own final that was never decided ranks below a decision to send", ends},
+	{finalValid, "E4d valid final", "a final decision behind a foreign fence counts for nothing", ends},
+	{tiedReplay, "E4e tied", "replay and opening require the own building record", plain},
+	{markLooks, "E5 look", "no watermark passes a foreign fence", marks},
+	{markOrder, "E5 order", "for a watermark, first the ends are read, then comes the look", marks},
+	{leaseEpoch, "+ lease's epoch", "what was leased in one epoch is not decided or written in the next", plain},
+	{sendValid, "+ valid send", "a decision to send behind a foreign fence counts for nothing", narrow},
+	{unheardCounts, "+ unheard", "after an unacknowledged decision a payout can't be rejected any more", alone},
+}
+
+// Kinds of runs, each as small as what it is about allows.
+var (
+	plain  = options{workers: 2, resend: true}
+	ends   = options{workers: 2, resend: true, expiry: true}
+	marks  = options{workers: 2, mark: true}
+	lates  = options{workers: 2, resend: true, late: true}
+	alone  = options{workers: 1, resend: true, expiry: true, late: true, mark: true}
+	narrow = options{workers: 1, resend: true, expiry: true, late: true, mark: true, narrow: true, faults: 2}
+	shared = options{workers: 2, resend: true, together: true}
+	busy   = options{workers: 2, resend: true, busy: true}
+	whole  = options{workers: 2, resend: true, expiry: true, late: true, mark: true}
+)

@@ -17,7 +17,7 @@ func (r *run) normal(s *state) {
 		}
 	}
 	// A watermark of an epoch that is open nowhere will be refused (E2).
-	if s.marker.at != 0 && !r.open_(s, s.marker.epoch) {
+	if s.marker.at != 0 && !r.isOpen(s, s.marker.epoch) {
 		s.marker = marker{}
 	}
 	r.normalFences(s)
@@ -51,7 +51,7 @@ func (r *run) normalWorkers(s *state) {
 		}
 		w.sent = 0 // only for giving back
 		switch w.work {
-		case toGiveBack, toReject, toAsk, toPaid, toAgain, toForgetRejt, toForgetPaid:
+		case toGiveBack, toReject, toAsk, toPaid, toAgain, toForgetRejected, toForgetPaid:
 			s.settle(i, idle)
 		}
 	}
@@ -63,7 +63,7 @@ func (r *run) normalFences(s *state) {
 	if r.off.has(byID) {
 		return
 	}
-	if l := s.late; l.kind == final && !r.off.has(finalValid) && r.foreign(s, int(l.at), l.epoch) {
+	if l := s.late; r.foreign(s, int(l.at), l.epoch) && (l.kind == final && !r.off.has(finalValid) || l.kind == send && !r.off.has(sendValid)) {
 		s.late = late{} // it will not be valid
 	}
 	for c := range s.redis {
@@ -85,11 +85,11 @@ func (r *run) known(s *state, epoch uint8) bool {
 			return true
 		}
 	}
-	return epoch == s.marker.epoch || epoch == s.late.epoch || r.open_(s, epoch)
+	return epoch == s.marker.epoch || epoch == s.late.epoch || r.isOpen(s, epoch)
 }
 
-// open_ tells whether an epoch is open in any copy, or will be when it thaws.
-func (r *run) open_(s *state, epoch uint8) bool {
+// isOpen tells whether an epoch is open in any copy, or will be when it thaws.
+func (r *run) isOpen(s *state, epoch uint8) bool {
 	for c := range s.redis {
 		if d := &s.redis[c]; d.epoch != 0 && r.same(s, d.epoch, epoch) {
 			return true

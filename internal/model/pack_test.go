@@ -82,26 +82,26 @@ func (s *state) beside() uint64 {
 	return p.word
 }
 
-func (r *redis) pack() uint64 {
+func (d *redis) pack() uint64 {
 	p := packer{}
-	p.put(r.kind, 2)
-	p.put(r.epoch, 3)
-	p.put(r.building, 3)
-	p.put(r.state, 3)
-	p.put(r.token, 2)
-	p.put(r.waits, 2)
-	p.put(r.mark[0], 3)
-	p.put(r.mark[1], 3)
-	p.put(r.markSaid, 2)
-	p.put(r.number, 2)
+	p.put(d.kind, 2)
+	p.put(d.epoch, 3)
+	p.put(d.building, 3)
+	p.put(d.state, 3)
+	p.put(d.token, 2)
+	p.put(d.waits, 2)
+	p.put(d.mark[0], 3)
+	p.put(d.mark[1], 3)
+	p.put(d.markSaid, 2)
+	p.put(d.number, 2)
 	return p.word
 }
 
-func (r *redis) unpack(word uint64) {
+func (d *redis) unpack(word uint64) {
 	p := packer{word: word}
-	r.kind, r.epoch, r.building = p.take(2), p.take(3), p.take(3)
-	r.state, r.token, r.waits = p.take(3), p.take(2), p.take(2)
-	r.mark[0], r.mark[1], r.markSaid, r.number = p.take(3), p.take(3), p.take(2), p.take(2)
+	d.kind, d.epoch, d.building = p.take(2), p.take(3), p.take(3)
+	d.state, d.token, d.waits = p.take(3), p.take(2), p.take(2)
+	d.mark[0], d.mark[1], d.markSaid, d.number = p.take(3), p.take(3), p.take(2), p.take(2)
 }
 
 func (n *instance) pack() uint64 {

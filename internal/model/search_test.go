@@ -45,18 +45,23 @@ func (r *run) steps(s *state) {
 	r.world(s)
 }
 
-// search visits states until none is new, one is a violation, or limit is reached.
-func (r *run) search() {
+// search visits states until none is new, one is a violation, or limit is reached. Each
+// step is told to those who want to know.
+func (r *run) search(told ...func(what step, before, after uint32)) {
 	s := start(r.options)
 	r.seen.add(s.pack())
 	r.from = append(r.from, 0)
-	r.took = func(_ step, t *state) {
-		if _, added := r.seen.add(t.pack()); !added {
+	r.took = func(what step, t *state) {
+		number, added := r.seen.add(t.pack())
+		for _, tell := range told {
+			tell(what, r.now, number)
+		}
+		if !added {
 			return
 		}
 		r.from = append(r.from, r.now)
 		if r.bad == "" {
-			r.bad, r.last = t.violation(), uint32(r.seen.len()-1)
+			r.bad, r.last = t.violation(), number
 		}
 	}
 	for i := 0; i < r.seen.len() && r.bad == "" && r.seen.len() < r.limit; i++ {
@@ -65,6 +70,9 @@ func (r *run) search() {
 		r.steps(&s)
 	}
 }
+
+// bytes is what the search keeps: 40 for a state, 4 for its parent, 5 to 11 for its index.
+func (r *run) bytes() int { return len(r.seen.chunks)*chunk*40 + 4*cap(r.from) + 4*len(r.seen.index) }
 
 func (r *run) complete() bool { return r.bad == "" && int(r.now) == r.seen.len()-1 }
 
@@ -94,7 +102,6 @@ const chunk = 1 << 16
 
 func (t *table) len() int            { return t.n }
 func (t *table) key(i uint32) packed { return t.chunks[i/chunk][i%chunk] }
-func (t *table) bytes() int          { return len(t.chunks)*chunk*40 + 4*len(t.index) }
 
 // add answers the number of a state, and whether it is new.
 func (t *table) add(k packed) (uint32, bool) {

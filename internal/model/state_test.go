@@ -129,14 +129,14 @@ func (o options) home(i int) int {
 }
 
 // decisions are the decisions in one partition, as what may still be asked of them: is
-// there a decision to send, or a valid final one, between a watermark and a noted end?
+// there a valid decision to send, or a valid final one, between a watermark and a noted end?
 // Between two such places only the set of what stands there matters. A set takes two
 // bits, the first one lowest. Fences are kept apart, and of them only the last one.
 type decisions uint32
 
 const (
-	sent      = 1 << iota // to send, whether or not it came before a fence
-	endedWell             // a valid final one; one that isn't valid is as good as none
+	toBeSent  = 1 << iota // a valid decision to send
+	endedWell             // a valid final one
 	width     = 2
 	set       = 1<<width - 1
 )

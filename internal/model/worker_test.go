@@ -3,21 +3,21 @@ package model
 // What a worker does next. A worker holds one lease at a time; two instances are enough
 // for two of everything.
 const (
-	idle         = iota
-	toDecide     // leased for a send
-	toLook       // decided
-	toSend       // looked
-	toGiveBack   // certainly not sent
-	toReject     // leased for its expiry
-	toAsk        // leased for an ask
-	toPaid       // the provider said paid
-	toAgain      // the provider said that it has no record
-	toDecideEnd  // leased to announce an own final
-	toLookEnd    // decided
-	toSayReject  // looked
-	toSayPaid    // leased to announce the provider's word
-	toForgetRejt // announced
-	toForgetPaid // announced
+	idle             = iota
+	toDecide         // leased for a send
+	toLook           // decided
+	toSend           // looked
+	toGiveBack       // certainly not sent
+	toReject         // leased for its expiry
+	toAsk            // leased for an ask
+	toPaid           // the provider said paid
+	toAgain          // the provider said that it has no record
+	toDecideEnd      // leased to announce an own final
+	toLookEnd        // decided
+	toSayRejected    // looked
+	toSayPaid        // leased to announce the provider's word
+	toForgetRejected // announced
+	toForgetPaid     // announced
 )
 
 // worker takes every step that an instance's worker may take.
@@ -25,7 +25,7 @@ func (r *run) worker(s *state, i int) {
 	w := &s.instance[i]
 	switch w.work {
 	case idle:
-		if w.keep == calm || r.busy {
+		if (w.keep == calm || r.busy) && i < r.workers {
 			r.insertAndLease(s, i)
 		}
 	case toDecide:
@@ -51,12 +51,12 @@ func (r *run) worker(s *state, i int) {
 	case toDecideEnd:
 		r.decide(s, i, final)
 	case toLookEnd:
-		r.look(s, i, toSayReject, idle)
-	case toSayReject:
-		r.say(s, i, saidRejected, toForgetRejt)
+		r.look(s, i, toSayRejected, idle)
+	case toSayRejected:
+		r.say(s, i, saidRejected, toForgetRejected)
 	case toSayPaid:
 		r.say(s, i, saidPaid, toForgetPaid)
-	case toForgetRejt:
+	case toForgetRejected:
 		r.apply(s, i, rejected, rejectMemo)
 	case toForgetPaid:
 		r.apply(s, i, paid, paidMemo)
@@ -100,7 +100,7 @@ func (r *run) insertAndLease(s *state, i int) {
 			if r.off.has(stateCheck) {
 				r.leaseToSend(s, i, c)
 			}
-			if d.waits == 0 { // due when the lease is over; O4 adds the others after a rebuild
+			if d.waits == 0 && (r.resend || s.paid > 0) { // due when the lease is over; O4 adds the others after a rebuild
 				r.lease(s, did(leasesAsk, i, c), i, c, toAsk)
 			}
 		case paid:
@@ -108,7 +108,7 @@ func (r *run) insertAndLease(s *state, i int) {
 		case rejected:
 			next := uint8(toDecideEnd)
 			if r.off.has(finalDecision) {
-				next = toSayReject
+				next = toSayRejected
 			}
 			r.lease(s, did(leasesAnnounce, i, c), i, c, next)
 		}
@@ -157,41 +157,51 @@ func (r *run) decide(s *state, i int, kind int) {
 		return
 	}
 	home := r.home(i)
-	written := func(next uint8) func(*state) {
-		return func(t *state) {
-			t.instance[i].lease = w.lease
-			if r.foreign(s, home, w.lease) && w.blind == 0 {
-				t.instance[i].void = 1
-			}
-			r.append(t, home, kind, w.lease)
-			t.settle(i, next)
-		}
-	}
 	if kind == send && r.off.has(theLook) {
 		looking = toSend
 	} else if kind == final && r.off.has(finalLook) {
-		looking = toSayReject
+		looking = toSayRejected
 	}
-	r.take(s, did(decides+act(kind-send), i, home), written(looking))
+	r.take(s, did(decides+act(kind-send), i, home), func(t *state) {
+		t.instance[i].lease = w.lease
+		if r.foreign(s, home, w.lease) && w.blind == 0 {
+			t.instance[i].void = 1
+		}
+		r.append(t, home, kind, w.lease)
+		t.settle(i, looking)
+	})
 	// Without acknowledgement the batch is given back; the record may stand in the log, or
 	// never come, or come later (S3).
-	r.take(s, did(decidesUnheard+act(kind-send), i, home), written(back))
+	// Whether it stands there is unknown, so the payout counts as sent once: it can be held
+	// from here on, but not rejected.
+	giveUp := func(t *state, next uint8) {
+		t.instance[i].lease = w.lease
+		if kind == send && !r.off.has(unheardCounts) {
+			t.instance[i].sent = 1
+		}
+		t.settle(i, next)
+	}
+	if !r.narrow {
+		r.take(s, did(decidesUnheard+act(kind-send), i, home), func(t *state) {
+			r.append(t, home, kind, w.lease)
+			giveUp(t, back)
+		})
+	}
 	if kind == send && r.off.has(acknowledged) {
 		back = toSend
 	}
-	r.move(s, did(notWritten, i, home), i, back)
+	r.take(s, did(notWritten, i, home), func(t *state) { giveUp(t, back) })
 	if r.late && s.late.kind == 0 {
 		r.take(s, did(decidesLate+act(kind-send), i, home), func(t *state) {
 			t.late = late{kind: uint8(kind), at: uint8(home)}
-			if kind == final {
-				t.late.epoch = w.lease
-			}
-			t.settle(i, back)
+			t.late.epoch = w.lease
+			giveUp(t, back)
 		})
 	}
 }
 
-// append writes a record into a partition.
+// append writes a record into a partition. A decision counts only if its epoch is that of
+// the last fence before it: whoever wrote another one finds out by its look (S4, E4 d).
 func (r *run) append(s *state, p, kind int, epoch uint8) {
 	switch {
 	case kind == fence:
@@ -201,10 +211,9 @@ func (r *run) append(s *state, p, kind int, epoch uint8) {
 				s.instance[i].blind = 0
 			}
 		}
-	case kind == send:
-		s.add(p, sent)
-	case !r.foreign(s, p, epoch) || r.off.has(finalValid):
-		// A final decision counts only if its epoch is that of the last fence before it (E4 d).
+	case kind == send && (!r.foreign(s, p, epoch) || r.off.has(sendValid)):
+		s.add(p, toBeSent)
+	case kind == final && (!r.foreign(s, p, epoch) || r.off.has(finalValid)):
 		s.add(p, endedWell)
 	}
 }
@@ -247,7 +256,7 @@ func (r *run) send(s *state, i int) {
 func (r *run) ask(s *state, i int) {
 	if s.paid > 0 {
 		r.move(s, did(asksPaid, i, 0), i, toPaid)
-	} else {
+	} else if r.resend {
 		r.move(s, did(asksNoRecord, i, 0), i, toAgain)
 	}
 }
@@ -277,7 +286,9 @@ func (r *run) apply(s *state, i int, from, to uint8) {
 			t.redis[c].waits = 0
 		}
 		r.take(s, did(applies+act(to), i, c), func(t *state) { write(t); t.settle(i, idle) })
-		r.take(s, did(appliesUnheard+act(to), i, c), write)
+		if !r.narrow {
+			r.take(s, did(appliesUnheard+act(to), i, c), write)
+		}
 	}
 	r.move(s, did(drops, i, 0), i, idle)
 }

@@ -96,8 +96,7 @@ func (b *broker) committing(r kmsg.Request) {
 	}
 }
 
-// watch notes the ends of the partitions after each produce, in the same instant of
-// virtual time.
+// watch notes the ends of the partitions at each produce, to the instant of virtual time.
 func (b *broker) watch(ctx context.Context) {
 	last := map[string]map[int32]int64{trial.DefaultTopics.Results: {}, trial.DefaultTopics.Decisions: {}}
 	for {
@@ -106,6 +105,8 @@ func (b *broker) watch(ctx context.Context) {
 			return
 		case <-b.produced:
 		}
+		at := time.Now()
+		time.Sleep(time.Nanosecond) // everybody else comes to rest first: what was asked for has been appended
 		for topic, ends := range last {
 			for _, info := range b.PartitionInfos(topic) {
 				if info.HighWatermark == ends[info.Partition] {
@@ -113,7 +114,7 @@ func (b *broker) watch(ctx context.Context) {
 				}
 				ends[info.Partition] = info.HighWatermark
 				b.mu.Lock()
-				b.ends = append(b.ends, end{time.Now(), topic, *info})
+				b.ends = append(b.ends, end{at, topic, *info})
 				b.mu.Unlock()
 			}
 		}

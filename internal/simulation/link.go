@@ -56,7 +56,7 @@ func newLink(seed, stream uint64) *link {
 // dialer makes every connection of an instance to a party one of the link's.
 func (l *link) dialer(to party, open dial) dial {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		if err := l.wait(ctx.Done()); err != nil {
+		if _, err := l.wait(ctx.Done()); err != nil {
 			return nil, err
 		}
 		inner, err := open(ctx, network, address)
@@ -76,21 +76,21 @@ func (l *link) dialer(to party, open dial) dial {
 }
 
 // wait waits while the gate is shut, or until given up.
-func (l *link) wait(givenUp <-chan struct{}) error {
-	for {
+func (l *link) wait(givenUp <-chan struct{}) (waited bool, err error) {
+	for ; ; waited = true {
 		l.mu.Lock()
 		gate, dead := l.gate, l.dead
 		l.mu.Unlock()
 		if dead {
-			return errCut
+			return waited, errCut
 		}
 		if gate == nil {
-			return nil
+			return waited, nil
 		}
 		select {
 		case <-gate:
 		case <-givenUp:
-			return errCut
+			return waited, errCut
 		}
 	}
 }
@@ -123,13 +123,11 @@ func (l *link) pass(c *conn, request bool) error {
 		return nil
 	}
 	time.Sleep(delay)
-	if err := l.wait(c.closed); err != nil {
-		return err
-	}
-	if shut && request && c.to == toProvider {
+	waited, err := l.wait(c.closed)
+	if waited && request && c.to == toProvider {
 		return errLost
 	}
-	return nil
+	return err
 }
 
 // cut ends all connections to a party ("" = all); new ones may be opened.

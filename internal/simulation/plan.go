@@ -69,7 +69,7 @@ type Fault struct {
 	Which   int             // ail: of ailments
 	Outage  paysim.Outage   // outage
 	Lag     time.Duration   // deny: for so long after acceptance
-	Manners paysim.Behavior // misbehave: the faults in it
+	Manners paysim.Behavior // misbehave, deny: the faults in it
 }
 
 // String tells a fault as the trace does.
@@ -211,7 +211,9 @@ func (d drawer) fault(k Kind, p Plan) Fault {
 	case Misbehave:
 		f.For, f.Manners = long, d.bad()
 	case Deny:
-		f.For, f.Lag = long, d.between(200*time.Millisecond, 2*time.Second)
+		// Evidence takes three answers a second apart, the first a second after the send
+		// can have left at the latest. Lost replies make it needed.
+		f.For, f.Lag, f.Manners = long, d.between(500*time.Millisecond, 2800*time.Millisecond), d.bad()
 		if p.Then == "hold" && d.IntN(2) == 0 {
 			f.Lag = denial
 		}
@@ -229,6 +231,7 @@ func (d drawer) bad() paysim.Behavior {
 	share := func() float64 { return 0.15 * d.Float64() }
 	b.EarlyError, b.LateError, b.LostReply, b.Outer5000, b.Garbled, b.Hang = share(), share(), share(), share(), share(), share()
 	b.QueryLost, b.QueryError, b.Query5000, b.QueryGarbled, b.QueryHang = share(), share(), share(), share(), share()
+	b.PartialFirst = 0 // the simulator says 0001 again after a hang, and twice is believed
 	b.HangFor = d.between(200*time.Millisecond, 3*time.Second)
 	b.LatencyMax = d.between(100*time.Millisecond, 2*time.Second)
 	return b

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"disburser/internal/embedded"
-	"disburser/internal/trial"
 	"disburser/paypro/paysim"
 )
 
@@ -82,5 +81,3 @@ func (p *provider) close() {
 func entry(l paysim.Ledger, merchant, tradeNo string) paysim.Entry {
 	return l.Entry(accounts[merchant], tradeNo)
 }
-
-var currencies = trial.Currencies

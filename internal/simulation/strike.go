@@ -84,14 +84,14 @@ func (w *world) paused(f Fault) {
 	w.until(f.At)
 	i := w.at(f.Slot)
 	struck := make(chan struct{})
-	i.link.after(f.After, func() { i.link.pause(); close(struck) })
+	i.link.after(f.After, func() { close(struck) })
 	select {
 	case <-struck:
 	case <-i.killed:
 		return
-	case <-time.After(2 * time.Second):
-		return // it says so little that a pause would not be noticed
+	case <-time.After(2 * time.Second): // it says little: then between any two of its few messages
 	}
+	i.link.pause()
 	time.Sleep(f.For)
 	i.link.resume()
 }
@@ -168,10 +168,7 @@ func (w *world) split(f Fault, kept snapshot) {
 // later one counts.
 func (w *world) misbehaving(f Fault) {
 	w.until(f.At)
-	b := w.plan.Provider
-	if f.Kind == Misbehave {
-		b = f.Manners
-	}
+	b := f.Manners
 	b.NoRecordLag = f.Lag
 	w.provider.SetBehavior("", b)
 	w.until(min(f.At+f.For, calm))
