@@ -150,12 +150,6 @@ func (l *letters) DeadLetters(_ context.Context, list []payout.DeadLetter) error
 	return nil
 }
 
-func (l *letters) failing(f func(list []payout.DeadLetter) error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.fail = f
-}
-
 // list writes each as code, offset and index.
 func (l *letters) list() []string {
 	l.mu.Lock()
