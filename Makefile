@@ -51,10 +51,23 @@ race: ## the same tests under the race detector (needs a C compiler)
 test-real: ## the tests on a real Kafka and a real Redis, fetched and started for them
 	$(SERVERS) with go test -count=1 -p=1 -tags=real ./internal/e2e/... ./journal/...
 
+SEEDS ?= 30
+FROM  ?= 1
+
+.PHONY: simulate
+simulate: ## the whole program under seeded faults in virtual time; SEEDS=1000, FROM=7 SEEDS=1 replays one
+	go test -count=1 -timeout=120m -v -run TestSeeds ./internal/simulation -args -seeds=$(SEEDS) -from=$(FROM) -told
+
 .PHONY: chaos
 chaos: bin ## kills, pauses, wipes and cuts real servers and processes while payouts flow (14 min); ONLY=kill,wipe plays some
 	go build $(BUILDFLAGS) -o bin/chaos ./internal/chaos/cmd/chaos
 	./bin/chaos $(if $(ONLY),--only "$(ONLY)") $(CHAOSFLAGS)
+
+FAULTS ?= 1
+
+.PHONY: model
+model: ## every interleaving of the protocol, and what each rule is for (a minute; FAULTS=2 LIMIT=60000000 for a large machine)
+	go test -count=1 -timeout=120m -v ./internal/model -every -faults=$(FAULTS) $(if $(LIMIT),-limit=$(LIMIT))
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (5s)

@@ -149,9 +149,11 @@ func (r *replay) final(record partition.Record) (payout.Restored, bool) {
 }
 
 // readDecisions restores what one partition decided to send, and gathers the valid ends
-// by our own word. Valid is an end whose epoch is that of the last fence before it: a
-// stale half of Redis may have written it after it was fenced. A stale decision to send
-// does count: it costs a question at most.
+// by our own word. Valid is a decision whose epoch is that of the last fence before it: a
+// stale half of Redis may have written it after it was fenced, and then nothing was done
+// on account of it (protocol S4). A stale decision to send that counted could undo an end
+// by our own word that was decided, announced and marked before it landed: the model
+// finds "rejected and paid" that way.
 func (r *replay) readDecisions(ctx context.Context, number int, from int64) error {
 	fence := r.standing.Was // who wrote what stands in this Redis; "" where it was wiped
 	if r.standing.Epoch.ID != "" {
@@ -175,8 +177,12 @@ func (r *replay) readDecisions(ctx context.Context, number int, from int64) erro
 			if ours {
 				fence = d.Epoch.ID
 			}
-		case KindSend: // by whatever shard: their number may have been another one
-			sends = append(sends, r.decided(d)...)
+		case KindSend:
+			// By whatever shard: their number may have been another one. Where no fence can be
+			// read before it, it counts: that costs a question at most.
+			if !ours || fence == "" || d.Epoch.ID == fence {
+				sends = append(sends, r.decided(d)...)
+			}
 		case KindFinal:
 			if ours && d.Epoch.ID == fence {
 				r.ends = append(r.ends, r.ended(d)...)

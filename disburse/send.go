@@ -34,7 +34,7 @@ func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (in
 	if err := l.decide(working, m, batch); err != nil {
 		a.shrink(0)
 		for _, p := range batch.Payouts {
-			l.giveBack(batch, p)
+			l.giveBack(batch, p, true)
 		}
 		return 0, err
 	}
@@ -69,7 +69,7 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.B
 	// A call cut short is Unclear, and may end up before a person: it begins while at least
 	// half of its time is left.
 	if err := l.ready(taking, m.Send, moment, l.latestFor(batch, m.Timeout).Add(-m.Timeout/2)); err != nil {
-		l.giveBack(batch, p)
+		l.giveBack(batch, p, false)
 		return
 	}
 	began := time.Now()
@@ -105,8 +105,9 @@ func (l *Loop) ready(taking context.Context, limiter Limiter, moment, latest tim
 }
 
 // giveBack makes received of a payout that was leased to be sent and certainly was not.
-func (l *Loop) giveBack(batch payout.Batch, p payout.Payout) {
-	after, err := p.GiveBack(batch.Now(time.Now()))
+// unheard says that its decision may still land in the log.
+func (l *Loop) giveBack(batch payout.Batch, p payout.Payout, unheard bool) {
+	after, err := p.GiveBack(batch.Now(time.Now()), unheard)
 	if err != nil {
 		l.Logger.Error().Err(err).Msg("not given back")
 		return

@@ -200,7 +200,7 @@ func TestGiveBackMakesItSendableAgain(t *testing.T) {
 		j := newJournal(t, client, time.Hour)
 		insert(t, j, 4, order("a", "300"))
 		b := lease(t, j, payout.StepSend, "eg", 1)
-		p, err := b.Payouts[0].GiveBack(b.Now(time.Now()))
+		p, err := b.Payouts[0].GiveBack(b.Now(time.Now()), false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -153,7 +153,7 @@ func TestAfterBuildEveryBelievingScriptRefuses(t *testing.T) {
 		b := lease(t, j, payout.StepSend, "eg", 1)
 		before := heldBy(t, client, j)
 		build(t, j)
-		back, err := b.Payouts[0].GiveBack(time.Now())
+		back, err := b.Payouts[0].GiveBack(time.Now(), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -366,7 +366,7 @@ func TestALateGiveBackOfTheOldEpochIsRefusedAlsoAfterTheOpening(t *testing.T) {
 		p.ExpiresAt = time.Now().Add(time.Hour)
 		insert(t, j, 4, p)
 		b := lease(t, j, payout.StepSend, "eg", 1)
-		back, err := b.Payouts[0].GiveBack(time.Now())
+		back, err := b.Payouts[0].GiveBack(time.Now(), false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,6 +37,11 @@ type Payout struct {
 	SendBy      time.Time
 	LastSend    Kind // what the last send was answered; Unclear if nothing is known
 
+	// Unheard tells that a decision to send was given back without an acknowledgement: it
+	// was not sent, but the record may still land in the log, where a replay would take it
+	// for a send. Such a payout may be held, but never ended by our own word.
+	Unheard bool
+
 	// Disproved are the sends whose absence the operator's resend has accepted as proven.
 	Disproved int
 

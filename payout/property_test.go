@@ -98,7 +98,7 @@ func (l *life) send() {
 		l.now = l.p.SendBy
 	case 1:
 		l.note("given back")
-		p, err := l.p.GiveBack(l.now)
+		p, err := l.p.GiveBack(l.now, false)
 		if err != nil {
 			l.t.Error(err)
 		}
@@ -268,7 +268,7 @@ func (l *life) forbidden() {
 	if _, err := l.p.Expire(l.now); err == nil && l.p.State != StateReceived {
 		l.t.Errorf("%v expired", l.p.State)
 	}
-	if _, err := l.p.GiveBack(l.now); err == nil && l.p.State != StateSending {
+	if _, err := l.p.GiveBack(l.now, false); err == nil && l.p.State != StateSending {
 		l.t.Errorf("%v was given back", l.p.State)
 	}
 }

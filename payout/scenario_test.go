@@ -414,3 +414,19 @@ func TestJitterShortensByATenthAtMost(t *testing.T) {
 		}
 	}
 }
+
+func TestAnUnheardDecisionIsNeverFollowedByAnEndOfOurOwn(t *testing.T) {
+	p, err := leased(received(t), t0).GiveBack(t0, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.ExpiresAt = t0.Add(time.Hour)
+	expired, err := p.Expire(t0.Add(time.Hour))
+	if err != nil || expired.State != StateHeld {
+		t.Fatalf("%v, %v: its decision may still land, and a replay would take it for a send", expired.State, err)
+	}
+	refused := after(t, leased(p, t0), OwnSend, Finding{Kind: Refused}, t0.Add(time.Second), standard())
+	if p, _ := evidence(t, refused, standard()); p.State != StateHeld {
+		t.Fatalf("%v: failed by our own word", p.State)
+	}
+}

@@ -262,7 +262,7 @@ func noRecordWhileSending(p Payout, f Finding, now time.Time, policy Policy) Pay
 		return p.askBy(p.noRecordFrom(policy))
 	case p.Shown:
 		return p.hold(fmt.Sprintf("the provider has shown it and then said %d times that it has no record of it", p.NoRecords), now)
-	case p.Sends-p.Disproved == 1 && p.LastSend == Refused:
+	case p.Sends-p.Disproved == 1 && p.LastSend == Refused && !p.Unheard:
 		p.Absent = true
 		p.Reason = "the provider refused it and has no record of it"
 		return p.end(StateFailed, now)
@@ -279,7 +279,7 @@ func noRecordWhileProcessing(p Payout, f Finding, now time.Time, policy Policy) 
 	case !enough:
 		p = askLater(p, f, now, policy)
 		return p.askBy(p.noRecordFrom(policy))
-	case p.Sends-p.Disproved == 1 && p.LastSend == SettledFailed && !p.Shown:
+	case p.Sends-p.Disproved == 1 && p.LastSend == SettledFailed && !p.Shown && !p.Unheard:
 		p.Absent = true
 		p.Reason = "the provider answered the send with a failure and has no record of it"
 		return p.end(StateFailed, now)
@@ -297,21 +297,22 @@ func (p Payout) Expire(now time.Time) (Payout, error) {
 		return p, fmt.Errorf("payout %s: a payout that is %v can't expire: left as it is", p.TradeNo, p.State)
 	case !p.Expired(now):
 		return p, fmt.Errorf("payout %s: it expires at %v, not now: left as it is", p.TradeNo, p.ExpiresAt)
-	case p.Sends == 0:
+	case p.Sends == 0 && !p.Unheard:
 		return p.reject("expiresAt passed before it was sent", now), nil
 	}
 	return p.hold("expiresAt passed after a send that may have happened", now), nil
 }
 
-// GiveBack undoes a lease whose payout was certainly not sent: the decision was
-// not acknowledged, or no token came in time.
-func (p Payout) GiveBack(now time.Time) (Payout, error) {
+// GiveBack undoes a lease whose payout was certainly not sent: the decision was not
+// acknowledged (unheard), or no token came in time.
+func (p Payout) GiveBack(now time.Time, unheard bool) (Payout, error) {
 	if p.State != StateSending || p.Sends < 1 || p.LastSend != Unclear || p.AskRound > 0 {
 		return p, fmt.Errorf("payout %s: a payout that is %v, sent %d times, answered %v and asked about %d times can't be given back: left as it is",
 			p.TradeNo, p.State, p.Sends, p.LastSend, p.AskRound)
 	}
 	p = backToReceived(p, Finding{}, now, Policy{})
 	p.Due = now
+	p.Unheard = p.Unheard || unheard
 	return p, nil
 }
 

@@ -180,7 +180,7 @@ func TestNotSentTakesTheSendBack(t *testing.T) {
 
 func TestGiveBack(t *testing.T) {
 	now := t0.Add(2 * time.Second)
-	p, err := sendingAt(t).GiveBack(now)
+	p, err := sendingAt(t).GiveBack(now, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestGiveBack(t *testing.T) {
 			continue
 		}
 		before := in(t, s)
-		p, err := before.GiveBack(now)
+		p, err := before.GiveBack(now, false)
 		if err == nil {
 			t.Errorf("a payout that is %v was given back", s)
 		}
@@ -288,7 +288,7 @@ func TestFinalStates(t *testing.T) {
 		if s.Final() != want {
 			t.Errorf("%v: final %v", s, s.Final())
 		}
-		if _, err := in(t, s).GiveBack(t0); want && err == nil {
+		if _, err := in(t, s).GiveBack(t0, false); want && err == nil {
 			t.Errorf("%v was given back", s)
 		}
 	}

@@ -63,6 +63,9 @@ func (l *link) dialer(to party, open dial) dial {
 		if err != nil {
 			return nil, err
 		}
+		if to == toRedis {
+			inner = newTunnel(inner)
+		}
 		c := &conn{Conn: inner, link: l, to: to, closed: make(chan struct{}), touchy: to == toKafka && ofGroup()}
 		l.mu.Lock()
 		defer l.mu.Unlock()

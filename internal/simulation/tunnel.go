@@ -1,0 +1,62 @@
+package simulation
+
+import (
+	"net"
+	"time"
+)
+
+// tunnel is a connection whose server never waits for the client to read, as a kernel's
+// buffers see to it: miniredis writes long replies while it holds its lock, and whoever
+// waits for a lock holds virtual time up.
+type tunnel struct {
+	net.Conn          // to the server
+	replies  net.Conn // what came from it
+}
+
+// queued is how many chunks of replies may wait: more than any client lets come.
+const queued = 1024
+
+func newTunnel(inner net.Conn) net.Conn {
+	ours, theirs := net.Pipe()
+	queue := make(chan []byte, queued)
+	go func() { // ends when either end is closed
+		defer close(queue)
+		for {
+			b := make([]byte, 4<<10)
+			n, err := inner.Read(b)
+			if n > 0 {
+				queue <- b[:n]
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	go func() { // ends with the one above
+		for b := range queue {
+			if _, err := theirs.Write(b); err != nil {
+				_ = inner.Close()
+			}
+		}
+		_ = theirs.Close()
+	}()
+	return &tunnel{inner, ours}
+}
+
+// Read reads what came.
+func (t *tunnel) Read(p []byte) (int, error) { return t.replies.Read(p) }
+
+// SetDeadline is for both directions.
+func (t *tunnel) SetDeadline(at time.Time) error {
+	_ = t.replies.SetReadDeadline(at) // fails on a closed connection only, and then so does the other
+	return t.Conn.SetWriteDeadline(at)
+}
+
+// SetReadDeadline is for the replies.
+func (t *tunnel) SetReadDeadline(at time.Time) error { return t.replies.SetReadDeadline(at) }
+
+// Close closes both.
+func (t *tunnel) Close() error {
+	_ = t.replies.Close()
+	return t.Conn.Close()
+}
