@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -236,11 +237,10 @@ func TestANewEpochWhileAConflictIsPublishedLosesNothing(t *testing.T) {
 	inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
 		m := newMemory(t)
 		send(t, k, 0, command("a", "1"), command("a", "2"), command("b", "1"))
-		wiped := false
+		var wiped atomic.Bool
 		start(t, k, m, func(c *Config) {
 			c.DeadLetters.(*letters).fail = func([]payout.DeadLetter) error {
-				if !wiped {
-					wiped = true
+				if wiped.CompareAndSwap(false, true) {
 					m.redis.FlushAll()
 					m.epoch(t)
 					if _, err := m.Position(context.Background(), 0, 0, false); err != nil {
@@ -250,7 +250,7 @@ func TestANewEpochWhileAConflictIsPublishedLosesNothing(t *testing.T) {
 				return nil
 			}
 		})
-		eventually(t, "all is read", func() bool { return wiped && m.mark(t).Position == 3 })
+		eventually(t, "all is read", func() bool { return wiped.Load() && m.mark(t).Position == 3 })
 		if got := m.states(t); got["received"] != 2 {
 			t.Fatalf("%v: the position passed commands that the new journal doesn't know", got)
 		}
