@@ -167,6 +167,9 @@ func (k *Keeper) establish(ctx context.Context) (e payout.Epoch, looked, results
 	defer func() {
 		if err != nil {
 			k.Log.leave()
+			// Nor may anything be asked or announced on account of what may be a stale half: it
+			// could hold a payout whose end the other one has announced.
+			k.Journal.Believe("")
 		}
 	}()
 	s, err := k.Journal.Standing(ctx)

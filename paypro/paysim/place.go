@@ -134,7 +134,7 @@ func (a *account) told(o *order, fault fault, now time.Time) answer {
 	if o.asked == 0 && status == statusPaid && a.dice.roll(drawPartialFirst, o.TradeNo, 0) < a.behavior.PartialFirst {
 		status = statusPartial
 	}
-	if fault == noFault {
+	if fault == noFault || fault == faultHang && a.behavior.HangFor > 0 { // told, if late
 		o.asked++
 	}
 	return a.outcomeReply(o, x, status, now)
