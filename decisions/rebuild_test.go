@@ -250,6 +250,13 @@ func TestAStaleHalfIsRefusedAndDoesNotFight(t *testing.T) {
 				t.Fatalf("after %v: %+v %s", time.Since(began), e, why)
 			}
 		}
+		// Its Redis would still give out work: asks that end in a hold, after the live half
+		// has announced the end.
+		for _, step := range []payout.Step{payout.StepAsk, payout.StepAnnounce} {
+			if _, err := stale.journal.Lease(background, step, "eg-main", 9, time.Minute); !errors.Is(err, payout.ErrEpoch) {
+				t.Errorf("the stale half may %v: %v", step, err)
+			}
+		}
 		for time.Since(began) < 4*time.Minute { // the live half works
 			live.works(t)
 			time.Sleep(10 * time.Second)

@@ -4,8 +4,8 @@
 --
 -- A record is one string: a head of fixed width, which these scripts read and
 -- overwrite in place, then the merchant, what the command said, and what has become of
--- it, each up to a newline; the last two are JSON, which only Go reads. One string instead of a hash of fields saves more than half the
--- memory. Go's side of the layout is record.go.
+-- it, each up to a newline; the last two are JSON, which only Go reads. One string
+-- instead of a hash of fields saves memory. Go's side of the layout is record.go.
 local P = KEYS[1]
 
 local STATE, STEP = 1, 2
