@@ -54,12 +54,15 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	if err := k.standLast(ctx, e, fences, ends); err != nil {
 		return e, nil, nil, err
 	}
-	r := &replay{keeper: k, epoch: e, standing: s, began: time.Now(), decisionEnds: ends, resultEnds: resultEnds}
-	reach, err := r.run(ctx)
+	portions, reach, err := k.plan(ctx, s, ends, resultEnds)
 	if err != nil {
 		return e, nil, nil, err
 	}
-	e.Number = max(e.Number, r.highest+1) // a wiped Redis doesn't know how many there were
+	highest, err := (&rebuild{keeper: k, id: e.ID, began: time.Now()}).replay(ctx, portions)
+	if err != nil {
+		return e, nil, nil, err
+	}
+	e.Number = max(e.Number, highest+1) // a wiped Redis doesn't know how many there were
 	if err := k.Journal.OpenEpoch(ctx, payout.Opening{
 		Epoch: e, Shards: k.Shards, Fences: fences, Decisions: ends, Results: resultEnds, Reach: reach,
 	}); err != nil {
@@ -111,6 +114,9 @@ func (k *Keeper) fence(ctx context.Context, e payout.Epoch) (map[int]int64, erro
 	}
 }
 
+// errRival says that two begin epochs at once; the pause doubles until one has the time.
+var errRival = errors.New("another instance has begun an epoch after this one")
+
 // standLast checks that nobody fenced after this epoch: of two that begin at once, the
 // one that sees the other's fence starts over.
 func (k *Keeper) standLast(ctx context.Context, e payout.Epoch, fences, ends map[int]int64) error {
@@ -120,7 +126,7 @@ func (k *Keeper) standLast(ctx context.Context, e payout.Epoch, fences, ends map
 			return err
 		}
 		if seen.fenced {
-			return errors.New("another instance has begun an epoch after this one")
+			return errRival
 		}
 	}
 	return nil

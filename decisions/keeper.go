@@ -26,6 +26,17 @@ const (
 	// begins one itself (protocol E7).
 	silence = time.Minute
 
+	// rival is the longest pause of those that begin epochs against each other.
+	rival = 16 * again
+
+	// aliveEvery is how long the decisions may be silent before somebody says that the epoch
+	// lives: less than half of silence, so that one lost record doesn't end a live epoch.
+	aliveEvery = 20 * time.Second
+
+	// keepEvery is how long one partition of them may be silent, so that retention never
+	// empties it: where nothing is left to read, a rebuild can vouch for nothing.
+	keepEvery = time.Hour
+
 	// markEvery is how often the watermarks are moved: it bounds what a restart replays.
 	markEvery = 5 * time.Second
 )
@@ -34,6 +45,7 @@ const (
 type Journal interface {
 	Dweller
 	Builder
+	Sharer
 }
 
 // Dweller is what it needs to live in an epoch.
@@ -50,6 +62,12 @@ type Builder interface {
 	OpenEpoch(ctx context.Context, o payout.Opening) error
 }
 
+// Sharer is what the instances need to do the work of a building together.
+type Sharer interface {
+	Plan(ctx context.Context, id string, portions []payout.Portion) error
+	Share(ctx context.Context, id, worker string, claim time.Duration, held *payout.Portion) (given *payout.Portion, all []payout.Portion, err error)
+}
+
 // KeeperConfig says what a keeper keeps.
 type KeeperConfig struct {
 	Journal Journal
@@ -58,7 +76,7 @@ type KeeperConfig struct {
 	Shards  int
 	Owns    func(tradeNo string) bool  // whether a payout belongs to this shard
 	Knows   func(merchant string) bool // whether a merchant is configured
-	Lease   time.Duration              // the longest of the fleet
+	Lease   time.Duration              // disburse.lease
 	Logger  zerolog.Logger
 }
 
@@ -66,7 +84,8 @@ type KeeperConfig struct {
 // Redis can't be believed any more.
 type Keeper struct {
 	KeeperConfig
-	lost chan struct{}
+	lost   chan struct{}
+	warned string // why there was no epoch, when it was last logged; owned by Run
 
 	mu      sync.Mutex
 	current payout.Epoch // zero while none is joined
@@ -96,13 +115,18 @@ func (k *Keeper) Lost() {
 // Run keeps the shard in an epoch until ctx ends.
 func (k *Keeper) Run(ctx context.Context) {
 	var last payout.Epoch
+	pause := again
 	for ctx.Err() == nil {
 		e, looked, results, err := k.establish(ctx)
 		if err != nil {
+			if pause *= 2; !errors.Is(err, errRival) {
+				pause = again
+			}
 			k.say(ctx, err)
-			sleep(ctx, again+rand.N(again))
+			sleep(ctx, min(pause, rival)+rand.N(min(pause, rival)))
 			continue
 		}
+		pause, k.warned = again, ""
 		k.set(e, "")
 		if e != last {
 			k.Logger.Info().Int("epoch", e.Number).Str("epoch_id", e.ID).Int("shard", k.Log.shard).Msg("in an epoch")
@@ -112,10 +136,12 @@ func (k *Keeper) Run(ctx context.Context) {
 	}
 }
 
-// live stays in an epoch, moving its watermarks, until somebody says that it is lost.
+// live stays in an epoch, moving its watermarks and saying now and then that it lives,
+// until somebody says that it is lost.
 func (k *Keeper) live(ctx context.Context, e payout.Epoch, looked, results map[int]int64) {
 	ticker := time.NewTicker(markEvery)
 	defer ticker.Stop()
+	pulse := newPulse(looked)
 	for {
 		select {
 		case <-ctx.Done():
@@ -129,6 +155,8 @@ func (k *Keeper) live(ctx context.Context, e payout.Epoch, looked, results map[i
 				k.Lost()
 			} else if err != nil && ctx.Err() == nil {
 				k.Logger.Debug().Err(err).Msg("watermarks not moved, trying again")
+			} else if err == nil {
+				k.alive(ctx, e, pulse.silent(looked, time.Now()))
 			}
 		}
 	}
@@ -139,11 +167,11 @@ func (k *Keeper) say(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	k.mu.Lock()
-	changed := k.why != err.Error()
-	k.mu.Unlock()
-	k.set(payout.Epoch{}, err.Error())
-	if changed {
+	if !errors.Is(err, errElsewhere) { // which says more by itself
+		k.set(payout.Epoch{}, err.Error())
+	}
+	if k.warned != err.Error() {
+		k.warned = err.Error()
 		k.Logger.Warn().Err(err).Int("shard", k.Log.shard).Msg("no epoch: nothing is sent until there is one")
 	}
 }
@@ -190,7 +218,7 @@ func (k *Keeper) establish(ctx context.Context) (e payout.Epoch, looked, results
 		}
 		k.Logger.Warn().Err(err).Int("epoch", s.Epoch.Number).Msg("beginning another epoch")
 	} else if s.Building != "" && s.BuildingOn == s.RunID && s.ClaimLeft > 0 {
-		return e, nil, nil, errors.New("another instance is rebuilding the journal")
+		return e, nil, nil, k.assist(ctx, s.Building)
 	}
 	k.Log.leave()
 	return k.begin(ctx, s)

@@ -25,6 +25,7 @@ import (
 type instance struct {
 	*Keeper
 	journal *journal.Journal
+	stop    func() // its keeper
 }
 
 func newRedis(t *testing.T) (*embedded.Redis, *redis.Client) {
@@ -72,11 +73,16 @@ func (h hooked) OpenEpoch(ctx context.Context, o payout.Opening) error {
 func startHooked(t *testing.T, k *kafkatest.Kafka, client *redis.Client, name string, shards int, before func(Journal, string)) *instance {
 	j := journal.New(client, journal.Options{Namespace: "test", Window: time.Hour})
 	l := startLog(t, k, name)
-	i := &instance{NewKeeper(KeeperConfig{
+	i := &instance{Keeper: NewKeeper(KeeperConfig{
 		Journal: hooked{j, before}, Log: l, Results: results, Shards: shards, Lease: 90 * time.Second, Logger: zerolog.Nop(),
 		Owns: func(string) bool { return true }, Knows: func(merchant string) bool { return merchant == "eg-main" },
-	}), j}
-	running(t, i.Run)
+	}), journal: j}
+	ctx, stop := context.WithCancel(background)
+	i.stop = stop
+	running(t, func(until context.Context) {
+		defer context.AfterFunc(until, stop)()
+		i.Run(ctx)
+	})
 	return i
 }
 

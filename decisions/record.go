@@ -16,6 +16,7 @@ const (
 	KindFinal Kind = "final" // these payouts ended by our word: rejected, or failed by absence
 	KindFence Kind = "fence" // a new epoch: what an older one decides after this is void
 	KindOpen  Kind = "open"  // the new epoch works from here on
+	KindAlive Kind = "alive" // the epoch lives, though nothing was decided for a while
 )
 
 // Record is the value of a decision, fixed by the contract (§2).
@@ -27,6 +28,7 @@ type Record struct {
 	Epoch        payout.Epoch         `json:"epoch"`
 	Time         time.Time            `json:"time"`
 	Merchant     string               `json:"merchant,omitempty"`
+	Lease        int64                `json:"lease,omitempty"` // of sends, in ms: after it no byte of them leaves
 	TradeNos     []string             `json:"tradeNos,omitempty"`
 	Fingerprints []payout.Fingerprint `json:"fingerprints,omitempty"`
 	States       []string             `json:"states,omitempty"`  // of finals: how each ended
@@ -44,6 +46,9 @@ func recordOf(kind Kind, payouts []payout.Payout) Record {
 		}
 		r.TradeNos = append(r.TradeNos, p.TradeNo)
 		r.Fingerprints = append(r.Fingerprints, p.Fingerprint)
+		if kind == KindSend {
+			r.Lease = max(r.Lease, p.SendBy.Sub(p.LastSentAt).Milliseconds())
+		}
 		if kind == KindFinal {
 			r.States = append(r.States, p.State.String())
 			r.Reasons = append(r.Reasons, p.Reason)

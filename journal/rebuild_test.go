@@ -271,9 +271,9 @@ func TestRanks(t *testing.T) {
 		state payout.State
 	}
 	deeds := map[string]deed{"F": {F, payout.StatePaid}, "S": {S, 0}, "DR": {D, payout.StateRejected}, "DF": {D, payout.StateFailed}}
-	want := map[string]map[string]string{ // "-" = remembered only; A stands for failed by our own word, F by the provider's
+	want := map[string]map[string]string{ // "-" = remembered only, "-s" so until its command comes; A stands for failed by our own word, F by the provider's
 		"F":  {"": "-", "r": "-", "s": "-", "p": "-", "h": "-", "P": "-", "Q": "-", "F": "-", "R": "-", "A": "-"},
-		"S":  {"": "s", "r": "s", "s": "s", "p": "p", "h": "h", "P": "P", "Q": "Q", "F": "F", "R": "s", "A": "s"},
+		"S":  {"": "-s", "r": "s", "s": "s", "p": "p", "h": "h", "P": "P", "Q": "Q", "F": "F", "R": "s", "A": "s"},
 		"DR": {"": "R", "r": "R", "s": "R", "p": "p", "h": "h", "P": "P", "Q": "Q", "F": "F", "R": "R", "A": "R"},
 		"DF": {"": "F", "r": "F", "s": "F", "p": "p", "h": "h", "P": "P", "Q": "Q", "F": "F", "R": "F", "A": "F"},
 	}
@@ -309,6 +309,17 @@ func TestRanks(t *testing.T) {
 						}
 						return
 					}
+					if to == "-s" {
+						if len(after.records) != 0 || !strings.HasPrefix(after.memos["a"], "s"+string(order("a", "300").Fingerprint)) {
+							t.Fatalf("%v", after)
+						}
+						open(t, j, id)
+						_, _ = j.Position(context.Background(), 0, 0, false)
+						if got := insert(t, j, 9, at("a", 3), order("a", "5"), at("a", 3)); got != "dcd" {
+							t.Errorf("outcomes %q", got)
+						}
+						to, from = "s", "the log"
+					}
 					p := show(t, client, j, "a")
 					if string(p.State) != to {
 						t.Fatalf("%v, want %s", p.State, to)
@@ -337,11 +348,54 @@ func TestAnAnnouncedEndOutranksWhatIsRestoredLater(t *testing.T) {
 	})
 }
 
+// Instances restore at once: the order in which they come must not matter.
 func TestAValidOwnEndOutranksItsSend(t *testing.T) {
+	sent, ended := was(payout.WasDecided, "a", 0), was(payout.WasEnded, "a", payout.StateFailed)
+	for _, content := range []bool{false, true} {
+		for name, items := range map[string][]payout.Restored{
+			"before": {sent, ended}, "after": {ended, sent}, "around": {sent, ended, sent}, "twice": {ended, sent, ended, sent},
+		} {
+			t.Run(fmt.Sprint("the send ", name, ", content ", content), func(t *testing.T) {
+				rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+					if content {
+						known(t, j, "a", 3, payout.StateReceived)
+					}
+					id := build(t, j)
+					for _, item := range items {
+						restore(t, j, id, item)
+					}
+					if p := show(t, client, j, "a"); p.State != payout.StateFailed || !p.Own() {
+						t.Fatalf("%+v", p)
+					}
+				})
+			})
+		}
+	}
+}
+
+// An end that only an earlier building's log vouched for ranks below a send again.
+func TestAnOwnEndIsVouchedForByItsBuildingOnly(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
-		build(t, j, was(payout.WasDecided, "a", 0), was(payout.WasEnded, "a", payout.StateFailed))
-		if p := show(t, client, j, "a"); p.State != payout.StateFailed || !p.Own() {
+		open(t, j, build(t, j, was(payout.WasEnded, "a", payout.StateRejected)))
+		build(t, j, was(payout.WasDecided, "a", 0))
+		if p := show(t, client, j, "a"); p.State != payout.StateSending {
 			t.Fatalf("%+v", p)
+		}
+	})
+}
+
+// A final announced after its send was remembered takes its place.
+func TestAnAnnouncedEndReplacesARememberedSend(t *testing.T) {
+	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+		wipe(t, client, j)
+		id := build(t, j, was(payout.WasDecided, "a", 0), was(payout.WasAnnounced, "a", payout.StatePaid), was(payout.WasDecided, "a", 0))
+		if h := checks(t, client, j); h.memos["a"] != "P"+string(order("a", "300").Fingerprint) {
+			t.Fatalf("%v", h)
+		}
+		open(t, j, id)
+		_, _ = j.Position(context.Background(), 0, 0, false)
+		if got := insert(t, j, 9, at("a", 3)); got != "d" || len(checks(t, client, j).records) != 0 {
+			t.Fatalf("outcomes %q", got)
 		}
 	})
 }
@@ -403,7 +457,9 @@ func TestAdoption(t *testing.T) {
 		if m, _ := j.Marks(context.Background(), []int{0}); m[0] != (payout.Mark{Position: 3, Safe: 3}) {
 			t.Fatalf("%+v", m)
 		}
-		leased := lease(t, j, payout.StepAsk, "eg", 1) // under way while the command comes
+		if got := lease(t, j, payout.StepAsk, "eg", 1); len(got.Payouts) != 0 {
+			t.Fatal("asked about before its command is there")
+		}
 		a, b := at("a", 3), at("b", 4)
 		a.ExpiresAt = time.Now().Add(time.Hour).Truncate(time.Millisecond).UTC()
 		b.ExpiresAt = a.ExpiresAt
@@ -414,13 +470,16 @@ func TestAdoption(t *testing.T) {
 			t.Fatalf("outcomes %q", got)
 		}
 		checks(t, client, j)
-		if !write(t, j, leased, func(p *payout.Payout) { p.Asks, p.Due = 1, time.Now().Add(-time.Second) }) {
-			t.Fatal("the asker lost its lease to the adoption")
+		if got := lease(t, j, payout.StepSend, "eg", 9); len(got.Payouts) != 0 {
+			t.Fatal("leased to be sent again")
+		}
+		if got := lease(t, j, payout.StepAsk, "eg", 9); len(got.Payouts) != 2 {
+			t.Fatal("not asked about")
 		}
 		for tradeNo, offset := range map[string]int64{"a": 3, "b": 4} {
 			p := show(t, client, j, tradeNo)
 			if p.State != payout.StateSending || p.Source != (payout.Source{Offset: offset, Time: p.Source.Time}) || p.Remark != "salary" ||
-				p.Payee.Field("walletId") == "" || !p.ExpiresAt.Equal(a.ExpiresAt) || p.Country != "egypt" || p.Merchant != "eg" {
+				p.Payee.Field("walletId") == "" || p.Sends < 2 || !p.SendBy.After(time.Now().Add(50*time.Second)) || p.LastSentAt.IsZero() || !p.ExpiresAt.Equal(a.ExpiresAt) || p.Country != "egypt" || p.Merchant != "eg" {
 				t.Errorf("%+v", p)
 			}
 		}
@@ -485,8 +544,8 @@ func TestAFinalWithoutContentIsAnnouncedOnceItIsAdopted(t *testing.T) {
 	}
 }
 
-// A restored send whose asks end without content: what its outcome is, is announced with
-// content only; and what may be sent again is sent with content only.
+// A payout that is known by an end that no log vouches for any more, and then by its send:
+// asked about without content, but announced and sent with content only.
 func TestWithoutContentNothingIsSentOrAnnounced(t *testing.T) {
 	for name, after := range map[string]func(p *payout.Payout){
 		"paid":   func(p *payout.Payout) { p.State, p.Step = payout.StatePaid, payout.StepAnnounce },
@@ -496,6 +555,7 @@ func TestWithoutContentNothingIsSentOrAnnounced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 				wipe(t, client, j)
+				open(t, j, build(t, j, was(payout.WasEnded, "a", payout.StateRejected)))
 				open(t, j, build(t, j, was(payout.WasDecided, "a", 0)))
 				_, _ = j.Position(context.Background(), 0, 0, false)
 				b := lease(t, j, payout.StepAsk, "eg", 1)
@@ -764,7 +824,9 @@ func (b *books) rebuild() string {
 		}
 	}
 	id := build(b.t, b.j)
-	for _, kind := range []payout.RestoredKind{payout.WasAnnounced, payout.WasDecided, payout.WasEnded} {
+	kinds := []payout.RestoredKind{payout.WasAnnounced, payout.WasDecided, payout.WasEnded}
+	for _, n := range b.r.Perm(len(kinds)) { // instances restore at once
+		kind := kinds[n]
 		var items []payout.Restored
 		if kind == payout.WasDecided {
 			items = before

@@ -43,7 +43,7 @@ type Opening struct {
 // RestoredKind says what a replay learned of a payout.
 type RestoredKind byte
 
-// The kinds, in the order in which they must be restored.
+// The kinds, by rank. They may come in any order.
 const (
 	WasAnnounced RestoredKind = 'F' // a final result stands in the results topic
 	WasDecided   RestoredKind = 'S' // a decision to send stands in the decisions topic
@@ -59,4 +59,5 @@ type Restored struct {
 	State       State // of finals
 	Reason      string
 	Time        time.Time
+	Lease       time.Duration // of sends: what they were leased for; 0 if it isn't known
 }

@@ -13,7 +13,8 @@ for gen = generation(), generation() - 3, -1 do
   if redis.call('EXISTS', P .. 'gen:' .. string.format('%.0f', gen)) == 1 then living[#living + 1] = gen end
 end
 
--- recall answers what is remembered of a tradeNo: the state's letter and the fingerprint.
+-- recall answers what is remembered of a tradeNo: the state's letter and the fingerprint,
+-- of a send also what memo_of_send says.
 local function recall(bucket, tradeNo)
   for _, gen in ipairs(living) do
     local memo = redis.call('HGET', memory(gen, bucket), tradeNo)
@@ -36,3 +37,8 @@ local function remember(bucket, tradeNo, memo)
     table.insert(living, 1, gen)
   end
 end
+
+-- A send that a rebuild has learned of is remembered like a final until its command is
+-- read again: s, fingerprint, when it was decided, merchant.
+local function sent_memo(memo) return string.sub(memo, 1, 1) == 's' end
+local function memo_of_send(fingerprint, sent, merchant) return 's' .. fingerprint .. stamp(sent) .. merchant end

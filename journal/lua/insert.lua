@@ -21,10 +21,9 @@ end
 -- forgotten: older than the window, or than what the last rebuild could read.
 local reach = math.max(now - window, tonumber(redis.call('HGET', P .. 'epoch', 'reach') or '0'))
 
--- adopt fills in the content of a payout that a replay knows by its decision only
--- (protocol E6); its command has the same fingerprint. Its lane stays, so that asks go
--- on where they are scheduled; one whose decision named no merchant (several ended
--- together) moves to the command's.
+-- adopt fills in the content of a payout of which a replay knows only how it ended
+-- (protocol E6); its command has the same fingerprint. Its lane stays; one whose decision
+-- named no merchant (several ended together) moves to the command's.
 local function adopt(tradeNo, record, command, offset)
   local merchant, state, step, expires = merchant_of(record), state_of(record), step_of(record), expires_of(command)
   if merchant == '' and merchant_of(command) ~= '' then
@@ -41,14 +40,40 @@ local function adopt(tradeNo, record, command, offset)
 end
 
 local outcomes, added, conflicts = {}, 0, false
+
+local function add(tradeNo, record, due, offset)
+  local state, step, merchant, expires = state_of(record), step_of(record), merchant_of(record), expires_of(record)
+  redis.call('SET', P .. 'p:' .. tradeNo, record)
+  redis.call('ZADD', due_set(step, merchant), due, tradeNo)
+  redis.call('ZADD', open_set(partition, merchant), offset, tradeNo)
+  redis.call('SADD', P .. 'merchants', merchant)
+  if step == 's' and expires > 0 then redis.call('ZADD', due_set('x'), expires, tradeNo) end
+  count(merchant, state, 1)
+  added = added + 1
+end
+
+-- sending makes of a command the record of a payout that may have been sent, nobody
+-- knows how often: asked, never sent. What only the first send was answered isn't known
+-- either, so never fewer than two sends (protocol O4).
+local function sending(record, merchant, sent, send_by)
+  local m = string.find(record, '\n', HEAD + 1, true)
+  local s = string.find(record, '\n', m + 1, true)
+  return 'sa' .. string.sub(record, TOKEN_FROM, SENDS_FROM - 1) .. '02' .. sent .. send_by
+    .. string.sub(record, PARTITION_FROM, HEAD) .. merchant .. string.sub(record, m, s) .. '{}'
+end
+
 for i = 6, #ARGV, 7 do
   local tradeNo, carried, read, due, bucket, offset, record = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
   local fingerprint = string.sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
   local open = redis.call('GET', P .. 'p:' .. tradeNo)
   local memo = not open and recall(bucket, tradeNo)
   if open or memo then
-    local same = fingerprint == (open and string.sub(open, FINGERPRINT_FROM, FINGERPRINT_TO) or string.sub(memo, 2))
-    if open and same and partition_of(open) == NO_PARTITION then
+    local same = fingerprint == (open and string.sub(open, FINGERPRINT_FROM, FINGERPRINT_TO) or string.sub(memo, 2, 17))
+    if memo and same and sent_memo(memo) then
+      -- In its own lane: the merchant that it was sent for, whatever the command says now.
+      local send_by = redis.call('HGET', P .. 'epoch', 'send_by') or stamp(now)
+      add(tradeNo, sending(record, string.sub(memo, 31), string.sub(memo, 18, 30), send_by), stamp(now), offset)
+    elseif open and same and partition_of(open) == NO_PARTITION then
       adopt(tradeNo, open, record, offset)
     elseif open and same and carried ~= '' then
       redis.call('ZREM', open_set(partition_of(open), merchant_of(open)), tradeNo)
@@ -60,28 +85,19 @@ for i = 6, #ARGV, 7 do
     outcomes[#outcomes + 1] = same and 'd' or 'c'
     conflicts = conflicts or not same
   else
-    local state, step, outcome = state_of(record), step_of(record), 'n'
+    local outcome = 'n'
     if carried == 's' then
       -- It may have been sent before the journal was lost: as if taken over from a dead
       -- worker whose lease ends now.
-      state, step, due = 's', 'a', stamp(now)
-      record = state .. step .. string.sub(record, TOKEN_FROM, SENDS_FROM - 1) .. '02' .. stamp(now) .. stamp(now) .. string.sub(record, PARTITION_FROM)
-    elseif state == 'R' then
+      record, due = sending(record, merchant_of(record), stamp(now), stamp(now)), stamp(now)
+    elseif state_of(record) == 'R' then
       outcome = 'r'
     elseif read < reach then
       -- Unknown and older than the memory reaches (protocol I4): it may have been paid
       -- and forgotten. Held and asked, never sent.
-      state, step, outcome, due = 'h', 'n', 'o', stamp(now)
-      record = state .. step .. string.sub(record, TOKEN_FROM)
+      record, outcome, due = 'hn' .. string.sub(record, TOKEN_FROM), 'o', stamp(now)
     end
-    local merchant, expires = merchant_of(record), expires_of(record)
-    redis.call('SET', P .. 'p:' .. tradeNo, record)
-    redis.call('ZADD', due_set(step, merchant), due, tradeNo)
-    redis.call('ZADD', open_set(partition, merchant), offset, tradeNo)
-    redis.call('SADD', P .. 'merchants', merchant)
-    if step == 's' and expires > 0 then redis.call('ZADD', due_set('x'), expires, tradeNo) end
-    count(merchant, state, 1)
-    added = added + 1
+    add(tradeNo, record, due, offset)
     outcomes[#outcomes + 1] = outcome
   end
 end

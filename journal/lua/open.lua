@@ -5,6 +5,7 @@
 local e = redis.call('HMGET', P .. 'epoch', 'building', 'building_run_id')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
 redis.call('HDEL', P .. 'epoch', 'building', 'building_run_id', 'claimed_until') -- first: see build
+redis.call('DEL', P .. 'portions')
 redis.call('HSET', P .. 'epoch', 'number', ARGV[2], 'id', ARGV[1], 'run_id', e[2], 'shards', ARGV[3])
 if ARGV[4] ~= '' then redis.call('HSET', P .. 'epoch', 'reach', ARGV[4]) end
 local fences = 6 + 2 * tonumber(ARGV[5])

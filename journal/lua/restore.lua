@@ -2,25 +2,26 @@
 -- payouts, merged by rank and never backwards (protocol E4 d). Only the builder of an
 -- epoch may call it, and only while its building record stands on the same server.
 -- ARGV: id, window, lease in ms, then for each payout: kind, tradeNo, bucket,
--- fingerprint, merchant, state, time in ms, progress. Kinds: F a final that was
--- announced; S a decision to send; D an end by our own word, decided but perhaps not
--- announced. They must come in this order: what was announced outranks all, a valid
--- own end outranks a send.
+-- fingerprint, merchant, state, time in ms, progress. The lease is the longest that a
+-- send among them may have. Kinds: F a final that was announced; S a decision to send;
+-- D an end by our own word, decided but perhaps not announced. What was announced
+-- outranks all, a valid own end outranks a send, in whatever order they come: several
+-- instances restore at once.
 local e = redis.call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'claimed_until')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
 redis.call('HDEL', P .. 'epoch', 'claimed_until') -- so that it may write even at maxmemory: see build
 redis.call('HSET', P .. 'epoch', 'claimed_until', e[3] or '0')
 
 local NO_TOKEN = string.rep('-', TOKEN_TO - TOKEN_FROM + 1)
+-- Stands where the log of this building vouches for an own end. Tokens never contain '='.
+local VOUCHED = '=' .. string.sub(ARGV[1] .. NO_TOKEN, 1, TOKEN_TO - TOKEN_FROM)
 local added = 0
 
 -- Nobody knows when the last send of a decided payout ended: at the latest when the
 -- longest lease that began before now does (protocol O4).
 local send_by = now + tonumber(ARGV[3])
-
-local function head_of(state, step, fingerprint, expires, sends, sent)
-  return state .. step .. NO_TOKEN .. stamp(0) .. fingerprint .. expires .. string.format('%02d', sends) .. stamp(sent) .. stamp(send_by)
-end
+local known_by = tonumber(redis.call('HGET', P .. 'epoch', 'send_by') or '0')
+if send_by > known_by then redis.call('HSET', P .. 'epoch', 'send_by', stamp(send_by)) end
 
 local function leave_sets(tradeNo, record)
   local merchant = merchant_of(record)
@@ -46,7 +47,7 @@ local function write(tradeNo, record, head, progress)
   count(merchant_of(record), state_of(record), 1)
 end
 
--- An end by our own word that isn't in the log ranks below a decision to send.
+-- An end by our own word ranks below a decision to send, unless the log vouches for it.
 local function own_end(record)
   local state = state_of(record)
   return state == 'R' or (state == 'F' and string.find(record, '"ab":true', HEAD, true) ~= nil)
@@ -59,38 +60,37 @@ local function announced(tradeNo, record, bucket, memo, known)
     redis.call('DEL', P .. 'p:' .. tradeNo)
     added = added - 1
   end
-  if not known then remember(bucket, tradeNo, memo) end
+  if not known or sent_memo(known) then remember(bucket, tradeNo, memo) end
 end
 
-local function empty(tradeNo, merchant, head, progress)
-  redis.call('SADD', P .. 'merchants', merchant)
-  write(tradeNo, head .. string.format('%06d', NO_PARTITION) .. merchant .. '\n{}\n' .. progress, head, nil)
-  added = added + 1
-end
-
-local function decided(tradeNo, record, fingerprint, merchant, sent)
+-- A send of which this Redis knows nothing else is only remembered: its command, which
+-- the safe mark has held back, will be read again and finds it (protocol E6).
+local function decided(tradeNo, record, bucket, memo, fingerprint, merchant, sent)
   if not record then
-    empty(tradeNo, merchant, head_of('s', 'a', fingerprint, stamp(0), 1, sent), '{}')
+    if not memo then remember(bucket, tradeNo, memo_of_send(fingerprint, sent, merchant)) end
     return
   end
   local state = state_of(record)
-  if not (state == 'r' or state == 's' or own_end(record)) then return end
+  if not (state == 'r' or state == 's' or own_end(record)) or token_of(record) == VOUCHED then return end
   -- What only the first send was answered is no longer known: never fewer than two sends.
   local sends = math.min(99, tonumber(string.sub(record, SENDS_FROM, SENDS_TO)) + 1)
   local progress = nil
   if state ~= 's' then progress = '{}' end
   leave_sets(tradeNo, record)
-  write(tradeNo, record, head_of('s', 'a', string.sub(record, FINGERPRINT_FROM, FINGERPRINT_TO), string.sub(record, EXPIRES_FROM, EXPIRES_TO), sends, sent), progress)
+  write(tradeNo, record, 'sa' .. NO_TOKEN .. stamp(0) .. string.sub(record, FINGERPRINT_FROM, EXPIRES_TO) .. string.format('%02d', sends) .. stamp(sent) .. stamp(send_by), progress)
 end
 
 local function ended(tradeNo, record, fingerprint, merchant, state, progress)
   if not record then
-    empty(tradeNo, merchant, head_of(state, 'n', fingerprint, stamp(0), 0, 0), progress)
+    local head = state .. 'n' .. VOUCHED .. stamp(0) .. fingerprint .. stamp(0) .. '00' .. stamp(0) .. stamp(0)
+    redis.call('SADD', P .. 'merchants', merchant)
+    write(tradeNo, head .. string.format('%06d', NO_PARTITION) .. merchant .. '\n{}\n' .. progress, head, nil)
+    added = added + 1
     return
   end
   if not (state_of(record) == 'r' or state_of(record) == 's' or own_end(record)) then return end
   leave_sets(tradeNo, record)
-  write(tradeNo, record, state .. 'n' .. NO_TOKEN .. stamp(0) .. string.sub(record, FINGERPRINT_FROM, SENDS_FROM - 1), progress)
+  write(tradeNo, record, state .. 'n' .. VOUCHED .. stamp(0) .. string.sub(record, FINGERPRINT_FROM, SENDS_FROM - 1), progress)
 end
 
 for i = 4, #ARGV, 8 do
@@ -99,9 +99,9 @@ for i = 4, #ARGV, 8 do
   local memo = recall(bucket, tradeNo)
   if kind == 'F' then
     announced(tradeNo, record, bucket, state .. fingerprint, memo)
-  elseif memo then -- ended and announced: nothing below it counts
+  elseif memo and not sent_memo(memo) then -- ended and announced: nothing below it counts
   elseif kind == 'S' then
-    decided(tradeNo, record, fingerprint, merchant, tonumber(ARGV[i + 6]))
+    decided(tradeNo, record, bucket, memo, fingerprint, merchant, tonumber(ARGV[i + 6]))
   else
     ended(tradeNo, record, fingerprint, merchant, state, ARGV[i + 7])
   end

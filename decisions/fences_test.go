@@ -1,0 +1,125 @@
+package decisions
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"disburser/internal/kafkatest"
+	"disburser/payout"
+)
+
+// during holds the next request of a kind back for a second, and lets the test do
+// something meanwhile.
+func during(k *kafkatest.Kafka, key kmsg.Key, start func(), meanwhile func()) {
+	held := make(chan struct{})
+	var once sync.Once // others come while the first one is held back
+	k.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
+		once.Do(func() {
+			close(held)
+			k.SleepControl(func() { time.Sleep(time.Second) })
+		})
+		return nil, nil, false
+	})
+	start()
+	<-held
+	meanwhile()
+}
+
+// Until the fence stands the old epoch's decisions are good, so the ends up to which they
+// are replayed are noted after it (protocol E4 c).
+func TestADecisionThatLandsBeforeTheFenceIsReplayed(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		r, client := newRedis(t)
+		i := startKeeper(t, k, client, "pod-1", 1)
+		before := i.settles(t)
+		r.FlushAll()
+		during(k, kmsg.Produce, i.Lost, func() { decision(t, k, 0, KindSend, before.ID, "a") })
+		i.next(t, before)
+		if got := i.takeIn(t, "a"); got != "d" {
+			t.Errorf("outcome %s", got)
+		}
+		if got := i.due(t, payout.StepSend); got != "" {
+			t.Errorf("%s would be sent again", got)
+		}
+	})
+}
+
+// Of two that begin at once, the one that sees the other's fence behind its own starts
+// over: the other may have noted its ends already.
+func TestWhoIsFencedWhileBeginningBeginsAgain(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		_, client := newRedis(t)
+		var i *instance
+		var foreign int64
+		during(k, kmsg.ListOffsets, func() { i = startKeeper(t, k, client, "pod-1", 1) }, func() {
+			now := time.Now().UTC().Format(time.RFC3339Nano)
+			foreign = write(t, k, 1, strings.Replace(fenceOf("rival", 0), "2026-11-21T10:30:00Z", now, 1))
+		})
+		i.settles(t)
+		if s, err := i.journal.Standing(background); err != nil || s.Fences[1] < foreign {
+			t.Errorf("%v: the own fence stands at %d, the other one's at %d", err, s.Fences[1], foreign)
+		}
+		i.works(t)
+	})
+}
+
+func TestAPartitionAddedWhileFencingIsFencedToo(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		_, client := newRedis(t)
+		var i *instance
+		during(k, kmsg.Produce, func() { i = startKeeper(t, k, client, "pod-1", 1) }, func() {
+			res, err := k.Client.CreatePartitions(background, &kafka.CreatePartitionsRequest{Topics: []kafka.TopicPartitionsConfig{{Name: topic, Count: 5}}})
+			if err != nil || res.Errors[topic] != nil {
+				t.Error(err, res)
+			}
+		})
+		i.settles(t)
+		for p := range 5 {
+			if n := fences(t, k, p); n != 1 {
+				t.Errorf("partition %d holds %d fences", p, n)
+			}
+		}
+	})
+}
+
+// What comes between the look and its result isn't looked at, so the watermark ends before
+// it, of decisions and of results (protocol E5).
+func TestTheWatermarkPassesNothingThatCameAfterTheLook(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		_, client := newRedis(t)
+		i := startKeeper(t, k, client, "pod-1", 1)
+		e := i.settles(t)
+		decision(t, k, 1, KindSend, e.ID, "x") // so that there is something to look at
+		var fence int64
+		during(k, kmsg.Fetch, func() {}, func() {
+			fence = write(t, k, 1, fenceOf("rival", 0))
+			announces(t, k, 0, payout.EventPaid, "y")
+		})
+		time.Sleep(2 * time.Second)
+		if s, err := i.journal.Standing(background); err != nil || s.Decisions[1] != fence || s.Results[0] != 0 {
+			t.Errorf("%v: the watermark is %d, the fence stands at %d; of results %d, one stands at 0", err, s.Decisions[1], fence, s.Results[0])
+		}
+	})
+}
+
+// Records that were looked at are gone, the topic was made anew: nothing vouches for the
+// open epoch any more.
+func TestALogThatWasCutEndsTheOpenEpoch(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		_, client := newRedis(t)
+		i := startKeeper(t, k, client, "pod-1", 1)
+		before := i.settles(t)
+		if err := i.journal.Watermark(background, map[int]int64{1: 99}, nil); err != nil {
+			t.Fatal(err)
+		}
+		other := startKeeper(t, k, client, "pod-2", 1)
+		if e := other.settles(t); e == before {
+			t.Errorf("%+v goes on", e)
+		}
+	})
+}

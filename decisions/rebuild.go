@@ -1,0 +1,274 @@
+package decisions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"disburser/internal/partition"
+	"disburser/payout"
+)
+
+const (
+	// portionClaim is how long a worker may be silent about its portion, a fetch and its
+	// restore, before another one gets it. Two on one portion do no harm, so this is
+	// short: it is what a dead helper costs.
+	portionClaim = 3 * time.Second
+
+	// portionAgain is the pause before a worker that found nothing to do looks again.
+	portionAgain = 100 * time.Millisecond
+
+	// workers is how many portions an instance works off at once: while one waits for
+	// Kafka, the other restores.
+	workers = 2
+)
+
+// rebuild is an instance's share in the replay of one building, its own or another's.
+type rebuild struct {
+	keeper *Keeper
+	id     string // of the building
+	began  time.Time
+
+	mu   sync.Mutex
+	said time.Time
+}
+
+// plan divides a replay into portions, one for each partition, up to the given ends. A
+// Redis that lost its tail only is read to from its watermarks, which takes about a
+// second; a wiped one gets the whole window. reach says how far back the memory reaches
+// afterwards; zero: as far as before.
+func (k *Keeper) plan(ctx context.Context, s payout.Standing, decisionEnds, resultEnds map[int]int64) (portions []payout.Portion, reach time.Time, err error) {
+	fence := s.Was // who wrote what stands in this Redis; "" where it was wiped
+	if s.Epoch.ID != "" {
+		fence = s.Epoch.ID
+	}
+	whole := len(s.Decisions) == 0
+	add := func(decisions bool, source func(int) partition.Source, ends, marks map[int]int64) error {
+		for number, end := range ends {
+			from, trimmed, err := begins(ctx, source(number), end, marks, whole)
+			if err != nil {
+				return err
+			}
+			if trimmed.After(reach) {
+				reach = trimmed
+			}
+			p := payout.Portion{Decisions: decisions, Partition: number, From: from, Next: from, End: end}
+			if decisions {
+				p.Fence = fence
+			}
+			portions = append(portions, p)
+		}
+		return nil
+	}
+	if err := add(false, k.results, resultEnds, s.Results); err != nil {
+		return nil, reach, err
+	}
+	return portions, reach, add(true, k.Log.source, decisionEnds, s.Decisions)
+}
+
+// begins answers where the replay of a partition begins, and, where something is missing
+// before it, how far back it reaches: a partition that still begins at offset 0 holds all
+// there ever was; a trimmed one reaches back to its earliest record (protocol I4).
+func begins(ctx context.Context, source partition.Source, end int64, marks map[int]int64, whole bool) (from int64, trimmed time.Time, err error) {
+	start, _, err := source.Bounds(ctx)
+	if err != nil {
+		return 0, trimmed, err
+	}
+	mark, known := marks[source.Partition]
+	if !whole && (!known || mark >= start) {
+		return max(mark, start), trimmed, nil // a partition added since has no mark: all of it
+	}
+	if start == 0 {
+		return 0, trimmed, nil
+	}
+	trimmed = time.Now() // all of it deleted: nothing is known
+	if start < end {
+		page, err := source.Fetch(ctx, start, lookWait)
+		if err != nil {
+			return 0, trimmed, err
+		}
+		if len(page.Records) > 0 {
+			trimmed = page.Records[0].Time
+		}
+	}
+	return start, trimmed, nil
+}
+
+// replay lays the plan out for all instances, works, and answers when everything is done,
+// by whomever: the highest number of an epoch that the log knows.
+func (r *rebuild) replay(ctx context.Context, portions []payout.Portion) (highest int, err error) {
+	if err := r.keeper.Journal.Plan(ctx, r.id, portions); err != nil {
+		return 0, err
+	}
+	all, err := r.work(ctx, true)
+	if err != nil {
+		return 0, err
+	}
+	var records int64
+	for _, p := range all {
+		highest = max(highest, p.Highest)
+		records += p.End - p.From
+	}
+	r.keeper.Logger.Info().Int64("records", records).Dur("took", time.Since(r.began)).Int("shard", r.keeper.Log.shard).Msg("replayed")
+	return highest, nil
+}
+
+// errElsewhere says that another instance builds; how far it is stands in the reason.
+var errElsewhere = errors.New("another instance is rebuilding the journal")
+
+// assist works for another instance's building while there is something to do.
+func (k *Keeper) assist(ctx context.Context, id string) error {
+	r := &rebuild{keeper: k, id: id, began: time.Now()}
+	all, err := r.work(ctx, false)
+	switch {
+	case err != nil && !errors.Is(err, payout.ErrEpoch): // that is how it ends
+		return fmt.Errorf("helping another instance to rebuild the journal: %w", err)
+	case len(all) == 0:
+		k.set(payout.Epoch{}, errElsewhere.Error())
+	default:
+		k.set(payout.Epoch{}, progress(all))
+	}
+	return errElsewhere
+}
+
+// work runs the workers. The builder's stay until every portion is done, a helper's leave
+// when there is none to be had. It answers all portions as they stand then.
+func (r *rebuild) work(ctx context.Context, builder bool) ([]payout.Portion, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var running sync.WaitGroup
+	var last []payout.Portion
+	for n := range workers {
+		running.Go(func() {
+			all, err := r.worker(ctx, builder)
+			if err != nil {
+				stop(err)
+			}
+			if n == 0 {
+				last = all
+			}
+		})
+	}
+	running.Wait()
+	return last, context.Cause(ctx)
+}
+
+func (r *rebuild) worker(ctx context.Context, builder bool) ([]payout.Portion, error) {
+	name := newID()
+	for {
+		portion, all, err := r.keeper.Journal.Share(ctx, r.id, name, portionClaim, nil)
+		switch {
+		case err != nil:
+			return nil, err
+		case portion != nil:
+			r.tell(all)
+			if err := r.restore(ctx, name, portion); err != nil {
+				return nil, err
+			}
+		case !builder || done(all):
+			return all, nil
+		default: // another instance is at the last ones, or was, until its claim ends
+			r.tell(all)
+			sleep(ctx, portionAgain)
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func done(all []payout.Portion) bool {
+	for _, p := range all {
+		if !p.Done {
+			return false
+		}
+	}
+	return true
+}
+
+// restore works off a portion, page by page, until it is done or somebody else's.
+func (r *rebuild) restore(ctx context.Context, worker string, p *payout.Portion) error {
+	for {
+		if p.Next >= p.End {
+			p.Done = true
+		} else if err := r.page(ctx, p); err != nil {
+			return err
+		}
+		left, all, err := r.keeper.Journal.Share(ctx, r.id, worker, portionClaim, p)
+		if err != nil {
+			return err
+		}
+		r.tell(all)
+		if left == nil || left.Decisions != p.Decisions || left.Partition != p.Partition {
+			if left == nil {
+				return nil
+			}
+			p = left
+		}
+	}
+}
+
+// page restores the next page of a portion.
+func (r *rebuild) page(ctx context.Context, p *payout.Portion) error {
+	source := r.keeper.results(p.Partition)
+	if p.Decisions {
+		source = r.keeper.Log.source(p.Partition)
+	}
+	page, err := source.Fetch(ctx, p.Next, lookWait)
+	if err != nil {
+		return err
+	}
+	if page.Next == p.Next {
+		return fmt.Errorf("%s/%d: the broker didn't return the records at %d that it has acknowledged", source.Topic, source.Partition, p.Next)
+	}
+	reading := reading{keeper: r.keeper, epoch: r.id}
+	var learned []payout.Restored
+	for _, record := range page.Records {
+		switch {
+		case record.Offset >= p.End: // written since: its writer was of a later epoch, or is refused
+		case p.Decisions:
+			learned = append(learned, reading.decision(record, p)...)
+		default:
+			learned = append(learned, reading.result(record)...)
+		}
+	}
+	p.Next = page.Next
+	return r.put(ctx, learned)
+}
+
+// put restores what was learned, sends by the lease that they were decided under.
+func (r *rebuild) put(ctx context.Context, learned []payout.Restored) error {
+	if len(learned) == 0 {
+		return nil
+	}
+	longest := r.keeper.Lease
+	for _, item := range learned {
+		longest = max(longest, item.Lease)
+	}
+	return r.keeper.Journal.Restore(ctx, r.id, longest, learned)
+}
+
+// tell says, for /readyz and once a second in the log, how far all of it is.
+func (r *rebuild) tell(all []payout.Portion) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.said) < time.Second {
+		return
+	}
+	r.said = time.Now()
+	r.keeper.set(payout.Epoch{}, progress(all))
+	if time.Since(r.began) > time.Second {
+		r.keeper.Logger.Info().Int("shard", r.keeper.Log.shard).Msg(progress(all))
+	}
+}
+
+func progress(all []payout.Portion) string {
+	var done, records int64
+	for _, p := range all {
+		done += min(p.Next, p.End) - p.From
+		records += p.End - p.From
+	}
+	return fmt.Sprintf("the journal is being rebuilt: %d of %d records replayed", done, records)
+}

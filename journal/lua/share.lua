@@ -1,0 +1,63 @@
+-- share gives a worker of a rebuild a portion to work off, for a while: a worker that
+-- dies or is stopped is replaced when its claim ends. Two that work on one portion do no
+-- harm, since restore may be repeated.
+-- ARGV: id, worker, claim in ms, then of the portion that the worker has: its name ('' for
+-- none), its text as far as it has come, '1' if it is done or '' if it goes on.
+-- Answer: the name of the portion that is the worker's now ('' for none), then name, 'd'
+-- if it is done, 'c' if somebody has claimed it, '' if it is free, and text of all portions.
+--
+-- A portion's value is: until when it is claimed (9999999999999 once it is done), worker,
+-- newline, text.
+local e = redis.call('HMGET', P .. 'epoch', 'building', 'building_run_id')
+if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
+local worker, mine, DONE = ARGV[2], ARGV[4], '9999999999999'
+
+local names, portions = {}, {}
+local all = redis.call('HGETALL', P .. 'portions')
+for i = 1, #all, 2 do
+  local value = all[i + 1]
+  local n = string.find(value, '\n', 1, true)
+  names[#names + 1] = all[i]
+  portions[all[i]] = {till = string.sub(value, 1, 13), worker = string.sub(value, 14, n - 1), text = string.sub(value, n + 1)}
+end
+-- Results before decisions: what has ended needn't be remembered as sent first.
+table.sort(names, function(a, b)
+  local kind, other = string.sub(a, 1, 1), string.sub(b, 1, 1)
+  if kind ~= other then return kind > other end
+  return a < b
+end)
+
+local function put(name, till, who, text)
+  portions[name] = {till = till, worker = who, text = text}
+  redis.call('HSET', P .. 'portions', name, till .. who .. '\n' .. text)
+end
+
+local has = portions[mine]
+if has and has.worker ~= worker then has = nil end -- somebody else has it: this one was too slow
+if has and has.till ~= DONE then
+  put(mine, ARGV[6] == '1' and DONE or stamp(now + tonumber(ARGV[3])), worker, ARGV[5])
+end
+local given = ''
+if has and ARGV[6] == '' then
+  given = mine
+else
+  -- What it was given already, by a call whose reply was lost, goes first.
+  for _, name in ipairs(names) do
+    local p = portions[name]
+    if p.worker == worker and p.till ~= DONE and given == '' then given = name end
+  end
+  for _, name in ipairs(names) do
+    local p = portions[name]
+    if given == '' and p.till ~= DONE and tonumber(p.till) <= now then given = name end
+  end
+  if given ~= '' then put(given, stamp(now + tonumber(ARGV[3])), worker, portions[given].text) end
+end
+
+local answer = {given}
+for _, name in ipairs(names) do
+  local p = portions[name]
+  answer[#answer + 1] = name
+  answer[#answer + 1] = p.till == DONE and 'd' or tonumber(p.till) > now and 'c' or ''
+  answer[#answer + 1] = p.text
+end
+return answer

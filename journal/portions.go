@@ -1,0 +1,72 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"disburser/payout"
+)
+
+// Plan lays out the work of the building under id, for Share to hand out.
+func (j *Journal) Plan(ctx context.Context, id string, portions []payout.Portion) error {
+	args := []any{id}
+	for _, p := range portions {
+		args = append(args, portionName(p), text(p))
+	}
+	_, err := j.runAs(ctx, "plan", args)
+	return err
+}
+
+// Share gives a worker of the building under id a portion to work off; nil if there is
+// none to have now. held is the portion that the worker has, as far as it has come, nil
+// if none: it stays the worker's for claim, unless it is done, and unless somebody else
+// was given it because the worker was too slow. all are all portions.
+//
+// A worker that calls again after a lost reply is given the same one.
+func (j *Journal) Share(ctx context.Context, id, worker string, claim time.Duration, held *payout.Portion) (given *payout.Portion, all []payout.Portion, err error) {
+	name, became, done := "", "", ""
+	if held != nil {
+		name, became = portionName(*held), text(*held)
+		if held.Done {
+			done = "1"
+		}
+	}
+	a, err := j.runAs(ctx, "share", []any{id, worker, claim.Milliseconds(), name, became, done})
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := 1; i+2 < len(a); i += 3 {
+		p, err := portionOf(word(a, i), word(a, i+2))
+		if err != nil {
+			return nil, nil, err
+		}
+		p.Done = word(a, i+1) == "d"
+		all = append(all, p)
+		if word(a, i) == word(a, 0) {
+			given = &p
+		}
+	}
+	return given, all, nil
+}
+
+// portionName begins with r or d: share.lua hands out results first.
+func portionName(p payout.Portion) string {
+	if p.Decisions {
+		return "decisions:" + strconv.Itoa(p.Partition)
+	}
+	return "results:" + strconv.Itoa(p.Partition)
+}
+
+func portionOf(name, became string) (p payout.Portion, err error) {
+	if err := json.Unmarshal([]byte(became), &p); err != nil {
+		return p, fmt.Errorf("journal: share: the portion %s can't be read: %w: written by another version?", name, err)
+	}
+	kind, number, _ := strings.Cut(name, ":")
+	p.Decisions = kind == "decisions"
+	p.Partition, err = strconv.Atoi(number)
+	return p, err
+}
