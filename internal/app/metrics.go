@@ -20,6 +20,7 @@ type gauges struct {
 	open    *prometheus.GaugeVec
 	oldest  *prometheus.GaugeVec
 	markAge *prometheus.GaugeVec
+	kept    *prometheus.GaugeVec
 	epoch   prometheus.Gauge
 	scripts *prometheus.HistogramVec
 }
@@ -38,6 +39,9 @@ func newGauges(r prometheus.Registerer, merchants []string) *gauges {
 		markAge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "disburser_safe_mark_age_seconds", Help: "Age of the payout that holds the safe mark back.",
 		}, []string{"topic", "partition"}),
+		kept: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "disburser_topic_retention_seconds", Help: "How long Kafka keeps the topic's records, +Inf for ever; missing where it doesn't tell.",
+		}, []string{"topic"}),
 		epoch: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "disburser_epoch", Help: "The epoch that this instance works in, 0 if none.",
 		}),
@@ -55,7 +59,7 @@ func newGauges(r prometheus.Registerer, merchants []string) *gauges {
 	for _, name := range journal.Scripts {
 		g.scripts.WithLabelValues(name)
 	}
-	r.MustRegister(g.open, g.oldest, g.markAge, g.epoch, g.scripts,
+	r.MustRegister(g.open, g.oldest, g.markAge, g.kept, g.epoch, g.scripts,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return g
 }
@@ -96,7 +100,9 @@ func (a *App) countOnce(ctx context.Context) {
 		a.showMerchant(merchant, open[merchant], oldest[merchant], now)
 	}
 	for _, p := range a.consumer.Partitions() {
-		a.gauges.markAge.WithLabelValues(a.config.Kafka.Topics.Commands, strconv.Itoa(p)).Set(age(marks[p], now))
+		held := age(marks[p], now)
+		a.gauges.markAge.WithLabelValues(a.config.Kafka.Topics.Commands, strconv.Itoa(p)).Set(held)
+		a.warnOfOldMark(p, time.Duration(held*float64(time.Second)), now)
 	}
 }
 

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/segmentio/kafka-go"
 
 	"disburser/internal/partition"
 	"disburser/payout"
@@ -47,7 +45,6 @@ func (a *App) preflight(ctx context.Context) error {
 			sleep(ctx, lookAgain)
 		}
 	}
-	a.warnOfRetention(ctx)
 	a.health.starting("")
 	return nil
 }
@@ -97,27 +94,6 @@ func (a *App) checkRedis(ctx context.Context) error {
 		return cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { return check(ctx, c) })
 	}
 	return check(ctx, a.redis)
-}
-
-// warnOfRetention tells of topics that forget sooner than deduplication remembers.
-func (a *App) warnOfRetention(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	t := a.config.Kafka.Topics
-	for _, topic := range []string{t.Commands, t.Results, t.Decisions} {
-		res, err := a.kafka.client.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{{
-			ResourceType: kafka.ResourceTypeTopic, ResourceName: topic, ConfigNames: []string{"retention.ms"},
-		}}})
-		if err != nil || len(res.Resources) == 0 || len(res.Resources[0].ConfigEntries) == 0 {
-			a.logger.Warn().Str("topic", topic).Msg("kafka doesn't tell the topic's retention: see to it that it is no shorter than redis.dedup_window")
-			continue
-		}
-		ms, err := strconv.ParseInt(res.Resources[0].ConfigEntries[0].ConfigValue, 10, 64)
-		if kept := time.Duration(ms) * time.Millisecond; err == nil && ms >= 0 && kept < a.config.Redis.DedupWindow {
-			a.logger.Warn().Str("topic", topic).Dur("retention", kept).Dur("dedup_window", a.config.Redis.DedupWindow).
-				Msg("the topic's retention is shorter than redis.dedup_window: a lost journal could not be rebuilt whole")
-		}
-	}
 }
 
 // Probe tries Kafka, Redis and a signed query per merchant once, for check --connect.

@@ -18,7 +18,7 @@ import (
 // The pace of the instances. The lease is the shortest that the configuration takes for
 // such a timeout.
 const (
-	lease   = 6 * time.Second
+	lease   = 4 * time.Second
 	timeout = time.Second
 	session = 6 * time.Second
 	drain   = 5 * time.Second

@@ -34,6 +34,7 @@ type command struct {
 	offset    int64
 	at        time.Time
 	tradeNos  []string
+	carried   bool // published again by us, in place of the earlier ones
 }
 
 type result struct {
@@ -72,7 +73,9 @@ func (e *evidence) gather(ctx context.Context, b *broker) {
 func (e *evidence) take(b *broker, at place, r partition.Record) {
 	switch at.topic {
 	case trial.DefaultTopics.Commands:
-		c := command{partition: at.partition, offset: r.Offset, at: r.Time}
+		c := command{
+			partition: at.partition, offset: r.Offset, at: r.Time, carried: header(r.Headers, payout.CarriedHeader) != "",
+		}
 		orders, _ := payout.Decode(r.Value) // unreadable: a dead letter
 		for _, o := range orders {
 			if o.Unreadable == nil {

@@ -198,9 +198,16 @@ func same(a, b string) bool {
 	return errX == nil && errY == nil && x.Compare(y) == 0
 }
 
-// marks: when an offset was committed, everything before it had ended and was announced.
+// marks: when an offset was committed, everything before it had ended and was announced,
+// or had been carried forward to where it is looked at again.
 func (o *oracle) marks() {
 	told := map[string]bool{}
+	again := map[string][]time.Time{} // when a payout was carried forward
+	for _, m := range o.commands {
+		if m.carried {
+			again[m.tradeNos[0]] = append(again[m.tradeNos[0]], m.at)
+		}
+	}
 	for _, c := range o.commits {
 		for _, m := range o.commands {
 			if m.partition != c.partition || m.offset >= c.offset {
@@ -208,6 +215,9 @@ func (o *oracle) marks() {
 			}
 			for _, tradeNo := range m.tradeNos {
 				r, ended := o.final(tradeNo)
+				if slices.ContainsFunc(again[tradeNo], func(at time.Time) bool { return at.After(m.at) && !at.After(c.at) }) {
+					continue
+				}
 				if (!ended || r.at.After(c.at)) && !told[tradeNo] {
 					told[tradeNo] = true
 					o.violated(safeMark, tradeNo, "offset %d of partition %d was committed at %s, its command stands at %d", c.offset, c.partition, since(c.at), m.offset)

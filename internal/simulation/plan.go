@@ -11,6 +11,10 @@ import (
 	"disburser/paypro/paysim"
 )
 
+// briefly is a memory that is long enough for a repeat within the load, and so short that
+// payouts are carried forward, forgotten, and too old to be believed within a simulation.
+const briefly = time.Minute
+
 // Within window the load comes in and the faults begin; none lasts beyond calm.
 const (
 	window = 25 * time.Second
@@ -20,8 +24,9 @@ const (
 // Plan is everything that a seed decides.
 type Plan struct {
 	Seed     uint64
-	Then     string // no_record.then
-	Slots    int    // instances at once
+	Then     string        // no_record.then
+	Slots    int           // instances at once
+	Memory   time.Duration // redis.dedup_window; a quarter of it after its command an open payout is carried forward
 	Provider paysim.Behavior
 	Bursts   []Burst
 	Faults   []Fault // by time
@@ -124,6 +129,10 @@ func Draw(seed uint64, most int, kinds []Kind) Plan {
 		p.Faults = append(p.Faults, f)
 	}
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
+	p.Memory = time.Hour
+	if d.IntN(3) == 0 {
+		p.Memory = briefly
+	}
 	return p
 }
 

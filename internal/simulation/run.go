@@ -31,6 +31,7 @@ type Report struct {
 	Placements int
 	Epochs     int // opened
 	Lives      int // of instances
+	Carried    int // commands published again
 	Lost       int // messages
 }
 
@@ -44,8 +45,8 @@ func (r Report) String() string {
 	if len(r.Violations) > 0 {
 		verdict = "VIOLATED"
 	}
-	return fmt.Sprintf("%s  %v virtual, %v of it after the faults; %d sends, %d held, %d lives, %d epochs; %s", verdict,
-		r.Virtual.Round(time.Second), r.Quiet.Round(time.Second), r.Placements, r.Results[payout.EventHeld], r.Lives, r.Epochs, strings.Join(kinds, " "))
+	return fmt.Sprintf("%s  %v virtual, %v of it after the faults; %d sends, %d held, %d carried, %d lives, %d epochs; %s", verdict,
+		r.Virtual.Round(time.Second), r.Quiet.Round(time.Second), r.Placements, r.Results[payout.EventHeld], r.Carried, r.Lives, r.Epochs, strings.Join(kinds, " "))
 }
 
 // Run simulates a plan. It must be called in a synctest bubble, where a minute of virtual
@@ -154,6 +155,11 @@ func (r *Report) count(o *oracle) {
 	for _, c := range o.calls {
 		if c.placement {
 			r.Placements++
+		}
+	}
+	for _, c := range o.commands {
+		if c.carried {
+			r.Carried++
 		}
 	}
 	opened := map[string]bool{}
