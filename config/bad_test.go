@@ -36,7 +36,7 @@ var mistakes = []struct {
 	{"unset required", "hunter2&*!", "${NONE}", []string{"8: merchants.eg.secret needs the environment variable NONE, which is not set"}},
 	{"bad reference", "", "log: {level: \"${A-B}\"}", []string{"10: log.level has a ${ that is neither ${NAME} nor ${NAME:-default}"}},
 
-	{"unknown, near", "", "    sessionTimeout: 5s", []string{"10: merchants.eg.sessionTimeout is not a known key: known are accept_unverified, amount, base_url, country, currency, fields, merchant_no, no_record, notify_url, paths, poll, query, salt, secret, secret_file, send, sign_in, timeout, unknown_status"}},
+	{"unknown, near", "", "    sessionTimeout: 5s", []string{"10: merchants.eg.sessionTimeout is not a known key: known are accept_unverified, amount, base_url, country, currency, fields, merchant_no, no_record, notify_url, paths, poll, query, salt, secret, secret_file, send, sign_in, timeout, too_fast, unknown_status"}},
 	{"unknown, other case", "", "    signIn: body", []string{"10: merchants.eg.signIn is not a known key: did you mean sign_in?"}},
 	{"unknown, odd", "", `"a\nb": 1`, []string{`10: "a\nb" is not a known key: known are admin, breaker, disburse, kafka, log, merchants, redis`}},
 	{"comma in password", "redis: {", "redis: {password: x,hunter2, ", []string{"2: redis has a key in { } that is not known: known are addresses, db, dedup_window, master_name, namespace, password, shards, tls, username; a text with a comma needs quotes"}},
@@ -131,6 +131,8 @@ var mistakes = []struct {
 		"10: merchants.eg.no_record.every must be more than 0, is 0s",
 		`10: merchants.eg.no_record.then must be one of hold, resend, is "pay"`}},
 	{"0000", "", "    no_record: {codes: [8000, 0000]}", []string{"10: merchants.eg.no_record.codes must not have 0000 (accepted) or 5000 (outcome unknown)"}},
+	{"too_fast twice", "", "    too_fast: {codes: ['8000']}", []string{"10: merchants.eg.too_fast.codes must not have a code that no_record.codes has too: it can't say both"}},
+	{"too_fast empty", "", "    too_fast: {codes: ['']}", []string{"10: merchants.eg.too_fast.codes must not have an empty code"}},
 	{"5000", "", "    no_record: {codes: ['5000']}", []string{"10: merchants.eg.no_record.codes must not have 0000 (accepted) or 5000 (outcome unknown)"}},
 
 	{"breaker", "", "breaker: {failure_ratio: 1.1, min_requests: 0, window: 0s, open_for: 2m, probes: 0, refusals: 0}", []string{

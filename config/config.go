@@ -96,6 +96,7 @@ type Merchant struct {
 	Send, Query                  Rate
 	Poll                         Poll
 	NoRecord                     NoRecord
+	TooFast                      TooFast
 }
 
 // Paths of the provider's calls; "" = the country's own.
@@ -135,6 +136,11 @@ type NoRecord struct {
 	Every   time.Duration
 	Then    string   // hold, resend
 	Codes   []string // outer codes of the query
+}
+
+// TooFast names how the provider says that it is called too often, beside HTTP 429.
+type TooFast struct {
+	Codes []string // outer codes or data.statuses, of sends and queries; none = only HTTP 429 says so
 }
 
 // Breaker stops calling a provider that fails.

@@ -107,7 +107,7 @@ func TestContractDefaults(t *testing.T) {
 		" {Country: BaseURL: MerchantNo: Secret:*** NotifyURL: Currency: Salt:suffix SignIn: AcceptUnverified:false" +
 		" Paths:{Send: Query: Balance:} Fields:map[] Amount:{Min: Max:} UnknownStatus:hold Timeout:10s Send:{Rate:50 Burst:5}" +
 		" Query:{Rate:100 Burst:10} Poll:{First:2s Factor:1.6 Max:5m0s GiveUp:72h0m0s}" +
-		" NoRecord:{Answers:3 Every:5m0s Then:hold Codes:[8000]}}"
+		" NoRecord:{Answers:3 Every:5m0s Then:hold Codes:[8000]} TooFast:{Codes:[]}}"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

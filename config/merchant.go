@@ -85,6 +85,7 @@ func (r *reader) checkMerchants(merchants map[string]Merchant) {
 		r.checkFields(m.Fields, path+".fields.")
 		r.checkPace(m, path)
 		r.checkNoRecord(m.NoRecord, path+".no_record.")
+		r.checkTooFast(m, path+".too_fast.codes")
 		r.checkDeeper(name, m)
 		r.checkShared(m, name, accounts)
 	}
@@ -204,6 +205,14 @@ func (r *reader) checkNoRecord(n NoRecord, path string) {
 	// 0000 would make a lost order of a good answer, 5000 one of a system exception.
 	never := slices.Contains(n.Codes, "0000") || slices.Contains(n.Codes, "5000")
 	r.must(!never, path+"codes", "must not have 0000 (accepted) or 5000 (outcome unknown)")
+}
+
+// checkTooFast: what the codes must not be besides, the provider's package knows.
+func (r *reader) checkTooFast(m Merchant, path string) {
+	r.must(!slices.Contains(m.TooFast.Codes, ""), path, "must not have an empty code")
+	for _, code := range m.TooFast.Codes {
+		r.must(!slices.Contains(m.NoRecord.Codes, code), path, "must not have a code that no_record.codes has too: it can't say both")
+	}
 }
 
 // checkDeeper asks the caller's rules, if there is a country to know rules of.

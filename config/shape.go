@@ -83,6 +83,7 @@ func (m *Merchant) keys() keys {
 		"query":          section(m.Query.keys()),
 		"poll":           section(m.Poll.keys()),
 		"no_record":      section(m.NoRecord.keys()),
+		"too_fast":       section(keys{"codes": texts(&m.TooFast.Codes)}),
 	}
 }
 

@@ -1,11 +1,15 @@
 package decisions
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -17,12 +21,12 @@ import (
 // something meanwhile.
 func during(k *kafkatest.Kafka, key kmsg.Key, start func(), meanwhile func()) {
 	held := make(chan struct{})
-	var once sync.Once // others come while the first one is held back
+	var first atomic.Bool // others come while it is held back
 	k.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
-		once.Do(func() {
+		if first.CompareAndSwap(false, true) {
 			close(held)
 			k.SleepControl(func() { time.Sleep(time.Second) })
-		})
+		}
 		return nil, nil, false
 	})
 	start()
@@ -120,6 +124,70 @@ func TestALogThatWasCutEndsTheOpenEpoch(t *testing.T) {
 		other := startKeeper(t, k, client, "pod-2", 1)
 		if e := other.settles(t); e == before {
 			t.Errorf("%+v goes on", e)
+		}
+	})
+}
+
+// unwritten makes one restore fail.
+type unwritten struct {
+	of   string // a fingerprint in it
+	once atomic.Bool
+}
+
+func (*unwritten) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (*unwritten) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (u *unwritten) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if strings.Contains(fmt.Sprint(cmd.Args()...), u.of) && u.once.CompareAndSwap(false, true) {
+			cmd.SetErr(kafkatest.ErrTest)
+			return kafkatest.ErrTest
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// What could not be restored is restored by the next attempt; nothing opens without it.
+func TestAReplayThatCannotWriteDoesNotOpen(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		_, client := newRedis(t)
+		announces(t, k, 0, payout.EventPaid, "a")
+		fails := &unwritten{of: string(some("a")[0].Fingerprint)}
+		client.AddHook(fails)
+		i := startKeeper(t, k, client, "pod-1", 1)
+		i.settles(t)
+		if !fails.once.Load() {
+			t.Fatal("nothing failed")
+		}
+		if got := i.takeIn(t, "a"); got != "d" {
+			t.Errorf("outcome %s", got)
+		}
+	})
+}
+
+// A send may have been leased by an instance whose leases are longer than this one's
+// (protocol O4): until that one is over its absence proves nothing.
+func TestALongerLeaseOfTheFleetIsWaitedFor(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		longest := some("a")
+		longest[0].LastSentAt = time.Now()
+		longest[0].SendBy = time.Now().Add(10 * time.Minute)
+		r := recordOf(KindSend, longest)
+		r.Epoch, r.Time = payout.Epoch{Number: 1, ID: "before"}, time.Now()
+		value, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, k, 0, string(value))
+		_, client := newRedis(t)
+		i := startKeeper(t, k, client, "pod-1", 1)
+		i.settles(t)
+		i.takeIn(t, "a")
+		b := i.lease(t, payout.StepAsk, 1)
+		if len(b.Payouts) != 1 || b.Payouts[0].SendBy.Before(longest[0].SendBy) {
+			t.Errorf("%+v", b.Payouts)
 		}
 	})
 }

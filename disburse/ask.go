@@ -15,8 +15,8 @@ func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int
 	wait, err := a.gather(taking, m.askGate, m.Query, due)
 	if err != nil || len(a.moments) == 0 {
 		a.shrink(0)
-		if err == nil && wait > 0 {
-			pause(taking, wait)
+		if err == nil {
+			pause(taking, min(wait, longestWait))
 		}
 		return 0, err
 	}
@@ -45,6 +45,7 @@ func (l *Loop) ask(taking, working context.Context, m *merchant, batch payout.Ba
 		l.putBack(batch, p)
 		return
 	}
+	began := time.Now()
 	called = true
 	f = l.query(working, m, p.TradeNo, l.latestFor(batch, m.Timeout))
 	found := f
@@ -53,6 +54,7 @@ func (l *Loop) ask(taking, working context.Context, m *merchant, batch payout.Ba
 		found.Detail = "no record, but nothing shows that the provider serves this merchant at all"
 	}
 	l.found(m, batch, p, payout.Ask, found)
+	l.listen(working, m.Query, began, f)
 }
 
 func (l *Loop) query(ctx context.Context, m *merchant, tradeNo string, latest time.Time) payout.Finding {
@@ -82,7 +84,10 @@ func (l *Loop) believable(taking, working context.Context, m *merchant, batch pa
 	if err != nil || len(moments) == 0 || l.ready(taking, m.Query, moments[0], latest) != nil {
 		return false
 	}
-	if !l.query(working, m, witness, latest).Served {
+	began := time.Now()
+	f := l.query(working, m, witness, latest)
+	l.listen(working, m.Query, began, f)
+	if !f.Served {
 		return false
 	}
 	m.serve(payout.Served{Merchant: m.Name, At: batch.Now(time.Now()), About: witness})

@@ -3,6 +3,7 @@ package disburse
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -37,28 +38,38 @@ type gate struct {
 	breakers []*breaker
 }
 
-func newGate(s BreakerSettings, sends bool, name string, logger zerolog.Logger) *gate {
-	g := &gate{breakers: []*breaker{newBreaker(s, name, logger, failing(s), failure, uint32(s.Probes))}}
+// settings are the breakers' of all gates; Window and Probes are fixed when a gate is
+// made, the others may change while it works.
+type settings = atomic.Pointer[BreakerSettings]
+
+func newGate(s *settings, sends bool, name string, logger zerolog.Logger) *gate {
+	g := &gate{breakers: []*breaker{newBreaker(s, name, logger, failing, failure, uint32(s.Load().Probes))}}
 	if sends {
-		refused := func(_ gobreaker.Counts, row int) bool { return row >= s.Refusals }
-		g.breakers = append(g.breakers, newBreaker(s, name+" (refusals)", logger, refused, refusal, 1))
+		g.breakers = append(g.breakers, newBreaker(s, name+" (refusals)", logger, refusing, refusal, 1))
 	}
 	return g
 }
 
+// trips tells whether a breaker opens, by its counts and the failures in a row.
+type trips func(s *BreakerSettings, c gobreaker.Counts, row int) bool
+
 // failing trips at the ratio, or after so many failures in a row that the ratio is no
 // question any more. Only calls that are over count: Requests has the unused passes too,
 // which where tokens are short are many times the calls.
-func failing(s BreakerSettings) func(gobreaker.Counts, int) bool {
-	return func(c gobreaker.Counts, row int) bool {
-		over := int(c.TotalSuccesses + c.TotalFailures)
-		return row >= s.MinRequests || over >= s.MinRequests && float64(c.TotalFailures) >= s.FailureRatio*float64(over)
-	}
+func failing(s *BreakerSettings, c gobreaker.Counts, row int) bool {
+	over := int(c.TotalSuccesses + c.TotalFailures)
+	return row >= s.MinRequests || over >= s.MinRequests && float64(c.TotalFailures) >= s.FailureRatio*float64(over)
 }
 
-// failure: a provider that answers at all works, whatever it answers.
+func refusing(s *BreakerSettings, _ gobreaker.Counts, row int) bool { return row >= s.Refusals }
+
+// failure: a provider that answers at all works, whatever it answers. "Too fast" may come
+// from a gateway in front of it and says neither; the rate takes care of it.
 func failure(f payout.Finding) error {
-	if f.Kind == payout.Unclear || f.Kind == payout.NotSent {
+	switch {
+	case f.TooFast:
+		return errNothing
+	case f.Kind == payout.Unclear, f.Kind == payout.NotSent:
 		return errFailed
 	}
 	return nil
@@ -131,8 +142,9 @@ func (g *gate) state() int {
 
 // breaker is a gobreaker whose time open doubles each time that the probes fail.
 type breaker struct {
-	two     *gobreaker.TwoStepCircuitBreaker[struct{}]
-	meaning func(payout.Finding) error
+	two      *gobreaker.TwoStepCircuitBreaker[struct{}]
+	meaning  func(payout.Finding) error
+	settings *settings
 
 	mu    sync.Mutex
 	rest  time.Duration // at the last opening; 0 once it was closed
@@ -144,15 +156,17 @@ type breaker struct {
 	since int // changes of state so far: what began before the last one doesn't count
 }
 
-func newBreaker(s BreakerSettings, name string, logger zerolog.Logger, trip func(c gobreaker.Counts, row int) bool, meaning func(payout.Finding) error, probes uint32) *breaker {
-	b := &breaker{meaning: meaning}
+func newBreaker(s *settings, name string, logger zerolog.Logger, trip trips, meaning func(payout.Finding) error, probes uint32) *breaker {
+	b := &breaker{meaning: meaning, settings: s}
+	window := s.Load().Window
 	b.two = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Name: name, MaxRequests: probes, Interval: s.Window, BucketPeriod: max(s.Window/buckets, time.Millisecond),
-		Timeout: s.OpenFor, ReadyToTrip: func(c gobreaker.Counts) bool { row, _ := b.inRow(); return trip(c, row) },
-		IsExcluded: func(err error) bool { return errors.Is(err, errNothing) },
+		Name: name, MaxRequests: probes, Interval: window, BucketPeriod: max(window/buckets, time.Millisecond),
+		Timeout:     time.Millisecond, // how long it rests is ours to say: it doubles, and may be changed
+		ReadyToTrip: func(c gobreaker.Counts) bool { row, _ := b.inRow(); return trip(s.Load(), c, row) },
+		IsExcluded:  func(err error) bool { return errors.Is(err, errNothing) },
 		// Called under gobreaker's lock: only notes, never calls back.
 		OnStateChange: func(name string, from, to gobreaker.State) {
-			rest := b.changed(s, to)
+			rest := b.changed(to)
 			event := logger.Info()
 			if to == gobreaker.StateOpen {
 				event = logger.Warn().Dur("for", rest)
@@ -164,7 +178,8 @@ func newBreaker(s BreakerSettings, name string, logger zerolog.Logger, trip func
 }
 
 // changed doubles the rest with each opening in a row, up to the most.
-func (b *breaker) changed(s BreakerSettings, to gobreaker.State) time.Duration {
+func (b *breaker) changed(to gobreaker.State) time.Duration {
+	s := b.settings.Load()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.row = 0
@@ -211,12 +226,13 @@ func (b *breaker) allow() (func(error), bool) {
 	_, since := b.inRow()
 	return func(err error) {
 		b.note(since, err)
-		end(err)
+		if !b.resting() { // a call of before the opening: it says nothing any more, and gobreaker would take the look for the rest's end
+			end(err)
+		}
 	}, true
 }
 
-// resting tells whether the breaker is open, also where gobreaker's own fixed time is
-// over and the doubled one isn't.
+// resting tells whether the breaker is open: gobreaker's own time is over at once.
 func (b *breaker) resting() bool {
 	b.mu.Lock()
 	until := b.until

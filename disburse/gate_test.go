@@ -27,7 +27,13 @@ func (g *gate) pass(n int, f payout.Finding) (through int) {
 	return through
 }
 
-func sendGate() *gate { return newGate(testBreaker(), true, "a send", zerolog.Nop()) }
+func sendGate() *gate { return gateOf(testBreaker(), true, zerolog.Nop()) }
+
+func gateOf(s BreakerSettings, sends bool, logger zerolog.Logger) *gate {
+	var shared settings
+	shared.Store(&s)
+	return newGate(&shared, sends, "a send", logger)
+}
 
 func TestTheGateOpensAtTheRatio(t *testing.T) {
 	inTime(t, func(t *testing.T) {
@@ -102,7 +108,7 @@ func TestBusinessFailuresAreSuccesses(t *testing.T) {
 			g.pass(19, refused)
 			g.pass(1, payout.Finding{Kind: payout.SettledFailed})
 		}
-		asks := newGate(testBreaker(), false, "a query", zerolog.Nop())
+		asks := gateOf(testBreaker(), false, zerolog.Nop())
 		for _, kind := range payout.AskKinds {
 			if kind != payout.Unclear {
 				asks.pass(100, payout.Finding{Kind: kind})
@@ -227,4 +233,51 @@ func TestSlotsAreKeptForTheOthers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// 429 isn't down: it neither opens a breaker nor proves that the provider works again.
+func TestTooFastIsNoFailure(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		tooFast := payout.Finding{Kind: payout.Unclear, TooFast: true}
+		g := sendGate()
+		if g.pass(500, tooFast); g.state() != 0 {
+			t.Fatal("open")
+		}
+		g.pass(20, bad)
+		time.Sleep(10*time.Second + 1)
+		if through := g.pass(50, tooFast); through != 50 || g.state() != 1 {
+			t.Errorf("%d passed a half-open gate, now %d: a probe that says nothing must be free again", through, g.state())
+		}
+		if g.pass(3, good); g.state() != 0 {
+			t.Error("open after good probes")
+		}
+	})
+}
+
+// The numbers may change while the gate works; how long it rests follows at its next opening.
+func TestTheBreakersNumbersChange(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		s := testBreaker()
+		var shared settings
+		shared.Store(&s)
+		g := newGate(&shared, true, "a send", zerolog.Nop())
+		changed := s
+		changed.MinRequests, changed.Refusals, changed.OpenFor, changed.MaxOpenFor = 5, 7, 2*time.Second, 3*time.Second
+		g.pass(6, bad)
+		shared.Store(&changed)
+		if g.pass(1, bad); g.state() != 2 {
+			t.Fatal("closed after 7 failures in a row, 5 are enough now")
+		}
+		time.Sleep(2*time.Second + 1)
+		if through := g.pass(1, bad); through != 1 || g.state() != 2 {
+			t.Fatalf("%d passed after the new open_for, now %d", through, g.state())
+		}
+		time.Sleep(3*time.Second + 1) // doubled it would be 4 s, max_open_for is 3 s
+		if g.pass(3, good); g.state() != 0 {
+			t.Fatal("open after good probes")
+		}
+		if g.pass(7, refused); g.state() != 2 {
+			t.Error("closed after 7 refusals in a row")
+		}
+	})
 }

@@ -25,6 +25,10 @@ const (
 	// call that ends and every write does, and each look costs Redis a script.
 	breath = 2 * time.Millisecond
 
+	// longestWait bounds a lane's pause for want of tokens: a provider's Retry-After may
+	// be a minute, and rates may be changed meanwhile.
+	longestWait = time.Second
+
 	// largest is the most that one lease takes: one decision record of 128 payouts is
 	// ten kilobytes.
 	largest = 128
@@ -75,6 +79,7 @@ type Loop struct {
 	Config
 	merchants map[string]*merchant
 	names     []string
+	breaker   settings
 	slots     *slots
 	writer    *writer
 	nudge     chan struct{}
@@ -89,18 +94,20 @@ type merchant struct {
 	sendGate, askGate *gate
 
 	mu     sync.Mutex
+	now    payout.Policy // Policy, or what it was changed to
 	served payout.Served // the latest evidence that this process has seen
 }
 
 // New makes a loop; Run starts it.
 func New(c Config) *Loop {
 	l := &Loop{Config: c, merchants: map[string]*merchant{}, nudge: make(chan struct{}, 1)}
+	l.breaker.Store(&c.Breaker)
 	for _, m := range c.Merchants {
 		l.names = append(l.names, m.Name)
 		l.merchants[m.Name] = &merchant{
-			Merchant: m,
-			sendGate: newGate(c.Breaker, true, m.Name+" send", c.Logger),
-			askGate:  newGate(c.Breaker, false, m.Name+" query", c.Logger),
+			Merchant: m, now: m.Policy,
+			sendGate: newGate(&l.breaker, true, m.Name+" send", c.Logger),
+			askGate:  newGate(&l.breaker, false, m.Name+" query", c.Logger),
 		}
 	}
 	l.slots = newSlots(c.Slots, l.names, l.Nudge)
@@ -283,9 +290,24 @@ func (l *Loop) observe() {
 
 // policy is the merchant's with a jitter of the moment.
 func (m *merchant) policy() payout.Policy {
-	p := m.Policy
+	m.mu.Lock()
+	p := m.now
+	m.mu.Unlock()
 	p.Jitter = rand.Float64()
 	return p
+}
+
+// Reload changes merchants' policies, for the answers that come from now on, and what
+// opens a breaker and for how long; its window and probes stay.
+func (l *Loop) Reload(policies map[string]payout.Policy, b BreakerSettings) {
+	for name, p := range policies {
+		if m := l.merchants[name]; m != nil {
+			m.mu.Lock()
+			m.now = p
+			m.mu.Unlock()
+		}
+	}
+	l.breaker.Store(&b)
 }
 
 // allowance is what a lane may lease: bounded by what is due, what fits a lease, free
@@ -352,6 +374,9 @@ func (l *Loop) margin() time.Duration { return min(mostMargin, l.Lease/8) }
 
 // pause sleeps for want of tokens; the lane stays busy meanwhile.
 func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -21,10 +21,12 @@ type Provider interface {
 	Ask(ctx context.Context, tradeNo string, latest time.Time) payout.Finding
 }
 
-// Limiter hands out moments at which calls may be made; see package ratelimit.
+// Limiter hands out moments at which calls may be made, and is told what the provider
+// says about being called too often; see package ratelimit.
 type Limiter interface {
 	Take(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error)
 	Wait(ctx context.Context, moment time.Time) error
+	Told(ctx context.Context, began time.Time, tooFast bool, pause time.Duration) error
 }
 
 // Decisions is the log that stands before the deed; see package decisions. It decides

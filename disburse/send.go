@@ -18,8 +18,8 @@ func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (in
 	wait, err := a.gather(taking, m.sendGate, m.Send, due)
 	if err != nil || len(a.moments) == 0 {
 		a.shrink(0)
-		if err == nil && wait > 0 {
-			pause(taking, wait)
+		if err == nil {
+			pause(taking, min(wait, longestWait))
 		}
 		return 0, err
 	}
@@ -79,6 +79,18 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.B
 	l.Metrics.called(m.Name, OperationSend, f, time.Since(began))
 	p.SendBy = batch.Now(latest)
 	l.found(m, batch, p, payout.OwnSend, f)
+	l.listen(working, m.Send, began, f)
+}
+
+// listen passes on what an answer says about the calls themselves. It comes after the
+// result was handed over: what happened to a payout goes first.
+func (l *Loop) listen(ctx context.Context, limiter Limiter, began time.Time, f payout.Finding) {
+	if !f.TooFast && f.RetryAfter == 0 {
+		return
+	}
+	if err := limiter.Told(ctx, began, f.TooFast, f.RetryAfter); err != nil { // the next such answer tells it again
+		l.refused(ctx, err, "slow down")
+	}
 }
 
 // latestFor is the moment by which a call that begins now must be over: its timeout,
@@ -121,7 +133,7 @@ func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase pay
 	after, err := p.After(phase, f, now, m.policy())
 	if err != nil {
 		l.Logger.Error().Err(err).Msg("an answer that the table has no place for")
-		after.Due = now.Add(m.Policy.Poll.Max)
+		after.Due = now.Add(m.policy().Poll.Max)
 	}
 	var served *payout.Served
 	if phase == payout.Ask && f.Served {

@@ -221,12 +221,20 @@ func (p provider) Ask(ctx context.Context, tradeNo string, latest time.Time) pay
 type limiter struct {
 	take func(ctx context.Context, n int) ([]time.Time, time.Duration, error)
 	wait func(ctx context.Context, moment time.Time) error
+	told func(began time.Time, tooFast bool, pause time.Duration) // nil: nobody listens
 }
 
 func (l limiter) Take(ctx context.Context, n int) ([]time.Time, time.Duration, error) {
 	return l.take(ctx, n)
 }
 func (l limiter) Wait(ctx context.Context, moment time.Time) error { return l.wait(ctx, moment) }
+
+func (l limiter) Told(_ context.Context, began time.Time, tooFast bool, pause time.Duration) error {
+	if l.told != nil {
+		l.told(began, tooFast, pause)
+	}
+	return nil
+}
 
 // free lets everything through at once.
 var free = limiter{

@@ -161,3 +161,22 @@ func TestACarriedCommandToAnotherPartitionLeavesTheOldOne(t *testing.T) {
 		}
 	})
 }
+
+// A command may be carried forward while a lease runs: what its owner writes then keeps
+// the new place.
+func TestWhatAnInsertFilledInStaysAfterTheNextWrite(t *testing.T) {
+	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+		insert(t, j, 4, at("a", 3))
+		b := lease(t, j, payout.StepSend, "eg", 1)
+		carried := []payout.Entry{{Payout: at("a", 7), Carried: payout.StateSending}}
+		if _, _, err := j.Insert(context.Background(), payout.Range{From: 4, To: 8}, carried); err != nil {
+			t.Fatal(err)
+		}
+		if !write(t, j, b, func(p *payout.Payout) { p.State, p.Due = payout.StateProcessing, time.Now() }) {
+			t.Fatal("not written")
+		}
+		if p := show(t, client, j, "a"); p.Source.Offset != 7 || p.State != payout.StateProcessing {
+			t.Errorf("%v at offset %d", p.State, p.Source.Offset)
+		}
+	})
+}

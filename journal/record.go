@@ -57,6 +57,7 @@ type progress struct {
 	NoRecords int    `json:"n,omitempty"`
 	NoRecord  int64  `json:"nt,omitempty"`
 	Partial   int64  `json:"pt,omitempty"`
+	Pending   int64  `json:"pe,omitempty"`
 	Unknown   string `json:"u,omitempty"`
 	Shown     bool   `json:"sh,omitempty"`
 
@@ -118,7 +119,7 @@ func progressOf(p payout.Payout) progress {
 	return progress{
 		FirstSent: millis(p.FirstSentAt), LastSend: uint8(p.LastSend),
 		Disproved: p.Disproved, Unheard: p.Unheard, Asks: p.Asks, AskRound: p.AskRound, NoRecords: p.NoRecords, NoRecord: millis(p.NoRecordAt),
-		Partial: millis(p.PartialAt), Unknown: p.Unknown, Shown: p.Shown,
+		Partial: millis(p.PartialAt), Pending: millis(p.PendingAt), Unknown: p.Unknown, Shown: p.Shown,
 		Status: p.Status, Text: p.StatusText, Platform: p.PlatformTradeNo, Paid: p.PaidAmount, Success: p.SuccessTime,
 		Reason: p.Reason, Absent: p.Absent, Held: millis(p.HeldAt), Settled: millis(p.SettledAt),
 	}
@@ -180,7 +181,7 @@ func (g progress) fill(p *payout.Payout) {
 	p.FirstSentAt, p.LastSend = moment(g.FirstSent), payout.Kind(g.LastSend)
 	p.Disproved, p.Unheard, p.Asks, p.AskRound = g.Disproved, g.Unheard, g.Asks, g.AskRound
 	p.NoRecords, p.NoRecordAt, p.PartialAt = g.NoRecords, moment(g.NoRecord), moment(g.Partial)
-	p.Unknown, p.Shown = g.Unknown, g.Shown
+	p.PendingAt, p.Unknown, p.Shown = moment(g.Pending), g.Unknown, g.Shown
 	p.Status, p.StatusText, p.PlatformTradeNo = g.Status, g.Text, g.Platform
 	p.PaidAmount, p.SuccessTime = g.Paid, g.Success
 	p.Reason, p.Absent, p.HeldAt, p.SettledAt = g.Reason, g.Absent, moment(g.Held), moment(g.Settled)

@@ -64,9 +64,13 @@ type Finding struct {
 	PaidAmount      string // the amount in a query's answer; only meaningful with a final status
 	SuccessTime     string // yyyy-MM-dd HH:mm:ss, the provider's local time
 
-	// HTTPStatus is 0 where no answer came. RetryAfter is the pause that an HTTP
-	// 429 or 503 asked for, 0 if none.
+	// HTTPStatus is 0 where no answer came.
 	HTTPStatus int
+
+	// TooFast tells that the provider says it is called too often: HTTP 429, or a code
+	// that the operator has named so. It says nothing about the payout (Kind is Unclear).
+	// RetryAfter is the pause that such an answer, or an HTTP 503, asked for; 0 if none.
+	TooFast    bool
 	RetryAfter time.Duration
 
 	// Detail says for a person why the kind is what it is ("timeout after 10s

@@ -51,6 +51,7 @@ type Payout struct {
 	NoRecordAt time.Time // the last counted one
 	PartialAt  time.Time // the first sight of 0001
 	Unknown    string    // the unknown status seen last, "" if none was
+	PendingAt  time.Time // the last ask since the last send that found it processing
 	Shown      bool      // an ask has found a status: the provider has, or had, an order
 
 	// What the provider said last, as it wrote it.

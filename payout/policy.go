@@ -20,20 +20,26 @@ const (
 	Resend Choice = "resend" // no_record.then: the same tradeNo may be sent again
 )
 
+// Poll says when to ask.
+type Poll struct {
+	First  time.Duration // from the send to the first ask
+	Factor float64       // growth from one ask to the next
+	Max    time.Duration // the longest pause, and that of held payouts
+	GiveUp time.Duration // since the first send; then it is held
+}
+
 // Policy is what of a merchant's settings the table needs.
 type Policy struct {
-	Poll struct {
-		First  time.Duration // from the send to the first ask
-		Factor float64       // growth from one ask to the next
-		Max    time.Duration // the longest pause, and that of held payouts
-		GiveUp time.Duration // since the first send; then it is held
-	}
+	Poll     Poll
 	NoRecord struct {
 		Answers int           // so many NoRecord answers are evidence
 		Every   time.Duration // if they are at least so far apart
 		Then    Choice        // Hold or Resend
 	}
 	UnknownStatus Choice // Hold or Fail
+
+	// Plan is what was learned about when to ask, nil for the plain schedule.
+	Plan *Plan
 
 	// Jitter in [0, 1) spreads the asks of payouts that were sent together; it is
 	// drawn by the caller, so that the table stays a function.
@@ -55,7 +61,7 @@ func (policy Policy) interval(asked int) time.Duration {
 
 func (p Payout) askNext(now time.Time, policy Policy) Payout {
 	p.Step = StepAsk
-	p.Due = now.Add(policy.interval(p.AskRound))
+	p.Due = now.Add(policy.Pause(p.TradeNo, now.Sub(p.LastSentAt), p.AskRound))
 	if p.State == StateHeld {
 		p.Due = now.Add(policy.Poll.Max)
 	}

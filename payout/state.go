@@ -164,6 +164,9 @@ func (p Payout) heard(phase Phase, f Finding, now time.Time) Payout {
 		default: // NoRecord and Unclear show nothing
 		}
 	}
+	if phase == Ask && f.Kind == Processing {
+		p.PendingAt = now
+	}
 	if f.Kind == Unclear { // also an answer about somebody else: nothing of it is ours
 		return p
 	}
@@ -348,7 +351,7 @@ func (p Payout) end(final State, now time.Time) Payout {
 func (p Payout) sendAgain(now time.Time) Payout {
 	p.State, p.Step, p.Due = StateReceived, StepSend, now
 	p.NoRecords, p.NoRecordAt, p.AskRound = 0, time.Time{}, 0
-	p.LastSend, p.PartialAt, p.Unknown = Unclear, time.Time{}, ""
+	p.LastSend, p.PartialAt, p.PendingAt, p.Unknown = Unclear, time.Time{}, time.Time{}, ""
 	p.Disproved = p.Sends
 	return p
 }

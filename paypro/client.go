@@ -40,6 +40,7 @@ type Client struct {
 	notifyURL  string
 	timeout    time.Duration
 	noRecord   []string // outer codes
+	tooFast    []string // outer codes and data.statuses
 	secret     payout.Secret
 	signer     signer
 	profile    profile         // the country's, with the operator's changes
@@ -69,6 +70,7 @@ func New(s Settings, dial Dial) (*Client, error) {
 		notifyURL:  s.NotifyURL,
 		timeout:    s.Timeout,
 		noRecord:   slices.Clone(s.NoRecordCodes),
+		tooFast:    slices.Clone(s.TooFastCodes),
 		secret:     s.Secret,
 		signer:     signer{s.Secret, s.Salt == saltPrefix},
 		profile:    p,

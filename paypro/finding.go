@@ -33,6 +33,10 @@ var asked = map[string]payout.Kind{
 	"0100019": payout.Failed, // the payee's daily limit (mexico/errorcode, older copy)
 }
 
+// documented are all codes that the pages explain, of both layers; 00032 is
+// UNKNOWN_ERROR (mexico/errorcode, older copy).
+var documented = []string{codeOK, codeException, codeFailed, "0001", "0015", "00029", "0029", "0100019", "00032"}
+
 // verdict judges a readable answer with HTTP status 200 that is about our tradeNo.
 type verdict func(a answer) (payout.Kind, string)
 
@@ -78,7 +82,7 @@ func lookUp(kinds map[string]payout.Kind, status string, other payout.Kind) payo
 
 // judge makes the finding of a reply to a request that left, or may have.
 func (c *Client) judge(v verdict, tradeNo string, r reply, hide []string) payout.Finding {
-	f := payout.Finding{HTTPStatus: r.status, RetryAfter: r.pause()}
+	f := payout.Finding{HTTPStatus: r.status, TooFast: r.status == http.StatusTooManyRequests, RetryAfter: r.pause()}
 	switch {
 	case r.problem != "":
 		f.Detail = r.problem
@@ -93,6 +97,13 @@ func (c *Client) judge(v verdict, tradeNo string, r reply, hide []string) payout
 		return f
 	}
 	c.quote(&f, a, hide)
+	if c.saysTooFast(a) {
+		// A gateway may say so before anybody has looked at the signature or the order: it is
+		// neither evidence that the merchant is served nor a word about the payout.
+		f.TooFast, f.Served, f.RetryAfter = true, false, r.wait()
+		f.Detail = "the provider says that it is called too often"
+		return f
+	}
 	if !a.names(tradeNo) {
 		f.Detail = "the answer is about another tradeNo"
 		return f
@@ -132,11 +143,22 @@ func unexpected(status int) string {
 // not stop a merchant for a day.
 const maxPause = 10 * time.Minute
 
-// pause is the Retry-After of a 429 or 503: seconds or a date.
+// saysTooFast tells whether the operator has named the answer's code or status so. It
+// counts for sends and queries alike, and whatever else the answer says.
+func (c *Client) saysTooFast(a answer) bool {
+	return slices.Contains(c.tooFast, a.code) || slices.Contains(c.tooFast, a.status)
+}
+
+// pause is the Retry-After of a 429 or 503.
 func (r reply) pause() time.Duration {
 	if r.status != http.StatusTooManyRequests && r.status != http.StatusServiceUnavailable {
 		return 0
 	}
+	return r.wait()
+}
+
+// wait is the Retry-After, seconds or a date, of an answer that may ask for one.
+func (r reply) wait() time.Duration {
 	if seconds, err := strconv.ParseUint(r.retryAfter, 10, 31); err == nil {
 		return min(time.Duration(seconds)*time.Second, maxPause)
 	}

@@ -231,6 +231,34 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+func TestTooFast(t *testing.T) {
+	c := client(t, egypt(), nil)
+	c.tooFast = []string{"9429", "00099"}
+	for _, test := range []struct {
+		name       string
+		r          reply
+		fast       bool
+		retryAfter time.Duration
+	}{
+		{"429", reply{status: 429, retryAfter: "3"}, true, 3 * time.Second},
+		{"429 with a good answer", reply{status: 429, body: []byte(`{"code":"0000","data":{"status":"0000","tradeNo":"t-1"}}`)}, true, 0},
+		{"503", reply{status: 503, retryAfter: "3"}, false, 3 * time.Second},
+		{"an outer code", reply{status: 200, retryAfter: "2", body: []byte(`{"code":"9429","msg":"slow down"}`)}, true, 2 * time.Second},
+		{"a status", reply{status: 200, body: []byte(`{"code":"0000","data":{"status":"00099","tradeNo":"t-1"}}`)}, true, 0},
+		{"another code", reply{status: 200, retryAfter: "2", body: []byte(`{"code":"9428"}`)}, false, 0},
+		{"a failure", reply{status: 200, body: []byte(`{"code":"0000","data":{"status":"00029","tradeNo":"t-1"}}`)}, false, 0},
+	} {
+		for _, got := range []payout.Finding{c.judge(sendVerdict, "t-1", test.r, nil), c.judge(c.askVerdict, "t-1", test.r, nil)} {
+			if got.TooFast != test.fast || got.RetryAfter != test.retryAfter {
+				t.Errorf("%s: %+v", test.name, got)
+			}
+			if got.TooFast && (got.Kind != payout.Unclear || got.Served) {
+				t.Errorf("%s: it says something about the payout: %+v", test.name, got)
+			}
+		}
+	}
+}
+
 // FuzzFinding: no answer makes the reader panic, and none yields a finding that
 // could move money without the explicit code and status that stand for it.
 func FuzzFinding(f *testing.F) {

@@ -53,6 +53,10 @@ type Settings struct {
 	// Defaults to 8000.
 	NoRecordCodes []string
 
+	// TooFastCodes are the outer codes and data.statuses that say "you call too often",
+	// as the provider told the operator; HTTP 429 says it without.
+	TooFastCodes []string
+
 	Timeout time.Duration // of a whole call. Defaults to 10s
 }
 
@@ -94,6 +98,7 @@ func (s Settings) problems() []error {
 		wrong("salt", checkWord(s.Salt, saltSuffix, saltPrefix)),
 		wrong("sign_in", checkWord(s.SignIn, "", signBody, signHeader, signBoth)),
 		wrong("no_record.codes", checkNoRecordCodes(s.NoRecordCodes)),
+		wrong("too_fast.codes", checkTooFastCodes(s.TooFastCodes, s.NoRecordCodes)),
 		wrong("timeout", checkTimeout(s.Timeout)),
 	)
 }
@@ -184,6 +189,23 @@ func checkNoRecordCodes(codes []string) error {
 			return errors.New("0000 says that the call was accepted, it can't say that there is no order")
 		case code == codeException:
 			return errors.New("5000 is a system exception and says nothing of the order (mexico/errorcode)")
+		}
+	}
+	return nil
+}
+
+// checkTooFastCodes keeps out every code that a page explains: each says something of an
+// order, and an answer that is taken for "too fast" is taken for nothing else. A code
+// that is in no_record too would never be evidence.
+func checkTooFastCodes(codes, noRecord []string) error {
+	for _, code := range codes {
+		switch {
+		case !readable(code):
+			return fmt.Errorf("%q is not a code", code)
+		case slices.Contains(documented, code):
+			return fmt.Errorf("%s is a code that the provider's pages explain, and not as too fast", code)
+		case slices.Contains(noRecord, code):
+			return fmt.Errorf("%s is in no_record.codes: it can't say both", code)
 		}
 	}
 	return nil

@@ -73,6 +73,10 @@ func TestNewRefuses(t *testing.T) {
 		{func(s *Settings) { s.AmountMin, s.AmountMax = "20", "10" }, "amount.min: is above amount.max"},
 		{func(s *Settings) { s.AmountMin = "10001" }, "amount.min: is above amount.max"},
 		{func(s *Settings) { s.NoRecordCodes = []string{"5000"} }, "no_record.codes: 5000 is a system exception"},
+		{func(s *Settings) { s.TooFastCodes = []string{"0029"} }, "too_fast.codes: 0029 is a code that the provider's pages explain"},
+		{func(s *Settings) { s.TooFastCodes = []string{"8000"} }, "too_fast.codes: 8000 is a code that the provider's pages explain"},
+		{func(s *Settings) { s.TooFastCodes, s.NoRecordCodes = []string{"4040"}, []string{"4040"} }, "too_fast.codes: 4040 is in no_record.codes"},
+		{func(s *Settings) { s.TooFastCodes = []string{""} }, `too_fast.codes: "" is not a code`},
 		{func(s *Settings) { s.NoRecordCodes = []string{""} }, `no_record.codes: "" is not a code`},
 	} {
 		s := egypt()

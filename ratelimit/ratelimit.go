@@ -7,11 +7,15 @@
 // that was missed by more than the burst allows is lost and another one is taken, so a
 // pause, a deploy or a lost instance never makes a burst. Without Redis nothing is
 // granted, and nothing could be leased from the journal either.
+//
+// Beside the schedule stands the pace: what the provider said about being called too
+// often (pace.go). Each grant is made with the pace that the whole fleet sees.
 package ratelimit
 
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -64,55 +68,110 @@ const (
 	Late    = "late"    // granted and not used in time: another one was taken
 )
 
+// Options say what a limiter is for.
+type Options struct {
+	Namespace, Name string // of the schedule, which all instances share
+	Rate            Rate
+	MostRest        time.Duration               // bounds what a Retry-After can ask for
+	Count           func(outcome string, n int) // told what became of tokens; may be nil
+	Turned          func(Turn)                  // told when the rate turns; may be nil. It must not block
+}
+
 // Limiter is one operation of one merchant. It is safe for concurrent use.
 type Limiter struct {
+	Options
 	client redis.UniversalClient
-	key    string
-	rate   Rate
-	count  func(outcome string, n int)
+	keys   []string // the schedule, the pace
 
 	// own bounds what this process alone does, whatever Redis says: one that was wiped
 	// or split grants the same moments again.
 	own *rate.Limiter
 
 	mu    sync.Mutex
+	rate  Rate
 	usual time.Duration // the shortest round trip of late, 0 before the first
+	heard outlook
+
+	slowing sync.Mutex // one at a time writes the pace: a full load is told the same at once
 }
 
-// New makes a limiter for the schedule name, which all instances share. count is told
-// what became of tokens; it may be nil.
-func New(client redis.UniversalClient, namespace, name string, r Rate, count func(outcome string, n int)) *Limiter {
-	if count == nil {
-		count = func(string, int) {}
+// New makes a limiter.
+func New(client redis.UniversalClient, o Options) *Limiter {
+	if o.Count == nil {
+		o.Count = func(string, int) {}
 	}
-	// Spacing below 10 ms is not promised, so as many may leave together.
-	together := max(r.Burst, int(math.Ceil(r.PerSecond*leastSlack.Seconds())), 1)
-	own := rate.NewLimiter(rate.Limit(r.PerSecond), together)
-	own.AllowN(time.Now(), together) // begins empty: a deploy is no reason for a burst
-	return &Limiter{
-		client: client, key: fmt.Sprintf("%s:{rate:%s}", namespace, name), rate: r, count: count, own: own,
+	if o.Turned == nil {
+		o.Turned = func(Turn) {}
 	}
+	key := fmt.Sprintf("%s:{rate:%s}", o.Namespace, o.Name)
+	own := rate.NewLimiter(rate.Limit(o.Rate.PerSecond), o.Rate.together())
+	own.AllowN(time.Now(), o.Rate.together()) // begins empty: a deploy is no reason for a burst
+	return &Limiter{Options: o, client: client, keys: []string{key, key + ":pace"}, rate: o.Rate, own: own}
+}
+
+// together is how many calls may leave at once: spacing below 10 ms is not promised.
+func (r Rate) together() int {
+	return max(r.Burst, int(math.Ceil(r.PerSecond*leastSlack.Seconds())), 1)
+}
+
+// Change changes what was agreed, for what is granted from now on. Instances with
+// different rates share one schedule: each grant moves it on by its own interval, so that
+// the fleet is between the slowest and the fastest of them.
+func (l *Limiter) Change(r Rate, mostRest time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rate, l.MostRest = r, mostRest
+	l.own.SetLimit(rate.Limit(r.PerSecond))
+	l.own.SetBurst(r.together())
+}
+
+func (l *Limiter) agreed() Rate {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rate
 }
 
 // Take asks for up to n moments at which a call may be made, by this process' clock.
 // If none is free it answers how long to wait before asking again.
 func (l *Limiter) Take(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error) {
-	interval, asked := l.rate.interval(), time.Now()
-	answer, err := take.Run(ctx, l.client, []string{l.key},
-		micros(interval), n, micros(l.rate.slack()/2), micros(horizon)).Slice() // half of the slack is left for the way to the call
+	for range paceTries {
+		r, seen, rest := l.current()
+		if rest > 0 {
+			l.Count(Denied, n)
+			return nil, rest, nil
+		}
+		var again bool
+		if moments, wait, again, err = l.takeAt(ctx, n, r, seen); !again {
+			return moments, wait, err
+		}
+	}
+	return nil, time.Millisecond, nil // somebody keeps changing the pace
+}
+
+// takeAt asks for moments at a rate. again says that it was made of a pace that isn't
+// the fleet's any more.
+func (l *Limiter) takeAt(ctx context.Context, n int, r Rate, seen string) (moments []time.Time, wait time.Duration, again bool, err error) {
+	interval, asked := r.interval(), time.Now()
+	answer, err := take.Run(ctx, l.client, l.keys,
+		micros(interval), n, micros(r.slack()/2), micros(horizon), seen).Slice() // half of the slack is left for the way to the call
 	if err != nil {
-		return nil, 0, fmt.Errorf("ratelimit: take %d of %s: %w", n, l.key, err)
+		return nil, 0, false, fmt.Errorf("ratelimit: take %d of %s: %w", n, l.keys[0], err)
 	}
 	received := time.Now()
 	now, first, granted := float(answer, 0), float(answer, 1), int(float(answer, 2))
-	l.count(Granted, granted)
-	l.count(Denied, n-granted)
+	shared := word(answer, 4)
+	l.learn(now, received, shared)
+	if shared != seen {
+		return nil, 0, true, nil
+	}
+	l.Count(Granted, granted)
+	l.Count(Denied, n-granted)
 	if granted == 0 {
-		return nil, max(time.Millisecond, duration(float(answer, 3))), nil
+		return nil, max(time.Millisecond, duration(float(answer, 3))), false, nil
 	}
 	if l.slow(received.Sub(asked)) {
-		l.count(Late, granted)
-		return nil, time.Millisecond, nil
+		l.Count(Late, granted)
+		return nil, time.Millisecond, false, nil
 	}
 	// Redis' now lies before this process received it, so moments come out late by at
 	// most the way back, never early.
@@ -120,7 +179,7 @@ func (l *Limiter) Take(ctx context.Context, n int) (moments []time.Time, wait ti
 	for i := range granted {
 		moments = append(moments, start.Add(time.Duration(i)*interval))
 	}
-	return moments, 0, nil
+	return moments, 0, false, nil
 }
 
 // slow tells whether a round trip took so much longer than usual that nobody knows when
@@ -148,7 +207,7 @@ func (l *Limiter) Wait(ctx context.Context, moment time.Time) error {
 		if used, err := l.pace(ctx, moment); used {
 			return err
 		}
-		l.count(Late, 1)
+		l.Count(Late, 1)
 		next, err := l.next(ctx)
 		if err != nil {
 			return err
@@ -166,22 +225,27 @@ func (l *Limiter) next(ctx context.Context) (time.Time, error) {
 		if len(moments) > 0 {
 			return moments[0], nil
 		}
+		if end, ends := ctx.Deadline(); ends && time.Until(end) <= wait {
+			return time.Time{}, errNoneInTime // waiting on would only hold a slot
+		}
 		if err := sleep(ctx, wait); err != nil {
 			return time.Time{}, err
 		}
 	}
 }
 
+var errNoneInTime = errors.New("ratelimit: no moment comes in time")
+
 // pace keeps to the rate within this process, and tells whether the moment can be used
 // so: one that this makes too late would meet those of other instances.
 func (l *Limiter) pace(ctx context.Context, moment time.Time) (used bool, err error) {
-	now := time.Now()
-	if now.Sub(moment) > l.rate.slack() {
+	now, slack := time.Now(), l.agreed().slack()
+	if now.Sub(moment) > slack {
 		return false, nil
 	}
 	r := l.own.ReserveN(now, 1)
 	delay := r.DelayFrom(now)
-	if now.Add(delay).Sub(moment) > l.rate.slack() {
+	if now.Add(delay).Sub(moment) > slack {
 		r.CancelAt(now)
 		return false, nil
 	}
@@ -222,4 +286,13 @@ func float(answer []any, i int) float64 {
 		return f
 	}
 	return 0
+}
+
+// word reads one text of the script's answer.
+func word(answer []any, i int) string {
+	if i >= len(answer) {
+		return ""
+	}
+	text, _ := answer[i].(string)
+	return text
 }

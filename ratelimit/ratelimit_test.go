@@ -34,6 +34,7 @@ type fleet struct {
 	mu    sync.Mutex
 	calls []time.Time
 	count map[string]int
+	turns []Turn
 	group sync.WaitGroup
 }
 
@@ -75,10 +76,18 @@ func (c *lateConn) Read(b []byte) (int, error) {
 }
 
 func (f *fleet) limiter() *Limiter {
-	return New(f.client, "test", "eg:send", f.rate, func(outcome string, n int) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.count[outcome] += n
+	return New(f.client, Options{
+		Namespace: "test", Name: "eg:send", Rate: f.rate, MostRest: time.Minute,
+		Count: func(outcome string, n int) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.count[outcome] += n
+		},
+		Turned: func(turn Turn) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.turns = append(f.turns, turn)
+		},
 	})
 }
 
@@ -394,7 +403,7 @@ func TestErrorsOfRedisAreReturned(t *testing.T) {
 	inFleet(t, Rate{50, 1}, func(f *fleet) {
 		client := f.connect(-1)
 		defer func() { _ = client.Close() }()
-		l := New(client, "test", "eg:send", f.rate, nil)
+		l := New(client, Options{Namespace: "test", Name: "eg:send", Rate: f.rate})
 		f.redis.SetError("LOADING not now")
 		if m, _, err := l.Take(context.Background(), 1); err == nil || m != nil {
 			t.Error("Take answered", m)
@@ -433,7 +442,7 @@ func TestOnARealRedis(t *testing.T) {
 	var group sync.WaitGroup
 	name := "smoke-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	for range 3 {
-		l := New(client, "test", name, Rate{100, 5}, nil)
+		l := New(client, Options{Namespace: "test", Name: name, Rate: Rate{100, 5}})
 		group.Go(func() {
 			for ctx.Err() == nil {
 				moments, wait, err := l.Take(ctx, 16)

@@ -41,6 +41,9 @@ Examples:
   disburser check --config disburser.yaml
   PAYPRO_EG_SECRET=… disburser run --config disburser.yaml
 
+SIGHUP makes a running service read its file again: rates, poll, breaker and log.level
+change at once, and it logs what else would need a restart.
+
 Exit status: 0 done, 1 failed while running, 2 wrong usage or configuration.
 `
 
@@ -76,7 +79,7 @@ func command(ctx context.Context, args []string) int {
 }
 
 // load reads the flags of a command and the configuration they name.
-func load(name string, args []string, more func(*flag.FlagSet)) (config.Config, int) {
+func load(name string, args []string, more func(*flag.FlagSet)) (c config.Config, path string, status int) {
 	flags := flag.NewFlagSet("disburser "+name, flag.ContinueOnError)
 	file := flags.String("config", "", "the configuration `FILE`")
 	if more != nil {
@@ -84,12 +87,12 @@ func load(name string, args []string, more func(*flag.FlagSet)) (config.Config, 
 	}
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		return config.Config{}, done
+		return c, "", done
 	case err != nil:
-		return config.Config{}, wrong
+		return c, "", wrong
 	case *file == "" || flags.NArg() > 0:
 		fmt.Fprintf(os.Stderr, "disburser %s: give the configuration with --config FILE and nothing else\n", name)
-		return config.Config{}, wrong
+		return c, "", wrong
 	}
 	c, warnings, err := config.Load(*file, app.ConfigRules())
 	for _, w := range warnings {
@@ -97,26 +100,42 @@ func load(name string, args []string, more func(*flag.FlagSet)) (config.Config, 
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return config.Config{}, wrong
+		return c, "", wrong
 	}
-	return c, -1
+	return c, *file, -1
 }
 
 func run(ctx context.Context, args []string) int {
-	c, status := load("run", args, nil)
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP) // before anything else: unheard, it ends the process
+	defer signal.Stop(again)
+	c, path, status := load("run", args, nil)
 	if status >= 0 {
 		return status
 	}
 	a, err := app.New(c, app.Options{})
 	if err == nil {
+		go reload(ctx, a, path, again)
 		err = a.Run(ctx)
 	}
 	return report(err)
 }
 
+// reload reads the configuration again at each SIGHUP, until ctx ends.
+func reload(ctx context.Context, a *app.App, path string, again <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again:
+			a.ReloadFrom(func() (config.Config, []string, error) { return config.Load(path, app.ConfigRules()) })
+		}
+	}
+}
+
 func check(ctx context.Context, args []string) int {
 	var connect bool
-	c, status := load("check", args, func(f *flag.FlagSet) {
+	c, _, status := load("check", args, func(f *flag.FlagSet) {
 		f.BoolVar(&connect, "connect", false, "also try Kafka, Redis and a signed query per merchant")
 	})
 	if status >= 0 {

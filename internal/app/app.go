@@ -34,21 +34,27 @@ const closing = 1500 * time.Millisecond
 
 // App is one instance of the disburser.
 type App struct {
-	config  config.Config
+	config  config.Config // as it was at the start
 	options Options
 	logger  zerolog.Logger
+	level   threshold
 	names   []string // of the merchants, sorted
 
-	kafka    kafkaLinks
-	redis    redis.UniversalClient
-	clients  map[string]*paypro.Client
-	shards   shards
-	consumer *consumer.Consumer
-	producer *producer.Producer
-	keepers  []*decisions.Keeper
-	logs     []*decisions.Log
-	loops    []*disburse.Loop
-	gauges   *gauges
+	kafka     kafkaLinks
+	redis     redis.UniversalClient
+	clients   map[string]*paypro.Client
+	shards    shards
+	consumer  *consumer.Consumer
+	producer  *producer.Producer
+	keepers   []*decisions.Keeper
+	logs      []*decisions.Log
+	loops     []*disburse.Loop
+	gauges    *gauges
+	retention retention
+	limiters  map[string]*ratelimit.Limiter // by merchant and operation
+
+	reloading sync.Mutex
+	running   config.Config // what is in force
 
 	health     health
 	partitions atomic.Int64 // of the commands topic
@@ -67,13 +73,14 @@ type closer struct {
 // for somebody to mend.
 func New(c config.Config, o Options) (a *App, err error) {
 	o = o.withDefaults()
-	a = &App{config: c, options: o, names: slices.Sorted(maps.Keys(c.Merchants))}
+	a = &App{config: c, options: o, names: slices.Sorted(maps.Keys(c.Merchants)), limiters: map[string]*ratelimit.Limiter{}}
 	defer func() {
 		if err != nil {
 			_ = a.close()
 		}
 	}()
-	a.logger = newLogger(c.Log, o.LogTo).With().Str("instance", o.Instance).Logger()
+	a.running = c
+	a.logger = newLogger(c.Log, o.LogTo, &a.level).With().Str("instance", o.Instance).Logger()
 	a.health.reasons, a.health.start = a.reasons, "starting"
 	a.gauges = newGauges(o.Registry, a.names)
 	if a.kafka, err = newKafka(c.Kafka, o.Instance, o.DialKafka); err != nil {
@@ -156,13 +163,9 @@ func (a *App) merchants(metrics *disburse.Metrics) []disburse.Merchant {
 	var all []disburse.Merchant
 	for _, name := range a.names {
 		m := a.config.Merchants[name]
-		limiter := func(operation string, r config.Rate) *ratelimit.Limiter {
-			count := func(outcome string, n int) { metrics.Tokens(name, operation, outcome, n) }
-			return ratelimit.New(a.redis, a.config.Redis.Namespace, name+":"+operation, ratelimit.Rate{PerSecond: r.Rate, Burst: r.Burst}, count)
-		}
 		all = append(all, disburse.Merchant{
 			Name: name, Policy: policy(m), Timeout: m.Timeout, Provider: a.clients[name],
-			Send: limiter(disburse.OperationSend, m.Send), Query: limiter(disburse.OperationQuery, m.Query),
+			Send: a.limiter(metrics, name, disburse.OperationSend, m.Send), Query: a.limiter(metrics, name, disburse.OperationQuery, m.Query),
 		})
 	}
 	return all
@@ -224,6 +227,7 @@ func (a *App) work(ctx context.Context) {
 		a.launch(&loops, "loop", func() { a.loops[i].Run(ctx, working) })
 	}
 	a.launch(&rest, "census", func() { a.takeCensus(working) })
+	a.launch(&rest, "retention", func() { a.watchRetention(working) })
 	a.started.Store(true)
 
 	<-ctx.Done()

@@ -51,7 +51,7 @@ func settings(name string, m config.Merchant) paypro.Settings {
 		Salt: m.Salt, SignIn: m.SignIn, AcceptUnverified: m.AcceptUnverified,
 		Paths:  paypro.Paths{Send: m.Paths.Send, Query: m.Paths.Query, Balance: m.Paths.Balance},
 		Fields: fields, AmountMin: m.Amount.Min, AmountMax: m.Amount.Max,
-		NoRecordCodes: m.NoRecord.Codes, Timeout: m.Timeout,
+		NoRecordCodes: m.NoRecord.Codes, TooFastCodes: m.TooFast.Codes, Timeout: m.Timeout,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,16 +53,28 @@ func (o Options) withDefaults() Options {
 }
 
 // newLogger makes the logger that the configuration asks for: JSON lines for machines,
-// or text for people.
-func newLogger(c config.Log, to io.Writer) zerolog.Logger {
-	level, err := zerolog.ParseLevel(c.Level)
-	if err != nil {
-		level = zerolog.InfoLevel
-	}
+// or text for people. Its level is the threshold's.
+func newLogger(c config.Log, to io.Writer, t *threshold) zerolog.Logger {
+	t.set(c.Level)
 	if c.Format == "console" {
 		to = zerolog.ConsoleWriter{Out: to, TimeFormat: time.TimeOnly}
 	}
-	return zerolog.New(to).Level(level).With().Timestamp().Logger()
+	return zerolog.New(to).Sample(t).With().Timestamp().Logger()
 }
+
+// threshold is a level that can change while loggers made of one another are in use
+// everywhere: their own level is fixed in each copy, the sampler is shared.
+type threshold struct{ level atomic.Int32 }
+
+func (t *threshold) set(name string) {
+	level, err := zerolog.ParseLevel(name)
+	if err != nil {
+		level = zerolog.InfoLevel
+	}
+	t.level.Store(int32(level))
+}
+
+// Sample tells whether a line of a level is logged.
+func (t *threshold) Sample(level zerolog.Level) bool { return int32(level) >= t.level.Load() }
 
 func init() { zerolog.TimeFieldFormat = time.RFC3339Nano } // the default has whole seconds

@@ -25,6 +25,7 @@ type account struct {
 	orders   map[string]*order // by tradeNo, also of those only asked about
 	requests map[string]int
 	arrivals [ops][]time.Time
+	passed   [ops][]time.Time // of the last second, where calls may be too fast
 }
 
 func newAccount(cfg Config, m Merchant) *account {

@@ -43,11 +43,19 @@ type Behavior struct {
 	// Faults of a query.
 	QueryLost, QueryError, Query5000, QueryGarbled, QueryHang float64
 
+	// Above so many calls of an operation within a second, calls are answered "too fast"
+	// and nothing is done; 0 = never. The answer is HTTP 429, or with TooFastCode HTTP 200
+	// and that outer code. RetryAfter, in whole seconds, goes with it.
+	TooFastAbove int
+	TooFastCode  string
+	RetryAfter   time.Duration
+
 	NoRecordLag  time.Duration // for so long after acceptance a query says "no such order"
 	PartialFirst float64       // of tradeNos that are paid: the first answer after the settlement says 0001
 }
 
-// knob is one setting: a *float64 or a *time.Duration with its name and what it does.
+// knob is one setting, its name and what it does: a *float64 (a fraction), a
+// *time.Duration, an *int or a *string.
 type knob struct {
 	name, help string
 	value      any
@@ -80,6 +88,9 @@ func (b *Behavior) knobs() []knob {
 		{"query5000", "queries answered outer 5000", &b.Query5000},
 		{"queryGarbled", "queries answered with half a body", &b.QueryGarbled},
 		{"queryHang", "queries answered after hang-for", &b.QueryHang},
+		{"tooFastAbove", "calls of an operation within a second above which they are answered \"too fast\"; 0 = never", &b.TooFastAbove},
+		{"tooFastCode", "outer code of such an answer; none = HTTP 429", &b.TooFastCode},
+		{"retryAfter", "Retry-After of such an answer", &b.RetryAfter},
 		{"noRecordLag", "time after acceptance in which a query finds nothing", &b.NoRecordLag},
 		{"partialFirst", "paid tradeNos whose first settled answer says 0001", &b.PartialFirst},
 	}
@@ -95,6 +106,10 @@ func (b Behavior) Validate() error {
 				problems = append(problems, fmt.Errorf("paysim: %s must be between 0 and 1", k.name))
 			}
 		case *time.Duration:
+			if *v < 0 {
+				problems = append(problems, fmt.Errorf("paysim: %s must not be negative", k.name))
+			}
+		case *int:
 			if *v < 0 {
 				problems = append(problems, fmt.Errorf("paysim: %s must not be negative", k.name))
 			}
@@ -127,6 +142,10 @@ func (b *Behavior) BindFlags(fs *flag.FlagSet) {
 			fs.Float64Var(v, kebab(k.name), *v, "`fraction` of "+k.help)
 		case *time.Duration:
 			fs.DurationVar(v, kebab(k.name), *v, k.help)
+		case *int:
+			fs.IntVar(v, kebab(k.name), *v, k.help)
+		case *string:
+			fs.StringVar(v, kebab(k.name), *v, k.help)
 		}
 	}
 }
@@ -151,6 +170,10 @@ func (b Behavior) MarshalJSON() ([]byte, error) {
 			out[k.name] = *v
 		case *time.Duration:
 			out[k.name] = v.String()
+		case *int:
+			out[k.name] = *v
+		case *string:
+			out[k.name] = *v
 		}
 	}
 	return json.Marshal(out)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"time"
 )
 
@@ -24,6 +26,7 @@ type call struct {
 // answer is a decided reply and how it reaches the client.
 type answer struct {
 	status  int
+	retry   string // Retry-After, "" = none
 	body    []byte
 	wait    time.Duration
 	forever bool // no answer while the client waits
@@ -76,16 +79,48 @@ func (a *account) serve(o op, r *http.Request) answer {
 	return a.act(c, time.Now())
 }
 
-// arrive notes a call and tells whether an outage already answers it.
+// arrive notes a call and tells whether an outage or a gateway already answers it.
 func (a *account) arrive(o op) (down answer, is bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.arrivals[o] = append(a.arrivals[o], time.Now())
-	if a.outage != Cut && a.outage != Unavailable {
-		return answer{}, false
+	now := time.Now()
+	a.arrivals[o] = append(a.arrivals[o], now)
+	if a.outage == Cut || a.outage == Unavailable {
+		a.requests[o.String()+" down"]++
+		return answer{status: http.StatusServiceUnavailable, body: []byte("Service Unavailable"), cut: a.outage == Cut}, true
 	}
-	a.requests[o.String()+" down"]++
-	return answer{status: http.StatusServiceUnavailable, body: []byte("Service Unavailable"), cut: a.outage == Cut}, true
+	if a.fast(o, now) {
+		a.requests[o.String()+" too fast"]++
+		return a.behavior.tooFast(now), true
+	}
+	return answer{}, false
+}
+
+// fast tells whether so many calls of an operation have passed within a second that
+// this one must not. Calls that were turned away don't count, as in most gateways.
+func (a *account) fast(o op, now time.Time) bool {
+	if a.behavior.TooFastAbove == 0 {
+		return false
+	}
+	passed := slices.DeleteFunc(a.passed[o], func(at time.Time) bool { return now.Sub(at) >= time.Second })
+	fast := len(passed) >= a.behavior.TooFastAbove
+	if !fast {
+		passed = append(passed, now)
+	}
+	a.passed[o] = passed
+	return fast
+}
+
+// tooFast is what a gateway says [U]: no page has a word about rates.
+func (b *Behavior) tooFast(now time.Time) answer {
+	ans := answer{status: http.StatusTooManyRequests, body: []byte("Too Many Requests")}
+	if b.TooFastCode != "" {
+		ans = envelope{Msg: "too many requests", Code: b.TooFastCode, Timestamp: now.UnixMilli(), Success: false}.answer()
+	}
+	if b.RetryAfter > 0 {
+		ans.retry = strconv.Itoa(int((b.RetryAfter + time.Second - 1) / time.Second))
+	}
+	return ans
 }
 
 // parse reads a body into its literal texts. Nesting appears on no page.
@@ -117,6 +152,9 @@ func (ans answer) deliver(w http.ResponseWriter, r *http.Request) {
 	}
 	if ans.status == http.StatusOK {
 		w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	}
+	if ans.retry != "" {
+		w.Header().Set("Retry-After", ans.retry)
 	}
 	w.WriteHeader(ans.status)
 	_, _ = w.Write(ans.body) // nobody is left to be told

@@ -1,0 +1,38 @@
+package consumer
+
+import (
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"disburser/internal/kafkatest"
+	"disburser/payout"
+)
+
+// What a carried command's header says is believed where it is "received"; anything else
+// means that the payout may have been sent.
+func TestACarriedCommandIsWhatItsHeadersSay(t *testing.T) {
+	inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
+		in := newInbox()
+		first := time.Now().Add(-200 * time.Hour).UTC()
+		want := []payout.State{payout.StateReceived, payout.StateSending, payout.StateSending, payout.StateSending, 0}
+		for i, says := range []string{"received", "sending", "", "RECEIVED"} {
+			k.Write(t, topic, 0, kafkatest.Record("key", command(string(rune('a'+i)), "1"),
+				kafka.Header{Key: payout.CarriedHeader, Value: []byte(says)},
+				kafka.Header{Key: payout.CarriedReceivedAt, Value: []byte(first.Format(time.RFC3339Nano))},
+				kafka.Header{Key: payout.CarriedCountry, Value: []byte("kenya")}))
+		}
+		k.Write(t, topic, 0, kafkatest.Record("key", command("e", "1")))
+		start(t, k, in)
+		eventually(t, "all are known", func() bool { return in.added() == len(want) })
+		for i, e := range in.entries {
+			if e.Carried != want[i] {
+				t.Errorf("%s: %v, want %v", e.Payout.TradeNo, e.Carried, want[i])
+			}
+			if carried := want[i] != 0; e.Payout.ReceivedAt.Equal(first) != carried || (e.Payout.Country == "kenya") != carried {
+				t.Errorf("%s: received %v, country %s", e.Payout.TradeNo, e.Payout.ReceivedAt, e.Payout.Country)
+			}
+		}
+	})
+}

@@ -1,0 +1,59 @@
+package disburse
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"disburser/payout"
+)
+
+// epochs notes in which epoch things are decided and written.
+type epochs struct {
+	*memory
+	seen chan string
+}
+
+func (e epochs) Send(_ context.Context, epoch string, _ []payout.Payout) error {
+	e.seen <- "send " + epoch
+	return nil
+}
+
+func (e epochs) Final(_ context.Context, epoch string, _ []payout.Payout) error {
+	e.seen <- "final " + epoch
+	return nil
+}
+
+func (e epochs) Apply(ctx context.Context, changes []payout.Change, served []payout.Served) ([]bool, error) {
+	for _, c := range changes {
+		e.seen <- c.After.State.String() + " " + c.Epoch
+	}
+	return e.memory.Apply(ctx, changes, served)
+}
+
+// Decisions and changes speak of the epoch of their lease, whatever the present one is.
+func TestWhatALeaseHandedOutStaysInItsEpoch(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		b := newBench(t, order("a1", "a"), ended("a2", payout.StateRejected))
+		e := epochs{b.journal, make(chan string, 100)}
+		b.config.Journal = e
+		b.build()
+		b.Loop.Decisions = e
+		b.start()
+		time.Sleep(time.Minute)
+		b.stop()
+		close(e.seen)
+		got := map[string]bool{}
+		for what := range e.seen {
+			got[what] = true
+		}
+		for _, want := range []string{"send e1", "processing e1", "paid e1", "final e1", "rejected e1"} {
+			if !got[want] {
+				t.Errorf("%q is not among %v", want, got)
+			}
+		}
+		if len(got) != 5 {
+			t.Error(got)
+		}
+	})
+}

@@ -1,0 +1,43 @@
+package app
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"disburser/config"
+	"disburser/disburse"
+	"disburser/ratelimit"
+)
+
+// limiter is one operation of a merchant: shared by all shards, counted and shown.
+func (a *App) limiter(metrics *disburse.Metrics, merchant, operation string, r config.Rate) *ratelimit.Limiter {
+	l := ratelimit.New(a.redis, ratelimit.Options{
+		Namespace: a.config.Redis.Namespace, Name: merchant + ":" + operation, Rate: rateOf(r), MostRest: a.config.Breaker.MaxOpenFor,
+		Count:  func(outcome string, n int) { metrics.Tokens(merchant, operation, outcome, n) },
+		Turned: func(turn ratelimit.Turn) { a.turned(merchant, operation, turn) },
+	})
+	a.options.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "disburser_rate_limit", Help: "Calls a second that the whole fleet may make for now; 0 while the provider wants to be left alone.",
+		ConstLabels: prometheus.Labels{"merchant": merchant, "operation": operation},
+	}, l.PerSecond))
+	a.limiters[limiterName(merchant, operation)] = l
+	return l
+}
+
+func limiterName(merchant, operation string) string { return merchant + " " + operation }
+
+func rateOf(r config.Rate) ratelimit.Rate { return ratelimit.Rate{PerSecond: r.Rate, Burst: r.Burst} }
+
+// turned says once for each change of direction what the provider's "too fast" did.
+func (a *App) turned(merchant, operation string, turn ratelimit.Turn) {
+	event, text := a.logger.Warn(), "the provider says that it is called too often: the fleet calls more slowly"
+	switch turn.To {
+	case ratelimit.Rests:
+		event, text = event.Dur("for", turn.Rest), "the provider asks to be left alone (Retry-After): nothing is called until then"
+	case ratelimit.Faster:
+		event, text = a.logger.Info(), "the provider has not complained for a while: the fleet calls a little faster again"
+	case ratelimit.Agreed:
+		event, text = a.logger.Info(), "the fleet calls as fast as is configured again"
+	case ratelimit.Slower:
+	}
+	event.Str("merchant", merchant).Str("operation", operation).Float64("rate", turn.Rate).Msg(text)
+}

@@ -1,0 +1,78 @@
+package payout
+
+import (
+	"testing"
+	"time"
+)
+
+func TestOnlyWhatNobodyAnsweredIsGivenBack(t *testing.T) {
+	for name, p := range map[string]Payout{
+		"it waits to be sent again": resent(t),
+		"its send was answered":     after(t, sendingAt(t), OwnSend, Finding{Kind: Refused}, t0.Add(time.Second), standard()),
+		"it was asked about":        after(t, sendingAt(t), Ask, Finding{Kind: Unclear}, t0.Add(time.Minute), standard()),
+	} {
+		if got, err := p.GiveBack(t0.Add(time.Hour), false); err == nil {
+			t.Errorf("%s: given back, it is %v", name, got.State)
+		}
+	}
+}
+
+// What was counted before the last byte can have left says nothing of it: after a rebuild
+// a send may end later than all that was found before.
+func TestEvidenceBeforeTheSendsEndIsVoid(t *testing.T) {
+	const every = 5 * time.Minute
+	unknown := sendingAt(t)
+	unknown.SendBy = time.Time{}
+	if p := after(t, unknown, Ask, Finding{Kind: NoRecord}, t0.Add(time.Hour), standard()); p.NoRecords != 0 {
+		t.Error("counted though nobody knows when the send ended")
+	}
+
+	p, now := sendingAt(t), t0.Add(lease)
+	for range 2 {
+		now = now.Add(every)
+		p = after(t, p, Ask, Finding{Kind: NoRecord}, now, standard())
+	}
+	p.SendBy = now.Add(time.Hour) // as a replay of the decisions sets it
+	if p.NoRecords != 2 || p.NoRecordMayCount(now.Add(every), standard()) {
+		t.Errorf("%d counted, and another one may count before the send has ended", p.NoRecords)
+	}
+	if early := after(t, p, Ask, Finding{Kind: NoRecord}, now.Add(every), standard()); early.NoRecords != 0 {
+		t.Errorf("%d are counted before the send has ended", early.NoRecords)
+	}
+	if p = after(t, p, Ask, Finding{Kind: NoRecord}, p.SendBy.Add(every), standard()); p.NoRecords != 1 || p.State != StateSending {
+		t.Errorf("%d counted, %v: the first after the send's end is the first", p.NoRecords, p.State)
+	}
+}
+
+// A refusal of a second send may just mean that the first one is there.
+func TestTheRefusalOfASecondSendProvesNothingOfTheFirst(t *testing.T) {
+	for _, answer := range []Kind{Refused, SettledFailed} {
+		p := sendingAt(t)
+		p.Sends = 2 // as a replay counts where nobody knows what the first one was answered
+		p = after(t, p, OwnSend, Finding{Kind: answer}, t0.Add(time.Second), standard())
+		if p, _ = evidence(t, p, standard()); p.State != StateHeld || p.Absent {
+			t.Errorf("the second send was answered %v, and absence made it %v", answer, p.State)
+		}
+	}
+}
+
+func TestAnUnheardDecisionFailsNothingThatWasAcknowledged(t *testing.T) {
+	p, err := sendingAt(t).GiveBack(t0, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = after(t, leased(p, t0), OwnSend, Finding{Kind: SettledFailed}, t0.Add(time.Second), standard())
+	if p, _ = evidence(t, p, standard()); p.State != StateHeld || p.Absent {
+		t.Fatalf("%v by our own word, and its decision may still land", p.State)
+	}
+}
+
+func TestAnUnheardDecisionStaysUnheard(t *testing.T) {
+	p, err := sendingAt(t).GiveBack(t0, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = leased(p, t0).GiveBack(t0, false); err != nil || !p.Unheard {
+		t.Fatalf("unheard %v, %v", p.Unheard, err)
+	}
+}

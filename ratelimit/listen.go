@@ -1,0 +1,141 @@
+package ratelimit
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// paceTries is how often a pace that somebody else has just changed is looked at again.
+// It changes once a second at most, but for pauses.
+const paceTries = 4
+
+//go:embed lua/pace.lua
+var paceSource string
+
+var setPace = redis.NewScript(paceSource)
+
+// Direction is where a rate goes.
+type Direction string
+
+// The directions.
+const (
+	Slower Direction = "slower" // the provider said "too fast"
+	Faster Direction = "faster" // it has said nothing of the kind for a while
+	Agreed Direction = "agreed" // as fast as was agreed, again
+	Rests  Direction = "rests"  // the provider asked for a pause
+)
+
+// Turn is a change of direction.
+type Turn struct {
+	To   Direction
+	Rate float64       // per second, of the whole fleet
+	Rest time.Duration // what is left of the pause
+}
+
+// outlook is what this instance knows of the shared pace.
+type outlook struct {
+	text  string        // as it stands in Redis
+	pace  pace          // the same, read
+	ahead time.Duration // Redis' clock before ours
+	going Direction     // "" = as agreed, from the start
+	last  float64       // the factor when it was looked at last
+	rests bool
+}
+
+// Told passes on what the provider answered to a call that began then: that it is called
+// too often, or that it wants to be left alone for a while. The fleet's rate of this
+// operation falls at once, and comes back slowly.
+func (l *Limiter) Told(ctx context.Context, began time.Time, tooFast bool, pause time.Duration) error {
+	l.slowing.Lock()
+	defer l.slowing.Unlock()
+	for range paceTries {
+		before, now, perSecond, mostRest := l.shared()
+		after := before.pace.heard(began.Add(before.ahead), now, tooFast, pause, mostRest, perSecond)
+		if after == before.pace {
+			return nil
+		}
+		matters := after.gone().Sub(now) + time.Minute
+		answer, err := setPace.Run(ctx, l.client, l.keys, before.text, after.String(), matters.Milliseconds()).Slice()
+		if err != nil {
+			return fmt.Errorf("ratelimit: change the pace of %s: %w", l.keys[0], err)
+		}
+		l.learn(float(answer, 0), time.Now(), word(answer, 1))
+		if word(answer, 1) == after.String() {
+			return nil
+		}
+	}
+	return nil // others keep changing it: they were told the same
+}
+
+// PerSecond is the fleet's rate as this instance saw it last; 0 while it rests.
+func (l *Limiter) PerSecond() float64 {
+	r, _, rest := l.current()
+	if rest > 0 {
+		return 0
+	}
+	return r.PerSecond
+}
+
+// current is the rate to call at, the pace that it is made of, and how long nothing may
+// be asked for at all.
+func (l *Limiter) current() (r Rate, seen string, rest time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now().Add(l.heard.ahead)
+	r = l.rate
+	r.PerSecond *= l.heard.pace.now(now)
+	return r, l.heard.text, max(0, l.heard.pace.rest.Sub(now))
+}
+
+func (l *Limiter) shared() (o outlook, now time.Time, perSecond float64, mostRest time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.heard, time.Now().Add(l.heard.ahead), l.rate.PerSecond, l.MostRest
+}
+
+// learn takes in the shared pace and Redis' clock, and tells of a turn.
+func (l *Limiter) learn(redisMicros float64, received time.Time, text string) {
+	l.mu.Lock()
+	o := &l.heard
+	o.ahead = time.UnixMicro(int64(redisMicros)).Sub(received)
+	if text != o.text {
+		o.text, o.pace = text, readPace(text)
+	}
+	turn, turned := o.turn(time.UnixMicro(int64(redisMicros)))
+	turn.Rate *= l.rate.PerSecond
+	l.mu.Unlock()
+	if turned {
+		l.Turned(turn)
+	}
+}
+
+// turn tells whether the rate goes another way than it did. Its Rate is a factor.
+func (o *outlook) turn(now time.Time) (Turn, bool) {
+	factor, rest := o.pace.now(now), max(0, o.pace.rest.Sub(now))
+	if o.last == 0 { // the first look
+		o.last = 1
+	}
+	going := o.going
+	switch {
+	case factor < o.last:
+		going = Slower
+	case factor == 1 && going != "":
+		going = Agreed
+	case factor > o.last:
+		going = Faster
+	}
+	rests := rest > 0 && !o.rests
+	turned := going != o.going && !(going == Agreed && o.going == "")
+	o.last, o.going, o.rests = factor, going, rest > 0
+	switch {
+	case rests:
+		return Turn{Rests, factor, rest}, true
+	case turned:
+		return Turn{going, factor, 0}, true
+	}
+	return Turn{}, false
+}

@@ -1,0 +1,29 @@
+package ratelimit
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// Where the schedule is missing, somebody may still hold moments of the one that was lost:
+// the new one begins behind the last of them.
+func TestAMissingScheduleBeginsBehindWhatWasGranted(t *testing.T) {
+	inFleet(t, Rate{50, 1}, func(f *fleet) {
+		take := func() []time.Time {
+			moments, _, err := f.limiter().Take(context.Background(), 10)
+			if err != nil || len(moments) == 0 {
+				t.Fatal(moments, err)
+			}
+			return moments
+		}
+		take()
+		time.Sleep(time.Second)
+		before := take()
+		f.redis.FlushAll()
+		after := take()
+		if last := before[len(before)-1]; after[0].Before(last) {
+			t.Errorf("%v before one that was granted already", last.Sub(after[0]))
+		}
+	})
+}
