@@ -69,6 +69,8 @@ type Redis struct {
 	Addresses            []string
 	MasterName, Username string
 	Password             payout.Secret
+	SentinelUsername     string // the sentinels' own; username and password are for the servers
+	SentinelPassword     payout.Secret
 	TLS                  bool
 	DB                   int
 	Namespace            string // begins every key; no braces, they would be a hash tag
@@ -127,6 +129,7 @@ type Poll struct {
 	First       time.Duration
 	Factor      float64
 	Max, GiveUp time.Duration
+	Learn       bool // ask when settle times suggest it, within First and Max
 }
 
 // NoRecord says what counts as "the provider knows no such payout", how often it

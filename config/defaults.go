@@ -57,6 +57,7 @@ func DefaultMerchant() Merchant {
 			Factor: 1.6,             // 2 s to 5 min in about ten steps
 			Max:    5 * time.Minute,
 			GiveUp: 72 * time.Hour, // a weekend and a bank holiday
+			Learn:  true,           // fewer asks, and nobody waits longer for a result
 		},
 		NoRecord: NoRecord{
 			Answers: 3,               // one may come from a replica that lags

@@ -46,15 +46,17 @@ func (k *Kafka) keys() keys {
 
 func (r *Redis) keys() keys {
 	return keys{
-		"addresses":    addresses(&r.Addresses),
-		"master_name":  text(&r.MasterName),
-		"username":     text(&r.Username),
-		"password":     secret(&r.Password),
-		"tls":          truth(&r.TLS),
-		"db":           whole(&r.DB),
-		"namespace":    text(&r.Namespace),
-		"shards":       whole(&r.Shards),
-		"dedup_window": duration(&r.DedupWindow),
+		"addresses":         addresses(&r.Addresses),
+		"master_name":       text(&r.MasterName),
+		"username":          text(&r.Username),
+		"password":          secret(&r.Password),
+		"sentinel_username": text(&r.SentinelUsername),
+		"sentinel_password": secret(&r.SentinelPassword),
+		"tls":               truth(&r.TLS),
+		"db":                whole(&r.DB),
+		"namespace":         text(&r.Namespace),
+		"shards":            whole(&r.Shards),
+		"dedup_window":      duration(&r.DedupWindow),
 	}
 }
 
@@ -97,6 +99,7 @@ func (p *Poll) keys() keys {
 		"factor":  number(&p.Factor),
 		"max":     duration(&p.Max),
 		"give_up": duration(&p.GiveUp),
+		"learn":   truth(&p.Learn),
 	}
 }
 

@@ -11,10 +11,10 @@ import (
 	"disburser/payout"
 )
 
-// intake is what one message holds.
+// intake is what the messages of a page hold.
 type intake struct {
 	entries []payout.Entry
-	indexes []int // of each entry in its bulk, -1 for a single payout
+	sources []element // of each entry
 	letters []payout.DeadLetter
 }
 
@@ -32,14 +32,15 @@ type element struct {
 	index   int
 }
 
-func (c *Consumer) decode(number int, r *message, now time.Time) intake {
+// decode adds what a message holds.
+func (c *Consumer) decode(in *intake, number int, r *message, now time.Time) {
 	orders, err := payout.Decode(r.Value)
 	if err != nil {
 		unreadable := &payout.Unreadable{Code: payout.Malformed, Reason: err.Error()}
 		errors.As(err, &unreadable) // always: Decode's promise
-		return intake{letters: []payout.DeadLetter{c.letter(number, element{r, -1}, unreadable.Code, unreadable.Reason)}}
+		in.letters = append(in.letters, c.letter(number, element{r, -1}, unreadable.Code, unreadable.Reason))
+		return
 	}
-	var in intake
 	trace := traceOf(r)
 	for _, o := range orders {
 		if o.Unreadable != nil {
@@ -54,9 +55,8 @@ func (c *Consumer) decode(number int, r *message, now time.Time) intake {
 		p.Trace = trace
 		carried := carry(&p, r)
 		in.entries = append(in.entries, payout.Entry{Payout: p, Carried: carried})
-		in.indexes = append(in.indexes, o.Index)
+		in.sources = append(in.sources, element{r, o.Index})
 	}
-	return in
 }
 
 // carry fills in what the headers of a command that was published again say, and

@@ -3,11 +3,15 @@ package consumer
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"disburser/internal/partition"
 	"disburser/payout"
 )
+
+// piece is how many messages are decoded before they are made known.
+const piece = 1000
 
 // read takes a partition's commands in, from the journal's position on, until ctx ends.
 func (c *Consumer) read(ctx context.Context, number int, committed int64) {
@@ -138,29 +142,39 @@ func (c *Consumer) failed(ctx context.Context, number int, err error) {
 	}
 }
 
-// take makes a page known: dead letters first, then the payouts together with the read
-// position, then room for more.
+// take makes a page known, piece by piece: what is decoded takes ten times the room of
+// what was read.
 func (c *Consumer) take(ctx context.Context, number int, from int64, page partition.Page) error {
 	if page.Next == from {
 		return c.wanted(ctx, number, from)
 	}
-	now := time.Now()
-	var letters []payout.DeadLetter
-	var entries []payout.Entry
-	var sources []element
-	for i := range page.Records {
-		m := &message{Record: &page.Records[i]}
-		in := c.decode(number, m, now)
-		letters = append(letters, in.letters...)
-		entries = append(entries, in.entries...)
-		for _, index := range in.indexes {
-			sources = append(sources, element{m, index})
+	for from < page.Next {
+		records, to := page.Records, page.Next
+		if len(records) > piece {
+			records, to = records[:piece], records[piece].Offset
 		}
+		if err := c.takePiece(ctx, payout.Range{Partition: number, From: from, To: to}, records); err != nil {
+			return err
+		}
+		page.Records, from = page.Records[len(records):], to
 	}
-	if err := c.bury(ctx, letters); err != nil {
+	return nil
+}
+
+// takePiece makes records known: dead letters first, then the payouts together with the
+// read position, then room for more.
+func (c *Consumer) takePiece(ctx context.Context, r payout.Range, records []partition.Record) error {
+	now := time.Now()
+	in := intake{entries: make([]payout.Entry, 0, len(records)), sources: make([]element, 0, len(records))}
+	messages := make([]message, len(records))
+	for i := range records {
+		messages[i].Record = &records[i]
+		c.decode(&in, r.Partition, &messages[i], now)
+	}
+	if err := c.bury(ctx, in.letters); err != nil {
 		return err
 	}
-	return c.insert(ctx, payout.Range{Partition: number, From: from, To: page.Next}, entries, sources)
+	return c.insert(ctx, r, in.entries, in.sources)
 }
 
 // wanted makes sure that the journal wants what stands at an offset, and waits until
@@ -188,6 +202,10 @@ func (c *Consumer) insert(ctx context.Context, r payout.Range, entries []payout.
 		if first == nil {
 			first = outcomes
 		}
+		if !slices.Contains(outcomes, payout.Conflicted) {
+			c.Metrics.count(first)
+			return c.room(ctx, r, open)
+		}
 		var letters []payout.DeadLetter
 		var others []payout.Entry
 		var otherSources []element
@@ -198,10 +216,6 @@ func (c *Consumer) insert(ctx context.Context, r payout.Range, entries []payout.
 			} else {
 				others, otherSources = append(others, entries[i]), append(otherSources, sources[i])
 			}
-		}
-		if len(letters) == 0 {
-			c.Metrics.count(first)
-			return c.room(ctx, r, open)
 		}
 		if err := c.DeadLetters.DeadLetters(ctx, letters); err != nil {
 			return err

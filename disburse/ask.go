@@ -10,7 +10,7 @@ import (
 // askBatch asks the query endpoint about payouts that may have been sent.
 func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int, error) {
 	m := la.merchant
-	a := allowance{loop: l, merchant: m}
+	a := allowance{loop: l, merchant: m, step: la.step}
 	defer a.end()
 	wait, err := a.gather(taking, m.askGate, m.Query, due)
 	if err != nil || len(a.moments) == 0 {
@@ -31,23 +31,18 @@ func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int
 // ask makes one call; an ask that can't be made is put back as it was.
 func (l *Loop) ask(taking, working context.Context, m *merchant, batch payout.Batch, p payout.Payout, moment time.Time, pass pass) {
 	defer l.slots.release(m.Name, 1)
-	f := payout.Finding{Kind: payout.Unclear, Detail: "the worker panicked"}
-	called := false
-	defer func() {
-		if called {
-			pass.done(f)
-		} else {
-			pass.unused()
-		}
-	}()
+	end := pass.unused
+	defer func() { end() }()
 	defer l.survive("an ask")
-	if err := l.ready(taking, m.Query, moment, l.latestFor(batch, m.Timeout)); err != nil {
+	if err := l.ready(taking, m.Query, moment, l.latestFor(batch, m.Timeout)); err != nil || !pass.good() {
 		l.putBack(batch, p)
 		return
 	}
 	began := time.Now()
-	called = true
-	f = l.query(working, m, p.TradeNo, l.latestFor(batch, m.Timeout))
+	end = pass.panicked
+	f := l.query(working, m, p.TradeNo, l.latestFor(batch, m.Timeout))
+	pass.done(f)
+	end = func() {}
 	found := f
 	if f.Kind == payout.NoRecord && !l.believable(taking, working, m, batch, p) {
 		found.Kind = payout.Unclear
@@ -121,6 +116,15 @@ func (m *merchant) serve(s payout.Served) *payout.Served {
 		return nil
 	}
 	return &s
+}
+
+// learn counts how long a payout took to settle, where the answer tells that.
+func (m *merchant) learn(p payout.Payout, f payout.Finding, now time.Time) {
+	if after, before, ok := p.SettledBetween(f, now); ok {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.learner.Saw(after, before)
+	}
 }
 
 // putBack ends the lease of a payout with which nothing was done.

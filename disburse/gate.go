@@ -43,11 +43,25 @@ type gate struct {
 type settings = atomic.Pointer[BreakerSettings]
 
 func newGate(s *settings, sends bool, name string, logger zerolog.Logger) *gate {
-	g := &gate{breakers: []*breaker{newBreaker(s, name, logger, failing, failure, uint32(s.Load().Probes))}}
+	g := &gate{breakers: []*breaker{newBreaker(s, name, says(logger, zerolog.WarnLevel, ""), failing, failure, uint32(s.Load().Probes))}}
 	if sends {
-		g.breakers = append(g.breakers, newBreaker(s, name+" (refusals)", logger, refusing, refusal, 1))
+		loud := says(logger, zerolog.ErrorLevel, "the provider refuses one send after the other (an empty account? a revoked key?): the merchant's sends rest, then one payout at a time tries whether it is over")
+		g.breakers = append(g.breakers, newBreaker(s, name+" (refusals)", loud, refusing, refusal, 1))
 	}
 	return g
+}
+
+// says makes what logs a breaker's changes: an opening at a level, and with a reason.
+func says(logger zerolog.Logger, opening zerolog.Level, why string) func(name string, from, to gobreaker.State, rest time.Duration) {
+	return func(name string, from, to gobreaker.State, rest time.Duration) {
+		event := logger.Info()
+		if to == gobreaker.StateOpen {
+			if event = logger.WithLevel(opening).Dur("for", rest); why != "" {
+				event = event.Str("why", why)
+			}
+		}
+		event.Str("breaker", name).Stringer("from", from).Stringer("to", to).Msg("breaker changed")
+	}
 }
 
 // trips tells whether a breaker opens, by its counts and the failures in a row.
@@ -90,6 +104,17 @@ func refusal(f payout.Finding) error {
 type pass struct {
 	ends  []func(error)
 	means []func(payout.Finding) error
+	still []func() bool
+}
+
+// good tells whether the call may still be made: no breaker has opened since.
+func (p pass) good() bool {
+	for _, still := range p.still {
+		if !still() {
+			return false
+		}
+	}
+	return true
 }
 
 func (p pass) done(f payout.Finding) {
@@ -97,6 +122,9 @@ func (p pass) done(f payout.Finding) {
 		end(p.means[i](f))
 	}
 }
+
+// panicked ends the pass of a call of which nobody knows how it ended.
+func (p pass) panicked() { p.done(payout.Finding{Kind: payout.Unclear}) }
 
 func (p pass) unused() {
 	for _, end := range p.ends {
@@ -120,13 +148,14 @@ func (g *gate) admit(n int) []pass {
 func (g *gate) one() (pass, bool) {
 	var p pass
 	for _, b := range g.breakers {
-		end, ok := b.allow()
+		end, still, ok := b.allow()
 		if !ok {
 			p.unused()
 			return pass{}, false
 		}
 		p.ends = append(p.ends, end)
 		p.means = append(p.means, b.meaning)
+		p.still = append(p.still, still)
 	}
 	return p, true
 }
@@ -156,7 +185,7 @@ type breaker struct {
 	since int // changes of state so far: what began before the last one doesn't count
 }
 
-func newBreaker(s *settings, name string, logger zerolog.Logger, trip trips, meaning func(payout.Finding) error, probes uint32) *breaker {
+func newBreaker(s *settings, name string, say func(name string, from, to gobreaker.State, rest time.Duration), trip trips, meaning func(payout.Finding) error, probes uint32) *breaker {
 	b := &breaker{meaning: meaning, settings: s}
 	window := s.Load().Window
 	b.two = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
@@ -166,12 +195,7 @@ func newBreaker(s *settings, name string, logger zerolog.Logger, trip trips, mea
 		IsExcluded:  func(err error) bool { return errors.Is(err, errNothing) },
 		// Called under gobreaker's lock: only notes, never calls back.
 		OnStateChange: func(name string, from, to gobreaker.State) {
-			rest := b.changed(to)
-			event := logger.Info()
-			if to == gobreaker.StateOpen {
-				event = logger.Warn().Dur("for", rest)
-			}
-			event.Str("breaker", name).Stringer("from", from).Stringer("to", to).Msg("breaker changed")
+			say(name, from, to, b.changed(to))
 		},
 	})
 	return b
@@ -215,21 +239,24 @@ func (b *breaker) note(since int, err error) {
 	}
 }
 
-func (b *breaker) allow() (func(error), bool) {
+// allow lets one call through: how it ends must be told, and right before it is made one
+// asks whether it still may.
+func (b *breaker) allow() (end func(error), still func() bool, ok bool) {
 	if b.resting() {
-		return nil, false
+		return nil, nil, false
 	}
-	end, err := b.two.Allow()
+	over, err := b.two.Allow()
 	if err != nil {
-		return nil, false
+		return nil, nil, false
 	}
 	_, since := b.inRow()
+	still = func() bool { return !b.resting() }
 	return func(err error) {
 		b.note(since, err)
 		if !b.resting() { // a call of before the opening: it says nothing any more, and gobreaker would take the look for the rest's end
-			end(err)
+			over(err)
 		}
-	}, true
+	}, still, true
 }
 
 // resting tells whether the breaker is open: gobreaker's own time is over at once.

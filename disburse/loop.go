@@ -22,8 +22,9 @@ const (
 	busyPause = 20 * time.Millisecond
 
 	// breath is the least time between two looks, however often the loop is nudged: every
-	// call that ends and every write does, and each look costs Redis a script.
-	breath = 2 * time.Millisecond
+	// call that ends and every write does, and each look costs Redis a script. What comes
+	// due meanwhile shares one lease and one decision.
+	breath = 5 * time.Millisecond
 
 	// longestWait bounds a lane's pause for want of tokens: a provider's Retry-After may
 	// be a minute, and rates may be changed meanwhile.
@@ -84,6 +85,7 @@ type Loop struct {
 	writer    *writer
 	nudge     chan struct{}
 	calls     sync.WaitGroup // workers and lanes under way
+	jobs      chan func()    // to workers that wait for one
 	beat      atomic.Int64   // when the loop last made progress, Unix nanoseconds
 	trouble   atomic.Value   // of string: why the journal didn't answer last, "" if it did
 }
@@ -93,14 +95,15 @@ type merchant struct {
 	Merchant
 	sendGate, askGate *gate
 
-	mu     sync.Mutex
-	now    payout.Policy // Policy, or what it was changed to
-	served payout.Served // the latest evidence that this process has seen
+	mu      sync.Mutex
+	now     payout.Policy // Policy, or what it was changed to
+	learner payout.Learner
+	served  payout.Served // the latest evidence that this process has seen
 }
 
 // New makes a loop; Run starts it.
 func New(c Config) *Loop {
-	l := &Loop{Config: c, merchants: map[string]*merchant{}, nudge: make(chan struct{}, 1)}
+	l := &Loop{Config: c, merchants: map[string]*merchant{}, nudge: make(chan struct{}, 1), jobs: make(chan func())}
 	l.breaker.Store(&c.Breaker)
 	for _, m := range c.Merchants {
 		l.names = append(l.names, m.Name)
@@ -155,6 +158,7 @@ func (l *Loop) Run(taking, working context.Context) {
 		pause(taking, breath-time.Since(began))
 	}
 	l.calls.Wait()
+	close(l.jobs)
 	l.writer.close()
 	<-written
 }
@@ -249,13 +253,20 @@ func (l *Loop) batch(taking, working context.Context, la *lane, due int) (leased
 	return leased, err
 }
 
-// worker runs f for one payout; the slot and the pass are f's to end.
+// worker runs f for one payout; the slot and the pass are f's to end. A worker that is
+// done waits for the next one: its stack has grown to what a call needs.
 func (l *Loop) worker(f func()) {
 	l.calls.Add(1)
-	go func() {
-		defer l.calls.Done()
-		f()
-	}()
+	select {
+	case l.jobs <- f:
+	default:
+		go func() {
+			for ; f != nil; f = <-l.jobs {
+				f()
+				l.calls.Done()
+			}
+		}()
+	}
 }
 
 // survive keeps a panic from ending the process without a word. What it was about comes
@@ -280,18 +291,19 @@ func (l *Loop) refused(ctx context.Context, err error, doing string) {
 // observe sets the gauges.
 func (l *Loop) observe() {
 	busy, free := l.slots.count()
-	l.Metrics.slots.WithLabelValues("busy").Set(float64(busy))
-	l.Metrics.slots.WithLabelValues("free").Set(float64(free))
+	v := view{busy: busy, free: free, gates: map[gateName]int{}}
 	for name, m := range l.merchants {
-		l.Metrics.breaker.WithLabelValues(name, OperationSend).Set(float64(m.sendGate.state()))
-		l.Metrics.breaker.WithLabelValues(name, OperationQuery).Set(float64(m.askGate.state()))
+		v.gates[gateName{name, OperationSend}] = m.sendGate.state()
+		v.gates[gateName{name, OperationQuery}] = m.askGate.state()
 	}
+	l.Metrics.show(l, v)
 }
 
-// policy is the merchant's with a jitter of the moment.
+// policy is the merchant's with a jitter of the moment and what has been learned so far.
 func (m *merchant) policy() payout.Policy {
 	m.mu.Lock()
 	p := m.now
+	p.Plan = m.learner.Plan(p.Poll)
 	m.mu.Unlock()
 	p.Jitter = rand.Float64()
 	return p
@@ -315,6 +327,7 @@ func (l *Loop) Reload(policies map[string]payout.Policy, b BreakerSettings) {
 type allowance struct {
 	loop     *Loop
 	merchant *merchant
+	step     payout.Step
 	passes   []pass
 	moments  []time.Time
 	slots    int
@@ -324,12 +337,16 @@ type allowance struct {
 // gather makes an allowance of up to due; wait says when to ask again if it is empty
 // for want of tokens.
 func (a *allowance) gather(ctx context.Context, g *gate, limiter Limiter, due int) (wait time.Duration, err error) {
-	if a.slots = a.loop.slots.take(a.merchant.Name, min(due, largest)); a.slots == 0 {
+	wanted := min(due, largest)
+	if a.slots = a.loop.slots.take(a.merchant.Name, wanted); a.slots == 0 {
+		// One that rests needs none. Whether there are tokens nobody can tell without taking them.
+		a.loop.slots.lacks(claim{a.merchant.Name, a.step}, g.state() == 0)
 		return 0, nil
 	}
 	if a.passes = g.admit(a.slots); len(a.passes) > 0 {
 		a.moments, wait, err = limiter.Take(ctx, len(a.passes))
 	}
+	a.loop.slots.lacks(claim{a.merchant.Name, a.step}, a.slots < wanted && len(a.moments) == a.slots)
 	a.shrink(len(a.moments))
 	return wait, err
 }

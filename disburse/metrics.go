@@ -1,6 +1,7 @@
 package disburse
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,7 +18,18 @@ type Metrics struct {
 	tokens   *prometheus.CounterVec
 	breaker  *prometheus.GaugeVec
 	slots    *prometheus.GaugeVec
+
+	mu    sync.Mutex
+	views map[*Loop]view // the loops of all shards share the gauges
 }
+
+// view is what one loop shows.
+type view struct {
+	busy, free int
+	gates      map[gateName]int
+}
+
+type gateName struct{ merchant, operation string }
 
 // Operations are the calls to the provider, as metrics name them.
 const (
@@ -32,6 +44,7 @@ const unknown = "unknown"
 // NewMetrics registers the loop's metrics, every label value at zero.
 func NewMetrics(r prometheus.Registerer, merchants []string, tokenOutcomes []string) *Metrics {
 	m := &Metrics{
+		views: map[*Loop]view{},
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "disburser_provider_requests_total", Help: "Calls to the provider, by what was found.",
 		}, []string{"merchant", "operation", "finding"}),
@@ -83,6 +96,25 @@ func (m *Metrics) create(merchant string, tokenOutcomes []string) {
 		if t != payout.EventHeld {
 			m.payouts.WithLabelValues(merchant, string(t))
 		}
+	}
+}
+
+// show sets the gauges: the slots of all loops, and of each breaker the worst.
+func (m *Metrics) show(l *Loop, v view) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.views[l] = v
+	all := view{gates: map[gateName]int{}}
+	for _, one := range m.views {
+		all.busy, all.free = all.busy+one.busy, all.free+one.free
+		for name, state := range one.gates {
+			all.gates[name] = max(all.gates[name], state)
+		}
+	}
+	m.slots.WithLabelValues("busy").Set(float64(all.busy))
+	m.slots.WithLabelValues("free").Set(float64(all.free))
+	for name, state := range all.gates {
+		m.breaker.WithLabelValues(name.merchant, name.operation).Set(float64(state))
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // sending; then the decision is acknowledged; only then does anything leave.
 func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (int, error) {
 	m := la.merchant
-	a := allowance{loop: l, merchant: m}
+	a := allowance{loop: l, merchant: m, step: la.step}
 	defer a.end()
 	wait, err := a.gather(taking, m.sendGate, m.Send, due)
 	if err != nil || len(a.moments) == 0 {
@@ -56,26 +56,21 @@ func (l *Loop) decide(ctx context.Context, m *merchant, batch payout.Batch) erro
 // given back because it certainly was not sent.
 func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.Batch, p payout.Payout, moment time.Time, pass pass) {
 	defer l.slots.release(m.Name, 1)
-	f := payout.Finding{Kind: payout.Unclear, Detail: "the worker panicked"}
-	called := false
-	defer func() {
-		if called {
-			pass.done(f)
-		} else {
-			pass.unused()
-		}
-	}()
+	end := pass.unused
+	defer func() { end() }()
 	defer l.survive("a send") // the payout stays sending; it is asked about after its lease
 	// A call cut short is Unclear, and may end up before a person: it begins while at least
 	// half of its time is left.
-	if err := l.ready(taking, m.Send, moment, l.latestFor(batch, m.Timeout).Add(-m.Timeout/2)); err != nil {
+	if err := l.ready(taking, m.Send, moment, l.latestFor(batch, m.Timeout).Add(-m.Timeout/2)); err != nil || !pass.good() {
 		l.giveBack(batch, p, false)
 		return
 	}
 	began := time.Now()
 	latest := l.latestFor(batch, m.Timeout)
-	called = true
-	f = m.Provider.Send(working, p.Command, latest)
+	end = pass.panicked
+	f := m.Provider.Send(working, p.Command, latest)
+	pass.done(f) // before the result is written: a breaker doesn't wait for Redis
+	end = func() {}
 	l.Metrics.called(m.Name, OperationSend, f, time.Since(began))
 	p.SendBy = batch.Now(latest)
 	l.found(m, batch, p, payout.OwnSend, f)
@@ -130,6 +125,7 @@ func (l *Loop) giveBack(batch payout.Batch, p payout.Payout, unheard bool) {
 // found has the table say what a finding makes of a payout, and writes it.
 func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase payout.Phase, f payout.Finding) {
 	now := batch.Now(time.Now())
+	m.learn(p, f, now)
 	after, err := p.After(phase, f, now, m.policy())
 	if err != nil {
 		l.Logger.Error().Err(err).Msg("an answer that the table has no place for")

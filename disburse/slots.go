@@ -1,21 +1,38 @@
 package disburse
 
-import "sync"
+import (
+	"sync"
+	"time"
+
+	"disburser/payout"
+)
+
+// hunger is how long a lane that lacked slots counts as lacking them: with work due it
+// tries again much sooner.
+const hunger = time.Second
+
+// claim is a lane that takes slots.
+type claim struct {
+	merchant string
+	step     payout.Step
+}
 
 // slots are the calls that may be under way at once. No merchant can take all of them:
-// for each of the others half of its even share is kept free, so that one whose calls
-// hang never leaves the healthy ones without.
+// for each that lacks slots its even share is kept free as others end their calls, so
+// that one whose calls take long gets no more than the healthy ones; and for each of the
+// others half of its even share, so that its first calls wait for nobody.
 type slots struct {
 	mu       sync.Mutex
 	total    int
-	kept     int // for each merchant, free while others take theirs
+	kept     int // for each merchant that lacks none, free while others take theirs
 	busy     int
 	held     map[string]int
-	released func() // told after a release; never blocks
+	hungry   map[claim]time.Time // when a lane lacked slots last
+	released func()              // told after a release; never blocks
 }
 
 func newSlots(total int, merchants []string, released func()) *slots {
-	s := &slots{total: total, kept: total / max(1, 2*len(merchants)), held: map[string]int{}, released: released}
+	s := &slots{total: total, kept: total / max(1, 2*len(merchants)), held: map[string]int{}, hungry: map[claim]time.Time{}, released: released}
 	for _, name := range merchants {
 		s.held[name] = 0
 	}
@@ -26,16 +43,49 @@ func newSlots(total int, merchants []string, released func()) *slots {
 func (s *slots) take(merchant string, n int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	free := s.total - s.busy
-	for other, held := range s.held {
-		if other != merchant {
-			free -= max(0, s.kept-held)
+	var lacking, fed []string
+	for other := range s.held {
+		switch {
+		case other == merchant:
+		case s.isHungry(other):
+			lacking = append(lacking, other)
+		default:
+			fed = append(fed, other)
 		}
+	}
+	share := (s.total - s.kept*len(fed)) / (len(lacking) + 1)
+	free := s.total - s.busy
+	for _, other := range lacking {
+		free -= max(0, share-s.held[other])
+	}
+	for _, other := range fed {
+		free -= max(0, s.kept-s.held[other])
 	}
 	n = max(0, min(n, free))
 	s.busy += n
 	s.held[merchant] += n
 	return n
+}
+
+// lacks notes whether a lane had tokens and an unbroken provider for more calls than
+// slots: what lacks those instead keeps nothing from others.
+func (s *slots) lacks(c claim, does bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if does {
+		s.hungry[c] = time.Now()
+	} else {
+		delete(s.hungry, c)
+	}
+}
+
+func (s *slots) isHungry(merchant string) bool {
+	for _, step := range []payout.Step{payout.StepSend, payout.StepAsk} {
+		if at, lacked := s.hungry[claim{merchant, step}]; lacked && time.Since(at) < hunger {
+			return true
+		}
+	}
+	return false
 }
 
 // release is for the end of a call: there is room for another one.

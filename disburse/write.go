@@ -16,6 +16,9 @@ const (
 	// writeLargest is how many changes go into one call: the journal's own chunk.
 	writeLargest = 500
 
+	// gathering is how long the writer waits for company of the first change.
+	gathering = 2 * time.Millisecond
+
 	// waiting is how many changes may wait for the writer; beyond it workers wait, and
 	// with them their slots: backpressure.
 	waiting = 1024
@@ -56,6 +59,7 @@ func (w *writer) close() { close(w.changes) }
 // land, each try under its own deadline.
 func (w *writer) run(working context.Context) {
 	for first := range w.changes {
+		time.Sleep(gathering)
 		batch := []change{first}
 		var next *change // of another epoch: it begins the next batch
 		for len(batch) > 0 {

@@ -82,17 +82,38 @@ func lane(p payout.Payout) string {
 	return p.Merchant
 }
 
-// encode writes a record under a token; deadline 0 says that the lease is over.
-func encode(p payout.Payout, token string) string {
-	said, became := text(contentOf(p)), text(progressOf(p))
-	var s strings.Builder
-	s.Grow(headLen + len(said) + len(became) + 40)
-	fmt.Fprintf(&s, "%c%c%s%013d%s%013d%02d%013d%013d%06d%s\n", p.State, p.Step, token, 0, p.Fingerprint,
-		millis(p.ExpiresAt), min(p.Sends, 99), millis(p.LastSentAt), millis(p.SendBy), p.Source.Partition, lane(p))
-	s.WriteString(said)
-	s.WriteByte('\n')
-	s.WriteString(became)
-	return s.String()
+// encode writes a record under a token; deadline 0 says that the lease is over. What the
+// command said goes along only when it becomes known: apply keeps what is stored.
+func encode(p payout.Payout, token string, isNew bool) string {
+	said, became := "{}", text(progressOf(p))
+	if isNew {
+		said = text(contentOf(p))
+	}
+	r := make([]byte, 0, headLen+len(p.Merchant)+len(said)+len(became)+3)
+	r = append(r, byte(p.State), byte(p.Step))
+	r = append(r, token...)
+	r = digits(r, 0, 13)
+	r = append(r, p.Fingerprint...)
+	r = digits(r, millis(p.ExpiresAt), 13)
+	r = digits(r, int64(min(p.Sends, 99)), 2)
+	r = digits(r, millis(p.LastSentAt), 13)
+	r = digits(r, millis(p.SendBy), 13)
+	r = digits(r, int64(p.Source.Partition), 6)
+	r = append(append(r, lane(p)...), '\n')
+	r = append(append(r, said...), '\n')
+	return string(append(r, became...))
+}
+
+// digits appends a number of a fixed width.
+func digits(to []byte, n int64, width int) []byte {
+	for at := int64(10); width > 1; width-- {
+		if n < at {
+			to = append(to, strings.Repeat("0", width-1)...)
+			break
+		}
+		at *= 10
+	}
+	return strconv.AppendInt(to, n, 10)
 }
 
 func text(v any) string {

@@ -26,6 +26,7 @@ type Poll struct {
 	Factor float64       // growth from one ask to the next
 	Max    time.Duration // the longest pause, and that of held payouts
 	GiveUp time.Duration // since the first send; then it is held
+	Learn  bool          // within these bounds, as settle times suggest
 }
 
 // Policy is what of a merchant's settings the table needs.

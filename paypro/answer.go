@@ -1,7 +1,6 @@
 package paypro
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -162,12 +161,14 @@ func oneLine(text string, limit int) string {
 // inside it would leave the rest standing. The text has been through oneLine.
 func masked(text string, values []string) string {
 	var quoted []string
+	in := folded(text)
 	for _, value := range values {
-		if value = strings.TrimSpace(oneLine(value, maxAnswer)); value != "" {
+		// Nearly no answer quotes anything; a pattern is made only for one that does.
+		if value = strings.TrimSpace(oneLine(value, maxAnswer)); value != "" && strings.Contains(in, folded(value)) {
 			quoted = append(quoted, regexp.QuoteMeta(value))
 		}
 	}
-	if text == "" || len(quoted) == 0 {
+	if len(quoted) == 0 {
 		return text
 	}
 	slices.SortFunc(quoted, func(a, b string) int { return len(b) - len(a) })
@@ -178,16 +179,27 @@ func masked(text string, values []string) string {
 	return all.ReplaceAllLiteralString(text, "***")
 }
 
+// folded is the same for texts that differ in letter case only, as patterns with (?i)
+// see it: K is also the sign of Kelvin.
+func folded(text string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+			least = min(least, other)
+		}
+		return least
+	}, text)
+}
+
 // readJSON reads one JSON object and nothing after it. encoding/json's Unmarshal
 // would take the last of two equal names and ignore their case: of two different
-// statuses it would believe one.
+// statuses it would believe one. Its word that the text is JSON is believed.
 func readJSON(body []byte) (map[string]any, error) {
 	if !json.Valid(body) {
 		return nil, errors.New("it is no JSON")
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	value, err := readValue(decoder, maxDepth)
+	w := walker{text: body}
+	value, err := w.value(maxDepth)
 	if err != nil {
 		return nil, err
 	}
@@ -196,57 +208,4 @@ func readJSON(body []byte) (map[string]any, error) {
 		return nil, errors.New("it is no JSON object")
 	}
 	return object, nil
-}
-
-// readValue reads the next value, nested no deeper than depth.
-func readValue(decoder *json.Decoder, depth int) (any, error) {
-	token, err := decoder.Token()
-	if err != nil {
-		return nil, errors.New("it is no JSON")
-	}
-	switch token {
-	case json.Delim('{'), json.Delim('['):
-		if depth == 0 {
-			return nil, errors.New("it is nested too deep")
-		}
-		if token == json.Delim('{') {
-			return readObject(decoder, depth-1)
-		}
-		return readArray(decoder, depth-1)
-	}
-	return token, nil
-}
-
-// readObject reads up to the closing brace and refuses a name that stands twice.
-func readObject(decoder *json.Decoder, depth int) (map[string]any, error) {
-	object := map[string]any{}
-	for decoder.More() {
-		token, err := decoder.Token()
-		name, ok := token.(string)
-		if err != nil || !ok {
-			return nil, errors.New("it is no JSON")
-		}
-		if _, twice := object[name]; twice {
-			return nil, errors.New("a name stands twice in it")
-		}
-		if object[name], err = readValue(decoder, depth); err != nil {
-			return nil, err
-		}
-	}
-	_, err := decoder.Token()
-	return object, err
-}
-
-// readArray reads up to the closing bracket.
-func readArray(decoder *json.Decoder, depth int) ([]any, error) {
-	array := []any{}
-	for decoder.More() {
-		value, err := readValue(decoder, depth)
-		if err != nil {
-			return nil, err
-		}
-		array = append(array, value)
-	}
-	_, err := decoder.Token()
-	return array, err
 }

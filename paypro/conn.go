@@ -93,6 +93,13 @@ func (k *call) whole() bool { return k.handed && k.left && k.writing == 0 && !k.
 // out an answer even while its writer is at work, and the writer may be a moment
 // behind; so this waits for it, but not for a server that doesn't read.
 func (k *call) answerable(ctx context.Context) bool {
+	select {
+	case <-k.ended: // nearly always, and then no timer is needed
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.whole()
+	default:
+	}
 	ctx, cancel := context.WithTimeout(ctx, writerLag)
 	defer cancel()
 	select {

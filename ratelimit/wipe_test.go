@@ -27,3 +27,21 @@ func TestAMissingScheduleBeginsBehindWhatWasGranted(t *testing.T) {
 		}
 	})
 }
+
+// Two moments that come at once, as from a split Redis: the process' own pace moves the
+// second one beyond its slack, so it is lost and another one is taken.
+func TestAMomentThatTheOwnPaceMakesTooLateIsReplaced(t *testing.T) {
+	inFleet(t, Rate{2, 1}, func(f *fleet) {
+		l := f.limiter()
+		time.Sleep(time.Second) // its own pace has room for one
+		moment := time.Now()
+		for range 2 {
+			if err := l.Wait(context.Background(), moment); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if f.counted(Late) == 0 {
+			t.Errorf("both were used, within %v", time.Since(moment))
+		}
+	})
+}

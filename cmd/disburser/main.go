@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -51,10 +52,20 @@ func main() {
 	// net/http prints what a server sends unasked to the standard logger: it could be the
 	// rest of an answer, with people's data in it.
 	log.SetOutput(io.Discard)
+	tuneGC()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	status := command(ctx, os.Args[1:])
 	stop()
 	os.Exit(status)
+}
+
+// tuneGC spends some memory of a process that has little in it, and saves a tenth of
+// its CPU. GOGC and GOMEMLIMIT go before it.
+func tuneGC() {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(400)
+		debug.SetMemoryLimit(128 << 20)
+	}
 }
 
 func command(ctx context.Context, args []string) int {

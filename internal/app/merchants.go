@@ -73,7 +73,7 @@ func clients(c config.Config, dial Dial) (map[string]*paypro.Client, error) {
 // policy is what the state table needs of a merchant's settings.
 func policy(m config.Merchant) payout.Policy {
 	var p payout.Policy
-	p.Poll.First, p.Poll.Factor, p.Poll.Max, p.Poll.GiveUp = m.Poll.First, m.Poll.Factor, m.Poll.Max, m.Poll.GiveUp
+	p.Poll = payout.Poll(m.Poll)
 	p.NoRecord.Answers, p.NoRecord.Every, p.NoRecord.Then = m.NoRecord.Answers, m.NoRecord.Every, payout.Choice(m.NoRecord.Then)
 	p.UnknownStatus = payout.Choice(m.UnknownStatus)
 	return p

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"disburser/internal/partition"
 	"disburser/payout"
 	"disburser/paypro"
@@ -70,30 +68,6 @@ func (a *App) checkTopics(ctx context.Context) error {
 		return fmt.Errorf("%w: kafka has no topic %s: create it, or correct kafka.topics", ErrSetup, strings.Join(missing, ", "))
 	}
 	return nil
-}
-
-// checkRedis refuses a Redis that may evict: a forgotten payout is a payout paid twice.
-func (a *App) checkRedis(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	if err := a.redis.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("ping: %w", err)
-	}
-	check := func(ctx context.Context, c redis.UniversalClient) error {
-		set, err := c.ConfigGet(ctx, "maxmemory-policy").Result()
-		policy := set["maxmemory-policy"]
-		switch {
-		case err != nil || policy == "": // hosted Redis often forbids CONFIG
-			a.logger.Warn().Msg("redis doesn't tell its maxmemory-policy: see to it that it is noeviction")
-		case policy != "noeviction":
-			return fmt.Errorf("%w: redis may evict (maxmemory-policy is %s): set it to noeviction", ErrSetup, policy)
-		}
-		return nil
-	}
-	if cluster, ok := a.redis.(*redis.ClusterClient); ok {
-		return cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { return check(ctx, c) })
-	}
-	return check(ctx, a.redis)
 }
 
 // Probe tries Kafka, Redis and a signed query per merchant once, for check --connect.

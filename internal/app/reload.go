@@ -17,7 +17,7 @@ import (
 // built with takes a restart.
 var live = regexp.MustCompile(`^(` +
 	`merchants\..+\.(send|query)\.(rate|burst)|` +
-	`merchants\..+\.poll\.(first|factor|max|give_up)|` +
+	`merchants\..+\.poll\.(first|factor|max|give_up|learn)|` +
 	`breaker\.(failure_ratio|min_requests|open_for|max_open_for|refusals)|` +
 	`log\.level)$`)
 

@@ -72,10 +72,14 @@ type site struct {
 
 // params are the parts of the configuration that tests differ in.
 type params struct {
-	Kafka, Redis            string
+	Kafka, MasterName       string
+	User, Password          string // of Redis, and the sentinels' password
+	Redis                   []string
+	Shards                  int
 	Rate, QueryRate         float64
 	Burst                   int
 	Drain, Session, Timeout time.Duration
+	Lease                   time.Duration // 0 = the default
 	Topics                  trial.Topics
 	ID, BaseURL             string
 	SecretEG, SecretBR      string
@@ -101,7 +105,7 @@ func newSite(t *testing.T, eg, br paysim.Behavior) *site {
 		server.Close()
 	})
 	s.params = params{
-		Kafka: brokers, Redis: redisAt, Rate: 400, QueryRate: 800, Burst: 40, Drain: 5 * time.Second, Session: 6 * time.Second,
+		Kafka: brokers, Redis: []string{redisAt}, Shards: 1, Rate: 400, QueryRate: 800, Burst: 40, Drain: 5 * time.Second, Session: 6 * time.Second,
 		Timeout: 2 * time.Second, Topics: s.topics, ID: id, BaseURL: server.URL, SecretEG: secretEG, SecretBR: secretBR,
 	}
 	return s
@@ -155,8 +159,13 @@ kafka:
   session_timeout: {{.Session}}
   topics: {commands: {{.Topics.Commands}}, results: {{.Topics.Results}}, decisions: {{.Topics.Decisions}}, dead_letter: {{.Topics.DeadLetter}}}
 redis:
-  addresses: ["{{.Redis}}"]
+  addresses: [{{range .Redis}}"{{.}}", {{end}}]
+  master_name: "{{.MasterName}}"
+  username: "{{.User}}"
+  password: "{{.Password}}"
+  sentinel_password: "{{.Password}}"
   namespace: {{.ID}}
+  shards: {{.Shards}}
 merchants:
   eg-main:
     country: egypt
@@ -182,7 +191,7 @@ merchants:
     query: {rate: {{.QueryRate}}, burst: {{.Burst}}}
     poll: {first: 500ms, factor: 1.5, max: 2s}
     no_record: {answers: 3, every: 1s, then: resend}
-disburse: {drain: {{.Drain}}}
+disburse: {drain: {{.Drain}}{{if .Lease}}, lease: {{.Lease}}{{end}}}
 admin: {listen: "127.0.0.1:0"}
 log: {level: debug}   # whatever must not be logged, must not be logged here either
 `))

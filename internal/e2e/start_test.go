@@ -92,12 +92,49 @@ func TestARedisThatMayEvictStopsTheStart(t *testing.T) {
 	}
 	set("allkeys-lru")
 	defer set("noeviction")
-	p := s.start()
+	s.refused(s.start(), "maxmemory-policy", "noeviction")
+}
+
+// A replica is the primary of tomorrow.
+func TestAReplicaThatMayEvictStopsTheStart(t *testing.T) {
+	s := newSite(t, perfect, perfect)
+	s.createTopics()
+	primary := startRedis(t)
+	replica := startRedis(t, fmt.Sprintf("replicaof 127.0.0.1 %d", primary.port), "maxmemory-policy allkeys-lru")
+	replica.follows()
+	until(t, 20*time.Second, "the primary tells of its replica", func() bool { return primary.info("replication", "slave0") != "" })
+	s.params.Redis, s.params.Password = []string{primary.address()}, redisPassword
+	s.refused(s.start(), replica.address(), "maxmemory-policy", "noeviction")
+}
+
+// One address would be taken for a single server, which answers MOVED for ever.
+func TestOneNodeOfAClusterStopsTheStart(t *testing.T) {
+	s := newSite(t, perfect, perfect)
+	s.createTopics()
+	s.params.Password = redisPassword
+	s.params.Redis = []string{startRedis(t, "cluster-enabled yes", fmt.Sprintf("cluster-port %d", freePort(t))).address()}
+	s.refused(s.start(), "cluster", "redis.addresses")
+}
+
+func TestARedisThatForbidsInfoStopsTheStart(t *testing.T) {
+	s := newSite(t, perfect, perfect)
+	s.createTopics()
+	r := startRedis(t)
+	s.params.Redis, s.params.Password = []string{r.address()}, redisPassword
+	r.do("acl", "setuser", "default", "-info")
+	s.refused(s.start(), "+info")
+}
+
+// refused wants exit status 2, and a last line with these words.
+func (s *site) refused(p *process, words ...string) {
+	s.t.Helper()
 	if status := p.wait(20 * time.Second); status != 2 {
-		t.Errorf("exit status %d, want 2", status)
+		s.t.Errorf("exit status %d, want 2", status)
 	}
-	if line := string(lastLine(p)); !strings.Contains(line, "maxmemory-policy") || !strings.Contains(line, "noeviction") {
-		t.Errorf("the last line doesn't say what to change: %s", line)
+	for _, word := range words {
+		if line := string(lastLine(p)); !strings.Contains(line, word) {
+			s.t.Errorf("the last line doesn't say %q: %s", word, line)
+		}
 	}
 }
 
@@ -107,7 +144,7 @@ func TestServersThatAreAway(t *testing.T) {
 	s := newSite(t, perfect, perfect)
 	s.createTopics()
 	kafkaDoor, redisDoor := newDoor(t, brokers), newDoor(t, redisAt)
-	s.params.Kafka, s.params.Redis = kafkaDoor.address(), redisDoor.address()
+	s.params.Kafka, s.params.Redis = kafkaDoor.address(), []string{redisDoor.address()}
 	w := s.watch()
 	p := s.start()
 	if why := p.unready(10 * time.Second); !strings.Contains(why, "kafka") && why != "starting" {
@@ -138,7 +175,7 @@ func TestSIGTERMWhileServersAreAway(t *testing.T) {
 	s := newSite(t, perfect, perfect)
 	s.createTopics()
 	door := newDoor(t, redisAt)
-	s.params.Redis = door.address()
+	s.params.Redis = []string{door.address()}
 	door.open(true)
 	p := s.start()
 	p.ready(20 * time.Second)
@@ -183,6 +220,20 @@ func newDoor(t *testing.T, to string) *door {
 
 func (d *door) address() string { return d.listener.Addr().String() }
 
+// port is a stranger's way to spell it.
+func (d *door) port() string {
+	_, port, _ := net.SplitHostPort(d.address())
+	return port
+}
+
+// lead makes the door one to another server, and open.
+func (d *door) lead(to string) {
+	d.mu.Lock()
+	d.to = to
+	d.mu.Unlock()
+	d.open(true)
+}
+
 // open opens the door, or shuts it and cuts whoever is in it.
 func (d *door) open(on bool) {
 	d.mu.Lock()
@@ -196,13 +247,16 @@ func (d *door) open(on bool) {
 
 func (d *door) pass(from net.Conn) {
 	defer from.Close()
-	to, err := net.Dial("tcp", d.to)
+	d.mu.Lock()
+	server := d.to
+	d.mu.Unlock()
+	to, err := net.Dial("tcp", server)
 	if err != nil {
 		return
 	}
 	defer to.Close()
 	d.mu.Lock()
-	on := d.isOn
+	on := d.isOn && d.to == server
 	if on {
 		d.conns[from], d.conns[to] = true, true
 	}

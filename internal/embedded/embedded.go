@@ -51,11 +51,12 @@ func (r *Redis) Restarted() {
 	r.runID.Store(&id)
 }
 
-// answer fills in what miniredis lacks: INFO server and CONFIG GET.
+// answer fills in what miniredis lacks: INFO and CONFIG GET.
 func (r *Redis) answer(peer *server.Peer, command string, args ...string) bool {
 	switch {
 	case strings.EqualFold(command, "INFO"):
-		peer.WriteBulk("# Server\r\nredis_version:7.0.15\r\nrun_id:" + *r.runID.Load() + "\r\n")
+		id := *r.runID.Load() // INFO replication is asked for too
+		peer.WriteBulk("# Server\r\nredis_version:7.0.15\r\nrun_id:" + id + "\r\n# Replication\r\nrole:master\r\nmaster_replid:" + id + "\r\n")
 		return true
 	case strings.EqualFold(command, "CONFIG") && len(args) == 2 && strings.EqualFold(args[0], "GET"):
 		peer.WriteMapLen(1)

@@ -9,7 +9,7 @@
 // the same run. A rare failure may need a few runs of its seed to show again.
 //
 // Not simulated: a machine whose clock is wrong, a suspended process (a pause stalls an
-// instance's connections; its timers go on), Redis Cluster and Sentinel, Kafka losing
-// what it acknowledged, TLS, and stopping between the last check before a write and the
-// kernel.
+// instance's connections; its timers go on), Redis Cluster and Sentinel (internal/e2e has
+// real ones), Kafka losing what it acknowledged, TLS, and stopping between the last check
+// before a write and the kernel.
 package simulation

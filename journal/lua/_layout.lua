@@ -1,5 +1,6 @@
 -- The layout that all scripts share. KEYS[1] is the shard's prefix, "namespace:{shard}:";
--- all keys of a shard carry its hash tag, so that a script touches one slot.
+-- all keys of a shard carry its hash tag, so that a script touches one slot. KEYS[2] holds
+-- nothing either: see runAs.
 -- ARGV[1] is the id of the epoch that the caller believes in, or is building.
 --
 -- A record is one string: a head of fixed width, which these scripts read and
@@ -72,5 +73,11 @@ local function write_counts()
   end
 end
 
--- run_id is this server's own; a restart, a failover and a cluster's move change it.
-local function run_id() return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') end
+-- run_id is this server's own and of what it holds: a restart, a failover and a cluster's
+-- move change it. The process' own id is not enough: a primary that was made a replica took
+-- over what another one knew, and may be a primary again without having been restarted. Its
+-- replication id tells (a Redis that has none is believed by the first one alone).
+local function run_id()
+  local data = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') .. ':' .. data
+end

@@ -62,7 +62,46 @@ local function take(tradeNo)
   return head .. string.sub(record, #head + 1)
 end
 
-for _, tradeNo in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', stamp(now), 'LIMIT', 0, n)) do
+-- young_first picks n of the due asks where more are due than can be made. By due time
+-- alone a backlog of old, slow payouts would keep a new one waiting for as long as them; by
+-- age alone the old ones would starve. So up to three quarters go to the young: those that
+-- were sent after the longest waiting one came due, the youngest first. The others go to
+-- those that have waited longest. The young are looked for among what came due last, few
+-- times n: what is old comes due again no faster than it is asked about.
+local SENT_FROM, SENT_TO = 59, 71
+local function young_first(due)
+  local share = n - math.floor(n / 4)
+  -- What is left of the quarter is drawn: by the token, the only thing here that is random.
+  if string.byte(token, -1) % 4 < n % 4 then share = share - 1 end
+  local longest = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
+  local since, young = stamp(tonumber(longest)), {}
+  for _, tradeNo in ipairs(redis.call('ZRANGE', set, math.max(0, due - math.min(4 * n, 384)), due - 1)) do
+    local record = redis.call('GET', P .. 'p:' .. tradeNo)
+    local sent = record and string.sub(record, SENT_FROM, SENT_TO) or ''
+    if sent > since then young[#young + 1] = {tradeNo, sent} end
+  end
+  table.sort(young, function(a, b)
+    if a[2] ~= b[2] then return a[2] > b[2] end
+    return a[1] < b[1]
+  end)
+  local picked, chosen = {}, {}
+  for i = 1, math.min(share, #young) do
+    picked[i] = young[i][1]
+    chosen[picked[i]] = true
+  end
+  for _, tradeNo in ipairs(redis.call('ZRANGE', set, 0, n - 1)) do
+    if #picked < n and not chosen[tradeNo] then picked[#picked + 1] = tradeNo end
+  end
+  return picked
+end
+
+local function pick()
+  local due = step == 'a' and redis.call('ZCOUNT', set, '-inf', stamp(now)) or 0
+  if due > n and n > 0 then return young_first(due) end
+  return redis.call('ZRANGEBYSCORE', set, '-inf', stamp(now), 'LIMIT', 0, n)
+end
+
+for _, tradeNo in ipairs(pick()) do
   local record = take(tradeNo)
   if record then
     redis.call('RPUSH', batch, tradeNo)

@@ -1,0 +1,331 @@
+package payout
+
+import (
+	"container/heap"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+// A provider's settle times, drawn.
+type settles func(r *rand.Rand) time.Duration
+
+func logNormal(median time.Duration, sigma float64) settles {
+	return func(r *rand.Rand) time.Duration {
+		return time.Duration(float64(median) * math.Exp(sigma*r.NormFloat64()))
+	}
+}
+
+// twoPeaks: a share of quick ones, the others slow, each a little spread.
+func twoPeaks(share float64, quick, slow time.Duration, spread float64) settles {
+	return func(r *rand.Rand) time.Duration {
+		if r.Float64() < share {
+			return logNormal(quick, spread)(r)
+		}
+		return logNormal(slow, spread)(r)
+	}
+}
+
+// trial is a life of many payouts, in the order of their asks.
+type trialPayout struct {
+	tradeNo           string
+	sent, settled, at time.Duration
+	pending           time.Duration
+	asks              int
+}
+
+type queue []*trialPayout
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].at < q[j].at }
+func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)        { *q = append(*q, x.(*trialPayout)) }
+func (q *queue) Pop() any {
+	last := (*q)[len(*q)-1]
+	*q = (*q)[:len(*q)-1]
+	return last
+}
+
+type tally struct {
+	asks   float64         // per payout
+	delays []time.Duration // sorted
+}
+
+func (y tally) median() time.Duration { return y.delays[len(y.delays)/2] }
+func (y tally) String() string {
+	return fmt.Sprintf("%.2f asks, delay median %v, p90 %v", y.asks, y.median().Round(10*time.Millisecond), y.delays[len(y.delays)*9/10].Round(100*time.Millisecond))
+}
+
+// live lets n payouts, every so often one, go from send to result, and counts those
+// after the first ones. learner nil is the plain schedule.
+func live(seed uint64, n, from int, every time.Duration, poll Poll, draw func(i int, r *rand.Rand) time.Duration, learner *Learner) tally {
+	r := rand.New(rand.NewPCG(seed, 1))
+	jitter := rand.New(rand.NewPCG(seed, 2))
+	policy := Policy{Poll: poll}
+	pause := func(p *trialPayout) time.Duration {
+		policy.Jitter = jitter.Float64()
+		if learner != nil {
+			policy.Plan = learner.Plan(poll)
+		}
+		return policy.Pause(p.tradeNo, p.at-p.sent, p.asks)
+	}
+	var q queue
+	for i := range n {
+		sent := time.Duration(i) * every
+		q = append(q, &trialPayout{tradeNo: fmt.Sprintf("payroll-%06d", i), sent: sent, at: sent, settled: sent + draw(i, r), asks: -1})
+	}
+	heap.Init(&q)
+	var y tally
+	asks := 0
+	for q.Len() > 0 {
+		p := q[0]
+		p.asks++
+		counts := p.sent >= time.Duration(from)*every
+		if p.asks > 0 && counts {
+			asks++
+		}
+		if p.asks > 0 && p.at >= p.settled {
+			if counts {
+				y.delays = append(y.delays, p.at-p.settled)
+			}
+			if learner != nil {
+				learner.Saw(p.pending, p.at-p.sent)
+			}
+			heap.Pop(&q)
+			continue
+		}
+		p.pending = p.at - p.sent
+		p.at += pause(p)
+		heap.Fix(&q, 0)
+	}
+	slices.Sort(y.delays)
+	y.asks = float64(asks) / float64(len(y.delays))
+	return y
+}
+
+func standardPoll() Poll {
+	return Poll{First: 2 * time.Second, Factor: 1.6, Max: 5 * time.Minute, GiveUp: 72 * time.Hour, Learn: true}
+}
+
+// What the learned schedule is for: fewer asks, and nobody waits longer.
+func TestLearningSavesAsks(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		draw  settles
+		ratio float64
+	}{
+		{"log-normal, 30 s", logNormal(30*time.Second, 0.5), 0.7},
+		{"log-normal, 30 s, very wide", logNormal(30*time.Second, 1), 0.75},
+		{"log-normal, 3 min", logNormal(3*time.Minute, 0.7), 0.7},
+		{"log-normal, 8 s", logNormal(8*time.Second, 0.5), 0.7},
+		{"two peaks, 5 s and 10 min", twoPeaks(0.7, 5*time.Second, 10*time.Minute, 0.2), 0.7},
+		{"two peaks, 5 s and 10 min, wide", twoPeaks(0.7, 5*time.Second, 10*time.Minute, 0.4), 0.7},
+		{"two peaks, 20 s and 2 min", twoPeaks(0.5, 20*time.Second, 2*time.Minute, 0.3), 0.7},
+		{"exponential, 1 min", func(r *rand.Rand) time.Duration { return time.Duration(r.ExpFloat64() * float64(time.Minute)) }, 0.85},
+		{"any time up to 10 min", func(r *rand.Rand) time.Duration { return time.Duration(r.Float64() * float64(10*time.Minute)) }, 0.7},
+		{"at once", func(*rand.Rand) time.Duration { return 100 * time.Millisecond }, 1.01},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for seed := range uint64(3) {
+				draw := func(_ int, r *rand.Rand) time.Duration { return c.draw(r) }
+				plain := live(seed, 4000, 1000, time.Second, standardPoll(), draw, nil)
+				learned := live(seed, 4000, 1000, time.Second, standardPoll(), draw, &Learner{})
+				ratio := learned.asks / plain.asks
+				t.Logf("seed %d: plain %v; learned %v; ratio %.2f", seed, plain, learned, ratio)
+				if ratio > c.ratio {
+					t.Errorf("seed %d: %.2f of the asks, want at most %.2f", seed, ratio, c.ratio)
+				}
+				if learned.median() > plain.median() {
+					t.Errorf("seed %d: the median delay is %v, with the plain schedule %v", seed, learned.median(), plain.median())
+				}
+			}
+		})
+	}
+}
+
+// A provider that becomes faster, or slower, is followed.
+func TestLearningFollowsChanges(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		early, now settles
+	}{
+		{"faster", logNormal(2*time.Minute, 0.3), logNormal(10*time.Second, 0.3)},
+		{"slower", logNormal(10*time.Second, 0.3), logNormal(2*time.Minute, 0.3)},
+		{"a second peak comes", logNormal(10*time.Second, 0.3), twoPeaks(0.5, 10*time.Second, 5*time.Minute, 0.3)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for seed := range uint64(3) {
+				draw := func(i int, r *rand.Rand) time.Duration {
+					if i < 3000 {
+						return c.early(r)
+					}
+					return c.now(r)
+				}
+				plain := live(seed, 9000, 6000, time.Second, standardPoll(), draw, nil)
+				learned := live(seed, 9000, 6000, time.Second, standardPoll(), draw, &Learner{})
+				t.Logf("seed %d: plain %v; learned %v", seed, plain, learned)
+				if learned.asks > 0.75*plain.asks || float64(learned.median()) > 1.1*float64(plain.median()) {
+					t.Errorf("seed %d: 3000 payouts after the change: plain %v; learned %v", seed, plain, learned)
+				}
+			}
+		})
+	}
+}
+
+// All asks at the same age see all payouts settled between the same two: what was learned
+// must not make that so. Nothing is known at first but the plain schedule's intervals.
+func TestTheEstimateFindsWhatIntervalsHide(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	var s settling
+	draw := logNormal(30*time.Second, 0.3)
+	for range 2000 {
+		at := draw(r)
+		from := time.Duration(r.Float64() * float64(20*time.Second)) // asks at random ages, 20 s apart
+		for from+20*time.Second < at {
+			from += 20 * time.Second
+		}
+		s.add(from, from+20*time.Second)
+	}
+	share := s.estimate()
+	sum := 0.0
+	var quarter, median, threeQuarters float64
+	for i, x := range share {
+		before := sum
+		sum += x
+		for _, q := range []struct {
+			at float64
+			to *float64
+		}{{0.25, &quarter}, {0.5, &median}, {0.75, &threeQuarters}} {
+			if before < q.at && sum >= q.at {
+				*q.to = edge(i)
+			}
+		}
+	}
+	if math.Abs(sum-1) > 1e-6 {
+		t.Errorf("the shares add up to %v", sum)
+	}
+	if median < 24 || median > 36 || quarter < 18 || threeQuarters > 45 {
+		t.Errorf("quartiles %.1f, %.1f, %.1f s; 24.5, 30 and 36.7 were drawn", quarter, median, threeQuarters)
+	}
+}
+
+// Whatever was seen, no pause leaves the operator's bounds, and every plan leads on.
+func TestAPlanStaysWithinItsBounds(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		poll := Poll{
+			First:  time.Duration(1+r.IntN(20_000)) * time.Millisecond,
+			Factor: 1 + r.Float64()*2,
+			Learn:  true,
+		}
+		poll.Max = poll.First + time.Duration(r.ExpFloat64()*float64(3*time.Minute))
+		poll.GiveUp = poll.Max + time.Duration(r.ExpFloat64()*float64(10*time.Hour))
+		var l Learner
+		for range enough + r.IntN(300) {
+			after := time.Duration(r.ExpFloat64() * float64(time.Minute))
+			l.Saw(after, after+time.Duration(r.ExpFloat64()*float64(time.Minute)))
+		}
+		if r.IntN(5) == 0 { // what a clock that jumps would say
+			l.Saw(time.Hour, time.Minute)
+			l.Saw(-time.Hour, 0)
+			l.Saw(0, 1000*time.Hour)
+		}
+		policy := Policy{Poll: poll, Plan: l.Plan(poll)}
+		for i := range 300 {
+			policy.Jitter = r.Float64()
+			since := time.Duration(r.ExpFloat64() * float64(poll.Max) * 3)
+			if i%50 == 0 {
+				since = -since
+			}
+			got := policy.Pause("a-payout", since, i%40)
+			if got > poll.Max || float64(got) < 0.9*float64(poll.First) {
+				t.Fatalf("seed %d: a pause of %v at %v with %+v", seed, got, since, poll)
+			}
+			if policy.Plan != nil && !explores("a-payout") && since >= 0 && since < poll.Max && got < poll.First {
+				t.Fatalf("seed %d: a pause of %v at %v with %+v", seed, got, since, poll)
+			}
+		}
+	}
+}
+
+func TestLearningTakesFiftySettlements(t *testing.T) {
+	var l Learner
+	for i := range enough {
+		if l.Plan(standardPoll()) != nil {
+			t.Fatalf("a plan after %d settlements", i)
+		}
+		l.Saw(30*time.Second, 35*time.Second)
+	}
+	first := l.Plan(standardPoll())
+	if first == nil {
+		t.Fatal("no plan after 50 settlements")
+	}
+	l.Saw(0, time.Second)
+	if l.Plan(standardPoll()) != first {
+		t.Error("another plan after each settlement")
+	}
+	off := standardPoll()
+	if off.Learn = false; l.Plan(off) != nil {
+		t.Error("a plan, though nothing is to be learned")
+	}
+	shorter := standardPoll()
+	shorter.Max = 10 * time.Second
+	plan := l.Plan(shorter)
+	if plan == first {
+		t.Error("the bounds have changed and the plan hasn't")
+	}
+	policy := Policy{Poll: standardPoll(), Plan: first, Jitter: 0.5}
+	tradeNo := "t"
+	for explores(tradeNo) {
+		tradeNo += "x"
+	}
+	if got := policy.Pause(tradeNo, 0, 0); got < 25*time.Second || got > 45*time.Second {
+		t.Errorf("all settle after 30 to 35 s, the first ask comes after %v", got)
+	}
+}
+
+func TestOneInSixteenExplores(t *testing.T) {
+	n := 0
+	for i := range 16000 {
+		if explores(fmt.Sprintf("20261125-%06d", i)) {
+			n++
+		}
+	}
+	if n < 800 || n > 1200 {
+		t.Errorf("%d of 16000 explore", n)
+	}
+}
+
+// What an ask tells about when a payout settled.
+func TestSettledBetween(t *testing.T) {
+	sent := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	base := Payout{State: StateProcessing, Sends: 1, LastSentAt: sent}
+	for _, c := range []struct {
+		name          string
+		change        func(*Payout)
+		kind          Kind
+		after, before time.Duration
+		ok            bool
+	}{
+		{"paid at the first ask", func(*Payout) {}, Paid, 0, time.Minute, true},
+		{"failed at the first ask", func(*Payout) {}, Failed, 0, time.Minute, true},
+		{"after a sight", func(p *Payout) { p.PendingAt = sent.Add(40 * time.Second) }, Paid, 40 * time.Second, time.Minute, true},
+		{"the send was lost", func(p *Payout) { p.State = StateSending }, Paid, 0, time.Minute, true},
+		{"still processing", func(*Payout) {}, Processing, 0, 0, false},
+		{"partial, to be seen again", func(*Payout) {}, Partial, 0, 0, false},
+		{"sent twice", func(p *Payout) { p.Sends = 2 }, Paid, 0, 0, false},
+		{"held, asked slowly", func(p *Payout) { p.State = StateHeld }, Paid, 0, 0, false},
+		{"sent nobody knows when", func(p *Payout) { p.LastSentAt = time.Time{} }, Paid, 0, 0, false},
+		{"a clock that went back", func(p *Payout) { p.LastSentAt = sent.Add(time.Hour) }, Paid, 0, 0, false},
+	} {
+		p := base
+		c.change(&p)
+		after, before, ok := p.SettledBetween(Finding{Kind: c.kind}, sent.Add(time.Minute))
+		if ok != c.ok || after != c.after || before != c.before {
+			t.Errorf("%s: %v to %v, %v", c.name, after, before, ok)
+		}
+	}
+}
