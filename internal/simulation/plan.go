@@ -11,9 +11,10 @@ import (
 	"disburser/paypro/paysim"
 )
 
-// briefly is a memory that is long enough for a repeat within the load, and so short that
-// payouts are carried forward, forgotten, and too old to be believed within a simulation.
-const briefly = time.Minute
+// briefly is a memory so short that payouts are carried forward within a simulation, and
+// longer than anything may take to be read: a repeat that is read after it is an unknown
+// command, which is held (protocol I4). A stale half alone waits a minute.
+const briefly = 2 * time.Minute
 
 // Within window the load comes in and the faults begin; none lasts beyond calm.
 const (
