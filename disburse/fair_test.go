@@ -2,6 +2,7 @@ package disburse
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,10 +11,10 @@ import (
 	"disburser/payout"
 )
 
-func answering(takes time.Duration, count *int, f payout.Finding) func(context.Context, string, time.Time) payout.Finding {
+func answering(takes time.Duration, count *atomic.Int64, f payout.Finding) func(context.Context, string, time.Time) payout.Finding {
 	return func(context.Context, string, time.Time) payout.Finding {
 		time.Sleep(takes)
-		*count++
+		count.Add(1)
 		return f
 	}
 }
@@ -22,9 +23,9 @@ func answering(takes time.Duration, count *int, f payout.Finding) func(context.C
 // answers within a second gets as many slots as it, not what was left over.
 func TestSlotsAreSharedEvenly(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		b := newBench(t, orders(2000, "a")...)
+		b := newBench(t, orders(300, "a")...)
 		b.config.Slots = 40
-		var slow, quick, other int
+		var slow, quick, other atomic.Int64
 		asked := answering(0, &other, payout.Finding{Kind: payout.Paid, Served: true})
 		b.merchant("a").Provider = provider{send: answering(9*time.Second, &slow, payout.Finding{Kind: payout.Accepted}), ask: asked}
 		b.merchant("a").Policy.Poll.First, b.merchant("b").Policy.Poll.First = time.Hour, time.Hour
@@ -32,24 +33,24 @@ func TestSlotsAreSharedEvenly(t *testing.T) {
 		b.merchant("b").Provider = provider{send: answering(time.Second, &quick, payout.Finding{Kind: payout.Accepted}), ask: asked}
 		b.start()
 		time.Sleep(30 * time.Second)
-		for _, p := range orders(2000, "b") {
+		for _, p := range orders(700, "b") {
 			b.journal.mu.Lock()
 			b.journal.rows[p.TradeNo] = &row{Payout: p}
 			b.journal.mu.Unlock()
 		}
 		b.Nudge()
 		time.Sleep(5 * time.Second)
-		if quick < 30 { // 10 slots are free for it at once
-			t.Errorf("%d calls in the first 5 s", quick)
+		if quick.Load() < 30 { // 10 slots are free for it at once
+			t.Errorf("%d calls in the first 5 s", quick.Load())
 		}
 		time.Sleep(5 * time.Second) // the slow ones have ended once
-		before := quick
+		before := quick.Load()
 		time.Sleep(20 * time.Second)
-		if got := quick - before; got < 18*20 {
+		if got := quick.Load() - before; got < 18*20 {
 			t.Errorf("%d calls in 20 s, 20 slots make 400", got)
 		}
-		if slow < 60 {
-			t.Errorf("the slow one made %d calls", slow)
+		if slow.Load() < 60 {
+			t.Errorf("the slow one made %d calls", slow.Load())
 		}
 		b.stop()
 	})
@@ -60,9 +61,9 @@ func TestOneThatCantCallKeepsNoSlots(t *testing.T) {
 	for _, why := range []string{"tokens", "breaker"} {
 		t.Run(why, func(t *testing.T) {
 			inTime(t, func(t *testing.T) {
-				b := newBench(t, append(orders(500, "a"), orders(3000, "b")...)...)
+				b := newBench(t, append(orders(100, "a"), orders(700, "b")...)...)
 				b.config.Slots = 40
-				var calls, tried int
+				var calls, tried atomic.Int64
 				down := b.merchant("a")
 				down.Provider = provider{send: answering(0, &tried, payout.Finding{Kind: payout.Unclear}), ask: answering(0, &tried, payout.Finding{Kind: payout.Unclear})}
 				if why == "tokens" {
@@ -75,8 +76,8 @@ func TestOneThatCantCallKeepsNoSlots(t *testing.T) {
 				b.merchant("b").Provider = provider{send: answering(time.Second, &calls, payout.Finding{Kind: payout.Accepted}), ask: answering(0, &tried, payout.Finding{Kind: payout.Paid})}
 				b.start()
 				time.Sleep(20 * time.Second)
-				if calls < 27*20 { // 30 of 40 slots: half an even share stays free for the other
-					t.Errorf("%d calls in 20 s, 30 slots make 600", calls)
+				if calls.Load() < 27*20 { // 30 of 40 slots: half an even share stays free for the other
+					t.Errorf("%d calls in 20 s, 30 slots make 600", calls.Load())
 				}
 				b.stop()
 			})
@@ -128,7 +129,7 @@ func TestAnOpenBreakerStopsWhatWaitsForItsMoment(t *testing.T) {
 func TestRefusalsAreSaidLoudly(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, orders(60, "a")...)
-		var asks int
+		var asks atomic.Int64
 		m := b.merchant("a")
 		m.Provider = provider{
 			send: func(context.Context, string, time.Time) payout.Finding { return payout.Finding{Kind: payout.Refused} },
@@ -145,8 +146,8 @@ func TestRefusalsAreSaidLoudly(t *testing.T) {
 		if n := b.allSends() - before; n != 2 {
 			t.Errorf("%d probes within a minute, want 2", n)
 		}
-		if asks < 40 {
-			t.Errorf("%d asks: they go on while sends rest", asks)
+		if asks.Load() < 40 {
+			t.Errorf("%d asks: they go on while sends rest", asks.Load())
 		}
 		b.stop()
 	})

@@ -3,6 +3,7 @@ package disburse
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,11 +88,11 @@ func TestALaneThatRests(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, append(orders(3, "a"), orders(3, "b")...)...)
 		until := time.Now().Add(20 * time.Second)
-		takes := 0
+		var takes atomic.Int64
 		m := b.merchant("a")
 		m.Send = limiter{
 			take: func(ctx context.Context, n int) ([]time.Time, time.Duration, error) {
-				takes++
+				takes.Add(1)
 				if rest := time.Until(until); rest > 0 {
 					return nil, rest, nil
 				}
@@ -107,8 +108,8 @@ func TestALaneThatRests(t *testing.T) {
 		if b.journal.forgotten("b0000") != payout.StatePaid {
 			t.Error("the other merchant waited too")
 		}
-		if takes > 12 {
-			t.Errorf("asked %d times in 10 s", takes)
+		if takes.Load() > 12 {
+			t.Errorf("asked %d times in 10 s", takes.Load())
 		}
 		time.Sleep(30 * time.Second)
 		b.stop()

@@ -37,6 +37,10 @@ const (
 	// announceLargest bounds a batch of announcements: they take no slots.
 	announceLargest = 500
 
+	// planEvery is how often what was learned becomes a plan at most: making one takes
+	// milliseconds, and a fast merchant settles hundreds of payouts a second.
+	planEvery = 5 * time.Second
+
 	// rest is the pause of a lane after an error of Redis or Kafka, doubled up to mostRest.
 	rest     = 250 * time.Millisecond
 	mostRest = 5 * time.Second
@@ -98,6 +102,9 @@ type merchant struct {
 	mu      sync.Mutex
 	now     payout.Policy // Policy, or what it was changed to
 	learner payout.Learner
+	plan    *payout.Plan // the learner's, as of planned and for the bounds
+	planned time.Time
+	bounds  payout.Poll
 	served  payout.Served // the latest evidence that this process has seen
 }
 
@@ -303,7 +310,10 @@ func (l *Loop) observe() {
 func (m *merchant) policy() payout.Policy {
 	m.mu.Lock()
 	p := m.now
-	p.Plan = m.learner.Plan(p.Poll)
+	if now := time.Now(); now.Sub(m.planned) >= planEvery || p.Poll != m.bounds {
+		m.plan, m.planned, m.bounds = m.learner.Plan(p.Poll), now, p.Poll
+	}
+	p.Plan = m.plan
 	m.mu.Unlock()
 	p.Jitter = rand.Float64()
 	return p

@@ -139,7 +139,7 @@ func TestARepeatedChoiceIsTheSame(t *testing.T) {
 	})
 }
 
-// A budget of ten asks a second, a thousand old payouts that want 17, and two new ones a
+// A budget of ten asks a second, 500 old payouts that want eight, and two new ones a
 // second that each need three: the new ones hardly notice, the old ones all get their turn.
 func TestYoungAndOldBothMakeProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestYoungAndOldBothMakeProgress(t *testing.T) {
 		client := redis.NewClient(&redis.Options{Dialer: r.Dial})
 		t.Cleanup(func() { _ = client.Close(); r.Close() })
 		j := newJournal(t, client, 100*time.Hour)
-		const olds = 1000
+		const olds = 500
 		start := time.Now()
 		processing(t, j, "old", olds, func(i int) time.Time { return start.Add(time.Duration(i) * time.Minute / olds) })
 		time.Sleep(10 * time.Minute)
@@ -160,8 +160,8 @@ func TestYoungAndOldBothMakeProgress(t *testing.T) {
 		due := map[string]time.Time{}
 		var waits []time.Duration
 		made := 0
-		for tick := range 2 * 10 * 60 { // ten minutes, two leases of five a second
-			if tick < 2*8*60 {
+		for tick := range 2 * 5 * 60 { // five minutes, two leases of five a second
+			if tick < 2*4*60 {
 				processing(t, j, fmt.Sprintf("new%05d-", made), 1, func(int) time.Time { return time.Now().Add(2 * time.Second) })
 				due[fmt.Sprintf("new%05d-%05d", made, 0)] = time.Now().Add(2 * time.Second)
 				made++
@@ -201,7 +201,7 @@ func TestYoungAndOldBothMakeProgress(t *testing.T) {
 		}
 		t.Logf("new ones: median wait %v, longest %v; old ones: asked %d to %d times", waits[len(waits)/2], waits[len(waits)-1], least, most)
 		if least < 2 || most > least+2 {
-			t.Errorf("old payouts were asked about %d to %d times in ten minutes, 4 a second are left for a thousand of them", least, most)
+			t.Errorf("old payouts were asked about %d to %d times in five minutes, 4 a second are left for 500 of them", least, most)
 		}
 	})
 }

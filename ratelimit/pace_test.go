@@ -222,7 +222,7 @@ func TestAProviderThatBearsLess(t *testing.T) {
 					f.calling(ctx, f.limiter(), call)
 				}
 				f.group.Wait()
-				if got := float64(passed) / 300; got < 0.65*bears {
+				if got := float64(passed) / 120; got < 0.65*bears {
 					t.Errorf("%v a second of %v that it bears", got, bears)
 				}
 				if float64(refused) > 0.05*float64(passed) {
