@@ -6,7 +6,7 @@ import "time"
 // provider tells about a payout. Everything doubtful is Unclear.
 type Kind uint8
 
-// The kinds. The first seven come of a send, the others of an ask; Unclear of both.
+// The kinds, of a send, of an ask, or of both. Their numbers stand in the journal.
 const (
 	// Unclear: timeouts, resets, 5xx, outer 5000, unreadable or contradictory
 	// answers, an unexpected HTTP status. It never moves money by itself.
@@ -15,7 +15,7 @@ const (
 	Accepted       // send: outer 0000, data.status 0015
 	SettledPaid    // send: outer 0000, data.status 0000
 	SettledPartial // send: outer 0000, data.status 0001
-	SettledFailed  // send: outer 0000, any other data.status
+	SettledFailed  // send: outer 0000, data.status 00029, 0029 or 0100019
 	Refused        // send: outer 8000, the provider says that the request failed
 	NotSent        // send: proven, no byte of the request left this process
 
@@ -25,12 +25,15 @@ const (
 	Failed        // ask: data.status 00029, 0029 or 0100019
 	NoRecord      // ask: HTTP 200, readable, outer code in no_record.codes, no data.status
 	UnknownStatus // ask: outer 0000 with any other data.status, 00032 too
+
+	SettledOther // send: outer 0000 with any other data.status, 00032 too
 )
 
 var kindNames = [...]string{
 	Unclear: "unclear", Accepted: "accepted", SettledPaid: "settled_paid", SettledPartial: "settled_partial",
 	SettledFailed: "settled_failed", Refused: "refused", NotSent: "not_sent", Processing: "processing",
 	Paid: "paid", Partial: "partial", Failed: "failed", NoRecord: "no_record", UnknownStatus: "unknown_status",
+	SettledOther: "settled_other",
 }
 
 // String is the kind's name as metrics and logs carry it.
@@ -44,7 +47,7 @@ func (k Kind) String() string {
 // SendKinds and AskKinds list what a send and an ask can find, for tests that walk
 // the whole table and for metrics that show a zero before the first failure.
 var (
-	SendKinds = []Kind{Accepted, SettledPaid, SettledPartial, SettledFailed, Refused, NotSent, Unclear}
+	SendKinds = []Kind{Accepted, SettledPaid, SettledPartial, SettledFailed, SettledOther, Refused, NotSent, Unclear}
 	AskKinds  = []Kind{Processing, Paid, Partial, Failed, NoRecord, UnknownStatus, Unclear}
 )
 

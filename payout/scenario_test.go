@@ -129,6 +129,7 @@ func TestWhatAbsenceProves(t *testing.T) {
 		"answered paid":                                 {once(t, SettledPaid), resending(), StateHeld, false},
 		"answered partial":                              {once(t, SettledPartial), resending(), StateHeld, false},
 		"the only send was answered with a failure":     {once(t, SettledFailed), standard(), StateFailed, true},
+		"the only send was answered with another code":  {once(t, SettledOther), resending(), StateHeld, false},
 		"the second send was answered with a failure":   {twice(t, SettledFailed), standard(), StateFailed, true},
 		"the second send was acknowledged, then absent": {twice(t, Accepted), resending(), StateHeld, false},
 	} {

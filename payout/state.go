@@ -95,8 +95,9 @@ var table = map[State]map[Phase]map[Kind]rule{
 			Accepted:       acknowledged,
 			SettledPaid:    acknowledged,
 			SettledPartial: acknowledged,
-			SettledFailed:  acknowledged,
-			Refused:        askAfterSend, // remembered in LastSend: absence then proves the failure
+			SettledFailed:  acknowledged, // remembered in LastSend: absence then proves the failure
+			SettledOther:   acknowledged, // which proves nothing: it may have been executed
+			Refused:        askAfterSend, // remembered like SettledFailed
 			NotSent:        backToReceived,
 			Unclear:        askAfterSend,
 		},

@@ -22,6 +22,7 @@ var expected = map[State]map[Phase]map[Kind]outcome{
 			SettledPaid:    {StateProcessing, StepAsk, ""}, // published only after the query endpoint confirms it
 			SettledPartial: {StateProcessing, StepAsk, ""},
 			SettledFailed:  {StateProcessing, StepAsk, ""},
+			SettledOther:   {StateProcessing, StepAsk, ""},
 			Refused:        {StateSending, StepAsk, ""},
 			NotSent:        {StateReceived, StepSend, ""},
 			Unclear:        {StateSending, StepAsk, ""},
@@ -114,8 +115,8 @@ func TestEveryStateAndFinding(t *testing.T) {
 			}
 		}
 	}
-	if rules != 28 {
-		t.Errorf("%d rules were walked, design.md §3 has 28", rules)
+	if rules != 29 {
+		t.Errorf("%d rules were walked, design.md has 29", rules)
 	}
 }
 
@@ -305,8 +306,8 @@ func TestNames(t *testing.T) {
 	for _, k := range everyKind() {
 		seen[k.String()] = true
 	}
-	// "partial", "paid", "processing" and "failed" are a state and a kind; 8+4+14-4.
-	if len(seen) != 22 || seen[""] {
+	// "partial", "paid", "processing" and "failed" are a state and a kind; 8+4+15-4.
+	if len(seen) != 23 || seen[""] {
 		t.Errorf("%d distinct names: %v", len(seen), seen)
 	}
 	if State('x').String() != `invalid('x')` || Step('y').String() != `invalid('y')` || Kind(99).String() != "invalid" {
@@ -316,7 +317,7 @@ func TestNames(t *testing.T) {
 	for _, k := range append(append([]Kind{}, SendKinds...), AskKinds...) {
 		listed[k] = true
 	}
-	if len(SendKinds) != 7 || len(AskKinds) != 7 || len(listed) != len(kindNames) {
+	if len(SendKinds) != 8 || len(AskKinds) != 7 || len(listed) != len(kindNames) {
 		t.Errorf("SendKinds %v, AskKinds %v", SendKinds, AskKinds)
 	}
 }

@@ -14,12 +14,17 @@ import (
 // Whatever is not in them is Unclear, and nothing without an explicit final
 // data.status is ever final.
 
-// sent is what data.status says in the answer to a payout; any other non-empty
-// one is SettledFailed. None of it is final: the query endpoint decides.
+// sent is what data.status says in the answer to a payout; any other non-empty one,
+// 00032 UNKNOWN_ERROR too, is SettledOther. None of it is final: the query endpoint
+// decides. The failures are those of asked, since together with "no record" such an answer
+// proves that nothing was paid.
 var sent = map[string]payout.Kind{
-	"0015": payout.Accepted,
-	"0000": payout.SettledPaid,
-	"0001": payout.SettledPartial,
+	"0015":    payout.Accepted,
+	"0000":    payout.SettledPaid,
+	"0001":    payout.SettledPartial,
+	"00029":   payout.SettledFailed,
+	"0029":    payout.SettledFailed,
+	"0100019": payout.SettledFailed,
 }
 
 // asked is what data.status says in the answer to a query; any other non-empty
@@ -46,7 +51,7 @@ func sendVerdict(a answer) (payout.Kind, string) {
 	case a.code == codeOK && a.status == "":
 		return payout.Unclear, "accepted by its code, but without a data.status"
 	case a.code == codeOK:
-		return lookUp(sent, a.status, payout.SettledFailed), "answered with a data.status"
+		return lookUp(sent, a.status, payout.SettledOther), "answered with a data.status"
 	case a.status != "":
 		return payout.Unclear, "contradictory: a code other than 0000, and yet a data.status"
 	case a.code == codeFailed:

@@ -35,9 +35,9 @@ func TestFinding(t *testing.T) {
 		{`{"code":"0000","data":{"status":"00029"}}`, payout.SettledFailed, payout.Failed, true},
 		{`{"code":"0000","data":{"status":"0029"}}`, payout.SettledFailed, payout.Failed, true},
 		{`{"code":"0000","data":{"status":"0100019"}}`, payout.SettledFailed, payout.Failed, true},
-		{`{"code":"0000","data":{"status":"00032"}}`, payout.SettledFailed, payout.UnknownStatus, true},
-		{`{"code":"0000","data":{"status":"029"}}`, payout.SettledFailed, payout.UnknownStatus, true},
-		{`{"code":"0000","data":{"status":"SOMETHING NEW"}}`, payout.SettledFailed, payout.UnknownStatus, true},
+		{`{"code":"0000","data":{"status":"00032"}}`, payout.SettledOther, payout.UnknownStatus, true},
+		{`{"code":"0000","data":{"status":"029"}}`, payout.SettledOther, payout.UnknownStatus, true},
+		{`{"code":"0000","data":{"status":"SOMETHING NEW"}}`, payout.SettledOther, payout.UnknownStatus, true},
 
 		// Accepted without saying what.
 		{`{"code":"0000"}`, unclear, unclear, true},
@@ -304,7 +304,7 @@ func FuzzFinding(f *testing.F) {
 
 // proofOf is the status that a kind must rest on; nil = any.
 var proofOf = map[payout.Kind][]string{
-	payout.Accepted: {"0015"}, payout.SettledPaid: {"0000"}, payout.SettledPartial: {"0001"}, payout.SettledFailed: nil,
+	payout.Accepted: {"0015"}, payout.SettledPaid: {"0000"}, payout.SettledPartial: {"0001"}, payout.SettledFailed: {"00029", "0029", "0100019"}, payout.SettledOther: nil,
 	payout.Refused: {"8000"}, payout.NoRecord: {"8000"}, payout.Processing: {"0015"}, payout.Paid: {"0000"},
 	payout.Partial: {"0001"}, payout.Failed: {"00029", "0029", "0100019"}, payout.UnknownStatus: nil,
 }
