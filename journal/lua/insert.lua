@@ -21,6 +21,34 @@ end
 -- forgotten: older than the window, or than what the last rebuild could read.
 local reach = math.max(now - window, tonumber(redis.call('HGET', P .. 'epoch', 'reach') or '0'))
 
+-- What there is already is asked for in one command, and what is added goes out in a few:
+-- half of the time of a chunk is saved, and intake is what a payroll waits for first.
+local keys, tradeNos = {}, {}
+for i = 6, #ARGV, 7 do
+  tradeNos[#tradeNos + 1] = ARGV[i]
+  keys[#keys + 1] = P .. 'p:' .. ARGV[i]
+end
+local records = {} -- by tradeNo, also those of this call
+for n, record in ipairs(#keys > 0 and redis.call('MGET', unpack(keys)) or {}) do records[tradeNos[n]] = record end
+
+local sets, adding, merchants = {}, {}, {} -- due and open sets, records, lanes: not written yet
+local function put(tradeNo, record)
+  records[tradeNo] = record
+  adding[#adding + 1] = P .. 'p:' .. tradeNo
+  adding[#adding + 1] = record
+end
+local function wait_in(set, score, tradeNo)
+  local list = sets[set] or {}
+  list[#list + 1], list[#list + 2] = score, tradeNo
+  sets[set] = list
+end
+local function flush()
+  if #adding > 0 then redis.call('MSET', unpack(adding)) end
+  for set, list in pairs(sets) do redis.call('ZADD', set, unpack(list)) end
+  for merchant in pairs(merchants) do redis.call('SADD', P .. 'merchants', merchant) end
+  sets, adding, merchants = {}, {}, {}
+end
+
 -- adopt fills in the content of a payout of which a replay knows only how it ended
 -- (protocol E6); its command has the same fingerprint. Its lane stays; one whose decision
 -- named no merchant (several ended together) moves to the command's.
@@ -30,24 +58,24 @@ local function adopt(tradeNo, record, command, offset)
     merchant = merchant_of(command)
     count('', state, -1)
     count(merchant, state, 1)
-    redis.call('SADD', P .. 'merchants', merchant)
-    if redis.call('ZREM', due_set(step, ''), tradeNo) == 1 then redis.call('ZADD', due_set(step, merchant), stamp(now), tradeNo) end
+    merchants[merchant] = true
+    if redis.call('ZREM', due_set(step, ''), tradeNo) == 1 then wait_in(due_set(step, merchant), stamp(now), tradeNo) end
   end
-  redis.call('SET', P .. 'p:' .. tradeNo, splice(record, command, merchant))
-  redis.call('ZADD', open_set(partition, merchant), offset, tradeNo)
-  if step ~= 'a' then redis.call('ZADD', due_set(step, merchant), stamp(now), tradeNo) end
-  if state == 'r' and expires > 0 then redis.call('ZADD', due_set('x'), expires, tradeNo) end
+  put(tradeNo, splice(record, command, merchant))
+  wait_in(open_set(partition, merchant), offset, tradeNo)
+  if step ~= 'a' then wait_in(due_set(step, merchant), stamp(now), tradeNo) end
+  if state == 'r' and expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
 end
 
 local outcomes, added, conflicts = {}, 0, false
 
 local function add(tradeNo, record, due, offset)
   local state, step, merchant, expires = state_of(record), step_of(record), merchant_of(record), expires_of(record)
-  redis.call('SET', P .. 'p:' .. tradeNo, record)
-  redis.call('ZADD', due_set(step, merchant), due, tradeNo)
-  redis.call('ZADD', open_set(partition, merchant), offset, tradeNo)
-  redis.call('SADD', P .. 'merchants', merchant)
-  if step == 's' and expires > 0 then redis.call('ZADD', due_set('x'), expires, tradeNo) end
+  put(tradeNo, record)
+  wait_in(due_set(step, merchant), due, tradeNo)
+  wait_in(open_set(partition, merchant), offset, tradeNo)
+  merchants[merchant] = true
+  if step == 's' and expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
   count(merchant, state, 1)
   added = added + 1
 end
@@ -65,7 +93,7 @@ end
 for i = 6, #ARGV, 7 do
   local tradeNo, carried, read, due, bucket, offset, record = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
   local fingerprint = string.sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
-  local open = redis.call('GET', P .. 'p:' .. tradeNo)
+  local open = records[tradeNo]
   local memo = not open and recall(bucket, tradeNo)
   if open or memo then
     local same = fingerprint == (open and string.sub(open, FINGERPRINT_FROM, FINGERPRINT_TO) or string.sub(memo, 2, 17))
@@ -76,11 +104,12 @@ for i = 6, #ARGV, 7 do
     elseif open and same and partition_of(open) == NO_PARTITION then
       adopt(tradeNo, open, record, offset)
     elseif open and same and carried ~= '' then
+      flush() -- it may have come in this very call
       redis.call('ZREM', open_set(partition_of(open), merchant_of(open)), tradeNo)
       -- Its expiry stays: the sets know it by that.
       local carry = string.sub(record, 1, EXPIRES_FROM - 1) .. string.sub(open, EXPIRES_FROM, EXPIRES_TO) .. string.sub(record, EXPIRES_TO + 1)
-      redis.call('SET', P .. 'p:' .. tradeNo, splice(open, carry, merchant_of(open)))
-      redis.call('ZADD', open_set(partition, merchant_of(open)), offset, tradeNo)
+      put(tradeNo, splice(open, carry, merchant_of(open)))
+      wait_in(open_set(partition, merchant_of(open)), offset, tradeNo)
     end
     outcomes[#outcomes + 1] = same and 'd' or 'c'
     conflicts = conflicts or not same
@@ -102,6 +131,7 @@ for i = 6, #ARGV, 7 do
   end
 end
 
+flush()
 write_counts()
 local total = redis.call('INCRBY', P .. 'total', added)
 if to ~= '' and not conflicts and tonumber(to) > position then
