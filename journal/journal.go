@@ -80,6 +80,9 @@ var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "r
 // remembering are the scripts that use the memory of finals.
 var remembering = map[string]bool{"insert": true, "apply": true, "restore": true}
 
+// batching are the scripts that work on many payouts at once.
+var batching = map[string]bool{"insert": true, "lease": true, "apply": true}
+
 // source joins a script with what it begins with.
 func source(name string) string {
 	files := []string{"_layout"}
@@ -88,6 +91,9 @@ func source(name string) string {
 	}
 	if remembering[name] {
 		files = append(files, "_memory")
+	}
+	if batching[name] {
+		files = append(files, "_batch")
 	}
 	files = append(files, name)
 	var s strings.Builder

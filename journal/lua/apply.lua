@@ -9,9 +9,21 @@
 -- l lost to somebody else.
 local first = 4 + 4 * tonumber(ARGV[3])
 
-local closed = 0
+local tradeNos = {}
+for i = first, #ARGV, 8 do tradeNos[#tradeNos + 1] = ARGV[i] end
+fetch(tradeNos)
+
+local closed, touched, ended = 0, {}, {}
+local function settle()
+  flush() -- begins with leaving: see there
+  for _, e in ipairs(ended) do remember(e[1], e[2], e[3]) end
+  ended = {}
+end
+
 local function apply(tradeNo, token, expected, state, due, bucket, record, memo)
-  local current = redis.call('GET', P .. 'p:' .. tradeNo)
+  if touched[tradeNo] then settle() end -- an old owner's word and a new one's
+  touched[tradeNo] = true
+  local current = records[tradeNo]
   if not current then
     return (record == '' and recall(bucket, tradeNo) == memo) and 'a' or 'l'
   end
@@ -22,23 +34,23 @@ local function apply(tradeNo, token, expected, state, due, bucket, record, memo)
   end
   if state_of(current) ~= expected then return 'l' end
   local merchant, partition = merchant_of(current), partition_of(current)
-  redis.call('ZREM', due_set(step_of(current), merchant), tradeNo)
+  leave(due_set(step_of(current), merchant), tradeNo)
   if record == '' then
-    redis.call('DEL', P .. 'p:' .. tradeNo)
-    redis.call('ZREM', open_set(partition, merchant), tradeNo)
-    remember(bucket, tradeNo, memo)
+    delete(tradeNo)
+    leave(open_set(partition, merchant), tradeNo)
+    ended[#ended + 1] = {bucket, tradeNo, memo}
     count(merchant, expected, -1)
     closed = closed + 1
     return 'a'
   end
   -- What the command said is the journal's: an insert may have filled it in meanwhile.
   record = splice(record, current, merchant)
-  redis.call('SET', P .. 'p:' .. tradeNo, record)
+  put(tradeNo, record)
   if step_of(record) == 'a' or partition ~= NO_PARTITION then -- without content nothing can be sent or announced
-    redis.call('ZADD', due_set(step_of(record), merchant), due, tradeNo)
+    wait_in(due_set(step_of(record), merchant), due, tradeNo)
   end
   local expires = expires_of(record)
-  if state == 'r' and expires > 0 then redis.call('ZADD', due_set('x'), expires, tradeNo) end
+  if state == 'r' and expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
   count(merchant, expected, -1)
   count(merchant, state, 1)
   return 'a'
@@ -48,6 +60,7 @@ local outcomes = {}
 for i = first, #ARGV, 8 do
   outcomes[#outcomes + 1] = apply(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7])
 end
+settle()
 write_counts()
 if closed > 0 then redis.call('DECRBY', P .. 'total', closed) end
 

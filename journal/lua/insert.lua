@@ -21,33 +21,9 @@ end
 -- forgotten: older than the window, or than what the last rebuild could read.
 local reach = math.max(now - window, tonumber(redis.call('HGET', P .. 'epoch', 'reach') or '0'))
 
--- What there is already is asked for in one command, and what is added goes out in a few:
--- half of the time of a chunk is saved, and intake is what a payroll waits for first.
-local keys, tradeNos = {}, {}
-for i = 6, #ARGV, 7 do
-  tradeNos[#tradeNos + 1] = ARGV[i]
-  keys[#keys + 1] = P .. 'p:' .. ARGV[i]
-end
-local records = {} -- by tradeNo, also those of this call
-for n, record in ipairs(#keys > 0 and redis.call('MGET', unpack(keys)) or {}) do records[tradeNos[n]] = record end
-
-local sets, adding, merchants = {}, {}, {} -- due and open sets, records, lanes: not written yet
-local function put(tradeNo, record)
-  records[tradeNo] = record
-  adding[#adding + 1] = P .. 'p:' .. tradeNo
-  adding[#adding + 1] = record
-end
-local function wait_in(set, score, tradeNo)
-  local list = sets[set] or {}
-  list[#list + 1], list[#list + 2] = score, tradeNo
-  sets[set] = list
-end
-local function flush()
-  if #adding > 0 then redis.call('MSET', unpack(adding)) end
-  for set, list in pairs(sets) do redis.call('ZADD', set, unpack(list)) end
-  for merchant in pairs(merchants) do redis.call('SADD', P .. 'merchants', merchant) end
-  sets, adding, merchants = {}, {}, {}
-end
+local tradeNos = {}
+for i = 6, #ARGV, 7 do tradeNos[#tradeNos + 1] = ARGV[i] end
+fetch(tradeNos)
 
 -- adopt fills in the content of a payout of which a replay knows only how it ended
 -- (protocol E6); its command has the same fingerprint. Its lane stays; one whose decision
@@ -58,7 +34,7 @@ local function adopt(tradeNo, record, command, offset)
     merchant = merchant_of(command)
     count('', state, -1)
     count(merchant, state, 1)
-    merchants[merchant] = true
+    lane_of(merchant)
     if redis.call('ZREM', due_set(step, ''), tradeNo) == 1 then wait_in(due_set(step, merchant), stamp(now), tradeNo) end
   end
   put(tradeNo, splice(record, command, merchant))
@@ -74,7 +50,7 @@ local function add(tradeNo, record, due, offset)
   put(tradeNo, record)
   wait_in(due_set(step, merchant), due, tradeNo)
   wait_in(open_set(partition, merchant), offset, tradeNo)
-  merchants[merchant] = true
+  lane_of(merchant)
   if step == 's' and expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
   count(merchant, state, 1)
   added = added + 1
@@ -105,7 +81,7 @@ for i = 6, #ARGV, 7 do
       adopt(tradeNo, open, record, offset)
     elseif open and same and carried ~= '' then
       flush() -- it may have come in this very call
-      redis.call('ZREM', open_set(partition_of(open), merchant_of(open)), tradeNo)
+      leave(open_set(partition_of(open), merchant_of(open)), tradeNo)
       -- Its expiry stays: the sets know it by that.
       local carry = string.sub(record, 1, EXPIRES_FROM - 1) .. string.sub(open, EXPIRES_FROM, EXPIRES_TO) .. string.sub(record, EXPIRES_TO + 1)
       put(tradeNo, splice(open, carry, merchant_of(open)))

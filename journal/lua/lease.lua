@@ -16,8 +16,10 @@ local evidence = redis.call('HMGET', P .. 'served:' .. merchant, 'at', 'about', 
 local answer = {stamp(now), stamp(deadline), evidence[1] or '', evidence[2] or '', evidence[3] or ''}
 
 if redis.call('EXISTS', batch) == 1 then
-  for _, tradeNo in ipairs(redis.call('LRANGE', batch, 0, -1)) do
-    local record = redis.call('GET', P .. 'p:' .. tradeNo)
+  local handed = redis.call('LRANGE', batch, 0, -1)
+  fetch(handed)
+  for _, tradeNo in ipairs(handed) do
+    local record = records[tradeNo]
     if record and token_of(record) == token and until_of(record) > 0 then
       answer[2] = stamp(until_of(record))
       answer[#answer + 1] = tradeNo
@@ -27,11 +29,10 @@ if redis.call('EXISTS', batch) == 1 then
   return answer
 end
 
--- take stamps one payout, or says that it isn't for this step (any more). Its first
--- write is a ZREM that takes effect: after it a script may write even at maxmemory.
+-- take stamps one payout, or says that it isn't for this step (any more).
 local function take(tradeNo)
-  local record = redis.call('GET', P .. 'p:' .. tradeNo)
-  redis.call('ZREM', set, tradeNo)
+  local record = records[tradeNo]
+  leave(set, tradeNo)
   if not record then return nil end
   local state, head = state_of(record), string.sub(record, FINGERPRINT_FROM, SENDS_FROM - 1)
   local owner = merchant_of(record)
@@ -39,27 +40,27 @@ local function take(tradeNo)
     if state ~= 'r' then return nil end
     local expires = expires_of(record)
     if expires > 0 and expires <= now then
-      redis.call('ZADD', due_set('x'), stamp(now), tradeNo)
+      wait_in(due_set('x'), stamp(now), tradeNo)
       return nil
     end
     local sends = tonumber(string.sub(record, SENDS_FROM, SENDS_TO)) + 1
     head = 'sa' .. token .. stamp(deadline) .. head .. string.format('%02d', math.min(sends, 99)) .. stamp(now) .. stamp(deadline)
-    if expires > 0 then redis.call('ZREM', due_set('x'), tradeNo) end
-    redis.call('ZADD', due_set('a', owner), stamp(deadline), tradeNo)
+    if expires > 0 then leave(due_set('x'), tradeNo) end
+    wait_in(due_set('a', owner), stamp(deadline), tradeNo)
     count(owner, 'r', -1)
     count(owner, 's', 1)
   elseif step == 'x' then
     if state ~= 'r' then return nil end
-    redis.call('ZREM', due_set('s', owner), tradeNo)
-    redis.call('ZADD', set, stamp(deadline), tradeNo)
+    leave(due_set('s', owner), tradeNo)
+    wait_in(set, stamp(deadline), tradeNo)
     head = 'rx' .. token .. stamp(deadline)
   else
     if step_of(record) ~= step then return nil end
-    redis.call('ZADD', set, stamp(deadline), tradeNo)
+    wait_in(set, stamp(deadline), tradeNo)
     head = state .. step .. token .. stamp(deadline)
   end
-  redis.call('SETRANGE', P .. 'p:' .. tradeNo, 0, head)
-  return head .. string.sub(record, #head + 1)
+  put(tradeNo, head .. string.sub(record, #head + 1))
+  return records[tradeNo]
 end
 
 -- young_first picks n of the due asks where more are due than can be made. By due time
@@ -75,8 +76,10 @@ local function young_first(due)
   if string.byte(token, -1) % 4 < n % 4 then share = share - 1 end
   local longest = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
   local since, young = stamp(tonumber(longest)), {}
-  for _, tradeNo in ipairs(redis.call('ZRANGE', set, math.max(0, due - math.min(4 * n, 384)), due - 1)) do
-    local record = redis.call('GET', P .. 'p:' .. tradeNo)
+  local latest = redis.call('ZRANGE', set, math.max(0, due - math.min(4 * n, 384)), due - 1)
+  fetch(latest)
+  for _, tradeNo in ipairs(latest) do
+    local record = records[tradeNo]
     local sent = record and string.sub(record, SENT_FROM, SENT_TO) or ''
     if sent > since then young[#young + 1] = {tradeNo, sent} end
   end
@@ -101,14 +104,21 @@ local function pick()
   return redis.call('ZRANGEBYSCORE', set, '-inf', stamp(now), 'LIMIT', 0, n)
 end
 
-for _, tradeNo in ipairs(pick()) do
+local picked = pick()
+fetch(picked)
+local taken = {}
+for _, tradeNo in ipairs(picked) do
   local record = take(tradeNo)
   if record then
-    redis.call('RPUSH', batch, tradeNo)
+    taken[#taken + 1] = tradeNo
     answer[#answer + 1] = tradeNo
     answer[#answer + 1] = record
   end
 end
-if #answer > 5 then redis.call('PEXPIRE', batch, ARGV[6]) end
+flush()
+if #taken > 0 then
+  redis.call('RPUSH', batch, unpack(taken))
+  redis.call('PEXPIRE', batch, ARGV[6])
+end
 write_counts()
 return answer

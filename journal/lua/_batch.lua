@@ -1,0 +1,48 @@
+-- Records are read together, and what is written goes out in few commands: a command
+-- costs Redis about a microsecond before it does anything, and a chunk has hundreds.
+local records = {} -- by tradeNo, as they are with what is still to be written; false where there is none
+local function fetch(tradeNos)
+  local wanted, keys = {}, {}
+  for _, tradeNo in ipairs(tradeNos) do
+    if records[tradeNo] == nil then
+      wanted[#wanted + 1] = tradeNo
+      keys[#keys + 1] = P .. 'p:' .. tradeNo
+    end
+  end
+  if #keys == 0 then return end
+  for n, record in ipairs(redis.call('MGET', unpack(keys))) do records[wanted[n]] = record end
+end
+
+local leaving, waiting, writing, deleting, lanes = {}, {}, {}, {}, {} -- not done yet
+local function put(tradeNo, record)
+  records[tradeNo] = record
+  writing[#writing + 1] = P .. 'p:' .. tradeNo
+  writing[#writing + 1] = record
+end
+local function delete(tradeNo)
+  records[tradeNo] = false
+  deleting[#deleting + 1] = P .. 'p:' .. tradeNo
+end
+local function leave(set, tradeNo)
+  local list = leaving[set] or {}
+  list[#list + 1] = tradeNo
+  leaving[set] = list
+end
+local function wait_in(set, score, tradeNo)
+  local list = waiting[set] or {}
+  list[#list + 1], list[#list + 2] = score, tradeNo
+  waiting[set] = list
+end
+local function lane_of(merchant) lanes[merchant] = true end
+
+-- flush does it. Leaving comes first: after a write that takes effect and needs no memory a
+-- script may write even at maxmemory. Whoever touches a payout twice in one call flushes in
+-- between, since all leave before any enters.
+local function flush()
+  for set, list in pairs(leaving) do redis.call('ZREM', set, unpack(list)) end
+  if #deleting > 0 then redis.call('DEL', unpack(deleting)) end
+  if #writing > 0 then redis.call('MSET', unpack(writing)) end
+  for set, list in pairs(waiting) do redis.call('ZADD', set, unpack(list)) end
+  for merchant in pairs(lanes) do redis.call('SADD', P .. 'merchants', merchant) end
+  leaving, waiting, writing, deleting, lanes = {}, {}, {}, {}, {}
+end
