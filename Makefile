@@ -71,6 +71,18 @@ FAULTS ?= 1
 model: ## every interleaving of the protocol, and what each rule is for (a minute; FAULTS=2 LIMIT=60000000 for a large machine)
 	go test -count=1 -timeout=120m -v ./internal/model -every -faults=$(FAULTS) $(if $(LIMIT),-limit=$(LIMIT))
 
+GUARDS ?=
+
+.PHONY: mutants
+mutants: bin ## takes each guard of the protocol out, one at a time, and runs the test that must notice (10 min); GUARDS=S4,look
+	go build $(BUILDFLAGS) -o bin/mutants ./internal/mutants/cmd/mutants
+	./bin/mutants $(if $(GUARDS),--only "$(GUARDS)") $(MUTANTSFLAGS)
+
+.PHONY: bench
+bench: bin ## throughput and cost beside a floor, on real servers, into docs/performance.md (15 min); ONLY=rate,intake
+	go build $(BUILDFLAGS) -o bin/bench ./internal/bench/cmd/bench
+	$(SERVERS) with ./bin/bench $(if $(ONLY),--only "$(ONLY)") $(BENCHFLAGS)
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (5s)
 	@files=$$(grep -rl --include='*_test.go' '^func Fuzz' . | sort || true); \

@@ -208,6 +208,11 @@ func TestAFailingKafkaPostponesTheEpoch(t *testing.T) {
 		if took := time.Since(began); took > time.Minute {
 			t.Errorf("took %v", took)
 		}
+		for p := range 3 {
+			if n := fences(t, k, p); n == 0 {
+				t.Errorf("partition %d holds no fence of the epoch", p)
+			}
+		}
 		i.works(t)
 	})
 }

@@ -1,0 +1,97 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Options say what is measured and where things are.
+type Options struct {
+	Root         string   // of the repository
+	Only         []string // names of parts; none = all
+	Quick        bool     // a tenth of everything: to try the harness, not to measure
+	Kafka, Redis string   // addresses of servers that may be emptied
+	Profile      string   // where CPU profiles of the service go; "" = none
+	Out          io.Writer
+	Terminal     bool // Out is one: colours, and progress in one line
+}
+
+// part is one thing that is measured.
+type part struct {
+	name, about string
+	run         func(context.Context, *stage) (result, error)
+}
+
+var parts = []part{
+	{"throughput", "the whole service against a program without safety: payouts a second, CPU per payout", throughput},
+	{"intake", "commands into the journal: new ones, and known ones read again", intake},
+	{"rate", "a limit shared by three instances: how much of it is used, and how far it is overshot", sharedRate},
+	{"backlog", "what a payout costs beside 10 k, 100 k and a million open ones", backlog},
+	{"memory", "bytes in Redis for an open payout and for a remembered one, memory of the process", memory},
+	{"polling", "asks per payout and how late outcomes are seen, in virtual time", polling},
+	{"isolation", "a merchant whose provider is dead, or hangs, beside a healthy one", isolation},
+}
+
+// List tells the parts, one a line.
+func List() string {
+	var s strings.Builder
+	for _, p := range parts {
+		fmt.Fprintf(&s, "  %-11s %s\n", p.name, p.about)
+	}
+	return s.String()
+}
+
+func chosen(only []string) ([]part, error) {
+	for _, name := range only {
+		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
+			return nil, fmt.Errorf("there is no part %q; there are:\n%s", name, List())
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return len(only) > 0 && !slices.Contains(only, p.name) }), nil
+}
+
+// Run measures, prints and writes the report. It tells whether all goals were reached.
+func Run(ctx context.Context, o Options) (reached bool, err error) {
+	list, err := chosen(o.Only)
+	if err != nil {
+		return false, err
+	}
+	progress := newProgress(o.Out, o.Terminal)
+	defer progress.clear()
+	s, err := newStage(ctx, o, progress)
+	if err != nil {
+		return false, err
+	}
+	defer s.close()
+	reached = true
+	for i, p := range list {
+		progress.begin(fmt.Sprintf("[%d/%d] %s", i+1, len(list), p.name))
+		r, err := p.run(ctx, s)
+		if ctx.Err() != nil {
+			return false, fmt.Errorf("interrupted: %w", context.Cause(ctx))
+		}
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", p.name, err)
+		}
+		progress.clear()
+		r.print(o.Out, p.about, o.Terminal)
+		reached = reached && r.reached()
+		if !o.Quick {
+			if err := s.record(ctx, p.name, r); err != nil {
+				return false, err
+			}
+		}
+	}
+	return reached, nil
+}
+
+// n is a number of things, or a tenth of it where the harness is only tried.
+func (s *stage) n(full int) int {
+	if s.Quick {
+		return full / 10
+	}
+	return full
+}

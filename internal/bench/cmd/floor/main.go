@@ -1,0 +1,175 @@
+// Command floor is what the disburser is measured against: the same calls to Kafka, Redis
+// and the provider, and none of the safety. It reads a command, marks its tradeNo with
+// SET NX, sends, asks once and publishes the result. It forgets what it did when it dies,
+// sends what it isn't sure of, keeps no limit, and must never see real money.
+//
+// It ends on SIGTERM, exit status 0.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/segmentio/kafka-go"
+
+	"disburser/payout"
+)
+
+// workers is the service's default number of slots.
+const workers = 128
+
+type options struct {
+	kafka, redis, group, commands, results string
+	first                                  time.Duration
+	provider                               provider
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.kafka, "kafka", "", "`address` of a broker")
+	flag.StringVar(&o.redis, "redis", "", "`address` of Redis")
+	flag.StringVar(&o.group, "group", "floor", "consumer group")
+	flag.StringVar(&o.commands, "commands", "payout.commands", "`topic` to read")
+	flag.StringVar(&o.results, "results", "payout.results", "`topic` to write")
+	flag.DurationVar(&o.first, "first", 50*time.Millisecond, "`time` from the send to the ask")
+	flag.StringVar(&o.provider.base, "provider", "", "base `URL`")
+	flag.StringVar(&o.provider.merchantNo, "merchant-no", "", "the merchant's number")
+	flag.StringVar(&o.provider.secret, "secret", "", "the merchant's secret")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	o.run(ctx)
+	stop()
+}
+
+type command struct {
+	TradeNo, Merchant, Amount, Remark, BatchID string
+	Payee                                      map[string]string
+	received, sent                             time.Time
+}
+
+type floor struct {
+	options
+	redis  *redis.Client
+	writer *kafka.Writer
+	failed atomic.Int64
+}
+
+func (o options) run(ctx context.Context) {
+	o.provider.transport = newTransport()
+	f := &floor{
+		options: o, redis: redis.NewClient(&redis.Options{Addr: o.redis, PoolSize: 32}),
+		writer: &kafka.Writer{
+			Addr: kafka.TCP(o.kafka), Topic: o.results, Balancer: kafka.Murmur2Balancer{}, RequiredAcks: kafka.RequireAll,
+			BatchTimeout: 5 * time.Millisecond, BatchSize: 500, Async: true, Transport: &kafka.Transport{MetadataTopics: []string{o.results}},
+		},
+	}
+	f.writer.Completion = func(_ []kafka.Message, err error) { f.failure(err) }
+	reader := kafka.NewReader(kafka.ReaderConfig{
+		Brokers: []string{o.kafka}, GroupID: o.group, Topic: o.commands, MaxWait: 250 * time.Millisecond, MaxBytes: 4 << 20,
+		QueueCapacity: 1000, CommitInterval: time.Second, StartOffset: kafka.FirstOffset,
+	})
+	jobs, asks := make(chan kafka.Message), make(chan command)
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() { f.work(ctx, jobs, asks) })
+	}
+	for {
+		m, err := reader.FetchMessage(ctx)
+		if err != nil {
+			break
+		}
+		select {
+		case jobs <- m:
+		case <-ctx.Done():
+		}
+		f.failure(reader.CommitMessages(ctx, m))
+	}
+	group.Wait()
+	_ = reader.Close()
+	_ = f.writer.Close()
+	fmt.Fprintf(os.Stderr, "floor: %d failures\n", f.failed.Load())
+}
+
+// failure counts: that is all this program does about one.
+func (f *floor) failure(err error) {
+	if err != nil && !errors.Is(err, context.Canceled) && f.failed.Add(1) == 1 {
+		fmt.Fprintln(os.Stderr, "floor:", err)
+	}
+}
+
+// work makes calls; no worker waits for the moment of an ask.
+func (f *floor) work(ctx context.Context, jobs <-chan kafka.Message, asks chan command) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case c := <-asks:
+			f.failure(f.ask(ctx, c))
+		case m := <-jobs:
+			c, err := f.send(ctx, m)
+			if err != nil {
+				f.failure(err)
+				continue
+			}
+			time.AfterFunc(f.first, func() {
+				select {
+				case asks <- c:
+				case <-ctx.Done():
+				}
+			})
+		}
+	}
+}
+
+func (f *floor) send(ctx context.Context, m kafka.Message) (c command, err error) {
+	if err := json.Unmarshal(m.Value, &c); err != nil {
+		return c, err
+	}
+	c.received = time.Now().UTC()
+	fresh, err := f.redis.SetNX(ctx, "floor:"+c.TradeNo, "1", 720*time.Hour).Result()
+	if err != nil || !fresh {
+		return c, fmt.Errorf("%s is known: %w", c.TradeNo, err)
+	}
+	c.sent = time.Now().UTC()
+	a, err := f.provider.send(ctx, c)
+	if err == nil && a.Code != "0000" {
+		err = fmt.Errorf("sent: %s %s", a.Code, a.Msg)
+	}
+	return c, err
+}
+
+func (f *floor) ask(ctx context.Context, c command) error {
+	a, err := f.provider.ask(ctx, c.TradeNo)
+	if err != nil {
+		return err
+	}
+	if a.Data.Status != "0000" {
+		return fmt.Errorf("asked: %s %s", a.Code, a.Data.Status)
+	}
+	e := payout.Event{
+		EventID: c.TradeNo + "-paid", Type: payout.EventPaid, TradeNo: c.TradeNo, Merchant: c.Merchant, Country: "egypt", BatchID: c.BatchID,
+		Amount: c.Amount, Currency: "EGP", Status: a.Data.Status, StatusText: a.Data.Message, PlatformTradeNo: a.Data.PlatFormTradeNo,
+		PaidAmount: a.Data.Amount, SuccessTime: a.Data.SuccessTime, Remark: c.Remark, Sends: 1, Asks: 1,
+		ReceivedAt: c.received.Format(time.RFC3339Nano), SentAt: c.sent.Format(time.RFC3339Nano), SettledAt: time.Now().UTC().Format(time.RFC3339Nano),
+	}
+	value, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	return f.writer.WriteMessages(ctx, kafka.Message{Key: []byte(c.TradeNo), Value: value, Headers: []kafka.Header{
+		header("ce_specversion", "1.0"), header("ce_id", e.EventID), header("ce_source", "/disburser/"+c.Merchant), header("ce_type", string(e.Type)),
+		header("ce_subject", c.TradeNo), header("ce_time", e.SettledAt), header("content-type", "application/json"),
+	}})
+}
+
+func header(key, value string) kafka.Header { return kafka.Header{Key: key, Value: []byte(value)} }

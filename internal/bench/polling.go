@@ -1,0 +1,137 @@
+package bench
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"disburser/payout"
+)
+
+// schedule says when to ask the provider about a payout: the policy of the state table,
+// with the plan that its learner has made so far.
+type schedule struct {
+	policy  payout.Policy
+	learner payout.Learner
+	random  *rand.Rand
+}
+
+// newSchedule has the default poll settings.
+func newSchedule(learn bool) *schedule {
+	s := &schedule{random: rand.New(rand.NewPCG(2, 2))}
+	s.policy.Poll = payout.Poll{First: 2 * time.Second, Factor: 1.6, Max: 5 * time.Minute, GiveUp: 72 * time.Hour, Learn: learn}
+	return s
+}
+
+func (s *schedule) next(tradeNo string, since time.Duration, asked int) time.Duration {
+	s.policy.Plan, s.policy.Jitter = s.learner.Plan(s.policy.Poll), s.random.Float64()
+	return s.policy.Pause(tradeNo, since, asked)
+}
+
+// provider's settle times.
+var distributions = []struct {
+	name string
+	draw func(*rand.Rand) time.Duration
+}{
+	{"log-normal around 4 s", func(r *rand.Rand) time.Duration { return logNormal(r, 4*time.Second, 0.8) }},
+	{"log-normal around 5 min", func(r *rand.Rand) time.Duration { return logNormal(r, 5*time.Minute, 1) }},
+	{"two peaks: 2 s (80 %), 3 min", func(r *rand.Rand) time.Duration {
+		if r.Float64() < 0.8 {
+			return logNormal(r, 2*time.Second, 0.15)
+		}
+		return logNormal(r, 3*time.Minute, 0.15)
+	}},
+	{"always 20 s", func(*rand.Rand) time.Duration { return 20 * time.Second }},
+}
+
+func logNormal(r *rand.Rand, around time.Duration, sigma float64) time.Duration {
+	return time.Duration(float64(around) * math.Exp(sigma*r.NormFloat64()))
+}
+
+// asked is what a schedule did to payouts of one distribution.
+type asked struct {
+	Schedule     string        `json:"schedule"`
+	Distribution string        `json:"distribution"`
+	Asks         float64       `json:"asksPerPayout"`
+	Median       time.Duration `json:"medianDelay"` // from the settlement to the ask that sees it
+	P95          time.Duration `json:"p95Delay"`
+}
+
+// polling plays schedules against distributions in virtual time.
+func polling(_ context.Context, s *stage) (result, error) {
+	r := result{Head: []string{"outcomes come", "schedule", "asks per payout", "seen after, median", "95 %"}}
+	var all []asked
+	for _, d := range distributions {
+		for _, name := range []string{"plain", "learned"} {
+			a := poll(newSchedule(name == "learned"), d.draw, s.n(50_000))
+			a.Schedule, a.Distribution = name, d.name
+			all = append(all, a)
+			r.row(d.name, name, a.Asks, fmt.Sprintf("%.1f s", a.Median.Seconds()), fmt.Sprintf("%.1f s", a.P95.Seconds()))
+		}
+	}
+	asks := map[string][]float64{}
+	names := make([]string, len(distributions))
+	for i, a := range all {
+		asks[a.Schedule] = append(asks[a.Schedule], a.Asks)
+		names[i/2] = a.Distribution
+	}
+	r.Raw, r.plots = all, map[string]string{"polling.svg": bars("asks per payout, by settle times", names, []series{{"plain", asks["plain"]}, {"learned", asks["learned"]}})}
+	return r, nil
+}
+
+// virtual is a payout in the simulation; its next ask orders the heap.
+type virtual struct {
+	tradeNo                   string
+	sent, settles, next, last time.Duration
+	asks                      int
+}
+
+type agenda []*virtual
+
+func (a agenda) Len() int           { return len(a) }
+func (a agenda) Less(i, j int) bool { return a[i].next < a[j].next }
+func (a agenda) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
+func (a *agenda) Push(v any)        { *a = append(*a, v.(*virtual)) } //nolint:errcheck // the heap's own
+func (a *agenda) Pop() any {
+	last := (*a)[len(*a)-1]
+	*a = (*a)[:len(*a)-1]
+	return last
+}
+
+// poll sends n payouts, 50 a second, and asks as the schedule says until each is seen
+// settled. Asks take no time.
+func poll(s *schedule, settle func(*rand.Rand) time.Duration, n int) asked {
+	random := rand.New(rand.NewPCG(1, 1))
+	var todo agenda
+	for i := range n {
+		sent := time.Duration(i) * time.Second / 50
+		heap.Push(&todo, &virtual{tradeNo: payouts{prefix: "P"}.tradeNo(i), sent: sent, settles: sent + settle(random), next: sent})
+	}
+	var delays []time.Duration
+	asks := 0
+	for len(todo) > 0 {
+		v := todo[0]
+		now := v.next
+		if now > v.sent || v.asks > 0 { // its first turn is the send
+			asks++
+			v.asks++
+			if v.settles <= now {
+				delays = append(delays, now-v.settles)
+				s.learner.Saw(v.last-v.sent, now-v.sent)
+				heap.Pop(&todo)
+				continue
+			}
+			v.last = now
+		} else {
+			v.last = v.sent
+		}
+		v.next = now + max(s.next(v.tradeNo, now-v.sent, v.asks), time.Millisecond)
+		heap.Fix(&todo, 0)
+	}
+	slices.Sort(delays)
+	return asked{Asks: float64(asks) / float64(n), Median: delays[n/2], P95: delays[n*95/100]}
+}

@@ -1,0 +1,190 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/segmentio/kafka-go"
+
+	"disburser/internal/partition"
+	"disburser/internal/trial"
+)
+
+// stage is what all parts share: programs, servers, and where to put things.
+type stage struct {
+	Options
+	dir                      string
+	disburser, paysim, floor string // the built programs
+	kafkaPID                 int    // 0 if unknown
+	client                   *kafka.Client
+	redis                    *redis.Client
+	progress                 *progress
+	sites                    int
+	filled                   []beside // by fill
+}
+
+// newStage builds the programs and looks at the servers. The Redis must be empty: parts
+// empty it again and again.
+func newStage(ctx context.Context, o Options, p *progress) (s *stage, err error) {
+	if o.Kafka == "" || o.Redis == "" {
+		return nil, errors.New("DISBURSER_KAFKA and DISBURSER_REDIS must say where servers are that may be emptied; make bench starts some")
+	}
+	s = &stage{Options: o, progress: p}
+	if s.dir, err = os.MkdirTemp("", "disburser-bench-*"); err != nil {
+		return nil, err
+	}
+	s.client = &kafka.Client{Addr: kafka.TCP(o.Kafka), Transport: &kafka.Transport{MetadataTTL: time.Second}}
+	s.redis = redis.NewClient(&redis.Options{Addr: o.Redis, ReadTimeout: time.Minute})
+	s.kafkaPID = pidIn(filepath.Join(os.Getenv("DISBURSER_SERVERS_DIR"), "kafka/pid"))
+	if n, err := s.redis.DBSize(ctx).Result(); err != nil || n > 0 {
+		s.close()
+		return nil, fmt.Errorf("the Redis at %s must answer and be empty, because it will be emptied (%d keys; %w)", o.Redis, n, err)
+	}
+	p.say("building the programs")
+	for program, path := range map[*string]string{&s.disburser: "cmd/disburser", &s.paysim: "cmd/paysim", &s.floor: "internal/bench/cmd/floor"} {
+		*program = filepath.Join(s.dir, filepath.Base(path))
+		c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", *program, "./"+path)
+		c.Dir, c.Env = o.Root, append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := c.CombinedOutput(); err != nil {
+			s.close()
+			return nil, fmt.Errorf("build %s: %w\n%s", path, err, out)
+		}
+	}
+	return s, nil
+}
+
+func pidIn(file string) int {
+	text, _ := os.ReadFile(file) // servers of somebody's own have none
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return pid
+}
+
+func (s *stage) close() {
+	_ = s.redis.Close()
+	_ = os.RemoveAll(s.dir)
+}
+
+// site is what one measurement has for itself: an empty Redis, topics, a provider.
+type site struct {
+	*stage
+	id, dir  string
+	topics   trial.Topics
+	provider *provider
+	running  []*process
+	batches  int // of through
+}
+
+// newSite makes a site with a provider of that behavior (paysim's JSON, "" = perfect).
+func (s *stage) newSite(ctx context.Context, name, behavior string) (*site, error) {
+	s.sites++
+	t := &site{stage: s, id: fmt.Sprintf("bench-%d-%s", s.sites, name)}
+	t.dir = filepath.Join(s.dir, t.id)
+	t.topics = trial.Topics{Commands: t.id + ".commands", Results: t.id + ".results", Decisions: t.id + ".decisions", DeadLetter: t.id + ".dead-letter"}
+	if err := os.Mkdir(t.dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := s.redis.FlushAll(ctx).Err(); err != nil {
+		return nil, err
+	}
+	if err := t.createTopics(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	t.provider, err = newProvider(ctx, s.paysim, t.dir, behavior)
+	return t, err
+}
+
+func (t *site) createTopics(ctx context.Context) error {
+	var request kafka.CreateTopicsRequest
+	for topic, n := range map[string]int{t.topics.Commands: partitions, t.topics.Results: 3, t.topics.Decisions: 3, t.topics.DeadLetter: 1} {
+		request.Topics = append(request.Topics, kafka.TopicConfig{Topic: topic, NumPartitions: n, ReplicationFactor: 1})
+	}
+	res, err := t.client.CreateTopics(ctx, &request)
+	if err != nil {
+		return err
+	}
+	for topic, err := range res.Errors {
+		if err != nil {
+			return fmt.Errorf("create %s: %w", topic, err)
+		}
+	}
+	return until(ctx, 30*time.Second, "the topics are known", func() bool { return t.known(ctx, request.Topics) })
+}
+
+func (t *site) known(ctx context.Context, topics []kafka.TopicConfig) bool {
+	for _, want := range topics {
+		if n, err := partition.Count(ctx, t.client, want.Topic); err != nil || n != want.NumPartitions {
+			return false
+		}
+		for p := range want.NumPartitions {
+			if _, _, err := (partition.Source{Client: t.client, Topic: want.Topic, Partition: p}).Bounds(ctx); err != nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// close ends what runs here and deletes the topics, so that the broker's disk stays small.
+func (t *site) close() {
+	for _, p := range t.running {
+		p.kill()
+		if text, err := os.ReadFile(p.log); err == nil && t.Profile != "" {
+			_ = os.WriteFile(filepath.Join(t.Profile, t.id+"-"+filepath.Base(p.log)), text, 0o600) // only somebody's curiosity
+		}
+	}
+	if t.provider != nil {
+		t.provider.process.kill()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, _ = t.client.DeleteTopics(ctx, &kafka.DeleteTopicsRequest{
+		Topics: []string{t.topics.Commands, t.topics.Results, t.topics.Decisions, t.topics.DeadLetter},
+	})
+}
+
+// written counts what was ever written to a topic.
+func (t *site) written(ctx context.Context, topic string) (n int64) {
+	count, _ := partition.Count(ctx, t.client, topic)
+	return t.writtenIn(ctx, topic, count)
+}
+
+// writtenIn is the same for who knows the number of partitions; it is asked often.
+func (t *site) writtenIn(ctx context.Context, topic string, partitions int) (n int64) {
+	requests := make([]kafka.OffsetRequest, partitions)
+	for p := range partitions {
+		requests[p] = kafka.LastOffsetOf(p)
+	}
+	res, err := t.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: requests}})
+	if err != nil {
+		return 0
+	}
+	for _, p := range res.Topics[topic] {
+		n += p.LastOffset
+	}
+	return n
+}
+
+// redisCPU is what Redis has used since its start.
+func (s *stage) redisCPU(ctx context.Context) time.Duration {
+	info, _ := s.redis.Info(ctx, "cpu").Result() // a figure that is missing shows as zero
+	return time.Duration((infoField(info, "used_cpu_user") + infoField(info, "used_cpu_sys")) * float64(time.Second))
+}
+
+func infoField(info, name string) float64 {
+	for line := range strings.Lines(info) {
+		if value, found := strings.CutPrefix(strings.TrimSpace(line), name+":"); found {
+			f, _ := strconv.ParseFloat(value, 64)
+			return f
+		}
+	}
+	return 0
+}

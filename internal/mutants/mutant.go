@@ -1,0 +1,97 @@
+package mutants
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Guard is a rule of the protocol that stands in the code.
+type Guard struct {
+	Name    string // begins with the rule of docs/protocol.md
+	Without string // what goes wrong without it
+	Mutants []Mutant
+}
+
+// Mutant is a guard taken away.
+type Mutant struct {
+	Removes string // in one line
+	Edits   []Edit // several only where the guard is protected twice, or stands in two places
+	Killer  Killer
+	Ends    Verdict // how the killer ends on it; "" is killed, as it should be
+}
+
+// Edit replaces a text that occurs exactly once in its file.
+type Edit struct{ File, Old, New string }
+
+// Killer is the test that notices.
+type Killer struct{ Package, Test string }
+
+// String names a killer as one would say it.
+func (k Killer) String() string { return k.Package + " " + k.Test }
+
+// edit is the usual mutant's: one place.
+func edit(file, old, becomes string) []Edit { return []Edit{{file, old, becomes}} }
+
+// All lists every guard.
+func All() []Guard {
+	return slices.Concat(sending, outcomes, intake, epochs, rebuild, provider)
+}
+
+// Select answers the guards whose names begin with one of the given texts, or contain one
+// that is longer than a rule's name, in any letter case; all of them if no text is given.
+// A text that names none is an error.
+func Select(guards []Guard, texts []string) ([]Guard, error) {
+	if len(texts) == 0 {
+		return guards, nil
+	}
+	found := map[string]bool{}
+	var selected []Guard
+	for _, g := range guards {
+		taken := false
+		for _, text := range texts {
+			name, part := strings.ToLower(g.Name), strings.ToLower(strings.TrimSpace(text))
+			if strings.HasPrefix(name, part) || len(part) > 2 && strings.Contains(name, part) {
+				found[text], taken = true, true
+			}
+		}
+		if taken {
+			selected = append(selected, g)
+		}
+	}
+	for _, text := range texts {
+		if !found[text] {
+			return nil, fmt.Errorf("no guard is called %q: see --list", text)
+		}
+	}
+	return selected, nil
+}
+
+// mutated answers the files that an overlay replaces, by their path below root, or why the
+// mutant doesn't fit the source any more.
+func (m Mutant) mutated(root string) (map[string]string, error) {
+	texts := map[string]string{}
+	for _, e := range m.Edits {
+		text, seen := texts[e.File]
+		if !seen {
+			raw, err := os.ReadFile(filepath.Join(root, e.File))
+			if err != nil {
+				return nil, err
+			}
+			text = string(raw)
+		}
+		switch n := strings.Count(text, e.Old); {
+		case e.Old == "" || e.Old == e.New:
+			return nil, fmt.Errorf("%s: the edit changes nothing", e.File)
+		case n != 1:
+			return nil, fmt.Errorf("%s: the text to replace occurs %d times, not once: %q", e.File, n, e.Old)
+		}
+		texts[e.File] = strings.Replace(text, e.Old, e.New, 1)
+	}
+	if len(texts) == 0 {
+		return nil, fmt.Errorf("no edit")
+	}
+	return texts, nil
+}

@@ -1,0 +1,107 @@
+package mutants
+
+// provider are the guards on the wire: S5's last check, S6, what an answer proves; and the
+// rate.
+var provider = []Guard{
+	{"S5 deadline on the monotonic clock", "a clock that was set back lets a late request out", []Mutant{
+		{Removes: "the monotonic clock", Edits: edit("paypro/conn.go", "return !now.Before(latest) || !now.Round(0).Before(latest.Round(0))", "return !now.Round(0).Before(latest.Round(0))"),
+			Killer: Killer{"paypro", "TestPassed"}},
+	}},
+	{"S5 deadline on the wall clock", "a machine that was suspended sends after its lease", []Mutant{
+		{Removes: "the wall clock", Edits: edit("paypro/conn.go", "return !now.Before(latest) || !now.Round(0).Before(latest.Round(0))", "return !now.Before(latest)"),
+			Killer: Killer{"paypro", "TestPassed"}},
+	}},
+	{"S5 the last check at the write", "a dial or a full buffer takes longer than the lease, and then the bytes leave", []Mutant{
+		{Removes: "the check before a write", Edits: edit("paypro/conn.go", "\tcase passed(k.latest):\n\t\treturn errTooLate\n", ""),
+			Killer: Killer{"paypro", "TestTooLate"}},
+		{Removes: "the deadline of a write that blocks", Edits: edit("paypro/conn.go", "_ = c.SetWriteDeadline(k.latest) //", "//"),
+			Killer: Killer{"paypro", "TestTooLateHalfWay"}},
+		// Protected twice: before the call, and at each write.
+		{Removes: "every check but the first", Edits: []Edit{
+			{"paypro/conn.go", "\tcase passed(k.latest):\n\t\treturn errTooLate\n", ""},
+			{"paypro/conn.go", "_ = c.SetWriteDeadline(k.latest) //", "//"},
+		}, Killer: Killer{"paypro", "TestTooLate"}},
+		{Removes: "every check", Edits: []Edit{
+			{"paypro/client.go", "\tcase passed(latest):\n\t\treturn reply{problem: errTooLate.Error()}\n", ""},
+			{"paypro/conn.go", "\tcase passed(k.latest):\n\t\treturn errTooLate\n", ""},
+			{"paypro/conn.go", "_ = c.SetWriteDeadline(k.latest) //", "//"},
+		}, Killer: Killer{"paypro", "TestTooLate"}},
+		{Removes: "a send without a last moment is refused", Edits: edit("paypro/client.go", "\tif latest.IsZero() {\n\t\treturn payout.Finding{Kind: payout.NotSent", "\tif false {\n\t\treturn payout.Finding{Kind: payout.NotSent"),
+			Killer: Killer{"paypro", "TestTooLate"}},
+	}},
+	{"S6 no redirects", "a 307 repeats the POST elsewhere", []Mutant{
+		{Removes: "the client follows them", Edits: edit("paypro/client.go", "c.transport.RoundTrip(req)", "(&http.Client{Transport: c.transport}).Do(req)"),
+			Killer: Killer{"paypro", "TestNeverRepeats"}},
+	}},
+	{"S6 no retry by the transport", "net/http sends a POST again on a connection that died", []Mutant{
+		{Removes: "GetBody stays", Edits: edit("paypro/request.go", "\treq.GetBody = nil\n", ""),
+			Killer: Killer{"paypro", "TestRequests"}},
+		{Removes: "an Idempotency-Key is set", Edits: edit("paypro/request.go", "req.Header.Set(\"User-Agent\", \"disburser\")", "req.Header.Set(\"X-Idempotency-Key\", o.params[\"tradeNo\"])"),
+			Killer: Killer{"paypro", "TestNeverRepeats"}},
+		{Removes: "HTTP/2, whose connection many requests share", Edits: edit("paypro/client.go",
+			"TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},", "ForceAttemptHTTP2: true,"),
+			Killer: Killer{"paypro", "TestTLS"}},
+	}},
+	{"S6 not sent is a proof", "what left is taken for not sent, and is sent again", []Mutant{
+		{Removes: "bytes that left", Edits: edit("paypro/conn.go", "return !k.left && !k.blind && k.writing == 0", "return !k.blind && k.writing == 0"),
+			Killer: Killer{"paypro", "TestSeal"}},
+		{Removes: "connections that can't be watched", Edits: edit("paypro/conn.go", "return !k.left && !k.blind && k.writing == 0", "return !k.left && k.writing == 0"),
+			Killer: Killer{"paypro", "TestSeal"}},
+		{Removes: "a write that is under way", Edits: edit("paypro/conn.go", "return !k.left && !k.blind && k.writing == 0", "return !k.left && !k.blind"),
+			Killer: Killer{"paypro", "TestSeal"}},
+		{Removes: "nothing leaves after the verdict", Edits: edit("paypro/conn.go", "\tk.sealed = true\n", ""),
+			Killer: Killer{"paypro", "TestSeal"}},
+		{Removes: "the bytes of a write that failed", Edits: edit("paypro/conn.go", "k.left = k.left || n != 0", "k.left = k.left || n != 0 && err == nil"),
+			Killer: Killer{"paypro", "TestHalfWritten"}},
+		{Removes: "any problem is a proof", Edits: edit("paypro/client.go", "\tif r.unsent {", "\tif r.unsent || r.problem != \"\" {"),
+			Killer: Killer{"paypro", "TestHalfWritten"}},
+	}},
+	{"O1 an answer is to this request", "a late answer on a reused connection decides about another payout", []Mutant{
+		{Removes: "an answer that was there before", Edits: edit("paypro/client.go", "r.problem == \"\" && !k.answerable(ctx) {", "r.problem == \"\" && false {"),
+			Killer: Killer{"paypro", "TestAnswerBeforeTheRequest"}},
+		{Removes: "an answer about another tradeNo", Edits: edit("paypro/finding.go", "if !a.names(tradeNo) {", "if false {"),
+			Killer: Killer{"paypro", "TestFinding"}},
+	}},
+	{"O1 only a clear answer counts", "an error page, a contradiction or a mangled code decides", []Mutant{
+		{Removes: "HTTP statuses but 200", Edits: edit("paypro/finding.go", "case r.status != http.StatusOK:", "case false:"),
+			Killer: Killer{"paypro", "TestFindingOfOtherStatuses"}},
+		{Removes: "half an answer", Edits: edit("paypro/finding.go", "case r.problem != \"\":", "case r.problem != \"\" && len(r.body) == 0:"),
+			Killer: Killer{"paypro", "TestBrokenConnections"}},
+		{Removes: "a refused send that names a status", Edits: edit("paypro/finding.go",
+			"\tcase a.status != \"\":\n\t\treturn payout.Unclear, \"contradictory: a code other than 0000, and yet a data.status\"\n\tcase a.code == codeFailed:", "\tcase a.code == codeFailed:"),
+			Killer: Killer{"paypro", "TestFinding"}},
+		{Removes: "a refused query that names a status", Edits: edit("paypro/finding.go",
+			"\tcase a.status != \"\":\n\t\treturn payout.Unclear, \"contradictory: a code other than 0000, and yet a data.status\"\n\tcase slices.Contains", "\tcase slices.Contains"),
+			Killer: Killer{"paypro", "TestFinding"}},
+		{Removes: "a status that nobody knows fails", Edits: edit("paypro/finding.go", "lookUp(asked, a.status, payout.UnknownStatus)", "lookUp(asked, a.status, payout.Failed)"),
+			Killer: Killer{"paypro", "TestFinding"}},
+		{Removes: "every error of a query is an absence", Edits: edit("paypro/finding.go", "case slices.Contains(c.noRecord, a.code):", "default:"),
+			Killer: Killer{"paypro", "TestNoRecordCodes"}},
+		{Removes: "an exception is a refusal", Edits: edit("paypro/finding.go", "case a.code == codeFailed:", "case a.code == codeFailed, a.code == codeException:"),
+			Killer: Killer{"paypro", "TestFinding"}},
+		{Removes: "a name that stands twice", Edits: edit("paypro/walk.go", "if _, twice := object[name]; twice {", "if false {"),
+			Killer: Killer{"paypro", "TestFinding"}},
+	}},
+	{"Rate: nothing granted twice after a wipe", "the provider sees more than agreed, and may block the merchant", []Mutant{
+		{Removes: "a missing schedule begins now", Edits: edit("ratelimit/lua/take.lua", "1000000 then next = now + horizon end", "1000000 then next = now end"),
+			Killer: Killer{"ratelimit", "TestAMissingScheduleBeginsBehindWhatWasGranted"}},
+	}},
+	{"Rate: no burst after a pause", "a deploy or a pause sends all the missed calls at once", []Mutant{
+		// Checked before and after the process' own pace is added; the second check is enough.
+		{Removes: "a missed moment is used", Edits: edit("ratelimit/ratelimit.go",
+			"\tif now.Add(delay).Sub(moment) > slack {\n\t\tr.CancelAt(now)\n\t\treturn false, nil\n", "\tif false {\n\t\treturn false, nil\n"),
+			Killer: Killer{"ratelimit", "TestAMomentThatTheOwnPaceMakesTooLateIsReplaced"}},
+		// Protected twice: the schedule doesn't grant what was missed, and nobody uses it.
+		{Removes: "missed moments are granted, and used", Edits: []Edit{
+			{"ratelimit/lua/take.lua", "if next < now - slack then next = now - slack end", ""},
+			{"ratelimit/ratelimit.go", "\tif now.Sub(moment) > slack {\n", "\tif slack > time.Hour {\n"},
+			{"ratelimit/ratelimit.go", "\tif now.Add(delay).Sub(moment) > slack {\n\t\tr.CancelAt(now)\n\t\treturn false, nil\n", "\tif false {\n\t\treturn false, nil\n"},
+		}, Killer: Killer{"ratelimit", "TestNoBurstAfterAPause"}},
+		{Removes: "moments that nobody can place are used", Edits: edit("ratelimit/ratelimit.go", "if l.slow(received.Sub(asked)) {", "if l.slow(received.Sub(asked)) && false {"),
+			Killer: Killer{"ratelimit", "TestAnAnswerThatComesLateGrantsNothing"}},
+	}},
+	{"Secrets masked", "people's names and accounts stand in logs and results", []Mutant{
+		{Removes: "the provider's words are passed on as they are", Edits: edit("paypro/finding.go", "oneLine(masked(oneLine(words, maxAnswer), hide), maxText)", "oneLine(words, maxText)"),
+			Killer: Killer{"paypro", "TestFindingHidesPeople"}},
+	}},
+}
