@@ -180,6 +180,9 @@ func (r *rebuild) worker(ctx context.Context, builder bool) ([]payout.Portion, e
 }
 
 func done(all []payout.Portion) bool {
+	if len(all) == 0 { // the plan is gone: that is no rebuild
+		return false
+	}
 	for _, p := range all {
 		if !p.Done {
 			return false

@@ -15,7 +15,7 @@ if e[3] and e[3] ~= ARGV[1] and e[4] == server and tonumber(e[5] or '0') > now t
 -- First a write that takes effect and needs no memory: after it a script may write even
 -- at maxmemory, where a Redis that was restarted full would else never be opened again.
 redis.call('HDEL', P .. 'epoch', 'id', 'run_id', 'claimed_until')
-if ARGV[3] ~= ARGV[1] then redis.call('DEL', P .. 'portions') end -- of a building that was never finished
+if e[3] ~= ARGV[1] then redis.call('DEL', P .. 'portions') end -- of another building; a late copy of this call must not void the plan
 -- Which epoch wrote what stands here is still needed by the replay (was).
 if e[1] then redis.call('HSET', P .. 'epoch', 'was', e[1]) end
 for _, field in ipairs(redis.call('HKEYS', P .. 'epoch')) do
