@@ -64,7 +64,7 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	}
 	e.Number = max(e.Number, highest+1) // a wiped Redis doesn't know how many there were
 	if err := k.Journal.OpenEpoch(ctx, payout.Opening{
-		Epoch: e, Shards: k.Shards, Fences: fences, Decisions: ends, Results: resultEnds, Reach: reach,
+		Epoch: e, Shards: k.Shards, Fences: fences, Decisions: ends, Results: resultEnds, Portions: len(portions), Reach: reach,
 	}); err != nil {
 		return e, nil, nil, err
 	}

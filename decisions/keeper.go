@@ -64,8 +64,8 @@ type Builder interface {
 
 // Sharer is what the instances need to do the work of a building together.
 type Sharer interface {
-	Plan(ctx context.Context, id string, portions []payout.Portion) error
-	Share(ctx context.Context, id, worker string, claim time.Duration, held *payout.Portion) (given *payout.Portion, all []payout.Portion, err error)
+	Plan(ctx context.Context, id string, shards int, portions []payout.Portion) error
+	Share(ctx context.Context, id string, shards int, worker string, claim time.Duration, held *payout.Portion) (given *payout.Portion, all []payout.Portion, err error)
 }
 
 // KeeperConfig says what a keeper keeps.

@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	// portionClaim is how long a worker may be silent about its portion, a fetch and its
-	// restore, before another one gets it. Two on one portion do no harm, so this is
-	// short: it is what a dead helper costs.
-	portionClaim = 3 * time.Second
+	// portionClaim is how long a worker may be silent about its portion before another one
+	// gets it. Two on one portion do no harm, but the slower one's page is thrown away: so it
+	// is longer than a fetch (5.5 s) and the restore of a page of 4 MB. It is what a helper
+	// that dies costs, no more than a dead builder.
+	portionClaim = claim
 
 	// portionAgain is the pause before a worker that found nothing to do looks again.
 	portionAgain = 100 * time.Millisecond
@@ -55,7 +56,8 @@ func (k *Keeper) plan(ctx context.Context, s payout.Standing, decisionEnds, resu
 				reach = trimmed
 			}
 			p := payout.Portion{Decisions: decisions, Partition: number, From: from, Next: from, End: end}
-			if decisions {
+			// Where records behind the mark are gone, so may a fence be: decisions count then.
+			if mark, known := marks[number]; decisions && (!known || from <= mark) {
 				p.Fence = fence
 			}
 			portions = append(portions, p)
@@ -99,7 +101,7 @@ func begins(ctx context.Context, source partition.Source, end int64, marks map[i
 // replay lays the plan out for all instances, works, and answers when everything is done,
 // by whomever: the highest number of an epoch that the log knows.
 func (r *rebuild) replay(ctx context.Context, portions []payout.Portion) (highest int, err error) {
-	if err := r.keeper.Journal.Plan(ctx, r.id, portions); err != nil {
+	if err := r.keeper.Journal.Plan(ctx, r.id, r.keeper.Shards, portions); err != nil {
 		return 0, err
 	}
 	all, err := r.work(ctx, true)
@@ -158,7 +160,7 @@ func (r *rebuild) work(ctx context.Context, builder bool) ([]payout.Portion, err
 func (r *rebuild) worker(ctx context.Context, builder bool) ([]payout.Portion, error) {
 	name := newID()
 	for {
-		portion, all, err := r.keeper.Journal.Share(ctx, r.id, name, portionClaim, nil)
+		portion, all, err := r.keeper.Journal.Share(ctx, r.id, r.keeper.Shards, name, portionClaim, nil)
 		switch {
 		case err != nil:
 			return nil, err
@@ -199,7 +201,7 @@ func (r *rebuild) restore(ctx context.Context, worker string, p *payout.Portion)
 		} else if err := r.page(ctx, p); err != nil {
 			return err
 		}
-		left, all, err := r.keeper.Journal.Share(ctx, r.id, worker, portionClaim, p)
+		left, all, err := r.keeper.Journal.Share(ctx, r.id, r.keeper.Shards, worker, portionClaim, p)
 		if err != nil {
 			return err
 		}

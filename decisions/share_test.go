@@ -102,7 +102,7 @@ func TestAHelperThatStopsIsReplaced(t *testing.T) {
 		if err := builder.journal.Build(background, "never-planned", "", 5*time.Second); err != nil { // keeps both waiting
 			t.Fatal(err)
 		}
-		if err := builder.journal.Plan(background, "never-planned", []payout.Portion{{End: 15}, {Partition: 1, End: 15}}); err != nil {
+		if err := builder.journal.Plan(background, "never-planned", 1, []payout.Portion{{End: 15}, {Partition: 1, End: 15}}); err != nil {
 			t.Fatal(err)
 		}
 		helper.Lost() // takes a portion of it and stops
@@ -134,7 +134,7 @@ func TestAWorkerThatFailsLeavesItsPortionToOthers(t *testing.T) {
 		}
 		// The end is a lie: the broker can't return what isn't there.
 		plan := []payout.Portion{{End: 15}, {Partition: 1, End: 99}}
-		if err := i.journal.Plan(background, "mine", plan); err != nil {
+		if err := i.journal.Plan(background, "mine", 1, plan); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(background, 2*time.Second)
@@ -142,7 +142,7 @@ func TestAWorkerThatFailsLeavesItsPortionToOthers(t *testing.T) {
 		if err := i.assist(ctx, "mine"); err == nil || !strings.Contains(err.Error(), "helping another instance") {
 			t.Errorf("%v", err)
 		}
-		portion, all, err := i.journal.Share(background, "mine", "another", time.Minute, nil)
+		portion, all, err := i.journal.Share(background, "mine", 1, "another", time.Minute, nil)
 		if err != nil || portion != nil && portion.Partition == 0 || len(all) != 2 {
 			t.Errorf("%+v of %+v: %v", portion, all, err)
 		}
@@ -195,6 +195,40 @@ func TestIdlePartitionsKeepARecord(t *testing.T) {
 			if got := fmt.Sprint(kinds(t, k, p)); p != i.Log.home && !strings.Contains(got, "alive 1") {
 				t.Errorf("partition %d: %s", p, got)
 			}
+		}
+	})
+}
+
+// A rolling change of redis.shards, and a wipe in between: whoever divides payouts otherwise
+// has no part in the rebuild.
+func TestAHelperOfAnotherNumberOfShardsHasNoPart(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		r, client := newRedis(t)
+		builder := startKeeper(t, k, client, "pod-1", 1)
+		before := builder.settles(t)
+		ended, sent := history(t, k, before.ID)
+		var helped atomic.Bool
+		r.FlushAll()
+		if err := builder.journal.Build(background, "planned", "", 5*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if err := builder.journal.Plan(background, "planned", 1, []payout.Portion{{End: 15}}); err != nil {
+			t.Fatal(err)
+		}
+		helper := startHooked(t, k, client, "pod-2", 2, func(_ Journal, step string) {
+			if step == "restore" {
+				helped.Store(true)
+			}
+		})
+		time.Sleep(2 * time.Second)
+		if helped.Load() {
+			t.Error("it restored what it takes for its own")
+		}
+		helper.stop() // else it may be the one that begins anew, with its own number
+		builder.Lost()
+		builder.next(t, before)
+		if got := builder.takeIn(t, append(ended, sent...)...); got != strings.Repeat("d", 60) {
+			t.Errorf("outcomes %s", got)
 		}
 	})
 }

@@ -25,7 +25,8 @@ func (h *epochHolder) id() string {
 // Believe makes the scripts speak for an epoch from here on.
 func (j *Journal) Believe(id string) { j.epoch.value.Store(&id) }
 
-// Standing reads what Redis holds. It believes nothing and changes nothing.
+// Standing reads what Redis holds. It believes nothing and changes nothing. A journal with
+// another window is an error.
 func (j *Journal) Standing(ctx context.Context) (payout.Standing, error) {
 	a, err := j.runAs(ctx, "epoch", []any{""})
 	if err != nil {
@@ -36,6 +37,11 @@ func (j *Journal) Standing(ctx context.Context) (payout.Standing, error) {
 		RunID: word(a, 0), Epoch: payout.Epoch{Number: int(number(a, 1)), ID: word(a, 2)}, OpenedOn: word(a, 3), Shards: int(number(a, 4)),
 		Building: word(a, 5), BuildingOn: word(a, 6), ClaimLeft: time.Duration(number(a, 7)) * time.Millisecond,
 		Fences: map[int]int64{}, Was: fields["was"], Decisions: map[int]int64{}, Results: map[int]int64{},
+	}
+	// The memory's keys are named by the window: another one would find nothing in it, and
+	// what was paid would be paid again.
+	if own := strconv.FormatInt(j.window.Milliseconds(), 10); fields["window"] != "" && fields["window"] != own {
+		return payout.Standing{}, fmt.Errorf("journal: it remembers in windows of %s ms, redis.dedup_window is %s ms: set it back, or let every payout end and take another redis.namespace", fields["window"], own)
 	}
 	spread(fields, "fence:", s.Fences)
 	spread(marks, "decisions:", s.Decisions)
@@ -77,13 +83,13 @@ func (j *Journal) Build(ctx context.Context, id, ending string, claim time.Durat
 	return nil
 }
 
-// OpenEpoch ends the building.
+// OpenEpoch ends the building; refused unless each of its portions is done.
 func (j *Journal) OpenEpoch(ctx context.Context, o payout.Opening) error {
 	reach := ""
 	if !o.Reach.IsZero() {
 		reach = strconv.FormatInt(o.Reach.UnixMilli(), 10)
 	}
-	args := []any{o.Epoch.ID, o.Epoch.Number, o.Shards, reach, len(o.Fences)}
+	args := []any{o.Epoch.ID, o.Epoch.Number, o.Shards, reach, o.Portions, j.window.Milliseconds(), len(o.Fences)}
 	args = append(args, spreadOut("fence:", o.Fences)...)
 	args = append(args, spreadOut("decisions:", o.Decisions)...)
 	args = append(args, spreadOut("results:", o.Results)...)

@@ -11,9 +11,10 @@ import (
 	"disburser/payout"
 )
 
-// Plan lays out the work of the building under id, for Share to hand out.
-func (j *Journal) Plan(ctx context.Context, id string, portions []payout.Portion) error {
-	args := []any{id}
+// Plan lays out the work of the building under id, for Share to hand out to instances
+// with the same number of shards and the same window.
+func (j *Journal) Plan(ctx context.Context, id string, shards int, portions []payout.Portion) error {
+	args := []any{id, j.settings(shards)}
 	for _, p := range portions {
 		args = append(args, portionName(p), text(p))
 	}
@@ -27,7 +28,7 @@ func (j *Journal) Plan(ctx context.Context, id string, portions []payout.Portion
 // was given it because the worker was too slow. all are all portions.
 //
 // A worker that calls again after a lost reply is given the same one.
-func (j *Journal) Share(ctx context.Context, id, worker string, claim time.Duration, held *payout.Portion) (given *payout.Portion, all []payout.Portion, err error) {
+func (j *Journal) Share(ctx context.Context, id string, shards int, worker string, claim time.Duration, held *payout.Portion) (given *payout.Portion, all []payout.Portion, err error) {
 	name, became, done := "", "", ""
 	if held != nil {
 		name, became = portionName(*held), text(*held)
@@ -35,7 +36,7 @@ func (j *Journal) Share(ctx context.Context, id, worker string, claim time.Durat
 			done = "1"
 		}
 	}
-	a, err := j.runAs(ctx, "share", []any{id, worker, claim.Milliseconds(), name, became, done})
+	a, err := j.runAs(ctx, "share", []any{id, j.settings(shards), worker, claim.Milliseconds(), name, became, done})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,6 +52,10 @@ func (j *Journal) Share(ctx context.Context, id, worker string, claim time.Durat
 		}
 	}
 	return given, all, nil
+}
+
+func (j *Journal) settings(shards int) string {
+	return fmt.Sprintf("%d/%d", shards, j.window.Milliseconds())
 }
 
 // portionName begins with r or d: share.lua hands out results first.

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,14 +18,14 @@ func planned(t *testing.T, j *Journal, id string) {
 	for p := range 2 {
 		all = append(all, payout.Portion{Decisions: true, Partition: p, End: 100, Fence: "before"}, payout.Portion{Partition: p, From: 3, Next: 3, End: 50})
 	}
-	if err := j.Plan(context.Background(), id, all); err != nil {
+	if err := j.Plan(context.Background(), id, 1, all); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func share(t *testing.T, j *Journal, id, worker string, claim time.Duration, held *payout.Portion) (*payout.Portion, []payout.Portion) {
 	t.Helper()
-	given, all, err := j.Share(context.Background(), id, worker, claim, held)
+	given, all, err := j.Share(context.Background(), id, 1, worker, claim, held)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func TestPortionsAreHandedOutOnceAndWorkedOff(t *testing.T) {
 func TestASlowWorkerIsReplaced(t *testing.T) {
 	rebuilding(t, func(t *testing.T, _ redis.UniversalClient, j *Journal) {
 		id := build(t, j)
-		if err := j.Plan(context.Background(), id, []payout.Portion{{End: 9}}); err != nil {
+		if err := j.Plan(context.Background(), id, 1, []payout.Portion{{End: 9}}); err != nil {
 			t.Fatal(err)
 		}
 		slow, _ := share(t, j, id, "slow", time.Millisecond, nil)
@@ -115,8 +116,8 @@ func TestOnlyTheBuildingItselfIsShared(t *testing.T) {
 		ctx := context.Background()
 		refused := func(id string) {
 			t.Helper()
-			epochError(t, j.Plan(ctx, id, []payout.Portion{{End: 9}}))
-			_, _, err := j.Share(ctx, id, "a", time.Minute, nil)
+			epochError(t, j.Plan(ctx, id, 1, []payout.Portion{{End: 9}}))
+			_, _, err := j.Share(ctx, id, 1, "a", time.Minute, nil)
 			epochError(t, err)
 		}
 		refused("")
@@ -132,5 +133,61 @@ func TestOnlyTheBuildingItselfIsShared(t *testing.T) {
 		}
 		open(t, j, later)
 		refused(later)
+	})
+}
+
+// Of other settings a worker would leave out what isn't its own, and call the portion done.
+func TestWorkersOfOtherSettingsGetNothing(t *testing.T) {
+	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+		id := build(t, j)
+		planned(t, j, id)
+		_, _, err := j.Share(context.Background(), id, 2, "a", time.Minute, nil)
+		epochError(t, err)
+		other := New(client, Options{Namespace: namespaceOf(j), Window: 2 * time.Hour})
+		_, _, err = other.Share(context.Background(), id, 1, "a", time.Minute, nil)
+		epochError(t, err)
+		if mine, _ := share(t, j, id, "a", time.Minute, nil); mine == nil {
+			t.Error("nothing is left")
+		}
+	})
+}
+
+// namespaceOf takes it out of the prefix, "namespace:{0}:".
+func namespaceOf(j *Journal) string { return j.prefix[:len(j.prefix)-len(":{0}:")] }
+
+func TestOnlyACompleteRebuildIsOpened(t *testing.T) {
+	rebuilding(t, func(t *testing.T, _ redis.UniversalClient, j *Journal) {
+		ctx := context.Background()
+		before, _ := j.Standing(ctx)
+		id := build(t, j)
+		opening := payout.Opening{Epoch: payout.Epoch{Number: 2, ID: id}, Shards: 1, Portions: 1}
+		epochError(t, j.OpenEpoch(ctx, opening)) // nothing planned, or the plan is gone
+		if err := j.Plan(ctx, id, 1, []payout.Portion{{End: 9}}); err != nil {
+			t.Fatal(err)
+		}
+		// A copy of the first call that was on its way for long: go-redis had repeated it.
+		if err := j.Build(ctx, id, before.Epoch.ID, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		mine, all := share(t, j, id, "a", time.Minute, nil)
+		if mine == nil || len(all) != 1 {
+			t.Fatalf("the late copy voided the plan: %+v", all)
+		}
+		epochError(t, j.OpenEpoch(ctx, opening))
+		mine.Done = true
+		share(t, j, id, "a", time.Minute, mine)
+		if err := j.OpenEpoch(ctx, opening); err != nil {
+			t.Error(err)
+		}
+		j.Believe(id)
+	})
+}
+
+func TestAnotherWindowIsRefused(t *testing.T) {
+	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+		other := New(client, Options{Namespace: namespaceOf(j), Window: 40 * time.Minute})
+		if _, err := other.Standing(context.Background()); err == nil || !strings.Contains(err.Error(), "redis.dedup_window") {
+			t.Errorf("%v: what it remembers would not be found", err)
+		}
 	})
 }

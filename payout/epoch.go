@@ -37,6 +37,7 @@ type Opening struct {
 	Shards             int
 	Fences             map[int]int64
 	Decisions, Results map[int]int64 // the new watermarks
+	Portions           int           // how many portions the replay had
 	Reach              time.Time     // unknown commands older than this are held; zero: as before
 }
 

@@ -173,9 +173,12 @@ func TestTooFastIsHeard(t *testing.T) {
 				}
 				time.Sleep(5 * time.Second)
 				w.publish("t", 250)
-				time.Sleep(4 * time.Second)
-				if rate := w.gauge(registry, "disburser_rate_limit", "send"); rate > 26 {
-					t.Errorf("%v a second where 20 are borne", rate)
+				// One of two hears it from Redis, when it asks for moments the next time.
+				slow := func() bool { return w.gauge(registry, "disburser_rate_limit", "send") <= 26 }
+				for began := time.Now(); !slow(); time.Sleep(100 * time.Millisecond) {
+					if time.Since(began) > 20*time.Second {
+						t.Fatalf("%v a second where 20 are borne", w.gauge(registry, "disburser_rate_limit", "send"))
+					}
 				}
 				w.settled(250, 2*time.Minute)
 				ledger := w.sim.Ledger()
