@@ -131,8 +131,9 @@ running() {
 	else
 		args=$(ps -p "$pid" -o args=)
 	fi
-	# redis-server shows its address instead of its arguments.
+	# redis-server shows its address instead of its arguments, and while it puts it there, nothing.
 	case "$1 $args" in
+	redis\ ) ;;
 	kafka\ *"$dir/kafka/server.properties"*) ;;
 	redis\ *"redis-server 127.0.0.1:$(cat "$dir/redis/port")"* | redis\ *"$dir/redis/redis.conf"*) ;;
 	*) return 1 ;;
@@ -155,7 +156,9 @@ ready() {
 	local name=$1 deadline=$((SECONDS + start_limit))
 	shift
 	until "$@" 2>/dev/null; do
-		if [ -s "$dir/$name/pid" ] && ! running "$name"; then
+		# Not "running": redis-server rewrites its arguments as it starts and has none for a moment. The number is of the
+		# process that was launched just now, so there is nobody else's to be mistaken for it.
+		if [ -s "$dir/$name/pid" ] && ! kill -0 "$(cat "$dir/$name/pid")" 2>/dev/null; then
 			fail "$name" "died while starting"
 		fi
 		[ $SECONDS -lt $deadline ] || fail "$name" "was not ready within $start_limit s"
