@@ -10,7 +10,7 @@ import (
 // askBatch asks the query endpoint about payouts that may have been sent.
 func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int, error) {
 	m := la.merchant
-	a := allowance{loop: l, merchant: m, step: la.step}
+	a := allowance{loop: l, merchant: m, of: l.slots[la.step]}
 	defer a.end()
 	wait, err := a.gather(taking, m.askGate, m.Query, due)
 	if err != nil || len(a.moments) == 0 {
@@ -30,7 +30,7 @@ func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int
 
 // ask makes one call; an ask that can't be made is put back as it was.
 func (l *Loop) ask(taking, working context.Context, m *merchant, batch payout.Batch, p payout.Payout, moment time.Time, pass pass) {
-	defer l.slots.release(m.Name, 1)
+	defer l.slots[payout.StepAsk].release(m.Name, 1)
 	end := pass.unused
 	defer func() { end() }()
 	defer l.survive("an ask")

@@ -102,7 +102,7 @@ func TestALaneThatRests(t *testing.T) {
 		}
 		b.start()
 		time.Sleep(10 * time.Second)
-		if busy, _ := b.slots.count(); busy > 0 {
+		if busy := b.busySlots(); busy > 0 {
 			t.Errorf("%d slots are held", busy)
 		}
 		if b.journal.forgotten("b0000") != payout.StatePaid {

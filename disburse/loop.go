@@ -85,7 +85,7 @@ type Loop struct {
 	merchants map[string]*merchant
 	names     []string
 	breaker   settings
-	slots     *slots
+	slots     map[payout.Step]*slots // of sends and of asks
 	writer    *writer
 	nudge     chan struct{}
 	calls     sync.WaitGroup // workers and lanes under way
@@ -120,7 +120,10 @@ func New(c Config) *Loop {
 			askGate:  newGate(&l.breaker, false, m.Name+" query", c.Logger),
 		}
 	}
-	l.slots = newSlots(c.Slots, l.names, l.Nudge)
+	l.slots = map[payout.Step]*slots{}
+	for _, step := range []payout.Step{payout.StepSend, payout.StepAsk} {
+		l.slots[step] = newSlots(c.Slots, l.names, l.Nudge)
+	}
 	l.writer = newWriter(c.Journal, l.Nudge, l.refused, c.Logger)
 	l.beat.Store(time.Now().UnixNano())
 	return l
@@ -297,8 +300,11 @@ func (l *Loop) refused(ctx context.Context, err error, doing string) {
 
 // observe sets the gauges.
 func (l *Loop) observe() {
-	busy, free := l.slots.count()
-	v := view{busy: busy, free: free, gates: map[gateName]int{}}
+	v := view{gates: map[gateName]int{}}
+	for _, s := range l.slots {
+		busy, free := s.count()
+		v.busy, v.free = v.busy+busy, v.free+free
+	}
 	for name, m := range l.merchants {
 		v.gates[gateName{name, OperationSend}] = m.sendGate.state()
 		v.gates[gateName{name, OperationQuery}] = m.askGate.state()
@@ -337,7 +343,7 @@ func (l *Loop) Reload(policies map[string]payout.Policy, b BreakerSettings) {
 type allowance struct {
 	loop     *Loop
 	merchant *merchant
-	step     payout.Step
+	of       *slots // the operation's
 	passes   []pass
 	moments  []time.Time
 	slots    int
@@ -348,15 +354,15 @@ type allowance struct {
 // for want of tokens.
 func (a *allowance) gather(ctx context.Context, g *gate, limiter Limiter, due int) (wait time.Duration, err error) {
 	wanted := min(due, largest)
-	if a.slots = a.loop.slots.take(a.merchant.Name, wanted); a.slots == 0 {
+	if a.slots = a.of.take(a.merchant.Name, wanted); a.slots == 0 {
 		// One that rests needs none. Whether there are tokens nobody can tell without taking them.
-		a.loop.slots.lacks(claim{a.merchant.Name, a.step}, g.state() == 0)
+		a.of.lacks(a.merchant.Name, g.state() == 0)
 		return 0, nil
 	}
 	if a.passes = g.admit(a.slots); len(a.passes) > 0 {
 		a.moments, wait, err = limiter.Take(ctx, len(a.passes))
 	}
-	a.loop.slots.lacks(claim{a.merchant.Name, a.step}, a.slots < wanted && len(a.moments) == a.slots)
+	a.of.lacks(a.merchant.Name, a.slots < wanted && len(a.moments) == a.slots)
 	a.shrink(len(a.moments))
 	return wait, err
 }
@@ -379,7 +385,7 @@ func (a *allowance) shrink(n int) {
 	a.passes = a.passes[:min(n, len(a.passes))]
 	a.moments = a.moments[:min(n, len(a.moments))]
 	if a.slots > n {
-		a.loop.slots.handBack(a.merchant.Name, a.slots-n)
+		a.of.handBack(a.merchant.Name, a.slots-n)
 		a.slots = n
 	}
 }

@@ -13,7 +13,7 @@ import (
 // sending; then the decision is acknowledged; only then does anything leave.
 func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (int, error) {
 	m := la.merchant
-	a := allowance{loop: l, merchant: m, step: la.step}
+	a := allowance{loop: l, merchant: m, of: l.slots[la.step]}
 	defer a.end()
 	wait, err := a.gather(taking, m.sendGate, m.Send, due)
 	if err != nil || len(a.moments) == 0 {
@@ -55,7 +55,7 @@ func (l *Loop) decide(ctx context.Context, m *merchant, batch payout.Batch) erro
 // send makes one call. Whatever happens, the payout is written: with the finding, or
 // given back because it certainly was not sent.
 func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.Batch, p payout.Payout, moment time.Time, pass pass) {
-	defer l.slots.release(m.Name, 1)
+	defer l.slots[payout.StepSend].release(m.Name, 1)
 	end := pass.unused
 	defer func() { end() }()
 	defer l.survive("a send") // the payout stays sending; it is asked about after its lease

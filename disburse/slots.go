@@ -3,21 +3,16 @@ package disburse
 import (
 	"sync"
 	"time"
-
-	"disburser/payout"
 )
 
-// hunger is how long a lane that lacked slots counts as lacking them: with work due it
-// tries again much sooner.
+// hunger is how long a merchant that lacked slots counts as lacking them: with work due its
+// lane tries again much sooner.
 const hunger = time.Second
 
-// claim is a lane that takes slots.
-type claim struct {
-	merchant string
-	step     payout.Step
-}
-
-// slots are the calls that may be under way at once. No merchant can take all of them:
+// slots are the calls of one operation that may be under way at once. Sends and asks have
+// as many each: a send that is prepared may be in doubt, so slots bound what a dead
+// instance leaves behind; an ask costs nothing, and a slow query endpoint must not take the
+// sends' slots, nor the other way round. No merchant can take all of them:
 // for each that lacks slots its even share is kept free as others end their calls, so
 // that one whose calls take long gets no more than the healthy ones; and for each of the
 // others half of its even share, so that its first calls wait for nobody.
@@ -27,12 +22,12 @@ type slots struct {
 	kept     int // for each merchant that lacks none, free while others take theirs
 	busy     int
 	held     map[string]int
-	hungry   map[claim]time.Time // when a lane lacked slots last
-	released func()              // told after a release; never blocks
+	hungry   map[string]time.Time // when a merchant lacked slots last
+	released func()               // told after a release; never blocks
 }
 
 func newSlots(total int, merchants []string, released func()) *slots {
-	s := &slots{total: total, kept: total / max(1, 2*len(merchants)), held: map[string]int{}, hungry: map[claim]time.Time{}, released: released}
+	s := &slots{total: total, kept: total / max(1, 2*len(merchants)), held: map[string]int{}, hungry: map[string]time.Time{}, released: released}
 	for _, name := range merchants {
 		s.held[name] = 0
 	}
@@ -67,25 +62,21 @@ func (s *slots) take(merchant string, n int) int {
 	return n
 }
 
-// lacks notes whether a lane had tokens and an unbroken provider for more calls than
+// lacks notes whether a merchant had tokens and an unbroken provider for more calls than
 // slots: what lacks those instead keeps nothing from others.
-func (s *slots) lacks(c claim, does bool) {
+func (s *slots) lacks(merchant string, does bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if does {
-		s.hungry[c] = time.Now()
+		s.hungry[merchant] = time.Now()
 	} else {
-		delete(s.hungry, c)
+		delete(s.hungry, merchant)
 	}
 }
 
 func (s *slots) isHungry(merchant string) bool {
-	for _, step := range []payout.Step{payout.StepSend, payout.StepAsk} {
-		if at, lacked := s.hungry[claim{merchant, step}]; lacked && time.Since(at) < hunger {
-			return true
-		}
-	}
-	return false
+	at, lacked := s.hungry[merchant]
+	return lacked && time.Since(at) < hunger
 }
 
 // release is for the end of a call: there is room for another one.

@@ -1,0 +1,140 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"disburser/payout"
+)
+
+// BenchmarkLife takes payouts through all that the journal sees of them on a real
+// redis-server (DISBURSER_REDIS), in batches of a few sizes, and reports what each costs
+// Redis:
+//
+//	deployments/local/servers.sh with go test -run - -bench Life ./journal
+func BenchmarkLife(b *testing.B) {
+	address := os.Getenv("DISBURSER_REDIS")
+	if address == "" {
+		b.Skip("set DISBURSER_REDIS to measure a real redis-server")
+	}
+	client := redis.NewClient(&redis.Options{Addr: address})
+	defer client.Close()
+	for _, size := range []int{10, 50, 128} {
+		b.Run(fmt.Sprintf("%d at once", size), func(b *testing.B) {
+			ctx := context.Background()
+			spent := map[string]time.Duration{}
+			measured := func(name string, f func()) {
+				before := serverTime(b, client)
+				f()
+				spent[name] += serverTime(b, client) - before
+			}
+			var j *Journal
+			n := 0
+			for b.Loop() {
+				if n%100_000 == 0 {
+					b.StopTimer()
+					client.FlushAll(ctx)
+					j = benchJournal(b, client)
+					b.StartTimer()
+				}
+				oneLife(b, j, n, size, measured)
+				n += size
+			}
+			for name, took := range spent {
+				b.ReportMetric(float64(took.Nanoseconds())/1000/float64(n), "redis-µs/"+strings.ReplaceAll(name, " ", "-"))
+			}
+		})
+	}
+}
+
+func benchJournal(b *testing.B, client *redis.Client) *Journal {
+	ctx := context.Background()
+	j := New(client, Options{Namespace: "bench", Window: 720 * time.Hour})
+	if err := j.Build(ctx, "id", "", time.Minute); err != nil {
+		b.Fatal(err)
+	}
+	if err := j.OpenEpoch(ctx, payout.Opening{Epoch: payout.Epoch{Number: 1, ID: "id"}, Shards: 1}); err != nil {
+		b.Fatal(err)
+	}
+	j.Believe("id")
+	if _, err := j.Position(ctx, 0, 0, false); err != nil {
+		b.Fatal(err)
+	}
+	return j
+}
+
+// oneLife is the life of a batch whose payouts are paid at the first ask.
+func oneLife(b *testing.B, j *Journal, from, size int, measured func(string, func())) {
+	ctx := context.Background()
+	must := func(err error) {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	entries := make([]payout.Entry, size)
+	for i := range entries {
+		orders, err := payout.Decode([]byte(fmt.Sprintf(`{"tradeNo":"20261121%012d","merchant":"eg-main","amount":"300","currency":"EGP","payee":{"customerName":"kevin small","walletId":"01123456789"},"remark":"salary 2026-11","batchId":"2026-11-payroll"}`, from+i)))
+		must(err)
+		entries[i].Payout = payout.Begin(orders[0].Command, "egypt", payout.Source{Offset: int64(from + i), Time: time.Now()}, "", time.Now().Add(-time.Second))
+	}
+	measured("insert", func() {
+		_, _, err := j.Insert(ctx, payout.Range{From: int64(from), To: int64(from + size)}, entries)
+		must(err)
+	})
+	policy := payout.Policy{Poll: payout.Poll{First: time.Millisecond, Factor: 2, Max: time.Minute, GiveUp: time.Hour}}
+	step := func(step payout.Step, merchant string, after func(p payout.Payout, now time.Time) payout.Change) {
+		var batch payout.Batch
+		measured("lease "+step.String(), func() {
+			var err error
+			batch, err = j.Lease(ctx, step, merchant, size, time.Minute)
+			must(err)
+			if len(batch.Payouts) != size {
+				b.Fatalf("%d payouts for %v, not %d", len(batch.Payouts), step, size)
+			}
+		})
+		changes := make([]payout.Change, size)
+		for i, p := range batch.Payouts {
+			changes[i] = after(p, batch.Now(time.Now()))
+			changes[i].Token, changes[i].Epoch, changes[i].Before = batch.Token, batch.Epoch, p.State
+		}
+		measured("apply "+step.String(), func() {
+			_, err := j.Apply(ctx, changes, nil)
+			must(err)
+		})
+	}
+	found := func(phase payout.Phase, f payout.Finding) func(p payout.Payout, now time.Time) payout.Change {
+		return func(p payout.Payout, now time.Time) payout.Change {
+			p, err := p.After(phase, f, now, policy)
+			must(err)
+			p.Due = now.Add(-time.Millisecond)
+			return payout.Change{After: p}
+		}
+	}
+	step(payout.StepSend, "eg-main", found(payout.OwnSend, payout.Finding{Kind: payout.Accepted, Status: "0015", StatusText: "processing", PlatformTradeNo: "2tjba3vz6wm6hx3l"}))
+	step(payout.StepAsk, "eg-main", found(payout.Ask, payout.Finding{Kind: payout.Paid, Status: "0000", StatusText: "SUCCESS", PaidAmount: "300", SuccessTime: "2026-11-21 18:34:31"}))
+	step(payout.StepAnnounce, "", func(p payout.Payout, _ time.Time) payout.Change { return payout.Change{After: p, Forget: true} })
+}
+
+// serverTime is what the server has used of its processor.
+func serverTime(b *testing.B, client *redis.Client) time.Duration {
+	info, err := client.Info(context.Background(), "cpu").Result()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var sum float64
+	for line := range strings.Lines(info) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if name == "used_cpu_user_main_thread" || name == "used_cpu_sys_main_thread" {
+			f, _ := strconv.ParseFloat(value, 64)
+			sum += f
+		}
+	}
+	return time.Duration(sum * float64(time.Second))
+}
