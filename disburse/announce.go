@@ -25,10 +25,14 @@ func (l *Loop) announceBatch(_, working context.Context, _ *lane, due int) (int,
 	ready, own, err := l.decideOwn(ctx, batch)
 	if err != nil {
 		for _, p := range own {
-			l.announceLater(batch, p)
+			l.announceLater(leased{p, batch.Lease})
 		}
 	}
-	if e := l.announce(ctx, batch, ready); e != nil {
+	all := make([]leased, len(ready))
+	for i, p := range ready {
+		all[i] = leased{p, batch.Lease}
+	}
+	if e := l.announce(ctx, all); e != nil {
 		err = e
 	}
 	return len(ready), err
@@ -54,9 +58,16 @@ func (l *Loop) decideOwn(ctx context.Context, batch payout.Batch) (ready, undeci
 	return append(ready, own...), nil, nil
 }
 
-func (l *Loop) announce(ctx context.Context, batch payout.Batch, payouts []payout.Payout) error {
-	var events []payout.Event
-	var said []payout.Payout
+// leased is a payout and the lease under which it is worked on.
+type leased struct {
+	payout.Payout
+	lease payout.Lease
+}
+
+// announce publishes and, for each event that is acknowledged, ends the lease.
+func (l *Loop) announce(ctx context.Context, payouts []leased) error {
+	events := make([]payout.Event, 0, len(payouts))
+	said := make([]leased, 0, len(payouts))
 	for _, p := range payouts {
 		if e, speaks := p.Announcement(); speaks {
 			events = append(events, e)
@@ -67,25 +78,26 @@ func (l *Loop) announce(ctx context.Context, batch payout.Batch, payouts []payou
 		return nil
 	}
 	acknowledged, err := l.Announcer.Results(ctx, events)
-	now := batch.Now(time.Now())
+	answered := time.Now()
 	for i, p := range said {
 		if i >= len(acknowledged) || !acknowledged[i] {
-			l.announceLater(batch, p)
+			l.announceLater(p)
 			continue
 		}
-		l.Metrics.announced(p, events[i], now)
-		after := p.Announced(now, l.policyOf(p))
-		l.writer.put(payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after, Forget: p.State.Final()}, batch.Deadline(), nil)
+		now := p.lease.Now(answered)
+		l.Metrics.announced(p.Payout, events[i], now)
+		after := p.Announced(now, l.policyOf(p.Payout))
+		l.writer.put(change{Change: payout.Change{Token: p.lease.Token, Epoch: p.lease.Epoch, Before: p.State, After: after, Forget: p.State.Final()}, until: p.lease.Deadline()})
 		l.Logger.Info().Str("trade_no", p.TradeNo).Str("merchant", events[i].Merchant).Str("type", string(events[i].Type)).
 			Str("reason", p.Reason).Int("sends", p.Sends).Int("asks", p.Asks).Msg("announced")
 	}
 	return err
 }
 
-func (l *Loop) announceLater(batch payout.Batch, p payout.Payout) {
-	after := p
-	after.Due = batch.Now(time.Now()).Add(announceAgain)
-	l.writer.put(payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, batch.Deadline(), nil)
+func (l *Loop) announceLater(p leased) {
+	after := p.Payout
+	after.Due = p.lease.Now(time.Now()).Add(announceAgain)
+	l.writer.put(change{Change: payout.Change{Token: p.lease.Token, Epoch: p.lease.Epoch, Before: p.State, After: after}, until: p.lease.Deadline()})
 }
 
 // policyOf is the payout's merchant's; of a merchant that isn't configured (any more)
@@ -106,7 +118,7 @@ func (l *Loop) expireBatch(_, working context.Context, _ *lane, due int) (int, e
 			l.Logger.Error().Err(e).Msg("not expired")
 			continue
 		}
-		l.writer.put(payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, batch.Deadline(), nil)
+		l.writer.put(change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
 	}
 	return len(batch.Payouts), err
 }

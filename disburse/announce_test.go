@@ -178,7 +178,7 @@ func TestTheWriterGathersByEpoch(t *testing.T) {
 			return slices.Repeat([]bool{true}, len(changes))
 		}), func() {}, b.refused, b.config.Logger)
 		for _, epoch := range []string{"e0", "e1", "e1", "e2", "e1"} {
-			w.put(payout.Change{Epoch: epoch}, time.Now().Add(time.Minute), nil)
+			w.put(change{Change: payout.Change{Epoch: epoch}, until: time.Now().Add(time.Minute)})
 		}
 		w.close()
 		w.run(context.Background())

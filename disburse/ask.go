@@ -131,5 +131,5 @@ func (m *merchant) learn(p payout.Payout, f payout.Finding, now time.Time) {
 func (l *Loop) putBack(batch payout.Batch, p payout.Payout) {
 	after := p
 	after.Due = batch.Now(time.Now())
-	l.writer.put(payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, batch.Deadline(), nil)
+	l.writer.put(change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
 }

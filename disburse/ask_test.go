@@ -43,14 +43,14 @@ func TestWhenAWitnessIsAsked(t *testing.T) {
 		"another was answered":  {world: func() world { return world{evidence: payout.Evidence{ServedAt: long(time.Minute), About: "a9"}} }, counts: 1},
 		"nobody to ask about":   {world: func() world { return world{} }},
 		"only itself":           {world: func() world { return world{evidence: payout.Evidence{ServedAt: long(0), About: "a1", Settled: "a1"}} }},
-		"answered too long ago": {world: func() world { return world{evidence: settled(long(11 * time.Minute)), witness: served} }, asked: true, counts: 1},
+		"answered too long ago": {world: func() world { return world{evidence: witnessed(long(11 * time.Minute)), witness: served} }, asked: true, counts: 1},
 		"before the last count": {world: func() world {
-			return world{p: counted(long(6 * time.Minute)), evidence: settled(long(7 * time.Minute)), witness: served}
+			return world{p: counted(long(6 * time.Minute)), evidence: witnessed(long(7 * time.Minute)), witness: served}
 		}, asked: true, counts: 2},
 		"the witness is refused": {world: func() world {
-			return world{evidence: settled(time.Time{}), witness: payout.Finding{Kind: payout.NoRecord}}
+			return world{evidence: witnessed(time.Time{}), witness: payout.Finding{Kind: payout.NoRecord}}
 		}, asked: true},
-		"no token for it": {world: func() world { return world{evidence: settled(time.Time{}), witness: served, deny: true} }},
+		"no token for it": {world: func() world { return world{evidence: witnessed(time.Time{}), witness: served, deny: true} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T) {
@@ -92,7 +92,7 @@ func counted(at time.Time) func(*payout.Payout) {
 	return func(p *payout.Payout) { p.NoRecords, p.NoRecordAt = 1, at }
 }
 
-func settled(at time.Time) payout.Evidence {
+func witnessed(at time.Time) payout.Evidence {
 	return payout.Evidence{ServedAt: at, About: "a8", Settled: "a8"}
 }
 

@@ -87,6 +87,7 @@ type Loop struct {
 	breaker   settings
 	slots     map[payout.Step]*slots // of sends and of asks
 	writer    *writer
+	settled   *settled
 	nudge     chan struct{}
 	calls     sync.WaitGroup // workers and lanes under way
 	jobs      chan func()    // to workers that wait for one
@@ -124,6 +125,7 @@ func New(c Config) *Loop {
 	for _, step := range []payout.Step{payout.StepSend, payout.StepAsk} {
 		l.slots[step] = newSlots(c.Slots, l.names, l.Nudge)
 	}
+	l.settled = newSettled()
 	l.writer = newWriter(c.Journal, l.Nudge, l.refused, c.Logger)
 	l.beat.Store(time.Now().UnixNano())
 	return l
@@ -154,6 +156,11 @@ func (l *Loop) Run(taking, working context.Context) {
 		defer close(written)
 		l.writer.run(working)
 	}()
+	announced := make(chan struct{})
+	go func() {
+		defer close(announced)
+		l.announceSettled(working)
+	}()
 	lanes := l.lanes()
 	for taking.Err() == nil {
 		began := time.Now()
@@ -169,6 +176,9 @@ func (l *Loop) Run(taking, working context.Context) {
 	}
 	l.calls.Wait()
 	close(l.jobs)
+	l.writer.flush() // what has settled is announced, and that is written too
+	l.settled.close()
+	<-announced
 	l.writer.close()
 	<-written
 }

@@ -119,7 +119,7 @@ func (l *Loop) giveBack(batch payout.Batch, p payout.Payout, unheard bool) {
 		l.Logger.Error().Err(err).Msg("not given back")
 		return
 	}
-	l.writer.put(payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, batch.Deadline(), nil)
+	l.writer.put(change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
 }
 
 // found has the table say what a finding makes of a payout, and writes it.
@@ -141,5 +141,18 @@ func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase pay
 	}
 	event.Str("trade_no", p.TradeNo).Str("merchant", m.Name).Stringer("finding", f.Kind).Str("detail", f.Detail).
 		Stringer("from", p.State).Stringer("to", after.State).Int("sends", after.Sends).Int("asks", after.Asks).Msg("the provider answered")
-	l.writer.put(payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, batch.Deadline(), served)
+	c := change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline(), served: served}
+	// What the provider says has ended is announced under the same lease. An end by our own
+	// word is a decision first, and waits for it in the journal (protocol O2).
+	if after.State.Final() && !after.Own() && l.settled.expect() {
+		c.Until = batch.Until
+		c.after = func(written bool) {
+			if !written {
+				l.settled.miss()
+				return
+			}
+			l.settled.add(leased{after, batch.Lease})
+		}
+	}
+	l.writer.put(c)
 }

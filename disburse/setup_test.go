@@ -132,7 +132,7 @@ func (j *memory) Due(_ context.Context, merchants []string) (payout.Agenda, erro
 }
 
 func (j *memory) Lease(_ context.Context, step payout.Step, merchant string, n int, lease time.Duration) (payout.Batch, error) {
-	b := payout.Batch{Epoch: "e1", Asked: time.Now()}
+	b := payout.Batch{Lease: payout.Lease{Epoch: "e1", Asked: time.Now()}}
 	if err := j.begin("lease " + step.String()); err != nil {
 		return payout.Batch{}, err
 	}
@@ -175,14 +175,17 @@ func (j *memory) Apply(_ context.Context, changes []payout.Change, served []payo
 		case r == nil:
 			written[i] = c.Forget && j.gone[c.After.TradeNo] == c.After.State
 		case r.token != c.Token:
-		case r.until.IsZero():
-			written[i] = r.State == c.After.State && !c.Forget
-		case r.State != c.Before:
+		case r.until.IsZero(), r.State != c.Before: // written before, or by nobody we know
+			written[i] = r.State == c.After.State && !c.Forget && r.until.Equal(c.Until)
 		case c.Forget:
 			delete(j.rows, c.After.TradeNo)
 			j.gone[c.After.TradeNo], written[i] = c.After.State, true
 		default:
-			j.rows[c.After.TradeNo], written[i] = &row{Payout: c.After, token: c.Token}, true
+			after := row{Payout: c.After, token: c.Token, until: c.Until}
+			if !c.Until.IsZero() {
+				after.Due = c.Until
+			}
+			j.rows[c.After.TradeNo], written[i] = &after, true
 		}
 	}
 	for _, s := range served {

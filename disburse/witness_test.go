@@ -22,7 +22,7 @@ func TestAPayoutIsNoWitnessOfItself(t *testing.T) {
 		if at := m.servedOther(itself, "a2"); !at.Equal(now) {
 			t.Errorf("served at %v, about another", at)
 		}
-		batch := payout.Batch{LeasedAt: now, Until: now.Add(30 * time.Second), Asked: now, Evidence: itself}
+		batch := payout.Batch{Lease: payout.Lease{LeasedAt: now, Until: now.Add(30 * time.Second), Asked: now}, Evidence: itself}
 		for tradeNo, want := range map[string]bool{"a1": false, "a2": true} {
 			if got := b.believable(context.Background(), context.Background(), m, batch, doubtful(tradeNo)); got != want {
 				t.Errorf("%s: believable %v", tradeNo, got)

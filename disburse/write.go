@@ -41,6 +41,8 @@ type change struct {
 	payout.Change
 	until  time.Time // the lease's end: after it somebody else may have taken over
 	served *payout.Served
+	after  func(written bool) // told what became of it; may be nil. It must not block
+	mark   chan struct{}      // no change: closed when all before it are done
 }
 
 func newWriter(j Journal, applied func(), refused func(context.Context, error, string), logger zerolog.Logger) *writer {
@@ -48,8 +50,13 @@ func newWriter(j Journal, applied func(), refused func(context.Context, error, s
 }
 
 // put has a change written; it waits while too many are waiting.
-func (w *writer) put(c payout.Change, until time.Time, served *payout.Served) {
-	w.changes <- change{c, until, served}
+func (w *writer) put(c change) { w.changes <- c }
+
+// flush waits until everything that was put before is written, or never will be.
+func (w *writer) flush() {
+	mark := make(chan struct{})
+	w.changes <- change{mark: mark}
+	<-mark
 }
 
 // close ends run after everything that was put is written. Nothing may be put any more.
@@ -73,7 +80,8 @@ func (w *writer) run(working context.Context) {
 	}
 }
 
-// gather adds to a batch what is waiting, as long as it is of the same epoch.
+// gather adds to a batch what is waiting, as long as it is of the same epoch. A mark is a
+// batch of its own.
 func (w *writer) gather(batch []change) ([]change, *change) {
 	for len(batch) < writeLargest {
 		select {
@@ -81,7 +89,7 @@ func (w *writer) gather(batch []change) ([]change, *change) {
 			if !ok {
 				return batch, nil
 			}
-			if c.Epoch != batch[0].Epoch {
+			if c.mark != nil || batch[0].mark != nil || c.Epoch != batch[0].Epoch {
 				return batch, &c
 			}
 			batch = append(batch, c)
@@ -100,6 +108,16 @@ func (w *writer) write(working context.Context, batch []change) {
 			w.logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Msg("panic while writing results")
 		}
 	}()
+	if batch[0].mark != nil {
+		close(batch[0].mark)
+		return
+	}
+	told := 0
+	defer func() { // what is left is not written, as far as is known
+		for _, c := range batch[told:] {
+			c.tell(false)
+		}
+	}()
 	for {
 		batch = current(batch)
 		if len(batch) == 0 {
@@ -109,6 +127,7 @@ func (w *writer) write(working context.Context, batch []change) {
 		written, err := w.journal.Apply(ctx, changesOf(batch), servedOf(batch))
 		cancel()
 		if err == nil {
+			told = len(batch)
 			w.report(batch, written)
 			return
 		}
@@ -127,9 +146,17 @@ func current(batch []change) []change {
 	for _, c := range batch {
 		if now.Before(c.until) {
 			kept = append(kept, c)
+		} else {
+			c.tell(false)
 		}
 	}
 	return kept
+}
+
+func (c change) tell(written bool) {
+	if c.after != nil {
+		c.after(written)
+	}
 }
 
 func changesOf(batch []change) []payout.Change {
@@ -161,6 +188,7 @@ func servedOf(batch []change) []payout.Served {
 
 func (w *writer) report(batch []change, written []bool) {
 	for i, c := range batch {
+		c.tell(i < len(written) && written[i])
 		if i < len(written) && !written[i] {
 			w.logger.Warn().Str("trade_no", c.After.TradeNo).Stringer("state", c.After.State).
 				Msg("somebody else has taken this payout over; what this instance found is not written")

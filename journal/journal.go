@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -164,7 +165,7 @@ func (j *Journal) Insert(ctx context.Context, r payout.Range, entries []payout.E
 		args = append(args, epoch, j.window.Milliseconds(), r.Partition, r.From, end)
 		for _, e := range part {
 			args = append(args, e.Payout.TradeNo, carried(e), millis(e.Payout.Source.Time), millis(e.Payout.Due), bucket(e.Payout.TradeNo),
-				e.Payout.Source.Offset, encode(e.Payout, noToken, true))
+				e.Payout.Source.Offset, encode(e.Payout))
 		}
 		answer, err := j.runAs(ctx, "insert", args)
 		if err != nil {
@@ -202,7 +203,7 @@ func NewToken() string {
 // the same token, which answers the same batch, until ctx ends. A record that can't be read is left out and
 // reported in the error beside the batch; its lease runs out.
 func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, n int, lease time.Duration) (payout.Batch, error) {
-	b := payout.Batch{Token: NewToken(), Epoch: j.epoch.id(), Asked: time.Now()}
+	b := payout.Batch{Lease: payout.Lease{Token: NewToken(), Epoch: j.epoch.id(), Asked: time.Now()}}
 	args := []any{b.Epoch, string(step), merchant, b.Token, n, lease.Milliseconds()}
 	answer, err := j.runAs(ctx, "lease", args)
 	for err != nil && !errors.Is(err, payout.ErrEpoch) && pause(ctx) {
@@ -215,8 +216,8 @@ func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, 
 	b.LeasedAt, b.Until = instant(answer, 0), instant(answer, 1)
 	b.Evidence = payout.Evidence{ServedAt: instant(answer, 2), About: word(answer, 3), Settled: word(answer, 4)}
 	var broken error
-	for i := 5; i+1 < len(answer); i += 2 {
-		p, err := decode(word(answer, i), word(answer, i+1))
+	for tradeNo, record := range handed(answer) {
+		p, err := decode(tradeNo, record)
 		if err != nil {
 			broken = errors.Join(broken, err)
 			continue
@@ -224,6 +225,22 @@ func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, 
 		b.Payouts = append(b.Payouts, p)
 	}
 	return b, broken
+}
+
+// handed are the tradeNos and records of a lease's answer, as they stand in the journal
+// now: the script answers apart what it wrote over a record's beginning.
+func handed(answer []any) iter.Seq2[string, string] {
+	return func(yield func(tradeNo, record string) bool) {
+		for i := 5; i+2 < len(answer); i += 3 {
+			head, record := word(answer, i+1), word(answer, i+2)
+			if len(head) < len(record) {
+				record = head + record[len(head):]
+			}
+			if !yield(word(answer, i), record) {
+				return
+			}
+		}
+	}
 }
 
 // Apply writes changes of one epoch, each only if its lease still holds. It answers for
@@ -238,7 +255,7 @@ func (j *Journal) Apply(ctx context.Context, changes []payout.Change, served []p
 	for {
 		part := changes[:min(chunk, len(changes))]
 		changes = changes[len(part):]
-		args := make([]any, 0, 3+4*len(served)+8*len(part))
+		args := make([]any, 0, 3+4*len(served)+6*len(part))
 		args = append(args, epoch, j.window.Milliseconds(), len(served))
 		for _, s := range served {
 			settled := ""
@@ -248,7 +265,7 @@ func (j *Journal) Apply(ctx context.Context, changes []payout.Change, served []p
 			args = append(args, s.Merchant, fmt.Sprintf("%013d", millis(s.At)), s.About, settled)
 		}
 		for _, c := range part {
-			args = append(args, arguments(c)...)
+			args = arguments(args, c)
 		}
 		answer, err := j.runAs(ctx, "apply", args)
 		if err != nil {
@@ -263,14 +280,16 @@ func (j *Journal) Apply(ctx context.Context, changes []payout.Change, served []p
 	}
 }
 
-func arguments(c payout.Change) []any {
+func arguments(to []any, c payout.Change) []any {
 	p := c.After
-	record := ""
-	if !c.Forget {
-		record = encode(p, c.Token, false)
+	if c.Forget {
+		return append(to, p.TradeNo, c.Token, string(c.Before), bucket(p.TradeNo), "", string(p.State)+string(p.Fingerprint))
 	}
-	return []any{p.TradeNo, c.Token, string(c.Before), string(p.State), millis(p.Due), bucket(p.TradeNo), record,
-		string(p.State) + string(p.Fingerprint)}
+	due := p.Due
+	if !c.Until.IsZero() { // the lease goes on: nobody else is to find it before that
+		due = c.Until
+	}
+	return append(to, p.TradeNo, c.Token, string(c.Before), millis(due), head(p, c.Token, c.Until), text(progressOf(p)))
 }
 
 // Marks answers the marks of partitions, each pair read at one moment.

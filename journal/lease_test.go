@@ -57,7 +57,7 @@ func TestARepeatedLeaseLeavesOutWhatIsNotItsAnyMore(t *testing.T) {
 		const token = "token-token-"
 		args := []any{"s", "eg", token, 3, 60000}
 		first, err := j.run(context.Background(), "lease", args...)
-		if err != nil || len(first) != 11 {
+		if err != nil || len(batchOf(first)) != 6 {
 			t.Fatal(first, err)
 		}
 		back, err := show(t, client, j, "back").GiveBack(time.Now().Add(time.Hour), false)
@@ -70,7 +70,7 @@ func TestARepeatedLeaseLeavesOutWhatIsNotItsAnyMore(t *testing.T) {
 			t.Fatal("not taken over")
 		}
 		again, err := j.run(context.Background(), "lease", args...)
-		if err != nil || len(again) != 7 || word(again, 5) != "still" {
+		if err != nil || len(batchOf(again)) != 2 || batchOf(again)[0] != "still" {
 			t.Fatalf("%q %v", again[5:], err)
 		}
 	})
@@ -120,6 +120,47 @@ func TestALeaseCountsFromBeforeItWasAskedFor(t *testing.T) {
 		}
 		if !b.Asked.Equal(began) || b.Deadline().After(b.Until) {
 			t.Errorf("asked %v after it was, it ends %v after its end", b.Asked.Sub(began), b.Deadline().Sub(b.Until))
+		}
+	})
+}
+
+// A lease that goes on after a write: nobody else finds the payout before its end, its
+// owner may end it, and a repeat of the write is told that it has been done.
+func TestALeaseThatGoesOnAfterAWrite(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		j := newJournal(t, client, time.Hour)
+		insert(t, j, 4, order("a", "300"))
+		b := lease(t, j, payout.StepSend, "eg", 1)
+		p := b.Payouts[0]
+		p.State, p.Step, p.SettledAt, p.Due = payout.StatePaid, payout.StepAnnounce, time.Now(), time.Now().Add(-time.Second)
+		kept := payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p, Until: b.Until}
+		for range 2 {
+			if written := apply(t, j, kept); !written[0] {
+				t.Fatal("not written, or the repeat was told so")
+			}
+		}
+		if again := lease(t, j, payout.StepAnnounce, "", 5); len(again.Payouts) != 0 {
+			t.Error("somebody else got it while the lease goes on")
+		}
+		if score := client.ZScore(context.Background(), j.prefix+"due:n", "a").Val(); int64(score) != b.Until.UnixMilli() {
+			t.Errorf("it comes due at %v, the lease ends at %v", int64(score), b.Until.UnixMilli())
+		}
+		other := kept
+		other.Until = b.Until.Add(time.Second)
+		if written := apply(t, j, other); written[0] {
+			t.Error("another end of the lease passed for a repeat")
+		}
+		forget := payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StatePaid, After: p, Forget: true}
+		for range 2 {
+			if written := apply(t, j, forget); !written[0] {
+				t.Fatal("not forgotten, or the repeat was told so")
+			}
+		}
+		if written := apply(t, j, kept); written[0] {
+			t.Error("a late copy of the first write was written after the payout was forgotten")
+		}
+		if census, err := j.Count(context.Background(), []int{0}); err != nil || census.Open != 0 {
+			t.Errorf("%d are open: %v", census.Open, err)
 		}
 	})
 }

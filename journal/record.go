@@ -82,26 +82,24 @@ func lane(p payout.Payout) string {
 	return p.Merchant
 }
 
-// encode writes a record under a token; deadline 0 says that the lease is over. What the
-// command said goes along only when it becomes known: apply keeps what is stored.
-func encode(p payout.Payout, token string, isNew bool) string {
-	said, became := "{}", text(progressOf(p))
-	if isNew {
-		said = text(contentOf(p))
-	}
-	r := make([]byte, 0, headLen+len(p.Merchant)+len(said)+len(became)+3)
+// encode writes the record of a payout that becomes known.
+func encode(p payout.Payout) string {
+	return head(p, noToken, time.Time{}) + lane(p) + "\n" + text(contentOf(p)) + "\n" + text(progressOf(p))
+}
+
+// head writes a record's head under a token; until is the lease's end, zero says that it
+// is over.
+func head(p payout.Payout, token string, until time.Time) string {
+	r := make([]byte, 0, headLen)
 	r = append(r, byte(p.State), byte(p.Step))
 	r = append(r, token...)
-	r = digits(r, 0, 13)
+	r = digits(r, millis(until), 13)
 	r = append(r, p.Fingerprint...)
 	r = digits(r, millis(p.ExpiresAt), 13)
 	r = digits(r, int64(min(p.Sends, 99)), 2)
 	r = digits(r, millis(p.LastSentAt), 13)
 	r = digits(r, millis(p.SendBy), 13)
-	r = digits(r, int64(p.Source.Partition), 6)
-	r = append(append(r, lane(p)...), '\n')
-	r = append(append(r, said...), '\n')
-	return string(append(r, became...))
+	return string(digits(r, int64(p.Source.Partition), 6))
 }
 
 // digits appends a number of a fixed width.
@@ -166,7 +164,7 @@ func decode(tradeNo, record string) (payout.Payout, error) {
 	}
 	p := said.payout()
 	became.fill(&p)
-	h := head{text: record}
+	h := numbers{text: record}
 	p.TradeNo = tradeNo
 	p.State, p.Step = payout.State(record[0]), payout.Step(record[1])
 	p.Fingerprint = payout.Fingerprint(record[fingerprintAt:expiresAt])
@@ -208,19 +206,19 @@ func (g progress) fill(p *payout.Payout) {
 	p.Reason, p.Absent, p.HeldAt, p.SettledAt = g.Reason, g.Absent, moment(g.Held), moment(g.Settled)
 }
 
-// head reads numbers of the head and keeps the first error.
-type head struct {
+// numbers reads numbers of the head and keeps the first error.
+type numbers struct {
 	text string
 	err  error
 }
 
-func (h *head) number(at, width int) int64 {
+func (h *numbers) number(at, width int) int64 {
 	n, err := strconv.ParseInt(h.text[at:at+width], 10, 64)
 	h.err = errors.Join(h.err, err)
 	return n
 }
 
-func (h *head) time(at int) time.Time { return moment(h.number(at, 13)) }
+func (h *numbers) time(at int) time.Time { return moment(h.number(at, 13)) }
 
 // millis writes a time as the journal keeps it; 0 is "none".
 func millis(t time.Time) int64 {

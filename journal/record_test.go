@@ -28,7 +28,7 @@ func TestARecordKeepsEverything(t *testing.T) {
 			}
 		}
 	}
-	got, err := decode(p.TradeNo, encode(p, noToken, true))
+	got, err := decode(p.TradeNo, encode(p))
 	if err != nil || !reflect.DeepEqual(got, p) {
 		t.Fatalf("%v\n got %+v\nwant %+v", err, got, p)
 	}

@@ -15,10 +15,10 @@ func BenchmarkRecord(b *testing.B) {
 	p := payout.Begin(orders[0].Command, "egypt", payout.Source{Partition: 3, Offset: 4711, Time: time.Now()}, "", time.Now())
 	p.Status, p.StatusText, p.PlatformTradeNo, p.PaidAmount, p.SuccessTime = "0000", "SUCCESS", "2tjba3vz6wm6hx3l", "300", "2026-11-21 18:34:31"
 	p.FirstSentAt, p.SettledAt, p.Asks = time.Now(), time.Now(), 1
-	record := encode(p, NewToken(), true)
+	record := encode(p)
 	b.Run("encode", func(b *testing.B) {
 		for b.Loop() {
-			encode(p, noToken, true)
+			encode(p)
 		}
 	})
 	b.Run("decode", func(b *testing.B) {

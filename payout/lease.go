@@ -2,12 +2,10 @@ package payout
 
 import "time"
 
-// Batch is what a lease handed out: payouts under one token until one deadline.
-type Batch struct {
-	Token    string
-	Epoch    string // the id of the epoch in which it was leased: only in it may anything come of it
-	Payouts  []Payout
-	Evidence Evidence
+// Lease is the right to work on some payouts, under one token until one deadline.
+type Lease struct {
+	Token string
+	Epoch string // the id of the epoch in which it was taken: only in it may anything come of it
 
 	LeasedAt time.Time // by the journal's clock
 	Until    time.Time // the deadline, by the journal's clock
@@ -15,10 +13,17 @@ type Batch struct {
 }
 
 // Now is the journal's time at the moment local of this process' clock.
-func (b Batch) Now(local time.Time) time.Time { return b.LeasedAt.Add(local.Sub(b.Asked)) }
+func (l Lease) Now(local time.Time) time.Time { return l.LeasedAt.Add(local.Sub(l.Asked)) }
 
 // Deadline is the end of the lease by this process' clock, on the safe side.
-func (b Batch) Deadline() time.Time { return b.Asked.Add(b.Until.Sub(b.LeasedAt)) }
+func (l Lease) Deadline() time.Time { return l.Asked.Add(l.Until.Sub(l.LeasedAt)) }
+
+// Batch is what a lease handed out.
+type Batch struct {
+	Lease
+	Payouts  []Payout
+	Evidence Evidence
+}
 
 // Evidence is what the journal remembers of a merchant for the question whether "no
 // such order" is about one payout or about the whole merchant.
@@ -35,6 +40,10 @@ type Change struct {
 	Before State  // the state in which it was leased
 	After  Payout // what it is now
 	Forget bool   // announced and final: keep only what deduplication needs
+
+	// Until is set where the lease goes on, to its end: its owner does the next step at once,
+	// and somebody else after it.
+	Until time.Time
 }
 
 // Served is a new piece of evidence.

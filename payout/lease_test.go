@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-func TestBatchCountsByTheJournalsClock(t *testing.T) {
+func TestALeaseCountsByTheJournalsClock(t *testing.T) {
 	// This process' clock is an hour ahead, and the journal answered two seconds after it was asked.
 	asked := t0.Add(time.Hour)
-	b := Batch{Asked: asked, LeasedAt: t0.Add(2 * time.Second), Until: t0.Add(32 * time.Second)}
+	b := Lease{Asked: asked, LeasedAt: t0.Add(2 * time.Second), Until: t0.Add(32 * time.Second)}
 	if got := b.Now(asked.Add(5 * time.Second)); !got.Equal(t0.Add(7 * time.Second)) {
 		t.Errorf("the journal's time is %v", got)
 	}

@@ -13,11 +13,16 @@ local function fetch(tradeNos)
   for n, record in ipairs(redis.call('MGET', unpack(keys))) do records[wanted[n]] = record end
 end
 
-local leaving, waiting, writing, deleting, lanes = {}, {}, {}, {}, {} -- not done yet
+local leaving, waiting, writing, deleting, lanes, begins = {}, {}, {}, {}, {}, {} -- not done yet
 local function put(tradeNo, record)
   records[tradeNo] = record
   writing[#writing + 1] = P .. 'p:' .. tradeNo
   writing[#writing + 1] = record
+end
+-- begin_with writes over a record's beginning, in Redis only: records keeps the old one.
+local function begin_with(tradeNo, text)
+  begins[#begins + 1] = P .. 'p:' .. tradeNo
+  begins[#begins + 1] = text
 end
 local function delete(tradeNo)
   records[tradeNo] = false
@@ -33,6 +38,14 @@ local function wait_in(set, score, tradeNo)
   list[#list + 1], list[#list + 2] = score, tradeNo
   waiting[set] = list
 end
+-- stay gives a payout another time in the set in which it waits. The first of a call leaves
+-- it for that: see flush.
+local moved = false
+local function stay(set, score, tradeNo)
+  if not moved then leave(set, tradeNo) end
+  moved = true
+  wait_in(set, score, tradeNo)
+end
 local function lane_of(merchant) lanes[merchant] = true end
 
 -- flush does it. Leaving comes first: after a write that takes effect and needs no memory a
@@ -42,7 +55,8 @@ local function flush()
   for set, list in pairs(leaving) do redis.call('ZREM', set, unpack(list)) end
   if #deleting > 0 then redis.call('DEL', unpack(deleting)) end
   if #writing > 0 then redis.call('MSET', unpack(writing)) end
+  for i = 1, #begins, 2 do redis.call('SETRANGE', begins[i], 0, begins[i + 1]) end
   for set, list in pairs(waiting) do redis.call('ZADD', set, unpack(list)) end
   for merchant in pairs(lanes) do redis.call('SADD', P .. 'merchants', merchant) end
-  leaving, waiting, writing, deleting, lanes = {}, {}, {}, {}, {}
+  leaving, waiting, writing, deleting, lanes, begins = {}, {}, {}, {}, {}, {}
 end

@@ -25,8 +25,17 @@ local NO_PARTITION = 999999
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
--- stamp writes milliseconds with the 13 digits that the head has room for.
-local function stamp(ms) return string.format('%013.0f', ms) end
+-- stamp writes milliseconds with the 13 digits that the head has room for. A call stamps
+-- hundreds of payouts with the same few times, and formatting costs as much as a command.
+local stamps = {}
+local function stamp(ms)
+  local text = stamps[ms]
+  if not text then
+    text = string.format('%013.0f', ms)
+    stamps[ms] = text
+  end
+  return text
+end
 
 local function state_of(record) return string.sub(record, STATE, STATE) end
 local function step_of(record) return string.sub(record, STEP, STEP) end
@@ -51,25 +60,45 @@ end
 
 -- due_set names the sorted set in which a payout waits for a step. Sends and asks
 -- wait per merchant, so that one merchant's outage never hides another's work.
+-- The names are made once a call: hundreds of payouts wait in the same few sets.
+local due_sets, open_sets = {}, {}
 local function due_set(step, merchant)
-  if step == 's' or step == 'a' then return P .. 'due:' .. step .. ':' .. merchant end
-  return P .. 'due:' .. step
+  if step ~= 's' and step ~= 'a' then merchant = '' end
+  local names = due_sets[step]
+  if not names then names = {}; due_sets[step] = names end
+  local name = names[merchant]
+  if not name then
+    name = P .. 'due:' .. step
+    if step == 's' or step == 'a' then name = name .. ':' .. merchant end
+    names[merchant] = name
+  end
+  return name
 end
 
 local function open_set(partition, merchant)
-  return P .. 'open:' .. partition .. ':' .. merchant
+  local names = open_sets[merchant]
+  if not names then names = {}; open_sets[merchant] = names end
+  local name = names[partition]
+  if not name then
+    name = P .. 'open:' .. partition .. ':' .. merchant
+    names[partition] = name
+  end
+  return name
 end
 
 -- Counts of open payouts by merchant and state are kept per call and written at its
 -- end, one command for each that changed.
 local changed = {}
 local function count(merchant, state, by)
-  local field = merchant .. '\n' .. state
-  changed[field] = (changed[field] or 0) + by
+  local states = changed[merchant]
+  if not states then states = {}; changed[merchant] = states end
+  states[state] = (states[state] or 0) + by
 end
 local function write_counts()
-  for field, by in pairs(changed) do
-    if by ~= 0 then redis.call('HINCRBY', P .. 'count', field, by) end
+  for merchant, states in pairs(changed) do
+    for state, by in pairs(states) do
+      if by ~= 0 then redis.call('HINCRBY', P .. 'count', merchant .. '\n' .. state, by) end
+    end
   end
 end
 

@@ -3,16 +3,18 @@
 -- (protocol S2). The table of states stays in Go; this only guards.
 -- ARGV: epoch, window, number of evidence entries, then for each of these merchant,
 -- served at, about which tradeNo, settled tradeNo ('' if none); then for each payout
--- tradeNo, token, expected state, new state, due, bucket, record ('' to forget it but
--- for its memory), memory.
+-- tradeNo, token, expected state, due, head, progress; or, to forget it but for its
+-- memory: tradeNo, token, expected state, bucket, '', memory. The head's deadline is 0, or
+-- the lease's, which then goes on.
 -- Answer: one letter a payout: a applied (also if this caller had done it before),
 -- l lost to somebody else.
 local first = 4 + 4 * tonumber(ARGV[3])
 
 local tradeNos = {}
-for i = first, #ARGV, 8 do tradeNos[#tradeNos + 1] = ARGV[i] end
+for i = first, #ARGV, 6 do tradeNos[#tradeNos + 1] = ARGV[i] end
 fetch(tradeNos)
 
+local OVER, NOWHERE = stamp(0), string.format('%06d', NO_PARTITION)
 local closed, touched, ended = 0, {}, {}
 local function settle()
   flush() -- begins with leaving: see there
@@ -20,45 +22,65 @@ local function settle()
   ended = {}
 end
 
-local function apply(tradeNo, token, expected, state, due, bucket, record, memo)
+-- succeed answers the record that the caller's makes of the present one. What the command
+-- said, its expiry and where it stands are the journal's: an insert may have filled them
+-- in, or moved them, during the lease.
+local function succeed(current, head, merchant_end, progress)
+  local said_end = string.find(current, '\n', merchant_end + 1, true)
+  return string.sub(head, 1, EXPIRES_FROM - 1) .. string.sub(current, EXPIRES_FROM, EXPIRES_TO)
+    .. string.sub(head, SENDS_FROM, PARTITION_FROM - 1) .. string.sub(current, PARTITION_FROM, said_end) .. progress
+end
+
+local function apply(tradeNo, token, expected, due, head, rest)
   if touched[tradeNo] then settle() end -- an old owner's word and a new one's
   touched[tradeNo] = true
-  local current = records[tradeNo]
+  local current, forget = records[tradeNo], head == ''
   if not current then
-    return (record == '' and recall(bucket, tradeNo) == memo) and 'a' or 'l'
+    return (forget and recall(due, tradeNo) == rest) and 'a' or 'l'
   end
   if token_of(current) ~= token then return 'l' end
-  if until_of(current) == 0 then
+  local state, until_then = state_of(current), string.sub(current, UNTIL_FROM, UNTIL_TO)
+  if until_then == OVER then
     -- This token has written before: the reply was lost and the caller repeats.
-    return (state_of(current) == state and record ~= '') and 'a' or 'l'
+    return (not forget and state == state_of(head)) and 'a' or 'l'
   end
-  if state_of(current) ~= expected then return 'l' end
-  local merchant, partition = merchant_of(current), partition_of(current)
-  leave(due_set(step_of(current), merchant), tradeNo)
-  if record == '' then
+  if state ~= expected then
+    -- The same of a write with which the lease went on.
+    return (not forget and state == state_of(head) and until_then == string.sub(head, UNTIL_FROM, UNTIL_TO)) and 'a' or 'l'
+  end
+  local merchant_end = string.find(current, '\n', HEAD + 1, true)
+  local merchant, partition = string.sub(current, HEAD + 1, merchant_end - 1), string.sub(current, PARTITION_FROM, PARTITION_TO)
+  local set = due_set(step_of(current), merchant)
+  if forget then
+    leave(set, tradeNo)
     delete(tradeNo)
-    leave(open_set(partition, merchant), tradeNo)
-    ended[#ended + 1] = {bucket, tradeNo, memo}
+    leave(open_set(tonumber(partition), merchant), tradeNo)
+    ended[#ended + 1] = {due, tradeNo, rest}
     count(merchant, expected, -1)
     closed = closed + 1
     return 'a'
   end
-  -- What the command said is the journal's: an insert may have filled it in meanwhile.
-  record = splice(record, current, merchant)
-  put(tradeNo, record)
-  if step_of(record) == 'a' or partition ~= NO_PARTITION then -- without content nothing can be sent or announced
-    wait_in(due_set(step_of(record), merchant), due, tradeNo)
+  put(tradeNo, succeed(current, head, merchant_end, rest))
+  local becomes, step = state_of(head), step_of(head)
+  local next_set = due_set(step, merchant)
+  if step ~= 'a' and partition == NOWHERE then -- without content nothing can be sent or announced
+    leave(set, tradeNo)
+  elseif next_set == set then
+    stay(set, due, tradeNo)
+  else
+    leave(set, tradeNo)
+    wait_in(next_set, due, tradeNo)
   end
-  local expires = expires_of(record)
-  if state == 'r' and expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
+  local expires = expires_of(current)
+  if becomes == 'r' and expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
   count(merchant, expected, -1)
-  count(merchant, state, 1)
+  count(merchant, becomes, 1)
   return 'a'
 end
 
 local outcomes = {}
-for i = first, #ARGV, 8 do
-  outcomes[#outcomes + 1] = apply(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7])
+for i = first, #ARGV, 6 do
+  outcomes[#outcomes + 1] = apply(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5])
 end
 settle()
 write_counts()

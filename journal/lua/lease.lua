@@ -4,7 +4,8 @@
 -- (protocol S1, S2).
 -- ARGV: epoch, step, merchant, token, n, lease in ms.
 -- Answer: now, deadline, the merchant's evidence (served at, about which tradeNo, the
--- latest settled tradeNo), then tradeNo and record by turns.
+-- latest settled tradeNo), then for each payout tradeNo, what was written over its record's
+-- beginning ('' if nothing is to be), and the record.
 --
 -- A repeated call of the same token (go-redis repeats after a lost reply) answers with
 -- the same payouts: otherwise a lost reply would strand a batch as sending.
@@ -23,44 +24,57 @@ if redis.call('EXISTS', batch) == 1 then
     if record and token_of(record) == token and until_of(record) > 0 then
       answer[2] = stamp(until_of(record))
       answer[#answer + 1] = tradeNo
+      answer[#answer + 1] = ''
       answer[#answer + 1] = record
     end
   end
   return answer
 end
 
--- take stamps one payout, or says that it isn't for this step (any more).
+-- take stamps one payout and answers what it wrote, or says that it isn't for this step
+-- (any more). Only what changes is written and made: a copy of each record would cost more
+-- than all the rest.
 local function take(tradeNo)
   local record = records[tradeNo]
-  leave(set, tradeNo)
-  if not record then return nil end
-  local state, head = state_of(record), string.sub(record, FINGERPRINT_FROM, SENDS_FROM - 1)
-  local owner = merchant_of(record)
+  if not record then
+    leave(set, tradeNo)
+    return nil
+  end
+  local state, head = state_of(record), nil
   if step == 's' then
+    leave(set, tradeNo)
     if state ~= 'r' then return nil end
     local expires = expires_of(record)
     if expires > 0 and expires <= now then
       wait_in(due_set('x'), stamp(now), tradeNo)
       return nil
     end
+    local owner = merchant_of(record)
     local sends = tonumber(string.sub(record, SENDS_FROM, SENDS_TO)) + 1
-    head = 'sa' .. token .. stamp(deadline) .. head .. string.format('%02d', math.min(sends, 99)) .. stamp(now) .. stamp(deadline)
+    head = 'sa' .. token .. stamp(deadline) .. string.sub(record, FINGERPRINT_FROM, SENDS_FROM - 1)
+      .. string.format('%02d', math.min(sends, 99)) .. stamp(now) .. stamp(deadline)
     if expires > 0 then leave(due_set('x'), tradeNo) end
     wait_in(due_set('a', owner), stamp(deadline), tradeNo)
     count(owner, 'r', -1)
     count(owner, 's', 1)
   elseif step == 'x' then
-    if state ~= 'r' then return nil end
-    leave(due_set('s', owner), tradeNo)
-    wait_in(set, stamp(deadline), tradeNo)
+    if state ~= 'r' then
+      leave(set, tradeNo)
+      return nil
+    end
+    leave(due_set('s', merchant_of(record)), tradeNo)
+    stay(set, stamp(deadline), tradeNo)
     head = 'rx' .. token .. stamp(deadline)
   else
-    if step_of(record) ~= step then return nil end
-    wait_in(set, stamp(deadline), tradeNo)
+    if step_of(record) ~= step then
+      leave(set, tradeNo)
+      return nil
+    end
+    stay(set, stamp(deadline), tradeNo)
     head = state .. step .. token .. stamp(deadline)
   end
-  put(tradeNo, head .. string.sub(record, #head + 1))
-  return records[tradeNo]
+  begin_with(tradeNo, head)
+  return head
 end
 
 -- young_first picks n of the due asks where more are due than can be made. By due time
@@ -108,11 +122,12 @@ local picked = pick()
 fetch(picked)
 local taken = {}
 for _, tradeNo in ipairs(picked) do
-  local record = take(tradeNo)
-  if record then
+  local head = take(tradeNo)
+  if head then
     taken[#taken + 1] = tradeNo
     answer[#answer + 1] = tradeNo
-    answer[#answer + 1] = record
+    answer[#answer + 1] = head
+    answer[#answer + 1] = records[tradeNo]
   end
 end
 flush()

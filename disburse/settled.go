@@ -1,0 +1,126 @@
+package disburse
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// settledMost bounds the payouts that wait in this process for their announcement: a
+// Kafka that is away for a while would fill the memory. What is beyond it waits in the
+// journal, like everything that no worker has in its hands.
+const settledMost = 4 * announceLargest
+
+// settled are payouts whose end the provider has told and the journal knows, and whose
+// lease goes on so that they can be announced at once: to lease them once more would cost
+// as much as all the rest of the announcement. Whatever is lost from here comes due in the
+// journal when its lease ends.
+type settled struct {
+	mu     sync.Mutex
+	list   []leased
+	coming int // settled, but not known to be in the journal yet
+	closed bool
+	more   chan struct{}
+}
+
+func newSettled() *settled { return &settled{more: make(chan struct{}, 1)} }
+
+// expect tells whether there is room for one more; then add or miss must follow.
+func (s *settled) expect() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.list)+s.coming >= settledMost {
+		return false
+	}
+	s.coming++
+	return true
+}
+
+func (s *settled) add(p leased) {
+	s.mu.Lock()
+	s.coming--
+	s.list = append(s.list, p)
+	s.mu.Unlock()
+	s.wake()
+}
+
+func (s *settled) miss() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.coming--
+}
+
+func (s *settled) wake() {
+	select {
+	case s.more <- struct{}{}:
+	default:
+	}
+}
+
+// close ends take after everything that was added is taken.
+func (s *settled) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.wake()
+}
+
+// take waits for payouts; none are left after close when it answers none.
+func (s *settled) take() []leased {
+	for {
+		s.mu.Lock()
+		n := min(len(s.list), announceLargest)
+		batch, closed := s.list[:n:n], s.closed
+		if s.list = s.list[n:]; len(s.list) == 0 {
+			s.list = nil
+		}
+		s.mu.Unlock()
+		if n > 0 || closed {
+			return batch
+		}
+		<-s.more
+	}
+}
+
+// announceSettled publishes what settles, as much at once as has come while the last
+// batch was being acknowledged.
+func (l *Loop) announceSettled(working context.Context) {
+	for {
+		batch := l.settled.take()
+		if len(batch) == 0 {
+			return
+		}
+		l.announceNow(working, batch)
+	}
+}
+
+// announceNow leaves those alone whose lease leaves no time for it: somebody else may be
+// at them already.
+func (l *Loop) announceNow(working context.Context, batch []leased) {
+	defer func() {
+		if r := recover(); r != nil { // without this goroutine each announcement would wait for its lease's end
+			l.Logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Msg("panic while announcing")
+		}
+	}()
+	now := time.Now()
+	kept, end := batch[:0], time.Time{}
+	for _, p := range batch {
+		last := p.lease.Deadline().Add(-l.margin())
+		if !now.Before(last) {
+			continue
+		}
+		if kept = append(kept, p); end.IsZero() || last.Before(end) {
+			end = last
+		}
+	}
+	if len(kept) == 0 {
+		return
+	}
+	ctx, cancel := context.WithDeadline(working, end)
+	defer cancel()
+	if err := l.announce(ctx, kept); err != nil {
+		l.refused(working, err, "announce")
+	}
+}
