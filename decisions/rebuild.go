@@ -19,7 +19,7 @@ const (
 	portionClaim = claim
 
 	// portionAgain is the pause before a worker that found nothing to do looks again.
-	portionAgain = 100 * time.Millisecond
+	portionAgain = 20 * time.Millisecond
 
 	// workers is how many portions an instance works off at once: while one waits for
 	// Kafka, the other restores.

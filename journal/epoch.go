@@ -123,7 +123,7 @@ func (j *Journal) Restore(ctx context.Context, id string, lease time.Duration, i
 		args = append(args, id, j.window.Milliseconds(), lease.Milliseconds())
 		for _, r := range part {
 			args = append(args, string(r.Kind), r.TradeNo, bucket(r.TradeNo), string(r.Fingerprint), r.Merchant, string(r.State), millis(r.Time),
-				text(progress{Reason: r.Reason, Absent: r.State == payout.StateFailed, Settled: millis(r.Time)}))
+				progress{Reason: r.Reason, Absent: r.State == payout.StateFailed, Settled: millis(r.Time)}.text())
 		}
 		if _, err := j.runAs(ctx, "restore", args); err != nil {
 			return err

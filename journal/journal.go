@@ -289,7 +289,7 @@ func arguments(to []any, c payout.Change) []any {
 	if !c.Until.IsZero() { // the lease goes on: nobody else is to find it before that
 		due = c.Until
 	}
-	return append(to, p.TradeNo, c.Token, string(c.Before), millis(due), head(p, c.Token, c.Until), text(progressOf(p)))
+	return append(to, p.TradeNo, c.Token, string(c.Before), millis(due), head(p, c.Token, c.Until), progressOf(p).text())
 }
 
 // Marks answers the marks of partitions, each pair read at one moment.

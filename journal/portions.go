@@ -75,3 +75,11 @@ func portionOf(name, became string) (p payout.Portion, err error) {
 	p.Partition, err = strconv.Atoi(number)
 	return p, err
 }
+
+func text(p payout.Portion) string {
+	b, err := json.Marshal(p)
+	if err != nil { // texts and numbers only: can't fail
+		panic(fmt.Sprintf("journal: encode a portion: %v", err))
+	}
+	return string(b)
+}

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -84,7 +83,7 @@ func lane(p payout.Payout) string {
 
 // encode writes the record of a payout that becomes known.
 func encode(p payout.Payout) string {
-	return head(p, noToken, time.Time{}) + lane(p) + "\n" + text(contentOf(p)) + "\n" + text(progressOf(p))
+	return head(p, noToken, time.Time{}) + lane(p) + "\n" + contentOf(p).text() + "\n" + progressOf(p).text()
 }
 
 // head writes a record's head under a token; until is the lease's end, zero says that it
@@ -112,14 +111,6 @@ func digits(to []byte, n int64, width int) []byte {
 		at *= 10
 	}
 	return strconv.AppendInt(to, n, 10)
-}
-
-func text(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil { // texts and numbers only: can't fail
-		panic(fmt.Sprintf("journal: encode a payout: %v", err))
-	}
-	return string(b)
 }
 
 func contentOf(p payout.Payout) content {
@@ -159,7 +150,7 @@ func decode(tradeNo, record string) (payout.Payout, error) {
 	}
 	var said content
 	var became progress
-	if json.Unmarshal([]byte(parts[1]), &said) != nil || json.Unmarshal([]byte(parts[2]), &became) != nil {
+	if said.read(parts[1]) != nil || became.read(parts[2]) != nil {
 		return broken("not JSON")
 	}
 	p := said.payout()

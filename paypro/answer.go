@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // The outer codes that the pages know (SouthKorea/errorcode).
@@ -144,16 +145,28 @@ func textOf(v any) (string, bool) {
 // oneLine makes provider text fit for a log: one line, nothing that moves a
 // cursor, not longer than limit bytes.
 func oneLine(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
+	if !plain(text) { // nearly all are: looking is cheaper than making anew
+		text = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
+				return -1
+			}
+			return r
+		}, strings.ToValidUTF8(text, "?"))
+	}
 	if len(text) <= limit {
 		return text
 	}
 	return strings.ToValidUTF8(text[:limit], "") // a character cut in two goes whole
+}
+
+// plain tells whether a text is printable ASCII.
+func plain(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // masked replaces the values wherever the text has them, in any letter case: the
@@ -161,8 +174,11 @@ func oneLine(text string, limit int) string {
 // inside it would leave the rest standing. The text has been through oneLine.
 func masked(text string, values []string) string {
 	var quoted []string
-	in := folded(text)
+	in, length := folded(text), utf8.RuneCountInString(text)
 	for _, value := range values {
+		if value == "" || plain(value) && len(strings.TrimSpace(value)) > length { // too long to stand in it
+			continue
+		}
 		// Nearly no answer quotes anything; a pattern is made only for one that does.
 		if value = strings.TrimSpace(oneLine(value, maxAnswer)); value != "" && strings.Contains(in, folded(value)) {
 			quoted = append(quoted, regexp.QuoteMeta(value))
@@ -182,6 +198,9 @@ func masked(text string, values []string) string {
 // folded is the same for texts that differ in letter case only, as patterns with (?i)
 // see it: K is also the sign of Kelvin.
 func folded(text string) string {
+	if plain(text) { // of the forms of an ASCII letter the capital is the least
+		return strings.ToUpper(text)
+	}
 	return strings.Map(func(r rune) rune {
 		least := r
 		for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {

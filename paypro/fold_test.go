@@ -1,0 +1,29 @@
+package paypro
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// The short way for plain texts and the long one agree.
+func TestPlainTextsAreFoldedLikeOthers(t *testing.T) {
+	for c := rune(' '); c <= '~'; c++ {
+		long := []rune(folded(string(c) + "é"))[0]
+		if short := []rune(folded(string(c)))[0]; short != long {
+			t.Errorf("%q is folded to %q alone and to %q beside others", c, short, long)
+		}
+		for other := unicode.SimpleFold(c); other != c; other = unicode.SimpleFold(other) {
+			if folded(string(other)) != folded(string(c)) {
+				t.Errorf("%q and %q are the same letter, and are folded apart", c, other)
+			}
+		}
+	}
+	for text, want := range map[string]string{
+		"kevin was here": "*** was here", "KEVIN": "***", "\u212aevin": "***", "kevi": "kevi", " kevin\u200b": " ***",
+	} {
+		if got := masked(oneLine(text, maxAnswer), []string{" kevin ", strings.Repeat("long ", 40)}); got != want {
+			t.Errorf("%q is masked to %q, want %q", text, got, want)
+		}
+	}
+}
