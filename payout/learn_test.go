@@ -281,6 +281,36 @@ func TestTheEstimateFindsWhatIntervalsHide(t *testing.T) {
 	}
 }
 
+// With three instances nobody sees all asks about a payout, and in a payroll's first minute
+// most of it hasn't settled: neither makes settle times look shorter or longer.
+func TestTheEstimateOfAPart(t *testing.T) {
+	const until = 25 * time.Second // since all were sent
+	r := rand.New(rand.NewPCG(1, 1))
+	var instances [3]settling
+	draw := logNormal(30*time.Second, 0.5)
+	for range 6000 {
+		at, from := draw(r), time.Duration(0)
+		for to := time.Duration((2 + 2*r.Float64()) * float64(time.Second)); to < until; from, to = to, to+4*time.Second {
+			instances[r.IntN(3)].add(from, to, to >= at)
+			if to >= at {
+				break
+			}
+		}
+	}
+	drawn := mixed{{1, 30, 0.5}}.shares()
+	exact := newOutlook(drawn)
+	for i := range instances {
+		seen := newOutlook(instances[i].estimate())
+		for _, age := range []float64{10, 15, 20, 24} {
+			got, _ := seen.at(age)
+			want, _ := exact.at(age)
+			if math.Abs(got-want) > 0.04 {
+				t.Errorf("instance %d: %.3f unsettled after %v s, %.3f were drawn", i, got, age, want)
+			}
+		}
+	}
+}
+
 // Whatever was seen, no pause leaves the operator's bounds, and every plan leads on.
 func TestAPlanStaysWithinItsBounds(t *testing.T) {
 	for seed := range uint64(200) {
