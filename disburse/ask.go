@@ -118,12 +118,12 @@ func (m *merchant) serve(s payout.Served) *payout.Served {
 	return &s
 }
 
-// learn counts how long a payout took to settle, where the answer tells that.
+// learn counts what the answer tells about how long payouts take to settle.
 func (m *merchant) learn(p payout.Payout, f payout.Finding, now time.Time) {
-	if after, before, ok := p.SettledBetween(f, now); ok {
+	if after, before, settled, ok := p.Watched(f, now); ok {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.learner.Saw(after, before)
+		m.learner.Saw(after, before, settled)
 	}
 }
 

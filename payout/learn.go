@@ -7,15 +7,16 @@ import (
 
 const (
 	// enough settlements to plan by; before, the plain schedule is kept.
-	enough = 50
+	enough = 30
 
-	// again is how many more are seen before the plan is made anew: a tenth of what is
-	// remembered. It takes about a millisecond.
-	again = 50
+	// A plan is made anew when a quarter more was seen: what is known only then becomes
+	// notably better, and the first plans, made of little, soon give way to better ones.
+	// But at least so many times in what is remembered, to follow a provider that changes.
+	again = 4
 
-	// One payout in so many is asked about by the plain schedule, whatever was learned: a
-	// provider that becomes faster would otherwise never be asked early enough to show it.
-	explorers = 16
+	// One payout in so many is asked about without a plan: a provider that becomes faster
+	// would otherwise never be asked early enough to show it.
+	explorers = 24
 )
 
 // Learner learns from how long payouts of a merchant took when to ask about the next
@@ -27,15 +28,18 @@ type Learner struct {
 	by       Poll // the bounds that it was made for
 }
 
-// Saw counts a payout that settled between two ages since its send.
-func (l *Learner) Saw(after, before time.Duration) { l.settling.add(after, before) }
+// Saw counts an answer about a payout that was unsettled at the age of after: whether it
+// was settled at the age of before.
+func (l *Learner) Saw(after, before time.Duration, settled bool) {
+	l.settling.add(after, before, settled)
+}
 
 // Plan is the present plan within an operator's bounds; nil while there is none.
 func (l *Learner) Plan(poll Poll) *Plan {
 	if !poll.Learn || l.settling.count < enough {
 		return nil
 	}
-	if l.at == 0 || l.settling.count >= l.at+again || l.by != poll {
+	if l.at == 0 || l.settling.count >= l.at+min(l.at, remembers)/again || l.by != poll {
 		l.plan = newPlan(poll, l.settling.estimate())
 		l.at, l.by = l.settling.count, poll
 	}
@@ -46,12 +50,17 @@ func (l *Learner) Plan(poll Poll) *Plan {
 // so many times since, is asked about again: by the plan if there is one, and in any case
 // no shorter than first and no longer than max.
 func (policy Policy) Pause(tradeNo string, since time.Duration, asked int) time.Duration {
-	if policy.Plan == nil || explores(tradeNo) {
+	if policy.Plan == nil {
 		return policy.interval(asked)
 	}
+	if phase, explores := explores(tradeNo); explores {
+		// Somewhere between two of the plain schedule's steps, or all explorers would be asked
+		// about at the same ages, and what settles between these nobody would ever know.
+		return policy.grown(float64(asked) + phase)
+	}
 	pause, ok := policy.Plan.pause(since)
-	if !ok {
-		return policy.interval(asked)
+	if !ok { // hardly anyone becomes so old: as the plain schedule would at this age
+		pause = max(since.Seconds()*(policy.Poll.Factor-1), policy.interval(asked).Seconds())
 	}
 	// The jitter is the plain schedule's, to both sides: the plan means its middle. It also
 	// varies what is learned from.
@@ -59,24 +68,25 @@ func (policy Policy) Pause(tradeNo string, since time.Duration, asked int) time.
 	return max(policy.Poll.First, min(time.Duration(pause*float64(time.Second)), policy.Poll.Max))
 }
 
-// explores tells which payouts are asked about by the plain schedule: the same ones
-// each time, so that what is learned of them is the whole schedule's.
-func explores(tradeNo string) bool {
+// explores tells which payouts are asked about without the plan, the same ones each time,
+// so that what is learned of them is a whole schedule's, and at which phase of it.
+func explores(tradeNo string) (phase float64, ok bool) {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(tradeNo))
-	return h.Sum32()>>8%explorers == 0 // the low bits of neighbouring numbers take turns
+	sum := h.Sum32() >> 8 // the low bits of neighbouring numbers take turns
+	return float64(sum/explorers%256) / 256, sum%explorers == 0
 }
 
-// SettledBetween tells between which ages since its send a payout settled, if an ask that
-// was answered so tells that at all.
-func (p Payout) SettledBetween(f Finding, now time.Time) (after, before time.Duration, ok bool) {
-	settled := f.Kind == Paid || f.Kind == Failed
+// Watched tells what an answer says about how long a payout takes to settle, if anything:
+// it was unsettled at the age of after, and at the age of before it was settled or not.
+func (p Payout) Watched(f Finding, now time.Time) (after, before time.Duration, settled, ok bool) {
+	settled = f.Kind == Paid || f.Kind == Failed
 	asked := p.State == StateSending || p.State == StateProcessing
-	if !settled || !asked || p.Sends != 1 || p.LastSentAt.IsZero() || now.Before(p.LastSentAt) { // of two sends nobody knows which one it was
-		return 0, 0, false
+	if !settled && f.Kind != Processing || !asked || p.Sends != 1 || p.LastSentAt.IsZero() || now.Before(p.LastSentAt) { // of two sends nobody knows which one it was
+		return 0, 0, false, false
 	}
 	if p.PendingAt.After(p.LastSentAt) {
 		after = p.PendingAt.Sub(p.LastSentAt)
 	}
-	return after, now.Sub(p.LastSentAt), true
+	return after, now.Sub(p.LastSentAt), settled, true
 }

@@ -52,8 +52,10 @@ type Policy struct {
 const jitterShare = 0.1
 
 // interval is the pause before the next ask, grown by factor from first to max.
-func (policy Policy) interval(asked int) time.Duration {
-	grown := float64(policy.Poll.First) * math.Pow(policy.Poll.Factor, float64(asked))
+func (policy Policy) interval(asked int) time.Duration { return policy.grown(float64(asked)) }
+
+func (policy Policy) grown(asked float64) time.Duration {
+	grown := float64(policy.Poll.First) * math.Pow(policy.Poll.Factor, asked)
 	if !(grown <= float64(policy.Poll.Max)) { // also where Pow overflowed
 		grown = float64(policy.Poll.Max)
 	}

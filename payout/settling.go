@@ -5,50 +5,68 @@ import (
 	"time"
 )
 
-// How settle times are counted. Buckets are a quarter apart, from a quarter of a second
-// to four and a half days: finer than any pause between two asks can tell.
+// How settle times are counted. Buckets are a seventh apart, from a fiftieth of a second
+// to four days: finer than any pause between two asks can tell.
 const (
-	buckets      = 96
-	firstBucket  = 250 * time.Millisecond
+	buckets      = 120
+	firstBucket  = 20 * time.Millisecond
 	bucketGrowth = 1.15
 
 	// remembers is how many settlements weigh in: enough that the estimate's noise costs
 	// little, few enough that a provider that changes is followed within a thousand or two.
 	remembers = 700
 
-	// guess is the weight of "anything may happen", spread evenly over all buckets: where
-	// nothing was ever seen, the schedule grows as the plain one does.
-	guess = 2.0
+	// guess is how many payouts we pretend to have seen that settle at any age, likely in
+	// every bucket of it: where nothing was ever seen, the schedule grows as the plain one.
+	guess  = 0.5
+	likely = 0.05
 
 	// rounds of estimation: it has settled by then to less than a bucket's noise.
 	rounds = 60
 
 	// smooth is the share that each round moves to each of a bucket's neighbours. Without it
-	// the estimate becomes a comb, and the plan believes in its teeth: delays came out a
-	// sixth longer than planned with 0.05, and as planned or shorter with 0.12.
-	smooth = 0.12
+	// the estimate becomes a comb, and the plan believes in its teeth; with 0.12 it is so
+	// blurred that plans need a tenth more asks than they must.
+	smooth = 0.03
 )
 
-// settling is what was seen of how long payouts take to settle. All that an ask can tell
-// is that it happened after one ask and before the next, so what is counted are
-// intervals; what lies within them is estimated from all of them together. Counted as if
-// they had settled when they were seen, they would only ever confirm the times at which
-// we ask.
+// settling is what was seen of how long payouts take to settle. An ask tells of a payout
+// that was unsettled at one age whether it is at a later one, and nothing else; counted as
+// if they had settled when they were seen, payouts would only ever confirm the times at
+// which we ask.
+//
+// Each ask is an observation by itself, whoever made the others about the same payout, and
+// those that found nothing count as well: in a payroll's first minute only its quickest
+// payouts have settled.
 type settling struct {
-	seen   [buckets][buckets]float64 // by first and last bucket of the interval
+	seen   [buckets][buckets]float64 // settled, by first and last bucket of the interval
+	passed [buckets]float64          // unsettled through a bucket, parts of it added up
 	weight float64                   // of the next one; grows, so that older ones fade
 	count  int                       // settlements in all
 }
 
-// add counts a payout that settled between two ages.
-func (s *settling) add(after, before time.Duration) {
+// add counts an answer about a payout that was unsettled at the age of after.
+func (s *settling) add(after, before time.Duration, settled bool) {
 	if s.weight == 0 {
 		s.weight = 1
 	}
-	s.seen[bucketOf(after)][max(bucketOf(after), bucketOf(before))] += s.weight
+	from, to := bucketAt(after), bucketAt(max(after, before))
+	if !settled {
+		s.pass(from, to, s.weight)
+		return
+	}
+	// The nearest edges, for they are as often too early as too late.
+	first, end := math.Round(from), math.Round(to)
+	if first == end {
+		first = math.Floor((from + to) / 2)
+		end = first + 1
+	}
+	s.seen[int(first)][int(end)-1] += s.weight
+	s.pass(from, first, s.weight) // the asks before have counted up to from
 	s.count++
 	if s.weight *= 1 + 1.0/remembers; s.weight > 1e9 {
 		for i := range s.seen {
+			s.passed[i] /= s.weight
 			for j := range s.seen[i] {
 				s.seen[i][j] /= s.weight
 			}
@@ -57,12 +75,24 @@ func (s *settling) add(after, before time.Duration) {
 	}
 }
 
-// bucketOf is the bucket of an age.
-func bucketOf(age time.Duration) int {
-	if age <= firstBucket {
-		return 0
+// pass counts that a payout came from one place to another and was unsettled; if the other
+// one lies before, that it didn't.
+func (s *settling) pass(from, to, weight float64) {
+	if from > to {
+		from, to, weight = to, from, -weight
 	}
-	return min(buckets-1, int(math.Log(float64(age)/float64(firstBucket))/math.Log(bucketGrowth)))
+	for i := int(from); i <= int(to) && i < buckets; i++ {
+		s.passed[i] += weight * (min(to, float64(i+1)) - max(from, float64(i)))
+	}
+}
+
+// bucketAt is the bucket of an age and, behind the point, the part of it that is over.
+func bucketAt(age time.Duration) float64 {
+	at := math.Log(float64(age)/float64(firstBucket)) / math.Log(bucketGrowth)
+	if !(at >= 1) { // also where there is no logarithm
+		at = max(0, float64(age)/(float64(firstBucket)*bucketGrowth))
+	}
+	return min(at, buckets-1e-6)
 }
 
 // edge is where a bucket begins, in seconds; the first begins with the send.
@@ -79,10 +109,12 @@ type interval struct {
 	weight   float64
 }
 
-// estimate is the share of settlements in each bucket: the most likely one, given the
-// intervals (Turnbull's estimate, by expectation and maximisation, smoothed). Each round
-// spreads an interval's weight over its buckets as the last round says it lies there. It
-// begins evenly each time, or it would believe itself.
+// estimate is the share of payouts that settle in each bucket: the most likely one, given
+// what the asks found (Turnbull's estimate, by expectation and maximisation, smoothed).
+// Each round spreads an interval's weight over its buckets as the last round says it lies
+// there. It begins anew each time, or it would believe itself: with what is true of any
+// peak's near side, that later within an interval is likelier than earlier. Nobody can ask
+// before first, so of what settles until then nothing else will ever be known.
 func (s *settling) estimate() [buckets]float64 {
 	var all []interval
 	for i := range s.seen {
@@ -92,42 +124,62 @@ func (s *settling) estimate() [buckets]float64 {
 			}
 		}
 	}
-	var share [buckets]float64
+	var passed, share [buckets]float64
 	for i := range share {
-		share[i] = 1.0 / buckets
+		passed[i] = max(0, s.passed[i]/max(1, s.weight)) // asks may have been another instance's
+		share[i] = math.Pow(edge(i+1)-edge(i), 3)
 	}
 	for range rounds {
-		share = smoothed(expect(share, all))
+		events, risk := expect(share, all)
+		for i := range risk {
+			risk[i] += passed[i]
+		}
+		share = maximise(smoothed(events), smoothed(risk))
 	}
 	return share
 }
 
-func expect(share [buckets]float64, all []interval) [buckets]float64 {
+// expect is how many settlements lie in each bucket, and how many of these payouts
+// came so far unsettled since the ask before.
+func expect(share [buckets]float64, all []interval) (events, risk [buckets]float64) {
 	var sum [buckets + 1]float64 // of the shares before a bucket
 	for i, x := range share {
 		sum[i+1] = sum[i] + x
 	}
-	var step [buckets + 1]float64 // how the weight per share changes from bucket to bucket
-	total := guess
+	var step, end [buckets + 1]float64 // how the weight per share, and that times the sum at its end, change from bucket to bucket
 	for _, v := range all {
 		if within := sum[v.to+1] - sum[v.from]; within > 0 {
-			step[v.from] += v.weight / within
-			step[v.to+1] -= v.weight / within
-			total += v.weight
+			per := v.weight / within
+			step[v.from] += per
+			step[v.to+1] -= per
+			end[v.from] += per * sum[v.to+1]
+			end[v.to+1] -= per * sum[v.to+1]
 		}
 	}
-	var next [buckets]float64
-	per := 0.0
-	for i := range next {
+	per, till := 0.0, 0.0
+	for i := range events {
 		per += step[i]
-		next[i] = (guess/buckets + share[i]*max(0, per)) / total
+		till += end[i]
+		events[i] = max(0, share[i]*per)
+		risk[i] = max(events[i], till-per*sum[i])
 	}
-	return next
+	return events, risk
 }
 
-func smoothed(share [buckets]float64) [buckets]float64 {
+// maximise is the shares that follow from what settled in each bucket of how many.
+func maximise(events, risk [buckets]float64) (share [buckets]float64) {
+	left := 1.0
+	for i := range share {
+		share[i] = left * min(1, (events[i]+guess*likely)/(risk[i]+guess))
+		left -= share[i]
+	}
+	share[buckets-1] += left
+	return share
+}
+
+func smoothed(x [buckets]float64) [buckets]float64 {
 	var next [buckets]float64
-	for i, x := range share {
+	for i, x := range x {
 		next[i] += x * (1 - 2*smooth)
 		next[max(0, i-1)] += x * smooth
 		next[min(buckets-1, i+1)] += x * smooth

@@ -32,20 +32,33 @@ func (s *schedule) next(tradeNo string, since time.Duration, asked int) time.Dur
 	return s.policy.Pause(tradeNo, since, asked)
 }
 
-// provider's settle times.
+// provider's settle times. Possible tells where the goal can be reached at all: with first
+// at 2 s and settle times known exactly, log-normal ones around 4 s and as wide as 0.8
+// need 77 % of the asks for the plain schedule's median (a bound by duality, for any
+// schedule whose pauses are first at least).
 var distributions = []struct {
-	name string
-	draw func(*rand.Rand) time.Duration
+	name     string
+	possible bool
+	draw     func(*rand.Rand) time.Duration
 }{
-	{"log-normal around 4 s", func(r *rand.Rand) time.Duration { return logNormal(r, 4*time.Second, 0.8) }},
-	{"log-normal around 5 min", func(r *rand.Rand) time.Duration { return logNormal(r, 5*time.Minute, 1) }},
-	{"two peaks: 2 s (80 %), 3 min", func(r *rand.Rand) time.Duration {
-		if r.Float64() < 0.8 {
-			return logNormal(r, 2*time.Second, 0.15)
+	{"log-normal around 4 s, σ 0.4", true, func(r *rand.Rand) time.Duration { return logNormal(r, 4*time.Second, 0.4) }},
+	{"log-normal around 4 s, σ 0.8 (77 % is the least)", false, func(r *rand.Rand) time.Duration { return logNormal(r, 4*time.Second, 0.8) }},
+	{"log-normal around 30 s, σ 0.8", true, func(r *rand.Rand) time.Duration { return logNormal(r, 30*time.Second, 0.8) }},
+	{"log-normal around 5 min, σ 1", true, func(r *rand.Rand) time.Duration { return logNormal(r, 5*time.Minute, 1) }},
+	{"two peaks: 2 s (80 %), 3 min", true, twoPeaks(0.8, 2*time.Second, 3*time.Minute, 0.15)},
+	{"two peaks: 5 s (70 %), 1 min, wide", true, twoPeaks(0.7, 5*time.Second, time.Minute, 0.4)},
+	{"two peaks: 10 s (50 %), 10 min", true, twoPeaks(0.5, 10*time.Second, 10*time.Minute, 0.3)},
+	{"always 20 s", true, func(*rand.Rand) time.Duration { return 20 * time.Second }},
+}
+
+// twoPeaks: a share is quick, the others slow, each spread as much.
+func twoPeaks(share float64, quick, slow time.Duration, sigma float64) func(*rand.Rand) time.Duration {
+	return func(r *rand.Rand) time.Duration {
+		if r.Float64() < share {
+			return logNormal(r, quick, sigma)
 		}
-		return logNormal(r, 3*time.Minute, 0.15)
-	}},
-	{"always 20 s", func(*rand.Rand) time.Duration { return 20 * time.Second }},
+		return logNormal(r, slow, sigma)
+	}
 }
 
 func logNormal(r *rand.Rand, around time.Duration, sigma float64) time.Duration {
@@ -75,6 +88,13 @@ func polling(_ context.Context, s *stage) (result, error) {
 	}
 	asks := map[string][]float64{}
 	names := make([]string, len(distributions))
+	for i, d := range distributions {
+		plain, learned := all[2*i], all[2*i+1]
+		if d.possible {
+			r.Goals = append(r.Goals, atMost("part of the plain schedule's asks, "+d.name, learned.Asks/plain.Asks, 0.7))
+		}
+		r.Goals = append(r.Goals, atMost("part of the plain schedule's median delay, "+d.name, learned.Median.Seconds()/plain.Median.Seconds(), 1))
+	}
 	for i, a := range all {
 		asks[a.Schedule] = append(asks[a.Schedule], a.Asks)
 		names[i/2] = a.Distribution
@@ -119,9 +139,9 @@ func poll(s *schedule, settle func(*rand.Rand) time.Duration, n int) asked {
 		if now > v.sent || v.asks > 0 { // its first turn is the send
 			asks++
 			v.asks++
+			s.learner.Saw(v.last-v.sent, now-v.sent, v.settles <= now)
 			if v.settles <= now {
 				delays = append(delays, now-v.settles)
-				s.learner.Saw(v.last-v.sent, now-v.sent)
 				heap.Pop(&todo)
 				continue
 			}
