@@ -38,6 +38,10 @@ const (
 	retryMin = 100 * time.Millisecond
 	retryMax = 2 * time.Second
 
+	// epochPause is how often a reader that waits for an epoch looks whether there is one;
+	// it only reads a variable, and what has to be read waits meanwhile.
+	epochPause = 10 * time.Millisecond
+
 	// fullPause is how often a full journal is looked at.
 	fullPause = 250 * time.Millisecond
 )
@@ -65,7 +69,8 @@ type Config struct {
 	Client      *kafka.Client
 	MaxOpen     int // above so many open payouts nothing is fetched
 	Resolve     Resolve
-	EpochLost   func() // told when the journal refused an epoch; never blocks
+	EpochLost   func()      // told when the journal refused an epoch; never blocks
+	InEpoch     func() bool // whether there is one at present; nil = it must be tried
 	Metrics     *Metrics
 	Logger      zerolog.Logger
 	Inbox       Inbox

@@ -20,6 +20,10 @@ func (c *Consumer) read(ctx context.Context, number int, committed int64) {
 	pause := func() { sleep(ctx, backoff); backoff = min(2*backoff, retryMax) }
 	for ctx.Err() == nil {
 		if position < 0 {
+			if c.InEpoch != nil && !c.InEpoch() { // the journal would only refuse
+				sleep(ctx, epochPause)
+				continue
+			}
 			at, err := c.begin(ctx, source, committed)
 			if err != nil {
 				c.stop(ctx, number, err)

@@ -181,6 +181,9 @@ func (a *App) wireConsumer() {
 				k.Lost()
 			}
 		},
+		InEpoch: func() bool {
+			return !slices.ContainsFunc(a.keepers, func(k *decisions.Keeper) bool { e, _ := k.Epoch(); return e.ID == "" })
+		},
 		Metrics: consumer.NewMetrics(a.options.Registry), Logger: a.logger, Inbox: a.shards, DeadLetters: a.producer,
 		CarryAfter: a.config.Redis.DedupWindow / 4, Old: a.shards, Carrier: a.producer,
 	})
