@@ -22,9 +22,9 @@ const (
 	// maxHeader bounds an answer's header.
 	maxHeader = 64 << 10
 
-	// maxIdle is above the slots that a process works with (128 by default), so
+	// maxIdle is above twice the slots that a process works with (128 by default), so
 	// that a full load never closes connections that it needs a moment later.
-	maxIdle = 256
+	maxIdle = 4096
 
 	// idleFor is shorter than the shortest keep-alive among usual servers (Node:
 	// 5s). A request written to a connection that the server is just closing is
