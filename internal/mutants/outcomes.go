@@ -74,6 +74,18 @@ var outcomes = []Guard{
 		{Removes: "a held payout is forgotten once it is told", Edits: edit("disburse/announce.go", "Forget: p.State.Final()}", "Forget: true}"),
 			Killer: Killer{"disburse", "TestAbsenceIsHeldNotSentAgain"}},
 	}},
+	{"O3 announced under its lease", "what somebody else has taken over, or nobody has written down, is announced", []Mutant{
+		{Removes: "announced though it isn't written", Edits: edit("disburse/send.go", "if !written {", "if false {"),
+			Killer: Killer{"disburse", "TestWhatCouldNotBeWrittenIsNotAnnounced"}},
+		{Removes: "announced after the lease", Edits: edit("disburse/settled.go", "if !now.Before(last) {", "if false {"),
+			Killer: Killer{"disburse", "TestALeaseThatIsOverAnnouncesNothing"}},
+		{Removes: "an own end goes with the others", Edits: edit("disburse/send.go", "after.State.Final() && !after.Own() &&", "after.State.Final() &&"),
+			Killer: Killer{"disburse", "TestAnAbsenceIsDecidedBeforeItIsAnnounced"}},
+		{Removes: "somebody else finds it while the lease goes on", Edits: edit("journal/journal.go", "if !c.Until.IsZero() {", "if false {"),
+			Killer: Killer{"journal", "TestALeaseThatGoesOnAfterAWrite"}},
+		{Removes: "any write of the state passes for a repeat", Edits: edit("journal/lua/apply.lua", " and until_then == string.sub(head, UNTIL_FROM, UNTIL_TO)) and 'a'", ") and 'a'"),
+			Killer: Killer{"journal", "TestALeaseThatGoesOnAfterAWrite"}},
+	}},
 	{"O3 one id for each event", "downstream counts a repeated result twice", []Mutant{
 		{Removes: "the id changes with each announcement", Edits: edit("payout/event.go", "text := string(kind) +", "text := time.Now().String() + string(kind) +"),
 			Killer: Killer{"payout", "TestEventIDIsStable"}},
