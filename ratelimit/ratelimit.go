@@ -219,7 +219,7 @@ func (l *Limiter) Wait(ctx context.Context, moment time.Time) error {
 			return err
 		}
 		l.Count(Late, 1)
-		if err = l.sleep(ctx, rest); err != nil {
+		if err = l.sleep(ctx, max(rest, time.Millisecond)); err != nil { // not again and again at once, whatever the clocks say
 			return err
 		}
 		ours = false
@@ -248,7 +248,12 @@ func (l *Limiter) pace(ctx context.Context, moment time.Time) (used bool, rest t
 		r.CancelAt(now)
 		return false, delay, nil
 	}
-	return true, 0, l.sleep(ctx, delay)
+	if delay > 0 {
+		if err = l.sleep(ctx, delay); err == nil && time.Since(moment) > slack { // overslept
+			return false, 0, nil
+		}
+	}
+	return true, 0, err
 }
 
 // sleep pauses, or answers why ctx ended.

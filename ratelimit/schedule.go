@@ -62,11 +62,11 @@ func (l *Limiter) atPace(ask func(r Rate, seen string) (again bool, wait time.Du
 }
 
 func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (moments []granted, wait time.Duration, again bool, err error) {
-	interval, n := r.interval(), q.n
+	interval, agreed, n := r.interval(), l.agreed(), q.n // the promise is about what was agreed, however slow the pace
 	if !l.knowsClock() {
 		n = 0 // the first answer may have been long under way, and nobody would know
 	}
-	args := []any{micros(interval), n, micros(max(0, r.slack()-q.way)), micros(q.ahead), micros(horizon), r.catchUp(), micros(q.ready), seen}
+	args := []any{micros(interval), n, micros(max(0, agreed.slack()-q.way)), micros(q.ahead), micros(horizon), agreed.catchUp(), micros(q.ready), seen}
 	for _, u := range q.unused {
 		args = append(args, strconv.FormatFloat(u.redis, 'f', 3, 64))
 	}

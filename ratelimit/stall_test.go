@@ -170,3 +170,64 @@ func (f *fleet) told() {
 	f.t.Logf("%d calls, the busiest second %d; granted %d, late %d (%.1f %%)", len(f.calls), busiest(f.calls),
 		f.counted(Granted), f.counted(Late), 100*float64(f.counted(Late))/float64(f.counted(Granted)))
 }
+
+// Nothing helps the rate here: every call comes as late as it just may, or much later.
+// slowReply isn't needed, so its part of the promise must be left over.
+func TestCallsAsLateAsTheyMayBe(t *testing.T) {
+	for _, r := range []Rate{{1, 5}, {10, 1}, {50, 5}, {200, 1}, {200, 5}, {200, 20}, {1000, 5}} {
+		t.Run(fmt.Sprintf("%v a second, burst %d", r.PerSecond, r.Burst), func(t *testing.T) {
+			inFleet(t, r, func(f *fleet) {
+				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+				defer cancel()
+				for i := range 3 {
+					random := rand.New(rand.NewPCG(uint64(i), 2))
+					l := f.limiter()
+					l.sleep = func(ctx context.Context, d time.Duration) error {
+						if f.mischief(random) {
+							d += time.Duration(random.Int64N(int64(150 * time.Millisecond)))
+						} else {
+							d += r.slack() - time.Microsecond
+						}
+						return sleep(ctx, d)
+					}
+					f.atOnce(ctx, l)
+				}
+				f.group.Wait()
+				if most, bound := busiest(f.calls), 1.01*r.PerSecond+float64(r.Burst)+0.5; float64(most) > bound {
+					t.Errorf("the busiest second had %d calls, promised are at most %v", most, bound)
+				}
+				f.told()
+			})
+		})
+	}
+}
+
+// atOnce works off an endless backlog, with up to 128 calls waiting.
+func (f *fleet) atOnce(ctx context.Context, l *Limiter) {
+	slots := make(chan struct{}, 128)
+	f.group.Go(func() {
+		for ctx.Err() == nil {
+			moments, wait, err := l.Take(ctx, cap(slots)-len(slots))
+			if err != nil || len(moments) == 0 && sleep(ctx, max(wait, 20*time.Millisecond)) != nil {
+				return
+			}
+			for _, moment := range moments {
+				slots <- struct{}{}
+				f.group.Go(func() {
+					defer func() { <-slots }()
+					if l.Wait(ctx, moment) == nil {
+						f.called()
+					}
+				})
+			}
+		}
+	})
+}
+
+// mischief tells whether a call comes much too late: half of the time one in five does,
+// half of the time none, so that what was missed is caught up on beside a full schedule.
+func (f *fleet) mischief(random *rand.Rand) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Now().UnixMilli()/300%2 == 0 && random.IntN(5) == 0
+}
