@@ -2,11 +2,26 @@
 // agreed: within any second no more than rate × 1.02 + burst calls, and nearly all of
 // the rate while there is work.
 //
-// The fleet shares one schedule in Redis: moments, one interval apart. An instance
-// takes the next few of them, up to 100 ms ahead, and calls when each comes. A moment
-// that was missed by more than the burst allows is lost and another one is taken, so a
-// pause, a deploy or a lost instance never makes a burst. Without Redis nothing is
-// granted, and nothing could be leased from the journal either.
+// The fleet shares one schedule in Redis: moments, one interval apart. A call is first
+// made ready (Take reserves, and the payout is leased and decided), and then asks for its
+// moment, at most 20 ms ahead (Wait). So an instance that is slow, stands still or dies
+// holds next to nothing, and the others make the calls that it doesn't. Only where the
+// burst lets a moment be used so late that this doesn't matter does Take grant it itself.
+//
+// A moment that was missed by more than the slack is given back: the schedule has it
+// again if it was the last one; else it may be caught up on by a call at once, a few at
+// any time; else it is lost. So a pause, a deploy or a lost instance never makes a burst.
+// Without Redis nothing is granted, and nothing could be leased from the journal either.
+//
+// Why no second has more calls at the provider than promised, R being the rate, B the
+// burst, S the slack and C the catch-ups: the calls of a second are used moments of the
+// schedule of that second and the slack before it, at most R (1 + S) + 1, and catch-ups.
+// Each catch-up is for a moment that nobody used. If that moment lies there too, it makes
+// up for its catch-up. Of pairs where it lies before there are C at most, because one is
+// only made while fewer than C others were made since its moment passed. And moments are
+// placed up to slowReply late, and calls are under way for more or less long. S and C are
+// chosen so that R (1 + S) + 1 + C + R slowReply is at most 1.02 R + B: at 200 a second and
+// burst 5 these are 200 + 2 + 1 + 4 + 2 = 209.
 //
 // Beside the schedule stands the pace: what the provider said about being called too
 // often (pace.go). Each grant is made with the pace that the whole fleet sees.

@@ -45,3 +45,22 @@ func TestAMomentThatTheOwnPaceMakesTooLateIsReplaced(t *testing.T) {
 		}
 	})
 }
+
+// After a minute without an answer the clocks may have gone apart, and an answer that was
+// long under way doesn't tell.
+func TestMomentsThatNobodyCanPlaceAreThrownAway(t *testing.T) {
+	inFleet(t, Rate{2000, 200}, func(f *fleet) {
+		l := f.limiter()
+		for _, c := range []struct {
+			slow    time.Duration
+			granted bool
+		}{{0, true}, {80 * time.Millisecond, false}, {0, true}} {
+			time.Sleep(time.Minute)
+			f.slow.Store(int64(c.slow))
+			moments, _, err := l.Take(context.Background(), 10)
+			if err != nil || len(moments) > 0 != c.granted {
+				t.Errorf("%d moments after an answer that took %v (%v)", len(moments), c.slow, err)
+			}
+		}
+	})
+}
