@@ -2,11 +2,26 @@
 // agreed: within any second no more than rate × 1.02 + burst calls, and nearly all of
 // the rate while there is work.
 //
-// The fleet shares one schedule in Redis: moments, one interval apart. An instance
-// takes the next few of them, up to 100 ms ahead, and calls when each comes. A moment
-// that was missed by more than the burst allows is lost and another one is taken, so a
-// pause, a deploy or a lost instance never makes a burst. Without Redis nothing is
-// granted, and nothing could be leased from the journal either.
+// The fleet shares one schedule in Redis: moments, one interval apart. A call is first
+// made ready (Take reserves, and the payout is leased and decided), and then asks for its
+// moment, at most 20 ms ahead (Wait). So an instance that is slow, stands still or dies
+// holds next to nothing, and the others make the calls that it doesn't. Only where the
+// burst lets a moment be used so late that this doesn't matter does Take grant it itself.
+//
+// A moment that was missed by more than the slack is given back: the schedule has it
+// again if it was the last one; else it may be caught up on by a call at once, a few at
+// any time; else it is lost. So a pause, a deploy or a lost instance never makes a burst.
+// Without Redis nothing is granted, and nothing could be leased from the journal either.
+//
+// Why no second has more calls at the provider than promised, R being the rate, B the
+// burst, S the slack and C the catch-ups: the calls of a second are used moments of the
+// schedule of that second and the slack before it, at most R (1 + S) + 1, and catch-ups.
+// Each catch-up is for a moment that nobody used. If that moment lies there too, it makes
+// up for its catch-up. Of pairs where it lies before there are C at most, because one is
+// only made while fewer than C others were made since its moment passed. And moments are
+// placed up to slowReply late, and calls are under way for more or less long. S and C are
+// chosen so that R (1 + S) + 1 + C + R slowReply is at most 1.02 R + B: at 200 a second and
+// burst 5 these are 200 + 2 + 1 + 4 + 2 = 209.
 //
 // Beside the schedule stands the pace: what the provider said about being called too
 // often (pace.go). Each grant is made with the pace that the whole fleet sees.
@@ -14,11 +29,8 @@ package ratelimit
 
 import (
 	"context"
-	_ "embed"
-	"errors"
 	"fmt"
 	"math"
-	"strconv"
 	"sync"
 	"time"
 
@@ -27,25 +39,47 @@ import (
 )
 
 const (
-	// horizon is how far ahead moments are granted: it must cover the way from the
-	// grant to the call (a lease and an acknowledged decision), and is all that a dead
-	// instance can waste.
+	// horizon is how far ahead calls are made ready: it must cover the way to the call (a
+	// lease and an acknowledged decision), and what of that varies.
 	horizon = 100 * time.Millisecond
+
+	// spare is how many more calls are made ready than the rate allows, so that those that
+	// aren't made (a lease that found fewer payouts, a dead instance) are made up for. Where
+	// none is lost the queue says so, and reservations pause.
+	spare = 1.05
+
+	// grantAhead is how far ahead a ready call is granted its moment: it covers the answer's
+	// way and the next request, and is all that an instance that stops can waste.
+	grantAhead = 20 * time.Millisecond
+
+	// lookAgain is the least time between two requests for calls that wait: two in
+	// grantAhead, so that one late request leaves no gap. longestLook is the longest: rates
+	// may be changed meanwhile.
+	lookAgain   = grantAhead / 2
+	longestLook = time.Second
+
+	// replyWay is what of the slack is left for the answer's way where moments of the past
+	// are granted: a Redis and a scheduler that aren't quite idle.
+	replyWay = 5 * time.Millisecond
+
+	// mostUnused bounds what one request gives back; only the latest can be used again.
+	mostUnused = 16
+
+	// directFrom is the rate from which asking twice for each batch costs something.
+	directFrom = 2000
+
+	// mostCatchUp bounds what Redis keeps of catch-ups.
+	mostCatchUp = 32
 
 	// leastSlack is how late a moment may be used where the burst allows none: below it
 	// no timer is exact. It costs 1 % of a second's calls, half of what the promise allows.
 	leastSlack = 10 * time.Millisecond
 
-	// slowReply is how much longer than usual Redis' answer may take: its moments are
-	// placed where it is received, and an instance that places them late adds to the next
-	// second of the others. It is the other half of what the promise allows.
+	// slowReply is how much less than usual may be known of Redis' clock: an instance that
+	// places its moments late adds to the next second of the others. It is the other half of
+	// what the promise allows.
 	slowReply = 10 * time.Millisecond
 )
-
-//go:embed lua/take.lua
-var takeSource string
-
-var take = redis.NewScript(takeSource)
 
 // Rate is what the provider agreed to.
 type Rate struct {
@@ -58,7 +92,25 @@ type Rate struct {
 func (r Rate) interval() time.Duration { return time.Duration(float64(time.Second) / r.PerSecond) }
 
 func (r Rate) slack() time.Duration {
-	return max(leastSlack, time.Duration(r.Burst-1)*r.interval())
+	burst := time.Duration(r.Burst-1) * r.interval()
+	if !r.direct() {
+		burst /= 2 // the other half is for catching up
+	}
+	return max(leastSlack, burst)
+}
+
+// catchUp is how many calls may be made good at any time for moments that nobody used:
+// what the promise leaves beside the slack, slowReply and the call that a second may begin
+// and end with.
+func (r Rate) catchUp() int {
+	left := r.PerSecond*(0.02-slowReply.Seconds()-r.slack().Seconds()) + float64(r.Burst-1)
+	return min(mostCatchUp, max(0, int(left+1e-6)))
+}
+
+// direct tells whether moments are granted before the call is ready: where they may be
+// used as late as the way to it takes, and come so fast that asking twice costs something.
+func (r Rate) direct() bool {
+	return r.PerSecond >= directFrom && time.Duration(r.Burst)*r.interval() >= horizon
 }
 
 // Outcomes of tokens, for the metric.
@@ -81,16 +133,22 @@ type Options struct {
 type Limiter struct {
 	Options
 	client redis.UniversalClient
-	keys   []string // the schedule, the pace
+	keys   []string // the schedule, the pace, the queue, the catch-ups; reservations have their own
+	born   time.Time
 
 	// own bounds what this process alone does, whatever Redis says: one that was wiped
 	// or split grants the same moments again.
 	own *rate.Limiter
 
-	mu    sync.Mutex
-	rate  Rate
-	usual time.Duration // the shortest round trip of late, 0 before the first
-	heard outlook
+	mu       sync.Mutex
+	rate     Rate
+	clock    clock
+	usual    time.Duration // what of late was not known of the clock at best, 0 before the first
+	heard    outlook
+	reserved time.Time // up to here moments aren't granted, only reserved
+	queue    queue
+
+	sleep func(context.Context, time.Duration) error // tests oversleep
 
 	slowing sync.Mutex // one at a time writes the pace: a full load is told the same at once
 }
@@ -106,7 +164,8 @@ func New(client redis.UniversalClient, o Options) *Limiter {
 	key := fmt.Sprintf("%s:{rate:%s}", o.Namespace, o.Name)
 	own := rate.NewLimiter(rate.Limit(o.Rate.PerSecond), o.Rate.together())
 	own.AllowN(time.Now(), o.Rate.together()) // begins empty: a deploy is no reason for a burst
-	return &Limiter{Options: o, client: client, keys: []string{key, key + ":pace"}, rate: o.Rate, own: own}
+	return &Limiter{Options: o, client: client, keys: []string{key, key + ":pace", key + ":queue", key + ":caught"}, born: time.Now(),
+		rate: o.Rate, own: own, queue: queue{wake: make(chan struct{}, 1)}, sleep: sleep}
 }
 
 // together is how many calls may leave at once: spacing below 10 ms is not promised.
@@ -132,124 +191,84 @@ func (l *Limiter) agreed() Rate {
 }
 
 // Take asks for up to n moments at which a call may be made, by this process' clock.
-// If none is free it answers how long to wait before asking again.
+// If none is free it answers how long to wait before asking again. The moments are
+// granted already where they may be used so late that the way to the call doesn't matter;
+// else they are only reserved, and Wait asks for them once the call is ready.
 func (l *Limiter) Take(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error) {
-	for range paceTries {
-		r, seen, rest := l.current()
-		if rest > 0 {
-			l.Count(Denied, n)
-			return nil, rest, nil
+	if r := l.agreed(); r.direct() {
+		var all []granted
+		all, wait, err = l.grant(ctx, request{n: n, ahead: horizon, way: r.slack() / 2})
+		for _, g := range all {
+			moments = append(moments, g.at)
 		}
-		var again bool
-		if moments, wait, again, err = l.takeAt(ctx, n, r, seen); !again {
-			return moments, wait, err
-		}
+	} else {
+		moments, wait, err = l.reserve(ctx, n)
 	}
-	return nil, time.Millisecond, nil // somebody keeps changing the pace
+	if err == nil {
+		l.Count(Denied, n-len(moments))
+	}
+	return moments, wait, err
 }
 
-// takeAt asks for moments at a rate. again says that it was made of a pace that isn't
-// the fleet's any more.
-func (l *Limiter) takeAt(ctx context.Context, n int, r Rate, seen string) (moments []time.Time, wait time.Duration, again bool, err error) {
-	interval, asked := r.interval(), time.Now()
-	answer, err := take.Run(ctx, l.client, l.keys,
-		micros(interval), n, micros(r.slack()/2), micros(horizon), seen).Slice() // half of the slack is left for the way to the call
-	if err != nil {
-		return nil, 0, false, fmt.Errorf("ratelimit: take %d of %s: %w", n, l.keys[0], err)
-	}
-	received := time.Now()
-	now, first, granted := float(answer, 0), float(answer, 1), int(float(answer, 2))
-	shared := word(answer, 4)
-	l.learn(now, received, shared)
-	if shared != seen {
-		return nil, 0, true, nil
-	}
-	l.Count(Granted, granted)
-	l.Count(Denied, n-granted)
-	if granted == 0 {
-		return nil, max(time.Millisecond, duration(float(answer, 3))), false, nil
-	}
-	if l.slow(received.Sub(asked)) {
-		l.Count(Late, granted)
-		return nil, time.Millisecond, false, nil
-	}
-	// Redis' now lies before this process received it, so moments come out late by at
-	// most the way back, never early.
-	start := received.Add(duration(first - now))
-	for i := range granted {
-		moments = append(moments, start.Add(time.Duration(i)*interval))
-	}
-	return moments, 0, false, nil
-}
-
-// slow tells whether a round trip took so much longer than usual that nobody knows when
-// its moments are. What is usual follows the times: a Redis that has become slow for good
-// is believed again after some tries.
-func (l *Limiter) slow(took time.Duration) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.usual == 0 || took < l.usual {
-		l.usual = max(took, 1)
-	}
-	slow := took > l.usual+slowReply
-	l.usual += l.usual/8 + 100*time.Microsecond
-	return slow
-}
-
-// Wait returns when the call that a moment was taken for may be made. A moment that
-// has been missed is replaced. The error is ctx's, or Redis'; then the call must not be
-// made.
+// Wait returns when the call that a moment was taken for may be made; it must be ready.
+// The error is ctx's, or Redis'; then the call must not be made.
 func (l *Limiter) Wait(ctx context.Context, moment time.Time) error {
+	ready := time.Now()
+	m, ours := granted{at: moment}, l.isGranted(moment)
 	for {
-		if err := sleep(ctx, time.Until(moment)); err != nil {
+		var err error
+		if !ours {
+			if m, err = l.line(ctx, ready); err != nil {
+				return err
+			}
+		}
+		used, rest := false, time.Duration(0)
+		if err = l.sleep(ctx, time.Until(m.at)); err == nil {
+			used, rest, err = l.pace(ctx, m.at)
+		}
+		if used {
 			return err
 		}
-		if used, err := l.pace(ctx, moment); used {
+		l.giveBack(m)
+		if err != nil {
 			return err
 		}
 		l.Count(Late, 1)
-		next, err := l.next(ctx)
-		if err != nil {
+		if err = l.sleep(ctx, max(rest, time.Millisecond)); err != nil { // not again and again at once, whatever the clocks say
 			return err
 		}
-		moment = next
+		ours = false
 	}
 }
 
-func (l *Limiter) next(ctx context.Context) (time.Time, error) {
-	for {
-		moments, wait, err := l.Take(ctx, 1)
-		if err != nil {
-			return time.Time{}, err
-		}
-		if len(moments) > 0 {
-			return moments[0], nil
-		}
-		if end, ends := ctx.Deadline(); ends && time.Until(end) <= wait {
-			return time.Time{}, errNoneInTime // waiting on would only hold a slot
-		}
-		if err := sleep(ctx, wait); err != nil {
-			return time.Time{}, err
-		}
-	}
+// isGranted tells whether Take was granted the moment. One that was, and lies among
+// others that were only reserved, is asked for once more.
+func (l *Limiter) isGranted(moment time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return moment.After(l.reserved)
 }
-
-var errNoneInTime = errors.New("ratelimit: no moment comes in time")
 
 // pace keeps to the rate within this process, and tells whether the moment can be used
-// so: one that this makes too late would meet those of other instances.
-func (l *Limiter) pace(ctx context.Context, moment time.Time) (used bool, err error) {
+// so: one that this makes too late would meet those of other instances, and the process
+// has to rest before it tries another one.
+func (l *Limiter) pace(ctx context.Context, moment time.Time) (used bool, rest time.Duration, err error) {
 	now, slack := time.Now(), l.agreed().slack()
 	if now.Sub(moment) > slack {
-		return false, nil
+		return false, 0, nil
 	}
 	r := l.own.ReserveN(now, 1)
 	delay := r.DelayFrom(now)
 	if now.Add(delay).Sub(moment) > slack {
 		r.CancelAt(now)
-		return false, nil
+		return false, delay, nil
 	}
-	return true, sleep(ctx, delay)
+	if delay > 0 {
+		if err = l.sleep(ctx, delay); err == nil && time.Since(moment) > slack { // overslept
+			return false, 0, nil
+		}
+	}
+	return true, 0, err
 }
 
 // sleep pauses, or answers why ctx ended.
@@ -265,34 +284,4 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
-}
-
-func micros(d time.Duration) string {
-	return strconv.FormatFloat(float64(d)/float64(time.Microsecond), 'f', 3, 64)
-}
-
-func duration(micros float64) time.Duration { return time.Duration(micros * float64(time.Microsecond)) }
-
-// float reads one number of the script's answer, integer or text.
-func float(answer []any, i int) float64 {
-	if i >= len(answer) {
-		return 0
-	}
-	switch v := answer[i].(type) {
-	case int64:
-		return float64(v)
-	case string:
-		f, _ := strconv.ParseFloat(v, 64)
-		return f
-	}
-	return 0
-}
-
-// word reads one text of the script's answer.
-func word(answer []any, i int) string {
-	if i >= len(answer) {
-		return ""
-	}
-	text, _ := answer[i].(string)
-	return text
 }

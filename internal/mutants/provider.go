@@ -83,22 +83,28 @@ var provider = []Guard{
 			Killer: Killer{"paypro", "TestFinding"}},
 	}},
 	{"Rate: nothing granted twice after a wipe", "the provider sees more than agreed, and may block the merchant", []Mutant{
-		{Removes: "a missing schedule begins now", Edits: edit("ratelimit/lua/take.lua", "1000000 then next = now + horizon end", "1000000 then next = now end"),
+		{Removes: "a missing schedule begins now", Edits: edit("ratelimit/lua/take.lua", "next, begins, catches = now + horizon, true, {}", "next, begins, catches = now, true, {}"),
 			Killer: Killer{"ratelimit", "TestAMissingScheduleBeginsBehindWhatWasGranted"}},
 	}},
 	{"Rate: no burst after a pause", "a deploy or a pause sends all the missed calls at once", []Mutant{
 		// Checked before and after the process' own pace is added; the second check is enough.
 		{Removes: "a missed moment is used", Edits: edit("ratelimit/ratelimit.go",
-			"\tif now.Add(delay).Sub(moment) > slack {\n\t\tr.CancelAt(now)\n\t\treturn false, nil\n", "\tif false {\n\t\treturn false, nil\n"),
+			"\tif now.Add(delay).Sub(moment) > slack {\n\t\tr.CancelAt(now)\n\t\treturn false, delay, nil\n", "\tif false {\n\t\treturn false, 0, nil\n"),
 			Killer: Killer{"ratelimit", "TestAMomentThatTheOwnPaceMakesTooLateIsReplaced"}},
 		// Protected twice: the schedule doesn't grant what was missed, and nobody uses it.
 		{Removes: "missed moments are granted, and used", Edits: []Edit{
-			{"ratelimit/lua/take.lua", "if next < now - slack then next = now - slack end", ""},
+			{"ratelimit/lua/take.lua", "local start = now - slack\n", "local start = 0\n"},
 			{"ratelimit/ratelimit.go", "\tif now.Sub(moment) > slack {\n", "\tif slack > time.Hour {\n"},
-			{"ratelimit/ratelimit.go", "\tif now.Add(delay).Sub(moment) > slack {\n\t\tr.CancelAt(now)\n\t\treturn false, nil\n", "\tif false {\n\t\treturn false, nil\n"},
+			{"ratelimit/ratelimit.go", "\tif now.Add(delay).Sub(moment) > slack {\n\t\tr.CancelAt(now)\n\t\treturn false, delay, nil\n", "\tif false {\n\t\treturn false, 0, nil\n"},
 		}, Killer: Killer{"ratelimit", "TestNoBurstAfterAPause"}},
-		{Removes: "moments that nobody can place are used", Edits: edit("ratelimit/ratelimit.go", "if l.slow(received.Sub(asked)) {", "if l.slow(received.Sub(asked)) && false {"),
-			Killer: Killer{"ratelimit", "TestAnAnswerThatComesLateGrantsNothing"}},
+		{Removes: "moments that nobody can place are used", Edits: edit("ratelimit/schedule.go", "sure = unknown <= l.usual+slowReply", "sure = true"),
+			Killer: Killer{"ratelimit", "TestMomentsThatNobodyCanPlaceAreThrownAway"}},
+		{Removes: "moments are placed by the last answer alone", Edits: []Edit{
+			{"ratelimit/clock.go", "if c.known {", "if false {"},
+			{"ratelimit/schedule.go", "sure = unknown <= l.usual+slowReply", "sure = true"},
+		}, Killer: Killer{"ratelimit", "TestAnAnswerThatComesLateGrantsNothing"}},
+		{Removes: "all that was missed is caught up on", Edits: edit("ratelimit/lua/take.lua", "if catches[most] and catches[most] >= moment then return false end", ""),
+			Killer: Killer{"ratelimit", "TestCallsAsLateAsTheyMayBe"}},
 	}},
 	{"Secrets masked", "people's names and accounts stand in logs and results", []Mutant{
 		{Removes: "the provider's words are passed on as they are", Edits: edit("paypro/finding.go", "oneLine(masked(oneLine(words, maxAnswer), hide), maxText)", "oneLine(words, maxText)"),

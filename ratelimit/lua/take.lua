@@ -1,31 +1,69 @@
 -- take grants up to n moments at which a call may be made, one interval apart, to one
 -- instance of the fleet. The schedule is one number: the next free moment.
--- KEYS: the schedule, the pace. ARGV: interval, n, slack, horizon, all but n in
--- microseconds, and the pace that the interval was made of ('' for none).
--- Answer: now, the first moment, how many, when to ask again if none, and the pace. If
--- that is another one than the caller's, nothing was granted: what one instance has
--- heard of the provider holds for all at once.
---
--- What nobody asked for in time is lost, but for slack: after a pause the schedule
--- begins again at most so far in the past, so there is never a burst beyond it.
+-- KEYS: the schedule, the pace, the queue, the catch-ups. ARGV: interval, n, slack, ahead,
+-- horizon, how many may be caught up on, how long the first of the calls has been ready,
+-- all but the counts in microseconds, the pace that the interval was made of ('' for none),
+-- and moments that the caller was granted and didn't use, latest first.
+-- Answer: now, the first moment, how many, when to ask again if none, the pace, and how
+-- many more were granted at now, to catch up. If the pace is another one than the
+-- caller's, nothing was granted: what one instance has heard of the provider holds for
+-- all at once.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local interval, n, slack, horizon = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local interval, n, slack = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local ahead, horizon, most, ready = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
 local pace = redis.call('GET', KEYS[2]) or ''
-if pace ~= ARGV[5] then return {string.format('%.0f', now), '0', 0, '0', pace} end
+if pace ~= ARGV[8] then return {string.format('%.0f', now), '0', 0, '0', pace, 0} end
+
+-- A moment that nobody used is caught up on by a call at now, if fewer than most others
+-- were since it passed. So at any time at most so many calls of before come after it.
+local catches, caught = {}, 0 -- the times of the last ones, latest first
+for t in string.gmatch(redis.call('GET', KEYS[4]) or '', '%S+') do catches[#catches + 1] = tonumber(t) end
+local function catchup(moment)
+  if n <= 0 or most < 1 or moment > now or moment < now - 5000000 then return false end
+  if catches[most] and catches[most] >= moment then return false end
+  table.insert(catches, 1, now)
+  n, caught = n - 1, caught + 1
+  return true
+end
 
 -- A schedule that is missing (first use, wiped Redis), or so far ahead that it was
 -- written under another rate or another clock, begins where the last moment may lie that
--- was granted under it: instances still hold these and will use them.
+-- was granted under it: instances still hold these and will use them. Nor is anything of
+-- before caught up on.
 local next = tonumber(redis.call('GET', KEYS[1]) or '')
-if not next or next > now + horizon + 10 * interval + 1000000 then next = now + horizon end
-if next < now - slack then next = now - slack end
-
-local granted = math.min(n, math.floor((now + horizon - next) / interval) + 1)
-if granted <= 0 then
-  return {string.format('%.0f', now), '0', 0, string.format('%.0f', next - horizon - now), pace}
+local begins = false
+if not next or next > now + horizon + 10 * interval + 1000000 then
+  next, begins, catches = now + horizon, true, {}
+  for i = 1, most do catches[i] = now end
 end
-redis.call('DEL', KEYS[1]) -- after a write that needs no memory a script may write even at maxmemory
-redis.call('SET', KEYS[1], string.format('%.3f', next + granted * interval), 'PX', math.ceil((horizon + granted * interval) / 1000) + 60000)
-return {string.format('%.0f', now), string.format('%.3f', next), granted, '0', pace}
+-- An unused moment behind which none was granted is as good as never granted.
+for i = 9, #ARGV do
+  local unused = tonumber(ARGV[i])
+  if math.abs(next - interval - unused) < 1 then next = unused else catchup(unused) end
+end
+-- What nobody asked for in time is lost, but for slack and catching up: after a pause the
+-- schedule begins again at most so far in the past.
+local start = now - slack
+if next < start then
+  local lost = next + math.floor((start - next) / interval) * interval
+  while lost >= next and catchup(lost) do lost = lost - interval end
+  next = start
+end
+
+local granted = math.max(0, math.min(n, math.floor((now + ahead - next) / interval) + 1))
+local again = granted + caught > 0 and 0 or next - ahead - now
+if granted > 0 or caught > 0 or begins then
+  redis.call('DEL', KEYS[1]) -- after a write that needs no memory a script may write even at maxmemory
+  redis.call('SET', KEYS[1], string.format('%.3f', next + granted * interval), 'PX', math.ceil((horizon + granted * interval) / 1000) + 60000)
+end
+if caught > 0 or begins and most > 0 then
+  for i = 1, #catches do catches[i] = string.format('%.0f', catches[i]) end
+  redis.call('SET', KEYS[4], table.concat(catches, ' ', 1, math.min(most, #catches)), 'PX', 60000)
+end
+-- How long ready calls wait says how many there are; reserve.lua lets fewer come. It
+-- fades by itself: the queue is a time until which it counts.
+local queue = math.min(ready, horizon + interval)
+if granted > 0 and queue >= 1000 then redis.call('SET', KEYS[3], string.format('%.0f', now + queue), 'PX', math.ceil(queue / 1000)) end
+return {string.format('%.0f', now), string.format('%.3f', next), granted, string.format('%.0f', again), pace, caught}

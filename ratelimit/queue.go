@@ -1,0 +1,152 @@
+package ratelimit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+var errNoneInTime = errors.New("ratelimit: no moment comes in time")
+
+// waiter is a call that is ready and waits for its moment.
+type waiter struct {
+	since  time.Time
+	until  time.Time // waiting longer is in vain; zero = no end
+	answer chan moment
+}
+
+// moment is what a waiter is answered.
+type moment struct {
+	granted
+	err error
+}
+
+// queue are the calls of this process that are ready. One goroutine asks for all of them;
+// it is there only while somebody waits.
+type queue struct {
+	waiting []*waiter // the longest ready first
+	unused  []granted // to be given back with the next request
+	serving bool
+	wake    chan struct{}
+}
+
+// line waits until the call that has been ready since then is granted a moment, which lies
+// ahead by grantAhead at most.
+func (l *Limiter) line(ctx context.Context, since time.Time) (granted, error) {
+	if ctx.Err() != nil {
+		return granted{}, context.Cause(ctx)
+	}
+	w := &waiter{since: since, answer: make(chan moment, 1)}
+	w.until, _ = ctx.Deadline()
+	l.mu.Lock()
+	at, _ := slices.BinarySearchFunc(l.queue.waiting, w, func(a, b *waiter) int { return cmp.Or(a.since.Compare(b.since), -1) })
+	l.queue.waiting = slices.Insert(l.queue.waiting, at, w)
+	if !l.queue.serving {
+		l.queue.serving = true
+		go l.serve()
+	}
+	l.mu.Unlock()
+	select {
+	case m := <-w.answer:
+		return m.granted, m.err
+	case <-ctx.Done():
+		l.leave(w)
+		return granted{}, context.Cause(ctx)
+	}
+}
+
+// leave takes a waiter out, and gives back what it was granted meanwhile.
+func (l *Limiter) leave(w *waiter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if at := slices.Index(l.queue.waiting, w); at >= 0 {
+		l.queue.waiting = slices.Delete(l.queue.waiting, at, at+1)
+		select {
+		case l.queue.wake <- struct{}{}:
+		default:
+		}
+		return
+	}
+	if m := <-w.answer; m.err == nil {
+		l.queue.unused = append(l.queue.unused, m.granted)
+	}
+}
+
+// giveBack returns a moment that is not used: with the next request the schedule has it
+// again, if no later one was granted. (Of those that Take was granted long before nobody
+// kept what they are in Redis.)
+func (l *Limiter) giveBack(g granted) {
+	if g.redis == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue.unused = append(l.queue.unused, g)
+}
+
+// serve asks for moments while somebody waits. It is nobody's: who is told to stop leaves,
+// and Redis' client bounds each request.
+func (l *Limiter) serve() {
+	for {
+		q, ok := l.wanted()
+		if !ok {
+			return
+		}
+		moments, wait, err := l.grant(context.Background(), q)
+		if wait = min(wait, longestLook); !l.serveOnce(moments, wait, err) {
+			continue
+		}
+		timer := time.NewTimer(max(wait, lookAgain))
+		select {
+		case <-timer.C:
+		case <-l.queue.wake:
+		}
+		timer.Stop()
+	}
+}
+
+// wanted is the request for all that wait; with none it ends the serving.
+func (l *Limiter) wanted() (request, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.queue.waiting) == 0 {
+		l.queue.serving = false
+		return request{}, false
+	}
+	unused := l.queue.unused
+	l.queue.unused = nil
+	slices.SortFunc(unused, func(a, b granted) int { return cmp.Compare(b.redis, a.redis) })
+	return request{
+		n: len(l.queue.waiting), ahead: grantAhead, way: min(replyWay, l.rate.slack()/2),
+		ready: time.Since(l.queue.waiting[0].since), unused: unused[:min(len(unused), mostUnused)],
+	}, true
+}
+
+// serveOnce hands moments to those that have been ready longest, and tells whether some
+// still wait.
+func (l *Limiter) serveOnce(moments []granted, wait time.Duration, err error) (more bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	q := &l.queue
+	given := min(len(moments), len(q.waiting))
+	for i, m := range moments[:given] {
+		q.waiting[i].answer <- moment{granted: m}
+	}
+	q.waiting = slices.Delete(q.waiting, 0, given)
+	q.unused = append(q.unused, moments[given:]...) // somebody left
+	soonest := time.Now().Add(wait)
+	q.waiting = slices.DeleteFunc(q.waiting, func(w *waiter) bool {
+		switch {
+		case err != nil:
+			w.answer <- moment{err: err}
+		case !w.until.IsZero() && !soonest.Before(w.until): // waiting on would only hold a slot
+			w.answer <- moment{err: errNoneInTime}
+		default:
+			return false
+		}
+		return true
+	})
+	return len(q.waiting) > 0
+}

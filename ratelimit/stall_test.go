@@ -1,0 +1,233 @@
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// machine is what an instance runs on: it stands still for 50 to 300 ms about every two
+// seconds, which is a twelfth of the time, and whatever should wake then wakes at its end.
+type machine struct {
+	stalls [][2]time.Time
+}
+
+func newMachine(random *rand.Rand, d time.Duration) *machine {
+	m, at := &machine{}, time.Now()
+	for end := at.Add(d); at.Before(end); {
+		at = at.Add(time.Duration(random.ExpFloat64() * float64(2*time.Second)))
+		until := at.Add(50*time.Millisecond + time.Duration(random.Int64N(int64(250*time.Millisecond))))
+		m.stalls = append(m.stalls, [2]time.Time{at, until})
+		at = until
+	}
+	return m
+}
+
+// awake returns once the machine does anything at all.
+func (m *machine) awake() {
+	now := time.Now()
+	for _, s := range m.stalls {
+		if !now.Before(s[0]) && now.Before(s[1]) {
+			time.Sleep(s[1].Sub(now))
+			return
+		}
+	}
+}
+
+// stalledConn is a connection of such a machine.
+type stalledConn struct {
+	net.Conn
+	*machine
+}
+
+func (c stalledConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.awake()
+	return n, err
+}
+
+func (c stalledConn) Write(b []byte) (int, error) {
+	c.awake()
+	return c.Conn.Write(b)
+}
+
+// stalling is an instance on such a machine, that works as the loop does: a batch at a
+// time is leased and decided, most in 5 to 40 ms, one of twenty in up to 180 ms; then its
+// calls wait for their moments, at most 128 at once. killed ends it, with all it holds.
+func (f *fleet) stalling(killed context.Context, seed uint64, d time.Duration) {
+	random := rand.New(rand.NewPCG(seed, 1))
+	m := newMachine(random, d)
+	client := redis.NewClient(&redis.Options{
+		Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := f.redis.Dial(ctx, network, address)
+			return stalledConn{c, m}, err
+		},
+		DisableIdentity: true, MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	l := f.limiterOn(client)
+	l.sleep = func(ctx context.Context, d time.Duration) error {
+		err := sleep(ctx, d)
+		m.awake()
+		return err
+	}
+	slots := make(chan struct{}, 128)
+	f.group.Go(func() {
+		defer func() { // what waits leaves first
+			for range cap(slots) {
+				slots <- struct{}{}
+			}
+			_ = client.Close()
+		}()
+		for killed.Err() == nil {
+			m.awake()
+			moments, wait, err := l.Take(killed, cap(slots)-len(slots))
+			if err != nil {
+				return
+			}
+			if len(moments) == 0 {
+				_ = sleep(killed, max(wait, 20*time.Millisecond))
+				continue
+			}
+			prepare := 5*time.Millisecond + time.Duration(random.Int64N(int64(35*time.Millisecond)))
+			if random.IntN(20) == 0 {
+				prepare += time.Duration(random.Int64N(int64(140 * time.Millisecond)))
+			}
+			if sleep(killed, prepare) != nil {
+				return
+			}
+			m.awake()
+			for _, moment := range moments {
+				slots <- struct{}{}
+				f.group.Go(func() {
+					defer func() { <-slots }()
+					if l.Wait(killed, moment) == nil && killed.Err() == nil {
+						f.called()
+					}
+				})
+			}
+		}
+	})
+}
+
+// A busy machine: whatever an instance does may come late. The others make the calls that
+// it doesn't, and nobody makes more.
+func TestMachinesThatStandStill(t *testing.T) {
+	for _, perSecond := range []float64{1, 10, 50, 200, 1000} {
+		for _, burst := range []int{1, 5, 20} {
+			t.Run(fmt.Sprintf("%v a second, burst %d", perSecond, burst), func(t *testing.T) {
+				inFleet(t, Rate{perSecond, burst}, func(f *fleet) {
+					const d = 30 * time.Second
+					ctx, cancel := context.WithTimeout(context.Background(), d)
+					defer cancel()
+					for i := range 3 {
+						f.stalling(ctx, uint64(i), d)
+					}
+					f.group.Wait()
+					f.keptRate()
+					if f.rate.catchUp() > 0 || burst > 1 {
+						f.used(0.99, d)
+					} else {
+						f.used(0.985, d) // nothing may be caught up on
+					}
+					f.told()
+				})
+			})
+		}
+	}
+}
+
+// The same with instances that join and are killed: one to twenty of them, and one alone
+// for a moment only, because nobody makes its calls while it stands still.
+func TestMachinesThatStandStillJoinAndAreKilled(t *testing.T) {
+	inFleet(t, Rate{200, 5}, func(f *fleet) {
+		const d = 32 * time.Second
+		for i := range 22 {
+			life := 30 * time.Second
+			if i > 2 {
+				life = 5*time.Second + time.Duration(i%4)*4*time.Second
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), min(life, d-time.Duration(i)*time.Second))
+			defer cancel()
+			f.stalling(ctx, uint64(i), d)
+			if i > 2 {
+				time.Sleep(time.Second)
+			}
+		}
+		f.group.Wait()
+		f.keptRate()
+		f.used(0.99, d-2*time.Second)
+		f.told()
+	})
+}
+
+func (f *fleet) told() {
+	f.t.Logf("%d calls, the busiest second %d; granted %d, late %d (%.1f %%)", len(f.calls), busiest(f.calls),
+		f.counted(Granted), f.counted(Late), 100*float64(f.counted(Late))/float64(f.counted(Granted)))
+}
+
+// Nothing helps the rate here: every call comes as late as it just may, or much later.
+// slowReply isn't needed, so its part of the promise must be left over.
+func TestCallsAsLateAsTheyMayBe(t *testing.T) {
+	for _, r := range []Rate{{1, 5}, {10, 1}, {50, 5}, {200, 1}, {200, 5}, {200, 20}, {1000, 5}} {
+		t.Run(fmt.Sprintf("%v a second, burst %d", r.PerSecond, r.Burst), func(t *testing.T) {
+			inFleet(t, r, func(f *fleet) {
+				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+				defer cancel()
+				for i := range 3 {
+					random := rand.New(rand.NewPCG(uint64(i), 2))
+					l := f.limiter()
+					l.sleep = func(ctx context.Context, d time.Duration) error {
+						if f.mischief(random) {
+							d += time.Duration(random.Int64N(int64(150 * time.Millisecond)))
+						} else {
+							d += r.slack() - time.Microsecond
+						}
+						return sleep(ctx, d)
+					}
+					f.atOnce(ctx, l)
+				}
+				f.group.Wait()
+				if most, bound := busiest(f.calls), 1.01*r.PerSecond+float64(r.Burst)+0.5; float64(most) > bound {
+					t.Errorf("the busiest second had %d calls, promised are at most %v", most, bound)
+				}
+				f.told()
+			})
+		})
+	}
+}
+
+// atOnce works off an endless backlog, with up to 128 calls waiting.
+func (f *fleet) atOnce(ctx context.Context, l *Limiter) {
+	slots := make(chan struct{}, 128)
+	f.group.Go(func() {
+		for ctx.Err() == nil {
+			moments, wait, err := l.Take(ctx, cap(slots)-len(slots))
+			if err != nil || len(moments) == 0 && sleep(ctx, max(wait, 20*time.Millisecond)) != nil {
+				return
+			}
+			for _, moment := range moments {
+				slots <- struct{}{}
+				f.group.Go(func() {
+					defer func() { <-slots }()
+					if l.Wait(ctx, moment) == nil {
+						f.called()
+					}
+				})
+			}
+		}
+	})
+}
+
+// mischief tells whether a call comes much too late: half of the time one in five does,
+// half of the time none, so that what was missed is caught up on beside a full schedule.
+func (f *fleet) mischief(random *rand.Rand) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Now().UnixMilli()/300%2 == 0 && random.IntN(5) == 0
+}
