@@ -87,6 +87,20 @@ var epochs = []Guard{
 		{Removes: "another number is joined", Edits: edit("decisions/keeper.go", "if s.Shards != 0 && s.Shards != k.Shards {", "if false {"),
 			Killer: Killer{"decisions", "TestAnotherNumberOfShardsIsRefused"}},
 	}},
+	{"E8 settings of a rebuild", "an instance with other settings leaves payouts out of the replay, and they are sent again", []Mutant{
+		{Removes: "any settings take part", Edits: edit("journal/lua/share.lua", "if e[4] ~= ARGV[2] then", "if false then"),
+			Killer: Killer{"journal", "TestWorkersOfOtherSettingsGetNothing"}},
+		{Removes: "the window isn't one of them", Edits: edit("journal/portions.go", "return fmt.Sprintf(\"%d/%d\", shards, j.window.Milliseconds())", "return fmt.Sprint(shards)"),
+			Killer: Killer{"journal", "TestWorkersOfOtherSettingsGetNothing"}},
+		{Removes: "the number of shards isn't one of them", Edits: edit("journal/portions.go", "return fmt.Sprintf(\"%d/%d\", shards, j.window.Milliseconds())", "return fmt.Sprint(shards-shards, j.window)"),
+			Killer: Killer{"decisions", "TestAHelperOfAnotherNumberOfShardsHasNoPart"}},
+	}},
+	{"E8 another window", "the memory is looked for under other names, and what was paid is paid again", []Mutant{
+		{Removes: "another window is joined", Edits: edit("journal/epoch.go", "fields[\"window\"] != \"\" && fields[\"window\"] != own", "fields[\"window\"] != \"\" && false && fields[\"window\"] != own"),
+			Killer: Killer{"journal", "TestAnotherWindowIsRefused"}},
+		{Removes: "the window isn't stored", Edits: edit("journal/lua/open.lua", ", 'window', ARGV[6])", ")"),
+			Killer: Killer{"journal", "TestAnotherWindowIsRefused"}},
+	}},
 }
 
 // unbelieved has a script run without the comparison that all of them begin with.
