@@ -212,6 +212,7 @@ func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, 
 	if err != nil {
 		return payout.Batch{}, err
 	}
+	b.Took = time.Since(b.Asked)
 	b.LeasedAt, b.Until = instant(answer, 0), instant(answer, 1)
 	b.Evidence = payout.Evidence{ServedAt: instant(answer, 2), About: word(answer, 3), Settled: word(answer, 4)}
 	var broken error

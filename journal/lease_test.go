@@ -118,6 +118,10 @@ func TestALeaseCountsFromBeforeItWasAskedFor(t *testing.T) {
 		if len(b.Payouts) != 1 || time.Since(began) < 2*time.Second {
 			t.Fatalf("%+v after %v", b.Payouts, time.Since(began))
 		}
+		// Here the journal's clock is the process' own.
+		if now := time.Now(); b.Earliest(now).After(now) || b.Now(now).Before(now) {
+			t.Errorf("it is %v, taken for %v to %v", now, b.Earliest(now), b.Now(now))
+		}
 		if !b.Asked.Equal(began) || b.Deadline().After(b.Until) {
 			t.Errorf("asked %v after it was, it ends %v after its end", b.Asked.Sub(began), b.Deadline().Sub(b.Until))
 		}

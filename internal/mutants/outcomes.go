@@ -19,7 +19,7 @@ var outcomes = []Guard{
 	{"O1 partial seen twice", "a status on which the provider's pages disagree is announced at first sight", []Mutant{
 		{Removes: "the first sight is enough", Edits: edit("payout/state.go", "case p.PartialAt.IsZero():", "case false:"),
 			Killer: Killer{"payout", "TestPartialOnlyWhenSeenTwiceEveryApart"}},
-		{Removes: "the second sight may come at once", Edits: edit("payout/state.go", "case now.Sub(p.PartialAt) >= policy.NoRecord.Every:", "default:"),
+		{Removes: "the second sight may come at once", Edits: edit("payout/state.go", "case now.Sub(p.PartialAt) >= policy.NoRecord.Every+policy.Doubt:", "default:"),
 			Killer: Killer{"payout", "TestPartialOnlyWhenSeenTwiceEveryApart"}},
 	}},
 	{"O1 unknown status seen twice", "a slip of the provider fails or holds a payout", []Mutant{
@@ -95,6 +95,18 @@ var outcomes = []Guard{
 			Killer: Killer{"payout", "TestEvidenceBeforeTheSendsEndIsVoid"}},
 		{Removes: "the next one counts by the last alone, though a send came after it", Edits: edit("payout/policy.go", "if p.NoRecords > 0 && !p.NoRecordAt.Before(p.SendBy) {", "if p.NoRecords > 0 {"),
 			Killer: Killer{"payout", "TestEvidenceBeforeTheSendsEndIsVoid"}},
+	}},
+	{"O4 evidence by the earliest reading of the clock", "a slow call makes an answer look later than it is, and absence is proved too early", []Mutant{
+		{Removes: "no record counts by the latest", Edits: edit("payout/policy.go", "return !now.Add(-policy.Doubt).Before(p.noRecordFrom(policy))", "return !now.Before(p.noRecordFrom(policy))"),
+			Killer: Killer{"payout", "TestEvidenceCountsByTheEarliestReadingOfTheClock"}},
+		{Removes: "a second sight of partial counts by the latest", Edits: edit("payout/state.go", "policy.NoRecord.Every+policy.Doubt:", "policy.NoRecord.Every:"),
+			Killer: Killer{"payout", "TestEvidenceCountsByTheEarliestReadingOfTheClock"}},
+		{Removes: "the loop has no doubt", Edits: edit("disburse/ask.go", "	policy.Doubt = now.Sub(batch.Earliest(began))\n", ""),
+			Killer: Killer{"disburse", "TestASlowLeaseAndASlowAnswerAreNoEvidence"}},
+		{Removes: "an answer is true when it comes", Edits: edit("disburse/ask.go", "policy.Doubt = now.Sub(batch.Earliest(began))", "policy.Doubt = now.Sub(batch.Earliest(time.Now()))"),
+			Killer: Killer{"disburse", "TestASlowLeaseAndASlowAnswerAreNoEvidence"}},
+		{Removes: "nobody knows how long the lease took", Edits: edit("journal/journal.go", "	b.Took = time.Since(b.Asked)\n", ""),
+			Killer: Killer{"journal", "TestALeaseCountsFromBeforeItWasAskedFor"}},
 	}},
 	{"O4 corroborated", "a wrong signature looks like the absence of every payout", []Mutant{
 		{Removes: "nobody else need be answered", Edits: edit("disburse/ask.go", "if f.Kind == payout.NoRecord && !l.believable(", "if f.Kind == payout.NoRecord && false && !l.believable("),
