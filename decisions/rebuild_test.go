@@ -112,6 +112,9 @@ func TestAWipedJournalIsRebuiltFromTheWholeWindow(t *testing.T) {
 		if names(b) != "5-sent 9-held" || b.Payouts[1].State != payout.StateHeld || b.Payouts[0].Amount.String() != "300" || b.Payouts[0].LastSentAt.IsZero() {
 			t.Errorf("%s is asked about: %+v", names(b), b.Payouts)
 		}
+		if b.Evidence.Settled != "1-paid" && b.Evidence.Settled != "3-partial" || !b.Evidence.ServedAt.IsZero() {
+			t.Errorf("nobody is left to be asked about, or is taken for an answer: %+v", b.Evidence)
+		}
 		b = i.lease(t, payout.StepAnnounce, 9)
 		if names(b) != "6-ended" || b.Payouts[0].Reason != "because" || b.Payouts[0].State != payout.StateRejected {
 			t.Errorf("%s is announced: %+v", names(b), b.Payouts)

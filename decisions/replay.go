@@ -22,15 +22,15 @@ func (r reading) result(record partition.Record) []payout.Restored {
 		return nil
 	}
 	f := payout.Restored{Kind: payout.WasAnnounced, TradeNo: e.TradeNo, Time: record.Time}
+	if r.keeper.Knows(e.Merchant) { // else it shares the lane of those that aren't configured
+		f.Merchant = e.Merchant
+	}
 	var final bool
 	if f.State, final = payout.FinalOf(e.Type); !final {
 		if e.Type != payout.EventHeld {
 			return nil
 		}
 		f.Kind, f.State = payout.WasHeld, payout.StateHeld
-		if r.keeper.Knows(e.Merchant) { // else it shares the lane of those that aren't configured
-			f.Merchant = e.Merchant
-		}
 	}
 	for _, h := range record.Headers {
 		if h.Key == "fingerprint" {

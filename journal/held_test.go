@@ -150,3 +150,20 @@ func TestAHoldIsReplayed(t *testing.T) {
 		})
 	})
 }
+
+// Where nobody of a merchant was answered lately somebody must be left to be asked about,
+// or nobody's absence would be believed after a wipe until give_up.
+func TestAReplayLeavesAWitness(t *testing.T) {
+	for state, want := range map[payout.State]string{payout.StatePaid: "z", payout.StatePartial: "z", payout.StateFailed: "", payout.StateRejected: ""} {
+		t.Run(state.String(), func(t *testing.T) {
+			rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+				emptied(t, client, j, was(payout.WasAnnounced, "z", state), was(payout.WasDecided, "a", 0))
+				insert(t, j, 4, at("a", 3))
+				b := lease(t, j, payout.StepAsk, "eg", 1)
+				if len(b.Payouts) != 1 || b.Evidence.Settled != want || !b.Evidence.ServedAt.IsZero() || b.Evidence.About != "" {
+					t.Errorf("%d payouts, %+v", len(b.Payouts), b.Evidence)
+				}
+			})
+		})
+	}
+}

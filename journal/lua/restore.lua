@@ -107,12 +107,15 @@ local function ended(tradeNo, record, fingerprint, merchant, state, progress)
   write(tradeNo, record, state .. 'n' .. VOUCHED .. stamp(0) .. string.sub(record, FINGERPRINT_FROM, SENDS_FROM - 1), progress)
 end
 
+local witnesses = {} -- by merchant: somebody to ask about where absence must be believed
 for i = 4, #ARGV, 8 do
   local kind, tradeNo, bucket, fingerprint, merchant, state = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   local record = redis.call('GET', P .. 'p:' .. tradeNo)
   local memo = recall(bucket, tradeNo)
   if kind == 'F' then
     announced(tradeNo, record, bucket, state .. fingerprint, memo)
+    -- Only what the provider has: of what failed it may have no record.
+    if merchant ~= '' and (state == 'P' or state == 'Q') then witnesses[merchant] = tradeNo end
   elseif memo and not sent_memo(memo) then -- ended and announced: nothing below it counts
   elseif kind == 'H' then
     held(tradeNo, record, bucket, memo, fingerprint, merchant)
@@ -123,5 +126,6 @@ for i = 4, #ARGV, 8 do
   end
 end
 write_counts()
+for merchant, tradeNo in pairs(witnesses) do redis.call('HSET', P .. 'served:' .. merchant, 'settled', tradeNo) end
 redis.call('INCRBY', P .. 'total', added)
 return added
