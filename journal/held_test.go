@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,4 +167,36 @@ func TestAReplayLeavesAWitness(t *testing.T) {
 			})
 		})
 	}
+}
+
+// It may have been paid and forgotten when it was still valid: "rejected, never sent" would
+// be a lie. In the lane of those that aren't configured nobody asks about it; its hold is told.
+func TestAnOldUnknownCommandIsHeldThoughItIsInvalidNow(t *testing.T) {
+	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+		c := order("gone", "300")
+		gone := payout.Begin(c.Command, "", payout.Source{Offset: 3, Time: time.Now().Add(-2 * time.Hour)}, "merchant is not configured", time.Now())
+		wrong := payout.Begin(order("wrong", "300").Command, "egypt", payout.Source{Offset: 3, Time: time.Now().Add(-2 * time.Hour)}, "amount is too small", time.Now())
+		if got := insert(t, j, 4, gone, wrong); got != "oo" {
+			t.Errorf("outcomes %s", got)
+		}
+		b := lease(t, j, payout.StepAnnounce, "", 9)
+		if len(b.Payouts) != 2 {
+			t.Fatalf("%d are told", len(b.Payouts))
+		}
+		var changes []payout.Change
+		for _, p := range b.Payouts {
+			e, speaks := p.Announcement()
+			if !speaks || e.Type != payout.EventHeld || strings.Contains(e.Reason, "configured") || e.SettledAt != "" || p.Merchant != "eg" {
+				t.Errorf("%+v", e)
+			}
+			changes = append(changes, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: p.State, After: p.Announced(time.Now().Add(-time.Second), payout.Policy{})})
+		}
+		apply(t, j, changes...)
+		if b := lease(t, j, payout.StepAsk, "eg", 9); len(b.Payouts) != 1 || b.Payouts[0].TradeNo != "wrong" {
+			t.Errorf("%+v", b.Payouts)
+		}
+		if c, err := j.Count(context.Background(), []int{0}); err != nil || c.States[""][payout.StateHeld] != 1 || c.States["eg"][payout.StateHeld] != 1 {
+			t.Errorf("%+v %v", c, err)
+		}
+	})
 }

@@ -82,6 +82,8 @@ var intake = []Guard{
 	{"I4 old and unknown is held", "what was paid and forgotten is paid again", []Mutant{
 		{Removes: "it is received", Edits: edit("journal/lua/insert.lua", "elseif read < reach then", "elseif false then"),
 			Killer: Killer{"journal", "TestInsertHoldsWhatIsUnknownAndOld"}},
+		{Removes: "it is rejected, where it is invalid now", Edits: edit("journal/lua/insert.lua", "elseif read < reach then", "elseif read < reach and state_of(record) ~= 'R' then"),
+			Killer: Killer{"journal", "TestAnOldUnknownCommandIsHeldThoughItIsInvalidNow"}},
 		{Removes: "what a rebuild could not read counts as read", Edits: edit("journal/lua/insert.lua", "math.max(now - window, tonumber(redis.call('HGET', P .. 'epoch', 'reach') or '0'))", "now - window"),
 			Killer: Killer{"journal", "TestReachHoldsWhatIsOlder"}},
 	}},

@@ -129,12 +129,13 @@ for i = 6, #ARGV, 7 do
       record, due = sending(record, merchant_of(record), stamp(now), stamp(now)), stamp(now)
     elseif carried == 'h' then
       record, due = held(record, merchant_of(record), 'n'), stamp(now)
-    elseif state_of(record) == 'R' then
-      outcome = 'r'
     elseif read < reach then
       -- Unknown and older than the memory reaches (protocol I4): it may have been paid
-      -- and forgotten. Held and asked, never sent.
+      -- and forgotten. Held and asked, never sent; nor said to be rejected, though it may be
+      -- invalid by today's configuration.
       record, outcome, due = held(record, merchant_of(record), 'n'), 'o', stamp(now)
+    elseif state_of(record) == 'R' then
+      outcome = 'r'
     end
     add(tradeNo, record, due, offset)
     outcomes[#outcomes + 1] = outcome
