@@ -200,3 +200,56 @@ func TestAnOldUnknownCommandIsHeldThoughItIsInvalidNow(t *testing.T) {
 		}
 	})
 }
+
+// After a wipe and a change of the configuration a command may not be the one that was sent:
+// it is a conflict, and what was sent is asked about all the same, in sight.
+func TestAConflictWithARememberedSendLeavesItAskedAbout(t *testing.T) {
+	for name, c := range map[string]struct {
+		item  payout.Restored
+		state payout.State
+	}{
+		"sent": {was(payout.WasDecided, "a", 0), payout.StateSending}, "held": {was(payout.WasHeld, "a", payout.StateHeld), payout.StateHeld},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+				emptied(t, client, j, c.item)
+				other := order("a", "301")
+				for range 2 { // the consumer repeats a page
+					if got := insert(t, j, 4, other); got != "c" {
+						t.Fatalf("outcome %s", got)
+					}
+				}
+				insert(t, j, 4) // its dead letter is acknowledged
+				b := lease(t, j, payout.StepAsk, "eg", 9)
+				if len(b.Payouts) != 1 || b.Payouts[0].State != c.state || b.Payouts[0].Sends < 2 || b.Payouts[0].SendBy.IsZero() {
+					t.Fatalf("%+v", b.Payouts)
+				}
+				census, err := j.Count(context.Background(), []int{0})
+				if err != nil || census.Open != 1 || census.States["eg"][c.state] != 1 {
+					t.Errorf("%+v %v", census, err)
+				}
+				write(t, j, b, func(p *payout.Payout) { p.State, p.Step, p.Due = payout.StatePaid, payout.StepAnnounce, time.Now() })
+				if b := lease(t, j, payout.StepAnnounce, "", 9); len(b.Payouts) != 0 {
+					t.Errorf("%+v is told without content", b.Payouts)
+				}
+				checks(t, client, j)
+				if got := insert(t, j, 5, at("a", 4)); got != "d" { // the configuration was put right, and it was published again
+					t.Errorf("outcome %s", got)
+				}
+				if b := lease(t, j, payout.StepAnnounce, "", 9); len(b.Payouts) != 1 || b.Payouts[0].State != payout.StatePaid || b.Payouts[0].Remark != "salary" {
+					t.Errorf("%+v", b.Payouts)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatIsAskedAboutWithoutContentIsHeldByItsCarriedCommand(t *testing.T) {
+	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+		emptied(t, client, j, was(payout.WasDecided, "a", 0))
+		insert(t, j, 4, order("a", "301"))
+		insert(t, j, 4)
+		carriedAgain(t, j, "a", 4, payout.StateHeld)
+		heldAndNeverSent(t, client, j, "a", payout.StepAnnounce)
+	})
+}

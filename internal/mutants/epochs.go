@@ -57,12 +57,20 @@ var epochs = []Guard{
 		{Removes: "a remembered send takes any command", Edits: edit("journal/lua/insert.lua", "local same = fingerprint ==", "local same = (memo and sent_memo(memo)) or fingerprint =="),
 			Killer: Killer{"journal", "TestAdoption"}},
 	}},
+	{"E6 a conflict hides no send", "after a wipe and another default currency nobody asks about what was sent", []Mutant{
+		{Removes: "only a command with its content opens it", Edits: edit("journal/lua/insert.lua", "    elseif memo and sent_memo(memo) then\n", "    elseif false then\n"),
+			Killer: Killer{"journal", "TestAConflictWithARememberedSendLeavesItAskedAbout"}},
+		{Removes: "a remembered hold is opened as a send", Edits: edit("journal/lua/insert.lua", "local state = held_memo(memo) and 'h' or 's'", "local state = 's'"),
+			Killer: Killer{"journal", "TestAConflictWithARememberedSendLeavesItAskedAbout"}},
+		{Removes: "its carried command doesn't hold it", Edits: edit("journal/lua/insert.lua", "      if carried == 'h' then open = hold(tradeNo, open) end\n      adopt", "      adopt"),
+			Killer: Killer{"journal", "TestWhatIsAskedAboutWithoutContentIsHeldByItsCarriedCommand"}},
+	}},
 	{"E6 a remembered send asks", "what a replay knows to be decided is sent again when its command comes", []Mutant{
-		{Removes: "its command is received", Edits: edit("journal/lua/insert.lua", "add(tradeNo, sending(record, lane, string.sub(memo, 18, 30), send_by), stamp(now), offset)", "add(tradeNo, record, due, offset)"),
+		{Removes: "its command is received", Edits: edit("journal/lua/insert.lua", "add(tradeNo, sending(record, lane, string.sub(memo, 18, 30), sent_by()), stamp(now), offset)", "add(tradeNo, record, due, offset)"),
 			Killer: Killer{"journal", "TestAdoption"}},
 		{Removes: "it counts as the only send", Edits: edit("journal/lua/insert.lua", "SENDS_FROM - 1) .. '02' .. sent .. send_by", "SENDS_FROM - 1) .. '01' .. sent .. send_by"),
 			Killer: Killer{"journal", "TestACarriedCommandOfAnUnknownPayoutIsAsItsHeaderSays"}},
-		{Removes: "its absence counts from its adoption on", Edits: edit("journal/lua/insert.lua", "local send_by = redis.call('HGET', P .. 'epoch', 'send_by') or stamp(now)", "local send_by = stamp(now)"),
+		{Removes: "its absence counts from its adoption on", Edits: edit("journal/lua/insert.lua", "return redis.call('HGET', P .. 'epoch', 'send_by') or stamp(now) end", "return stamp(now) end"),
 			Killer: Killer{"journal", "TestAdoption"}},
 	}},
 	{"E6 without content nothing is done", "a payout is sent or announced with nothing in it", []Mutant{

@@ -116,7 +116,7 @@ var intake = []Guard{
 			Killer: Killer{"journal", "TestAHeldPayoutIsHeldAgainWhenItsCommandComesToALostJournal"}},
 		{Removes: "a carried held of a remembered send is sending", Edits: edit("journal/lua/insert.lua", "      if carried == 'h' then\n        add(", "      if false then\n        add("),
 			Killer: Killer{"journal", "TestAHeldPayoutIsHeldAgainWhenItsCommandComesToALostJournal"}},
-		{Removes: "a carried held of an open payout changes nothing", Edits: edit("journal/lua/insert.lua", "      if carried == 'h' then open = hold(tradeNo, open) end\n", ""),
+		{Removes: "a carried held of an open payout changes nothing", Edits: edit("journal/lua/insert.lua", "      if carried == 'h' then open = hold(tradeNo, open) end\n      put", "      put"),
 			Killer: Killer{"journal", "TestAHeldPayoutIsHeldAgainWhenItsCommandComesToALostJournal"}},
 		{Removes: "an older lease undoes it", Edits: edit("journal/lua/insert.lua", "return 'hn' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. string.sub(record, FINGERPRINT_FROM)", "return 'sn' .. string.sub(record, TOKEN_FROM)"),
 			Killer: Killer{"journal", "TestAnAnswerToAnOlderLeaseUndoesNoHold"}},

@@ -56,6 +56,9 @@ local function add(tradeNo, record, due, offset)
   added = added + 1
 end
 
+-- sent_by is when a send that a rebuild has learned of had ended at the latest.
+local function sent_by() return redis.call('HGET', P .. 'epoch', 'send_by') or stamp(now) end
+
 -- sending makes of a command the record of a payout that may have been sent, nobody
 -- knows how often: asked, never sent. What only the first send was answered isn't known
 -- either, so never fewer than two sends (protocol O4).
@@ -89,6 +92,20 @@ local function hold(tradeNo, record)
   return 'hn' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. string.sub(record, FINGERPRINT_FROM)
 end
 
+-- orphan opens a payout that is only remembered as sent, of whose tradeNo another command
+-- has come: the own one may never come as it was (the merchant's default currency is another
+-- one now). Without content it is asked about, and announced once its own command comes.
+local function orphan(tradeNo, memo)
+  local lane, sent = string.sub(memo, 31), string.sub(memo, 18, 30)
+  local state = held_memo(memo) and 'h' or 's'
+  put(tradeNo, state .. 'a' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. string.sub(memo, 2, 17) .. stamp(0)
+    .. '02' .. sent .. sent_by() .. string.format('%06d', NO_PARTITION) .. lane .. '\n{}\n{}')
+  wait_in(due_set('a', lane), stamp(now), tradeNo)
+  lane_of(lane)
+  count(lane, state, 1)
+  added = added + 1
+end
+
 for i = 6, #ARGV, 7 do
   local tradeNo, carried, read, due, bucket, offset, record = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
   local fingerprint = string.sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
@@ -105,10 +122,12 @@ for i = 6, #ARGV, 7 do
       elseif held_memo(memo) then -- and that was announced
         add(tradeNo, held(record, lane, 'a'), stamp(now), offset)
       else
-        local send_by = redis.call('HGET', P .. 'epoch', 'send_by') or stamp(now)
-        add(tradeNo, sending(record, lane, string.sub(memo, 18, 30), send_by), stamp(now), offset)
+        add(tradeNo, sending(record, lane, string.sub(memo, 18, 30), sent_by()), stamp(now), offset)
       end
+    elseif memo and sent_memo(memo) then
+      orphan(tradeNo, memo)
     elseif open and same and partition_of(open) == NO_PARTITION then
+      if carried == 'h' then open = hold(tradeNo, open) end
       adopt(tradeNo, open, record, offset)
     elseif open and same and carried ~= '' then
       flush() -- it may have come in this very call
