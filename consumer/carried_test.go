@@ -10,20 +10,20 @@ import (
 	"disburser/payout"
 )
 
-// What a carried command's header says is believed where it is "received"; anything else
+// What a carried command's header says is believed where it is "received" or "held"; anything else
 // means that the payout may have been sent.
 func TestACarriedCommandIsWhatItsHeadersSay(t *testing.T) {
 	inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
 		in := newInbox()
 		first := time.Now().Add(-200 * time.Hour).UTC()
-		want := []payout.State{payout.StateReceived, payout.StateSending, payout.StateSending, payout.StateSending, 0}
-		for i, says := range []string{"received", "sending", "", "RECEIVED"} {
+		want := []payout.State{payout.StateReceived, payout.StateSending, payout.StateSending, payout.StateSending, payout.StateHeld, 0}
+		for i, says := range []string{"received", "sending", "", "RECEIVED", "held"} {
 			k.Write(t, topic, 0, kafkatest.Record("key", command(string(rune('a'+i)), "1"),
 				kafka.Header{Key: payout.CarriedHeader, Value: []byte(says)},
 				kafka.Header{Key: payout.CarriedReceivedAt, Value: []byte(first.Format(time.RFC3339Nano))},
 				kafka.Header{Key: payout.CarriedCountry, Value: []byte("kenya")}))
 		}
-		k.Write(t, topic, 0, kafkatest.Record("key", command("e", "1")))
+		k.Write(t, topic, 0, kafkatest.Record("key", command("f", "1")))
 		start(t, k, in)
 		eventually(t, "all are known", func() bool { return in.added() == len(want) })
 		for i, e := range in.entries {

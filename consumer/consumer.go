@@ -42,6 +42,9 @@ const (
 	// it only reads a variable, and what has to be read waits meanwhile.
 	epochPause = 10 * time.Millisecond
 
+	// panicRest is how long what panicked rests. It keeps nothing that could be half done.
+	panicRest = 10 * time.Second
+
 	// fullPause is how often a full journal is looked at.
 	fullPause = 250 * time.Millisecond
 )
@@ -175,32 +178,45 @@ func (c *Consumer) start(generation *kafka.Generation) {
 		generation.Start(func(ctx context.Context) {
 			defer func() { <-ctx.Done() }()
 			defer readers.Done()
-			defer c.survive("reading")
-			c.read(ctx, a.ID, a.Offset)
+			c.keep(ctx, a.ID, "reading", func() { c.read(ctx, a.ID, a.Offset) })
 		})
 	}
 	generation.Start(func(ctx context.Context) {
 		defer func() { <-ctx.Done() }()
-		defer c.survive("committing")
-		c.commit(ctx, generation, partitions, &readers)
+		c.keep(ctx, -1, "committing", func() { c.commit(ctx, generation, partitions, &readers) })
 	})
 	if c.CarryAfter > 0 {
 		generation.Start(func(ctx context.Context) {
 			defer func() { <-ctx.Done() }()
-			defer c.survive("carrying forward")
-			c.carry(ctx, partitions)
+			c.keep(ctx, -2, "carrying forward", func() { c.carry(ctx, partitions) })
 		})
 	}
 }
 
-// survive keeps a panic from ending the process without a word.
-func (c *Consumer) survive(doing string) {
-	if r := recover(); r != nil {
-		c.Logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Msg("panic while " + doing + "; the partition rests until the next rebalance")
-		c.mu.Lock()
-		c.stopped[-1] = "a panic while " + doing
-		c.mu.Unlock()
+// keep runs f until ctx ends, again after a rest if it panics. Why nothing is done
+// meanwhile stands under number: a partition's, or one that no partition has.
+func (c *Consumer) keep(ctx context.Context, number int, doing string, f func()) {
+	for ctx.Err() == nil {
+		c.survive(number, doing, f)
+		if sleep(ctx, panicRest) {
+			c.mu.Lock()
+			delete(c.stopped, number)
+			c.mu.Unlock()
+		}
 	}
+}
+
+// survive keeps a panic from ending the process without a word.
+func (c *Consumer) survive(number int, doing string, f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.Logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Dur("rest", panicRest).Msg("panic while " + doing + "; it rests")
+			c.mu.Lock()
+			c.stopped[number] = "a panic while " + doing
+			c.mu.Unlock()
+		}
+	}()
+	f()
 }
 
 // commit moves the group's offsets to the safe marks, and once more when everything of

@@ -66,8 +66,13 @@ func carry(p *payout.Payout, r *message) payout.State {
 	for _, h := range r.Headers {
 		switch h.Key {
 		case payout.CarriedHeader:
-			if state = payout.StateSending; string(h.Value) == payout.StateReceived.String() { // whatever else it says: ask
+			switch string(h.Value) {
+			case payout.StateReceived.String():
 				state = payout.StateReceived
+			case payout.StateHeld.String():
+				state = payout.StateHeld
+			default: // whatever else it says: ask
+				state = payout.StateSending
 			}
 		case payout.CarriedReceivedAt:
 			if at, err := time.Parse(time.RFC3339Nano, string(h.Value)); err == nil {

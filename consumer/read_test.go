@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -309,12 +310,13 @@ func TestAFullJournalTakesNothingRightAfterARebalance(t *testing.T) {
 
 func TestAPanicRestsOnePartitionAndIsSaid(t *testing.T) {
 	inTime(t, 2, func(t *testing.T, k *kafkatest.Kafka) {
+		var cured atomic.Bool
 		in := newInbox()
 		send(t, k, 0, command("boom", "1"))
 		send(t, k, 1, command("fine", "1"))
 		b := start(t, k, in, func(c *Config) {
 			c.Resolve = func(c payout.Command) (payout.Command, string, string) {
-				if c.TradeNo == "boom" {
+				if c.TradeNo == "boom" && !cured.Load() {
 					panic("boom")
 				}
 				return resolve(c)
@@ -326,6 +328,14 @@ func TestAPanicRestsOnePartitionAndIsSaid(t *testing.T) {
 			t.Fatal(in.position(0))
 		}
 		time.Sleep(time.Minute)
+		if _, why := b.Status(); !strings.Contains(why, "panic") {
+			t.Errorf("stopped because of %q", why)
+		}
+		cured.Store(true)
+		eventually(t, "it is read after all", func() bool { return in.position(0) == 1 })
+		if _, why := b.Status(); why != "" {
+			t.Errorf("still stopped because of %q", why)
+		}
 		eventually(t, "the mark is committed", func() bool { return k.Committed(group, topic, 0) == 0 && k.Committed(group, topic, 1) == 0 })
 	})
 }

@@ -36,7 +36,9 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	}()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	go k.renew(ctx, e)
+	go func() { // ended by a panic, it lets the claim run out
+		_ = k.survive("renewing the claim", func() error { k.renew(ctx, e); return nil })
+	}()
 	fences, err := k.fence(ctx, e)
 	if err != nil {
 		return e, nil, nil, err

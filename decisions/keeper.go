@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -134,6 +135,17 @@ func (k *Keeper) Run(ctx context.Context) {
 		last = e
 		k.live(ctx, e, looked, results)
 	}
+}
+
+// survive makes an error of a panic in a goroutine of the keeper's: it would end the process.
+func (k *Keeper) survive(doing string, f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			k.Logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Msg("panic while " + doing)
+			err = errors.New("a panic while " + doing)
+		}
+	}()
+	return f()
 }
 
 // live stays in an epoch, moving its watermarks and saying now and then that it lives,

@@ -144,7 +144,11 @@ func (r *rebuild) work(ctx context.Context, builder bool) ([]payout.Portion, err
 	var last []payout.Portion
 	for n := range workers {
 		running.Go(func() {
-			all, err := r.worker(ctx, builder)
+			var all []payout.Portion
+			err := r.keeper.survive("rebuilding", func() (err error) {
+				all, err = r.worker(ctx, builder)
+				return err
+			})
 			if err != nil {
 				stop(err)
 			}

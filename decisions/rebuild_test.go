@@ -76,14 +76,14 @@ func TestAWipedJournalIsRebuiltFromTheWholeWindow(t *testing.T) {
 		r, client := newRedis(t)
 		i := startKeeper(t, k, client, "pod-1", 1)
 		first := i.settles(t)
-		all := []string{"1-paid", "2-failed", "3-partial", "4-rejected", "5-sent", "6-ended", "7-stale", "8-received"}
+		all := []string{"1-paid", "2-failed", "3-partial", "4-rejected", "5-sent", "6-ended", "7-stale", "8-received", "9-held"}
 		i.takeIn(t, all...)
 		i.decides(t, 5)
 		announces(t, k, 0, payout.EventPaid, "1-paid")
 		announces(t, k, 1, payout.EventFailed, "2-failed")
 		announces(t, k, 1, payout.EventPartial, "3-partial")
 		announces(t, k, 0, payout.EventRejected, "4-rejected")
-		announces(t, k, 0, payout.EventHeld, "8-received") // no final
+		announces(t, k, 0, payout.EventHeld, "9-held") // no final, but only a final follows it
 		marked()
 		decision(t, k, 0, KindFinal, first.ID, "6-ended")
 		decision(t, k, 1, KindFinal, "an epoch that was fenced", "7-stale")
@@ -102,15 +102,18 @@ func TestAWipedJournalIsRebuiltFromTheWholeWindow(t *testing.T) {
 		if got := i.due(t, payout.StepAnnounce); got != "" {
 			t.Errorf("%s is announced without content", got)
 		}
-		if got := i.takeIn(t, all...); got != "ddddddnn" {
+		if got := i.takeIn(t, all...); got != "ddddddnnd" {
 			t.Errorf("outcomes %s", got)
 		}
 		if got := i.due(t, payout.StepSend); got != "7-stale 8-received" {
 			t.Errorf("%s would be sent", got)
 		}
 		b := i.lease(t, payout.StepAsk, 9)
-		if names(b) != "5-sent" || b.Payouts[0].Amount.String() != "300" || b.Payouts[0].LastSentAt.IsZero() {
+		if names(b) != "5-sent 9-held" || b.Payouts[1].State != payout.StateHeld || b.Payouts[0].Amount.String() != "300" || b.Payouts[0].LastSentAt.IsZero() {
 			t.Errorf("%s is asked about: %+v", names(b), b.Payouts)
+		}
+		if b.Evidence.Settled != "1-paid" && b.Evidence.Settled != "3-partial" || !b.Evidence.ServedAt.IsZero() {
+			t.Errorf("nobody is left to be asked about, or is taken for an answer: %+v", b.Evidence)
 		}
 		b = i.lease(t, payout.StepAnnounce, 9)
 		if names(b) != "6-ended" || b.Payouts[0].Reason != "because" || b.Payouts[0].State != payout.StateRejected {

@@ -15,17 +15,23 @@ type reading struct {
 	epoch  string // the one that is being built
 }
 
-// result reads an event; nothing if it isn't a final one of this shard.
+// result reads an event of this shard: a final one, or a hold, which only a final one ends.
 func (r reading) result(record partition.Record) []payout.Restored {
 	var e payout.Event
 	if json.Unmarshal(record.Value, &e) != nil || !r.keeper.Owns(e.TradeNo) {
 		return nil
 	}
-	state, final := payout.FinalOf(e.Type)
-	if !final {
-		return nil
+	f := payout.Restored{Kind: payout.WasAnnounced, TradeNo: e.TradeNo, Time: record.Time}
+	if r.keeper.Knows(e.Merchant) { // else it shares the lane of those that aren't configured
+		f.Merchant = e.Merchant
 	}
-	f := payout.Restored{Kind: payout.WasAnnounced, TradeNo: e.TradeNo, State: state, Time: record.Time}
+	var final bool
+	if f.State, final = payout.FinalOf(e.Type); !final {
+		if e.Type != payout.EventHeld {
+			return nil
+		}
+		f.Kind, f.State = payout.WasHeld, payout.StateHeld
+	}
 	for _, h := range record.Headers {
 		if h.Key == "fingerprint" {
 			f.Fingerprint = payout.Fingerprint(h.Value)

@@ -232,3 +232,35 @@ func TestAHelperOfAnotherNumberOfShardsHasNoPart(t *testing.T) {
 		}
 	})
 }
+
+// A panic costs a try, not the process: the keeper begins the epoch anew.
+func TestAPanicWhileRebuildingIsSurvived(t *testing.T) {
+	for _, step := range []string{"restore", "renew"} {
+		t.Run(step, func(t *testing.T) {
+			inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+				r, client := newRedis(t)
+				var armed atomic.Bool
+				i := startHooked(t, k, client, "pod-1", 1, func(_ Journal, at string) {
+					if step == "renew" && at == "restore" && armed.Load() {
+						time.Sleep(claim / 2) // so that it comes to renewing
+					}
+					if at == step && armed.CompareAndSwap(true, false) {
+						panic("boom")
+					}
+				})
+				before := i.settles(t)
+				ended, sent := history(t, k, before.ID)
+				armed.Store(true)
+				r.FlushAll()
+				i.Lost()
+				i.next(t, before)
+				if armed.Load() {
+					t.Fatal("nothing panicked")
+				}
+				if got := i.takeIn(t, append(ended, sent...)...); got != strings.Repeat("d", 60) {
+					t.Errorf("outcomes %s", got)
+				}
+			})
+		})
+	}
+}

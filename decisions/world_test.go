@@ -92,7 +92,7 @@ func announces(t *testing.T, k *kafkatest.Kafka, partition int, kind payout.Even
 	t.Helper()
 	var records []kafka.Record
 	for _, p := range some(tradeNos...) {
-		value, err := json.Marshal(payout.Event{Type: kind, TradeNo: p.TradeNo})
+		value, err := json.Marshal(payout.Event{Type: kind, TradeNo: p.TradeNo, Merchant: p.Merchant})
 		if err != nil {
 			t.Fatal(err)
 		}

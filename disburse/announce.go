@@ -101,7 +101,7 @@ func (l *Loop) announceLater(p leased) {
 }
 
 // policyOf is the payout's merchant's; of a merchant that isn't configured (any more)
-// the zero policy, which only final payouts see.
+// the zero policy: nobody is asked about it.
 func (l *Loop) policyOf(p payout.Payout) payout.Policy {
 	if m := l.merchants[p.Merchant]; m != nil {
 		return m.policy()

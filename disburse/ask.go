@@ -44,11 +44,11 @@ func (l *Loop) ask(taking, working context.Context, m *merchant, batch payout.Ba
 	pass.done(f)
 	end = func() {}
 	found := f
-	if f.Kind == payout.NoRecord && !l.believable(taking, working, m, batch, p) {
+	if f.Kind == payout.NoRecord && !l.believable(taking, working, m, batch, p, began) {
 		found.Kind = payout.Unclear
 		found.Detail = "no record, but nothing shows that the provider serves this merchant at all"
 	}
-	l.found(m, batch, p, payout.Ask, found)
+	l.found(m, batch, p, payout.Ask, found, began)
 	l.listen(working, m.Query, began, f)
 }
 
@@ -59,11 +59,19 @@ func (l *Loop) query(ctx context.Context, m *merchant, tradeNo string, latest ti
 	return f
 }
 
+// judging is what an answer is judged by, of a call that began then: the moment, and the
+// policy with the doubt about it.
+func (m *merchant) judging(batch payout.Batch, began time.Time) (now time.Time, policy payout.Policy) {
+	now, policy = batch.Now(time.Now()), m.policy()
+	policy.Doubt = now.Sub(batch.Earliest(began))
+	return now, policy
+}
+
 // believable tells whether "no such order" is about this payout and not a refusal of
 // the whole merchant: somebody else of the merchant was answered lately. Where nobody
 // was, the merchant's latest settled payout is asked about.
-func (l *Loop) believable(taking, working context.Context, m *merchant, batch payout.Batch, p payout.Payout) bool {
-	now, policy := batch.Now(time.Now()), m.policy()
+func (l *Loop) believable(taking, working context.Context, m *merchant, batch payout.Batch, p payout.Payout, asked time.Time) bool {
+	now, policy := m.judging(batch, asked)
 	if !p.NoRecordMayCount(now, policy) {
 		return true // too early to count; the table only asks again
 	}
@@ -85,7 +93,7 @@ func (l *Loop) believable(taking, working context.Context, m *merchant, batch pa
 	if !f.Served {
 		return false
 	}
-	m.serve(payout.Served{Merchant: m.Name, At: batch.Now(time.Now()), About: witness})
+	m.serve(payout.Served{Merchant: m.Name, At: batch.Earliest(began), About: witness})
 	return true
 }
 

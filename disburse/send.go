@@ -73,7 +73,7 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.B
 	end = func() {}
 	l.Metrics.called(m.Name, OperationSend, f, time.Since(began))
 	p.SendBy = batch.Now(latest)
-	l.found(m, batch, p, payout.OwnSend, f)
+	l.found(m, batch, p, payout.OwnSend, f, began)
 	l.listen(working, m.Send, began, f)
 }
 
@@ -122,18 +122,19 @@ func (l *Loop) giveBack(batch payout.Batch, p payout.Payout, unheard bool) {
 	l.writer.put(change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
 }
 
-// found has the table say what a finding makes of a payout, and writes it.
-func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase payout.Phase, f payout.Finding) {
-	now := batch.Now(time.Now())
+// found has the table say what a finding of a call that began then makes of a payout, and
+// writes it.
+func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase payout.Phase, f payout.Finding, began time.Time) {
+	now, policy := m.judging(batch, began)
 	m.learn(p, f, now)
-	after, err := p.After(phase, f, now, m.policy())
+	after, err := p.After(phase, f, now, policy)
 	if err != nil {
 		l.Logger.Error().Err(err).Msg("an answer that the table has no place for")
-		after.Due = now.Add(m.policy().Poll.Max)
+		after.Due = now.Add(policy.Poll.Max)
 	}
 	var served *payout.Served
 	if phase == payout.Ask && f.Served {
-		served = m.serve(payout.Served{Merchant: m.Name, At: now, About: p.TradeNo, Settled: after.State.Final()})
+		served = m.serve(payout.Served{Merchant: m.Name, At: batch.Earliest(began), About: p.TradeNo, Settled: after.State.Final()})
 	}
 	event := l.Logger.Debug()
 	if f.Kind == payout.Unclear || f.Kind == payout.NotSent || f.Kind == payout.Refused {

@@ -139,7 +139,7 @@ func (j *memory) Lease(_ context.Context, step payout.Step, merchant string, n i
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.leases++
-	b.LeasedAt = time.Now()
+	b.LeasedAt, b.Took = time.Now(), time.Since(b.Asked)
 	b.Token, b.Until, b.Evidence = fmt.Sprint("token", j.leases), b.LeasedAt.Add(lease), j.served[merchant]
 	due, _ := j.due(step, merchant, b.LeasedAt)
 	for _, r := range due[:min(n, len(due))] {

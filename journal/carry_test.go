@@ -56,3 +56,28 @@ func TestACarriedCommandOfAnUnknownPayoutIsAsItsHeaderSays(t *testing.T) {
 		}
 	})
 }
+
+// Retention goes by the record's time, so the safe mark's age does too: not by when its
+// command was read, nor by when the payout was first received.
+func TestTheMarkIsAsOldAsItsRecord(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		j := newJournal(t, client, 100*time.Hour)
+		age := func(want time.Duration) {
+			t.Helper()
+			c, err := j.Count(context.Background(), []int{0})
+			if got := time.Since(c.OldestIn[0]).Round(time.Minute); err != nil || got != want {
+				t.Errorf("%v old, want %v (%v)", got, want, err)
+			}
+		}
+		p := order("late", "300")
+		p.Source.Time = time.Now().Add(-50 * time.Hour) // and read now
+		insert(t, j, 4, p)
+		age(50 * time.Hour)
+		p.ReceivedAt = time.Now().Add(-50 * time.Hour)
+		p.Source = payout.Source{Offset: 7, Time: time.Now().Add(-time.Hour)}
+		if _, _, err := j.Insert(context.Background(), payout.Range{From: 4, To: 8}, []payout.Entry{{Payout: p, Carried: payout.StateReceived}}); err != nil {
+			t.Fatal(err)
+		}
+		age(time.Hour)
+	})
+}

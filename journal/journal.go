@@ -213,6 +213,7 @@ func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, 
 	if err != nil {
 		return payout.Batch{}, err
 	}
+	b.Took = time.Since(b.Asked)
 	b.LeasedAt, b.Until = instant(answer, 0), instant(answer, 1)
 	b.Evidence = payout.Evidence{ServedAt: instant(answer, 2), About: word(answer, 3), Settled: word(answer, 4)}
 	var broken error
@@ -367,7 +368,7 @@ type Census struct {
 	States map[string]map[payout.State]int // by merchant ("" for those not configured)
 	Oldest map[string]time.Time            // by merchant: when the oldest open payout was received
 
-	OldestIn map[int]time.Time // the same by partition
+	OldestIn map[int]time.Time // by partition: when the command that holds the safe mark back was written, by Kafka
 }
 
 // Count answers the census; the oldest ones are looked for in the given partitions.
@@ -401,8 +402,8 @@ func (j *Journal) Count(ctx context.Context, partitions []int) (Census, error) {
 		if old := c.Oldest[lane(p)]; old.IsZero() || p.ReceivedAt.Before(old) {
 			c.Oldest[lane(p)] = p.ReceivedAt
 		}
-		if old := c.OldestIn[p.Source.Partition]; old.IsZero() || p.ReceivedAt.Before(old) {
-			c.OldestIn[p.Source.Partition] = p.ReceivedAt
+		if old := c.OldestIn[p.Source.Partition]; old.IsZero() || p.Source.Time.Before(old) {
+			c.OldestIn[p.Source.Partition] = p.Source.Time
 		}
 	}
 	return c, nil

@@ -118,6 +118,10 @@ func TestALeaseCountsFromBeforeItWasAskedFor(t *testing.T) {
 		if len(b.Payouts) != 1 || time.Since(began) < 2*time.Second {
 			t.Fatalf("%+v after %v", b.Payouts, time.Since(began))
 		}
+		// Here the journal's clock is the process' own.
+		if now := time.Now(); b.Earliest(now).After(now) || b.Now(now).Before(now) {
+			t.Errorf("it is %v, taken for %v to %v", now, b.Earliest(now), b.Now(now))
+		}
 		if !b.Asked.Equal(began) || b.Deadline().After(b.Until) {
 			t.Errorf("asked %v after it was, it ends %v after its end", b.Asked.Sub(began), b.Deadline().Sub(b.Until))
 		}
@@ -161,6 +165,27 @@ func TestALeaseThatGoesOnAfterAWrite(t *testing.T) {
 		}
 		if census, err := j.Count(context.Background(), []int{0}); err != nil || census.Open != 0 {
 			t.Errorf("%d are open: %v", census.Open, err)
+		}
+	})
+}
+
+// A repeat of a write that has been done says so and does nothing: whatever has come since
+// stays.
+func TestARepeatIsNotWrittenAgain(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		j := newJournal(t, client, time.Hour)
+		insert(t, j, 4, order("a", "300"))
+		b := lease(t, j, payout.StepSend, "eg", 1)
+		p := b.Payouts[0]
+		p.Due, p.Step = time.Now().Add(time.Minute), payout.StepAsk // still sending: the send was unclear
+		c := payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p}
+		apply(t, j, c)
+		c.After.Due = p.Due.Add(time.Hour)
+		if written := apply(t, j, c); !written[0] {
+			t.Error("the repeat was told that somebody else has it")
+		}
+		if score := client.ZScore(context.Background(), j.prefix+"due:a:eg", "a").Val(); int64(score) != p.Due.UnixMilli() {
+			t.Errorf("it is due at %v now, not at %v", int64(score), p.Due.UnixMilli())
 		}
 	})
 }

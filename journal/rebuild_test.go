@@ -596,7 +596,7 @@ func TestReachHoldsWhatIsOlder(t *testing.T) {
 		}
 		j.Believe(id)
 		older, younger, invalid := at("older", 3), at("younger", 4), payout.Begin(order("invalid", "300").Command, "egypt", payout.Source{Offset: 5}, "amount", time.Now())
-		older.Source.Time, younger.Source.Time, invalid.Source.Time = time.Now().Add(-2*time.Minute), time.Now().Add(-30*time.Second), time.Now().Add(-2*time.Minute)
+		older.Source.Time, younger.Source.Time, invalid.Source.Time = time.Now().Add(-2*time.Minute), time.Now().Add(-30*time.Second), time.Now().Add(-30*time.Second)
 		if got := insert(t, j, 9, older, younger, invalid); got != "onr" {
 			t.Fatalf("outcomes %q", got)
 		}

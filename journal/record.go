@@ -170,7 +170,7 @@ func decode(tradeNo, record string) (payout.Payout, error) {
 		return broken("head")
 	}
 	if p.State == payout.StateHeld && p.Reason == "" { // the insert script's own hold
-		p.Reason = "its command is unknown and older than the memory reaches: it may have been paid before"
+		p.Reason = "its command is older than the memory reaches, or it was held before the journal was lost: it may have been paid before"
 	}
 	return p, nil
 }

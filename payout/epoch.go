@@ -47,6 +47,7 @@ type RestoredKind byte
 // The kinds, by rank. They may come in any order.
 const (
 	WasAnnounced RestoredKind = 'F' // a final result stands in the results topic
+	WasHeld      RestoredKind = 'H' // a hold stands in the results topic
 	WasDecided   RestoredKind = 'S' // a decision to send stands in the decisions topic
 	WasEnded     RestoredKind = 'D' // a valid end by our own word stands there
 )

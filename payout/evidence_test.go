@@ -76,3 +76,35 @@ func TestAnUnheardDecisionStaysUnheard(t *testing.T) {
 		t.Fatalf("unheard %v, %v", p.Unheard, err)
 	}
 }
+
+// What an answer says was true at some moment of its call, and of the lease's the journal's
+// clock is known only: enough time has passed where it has by the earliest reading.
+func TestEvidenceCountsByTheEarliestReadingOfTheClock(t *testing.T) {
+	const every, doubt = 5 * time.Minute, 20 * time.Second
+	doubtful := with(func(p *Policy) { p.Doubt = doubt })
+
+	p := sendingAt(t)
+	from := t0.Add(lease + every)
+	if early := after(t, p, Ask, Finding{Kind: NoRecord}, from.Add(doubt-1), doubtful); early.NoRecords != 0 || p.NoRecordMayCount(from.Add(doubt-1), doubtful) {
+		t.Error("counted though the time may not have passed")
+	}
+	if p = after(t, p, Ask, Finding{Kind: NoRecord}, from.Add(doubt), doubtful); p.NoRecords != 1 || !p.NoRecordAt.Equal(from.Add(doubt)) {
+		t.Errorf("%d counted, at %v: the next one counts from the latest reading", p.NoRecords, p.NoRecordAt)
+	}
+
+	p = after(t, sendingAt(t), Ask, Finding{Kind: Partial}, t0.Add(time.Minute), doubtful)
+	if again := after(t, p, Ask, Finding{Kind: Partial}, t0.Add(time.Minute+every+doubt-1), doubtful); again.State != StateSending {
+		t.Errorf("%v though the sights may be closer", again.State)
+	}
+	if p = after(t, p, Ask, Finding{Kind: Partial}, t0.Add(time.Minute+every+doubt), doubtful); p.State != StatePartial {
+		t.Errorf("%v", p.State)
+	}
+
+	giveUp := t0.Add(standard().Poll.GiveUp)
+	if p := after(t, sendingAt(t), Ask, Finding{Kind: Unclear}, giveUp.Add(doubt-1), doubtful); p.State != StateSending {
+		t.Errorf("%v before give_up", p.State)
+	}
+	if p := after(t, sendingAt(t), Ask, Finding{Kind: Unclear}, giveUp.Add(doubt), doubtful); p.State != StateHeld {
+		t.Errorf("%v after give_up", p.State)
+	}
+}

@@ -19,15 +19,16 @@ var (
 )
 
 // Entry is one payout to be made known. Carried says how far it was when its command was
-// published again (protocol I5): StateReceived or StateSending; 0 for a payroll's own.
+// published again (protocol I5): StateReceived, StateSending or StateHeld; 0 for a
+// payroll's own.
 type Entry struct {
 	Payout  Payout
 	Carried State
 }
 
 // CarriedHeader marks a command that was published again because its payout had been
-// open for long. Its value is how far it was: received, or sending if it may have been
-// sent.
+// open for long. Its value is how far it was: received, held, or sending if it may have
+// been sent.
 const CarriedHeader = "carried"
 
 // CarriedReceivedAt and CarriedCountry go with it: when the payout was first read, and

@@ -10,10 +10,18 @@ type Lease struct {
 	LeasedAt time.Time // by the journal's clock
 	Until    time.Time // the deadline, by the journal's clock
 	Asked    time.Time // by this process' clock, before the call: the lease ends no earlier than counted from here
+
+	// Took is how long the call took, repeats of the client included. The journal read its
+	// clock at some moment of it, so that this process knows the journal's time to within it.
+	Took time.Duration
 }
 
-// Now is the journal's time at the moment local of this process' clock.
+// Now is the journal's time at the moment local of this process' clock, or later: for
+// what must have ended by then.
 func (l Lease) Now(local time.Time) time.Time { return l.LeasedAt.Add(local.Sub(l.Asked)) }
+
+// Earliest is the journal's time at that moment, or earlier: for how much time has passed.
+func (l Lease) Earliest(local time.Time) time.Time { return l.Now(local).Add(-l.Took) }
 
 // Deadline is the end of the lease by this process' clock, on the safe side.
 func (l Lease) Deadline() time.Time { return l.Asked.Add(l.Until.Sub(l.LeasedAt)) }

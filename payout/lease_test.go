@@ -12,6 +12,10 @@ func TestALeaseCountsByTheJournalsClock(t *testing.T) {
 	if got := b.Now(asked.Add(5 * time.Second)); !got.Equal(t0.Add(7 * time.Second)) {
 		t.Errorf("the journal's time is %v", got)
 	}
+	b.Took = 3 * time.Second // by the answer the journal's clock may have been read at any moment of these
+	if got := b.Earliest(asked.Add(5 * time.Second)); !got.Equal(t0.Add(4 * time.Second)) {
+		t.Errorf("the journal's time is %v at least", got)
+	}
 	if got := b.Deadline(); !got.Equal(asked.Add(30 * time.Second)) { // from the question, not from the answer
 		t.Errorf("the lease ends at %v", got)
 	}

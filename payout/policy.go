@@ -42,6 +42,11 @@ type Policy struct {
 	// Plan is what was learned about when to ask, nil for the plain schedule.
 	Plan *Plan
 
+	// Doubt is how much earlier than now the answer may have been true: it belongs to some
+	// moment of its call, and the journal's clock is known to within the lease's. What counts
+	// only after a time must have waited for that long too.
+	Doubt time.Duration
+
 	// Jitter in [0, 1) spreads the asks of payouts that were sent together; it is
 	// drawn by the caller, so that the table stays a function.
 	Jitter float64
@@ -87,7 +92,7 @@ func (p Payout) askBy(t time.Time) Payout {
 }
 
 func (p Payout) gaveUp(now time.Time, policy Policy) bool {
-	return !p.FirstSentAt.IsZero() && now.Sub(p.FirstSentAt) >= policy.Poll.GiveUp
+	return !p.FirstSentAt.IsZero() && now.Sub(p.FirstSentAt) >= policy.Poll.GiveUp+policy.Doubt
 }
 
 // noRecordFrom is the moment from which a NoRecord counts: every after the last
@@ -106,7 +111,7 @@ func (p Payout) NoRecordMayCount(now time.Time, policy Policy) bool {
 	if p.SendBy.IsZero() { // nobody knows until when it may have been sent
 		return false
 	}
-	return !now.Before(p.noRecordFrom(policy))
+	return !now.Add(-policy.Doubt).Before(p.noRecordFrom(policy))
 }
 
 // Served is the latest moment at which the provider answered another payout of

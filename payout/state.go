@@ -235,7 +235,7 @@ func partialSeen(p Payout, f Finding, now time.Time, policy Policy) Payout {
 	switch {
 	case p.PartialAt.IsZero():
 		p.PartialAt = now
-	case now.Sub(p.PartialAt) >= policy.NoRecord.Every:
+	case now.Sub(p.PartialAt) >= policy.NoRecord.Every+policy.Doubt:
 		return settle(StatePartial)(p, f, now, policy)
 	}
 	p = askLater(p, f, now, policy)

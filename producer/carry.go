@@ -38,7 +38,10 @@ func (p *Producer) Carry(ctx context.Context, payouts []payout.Payout) error {
 			return fmt.Errorf("producer: encode the command of %s: %w", o.TradeNo, err)
 		}
 		state := payout.StateSending
-		if o.State == payout.StateReceived && o.Sends == 0 {
+		switch {
+		case o.State == payout.StateHeld: // so that a lost journal holds it again, whatever absence proves
+			state = payout.StateHeld
+		case o.State == payout.StateReceived && o.Sends == 0:
 			state = payout.StateReceived
 		}
 		messages[i] = kafka.Message{Key: []byte(o.TradeNo), Value: value, Headers: []kafka.Header{

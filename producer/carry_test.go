@@ -11,15 +11,15 @@ import (
 )
 
 // Only what was certainly never sent is carried as received: a journal that was wiped
-// believes it, and would send anything else again.
-func TestWhatMayHaveBeenSentIsCarriedAsSending(t *testing.T) {
+// believes it, and would send anything else again. What is held stays so.
+func TestOnlyWhatWasNeverSentIsCarriedAsReceived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const commands = "payout.commands"
 		k := kafkatest.Start(t, map[string]int{commands: 1})
 		p := New(k.Brokers(), k.Transport, results, letters, commands)
 		t.Cleanup(func() { _ = p.Close() })
 		var open []payout.Payout
-		want := []string{"received", "sending", "sending", "sending", "sending"}
+		want := []string{"received", "sending", "sending", "sending", "held"}
 		for i, state := range []payout.State{payout.StateReceived, payout.StateReceived, payout.StateSending, payout.StateProcessing, payout.StateHeld} {
 			a, _ := payout.ParseAmount("300.50")
 			o := payout.Begin(payout.Command{

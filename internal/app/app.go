@@ -219,18 +219,18 @@ func (a *App) work(ctx context.Context) {
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorking()
 	var intake, loops, rest sync.WaitGroup
-	a.launch(&intake, "consumer", func() {
+	a.keep(ctx, &intake, "consumer", func() {
 		if err := a.consumer.Run(ctx); err != nil {
 			a.logger.Error().Err(err).Msg("the consumer ended")
 		}
 	})
 	for i := range a.loops {
-		a.launch(&rest, "keeper", func() { a.keepers[i].Run(working) })
-		a.launch(&rest, "decisions", func() { a.logs[i].Run(working) })
+		a.keep(working, &rest, "keeper", func() { a.keepers[i].Run(working) })
+		a.keep(working, &rest, "decisions", func() { a.logs[i].Run(working) })
 		a.launch(&loops, "loop", func() { a.loops[i].Run(ctx, working) })
 	}
-	a.launch(&rest, "census", func() { a.takeCensus(working) })
-	a.launch(&rest, "retention", func() { a.watchRetention(working) })
+	a.keep(working, &rest, "census", func() { a.takeCensus(working) })
+	a.keep(working, &rest, "retention", func() { a.watchRetention(working) })
 	a.started.Store(true)
 
 	<-ctx.Done()
@@ -245,18 +245,46 @@ func (a *App) work(ctx context.Context) {
 	}
 }
 
-// launch runs f in a goroutine whose panic is logged and doesn't end the process.
+// launch runs f in a goroutine whose panic is logged and doesn't end the process, but
+// makes it sick: /healthz asks for a restart.
 func (a *App) launch(group *sync.WaitGroup, name string, f func()) {
 	group.Add(1)
 	go func() {
 		defer group.Done()
-		defer func() {
-			if r := recover(); r != nil {
-				a.logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Msg("panic in the " + name + "; it doesn't run any more")
-			}
-		}()
-		f()
+		if !a.survives(name, "it doesn't run any more", f) {
+			a.health.died(name)
+		}
 	}()
+}
+
+// restartAfter is the pause before what has panicked runs again.
+const restartAfter = time.Second
+
+// keep runs f until ctx ends, again after a pause if it panics or ends: for what keeps
+// nothing between two runs that a panic could leave half done.
+func (a *App) keep(ctx context.Context, group *sync.WaitGroup, name string, f func()) {
+	group.Add(1)
+	go func() {
+		defer group.Done()
+		for {
+			a.survives(name, "it begins anew", f)
+			sleep(ctx, restartAfter)
+			if ctx.Err() != nil {
+				return
+			}
+		}
+	}()
+}
+
+// survives tells whether f ended without a panic.
+func (a *App) survives(name, then string, f func()) (well bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			a.logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Msg("panic in the " + name + "; " + then)
+		}
+	}()
+	f()
+	return true
 }
 
 // waitFor waits for groups and tells whether they ended within d.

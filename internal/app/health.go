@@ -20,6 +20,7 @@ type health struct {
 	mu      sync.Mutex
 	start   string // what the start waits for
 	stop    bool
+	dead    string // what ended by a panic and isn't begun again
 	reasons func() []string
 }
 
@@ -33,6 +34,22 @@ func (h *health) stopping() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stop = true
+}
+
+func (h *health) died(what string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.dead = what
+}
+
+// sick says why the process should be restarted, "" if it needn't.
+func (h *health) sick() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.dead == "" {
+		return ""
+	}
+	return "the " + h.dead + " ended by a panic"
 }
 
 // unready lists the reasons; none means ready.
@@ -54,6 +71,10 @@ func (h *health) unready() []string {
 func (a *App) admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if why := a.health.sick(); why != "" {
+			reply(w, http.StatusServiceUnavailable, map[string]any{"alive": false, "reason": why})
+			return
+		}
 		for _, l := range a.loops {
 			if quiet := time.Since(l.Beat()); quiet > stuck && a.started.Load() {
 				reply(w, http.StatusServiceUnavailable, map[string]any{"alive": false, "reason": "the loop has made no progress for " + quiet.Round(time.Second).String()})

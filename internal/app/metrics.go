@@ -37,7 +37,7 @@ func newGauges(r prometheus.Registerer, merchants []string) *gauges {
 			Name: "disburser_oldest_open_seconds", Help: "Age of the oldest open payout.",
 		}, []string{"merchant"}),
 		markAge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "disburser_safe_mark_age_seconds", Help: "Age of the payout that holds the safe mark back.",
+			Name: "disburser_safe_mark_age_seconds", Help: "Age of the command that holds the safe mark back, by Kafka's time of the record.",
 		}, []string{"topic", "partition"}),
 		kept: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "disburser_topic_retention_seconds", Help: "How long Kafka keeps the topic's records, +Inf for ever; missing where it doesn't tell.",

@@ -34,8 +34,8 @@ type scenario struct {
 	faults      func(ctx context.Context, r *run) error // until ctx ends
 }
 
-// Outcomes differ, and no order is refused: with `then: resend` a payout whose first
-// send was lost and whose second one is refused would be sent again until give_up.
+// Outcomes differ, and no order is refused: it would end as failed without a payment, and
+// these runs are about payments.
 var (
 	plain = paysim.Behavior{
 		Latency: 5 * time.Millisecond, LatencyMax: 60 * time.Millisecond, SettleMin: 50 * time.Millisecond, SettleMax: time.Second,

@@ -20,8 +20,8 @@ import (
 )
 
 // The provider loses one reply in a hundred, fails late as often, and doesn't know itself
-// as often. Refusals are Brazil's alone: with `then: resend` a payout whose first send was
-// lost and whose second one is refused is sent again until give_up.
+// as often. Refusals are Brazil's alone, so that there absence is proof (failed) and
+// elsewhere the reason to send again.
 var (
 	losing = paysim.Behavior{
 		Latency: 5 * time.Millisecond, LatencyMax: 60 * time.Millisecond, SettleMin: 50 * time.Millisecond, SettleMax: 4 * time.Second,

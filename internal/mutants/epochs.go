@@ -57,12 +57,20 @@ var epochs = []Guard{
 		{Removes: "a remembered send takes any command", Edits: edit("journal/lua/insert.lua", "local same = fingerprint ==", "local same = (memo and sent_memo(memo)) or fingerprint =="),
 			Killer: Killer{"journal", "TestAdoption"}},
 	}},
+	{"E6 a conflict hides no send", "after a wipe and another default currency nobody asks about what was sent", []Mutant{
+		{Removes: "only a command with its content opens it", Edits: edit("journal/lua/insert.lua", "    elseif memo and sent_memo(memo) then\n", "    elseif false then\n"),
+			Killer: Killer{"journal", "TestAConflictWithARememberedSendLeavesItAskedAbout"}},
+		{Removes: "a remembered hold is opened as a send", Edits: edit("journal/lua/insert.lua", "local state = held_memo(memo) and 'h' or 's'", "local state = 's'"),
+			Killer: Killer{"journal", "TestAConflictWithARememberedSendLeavesItAskedAbout"}},
+		{Removes: "its carried command doesn't hold it", Edits: edit("journal/lua/insert.lua", "      if carried == 'h' then open = hold(tradeNo, open) end\n      adopt", "      adopt"),
+			Killer: Killer{"journal", "TestWhatIsAskedAboutWithoutContentIsHeldByItsCarriedCommand"}},
+	}},
 	{"E6 a remembered send asks", "what a replay knows to be decided is sent again when its command comes", []Mutant{
-		{Removes: "its command is received", Edits: edit("journal/lua/insert.lua", "add(tradeNo, sending(record, string.sub(memo, 31), string.sub(memo, 18, 30), send_by), stamp(now), offset)", "add(tradeNo, record, due, offset)"),
+		{Removes: "its command is received", Edits: edit("journal/lua/insert.lua", "add(tradeNo, sending(record, lane, string.sub(memo, 18, 30), sent_by()), stamp(now), offset)", "add(tradeNo, record, due, offset)"),
 			Killer: Killer{"journal", "TestAdoption"}},
 		{Removes: "it counts as the only send", Edits: edit("journal/lua/insert.lua", "SENDS_FROM - 1) .. '02' .. sent .. send_by", "SENDS_FROM - 1) .. '01' .. sent .. send_by"),
 			Killer: Killer{"journal", "TestACarriedCommandOfAnUnknownPayoutIsAsItsHeaderSays"}},
-		{Removes: "its absence counts from its adoption on", Edits: edit("journal/lua/insert.lua", "local send_by = redis.call('HGET', P .. 'epoch', 'send_by') or stamp(now)", "local send_by = stamp(now)"),
+		{Removes: "its absence counts from its adoption on", Edits: edit("journal/lua/insert.lua", "return redis.call('HGET', P .. 'epoch', 'send_by') or stamp(now) end", "return stamp(now) end"),
 			Killer: Killer{"journal", "TestAdoption"}},
 	}},
 	{"E6 without content nothing is done", "a payout is sent or announced with nothing in it", []Mutant{
@@ -86,6 +94,20 @@ var epochs = []Guard{
 	{"E8 number of shards", "payouts are looked for in shards that don't have them, and sent again", []Mutant{
 		{Removes: "another number is joined", Edits: edit("decisions/keeper.go", "if s.Shards != 0 && s.Shards != k.Shards {", "if false {"),
 			Killer: Killer{"decisions", "TestAnotherNumberOfShardsIsRefused"}},
+	}},
+	{"E8 settings of a rebuild", "an instance with other settings leaves payouts out of the replay, and they are sent again", []Mutant{
+		{Removes: "any settings take part", Edits: edit("journal/lua/share.lua", "if e[4] ~= ARGV[2] then", "if false then"),
+			Killer: Killer{"journal", "TestWorkersOfOtherSettingsGetNothing"}},
+		{Removes: "the window isn't one of them", Edits: edit("journal/portions.go", "return fmt.Sprintf(\"%d/%d\", shards, j.window.Milliseconds())", "return fmt.Sprint(shards)"),
+			Killer: Killer{"journal", "TestWorkersOfOtherSettingsGetNothing"}},
+		{Removes: "the number of shards isn't one of them", Edits: edit("journal/portions.go", "return fmt.Sprintf(\"%d/%d\", shards, j.window.Milliseconds())", "return fmt.Sprint(shards-shards, j.window)"),
+			Killer: Killer{"decisions", "TestAHelperOfAnotherNumberOfShardsHasNoPart"}},
+	}},
+	{"E8 another window", "the memory is looked for under other names, and what was paid is paid again", []Mutant{
+		{Removes: "another window is joined", Edits: edit("journal/epoch.go", "fields[\"window\"] != \"\" && fields[\"window\"] != own", "fields[\"window\"] != \"\" && false && fields[\"window\"] != own"),
+			Killer: Killer{"journal", "TestAnotherWindowIsRefused"}},
+		{Removes: "the window isn't stored", Edits: edit("journal/lua/open.lua", ", 'window', ARGV[6])", ")"),
+			Killer: Killer{"journal", "TestAnotherWindowIsRefused"}},
 	}},
 }
 

@@ -45,8 +45,19 @@ var rebuild = []Guard{
 	{"E4d replay before sending", "what was sent before the loss is sent again", []Mutant{
 		{Removes: "nothing is replayed", Edits: edit("decisions/begin.go", "k.plan(ctx, s, ends, resultEnds)", "k.plan(ctx, s, nil, nil)"),
 			Killer: Killer{"decisions", "TestAWipedJournalIsRebuiltFromTheWholeWindow"}},
-		{Removes: "it opens before all portions are done", Edits: edit("decisions/rebuild.go", "case !builder || done(all):", "case true:"),
-			Killer: Killer{"decisions", "TestInstancesShareARebuild"}},
+		// Protected twice: the builder waits until all of them are done, and open refuses before.
+		{Removes: "it opens before all portions are done", Edits: []Edit{
+			{"decisions/rebuild.go", "case !builder || done(all):", "case true:"},
+			{"journal/lua/open.lua", "if not done then", "if false then"},
+		}, Killer: Killer{"decisions", "TestInstancesShareARebuild"}},
+		{Removes: "open opens whatever is done of it", Edits: edit("journal/lua/open.lua", "if not done then", "if false then"),
+			Killer: Killer{"journal", "TestOnlyACompleteRebuildIsOpened"}},
+		{Removes: "a plan that is gone counts as done", Edits: edit("journal/lua/open.lua", "local done = #portions / 2 == tonumber(ARGV[5])", "local done = true"),
+			Killer: Killer{"journal", "TestOnlyACompleteRebuildIsOpened"}},
+		{Removes: "a late copy of build voids the plan", Edits: edit("journal/lua/build.lua", "if e[3] ~= ARGV[1] then redis.call('DEL', P .. 'portions') end", "redis.call('DEL', P .. 'portions')"),
+			Killer: Killer{"journal", "TestOnlyACompleteRebuildIsOpened"}},
+		{Removes: "another building's plan counts", Edits: edit("journal/lua/build.lua", "if e[3] ~= ARGV[1] then redis.call('DEL', P .. 'portions') end", ""),
+			Killer: Killer{"journal", "TestOnlyTheBuildingItselfIsShared"}},
 		{Removes: "what the broker hides counts as replayed", Edits: edit("decisions/rebuild.go", "\tif page.Next == p.Next {\n", "\tif page.Next == p.Next {\n\t\tp.Next = p.End\n\t\treturn nil\n\t}\n\tif false {\n"),
 			Killer: Killer{"decisions", "TestAWorkerThatFailsLeavesItsPortionToOthers"}},
 		{Removes: "an error of the restore counts as restored", Edits: edit("decisions/rebuild.go", "return r.keeper.Journal.Restore(ctx, r.id, longest, learned)", "_ = r.keeper.Journal.Restore(ctx, r.id, longest, learned)\n\treturn nil"),

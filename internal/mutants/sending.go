@@ -48,7 +48,7 @@ var sending = []Guard{
 		{Removes: "a repeated lease answers what was written back", Edits: edit("journal/lua/lease.lua", "token_of(record) == token and until_of(record) > 0 then", "token_of(record) == token then"),
 			Killer: Killer{"journal", "TestARepeatedLeaseLeavesOutWhatIsNotItsAnyMore"}},
 		{Removes: "a repeated write is written again", Edits: edit("journal/lua/apply.lua", "if until_then == OVER then", "if false then"),
-			Killer: Killer{"journal", "TestApplyIsGuardedAndRepeatable"}},
+			Killer: Killer{"journal", "TestARepeatIsNotWrittenAgain"}},
 		{Removes: "a repeated forget is said to be lost", Edits: edit("journal/lua/apply.lua",
 			"return (forget and recall(due, tradeNo) == rest) and 'a' or 'l'", "return 'l'"),
 			Killer: Killer{"journal", "TestForgetKeepsWhatDeduplicationNeeds"}},

@@ -41,4 +41,7 @@ end
 -- A send that a rebuild has learned of is remembered like a final until its command is
 -- read again: s, fingerprint, when it was decided, merchant.
 local function sent_memo(memo) return string.sub(memo, 1, 1) == 's' end
+-- A hold that it has learned of is such a memo without a time: nobody needs to know when
+-- it was sent, and instances of a version that knows no holds take it for a send.
+local function held_memo(memo) return sent_memo(memo) and string.sub(memo, 18, 30) == stamp(0) end
 local function memo_of_send(fingerprint, sent, merchant) return 's' .. fingerprint .. stamp(sent) .. merchant end

@@ -1,8 +1,8 @@
 -- insert makes commands known, once each, and moves the read position.
 -- ARGV: epoch, window, partition, from, to ('' while the range goes on in a later
 -- call), then for each payout: tradeNo, carried, record time, due, bucket, offset, record.
--- Carried is the state's letter of a payout whose command was published again because it
--- had been open for long (protocol I5), '' for all others.
+-- Carried is the state's letter (r, s or h) of a payout whose command was published again
+-- because it had been open for long (protocol I5), '' for all others.
 -- Answer: outcomes, one letter each (n new, r rejected, o held because old, d duplicate,
 -- c conflict), and the number of open payouts.
 --
@@ -56,6 +56,9 @@ local function add(tradeNo, record, due, offset)
   added = added + 1
 end
 
+-- sent_by is when a send that a rebuild has learned of had ended at the latest.
+local function sent_by() return redis.call('HGET', P .. 'epoch', 'send_by') or stamp(now) end
+
 -- sending makes of a command the record of a payout that may have been sent, nobody
 -- knows how often: asked, never sent. What only the first send was answered isn't known
 -- either, so never fewer than two sends (protocol O4).
@@ -64,6 +67,43 @@ local function sending(record, merchant, sent, send_by)
   local s = string.find(record, '\n', m + 1, true)
   return 'sa' .. string.sub(record, TOKEN_FROM, SENDS_FROM - 1) .. '02' .. sent .. send_by
     .. string.sub(record, PARTITION_FROM, HEAD) .. merchant .. string.sub(record, m, s) .. '{}'
+end
+
+-- held makes of a command the record of a payout that needs a person: it was held before
+-- the journal was lost, or nobody knows whether it was paid and forgotten. Asked, never sent.
+local function held(record, merchant, step)
+  local m = string.find(record, '\n', HEAD + 1, true)
+  local s = string.find(record, '\n', m + 1, true)
+  return 'h' .. step .. string.sub(record, TOKEN_FROM, HEAD) .. merchant .. string.sub(record, m, s) .. '{}'
+end
+
+-- hold makes held of an open payout whose carried command says that it was: the journal
+-- has lost that. From held only the provider's word leads on, so this is never a step back.
+local function hold(tradeNo, record)
+  local state, merchant = state_of(record), merchant_of(record)
+  if state ~= 'r' and state ~= 's' and state ~= 'p' then return record end
+  leave(due_set(step_of(record), merchant), tradeNo)
+  leave(due_set('s', merchant), tradeNo)
+  leave(due_set('x'), tradeNo)
+  wait_in(due_set('n'), stamp(now), tradeNo)
+  count(merchant, state, -1)
+  count(merchant, 'h', 1)
+  -- Nobody's lease any more: what an answer makes of it is not written.
+  return 'hn' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. string.sub(record, FINGERPRINT_FROM)
+end
+
+-- orphan opens a payout that is only remembered as sent, of whose tradeNo another command
+-- has come: the own one may never come as it was (the merchant's default currency is another
+-- one now). Without content it is asked about, and announced once its own command comes.
+local function orphan(tradeNo, memo)
+  local lane, sent = string.sub(memo, 31), string.sub(memo, 18, 30)
+  local state = held_memo(memo) and 'h' or 's'
+  put(tradeNo, state .. 'a' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. string.sub(memo, 2, 17) .. stamp(0)
+    .. '02' .. sent .. sent_by() .. string.format('%06d', NO_PARTITION) .. lane .. '\n{}\n{}')
+  wait_in(due_set('a', lane), stamp(now), tradeNo)
+  lane_of(lane)
+  count(lane, state, 1)
+  added = added + 1
 end
 
 for i = 6, #ARGV, 7 do
@@ -75,15 +115,26 @@ for i = 6, #ARGV, 7 do
     local same = fingerprint == (open and string.sub(open, FINGERPRINT_FROM, FINGERPRINT_TO) or string.sub(memo, 2, 17))
     if memo and same and sent_memo(memo) then
       -- In its own lane: the merchant that it was sent for, whatever the command says now.
-      local send_by = redis.call('HGET', P .. 'epoch', 'send_by') or stamp(now)
-      add(tradeNo, sending(record, string.sub(memo, 31), string.sub(memo, 18, 30), send_by), stamp(now), offset)
+      local lane = string.sub(memo, 31)
+      if lane == '' then lane = merchant_of(record) end -- it wasn't configured then
+      if carried == 'h' then
+        add(tradeNo, held(record, lane, 'n'), stamp(now), offset)
+      elseif held_memo(memo) then -- and that was announced
+        add(tradeNo, held(record, lane, 'a'), stamp(now), offset)
+      else
+        add(tradeNo, sending(record, lane, string.sub(memo, 18, 30), sent_by()), stamp(now), offset)
+      end
+    elseif memo and sent_memo(memo) then
+      orphan(tradeNo, memo)
     elseif open and same and partition_of(open) == NO_PARTITION then
+      if carried == 'h' then open = hold(tradeNo, open) end
       adopt(tradeNo, open, record, offset)
     elseif open and same and carried ~= '' then
       flush() -- it may have come in this very call
       leave(open_set(partition_of(open), merchant_of(open)), tradeNo)
       -- Its expiry stays: the sets know it by that.
       local carry = string.sub(record, 1, EXPIRES_FROM - 1) .. string.sub(open, EXPIRES_FROM, EXPIRES_TO) .. string.sub(record, EXPIRES_TO + 1)
+      if carried == 'h' then open = hold(tradeNo, open) end
       put(tradeNo, splice(open, carry, merchant_of(open)))
       wait_in(open_set(partition, merchant_of(open)), offset, tradeNo)
     end
@@ -95,12 +146,15 @@ for i = 6, #ARGV, 7 do
       -- It may have been sent before the journal was lost: as if taken over from a dead
       -- worker whose lease ends now.
       record, due = sending(record, merchant_of(record), stamp(now), stamp(now)), stamp(now)
-    elseif state_of(record) == 'R' then
-      outcome = 'r'
+    elseif carried == 'h' then
+      record, due = held(record, merchant_of(record), 'n'), stamp(now)
     elseif read < reach then
       -- Unknown and older than the memory reaches (protocol I4): it may have been paid
-      -- and forgotten. Held and asked, never sent.
-      record, outcome, due = 'hn' .. string.sub(record, TOKEN_FROM), 'o', stamp(now)
+      -- and forgotten. Held and asked, never sent; nor said to be rejected, though it may be
+      -- invalid by today's configuration.
+      record, outcome, due = held(record, merchant_of(record), 'n'), 'o', stamp(now)
+    elseif state_of(record) == 'R' then
+      outcome = 'r'
     end
     add(tradeNo, record, due, offset)
     outcomes[#outcomes + 1] = outcome

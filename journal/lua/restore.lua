@@ -3,9 +3,10 @@
 -- epoch may call it, and only while its building record stands on the same server.
 -- ARGV: id, window, lease in ms, then for each payout: kind, tradeNo, bucket,
 -- fingerprint, merchant, state, time in ms, progress. The lease is the longest that a
--- send among them may have. Kinds: F a final that was announced; S a decision to send;
--- D an end by our own word, decided but perhaps not announced. What was announced
--- outranks all, a valid own end outranks a send, in whatever order they come: several
+-- send among them may have. Kinds: F a final that was announced; H a hold that was
+-- announced; S a decision to send; D an end by our own word, decided but perhaps not
+-- announced. A final that was announced outranks all, a hold outranks a send (only a final
+-- ever follows it), a valid own end outranks a send, in whatever order they come: several
 -- instances restore at once.
 local e = redis.call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'claimed_until')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
@@ -80,6 +81,19 @@ local function decided(tradeNo, record, bucket, memo, fingerprint, merchant, sen
   write(tradeNo, record, 'sa' .. NO_TOKEN .. stamp(0) .. string.sub(record, FINGERPRINT_FROM, EXPIRES_TO) .. string.format('%02d', sends) .. stamp(sent) .. stamp(send_by), progress)
 end
 
+-- A hold was announced: it is asked about at once. Like a send it is only remembered where
+-- this Redis knows nothing else.
+local function held(tradeNo, record, bucket, memo, fingerprint, merchant)
+  if not record then
+    if not memo or not held_memo(memo) then remember(bucket, tradeNo, memo_of_send(fingerprint, 0, merchant)) end
+    return
+  end
+  local state = state_of(record)
+  if state ~= 'r' and state ~= 's' and state ~= 'p' then return end
+  leave_sets(tradeNo, record)
+  write(tradeNo, record, 'ha' .. NO_TOKEN .. stamp(0), nil)
+end
+
 local function ended(tradeNo, record, fingerprint, merchant, state, progress)
   if not record then
     local head = state .. 'n' .. VOUCHED .. stamp(0) .. fingerprint .. stamp(0) .. '00' .. stamp(0) .. stamp(0)
@@ -93,19 +107,25 @@ local function ended(tradeNo, record, fingerprint, merchant, state, progress)
   write(tradeNo, record, state .. 'n' .. VOUCHED .. stamp(0) .. string.sub(record, FINGERPRINT_FROM, SENDS_FROM - 1), progress)
 end
 
+local witnesses = {} -- by merchant: somebody to ask about where absence must be believed
 for i = 4, #ARGV, 8 do
   local kind, tradeNo, bucket, fingerprint, merchant, state = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   local record = redis.call('GET', P .. 'p:' .. tradeNo)
   local memo = recall(bucket, tradeNo)
   if kind == 'F' then
     announced(tradeNo, record, bucket, state .. fingerprint, memo)
+    -- Only what the provider has: of what failed it may have no record.
+    if merchant ~= '' and (state == 'P' or state == 'Q') then witnesses[merchant] = tradeNo end
   elseif memo and not sent_memo(memo) then -- ended and announced: nothing below it counts
+  elseif kind == 'H' then
+    held(tradeNo, record, bucket, memo, fingerprint, merchant)
   elseif kind == 'S' then
     decided(tradeNo, record, bucket, memo, fingerprint, merchant, tonumber(ARGV[i + 6]))
-  else
+  elseif not memo or not held_memo(memo) then
     ended(tradeNo, record, fingerprint, merchant, state, ARGV[i + 7])
   end
 end
 write_counts()
+for merchant, tradeNo in pairs(witnesses) do redis.call('HSET', P .. 'served:' .. merchant, 'settled', tradeNo) end
 redis.call('INCRBY', P .. 'total', added)
 return added

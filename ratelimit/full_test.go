@@ -1,0 +1,61 @@
+package ratelimit
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A Redis without memory refuses new commands; what is open must still be sent and asked
+// about, so moments are granted, and a provider that is called too often is heard.
+func TestAFullRedisGrantsMoments(t *testing.T) {
+	address := os.Getenv("DISBURSER_REDIS")
+	if address == "" {
+		t.Skip("set DISBURSER_REDIS to run on a real redis-server (make test-real does); miniredis knows no limit")
+	}
+	client := redis.NewClient(&redis.Options{Addr: address})
+	defer func() { _ = client.Close() }()
+	ctx := context.Background()
+	limiter := func(name string) *Limiter {
+		return New(client, Options{Namespace: "test", Name: name + strconv.FormatInt(time.Now().UnixNano(), 36), Rate: Rate{PerSecond: 100, Burst: 5}})
+	}
+	known := limiter("known-")
+	if moments, _, err := known.Take(ctx, 1); err != nil || len(moments) != 1 {
+		t.Fatal(moments, err)
+	}
+	_, rest, _ := strings.Cut(client.Info(ctx, "memory").Val(), "used_memory:")
+	bytes, _, _ := strings.Cut(rest, "\r")
+	n, _ := strconv.Atoi(bytes)
+	defer client.ConfigSet(ctx, "maxmemory", "0")
+	if err := client.ConfigSet(ctx, "maxmemory", strconv.Itoa(n/2)).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Set(ctx, "test-full", "x", time.Second).Err(); err == nil || !strings.Contains(err.Error(), "OOM") {
+		t.Fatalf("it isn't full: %v", err)
+	}
+	for name, l := range map[string]*Limiter{"known": known, "a schedule that isn't there yet": limiter("new-")} {
+		granted := 0
+		for range 50 {
+			moments, wait, err := l.Take(ctx, 3)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			granted += len(moments)
+			time.Sleep(min(wait, 100*time.Millisecond))
+			if granted >= 20 {
+				break
+			}
+		}
+		if granted < 20 {
+			t.Errorf("%s: %d moments granted", name, granted)
+		}
+		if err := l.Told(ctx, time.Now(), true, 0); err != nil {
+			t.Errorf("%s: too fast isn't heard: %v", name, err)
+		}
+	}
+}
