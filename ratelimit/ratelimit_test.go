@@ -174,6 +174,9 @@ func TestAFleetKeepsTheRateAndUsesIt(t *testing.T) {
 	for _, perSecond := range []float64{0.5, 1, 50, 200, 5000} {
 		for _, burst := range []int{1, 5, 100} {
 			for _, n := range []int{1, 3, 20} {
+				if burst != 5 && n != 3 { // a minute's work more, and no other way through the code
+					continue
+				}
 				t.Run(fmt.Sprintf("%v a second, burst %d, %d instances", perSecond, burst, n), func(t *testing.T) {
 					if testing.Short() && perSecond == 5000 && n > 1 {
 						t.Skip("short")

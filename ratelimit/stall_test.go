@@ -120,9 +120,15 @@ func (f *fleet) stalling(killed context.Context, seed uint64, d time.Duration) {
 func TestMachinesThatStandStill(t *testing.T) {
 	for _, perSecond := range []float64{1, 10, 50, 200, 1000} {
 		for _, burst := range []int{1, 5, 20} {
+			if burst != 5 && perSecond != 200 {
+				continue
+			}
 			t.Run(fmt.Sprintf("%v a second, burst %d", perSecond, burst), func(t *testing.T) {
 				inFleet(t, Rate{perSecond, burst}, func(f *fleet) {
-					const d = 30 * time.Second
+					d := 30 * time.Second
+					if perSecond > 200 { // as many calls in less time
+						d = 10 * time.Second
+					}
 					ctx, cancel := context.WithTimeout(context.Background(), d)
 					defer cancel()
 					for i := range 3 {
