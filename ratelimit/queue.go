@@ -150,3 +150,13 @@ func (l *Limiter) serveOnce(moments []granted, wait time.Duration, err error) (m
 	})
 	return len(q.waiting) > 0
 }
+
+// waiting is how many calls wait, and for how long the first of them has been ready.
+func (l *Limiter) waiting() (n int, longest time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n = len(l.queue.waiting); n > 0 {
+		longest = time.Since(l.queue.waiting[0].since)
+	}
+	return n, longest
+}

@@ -18,10 +18,12 @@
 // schedule of that second and the slack before it, at most R (1 + S) + 1, and catch-ups.
 // Each catch-up is for a moment that nobody used. If that moment lies there too, it makes
 // up for its catch-up. Of pairs where it lies before there are C at most, because one is
-// only made while fewer than C others were made since its moment passed. And moments are
-// placed up to slowReply late, and calls are under way for more or less long. S and C are
-// chosen so that R (1 + S) + 1 + C + R slowReply is at most 1.02 R + B: at 200 a second and
-// burst 5 these are 200 + 2 + 1 + 4 + 2 = 209.
+// only made while fewer than C others were made since its moment passed. S and C share
+// the burst: R S + 1 + C is at most B, so that calls leave this package at R + B a second at
+// most. What is left, 2 % or 20 ms, is for moments that are placed late and for calls that
+// are under way for more or less long. (Where the burst is below 10 ms of the rate, S is
+// 10 ms, C is 0, and 10 ms are left.) At 200 a second and burst 5 these are
+// 200 + 2 + 1 + 2, and 4 that are left.
 //
 // Beside the schedule stands the pace: what the provider said about being called too
 // often (pace.go). Each grant is made with the pace that the whole fleet sees.
@@ -39,9 +41,16 @@ import (
 )
 
 const (
-	// horizon is how far ahead calls are made ready: it must cover the way to the call (a
-	// lease and an acknowledged decision), and what of that varies.
+	// horizon is how far ahead Take grants moments: it must cover the way to the call (a
+	// lease and an acknowledged decision).
 	horizon = 100 * time.Millisecond
+
+	// bridge is how many calls an instance makes ready: those of so long at the full rate.
+	// That covers the way to the call and what holds it up, also where the others stand still.
+	// longestQueue is how long calls wait for their moments while more are made ready: of
+	// many instances each has a few. Both cost slots, and the latter some of the lease.
+	bridge       = 200 * time.Millisecond
+	longestQueue = 500 * time.Millisecond
 
 	// spare is how many more calls are made ready than the rate allows, so that those that
 	// aren't made (a lease that found fewer payouts, a dead instance) are made up for. Where
@@ -100,10 +109,9 @@ func (r Rate) slack() time.Duration {
 }
 
 // catchUp is how many calls may be made good at any time for moments that nobody used:
-// what the promise leaves beside the slack, slowReply and the call that a second may begin
-// and end with.
+// what the burst leaves beside the slack and the call that a second may begin and end with.
 func (r Rate) catchUp() int {
-	left := r.PerSecond*(0.02-slowReply.Seconds()-r.slack().Seconds()) + float64(r.Burst-1)
+	left := float64(r.Burst-1) - r.PerSecond*r.slack().Seconds()
 	return min(mostCatchUp, max(0, int(left+1e-6)))
 }
 

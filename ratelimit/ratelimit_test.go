@@ -246,7 +246,7 @@ func TestAWipedScheduleGrantsNothingTwice(t *testing.T) {
 	}
 }
 
-// What an instance took and didn't use is lost: at most what the horizon holds.
+// What an instance reserved and didn't use, others make up for.
 func TestAnInstanceThatTookMomentsAndDied(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {
 		dead := f.limiter()
@@ -264,9 +264,9 @@ func TestAnInstanceThatTookMomentsAndDied(t *testing.T) {
 		}
 		f.group.Wait()
 		f.keptRate()
-		f.used(0.99-float64(taken)/500, 10*time.Second)
-		if taken > 5*6 {
-			t.Errorf("%d moments were granted at 5 times, the horizon holds 6", taken)
+		f.used(0.99, 10*time.Second)
+		if taken == 0 {
+			t.Error("it took none")
 		}
 	})
 }

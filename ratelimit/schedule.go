@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -66,7 +67,7 @@ func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (
 	if !l.knowsClock() {
 		n = 0 // the first answer may have been long under way, and nobody would know
 	}
-	args := []any{micros(interval), n, micros(max(0, agreed.slack()-q.way)), micros(q.ahead), micros(horizon), agreed.catchUp(), micros(q.ready), seen}
+	args := []any{micros(interval), n, micros(max(0, agreed.slack()-q.way)), micros(q.ahead), micros(horizon), micros(longestQueue), agreed.catchUp(), micros(q.ready), seen}
 	for _, u := range q.unused {
 		args = append(args, strconv.FormatFloat(u.redis, 'f', 3, 64))
 	}
@@ -101,12 +102,18 @@ func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (
 }
 
 // reserve asks how many calls may be made ready. The moments are when they may expect
-// theirs.
+// theirs. An instance makes no more ready than it could make calls in a bridge, nor any
+// while its own have waited for long, whatever the queue of the others is.
 func (l *Limiter) reserve(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error) {
+	waiting, longest := l.waiting()
+	n = min(n, int(math.Ceil(l.agreed().PerSecond*bridge.Seconds()))-waiting)
+	if n <= 0 || longest > longestQueue {
+		return nil, lookAgain, nil
+	}
 	wait, err = l.atPace(func(r Rate, seen string) (again bool, wait time.Duration, err error) {
 		interval := time.Duration(float64(r.interval()) / spare)
 		answer, err := reserve.Run(ctx, l.client, []string{l.keys[0] + ":ahead", l.keys[1], l.keys[2]},
-			micros(interval), n, micros(horizon), seen).Slice()
+			micros(interval), n, micros(longestQueue), seen).Slice()
 		if err != nil {
 			return false, 0, fmt.Errorf("ratelimit: reserve %d of %s: %w", n, l.keys[0], err)
 		}

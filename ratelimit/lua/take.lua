@@ -1,8 +1,8 @@
 -- take grants up to n moments at which a call may be made, one interval apart, to one
 -- instance of the fleet. The schedule is one number: the next free moment.
 -- KEYS: the schedule, the pace, the queue, the catch-ups. ARGV: interval, n, slack, ahead,
--- horizon, how many may be caught up on, how long the first of the calls has been ready,
--- all but the counts in microseconds, the pace that the interval was made of ('' for none),
+-- horizon, longest, how many may be caught up on, how long the first of the calls has been
+-- ready, all but the counts in microseconds, the pace that the interval was made of ('' for none),
 -- and moments that the caller was granted and didn't use, latest first.
 -- Answer: now, the first moment, how many, when to ask again if none, the pace, and how
 -- many more were granted at now, to catch up. If the pace is another one than the
@@ -11,10 +11,11 @@
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local interval, n, slack = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local ahead, horizon, most, ready = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local ahead, horizon, longest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local most, ready = tonumber(ARGV[7]), tonumber(ARGV[8])
 
 local pace = redis.call('GET', KEYS[2]) or ''
-if pace ~= ARGV[8] then return {string.format('%.0f', now), '0', 0, '0', pace, 0} end
+if pace ~= ARGV[9] then return {string.format('%.0f', now), '0', 0, '0', pace, 0} end
 
 -- A moment that nobody used is caught up on by a call at now, if fewer than most others
 -- were since it passed. So at any time at most so many calls of before come after it.
@@ -39,7 +40,7 @@ if not next or next > now + horizon + 10 * interval + 1000000 then
   for i = 1, most do catches[i] = now end
 end
 -- An unused moment behind which none was granted is as good as never granted.
-for i = 9, #ARGV do
+for i = 10, #ARGV do
   local unused = tonumber(ARGV[i])
   if math.abs(next - interval - unused) < 1 then next = unused else catchup(unused) end
 end
@@ -64,6 +65,6 @@ if caught > 0 or begins and most > 0 then
 end
 -- How long ready calls wait says how many there are; reserve.lua lets fewer come. It
 -- fades by itself: the queue is a time until which it counts.
-local queue = math.min(ready, horizon + interval)
+local queue = math.min(ready, longest + interval)
 if granted > 0 and queue >= 1000 then redis.call('SET', KEYS[3], string.format('%.0f', now + queue), 'PX', math.ceil(queue / 1000)) end
 return {string.format('%.0f', now), string.format('%.3f', next), granted, string.format('%.0f', again), pace, caught}
