@@ -326,3 +326,94 @@ func TestBadGroupSettingsAreAnError(t *testing.T) {
 		}
 	})
 }
+
+// bulks are so many payouts in each partition, a hundred to a message, each numbered by
+// where it stands.
+func bulks(t *testing.T, k *kafkatest.Kafka, partitions, messages int) (payouts int) {
+	t.Helper()
+	for p := range partitions {
+		for m := range messages {
+			var all []string
+			for i := range 100 {
+				all = append(all, command(fmt.Sprintf("p%d-m%d-%d", p, m, i), "1"))
+			}
+			send(t, k, p, `{"payouts": [`+strings.Join(all, ",")+`]}`)
+			payouts += len(all)
+		}
+	}
+	return payouts
+}
+
+// onceEach wants each payout known once, and every partition read to its end.
+func (i *inbox) onceEach(t *testing.T, partitions int, messages int64, payouts int) {
+	t.Helper()
+	if n, distinct := i.added(), do(i, func() int { return len(i.known) }); n != payouts || distinct != payouts {
+		t.Errorf("%d were added, %d are known, of %d", n, distinct, payouts)
+	}
+	for p := range partitions {
+		if at := i.position(p); at != messages {
+			t.Errorf("partition %d is read up to %d of %d", p, at, messages)
+		}
+	}
+}
+
+// Members come and go while thousands of payouts are on their way in: nothing is lost or
+// added twice, and no commit passes what is open.
+func TestARebalanceWhileThousandsAreInFlight(t *testing.T) {
+	const partitions, messages = 6, 12
+	inTime(t, partitions, func(t *testing.T, k *kafkatest.Kafka) {
+		in := newInbox()
+		neverPast(t, k, in)
+		payouts := bulks(t, k, partitions, messages)
+		slow := slowInbox{in, 150 * time.Millisecond} // so that each rebalance meets inserts under way
+		roomy := func(c *Config) { c.MaxOpen = 10 * payouts }
+		first := start(t, k, slow, roomy)
+		eventually(t, "some are in", func() bool { return in.added() > 0 })
+		second := start(t, k, slow, roomy)
+		eventually(t, "the second one has its share", func() bool { return len(second.Partitions()) > 0 })
+		third := start(t, k, slow, roomy)
+		eventually(t, "the third one has its share", func() bool { return len(third.Partitions()) > 0 })
+		first.stop()
+		eventually(t, "all are in", func() bool { return in.added() == payouts })
+		for p := range partitions {
+			eventually(t, "the partition is at its end", func() bool { return in.position(p) == messages })
+		}
+		in.onceEach(t, partitions, messages, payouts)
+		do(in, func() any { clear(in.open); return nil })
+		for p := range partitions {
+			eventually(t, "all is committed", func() bool { return k.Committed(group, topic, p) == messages })
+		}
+	})
+}
+
+// The group gives an instance's place away while it is being stopped: its last commit is
+// refused, or late, and passes nothing; whoever reads on loses nothing.
+func TestAGenerationThatIsLostDuringTheDrain(t *testing.T) {
+	const partitions, messages = 4, 8
+	for name, err := range map[string]*kerr.Error{"its place is another one's": kerr.UnknownMemberID, "another generation is on": kerr.IllegalGeneration, "the group moves": kerr.NotCoordinator} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, partitions, func(t *testing.T, k *kafkatest.Kafka) {
+				in := newInbox()
+				neverPast(t, k, in)
+				payouts := bulks(t, k, partitions, messages)
+				slow := slowInbox{in, 300 * time.Millisecond}
+				roomy := func(c *Config) { c.MaxOpen = 10 * payouts }
+				b := start(t, k, slow, roomy)
+				eventually(t, "some are in", func() bool { return in.added() > 0 })
+				fault := k.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Topic: topic, Err: err, Count: -1})
+				began := time.Now()
+				b.stop() // inserts are under way
+				if took := time.Since(began); took > 5*time.Second {
+					t.Errorf("stopping took %v", took)
+				}
+				fault.Remove()
+				start(t, k, in, roomy)
+				eventually(t, "all are in", func() bool { return in.added() == payouts })
+				for p := range partitions {
+					eventually(t, "the partition is at its end", func() bool { return in.position(p) == messages })
+				}
+				in.onceEach(t, partitions, messages, payouts)
+			})
+		})
+	}
+}

@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 
 	"disburser/decisions"
+	"disburser/internal/partition"
 	"disburser/internal/trial"
 	"disburser/payout"
 )
@@ -25,12 +27,28 @@ const (
 	rebuilt = 60 * time.Second
 )
 
-// history100k writes the finals of a past into the topics: payouts that were rejected,
-// decided and announced. Nothing of them may ever reach the provider.
+// together is how many payouts one decision of the past holds: what a lease takes.
+const together = 128
+
+// history100k writes a past into the topics as it leaves them behind: behind a fence in each
+// partition the decisions to send, and the results. They failed, so that the provider's
+// books have nothing of them, and nothing of them may ever reach the provider.
 func history100k(ctx context.Context, r *run) error {
 	r.extra = trial.Expected{Commands: map[string]payout.Command{}}
+	n, err := partition.Count(ctx, r.broker.client, r.topics.Decisions)
+	if err != nil {
+		return err
+	}
+	decided := make([][]kafka.Record, n) // by partition
+	add := func(p int, d decisions.Record) {
+		d.Instance, d.Time, d.Epoch = "past", time.Now().UTC(), payout.Epoch{Number: 1, ID: "past"}
+		value, _ := json.Marshal(d) // its own types: never fails
+		decided[p] = append(decided[p], kafka.Record{Key: kafka.NewBytes([]byte("past")), Value: kafka.NewBytes(value)})
+	}
+	for p := range n {
+		add(p, decisions.Record{Kind: decisions.KindFence})
+	}
 	results := make([]kafka.Message, 0, finals)
-	var decided []kafka.Message
 	var batch decisions.Record
 	for i := range finals {
 		c, err := past(r.id, i)
@@ -40,21 +58,34 @@ func history100k(ctx context.Context, r *run) error {
 		r.extra.Commands[c.TradeNo] = c
 		results = append(results, announced(c))
 		batch.TradeNos, batch.Fingerprints = append(batch.TradeNos, c.TradeNo), append(batch.Fingerprints, c.Fingerprint())
-		batch.States, batch.Reasons = append(batch.States, "rejected"), append(batch.Reasons, "of the past")
-		if len(batch.TradeNos) == 100 || i == finals-1 {
-			batch.Kind, batch.Instance, batch.Merchant, batch.Time = decisions.KindFinal, "past", c.Merchant, time.Now().UTC()
-			batch.Epoch = payout.Epoch{Number: 1, ID: "past"}
-			value, err := json.Marshal(batch)
-			if err != nil {
-				return err
-			}
-			decided, batch = append(decided, kafka.Message{Key: []byte("past"), Value: value}), decisions.Record{}
+		if len(batch.TradeNos) == together || i == finals-1 {
+			batch.Kind, batch.Merchant, batch.Lease = decisions.KindSend, c.Merchant, 4000
+			add(i/together%n, batch)
+			batch = decisions.Record{}
 		}
 	}
-	if err := r.produce(ctx, r.topics.Results, results); err != nil {
-		return err
+	for p, records := range decided {
+		if err := r.append(ctx, r.topics.Decisions, p, records); err != nil {
+			return err
+		}
 	}
-	return r.produce(ctx, r.topics.Decisions, decided)
+	return r.produce(ctx, r.topics.Results, results)
+}
+
+// append writes records into one partition, some at a time.
+func (r *run) append(ctx context.Context, topic string, number int, records []kafka.Record) error {
+	for some := range slices.Chunk(records, 50) {
+		res, err := r.broker.client.Produce(ctx, &kafka.ProduceRequest{
+			Topic: topic, Partition: number, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(some...),
+		})
+		if err == nil {
+			err = res.Error
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func pastLine(id string, i int) string {
@@ -69,14 +100,14 @@ func past(id string, i int) (payout.Command, error) {
 	return orders[0].Command, nil
 }
 
-// announced is the result event of a rejected payout as an instance writes it.
+// announced is the result event of a failed payout as an instance writes it.
 func announced(c payout.Command) kafka.Message {
 	value, _ := json.Marshal(payout.Event{ // its own types: never fails
-		EventID: c.TradeNo, Type: payout.EventRejected, TradeNo: c.TradeNo, Merchant: c.Merchant, Amount: c.Amount.String(),
-		Currency: c.Currency, Reason: "of the past",
+		EventID: c.TradeNo, Type: payout.EventFailed, TradeNo: c.TradeNo, Merchant: c.Merchant, Amount: c.Amount.String(),
+		Currency: c.Currency, Country: "egypt", Reason: "of the past", Status: "0029", Sends: 1, Asks: 2,
 	})
 	return kafka.Message{Key: []byte(c.TradeNo), Value: value, Headers: []kafka.Header{
-		{Key: "ce_id", Value: []byte(c.TradeNo)}, {Key: "ce_type", Value: []byte(payout.EventRejected)},
+		{Key: "ce_id", Value: []byte(c.TradeNo)}, {Key: "ce_type", Value: []byte(payout.EventFailed)},
 		{Key: "fingerprint", Value: []byte(c.Fingerprint())},
 	}}
 }

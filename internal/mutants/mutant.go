@@ -2,6 +2,7 @@ package mutants
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,6 +68,30 @@ func Select(guards []Guard, texts []string) ([]Guard, error) {
 		}
 	}
 	return selected, nil
+}
+
+// Sample draws n of the guards' mutants; the same seed draws the same ones.
+func Sample(guards []Guard, n int, seed uint64) []Guard {
+	type place struct{ guard, mutant int }
+	var all []place
+	for g, guard := range guards {
+		for m := range guard.Mutants {
+			all = append(all, place{g, m})
+		}
+	}
+	random := rand.New(rand.NewPCG(seed, 0))
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	drawn := map[int][]Mutant{}
+	for _, p := range all[:min(n, len(all))] {
+		drawn[p.guard] = append(drawn[p.guard], guards[p.guard].Mutants[p.mutant])
+	}
+	var sample []Guard
+	for g, guard := range guards {
+		if guard.Mutants = drawn[g]; len(guard.Mutants) > 0 {
+			sample = append(sample, guard)
+		}
+	}
+	return sample
 }
 
 // mutated answers the files that an overlay replaces, by their path below root, or why the

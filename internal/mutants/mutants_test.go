@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -134,5 +135,29 @@ func TestWhatAKillersRunShows(t *testing.T) {
 	}
 	if ok := passed([]byte("=== RUN   TestA\n--- SKIP: TestA (0.00s)\n--- PASS: TestB (0.00s)\n    --- PASS: TestC/x (0.00s)\n")); ok["TestA"] || !ok["TestB"] || ok["TestC/x"] {
 		t.Errorf("%v", ok)
+	}
+}
+
+func TestASampleIsDrawnBySeed(t *testing.T) {
+	names := func(guards []Guard) (all []string) {
+		for _, g := range guards {
+			for _, m := range g.Mutants {
+				all = append(all, g.Name+": "+m.Removes)
+			}
+		}
+		return all
+	}
+	a, b, c := names(Sample(All(), 8, 1)), names(Sample(All(), 8, 1)), names(Sample(All(), 8, 2))
+	if len(a) != 8 || !slices.Equal(a, b) || slices.Equal(a, c) {
+		t.Errorf("%q\n%q\n%q", a, b, c)
+	}
+	whole := names(All())
+	for _, name := range a {
+		if !slices.Contains(whole, name) {
+			t.Errorf("%s is no mutant", name)
+		}
+	}
+	if all := names(Sample(All(), 10000, 1)); len(all) != len(whole) {
+		t.Errorf("%d of %d", len(all), len(whole))
 	}
 }

@@ -37,6 +37,7 @@ type dial = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // link is all that connects one instance with the world.
 type link struct {
+	ear    func() *ear // listens to a connection to Kafka; nil: nobody does
 	mu     sync.Mutex
 	random *rand.Rand
 	conns  map[*conn]bool
@@ -67,6 +68,9 @@ func (l *link) dialer(to party, open dial) dial {
 			inner = newTunnel(inner)
 		}
 		c := &conn{Conn: inner, link: l, to: to, closed: make(chan struct{}), touchy: to == toKafka && ofGroup()}
+		if to == toKafka && l.ear != nil {
+			c.ear = l.ear()
+		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.dead {
@@ -201,6 +205,7 @@ type conn struct {
 	to     party
 	once   sync.Once
 	closed chan struct{}
+	ear    *ear // nil: nobody listens
 
 	// touchy connections are the consumer group's. Several goroutines share one and wait
 	// for each other's replies on a mutex, which holds virtual time up for ever: nothing
@@ -230,6 +235,9 @@ func (c *conn) Write(p []byte) (int, error) {
 		_ = c.Close()
 		return 0, err
 	}
+	if c.ear != nil {
+		c.ear.sending(p)
+	}
 	return c.Conn.Write(p)
 }
 
@@ -242,6 +250,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	if lost := c.link.pass(c, false); lost != nil {
 		_ = c.Close()
 		return 0, lost
+	}
+	if c.ear != nil {
+		c.ear.receiving(p[:n])
 	}
 	return n, err
 }

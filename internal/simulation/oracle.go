@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"disburser/decisions"
@@ -36,6 +37,7 @@ const (
 	forward   = "repeats share their id, states only move forward"
 	paced     = "sends within the limit in every window"
 	honest    = "the results say what the ledger says"
+	reasoned  = "whoever is held is held for a reason"
 	lively    = "all becomes quiet, and the program behaves as a process"
 	perSecond = 1.02*sendRate + sendBurst
 )
@@ -48,6 +50,8 @@ type oracle struct {
 	commits  []commit
 	sim      *paysim.Sim
 	ledger   paysim.Ledger
+	plan     Plan
+	hearing  *hearing
 	hidden   func(time.Time) bool // whether what was accepted then is denied for ever
 
 	violations []Violation
@@ -62,6 +66,7 @@ func (o *oracle) judge() []Violation {
 		o.endings(tradeNo)
 		o.order(tradeNo)
 		o.honesty(tradeNo)
+		o.holds(tradeNo)
 	}
 	o.executions()
 	o.letterCount()
@@ -191,6 +196,63 @@ func (o *oracle) honesty(tradeNo string) {
 	}
 }
 
+// holds: each one costs a person's time, so something that really happened must explain it.
+func (o *oracle) holds(tradeNo string) {
+	e := entry(o.ledger, o.expected.TradeNos[tradeNo], tradeNo)
+	for n, r := range o.results[tradeNo] {
+		if r.event.Type == payout.EventHeld && !o.explained(tradeNo, r, n > 0, e) {
+			o.violated(reasoned, tradeNo, "held at %s, sends %d, first sent %q, placed %d times, though %s", since(r.at), r.event.Sends, r.event.SentAt, e.Placements, r.event.Reason)
+		}
+	}
+}
+
+func (o *oracle) explained(tradeNo string, r result, again bool, e paysim.Entry) bool {
+	sent, err := time.Parse(time.RFC3339, r.event.SentAt)
+	old := err == nil && r.at.Sub(sent) >= giveUp-time.Second
+	switch because := func(text string) bool { return strings.HasPrefix(r.event.Reason, text) }; {
+	case because("no outcome within"):
+		return old
+	case because("it may have been sent"):
+		if o.plan.Then == "resend" { // then it is sent again, as long as it isn't too old
+			return old
+		}
+		return !o.onlyWipes() || o.inFlight(tradeNo, r.at)
+	case because("the provider"): // has shown, had acknowledged, answers with
+		return e.Placements > 0
+	case because("expiresAt passed"):
+		return !o.expected.Commands[tradeNo].ExpiresAt.IsZero() && o.decidedBefore(tradeNo, r.at)
+	case because("its command is older"): // nothing is trimmed here
+		return o.plan.Memory == briefly || again
+	}
+	return false
+}
+
+// onlyWipes: nothing else than a lost Redis can be the cause.
+func (o *oracle) onlyWipes() bool {
+	for _, f := range o.plan.Faults {
+		if f.Kind != Wipe {
+			return false
+		}
+	}
+	return true
+}
+
+// inFlight: it was decided, or about to be, when Redis was wiped, and had no end yet.
+func (o *oracle) inFlight(tradeNo string, held time.Time) bool {
+	for _, f := range o.plan.Faults {
+		if wiped := epoch.Add(f.At); held.After(wiped) && o.decidedBefore(tradeNo, wiped.Add(lease)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (o *oracle) decidedBefore(tradeNo string, at time.Time) bool {
+	return slices.ContainsFunc(o.decisions, func(d decision) bool {
+		return d.Kind == decisions.KindSend && d.at.Before(at) && slices.Contains(d.TradeNos, tradeNo)
+	})
+}
+
 // same compares amounts by value.
 func same(a, b string) bool {
 	x, errX := payout.ParseAmount(a)
@@ -227,15 +289,16 @@ func (o *oracle) marks() {
 	}
 }
 
-// sends: each placement of an instance needs a valid decision of that instance before
-// it, and two of them two.
+// sends: each placement of an instance needs a valid decision of that instance, of which
+// it had heard that it is written before it sent, and two of them two.
 func (o *oracle) sends() {
 	type mine struct{ instance, tradeNo string }
 	times := map[mine][]time.Time{}
 	for _, d := range o.decisions {
-		if d.Kind == decisions.KindSend && d.valid {
+		heard, acknowledged := o.hearing.when(d.Instance, d.partition, d.offset)
+		if d.Kind == decisions.KindSend && d.valid && acknowledged {
 			for _, tradeNo := range d.TradeNos {
-				times[mine{d.Instance, tradeNo}] = append(times[mine{d.Instance, tradeNo}], d.at)
+				times[mine{d.Instance, tradeNo}] = append(times[mine{d.Instance, tradeNo}], heard)
 			}
 		}
 	}
@@ -252,7 +315,7 @@ func (o *oracle) sends() {
 			}
 		}
 		if before < made[who] {
-			o.violated(decided, c.tradeNo, "%s sent it at %s, its send number %d, with %d valid decisions before", c.instance, since(c.at), made[who], before)
+			o.violated(decided, c.tradeNo, "%s sent it at %s, its send number %d, with %d valid decisions acknowledged before", c.instance, since(c.at), made[who], before)
 		}
 	}
 }

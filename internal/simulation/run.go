@@ -120,7 +120,7 @@ func (w *world) newOracle() *oracle {
 		lines = append(lines, b.Lines...)
 	}
 	return &oracle{
-		evidence: newEvidence(), expected: trial.Expect(lines), sim: w.provider.Sim,
+		evidence: newEvidence(), expected: trial.Expect(lines), sim: w.provider.Sim, plan: w.plan, hearing: &w.hearing,
 		hidden: func(at time.Time) bool {
 			for _, f := range w.plan.Faults {
 				if f.Lag == denial && !at.Before(epoch.Add(f.At)) && !at.After(epoch.Add(f.At+f.For)) {

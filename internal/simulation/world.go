@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"disburser/config"
 	"disburser/internal/app"
 	"disburser/internal/trial"
@@ -24,6 +26,7 @@ const (
 	sendRate  = 10
 	sendBurst = 3
 	drain     = 3 * time.Second
+	giveUp    = time.Minute
 )
 
 // world is one simulation.
@@ -33,6 +36,7 @@ type world struct {
 	stores   *stores
 	provider *provider
 	log      logbook
+	hearing  hearing
 
 	ctx      context.Context
 	stop     context.CancelFunc
@@ -78,6 +82,9 @@ func (w *world) start(slot int) error {
 	i := &instance{
 		name: fmt.Sprintf("i%d.%d", slot, w.lives[slot]), link: newLink(w.plan.Seed, uint64(100*slot+w.lives[slot])),
 		killed: make(chan struct{}), ended: make(chan struct{}),
+	}
+	i.link.ear = func() *ear {
+		return &ear{hearing: &w.hearing, instance: i.name, asked: map[uint32]*kmsg.ProduceRequest{}}
 	}
 	web := w.provider.door(i.name)
 	a, err := app.New(w.config(), app.Options{
@@ -144,7 +151,7 @@ func (w *world) merchant(country, base, name, secret string) config.Merchant {
 	m.Country, m.BaseURL, m.MerchantNo, m.Currency = country, "http://paysim"+base, accounts[name], trial.Currencies[name]
 	m.Secret, m.NotifyURL, m.Timeout = payout.NewSecret(secret), "https://example.com/notify", timeout
 	m.Send, m.Query = config.Rate{Rate: sendRate, Burst: sendBurst}, config.Rate{Rate: 40, Burst: 5}
-	m.Poll = config.Poll{First: 200 * time.Millisecond, Factor: 1.6, Max: 2 * time.Second, GiveUp: time.Minute}
+	m.Poll = config.Poll{First: 200 * time.Millisecond, Factor: 1.6, Max: 2 * time.Second, GiveUp: giveUp}
 	m.NoRecord.Answers, m.NoRecord.Every, m.NoRecord.Then = 3, time.Second, w.plan.Then
 	return m
 }

@@ -24,6 +24,7 @@ test that must notice. It is run in the repository's root.
   mutants                       all of them (some minutes)
   mutants --list                which guards there are, and what goes wrong without each
   mutants --only S4,watermark   the guards of a rule, or with a word in their names
+  mutants --sample 8            some that are drawn, by --seed or anew each time
   mutants --jobs 1              one at a time, for a machine that is busy
 
 `
@@ -41,12 +42,14 @@ func command(ctx context.Context, args []string) int {
 	fs.Usage = func() { fmt.Fprint(fs.Output(), help); fs.PrintDefaults() }
 	only := fs.String("only", "", "`rules` or words of the guards' names, with commas between; default: all")
 	list := fs.Bool("list", false, "tell the guards and end")
+	sample := fs.Int("sample", 0, "draw so `many` mutants; 0: all")
+	seed := fs.Uint64("seed", uint64(time.Now().Unix()), "what the sample is drawn by; it is printed, so that it can be drawn again")
 	fs.IntVar(&o.Jobs, "jobs", 2, "how many mutants at a time")
 	fs.DurationVar(&o.Timeout, "timeout", time.Minute, "how long one killer may take")
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
-	case err != nil || fs.NArg() > 0 || o.Jobs < 1 || o.Timeout <= 0:
+	case err != nil || fs.NArg() > 0 || o.Jobs < 1 || *sample < 0 || o.Timeout <= 0:
 		fmt.Fprintln(os.Stderr, "mutants: see --help")
 		return 2
 	}
@@ -58,6 +61,10 @@ func command(ctx context.Context, args []string) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		return 2
+	}
+	if *sample > 0 {
+		guards = mutants.Sample(guards, *sample, *seed)
+		fmt.Fprintf(os.Stdout, "a sample, again with --sample %d --seed %d\n", *sample, *seed)
 	}
 	o.Guards = guards
 	if *list {

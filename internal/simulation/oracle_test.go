@@ -1,0 +1,107 @@
+package simulation
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"disburser/decisions"
+	"disburser/internal/trial"
+	"disburser/payout"
+)
+
+// An oracle that sees nothing would find nothing: what must not be is a violation.
+
+func testOracle(then string, faults ...Fault) *oracle {
+	return &oracle{
+		evidence: newEvidence(), hearing: &hearing{}, plan: Plan{Then: then, Memory: time.Hour, Faults: faults},
+		expected: trial.Expected{
+			TradeNos: map[string]string{"a": "eg-main"}, Commands: map[string]payout.Command{"a": {TradeNo: "a"}}, Codes: map[payout.Code]int{},
+		},
+	}
+}
+
+func (o *oracle) found(promise string) bool {
+	for _, v := range o.violations {
+		if v.Promise == promise {
+			return true
+		}
+	}
+	return false
+}
+
+func TestADecisionThatNobodyHeardOfIsNone(t *testing.T) {
+	for name, c := range map[string]struct {
+		heard []acknowledged
+		fine  bool
+	}{
+		"heard of before":             {[]acknowledged{{"i0.1", 1, 6, 8, epoch.Add(time.Second)}}, true},
+		"never heard of":              {nil, false},
+		"heard of too late":           {[]acknowledged{{"i0.1", 1, 6, 8, epoch.Add(3 * time.Second)}}, false},
+		"another one heard of it":     {[]acknowledged{{"i1.1", 1, 6, 8, epoch.Add(time.Second)}}, false},
+		"another record was heard of": {[]acknowledged{{"i0.1", 1, 8, 8, epoch.Add(time.Second)}, {"i0.1", 0, 6, 8, epoch.Add(time.Second)}}, false},
+	} {
+		o := testOracle("hold")
+		o.hearing.heard = c.heard
+		d := decision{partition: 1, offset: 7, at: epoch.Add(time.Second / 2), valid: true}
+		d.Kind, d.Instance, d.TradeNos = decisions.KindSend, "i0.1", []string{"a"}
+		o.decisions = append(o.decisions, d)
+		o.calls = []call{{epoch.Add(2 * time.Second), "i0.1", true, "a"}}
+		if o.sends(); o.found(decided) == c.fine {
+			t.Errorf("%s: %v", name, o.violations)
+		}
+	}
+}
+
+func TestAHoldNeedsAReason(t *testing.T) {
+	const absent = "it may have been sent, but the provider said 3 times that it has no record of it"
+	wipe := Fault{Kind: Wipe, At: 20 * time.Second}
+	sent := func(at time.Duration) []decision {
+		d := decision{at: epoch.Add(at)}
+		d.Kind, d.TradeNos = decisions.KindSend, []string{"a"}
+		return []decision{d}
+	}
+	for name, c := range map[string]struct {
+		then      string
+		faults    []Fault
+		decisions []decision
+		reason    string
+		age       time.Duration
+		fine      bool
+	}{
+		"absent, and resend says to send it again": {then: "resend", reason: absent, decisions: sent(time.Second)},
+		"absent, too old to be sent again":         {then: "resend", reason: absent, age: giveUp, decisions: sent(time.Second), fine: true},
+		"absent, nothing went wrong":               {then: "hold", reason: absent, decisions: sent(time.Second)},
+		"absent, it was under way at the wipe":     {then: "hold", faults: []Fault{wipe}, reason: absent, decisions: sent(19 * time.Second), fine: true},
+		"absent, it was sent long after the wipe":  {then: "hold", faults: []Fault{wipe}, reason: absent, decisions: sent(28 * time.Second)},
+		"absent, other things went wrong":          {then: "hold", faults: []Fault{wipe, {Kind: Kill}}, reason: absent, decisions: sent(28 * time.Second), fine: true},
+		"old, though it isn't":                     {then: "hold", reason: "no outcome within 1m0s since it was first sent", age: giveUp / 2},
+		"expired, though it can't":                 {then: "hold", reason: "expiresAt passed after a send that may have happened", decisions: sent(time.Second)},
+		"forgotten, though nothing is":             {then: "hold", reason: "its command is older than the memory reaches"},
+		"shown, though it never came there":        {then: "resend", reason: "the provider has shown it and then said 3 times that it has no record of it"},
+		"for a reason that nobody has thought of":  {then: "hold", reason: "just so"},
+	} {
+		o := testOracle(c.then, c.faults...)
+		o.decisions = c.decisions
+		at := epoch.Add(30 * time.Second)
+		e := payout.Event{Type: payout.EventHeld, TradeNo: "a", Reason: c.reason, SentAt: at.Add(-c.age).Format(time.RFC3339)}
+		o.results["a"] = []result{{"id", e, at}}
+		if o.holds("a"); o.found(reasoned) == c.fine {
+			t.Errorf("%s: %v", name, o.violations)
+		}
+	}
+}
+
+// What an instance hears is read off its connections, in whatever pieces it comes.
+func TestTheEarTakesMessagesInPieces(t *testing.T) {
+	var have []byte
+	var got []string
+	for _, piece := range []string{"\x00\x00", "\x00\x03ab", "c\x00\x00\x00\x01d\x00\x00\x00", "\x02ef"} {
+		for _, m := range whole(&have, []byte(piece)) {
+			got = append(got, string(m))
+		}
+	}
+	if strings.Join(got, " ") != "abc d ef" || len(have) != 0 {
+		t.Errorf("%q, %q left", got, have)
+	}
+}
