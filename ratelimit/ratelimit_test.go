@@ -178,7 +178,7 @@ func TestAFleetKeepsTheRateAndUsesIt(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%v a second, burst %d, %d instances", perSecond, burst, n), func(t *testing.T) {
-					if testing.Short() && perSecond == 5000 && n > 1 {
+					if testing.Short() && (perSecond > 50 || n > 3) {
 						t.Skip("short")
 					}
 					inFleet(t, Rate{perSecond, burst}, func(f *fleet) {

@@ -120,7 +120,7 @@ func (f *fleet) stalling(killed context.Context, seed uint64, d time.Duration) {
 func TestMachinesThatStandStill(t *testing.T) {
 	for _, perSecond := range []float64{1, 10, 50, 200, 1000} {
 		for _, burst := range []int{1, 5, 20} {
-			if burst != 5 && perSecond != 200 {
+			if burst != 5 && perSecond != 200 || testing.Short() && (burst != 5 || perSecond != 50) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%v a second, burst %d", perSecond, burst), func(t *testing.T) {
@@ -181,6 +181,9 @@ func (f *fleet) told() {
 // The way to the provider takes nothing, so its part of the promise must be left over.
 func TestCallsAsLateAsTheyMayBe(t *testing.T) {
 	for _, r := range []Rate{{1, 5}, {10, 1}, {50, 5}, {200, 1}, {200, 5}, {200, 20}, {1000, 5}} {
+		if testing.Short() && r.PerSecond > 50 {
+			continue
+		}
 		t.Run(fmt.Sprintf("%v a second, burst %d", r.PerSecond, r.Burst), func(t *testing.T) {
 			inFleet(t, r, func(f *fleet) {
 				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
