@@ -87,15 +87,17 @@ var provider = []Guard{
 			Killer: Killer{"ratelimit", "TestAMissingScheduleBeginsBehindWhatWasGranted"}},
 	}},
 	{"Rate: no burst after a pause", "a deploy or a pause sends all the missed calls at once", []Mutant{
-		// Checked before and after the process' own pace is added; the second check is enough.
-		{Removes: "a missed moment is used", Edits: edit("ratelimit/ratelimit.go",
-			"\tif now.Add(delay).Sub(moment) > slack {\n\t\tr.CancelAt(now)\n\t\treturn false, delay, nil\n", "\tif false {\n\t\treturn false, 0, nil\n"),
-			Killer: Killer{"ratelimit", "TestAMomentThatTheOwnPaceMakesTooLateIsReplaced"}},
+		// Checked before the process' own pace is added, with it, and after that was waited for.
+		{Removes: "a missed moment is used", Edits: []Edit{
+			{"ratelimit/ratelimit.go", "\tif now.Add(delay).Sub(moment) > slack {\n\t\tr.CancelAt(now)\n\t\treturn false, delay, nil\n", "\tif false {\n\t\treturn false, 0, nil\n"},
+			{"ratelimit/ratelimit.go", "err == nil && time.Since(moment) > slack {", "err == nil && slack > time.Hour {"},
+		}, Killer: Killer{"ratelimit", "TestAMomentThatTheOwnPaceMakesTooLateIsReplaced"}},
 		// Protected twice: the schedule doesn't grant what was missed, and nobody uses it.
 		{Removes: "missed moments are granted, and used", Edits: []Edit{
 			{"ratelimit/lua/take.lua", "local start = now - slack\n", "local start = 0\n"},
 			{"ratelimit/ratelimit.go", "\tif now.Sub(moment) > slack {\n", "\tif slack > time.Hour {\n"},
 			{"ratelimit/ratelimit.go", "\tif now.Add(delay).Sub(moment) > slack {\n\t\tr.CancelAt(now)\n\t\treturn false, delay, nil\n", "\tif false {\n\t\treturn false, 0, nil\n"},
+			{"ratelimit/ratelimit.go", "err == nil && time.Since(moment) > slack {", "err == nil && slack > time.Hour {"},
 		}, Killer: Killer{"ratelimit", "TestNoBurstAfterAPause"}},
 		{Removes: "moments that nobody can place are used", Edits: edit("ratelimit/schedule.go", "sure = unknown <= l.usual+slowReply", "sure = true"),
 			Killer: Killer{"ratelimit", "TestMomentsThatNobodyCanPlaceAreThrownAway"}},
