@@ -238,59 +238,59 @@ func (c *content) read(text string) error {
 	return json.Unmarshal([]byte(text), c)
 }
 
-func (p *progress) read(text string) error {
-	g := glance{text: text}
-	if g.all(func(name string) {
+func (g *progress) read(text string) error {
+	r := glance{text: text}
+	if r.all(func(name string) {
 		switch name {
 		case "fs":
-			p.FirstSent = g.number()
+			g.FirstSent = r.number()
 		case "ls":
-			kind := g.number()
-			p.LastSend, g.odd = uint8(kind), g.odd || kind < 0 || kind > 255
+			kind := r.number()
+			g.LastSend, r.odd = uint8(kind), r.odd || kind < 0 || kind > 255
 		case "dp":
-			p.Disproved = g.whole()
+			g.Disproved = r.whole()
 		case "uh":
-			p.Unheard = g.flag()
+			g.Unheard = r.flag()
 		case "k":
-			p.Asks = g.whole()
+			g.Asks = r.whole()
 		case "kr":
-			p.AskRound = g.whole()
+			g.AskRound = r.whole()
 		case "n":
-			p.NoRecords = g.whole()
+			g.NoRecords = r.whole()
 		case "nt":
-			p.NoRecord = g.number()
+			g.NoRecord = r.number()
 		case "pt":
-			p.Partial = g.number()
+			g.Partial = r.number()
 		case "pe":
-			p.Pending = g.number()
+			g.Pending = r.number()
 		case "u":
-			p.Unknown = g.word()
+			g.Unknown = r.word()
 		case "sh":
-			p.Shown = g.flag()
+			g.Shown = r.flag()
 		case "s":
-			p.Status = g.word()
+			g.Status = r.word()
 		case "st":
-			p.Text = g.word()
+			g.Text = r.word()
 		case "pl":
-			p.Platform = g.word()
+			g.Platform = r.word()
 		case "pa":
-			p.Paid = g.word()
+			g.Paid = r.word()
 		case "su":
-			p.Success = g.word()
+			g.Success = r.word()
 		case "y":
-			p.Reason = g.word()
+			g.Reason = r.word()
 		case "ab":
-			p.Absent = g.flag()
+			g.Absent = r.flag()
 		case "h":
-			p.Held = g.number()
+			g.Held = r.number()
 		case "se":
-			p.Settled = g.number()
+			g.Settled = r.number()
 		default:
-			g.odd = true
+			r.odd = true
 		}
 	}) {
 		return nil
 	}
-	*p = progress{}
-	return json.Unmarshal([]byte(text), p)
+	*g = progress{}
+	return json.Unmarshal([]byte(text), g)
 }
