@@ -17,6 +17,7 @@ func (r *run) keeper(s *state, i int) {
 	k := &s.instance[i]
 	switch k.keep {
 	case calm:
+		r.help(s, i)
 		for c := range s.redis {
 			r.join(s, i, c)
 			if k.work == idle || r.busy {
@@ -65,6 +66,7 @@ func (r *run) begin(s *state, i, c int) {
 		k, e := &t.instance[i], &t.redis[c]
 		t.epochs++
 		k.build, k.keep = t.epochs, toFenceFirst
+		e.done = 0
 		e.building = k.build
 		if !r.off.has(buildRefuses) {
 			e.epoch = 0
@@ -144,6 +146,9 @@ func (r *run) note(s *state, i, p int) {
 func (r *run) write(s *state, i int) {
 	k := s.instance[i]
 	refused := false
+	if r.portions && k.keep == toReplay {
+		r.help(s, i)
+	}
 	for c := range s.redis {
 		d := &s.redis[c]
 		if d.kind != serving {
@@ -154,7 +159,10 @@ func (r *run) write(s *state, i int) {
 			refused = true
 			continue
 		}
-		if k.keep == toOpen {
+		if r.portions && k.keep == toReplay && d.done != resultsDone|decisionsDone && !r.off.has(allPortions) {
+			continue // it waits for who is at them
+		}
+		if k.keep == toOpen || r.portions {
 			r.take(s, did(opens, i, c), func(t *state) { r.open(t, i, c) })
 		} else {
 			r.take(s, did(replays, i, c), func(t *state) { r.replay(t, i, c) })
@@ -170,11 +178,68 @@ func (r *run) write(s *state, i int) {
 func (r *run) replay(s *state, i, c int) {
 	k, d := &s.instance[i], &s.redis[c]
 	k.keep++
+	r.merge(s, k, d, resultsDone|decisionsDone)
+}
+
+// help takes a portion of whatever replay goes on, its own or another instance's. The
+// script requires the building record; the ends are those that the builder has noted.
+func (r *run) help(s *state, i int) {
+	if !r.portions {
+		return
+	}
+	if s.instance[i].portion != 0 {
+		r.callDone(s, i)
+		return
+	}
+	for c := range s.redis {
+		d := &s.redis[c]
+		for j := range s.instance {
+			k := &s.instance[j]
+			if d.kind != serving || d.building == 0 || k.keep != toReplay || !r.same(s, d.building, k.build) {
+				continue
+			}
+			for what, portion := replaysResults, uint8(resultsDone); portion <= decisionsDone; what, portion = what+1, portion+1 {
+				if d.done&portion == 0 {
+					r.take(s, did(what, i, c), func(t *state) {
+						r.merge(t, &t.instance[j], &t.redis[c], portion)
+						n := &t.instance[i]
+						n.portion, n.portionOf = portion, k.build
+					})
+				}
+			}
+		}
+	}
+}
+
+// callDone tells Redis that a portion is replayed, in a step of its own: meanwhile what was
+// replayed may have been lost, and the building with it.
+func (r *run) callDone(s *state, i int) {
+	n := s.instance[i]
+	for c := range s.redis {
+		d := &s.redis[c]
+		if d.kind == serving && d.building != 0 && (r.same(s, d.building, n.portionOf) || r.off.has(tiedPortions)) {
+			r.take(s, did(callsDone, i, c), func(t *state) {
+				t.redis[c].done |= n.portion
+				t.instance[i].portion, t.instance[i].portionOf = 0, 0
+			})
+		}
+	}
+	r.take(s, did(dropsPortion, i, 0), func(t *state) { t.instance[i].portion, t.instance[i].portionOf = 0, 0 })
+}
+
+// merge replays portions, by the ends that a builder has noted.
+func (r *run) merge(s *state, k *instance, d *redis, portions uint8) {
 	var all decisions
 	for p := range s.log {
-		all |= s.log[p].between(d.mark[p], k.noted[p])
+		if portions&decisionsDone != 0 {
+			all |= s.log[p].between(d.mark[p], k.noted[p])
+		}
 	}
-	switch said := k.said &^ d.markSaid; {
+	said := k.said &^ d.markSaid
+	if portions&resultsDone == 0 {
+		said = 0
+	}
+	switch {
 	case d.state == paidMemo || d.state == rejectMemo:
 		return
 	case said&saidPaid != 0:
@@ -207,7 +272,7 @@ func (d *redis) put(state uint8) { d.state, d.token, d.waits = state, 0, 0 }
 // open makes the epoch believed, and sets the watermark in the same script.
 func (r *run) open(s *state, i, c int) {
 	k, d := &s.instance[i], &s.redis[c]
-	d.epoch, d.building = k.build, 0
+	d.epoch, d.building, d.done = k.build, 0, 0
 	d.mark, d.markSaid = k.noted, k.said
 	if r.off.has(byID) {
 		d.number = s.number[k.build]

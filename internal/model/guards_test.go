@@ -3,7 +3,7 @@ package model
 // guard is a rule that a run can leave out.
 type guard uint32
 
-// The rules of protocol.md, in its order; the last three are what this model adds to it.
+// The rules of protocol.md, in its order; the last ones are what this model adds to it.
 const (
 	stateCheck guard = 1 << iota
 	tokenCheck
@@ -31,6 +31,8 @@ const (
 	leaseEpoch
 	sendValid
 	unheardCounts
+	allPortions
+	tiedPortions
 )
 
 func (g guard) has(one guard) bool { return g&one != 0 }
@@ -48,6 +50,7 @@ type options struct {
 	narrow   bool // nobody dies, no reply is lost, and Redis only restarts: for traces that are long
 	late     bool // what was not acknowledged may arrive later
 	mark     bool // watermarks are written
+	portions bool // results and decisions are replayed apart, by whichever instance, and counted as done in Redis
 }
 
 // rules says of each guard what it is, and in which runs a disaster without it is near.
@@ -83,6 +86,8 @@ var rules = []struct {
 	{leaseEpoch, "+ lease's epoch", "what was leased in one epoch is not decided or written in the next", plain},
 	{sendValid, "+ valid send", "a decision to send behind a foreign fence counts for nothing", narrow},
 	{unheardCounts, "+ unheard", "after an unacknowledged decision a payout can't be rejected any more", alone},
+	{allPortions, "+ all portions", "an epoch opens only when every portion of its replay is done", helped},
+	{tiedPortions, "+ tied portions", "a portion is called done only in the building that it was replayed for", helped},
 }
 
 // Kinds of runs, each as small as what it is about allows.
@@ -95,5 +100,6 @@ var (
 	narrow = options{workers: 1, resend: true, expiry: true, late: true, mark: true, narrow: true, faults: 2}
 	shared = options{workers: 2, resend: true, together: true}
 	busy   = options{workers: 2, resend: true, busy: true}
+	helped = options{workers: 2, resend: true, portions: true}
 	whole  = options{workers: 2, resend: true, expiry: true, late: true, mark: true}
 )

@@ -22,7 +22,7 @@ func TestNothingGoesWrong(t *testing.T) {
 		options
 	}{
 		{"sends", plain}, {"and expiries", ends}, {"and late records", lates}, {"and watermarks", marks}, {"all of it, one worker", alone}, {"two restarts", narrow},
-		{"one partition for both", shared}, {"building while leasing", busy},
+		{"one partition for both", shared}, {"building while leasing", busy}, {"replayed in portions", helped},
 	}
 	if *full {
 		kinds[0].name, kinds[0].options = "all of it", whole

@@ -11,6 +11,10 @@ func (r *run) normal(s *state) {
 		if n.work == idle && !r.off.has(lookFromFence) || n.work != idle && n.belief != n.lease && !r.off.has(leaseEpoch) {
 			n.belief, n.blind = 0, 0
 		}
+		// What was replayed for a building that is no more will be called done nowhere.
+		if n.portionOf != 0 && !r.off.has(tiedPortions) && !r.built(s, n.portionOf) {
+			n.portion, n.portionOf = 0, 0
+		}
 		// A builder that has its fences and lost its building record will be refused (E4 e).
 		if n.keep >= toNoteFirst && !r.off.has(tiedReplay) && !r.built(s, n.build) {
 			n.stopBuilding()
@@ -71,6 +75,11 @@ func (r *run) normalFences(s *state) {
 			s.redis[c].building = 0
 		}
 	}
+	for c := range s.redis {
+		if d := &s.redis[c]; d.building == 0 {
+			d.done = 0 // whoever builds begins anew
+		}
+	}
 	for p := range s.fence {
 		if !r.known(s, s.fence[p]) {
 			s.fence[p] = 0
@@ -81,7 +90,7 @@ func (r *run) normalFences(s *state) {
 func (r *run) known(s *state, epoch uint8) bool {
 	for i := range s.instance {
 		n := &s.instance[i]
-		if epoch == n.belief || epoch == n.lease || epoch == n.build {
+		if epoch == n.belief || epoch == n.lease || epoch == n.build || epoch == n.portionOf {
 			return true
 		}
 	}

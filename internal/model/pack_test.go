@@ -94,6 +94,7 @@ func (d *redis) pack() uint64 {
 	p.put(d.mark[1], 3)
 	p.put(d.markSaid, 2)
 	p.put(d.number, 2)
+	p.put(d.done, 2)
 	return p.word
 }
 
@@ -101,7 +102,7 @@ func (d *redis) unpack(word uint64) {
 	p := packer{word: word}
 	d.kind, d.epoch, d.building = p.take(2), p.take(3), p.take(3)
 	d.state, d.token, d.waits = p.take(3), p.take(2), p.take(2)
-	d.mark[0], d.mark[1], d.markSaid, d.number = p.take(3), p.take(3), p.take(2), p.take(2)
+	d.mark[0], d.mark[1], d.markSaid, d.number, d.done = p.take(3), p.take(3), p.take(2), p.take(2), p.take(2)
 }
 
 func (n *instance) pack() uint64 {
@@ -118,6 +119,8 @@ func (n *instance) pack() uint64 {
 	p.put(n.void, 1)
 	p.put(n.sent, 1)
 	p.put(n.live, 1)
+	p.put(n.portion, 2)
+	p.put(n.portionOf, 3)
 	return p.word
 }
 
@@ -126,4 +129,5 @@ func (n *instance) unpack(word uint64) {
 	n.belief, n.blind = p.take(3), p.take(1)
 	n.keep, n.build, n.noted[0], n.noted[1], n.said = p.take(4), p.take(3), p.take(3), p.take(3), p.take(2)
 	n.work, n.lease, n.void, n.sent, n.live = p.take(4), p.take(3), p.take(1), p.take(1), p.take(1)
+	n.portion, n.portionOf = p.take(2), p.take(3)
 }

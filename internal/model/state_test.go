@@ -28,6 +28,12 @@ const (
 	saidRejected = 2
 )
 
+// The portions of a replay.
+const (
+	resultsDone   = 1
+	decisionsDone = 2
+)
+
 // Kinds of records in the decisions. `open` records are left out: nobody's right to send
 // depends on them (E7 uses them for peace).
 const (
@@ -55,6 +61,7 @@ type redis struct {
 	mark     [partitions]uint8
 	markSaid uint8 // the watermark of the results: what it has passed
 	number   uint8 // of the last epoch, for people
+	done     uint8 // what of the replay is done for the building, where it has portions
 }
 
 // instance is a process: its keeper and its worker.
@@ -69,6 +76,9 @@ type instance struct {
 	build uint8 // id of the epoch that it builds
 	noted [partitions]uint8
 	said  uint8 // the results' end that it noted
+
+	portion   uint8 // what it has replayed and not yet called done
+	portionOf uint8 // for which building
 
 	work  uint8 // the worker's next step
 	lease uint8 // id of the epoch under which it leased

@@ -52,6 +52,10 @@ const (
 	notes
 	overtakenAt
 	replays
+	replaysResults
+	replaysDecisions
+	callsDone
+	dropsPortion
 	opens
 	buildRefused
 	marksLook
@@ -104,6 +108,10 @@ var words = map[act]string{
 	notes:             "%[1]s notes the end of partition %[3]d",
 	overtakenAt:       "%[1]s finds a later fence in partition %[3]d; it starts over",
 	replays:           "%[1]s replays results and decisions into %[2]s",
+	replaysResults:    "%[1]s replays the results into %[2]s",
+	replaysDecisions:  "%[1]s replays the decisions into %[2]s",
+	callsDone:         "%[1]s calls its portion done in %[2]s",
+	dropsPortion:      "%[1]s drops its portion",
 	opens:             "%[1]s opens its epoch in %[2]s",
 	buildRefused:      "%[1]s finds its building record gone; it starts over",
 	marksLook:         "%[1]s looks for foreign fences, for a watermark: none",
