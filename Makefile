@@ -50,7 +50,7 @@ race: ## the same tests under the race detector (needs a C compiler)
 # One package at a time: they share the servers.
 .PHONY: test-real
 test-real: ## the tests on a real Kafka and a real Redis, fetched and started for them
-	$(SERVERS) with go test -count=1 -p=1 -tags=real ./internal/e2e/... ./journal/... ./ratelimit/...
+	$(SERVERS) with go test -count=1 -p=1 -short -tags=real ./internal/e2e/... ./journal/... ./ratelimit/...
 
 SEEDS ?= 30
 FROM  ?= 1
