@@ -121,6 +121,9 @@ func TestMachinesThatStandStill(t *testing.T) {
 	for _, perSecond := range []float64{1, 10, 50, 200, 1000} {
 		for _, burst := range []int{1, 5, 20} {
 			t.Run(fmt.Sprintf("%v a second, burst %d", perSecond, burst), func(t *testing.T) {
+				if testing.Short() && perSecond == 1000 {
+					t.Skip("short")
+				}
 				inFleet(t, Rate{perSecond, burst}, func(f *fleet) {
 					const d = 30 * time.Second
 					ctx, cancel := context.WithTimeout(context.Background(), d)
