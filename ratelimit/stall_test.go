@@ -164,7 +164,7 @@ func TestMachinesThatStandStillJoinAndAreKilled(t *testing.T) {
 		}
 		f.group.Wait()
 		f.keptRate()
-		f.used(0.985, d-2*time.Second) // 0.99 and more, but for some orders of events
+		f.used(0.98, d-2*time.Second) // 0.99 on average; which events come first isn't fixed
 		f.told()
 	})
 }
