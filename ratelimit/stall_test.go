@@ -124,6 +124,9 @@ func TestMachinesThatStandStill(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%v a second, burst %d", perSecond, burst), func(t *testing.T) {
+				if testing.Short() && perSecond == 1000 {
+					t.Skip("short")
+				}
 				inFleet(t, Rate{perSecond, burst}, func(f *fleet) {
 					d := 30 * time.Second
 					if perSecond > 200 { // as many calls in less time
@@ -167,7 +170,7 @@ func TestMachinesThatStandStillJoinAndAreKilled(t *testing.T) {
 		}
 		f.group.Wait()
 		f.keptRate()
-		f.used(0.985, d-2*time.Second) // 0.99 and more, but for some orders of events
+		f.used(0.98, d-2*time.Second) // 0.99 on average; which events come first isn't fixed
 		f.told()
 	})
 }
