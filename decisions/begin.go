@@ -36,8 +36,9 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	}()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	go func() { // ended by a panic, it lets the claim run out
-		_ = k.survive("renewing the claim", func() error { k.renew(ctx, e); return nil })
+	building := e // e gets its number while the claim is renewed
+	go func() {   // ended by a panic, it lets the claim run out
+		_ = k.survive("renewing the claim", func() error { k.renew(ctx, building); return nil })
 	}()
 	fences, err := k.fence(ctx, e)
 	if err != nil {
