@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,21 +20,21 @@ func TestWhatPanicsBeginsAnew(t *testing.T) {
 		a := &App{logger: zerolog.Nop()}
 		ctx, stop := context.WithCancel(context.Background())
 		var group sync.WaitGroup
-		runs := 0
+		var runs atomic.Int32
 		a.keep(ctx, &group, "keeper", func() {
-			if runs++; runs < 3 {
+			if runs.Add(1) < 3 {
 				panic("boom")
 			}
 			<-ctx.Done()
 		})
 		time.Sleep(10 * time.Second)
-		if runs != 3 {
-			t.Errorf("it ran %d times", runs)
+		if runs.Load() != 3 {
+			t.Errorf("it ran %d times", runs.Load())
 		}
 		stop()
 		group.Wait()
-		if runs != 3 {
-			t.Errorf("it ran %d times, also after the end", runs)
+		if runs.Load() != 3 {
+			t.Errorf("it ran %d times, also after the end", runs.Load())
 		}
 	})
 }
