@@ -13,6 +13,10 @@ import (
 // journal, like everything that no worker has in its hands.
 const settledMost = 4 * announceLargest
 
+// settledGathering is how long the first one waits for company: a request costs Kafka and
+// us as much as a dozen results, and each partition of the topic gets one of its own.
+const settledGathering = 5 * time.Millisecond
+
 // settled are payouts whose end the provider has told and the journal knows, and whose
 // lease goes on so that they can be announced at once: to lease them once more would cost
 // as much as all the rest of the announcement. Whatever is lost from here comes due in the
@@ -59,7 +63,7 @@ func (s *settled) wake() {
 	}
 }
 
-// close ends take after everything that was added is taken.
+// close ends wait after everything that was added is taken.
 func (s *settled) close() {
 	s.mu.Lock()
 	s.closed = true
@@ -67,32 +71,36 @@ func (s *settled) close() {
 	s.wake()
 }
 
-// take waits for payouts; none are left after close when it answers none.
-func (s *settled) take() []leased {
+// wait answers when there is something to take, and false when there never will be.
+func (s *settled) wait() bool {
 	for {
 		s.mu.Lock()
-		n := min(len(s.list), announceLargest)
-		batch, closed := s.list[:n:n], s.closed
-		if s.list = s.list[n:]; len(s.list) == 0 {
-			s.list = nil
-		}
+		some, closed := len(s.list) > 0, s.closed
 		s.mu.Unlock()
-		if n > 0 || closed {
-			return batch
+		if some || closed {
+			return some
 		}
 		<-s.more
 	}
 }
 
+func (s *settled) take() []leased {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := min(len(s.list), announceLargest)
+	batch := s.list[:n:n]
+	if s.list = s.list[n:]; len(s.list) == 0 {
+		s.list = nil
+	}
+	return batch
+}
+
 // announceSettled publishes what settles, as much at once as has come while the last
-// batch was being acknowledged.
+// batch was being acknowledged, and a moment longer.
 func (l *Loop) announceSettled(working context.Context) {
-	for {
-		batch := l.settled.take()
-		if len(batch) == 0 {
-			return
-		}
-		l.announceNow(working, batch)
+	for l.settled.wait() {
+		time.Sleep(settledGathering)
+		l.announceNow(working, l.settled.take())
 	}
 }
 
