@@ -71,6 +71,11 @@ const (
 	// are granted: a Redis and a scheduler that aren't quite idle.
 	replyWay = 5 * time.Millisecond
 
+	// splitRest is how long the schedule rests in a new epoch: on the other half of a split
+	// Redis calls that were decided before the fence may still wait for longestQueue, and are
+	// then under way. A restart of Redis costs it too.
+	splitRest = 2 * longestQueue
+
 	// mostUnused bounds what one request gives back; only the latest can be used again.
 	mostUnused = 16
 
@@ -135,13 +140,17 @@ type Options struct {
 	MostRest        time.Duration               // bounds what a Retry-After can ask for
 	Count           func(outcome string, n int) // told what became of tokens; may be nil
 	Turned          func(Turn)                  // told when the rate turns; may be nil. It must not block
+
+	// Epoch is the number of the journal's epoch that this process is in, 0 for none; it only
+	// grows. May be nil.
+	Epoch func() int
 }
 
 // Limiter is one operation of one merchant. It is safe for concurrent use.
 type Limiter struct {
 	Options
 	client redis.UniversalClient
-	keys   []string // the schedule, the pace, the queue, the catch-ups; reservations have their own
+	keys   []string // the schedule, the pace, the queue, the catch-ups, the epoch; reservations have their own
 	born   time.Time
 
 	// own bounds what this process alone does, whatever Redis says: one that was wiped
@@ -169,10 +178,13 @@ func New(client redis.UniversalClient, o Options) *Limiter {
 	if o.Turned == nil {
 		o.Turned = func(Turn) {}
 	}
+	if o.Epoch == nil {
+		o.Epoch = func() int { return 0 }
+	}
 	key := fmt.Sprintf("%s:{rate:%s}", o.Namespace, o.Name)
 	own := rate.NewLimiter(rate.Limit(o.Rate.PerSecond), o.Rate.together())
 	own.AllowN(time.Now(), o.Rate.together()) // begins empty: a deploy is no reason for a burst
-	return &Limiter{Options: o, client: client, keys: []string{key, key + ":pace", key + ":queue", key + ":caught"}, born: time.Now(),
+	return &Limiter{Options: o, client: client, keys: []string{key, key + ":pace", key + ":queue", key + ":caught", key + ":epoch"}, born: time.Now(),
 		rate: o.Rate, own: own, queue: queue{wake: make(chan struct{}, 1)}, sleep: sleep}
 }
 

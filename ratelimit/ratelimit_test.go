@@ -29,6 +29,7 @@ type fleet struct {
 	redis  *embedded.Redis
 	client *redis.Client
 	rate   Rate
+	epoch  func() int   // of the limiters that are made from now on; nil = none
 	slow   atomic.Int64 // how late the next answer of Redis is read, once
 
 	mu    sync.Mutex
@@ -53,9 +54,10 @@ func inFleet(t *testing.T, r Rate, test func(f *fleet)) {
 }
 
 func (f *fleet) connect(retries int) *redis.Client {
+	server := f.redis
 	return redis.NewClient(&redis.Options{
 		Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := f.redis.Dial(ctx, network, address)
+			c, err := server.Dial(ctx, network, address)
 			return &lateConn{c, &f.slow}, err
 		},
 		MaxRetries: retries, DisableIdentity: true, ContextTimeoutEnabled: true,
@@ -81,7 +83,7 @@ func (f *fleet) limiter() *Limiter {
 
 func (f *fleet) limiterOn(client *redis.Client) *Limiter {
 	return New(client, Options{
-		Namespace: "test", Name: "eg:send", Rate: f.rate, MostRest: time.Minute,
+		Namespace: "test", Name: "eg:send", Rate: f.rate, MostRest: time.Minute, Epoch: f.epoch,
 		Count: func(outcome string, n int) {
 			f.mu.Lock()
 			defer f.mu.Unlock()

@@ -67,7 +67,7 @@ func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (
 	if !l.knowsClock() {
 		n = 0 // the first answer may have been long under way, and nobody would know
 	}
-	args := []any{micros(interval), n, micros(max(0, agreed.slack()-q.way)), micros(q.ahead), micros(horizon), micros(longestQueue), agreed.catchUp(), micros(q.ready), seen}
+	args := []any{micros(interval), n, micros(max(0, agreed.slack()-q.way)), micros(q.ahead), micros(horizon), micros(longestQueue), agreed.catchUp(), micros(q.ready), seen, l.Epoch(), micros(splitRest)}
 	for _, u := range q.unused {
 		args = append(args, strconv.FormatFloat(u.redis, 'f', 3, 64))
 	}

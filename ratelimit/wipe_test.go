@@ -2,8 +2,13 @@ package ratelimit
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"disburser/internal/embedded"
 )
 
 // Where the schedule is missing, somebody may still hold moments of the one that was lost:
@@ -63,4 +68,75 @@ func TestMomentsThatNobodyCanPlaceAreThrownAway(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A split Redis grants the same moments on both halves. The half that begins an epoch rests
+// until the calls that the other one still makes are over.
+func TestASplitScheduleRestsBeforeItGoesOn(t *testing.T) {
+	for _, r := range []Rate{{10, 3}, {50, 1}, {200, 5}} {
+		t.Run(fmt.Sprintf("%v a second, burst %d", r.PerSecond, r.Burst), func(t *testing.T) {
+			inFleet(t, r, func(f *fleet) {
+				stale, stop := context.WithCancel(context.Background())
+				defer stop()
+				f.epoch = func() int { return 7 }
+				f.instance(stale)
+				time.Sleep(3 * time.Second)
+				half, other := f.copied()
+				defer half.Close()
+				defer other.Close()
+				whole := f.client
+				f.client, f.epoch = other, func() int { return 8 }
+				fresh, end := context.WithTimeout(context.Background(), 6*time.Second)
+				defer end()
+				f.instance(fresh)
+				time.Sleep(longestQueue) // what was decided before the fence
+				stop()
+				f.group.Wait()
+				f.client = whole
+				f.keptRate()
+				if rested := len(f.calls); rested < int(3+6*0.7*r.PerSecond) {
+					t.Errorf("%d calls: the new half makes none", rested)
+				}
+			})
+		})
+	}
+}
+
+// Who hasn't noticed yet that another epoch has begun is granted nothing in it.
+func TestAnOldEpochIsGrantedNothing(t *testing.T) {
+	inFleet(t, Rate{50, 5}, func(f *fleet) {
+		granted := func(epoch int) bool {
+			f.epoch = func() int { return epoch }
+			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+			defer cancel()
+			_, err := f.limiter().line(ctx, time.Now())
+			return err == nil
+		}
+		for i, c := range []struct {
+			epoch int
+			want  bool
+		}{{7, true}, {8, true}, {7, false}, {0, true}, {8, true}} { // in none one has what was decided before
+			if got := granted(c.epoch); got != c.want {
+				t.Errorf("step %d: epoch %d was granted a moment: %v", i, c.epoch, got)
+			}
+		}
+	})
+}
+
+// copied is the other half of a split: a Redis that knows what this one does.
+func (f *fleet) copied() (*embedded.Redis, *redis.Client) {
+	half, err := embedded.NewRedis()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	whole := f.redis
+	f.redis = half
+	ctx, client := context.Background(), f.connect(1)
+	f.redis = whole
+	for _, key := range f.client.Keys(ctx, "*").Val() {
+		if err := client.Set(ctx, key, f.client.Get(ctx, key).Val(), f.client.PTTL(ctx, key).Val()).Err(); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	return half, client
 }

@@ -368,6 +368,19 @@ func (a *App) reasons() []string {
 	return all
 }
 
+// epochs adds up the numbers of all shards' epochs, 0 while one of them has none: a new
+// epoch of any shard makes it grow.
+func (a *App) epochs() (sum int) {
+	for _, k := range a.keepers {
+		e, _ := k.Epoch()
+		if e.ID == "" {
+			return 0
+		}
+		sum += e.Number
+	}
+	return sum
+}
+
 func (a *App) epochNumber() int {
 	var e payout.Epoch
 	for _, k := range a.keepers {

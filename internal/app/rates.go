@@ -13,6 +13,7 @@ func (a *App) limiter(metrics *disburse.Metrics, merchant, operation string, r c
 	l := ratelimit.New(a.redis, ratelimit.Options{
 		Namespace: a.config.Redis.Namespace, Name: merchant + ":" + operation, Rate: rateOf(r), MostRest: a.config.Breaker.MaxOpenFor,
 		Count:  func(outcome string, n int) { metrics.Tokens(merchant, operation, outcome, n) },
+		Epoch:  a.epochs,
 		Turned: func(turn ratelimit.Turn) { a.turned(merchant, operation, turn) },
 	})
 	a.options.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -86,6 +86,12 @@ var provider = []Guard{
 		{Removes: "a missing schedule begins now", Edits: edit("ratelimit/lua/take.lua", "next, begins, catches = now + horizon, true, {}", "next, begins, catches = now, true, {}"),
 			Killer: Killer{"ratelimit", "TestAMissingScheduleBeginsBehindWhatWasGranted"}},
 	}},
+	{"Rate: a split Redis", "both halves make the same calls, twice as many as allowed", []Mutant{
+		{Removes: "the new half goes on at once", Edits: edit("ratelimit/lua/take.lua", "next = math.max(next, now + tonumber(ARGV[11]))", "next = next"),
+			Killer: Killer{"ratelimit", "TestASplitScheduleRestsBeforeItGoesOn"}},
+		{Removes: "who is in an old epoch is granted moments", Edits: edit("ratelimit/lua/take.lua", "known and epoch < known then", "false then"),
+			Killer: Killer{"ratelimit", "TestAnOldEpochIsGrantedNothing"}},
+	}},
 	{"Rate: no burst after a pause", "a deploy or a pause sends all the missed calls at once", []Mutant{
 		// Checked before the process' own pace is added, with it, and after that was waited for.
 		{Removes: "a missed moment is used", Edits: []Edit{

@@ -1,9 +1,10 @@
 -- take grants up to n moments at which a call may be made, one interval apart, to one
 -- instance of the fleet. The schedule is one number: the next free moment.
--- KEYS: the schedule, the pace, the queue, the catch-ups. ARGV: interval, n, slack, ahead,
+-- KEYS: the schedule, the pace, the queue, the catch-ups, the epoch. ARGV: interval, n, slack, ahead,
 -- horizon, longest, how many may be caught up on, how long the first of the calls has been
 -- ready, all but the counts in microseconds, the pace that the interval was made of ('' for none),
--- and moments that the caller was granted and didn't use, latest first.
+-- the number of the journal's epoch (0 if the caller is in none), how long a new one rests, and
+-- moments that the caller was granted and didn't use, latest first.
 -- Answer: now, the first moment, how many, when to ask again if none, the pace, and how
 -- many more were granted at now, to catch up. If the pace is another one than the
 -- caller's, nothing was granted: what one instance has heard of the provider holds for
@@ -16,6 +17,12 @@ local most, ready = tonumber(ARGV[7]), tonumber(ARGV[8])
 
 local pace = redis.call('GET', KEYS[2]) or ''
 if pace ~= ARGV[9] then return {string.format('%.0f', now), '0', 0, '0', pace, 0} end
+
+-- A new epoch begins where this Redis can't be believed any more, and it may be one half of
+-- a split: on the other one calls that were decided before go on, by the same schedule. So
+-- this one rests until they are over. Who is still in the old epoch gets nothing here.
+local epoch, known = tonumber(ARGV[10]), tonumber(redis.call('GET', KEYS[5]) or '')
+if epoch > 0 and known and epoch < known then return {string.format('%.0f', now), '0', 0, '100000', pace, 0} end
 
 -- A moment that nobody used is caught up on by a call at now, if fewer than most others
 -- were since it passed. So at any time at most so many calls of before come after it.
@@ -35,13 +42,21 @@ end
 -- before caught up on.
 local next = tonumber(redis.call('GET', KEYS[1]) or '')
 local begins = false
-if not next or next > now + horizon + 10 * interval + 1000000 then
+if not next or next > now + horizon + 10 * interval + 1000000 + tonumber(ARGV[11]) then
   next, begins, catches = now + horizon, true, {}
   for i = 1, most do catches[i] = now end
 end
+if epoch > 0 and known ~= epoch then
+  if known then
+    next = math.max(next, now + tonumber(ARGV[11]))
+    for i = 1, most do catches[i] = now end
+  end
+  begins = true
+end
 -- An unused moment behind which none was granted is as good as never granted.
-for i = 10, #ARGV do
+for i = 12, #ARGV do
   local unused = tonumber(ARGV[i])
+  if begins then break end -- of before
   if math.abs(next - interval - unused) < 1 then next = unused else catchup(unused) end
 end
 -- What nobody asked for in time is lost, but for slack and catching up: after a pause the
@@ -57,7 +72,8 @@ local granted = math.max(0, math.min(n, math.floor((now + ahead - next) / interv
 local again = granted + caught > 0 and 0 or next - ahead - now
 if granted > 0 or caught > 0 or begins then
   redis.call('DEL', KEYS[1]) -- after a write that needs no memory a script may write even at maxmemory
-  redis.call('SET', KEYS[1], string.format('%.3f', next + granted * interval), 'PX', math.ceil((horizon + granted * interval) / 1000) + 60000)
+  redis.call('SET', KEYS[1], string.format('%.3f', next + granted * interval), 'PX', math.ceil((next - now + horizon + granted * interval) / 1000) + 60000)
+  if epoch > 0 and known ~= epoch then redis.call('SET', KEYS[5], ARGV[10], 'PX', 86400000) end
 end
 if caught > 0 or begins and most > 0 then
   for i = 1, #catches do catches[i] = string.format('%.0f', catches[i]) end
