@@ -43,6 +43,12 @@ const (
 	// about more often than it need be.
 	planEvery = time.Second
 
+	// patience is how long a send that is prepared waits for its moment at least, if its lease
+	// allows: to give it back and prepare it anew costs a decision, and should the journal be
+	// lost then, a hold. A rate's schedule rests for a second in a new epoch, and calls queue
+	// for half a second.
+	patience = 2 * time.Second
+
 	// rest is the pause of a lane after an error of Redis or Kafka, doubled up to mostRest.
 	rest     = 250 * time.Millisecond
 	mostRest = 5 * time.Second

@@ -61,7 +61,7 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.B
 	defer l.survive("a send") // the payout stays sending; it is asked about after its lease
 	// A call cut short is Unclear, and may end up before a person: it begins while at least
 	// half of its time is left.
-	if err := l.ready(taking, m.Send, moment, l.latestFor(batch, m.Timeout).Add(-m.Timeout/2)); err != nil || !pass.good() {
+	if err := l.ready(taking, m.Send, moment, l.beginBy(batch, m.Timeout)); err != nil || !pass.good() {
 		l.giveBack(batch, p, false)
 		return
 	}
@@ -94,6 +94,16 @@ func (l *Loop) latestFor(batch payout.Batch, timeout time.Duration) time.Time {
 	end := batch.Deadline().Add(-l.margin())
 	if byTimeout := time.Now().Add(timeout); byTimeout.Before(end) {
 		return byTimeout
+	}
+	return end
+}
+
+// beginBy is the moment by which a call must have begun to have at least half of its time
+// before the lease ends. It waits for no longer than patience: it has a slot.
+func (l *Loop) beginBy(batch payout.Batch, timeout time.Duration) time.Time {
+	end := batch.Deadline().Add(-l.margin() - timeout/2)
+	if impatient := time.Now().Add(max(patience, timeout/2)); impatient.Before(end) {
+		return impatient
 	}
 	return end
 }

@@ -112,7 +112,7 @@ func (l *Limiter) reserve(ctx context.Context, n int) (moments []time.Time, wait
 	}
 	wait, err = l.atPace(func(r Rate, seen string) (again bool, wait time.Duration, err error) {
 		interval := time.Duration(float64(r.interval()) / spare)
-		answer, err := reserve.Run(ctx, l.client, []string{l.keys[0] + ":ahead", l.keys[1], l.keys[2]},
+		answer, err := reserve.Run(ctx, l.client, []string{l.keys[0] + ":ahead", l.keys[1], l.keys[2], l.keys[0]},
 			micros(interval), n, micros(longestQueue), seen).Slice()
 		if err != nil {
 			return false, 0, fmt.Errorf("ratelimit: reserve %d of %s: %w", n, l.keys[0], err)

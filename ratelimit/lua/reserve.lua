@@ -1,7 +1,7 @@
 -- reserve lets an instance make ready up to n calls, which will ask take.lua for their
 -- moments once they are. It keeps the fleet from leasing more than it can call soon, and
 -- promises nothing to the provider: the rate is take.lua's to keep.
--- KEYS: the reservations, the pace, the queue. ARGV: interval, n, longest, all but n in
+-- KEYS: the reservations, the pace, the queue, the schedule. ARGV: interval, n, longest, all but n in
 -- microseconds, and the pace that the interval was made of ('' for none).
 -- Answer: as take.lua's.
 local time = redis.call('TIME')
@@ -10,6 +10,13 @@ local interval, n, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV
 
 local pace = redis.call('GET', KEYS[2]) or ''
 if pace ~= ARGV[4] then return {string.format('%.0f', now), '0', 0, '0', pace} end
+
+-- While the schedule rests (a new epoch) nothing is made ready: it would wait for its moment
+-- until its lease has no time left for the call.
+local scheduled = tonumber(redis.call('GET', KEYS[4]) or '') or now
+if scheduled > now + longest + interval and scheduled < now + longest + 10 * interval + 2000000 then
+  return {string.format('%.0f', now), '0', 0, string.format('%.0f', scheduled - longest - interval - now), pace}
+end
 
 -- Where calls already wait, so much less is made ready, and nothing where they wait for
 -- the longest that they may. A longer wait than take.lua writes is another clock's.
