@@ -28,6 +28,7 @@ type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
 type Redis struct {
 	*miniredis.Miniredis
 	runID atomic.Pointer[string]
+	fails atomic.Pointer[string]
 }
 
 // NewRedis makes an empty one. Its clock is the process' clock.
@@ -51,9 +52,17 @@ func (r *Redis) Restarted() {
 	r.runID.Store(&id)
 }
 
+// SetError makes every command fail so, until it is "". (miniredis' own would take the
+// hook's place, and with it what it lacks.)
+func (r *Redis) SetError(text string) { r.fails.Store(&text) }
+
 // answer fills in what miniredis lacks: INFO and CONFIG GET.
 func (r *Redis) answer(peer *server.Peer, command string, args ...string) bool {
+	fails := r.fails.Load()
 	switch {
+	case fails != nil && *fails != "":
+		peer.WriteError(*fails)
+		return true
 	case strings.EqualFold(command, "INFO"):
 		id := *r.runID.Load() // INFO replication is asked for too
 		peer.WriteBulk("# Server\r\nredis_version:7.0.15\r\nrun_id:" + id + "\r\n# Replication\r\nrole:master\r\nmaster_replid:" + id + "\r\n")

@@ -89,6 +89,8 @@ var provider = []Guard{
 	{"Rate: a split Redis", "both halves make the same calls, twice as many as allowed", []Mutant{
 		{Removes: "the new half goes on at once", Edits: edit("ratelimit/lua/take.lua", "next = math.max(next, now + tonumber(ARGV[11]))", "next = next"),
 			Killer: Killer{"ratelimit", "TestASplitScheduleRestsBeforeItGoesOn"}},
+		{Removes: "another server is as good as the last one", Edits: edit("ratelimit/lua/take.lua", "local other = wrote ~= server or epoch > known", "local other = not wrote or epoch > known"),
+			Killer: Killer{"ratelimit", "TestASplitScheduleRestsBeforeItGoesOn"}},
 		{Removes: "who is in an old epoch is granted moments", Edits: edit("ratelimit/lua/take.lua", "known and epoch < known then", "false then"),
 			Killer: Killer{"ratelimit", "TestAnOldEpochIsGrantedNothing"}},
 	}},

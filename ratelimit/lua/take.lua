@@ -1,6 +1,6 @@
 -- take grants up to n moments at which a call may be made, one interval apart, to one
 -- instance of the fleet. The schedule is one number: the next free moment.
--- KEYS: the schedule, the pace, the queue, the catch-ups, the epoch. ARGV: interval, n, slack, ahead,
+-- KEYS: the schedule, the pace, the queue, the catch-ups, the epoch and server. ARGV: interval, n, slack, ahead,
 -- horizon, longest, how many may be caught up on, how long the first of the calls has been
 -- ready, all but the counts in microseconds, the pace that the interval was made of ('' for none),
 -- the number of the journal's epoch (0 if the caller is in none), how long a new one rests, and
@@ -18,10 +18,13 @@ local most, ready = tonumber(ARGV[7]), tonumber(ARGV[8])
 local pace = redis.call('GET', KEYS[2]) or ''
 if pace ~= ARGV[9] then return {string.format('%.0f', now), '0', 0, '0', pace, 0} end
 
--- A new epoch begins where this Redis can't be believed any more, and it may be one half of
--- a split: on the other one calls that were decided before go on, by the same schedule. So
--- this one rests until they are over. Who is still in the old epoch gets nothing here.
-local epoch, known = tonumber(ARGV[10]), tonumber(redis.call('GET', KEYS[5]) or '')
+-- Another server than the one that wrote the schedule, or a new epoch: this Redis may be one
+-- half of a split, and on the other one calls that were decided before go on, by the same
+-- schedule. So this one rests until they are over. The server tells at once, the epoch
+-- also where a server lost what it knew. Who is in an older epoch gets nothing here.
+local epoch, server = tonumber(ARGV[10]), string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
+local known, wrote = string.match(redis.call('GET', KEYS[5]) or '', '^(%d+) (%x*)$')
+known = tonumber(known)
 if epoch > 0 and known and epoch < known then return {string.format('%.0f', now), '0', 0, '100000', pace, 0} end
 
 -- A moment that nobody used is caught up on by a call at now, if fewer than most others
@@ -46,8 +49,9 @@ if not next or next > now + horizon + 10 * interval + 1000000 + tonumber(ARGV[11
   next, begins, catches = now + horizon, true, {}
   for i = 1, most do catches[i] = now end
 end
-if epoch > 0 and known ~= epoch then
-  if known then
+local other = wrote ~= server or epoch > known
+if other then
+  if wrote and (wrote ~= server or known > 0) then
     next = math.max(next, now + tonumber(ARGV[11]))
     for i = 1, most do catches[i] = now end
   end
@@ -73,7 +77,7 @@ local again = granted + caught > 0 and 0 or next - ahead - now
 if granted > 0 or caught > 0 or begins then
   redis.call('DEL', KEYS[1]) -- after a write that needs no memory a script may write even at maxmemory
   redis.call('SET', KEYS[1], string.format('%.3f', next + granted * interval), 'PX', math.ceil((next - now + horizon + granted * interval) / 1000) + 60000)
-  if epoch > 0 and known ~= epoch then redis.call('SET', KEYS[5], ARGV[10], 'PX', 86400000) end
+  if other then redis.call('SET', KEYS[5], string.format('%d %s', math.max(epoch, known or 0), server), 'PX', 86400000) end
 end
 if caught > 0 or begins and most > 0 then
   for i = 1, #catches do catches[i] = string.format('%.0f', catches[i]) end
