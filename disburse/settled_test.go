@@ -76,7 +76,7 @@ func TestALeaseThatIsOverAnnouncesNothing(t *testing.T) {
 		b.start()
 		time.Sleep(29 * time.Second)
 		if n := len(b.events("a1")); n != 0 {
-			t.Fatalf("announced %d times at the lease's end", n)
+			t.Errorf("announced %d times at the lease's end", n)
 		}
 		time.Sleep(time.Minute)
 		b.stop()
