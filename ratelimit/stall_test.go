@@ -195,12 +195,11 @@ func TestCallsAsLateAsTheyMayBe(t *testing.T) {
 					random := rand.New(rand.NewPCG(uint64(i), 2))
 					l := f.limiter()
 					l.sleep = func(ctx context.Context, d time.Duration) error {
-						if f.mischief(random) {
-							d += time.Duration(random.Int64N(int64(150 * time.Millisecond)))
-						} else {
-							d += r.slack() - time.Microsecond
+						late, yes := f.mischief(random)
+						if !yes {
+							late = r.slack() - time.Microsecond
 						}
-						return sleep(ctx, d)
+						return sleep(ctx, d+late)
 					}
 					f.atOnce(ctx, l)
 				}
@@ -237,12 +236,14 @@ func (f *fleet) atOnce(ctx context.Context, l *Limiter) {
 	})
 }
 
-// mischief tells whether a call comes much too late: half of the time one in five does,
-// half of the time none, so that what was missed is caught up on beside a full schedule.
-func (f *fleet) mischief(random *rand.Rand) bool {
+// mischief tells whether a call comes much too late, and how much: half of the time one in
+// five does, half of the time none, so that what was missed is caught up on beside a full
+// schedule.
+func (f *fleet) mischief(random *rand.Rand) (late time.Duration, yes bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return time.Now().UnixMilli()/300%2 == 0 && random.IntN(5) == 0
+	late = time.Duration(random.Int64N(int64(150 * time.Millisecond)))
+	return late, time.Now().UnixMilli()/300%2 == 0 && random.IntN(5) == 0
 }
 
 // Calls that wait hold slots, which others may need: there are enough to bridge a pause
