@@ -3,33 +3,15 @@ package paypro
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"disburser/payout"
-)
-
-const (
-	// maxAnswer bounds a body; the provider's are a few hundred bytes.
-	maxAnswer = 1 << 20
-	// maxHeader bounds an answer's header.
-	maxHeader = 64 << 10
-
-	// maxIdle is above twice the slots that a process works with (128 by default), so
-	// that a full load never closes connections that it needs a moment later.
-	maxIdle = 4096
-
-	// idleFor is shorter than the shortest keep-alive among usual servers (Node:
-	// 5s). A request written to a connection that the server is just closing is
-	// Unclear, and may end up before a person; a new connection costs a round trip.
-	idleFor = 4 * time.Second
 )
 
 // Client talks to the provider for one merchant. It is safe for concurrent use.
@@ -38,13 +20,13 @@ type Client struct {
 	base       string // base URL without a slash at its end
 	merchantNo string
 	notifyURL  string
-	timeout    time.Duration
 	noRecord   []string // outer codes
 	tooFast    []string // outer codes and data.statuses
 	secret     payout.Secret
 	signer     signer
-	profile    profile         // the country's, with the operator's changes
-	transport  *http.Transport // used directly: nothing here could follow a redirect or keep a cookie
+	profile    profile           // the country's, with the operator's changes
+	heads      map[string][]byte // how a request begins, by path
+	wire       *wire
 }
 
 // New makes a merchant's client, or says everything that is wrong with its
@@ -63,19 +45,27 @@ func New(s Settings, dial Dial) (*Client, error) {
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
 	}
-	return &Client{
+	base, err := url.Parse(strings.TrimRight(s.BaseURL, "/"))
+	if err != nil {
+		return nil, wrong("base_url", errors.New("is no URL"))
+	}
+	c := &Client{
 		name:       s.Name,
 		base:       strings.TrimRight(s.BaseURL, "/"),
 		merchantNo: s.MerchantNo,
 		notifyURL:  s.NotifyURL,
-		timeout:    s.Timeout,
 		noRecord:   slices.Clone(s.NoRecordCodes),
 		tooFast:    slices.Clone(s.TooFastCodes),
 		secret:     s.Secret,
 		signer:     signer{s.Secret, s.Salt == saltPrefix},
 		profile:    p,
-		transport:  transport(watched(dial, s.Timeout), s.Timeout),
-	}, nil
+		heads:      map[string][]byte{},
+		wire:       newWire(base, dial, s.Timeout),
+	}
+	for _, path := range []string{p.paths.Send, p.paths.Query, p.paths.Balance} {
+		c.heads[path] = c.head(base, path)
+	}
+	return c, nil
 }
 
 func unknownCountry(country string) error {
@@ -87,22 +77,6 @@ func unknownCountry(country string) error {
 		return fmt.Errorf("is required: one of %s", strings.Join(names, ", "))
 	}
 	return fmt.Errorf("%q is unknown: use one of %s", country, strings.Join(names, ", "))
-}
-
-// transport is HTTP/1.1 over the given dial and nothing else: no proxy (not even
-// from the environment: it would stand between us and the proof), no HTTP/2 (many
-// requests would share a connection, and its bytes belong to nobody), TLS verified.
-func transport(dial Dial, timeout time.Duration) *http.Transport {
-	return &http.Transport{
-		DialContext:            dial,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:    timeout,
-		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
-		DisableCompression:     true,
-		MaxIdleConnsPerHost:    maxIdle,
-		IdleConnTimeout:        idleFor,
-		MaxResponseHeaderBytes: maxHeader,
-	}
 }
 
 // Send orders one payout, once. Not one byte is written from latest on; a zero
@@ -148,7 +122,7 @@ func (c *Client) Unverified() []string {
 }
 
 // Close closes the idle connections; those in use close with their calls.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() { c.wire.close() }
 
 // reply is what came back: an answer, or the problem instead of one.
 type reply struct {
@@ -159,78 +133,15 @@ type reply struct {
 	unsent     bool   // proven: no byte of the request left
 }
 
-// exchange carries one order to the provider and back, with one attempt and one
-// deadline. The call is sealed at the end, whatever happened. An answer that was
-// there before the request is somebody else's: a late one, on a connection that
-// was used before.
-func (c *Client) exchange(ctx context.Context, o order, latest time.Time) (r reply) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	k := newCall(latest)
-	defer func() { r.unsent = k.seal() }()
-
-	req, err := c.request(k.traced(ctx), o)
+// exchange carries one order to the provider and an answer back, with one attempt and
+// one deadline.
+func (c *Client) exchange(ctx context.Context, o order, latest time.Time) reply {
+	request, err := c.request(o)
 	switch {
 	case err != nil:
-		return reply{problem: "the request could not be built: " + err.Error()}
+		return reply{unsent: true, problem: "the request could not be built: " + err.Error()}
 	case passed(latest):
-		return reply{problem: errTooLate.Error()}
+		return reply{unsent: true, problem: errTooLate.Error()}
 	}
-	resp, err := c.transport.RoundTrip(req)
-	if err != nil {
-		return reply{problem: c.describe(err)}
-	}
-	defer func() { _ = resp.Body.Close() }()
-	r = c.receive(resp)
-	if r.status == http.StatusOK && r.problem == "" && !k.answerable(ctx) {
-		r.problem = "the answer came before the request was written"
-	}
-	return r
-}
-
-// receive reads the answer to its end, so that the connection can be used again,
-// but no further than the limit. A 101 has no end that a deadline would reach.
-func (c *Client) receive(resp *http.Response) reply {
-	r := reply{status: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After")}
-	if resp.StatusCode == http.StatusSwitchingProtocols {
-		return r
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		r.problem = c.describe(err)
-	case len(body) > maxAnswer:
-		r.problem = "the answer is longer than 1 MiB"
-	}
-	r.body = body
-	return r
-}
-
-// describe says what went wrong on the way, in words of our own: errors of
-// net/http quote lines of the answer, which may hold people's data. Only errors
-// that name nothing but addresses are printed.
-func (c *Client) describe(err error) string {
-	var (
-		dial *dialError
-		op   *net.OpError
-		late net.Error
-		cert *tls.CertificateVerificationError
-	)
-	switch {
-	case errors.Is(err, errTooLate), errors.Is(err, errSealed):
-		return errTooLate.Error()
-	case errors.As(err, &dial):
-		return "no connection: " + oneLine(dial.Error(), maxText)
-	case errors.As(err, &late) && late.Timeout(): // context.DeadlineExceeded is one too
-		return fmt.Sprintf("no whole answer before the deadline (timeout %v)", c.timeout)
-	case errors.Is(err, context.Canceled):
-		return "the caller stopped waiting"
-	case errors.As(err, &cert):
-		return "no connection: the server's certificate is not accepted: " + oneLine(cert.Err.Error(), maxText)
-	case errors.As(err, &op):
-		return "the connection failed: " + oneLine(op.Error(), maxText)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the server closed the connection before the whole answer"
-	}
-	return "the connection broke, or what came back is no HTTP answer"
+	return c.wire.exchange(ctx, request, latest)
 }

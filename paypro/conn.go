@@ -1,128 +1,80 @@
 package paypro
 
 import (
+	"bufio"
 	"context"
-	"crypto/tls"
 	"errors"
+	"io"
+	"math"
 	"net"
-	"net/http/httptrace"
+	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
-
-// Dial opens a connection, as net.Dialer.DialContext does.
-type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // Two things are decided here, where the bytes leave, because anywhere above it
 // they would be guesses: that nothing is written after the caller's last moment
 // (protocol S5), and whether anything was written at all (the NotSent proof).
 //
-// Every connection is a conn. When the transport has chosen one for a request it
-// tells so before it writes (httptrace.GotConn), and the conn learns which call
-// it now serves. TLS stands above the conn, so bytes are counted as they go to
-// the network; the handshake comes before GotConn and belongs to no call.
+// net/http is used for reading answers, not for making calls: its transport writes
+// on a goroutine of its own, which may still be on its way when the caller has its
+// error, repeats some requests by itself, and takes twice the time.
 
-// call is one request on its way out. Several connections may serve it, one after
-// the other; what left is counted over all of them.
-type call struct {
-	latest time.Time     // no byte from here on; zero = no limit
-	ended  chan struct{} // closed when the writing is over, well or badly
+const (
+	// maxAnswer bounds a body; the provider's are a few hundred bytes.
+	maxAnswer = 1 << 20
+	// maxHeader bounds an answer's header, with all that is said before it (1xx).
+	maxHeader = 64 << 10
 
-	mu      sync.Mutex // owns the rest; never held while writing
-	sealed  bool       // the verdict is spoken: nothing may leave any more
-	writing int        // writes that have begun and not ended
-	left    bool       // at least one byte left
-	handed  bool       // the transport has handed the whole request to its buffer
-	failed  bool       // a write failed, or the answer was there first
-	blind   bool       // a connection was no conn: nothing is provable
-}
-
-func newCall(latest time.Time) *call {
-	return &call{latest: latest, ended: make(chan struct{})}
-}
+	// idleFor is shorter than the shortest keep-alive among usual servers (Node:
+	// 5s). A request written to a connection that the server is just closing is
+	// Unclear, and may end up before a person; a new connection costs a round trip.
+	idleFor = 4 * time.Second
+)
 
 var (
 	errTooLate = errors.New("too late: the last moment for this request has passed")
-	errSealed  = errors.New("the call is over")
+	errTooMuch = errors.New("the answer's header is longer than 64 KiB")
 )
 
-// begin asks leave to write.
-func (k *call) begin() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	switch {
-	case k.sealed:
-		return errSealed
-	case passed(k.latest):
-		return errTooLate
-	}
-	k.writing++
-	return nil
+// outlet is where bytes leave, beneath TLS if there is any. It writes nothing from
+// the last moment on, and knows whether anything has left.
+type outlet struct {
+	net.Conn
+
+	mu     sync.Mutex // never held while writing: TLS may write for itself while it reads
+	latest time.Time  // no byte from here on; zero = no limit
+	left   bool       // at least one byte, since the request began
 }
 
-// end says what a write that had leave did.
-func (k *call) end(n int, err error) {
-	k.change(func() {
-		k.writing--
-		k.left = k.left || n != 0
-		k.failed = k.failed || err != nil
-	})
+// guard begins a request.
+func (o *outlet) guard(latest time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.latest, o.left = latest, false
 }
 
-// change changes the call under its lock and tells when the writing is over.
-func (k *call) change(do func()) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	do()
-	select {
-	case <-k.ended:
-	default:
-		if k.failed || k.whole() {
-			close(k.ended)
-		}
-	}
+// release ends it, and tells whether a byte of it left.
+func (o *outlet) release() (left bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.latest = time.Time{}
+	return o.left
 }
 
-// whole tells that the request is written. The transport's buffer holds 4 KiB, so
-// a usual request is one write, and this is exact.
-func (k *call) whole() bool { return k.handed && k.left && k.writing == 0 && !k.failed }
-
-// answerable tells that the answer can be one to this request: it is out, and no
-// byte of the answer was there before the first of it went. The transport hands
-// out an answer even while its writer is at work, and the writer may be a moment
-// behind; so this waits for it, but not for a server that doesn't read.
-func (k *call) answerable(ctx context.Context) bool {
-	select {
-	case <-k.ended: // nearly always, and then no timer is needed
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		return k.whole()
-	default:
+// Write refuses with nothing written, or writes and takes note.
+func (o *outlet) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	latest := o.latest
+	o.mu.Unlock()
+	if passed(latest) {
+		return 0, errTooLate
 	}
-	ctx, cancel := context.WithTimeout(ctx, writerLag)
-	defer cancel()
-	select {
-	case <-k.ended:
-	case <-ctx.Done():
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.whole()
-}
-
-// writerLag is ages for a goroutine that only has to say that it is done.
-const writerLag = time.Second
-
-// seal ends the call and tells whether it is proven that no byte of it left. From
-// here on every write for it is refused, so the answer can't become wrong: the
-// transport's writer may still be on its way when the caller has its error. A
-// write that is under way counts as one that left.
-func (k *call) seal() (unsent bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.sealed = true
-	return !k.left && !k.blind && k.writing == 0
+	n, err := o.Conn.Write(p)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.left = o.left || n != 0
+	return n, err
 }
 
 // passed tells whether the moment is over by either clock: a suspended machine
@@ -135,74 +87,151 @@ func passed(latest time.Time) bool {
 	return !now.Before(latest) || !now.Round(0).Before(latest.Round(0))
 }
 
-// traced returns a context whose request tells its connection about the call.
-func (k *call) traced(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) { k.servedBy(info.Conn) },
-		WroteRequest: func(info httptrace.WroteRequestInfo) {
-			k.change(func() { k.handed = info.Err == nil })
-		},
-		GotFirstResponseByte: k.answered,
-	})
-}
-
-// answered notes that the first byte of an answer is there.
-func (k *call) answered() {
-	k.change(func() { k.failed = k.failed || !k.left && k.writing == 0 })
-}
-
-// servedBy points the connection at the call. The transport gives a connection to
-// a new request only after the writing for the last one has ended.
-func (k *call) servedBy(nc net.Conn) {
-	if secure, ok := nc.(*tls.Conn); ok {
-		nc = secure.NetConn()
-	}
-	if own, ok := nc.(*conn); ok {
-		own.serves.Store(k)
-		return
-	}
-	k.change(func() { k.failed, k.blind = true, true })
-}
-
-// conn is a connection that writes only with the leave of the call it serves.
+// conn is a connection that carries one call after the other. Its own goroutine
+// reads: so an answer that nobody has asked for is noticed when it comes, which may
+// be the late one of an earlier call, and a connection that the server closes is
+// used by nobody.
 type conn struct {
-	net.Conn
-	serves atomic.Pointer[call] // nil until the first GotConn: the TLS handshake
+	net.Conn // what HTTP is spoken over: the outlet, or TLS above it
+	out      *outlet
+	in       *bounded
+	wire     *wire
+	answers  chan reply // to the call that is under way; one fits
+
+	phase phase     // the wire's lock owns it, and the next
+	until time.Time // when the call that is under way ends at the latest
 }
 
-// Write refuses with nothing written, or writes and reports. The write deadline
-// stops a write that blocks past the last moment.
-func (c *conn) Write(p []byte) (int, error) {
-	k := c.serves.Load()
-	if k == nil {
-		return c.Conn.Write(p)
+// phase is what a connection is doing.
+type phase int
+
+const (
+	free     phase = iota // for the next call, or chosen by it
+	asking                // the request is being written, or was
+	answered              // an answer has begun
+	dead                  // used by nobody any more
+)
+
+// carry writes a request and waits for its answer. Whatever it answers, it is over:
+// the writing ends before this returns, so that unsent is a proof. stale means that
+// the connection had ended before the first byte.
+func (c *conn) carry(ctx context.Context, request []byte, latest, deadline time.Time) (r reply, stale bool) {
+	stop := context.AfterFunc(ctx, func() { _ = c.out.Close() }) // interrupts the writing and the reading
+	defer func() {
+		if !stop() {
+			c.end()
+		}
+	}()
+	_ = c.SetReadDeadline(deadline)
+	_ = c.SetWriteDeadline(earlier(latest, deadline)) // for a write that blocks
+	c.out.guard(latest)
+	if !c.wire.begins(c, deadline) {
+		return reply{unsent: true, problem: "the server closed the connection, or spoke, before it was asked"}, true
 	}
-	if err := k.begin(); err != nil {
-		return 0, err
+	n, err := c.Write(request)
+	left := c.out.release()
+	switch {
+	case err != nil:
+		c.end()
+		return reply{unsent: !left, problem: c.wire.describe(err)}, false
+	case n != len(request):
+		c.end()
+		return reply{problem: "the request was written in part"}, false
 	}
-	_ = c.SetWriteDeadline(k.latest) // a connection that has none still has the check above
-	n, err := c.Conn.Write(p)
-	k.end(n, err)
+	return <-c.answers, false
+}
+
+// listen reads until the connection ends. Before an answer is handed out it is settled
+// whether the connection can carry another call.
+func (c *conn) listen() {
+	defer c.end()
+	text := bufio.NewReader(c.in)
+	for {
+		c.in.left = maxHeader
+		_, err := text.Peek(1)
+		switch c.wire.hears(c, err) {
+		case again:
+			continue
+		case unasked:
+			return
+		case broken:
+			c.answers <- reply{problem: c.wire.describe(err)}
+			return
+		}
+		r, more := c.receive(text)
+		if !more {
+			c.wire.drop(c)
+		}
+		c.answers <- r
+		if !more {
+			return
+		}
+	}
+}
+
+// heard is what a byte, or an error, of a connection means.
+type heard int
+
+const (
+	answering heard = iota // begins
+	broken                 // there will be no answer
+	unasked                // nobody has asked: somebody else's answer, or the end of an idle connection
+	again                  // nothing: the time was over that the connection had before this call
+)
+
+// toPost is what all answers are answers to.
+var toPost = &http.Request{Method: http.MethodPost}
+
+// receive reads an answer to its end, but no further than the limit, and tells
+// whether the connection can carry another call.
+func (c *conn) receive(text *bufio.Reader) (r reply, more bool) {
+	res, err := http.ReadResponse(text, toPost)
+	for err == nil && res.StatusCode < 200 && res.StatusCode != http.StatusSwitchingProtocols {
+		res, err = http.ReadResponse(text, toPost) // that was a word in advance
+	}
+	if err != nil {
+		return reply{problem: c.wire.describe(err)}, false
+	}
+	r = reply{status: res.StatusCode, retryAfter: res.Header.Get("Retry-After")}
+	if res.StatusCode == http.StatusSwitchingProtocols { // it has no end
+		return r, false
+	}
+	c.in.left = math.MaxInt64
+	r.body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		r.problem = c.wire.describe(err)
+	case len(r.body) > maxAnswer:
+		r.problem = "the answer is longer than 1 MiB"
+	}
+	return r, r.problem == "" && !res.Close && text.Buffered() == 0
+}
+
+// end closes the connection.
+func (c *conn) end() {
+	c.wire.drop(c)
+	_ = c.Close()
+}
+
+// bounded reads no more than what is left.
+type bounded struct {
+	net.Conn
+	left int64 // the reading goroutine's own
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooMuch
+	}
+	n, err := b.Conn.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
 	return n, err
 }
 
-// dialError marks what went wrong before there was a connection: its text names
-// addresses and nothing of a request.
-type dialError struct{ err error }
-
-func (e *dialError) Error() string { return e.err.Error() }
-func (e *dialError) Unwrap() error { return e.err }
-
-// watched makes every dialled connection a conn. The transport lets a dial live on
-// when its request is gone, so the dial has a limit of its own.
-func watched(dial Dial, timeout time.Duration) Dial {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		ctx, cancel := context.WithTimeout(ctx, timeout)
-		defer cancel()
-		inner, err := dial(ctx, network, addr)
-		if err != nil {
-			return nil, &dialError{err}
-		}
-		return &conn{Conn: inner}, nil
+// earlier is the first of two moments; zero is no limit.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
 	}
+	return a
 }

@@ -1,61 +1,255 @@
 package paypro
 
 import (
+	"bufio"
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 	"unsafe"
+
+	"disburser/payout"
 )
 
-func TestSeal(t *testing.T) {
+// writes is a connection whose next write does as it is told.
+type writes struct {
+	net.Conn
+	n   int
+	err error
+}
+
+func (w writes) Write([]byte) (int, error) { return w.n, w.err }
+
+func TestOutlet(t *testing.T) {
+	broken := errors.New("broken")
 	for _, test := range []struct {
-		name   string
-		do     func(k *call)
-		unsent bool
+		name string
+		do   func(o *outlet) error
+		left bool
+		want error
 	}{
-		{"nothing happened", func(*call) {}, true},
-		{"a write is under way", func(k *call) { _ = k.begin() }, false},
-		{"a write ended with nothing", func(k *call) { _ = k.begin(); k.end(0, nil) }, true},
-		{"a byte left", func(k *call) { _ = k.begin(); k.end(1, nil) }, false},
-		{"a byte left, then a write with nothing", func(k *call) { _ = k.begin(); k.end(1, nil); _ = k.begin(); k.end(0, nil) }, false},
-		{"a count that can't be", func(k *call) { _ = k.begin(); k.end(-1, nil) }, false},
-		{"a connection that isn't watched", func(k *call) { k.servedBy(&net.TCPConn{}) }, false},
+		{"nothing is written", func(*outlet) error { return nil }, false, nil},
+		{"a write of nothing", func(o *outlet) error { return write(o, 0, nil) }, false, nil},
+		{"a write that fails with nothing written", func(o *outlet) error { return write(o, 0, broken) }, false, broken},
+		{"a byte leaves", func(o *outlet) error { return write(o, 1, nil) }, true, nil},
+		{"a byte leaves, and it fails", func(o *outlet) error { return write(o, 1, broken) }, true, broken},
+		{"a byte leaves, then a write of nothing", func(o *outlet) error { _ = write(o, 1, nil); return write(o, 0, broken) }, true, broken},
+		{"a count that can't be", func(o *outlet) error { return write(o, -1, nil) }, true, nil},
+		{"too late", func(o *outlet) error { o.guard(time.Now()); return write(o, 1, nil) }, false, errTooLate},
+		{"too late for the rest", func(o *outlet) error {
+			_ = write(o, 1, nil)
+			o.latest = time.Now()
+			return write(o, 1, nil)
+		}, true, errTooLate},
 	} {
-		k := newCall(time.Time{})
-		test.do(k)
-		if got := k.seal(); got != test.unsent {
-			t.Errorf("%s: unsent %v", test.name, got)
-		}
-		if err := k.begin(); !errors.Is(err, errSealed) {
-			t.Errorf("%s: a write after the seal: %v", test.name, err)
+		o := &outlet{}
+		_ = write(o, 1, nil) // the handshake, or the call before
+		o.guard(time.Now().Add(time.Hour))
+		err := test.do(o)
+		if left := o.release(); left != test.left || !errors.Is(err, test.want) {
+			t.Errorf("%s: left %v, %v", test.name, left, err)
 		}
 	}
 }
 
-func TestAnswerable(t *testing.T) {
-	handed := func(k *call) { k.change(func() { k.handed = true }) }
-	for _, test := range []struct {
-		name string
-		do   func(k *call)
-		want bool
-	}{
-		{"written, then answered", func(k *call) { handed(k); _ = k.begin(); k.end(9, nil); k.answered() }, true},
-		{"answered while the writer is about to say so", func(k *call) { handed(k); _ = k.begin(); k.answered(); k.end(9, nil) }, true},
-		{"answered before the first byte", func(k *call) { k.answered(); handed(k); _ = k.begin(); k.end(9, nil) }, false},
-		{"never handed over", func(k *call) { _ = k.begin(); k.end(9, nil); k.answered() }, false},
-		{"still writing", func(k *call) { handed(k); _ = k.begin(); k.answered() }, false},
-		{"half written", func(k *call) { handed(k); _ = k.begin(); k.end(5, errors.New("reset")); k.answered() }, false},
-		{"nothing written", func(k *call) { handed(k) }, false},
-	} {
+func write(o *outlet, n int, err error) error {
+	o.Conn = writes{n: n, err: err}
+	_, err = o.Write(make([]byte, 9))
+	return err
+}
+
+// A write that reports success, and not of all, is none.
+func TestShortWrite(t *testing.T) {
+	for _, n := range []int{0, 1, 100, -1} {
 		synctest.Test(t, func(t *testing.T) {
-			k := newCall(time.Time{})
-			test.do(k)
-			if got := k.answerable(t.Context()); got != test.want {
-				t.Errorf("%s: %v", test.name, got)
-			}
+			c := client(t, egypt(), func(context.Context, string, string) (net.Conn, error) {
+				ours, _ := net.Pipe()
+				return writes{Conn: ours, n: n}, nil
+			})
+			expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Unclear)
 		})
+	}
+}
+
+// What a server says between two calls is no answer to the second one.
+func TestUnaskedAnswers(t *testing.T) {
+	const stray = "HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n" + `{"code":"0000","data":{"tradeNo":"","status":"0000","x":"12"}}`
+	for name, at := range map[string]time.Duration{"right behind the first answer": 0, "later": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNetwork()
+				n.serveRaw(t, func(conn net.Conn) {
+					text := bufio.NewReader(conn)
+					for {
+						r, err := http.ReadRequest(text)
+						if err != nil {
+							return
+						}
+						_, _ = io.Copy(io.Discard, r.Body)
+						answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(accepted), accepted)
+						if at == 0 {
+							answer += stray
+						}
+						_, _ = io.WriteString(conn, answer)
+						if time.Sleep(at); at > 0 {
+							_, _ = io.WriteString(conn, stray)
+						}
+					}
+				})
+				c := client(t, egypt(), n.dial)
+				for range 3 {
+					expect(t, c.Ask(t.Context(), "test_00000001", soon()), payout.Processing)
+					time.Sleep(2 * time.Second)
+				}
+				if n.dialled() != 3 {
+					t.Errorf("%d connections", n.dialled())
+				}
+			})
+		})
+	}
+}
+
+// Which connections carry another call.
+func TestWhatIsKept(t *testing.T) {
+	for _, test := range []struct {
+		name, answer string
+		pause        time.Duration // between two calls
+		dials        int           // for three of them
+	}{
+		{"a length", "HTTP/1.1 200 OK\r\nContent-Length: LEN\r\n\r\nBODY", 0, 1},
+		{"chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nHEX\r\nBODY\r\n0\r\n\r\n", 0, 1},
+		{"a word in advance", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: LEN\r\n\r\nBODY", 0, 1},
+		{"asked to close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: LEN\r\n\r\nBODY", 0, 3},
+		{"an old server", "HTTP/1.0 200 OK\r\nContent-Length: LEN\r\n\r\nBODY", 0, 3},
+		{"up to the end", "HTTP/1.1 200 OK\r\n\r\nBODY", 0, 3},
+		{"for less than the idle time", "HTTP/1.1 200 OK\r\nContent-Length: LEN\r\n\r\nBODY", idleFor - time.Second, 1},
+		{"just when the idle time ends", "HTTP/1.1 200 OK\r\nContent-Length: LEN\r\n\r\nBODY", idleFor, 0},
+		{"for longer", "HTTP/1.1 200 OK\r\nContent-Length: LEN\r\n\r\nBODY", idleFor + time.Second, 3},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNetwork()
+				answer := strings.NewReplacer("LEN", fmt.Sprint(len(accepted)), "HEX", fmt.Sprintf("%x", len(accepted)), "BODY", accepted).Replace(test.answer)
+				n.serveRaw(t, func(conn net.Conn) {
+					text := bufio.NewReader(conn)
+					for {
+						r, err := http.ReadRequest(text)
+						if err != nil {
+							return
+						}
+						_, _ = io.Copy(io.Discard, r.Body)
+						if _, _ = io.WriteString(conn, answer); test.dials == 3 && test.pause == 0 {
+							return
+						}
+					}
+				})
+				c := client(t, egypt(), n.dial)
+				for range 3 {
+					expect(t, c.Ask(t.Context(), "test_00000001", soon()), payout.Processing)
+					time.Sleep(test.pause)
+				}
+				if n.dialled() != test.dials && test.dials > 0 {
+					t.Errorf("%d connections, want %d", n.dialled(), test.dials)
+				}
+			})
+		})
+	}
+}
+
+// The time of an idle connection ends in the moment in which a call begins.
+func TestTheIdleTimeEndsAsACallBegins(t *testing.T) {
+	w := &wire{}
+	for _, test := range []struct {
+		phase phase
+		err   error
+		until time.Duration
+		want  heard
+	}{
+		{asking, os.ErrDeadlineExceeded, time.Minute, again},
+		{asking, os.ErrDeadlineExceeded, 0, broken},
+		{asking, io.EOF, time.Minute, broken},
+		{asking, nil, time.Minute, answering},
+		{free, os.ErrDeadlineExceeded, time.Minute, unasked},
+		{free, nil, time.Minute, unasked},
+		{answered, nil, time.Minute, unasked},
+	} {
+		c := &conn{wire: w, phase: test.phase, until: time.Now().Add(test.until)}
+		if got := w.hears(c, test.err); got != test.want {
+			t.Errorf("%+v: %v", test, got)
+		}
+		if begins := w.begins(c, time.Now()); begins {
+			t.Errorf("%+v: another call begins", test)
+		}
+	}
+}
+
+// A caller that stops waiting waits no longer, wherever the call is.
+func TestTheCallerStops(t *testing.T) {
+	for name, reads := range map[string]int{"while it is written": 100, "while the answer is waited for": 4096} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNetwork()
+				n.serveRaw(t, func(conn net.Conn) {
+					_, _ = conn.Read(make([]byte, reads))
+					time.Sleep(time.Minute)
+				})
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(time.Second, cancel)
+				began := time.Now()
+				f := client(t, egypt(), n.dial).Send(ctx, egyptCommand(t), soon())
+				expect(t, f, payout.Unclear)
+				if took := time.Since(began); took != time.Second || !strings.Contains(f.Detail, "stopped waiting") {
+					t.Errorf("took %v: %s", took, f.Detail)
+				}
+			})
+		})
+	}
+}
+
+// Many calls and few connections that end all the time: each call has its own answer.
+func TestConnectionsThatEnd(t *testing.T) {
+	var count atomic.Int64
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var asked struct{ TradeNo string }
+		body, _ := io.ReadAll(r.Body)
+		_, asked.TradeNo, _ = strings.Cut(string(body), `"tradeNo":"`)
+		asked.TradeNo, _, _ = strings.Cut(asked.TradeNo, `"`)
+		if count.Add(1)%3 == 0 {
+			w.Header().Set("Connection", "close")
+		}
+		_, _ = fmt.Fprintf(w, `{"code":"0000","data":{"tradeNo":%q,"status":"0000","platFormTradeNo":%q}}`, asked.TradeNo, "of "+asked.TradeNo)
+	})}
+	go func() { _ = server.Serve(listener) }()
+	defer server.Close()
+	s := egypt()
+	s.BaseURL = "http://" + listener.Addr().String()
+	c := client(t, s, nil)
+	done := make(chan struct{})
+	for worker := range 16 {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for i := range 100 {
+				tradeNo := fmt.Sprintf("t-%d-%d", worker, i)
+				if f := c.Ask(t.Context(), tradeNo, soon()); f.Kind != payout.Paid || f.PlatformTradeNo != "of "+tradeNo {
+					t.Errorf("%s: %v %s (%s)", tradeNo, f.Kind, f.PlatformTradeNo, f.Detail)
+				}
+			}
+		}()
+	}
+	for range 16 {
+		<-done
 	}
 }
 

@@ -63,6 +63,9 @@ func client(t testing.TB, s Settings, dial Dial) *Client {
 	return c
 }
 
+// signed is an order's sign.
+func (c *Client) signed(o order) string { return c.signer.sign(sorted(o.params), o.params) }
+
 // soon is a lease that lasts.
 func soon() time.Time { return time.Now().Add(time.Minute) }
 

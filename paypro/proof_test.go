@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -111,7 +110,7 @@ func TestTooLateHalfWay(t *testing.T) {
 		n := newNetwork()
 		var got atomic.Int64
 		n.serveRaw(t, func(conn net.Conn) {
-			first, _ := conn.Read(make([]byte, 4096)) // the transport's buffer
+			first, _ := conn.Read(make([]byte, 4096))
 			time.Sleep(2 * time.Second)
 			rest, _ := io.Copy(io.Discard, conn)
 			got.Store(int64(first) + rest)
@@ -187,7 +186,7 @@ func TestTLS(t *testing.T) {
 		last = &faultyLater{Conn: inner}
 		return last, err
 	})
-	c.transport.TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	c.wire.secure.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Accepted)
 	if f := c.Send(t.Context(), egyptCommand(t), time.Now().Add(-time.Second)); f.Kind != payout.NotSent {
 		t.Errorf("late: %+v", f)
@@ -219,8 +218,6 @@ func (f *faultyLater) Write(p []byte) (int, error) {
 
 // An answer that was there before the request was out is somebody else's.
 func TestAnswerBeforeTheRequest(t *testing.T) {
-	log.SetOutput(io.Discard) // net/http prints unsolicited answers there, in full
-	t.Cleanup(func() { log.SetOutput(os.Stderr) })
 	for _, bytes := range []int{0, 1, 200} {
 		synctest.Test(t, func(t *testing.T) {
 			answer := `{"code":"0000","data":{"status":"0000"}}`

@@ -1,7 +1,12 @@
 package paypro
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/json"
 	"io"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,24 +57,58 @@ func TestRequests(t *testing.T) {
 			"ask":     c.askOrder("t-1", now),
 			"balance": c.balanceOrder(now),
 		}[test.call]
-		req, err := c.request(t.Context(), o)
+		text, err := c.request(o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		body, _ := io.ReadAll(req.Body)
-		sign := c.signer.sign(o.params)
-		want := strings.Replace(test.body, "SIGN", map[bool]string{true: `"sign":"` + sign + `",`}[test.inBody], 1)
-		if string(body) != want || req.URL.String() != "http://paypro.test/egy-pay"+test.path {
-			t.Errorf("%s %s\n got %s %s\nwant %s %s", test.country, test.call, req.URL, body, test.path, want)
+		// As it is spelled: reading it as HTTP changes the case of names.
+		if want := "\r\nmerchantNo: 0000000001\r\n"; !strings.Contains(string(text), want) {
+			t.Errorf("%s %s: no %q in %s", test.country, test.call, want, text)
 		}
-		if got := req.Header["sign"]; test.header != (len(got) == 1 && got[0] == sign) || !test.header && got != nil {
+		req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sign := c.signed(o)
+		want := strings.Replace(test.body, "SIGN", map[bool]string{true: `"sign":"` + sign + `",`}[test.inBody], 1)
+		if string(body) != want || req.Method != "POST" || req.Host != "paypro.test" || req.URL.String() != "/egy-pay"+test.path {
+			t.Errorf("%s %s\n got %s %s %s %s\nwant %s %s", test.country, test.call, req.Method, req.Host, req.URL, body, test.path, want)
+		}
+		if got := req.Header.Values("sign"); test.header != (len(got) == 1 && got[0] == sign) || !test.header && got != nil {
 			t.Errorf("%s %s: header sign %q", test.country, test.call, got)
 		}
-		if req.GetBody != nil && test.call != "balance" {
-			t.Errorf("%s %s: the transport could repeat it", test.country, test.call)
+		var names []string
+		for name := range req.Header {
+			names = append(names, name)
 		}
-		if got := req.Header["merchantNo"]; len(got) != 1 || got[0] != "0000000001" || req.Method != "POST" {
-			t.Errorf("%s %s: merchantNo %q, method %s", test.country, test.call, got, req.Method)
+		slices.Sort(names)
+		if got := strings.Join(names, " "); strings.Replace(got, " Sign", "", 1) != "Content-Length Content-Type Merchantno User-Agent" {
+			t.Errorf("%s %s: headers %s", test.country, test.call, got)
+		}
+	}
+}
+
+// What needs care in JSON goes as json.Marshal would have it, but for & < and >.
+func TestBodiesAreJSON(t *testing.T) {
+	c := client(t, egypt(), nil)
+	for _, value := range []string{"plain", "a&b<c>d", `quote " and \ slash`, "line\nbreak\ttab\x00", "José Núñez", "\u2028 \u2029", "invalid \xff UTF-8", "\x7f", "😀"} {
+		o := order{params: map[string]string{"name": value, "tradeNo": "t-1"}}
+		body, err := c.body(o, sorted(o.params), "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var buffer bytes.Buffer
+		encoder := json.NewEncoder(&buffer)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(map[string]string{"name": value, "tradeNo": "t-1", "sign": "s"}); err != nil {
+			t.Fatal(err)
+		}
+		if want := strings.TrimSpace(buffer.String()); string(body) != want {
+			t.Errorf("got %s, want %s", body, want)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"maps"
 	"slices"
-	"strings"
 
 	"disburser/payout"
 )
@@ -23,25 +22,29 @@ type signer struct {
 // Collections.sort has them, not "by first letter" as the prose says
 // (indonesia, pakistan, mexico and brazil overview). No Paypro page shows where
 // the secret goes; three pages of its sister site append it.
-func (s signer) sign(params map[string]string) string {
-	text := signText(params)
+func (s signer) sign(names []string, params map[string]string) string {
+	text := make([]byte, 0, 512)
 	if s.prefix {
-		text = s.secret.Reveal() + text
-	} else {
-		text += s.secret.Reveal()
+		text = append(text, s.secret.Reveal()...)
 	}
-	sum := md5.Sum([]byte(text)) //nolint:gosec // see above
+	text = signText(text, names, params)
+	if !s.prefix {
+		text = append(text, s.secret.Reveal()...)
+	}
+	sum := md5.Sum(text) //nolint:gosec // see above
 	return hex.EncodeToString(sum[:])
 }
 
-// signText joins the parameters. Empty values and sign itself are left out, and
-// nothing is URL-encoded.
-func signText(params map[string]string) string {
-	var text strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(params)) {
+// sorted are the names of parameters in the order in which they are signed.
+func sorted(params map[string]string) []string { return slices.Sorted(maps.Keys(params)) }
+
+// signText appends the parameters in the order of their names. Empty values and sign
+// itself are left out, and nothing is URL-encoded.
+func signText(to []byte, names []string, params map[string]string) []byte {
+	for _, name := range names {
 		if value := params[name]; value != "" && name != "sign" {
-			text.WriteString(name + "=" + value)
+			to = append(append(append(to, name...), '='), value...)
 		}
 	}
-	return text.String()
+	return to
 }
