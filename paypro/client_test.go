@@ -89,6 +89,38 @@ func TestNeverRepeats(t *testing.T) {
 	}
 }
 
+// The same where a connection that was used before ends with the request: somebody has it.
+func TestNeverRepeatsOnAnOldConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork()
+		var requests atomic.Int64
+		n.serveRaw(t, func(conn net.Conn) {
+			text := bufio.NewReader(conn)
+			for range 2 {
+				r, err := http.ReadRequest(text)
+				if err != nil {
+					return
+				}
+				_, _ = io.Copy(io.Discard, r.Body)
+				if requests.Add(1) == 1 {
+					_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(accepted), accepted)
+				}
+			}
+		})
+		c := client(t, egypt(), n.dial)
+		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Accepted)
+		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Unclear)
+		if requests.Load() != 2 || n.dialled() != 1 {
+			t.Errorf("%d requests on %d connections for two sends", requests.Load(), n.dialled())
+		}
+		synctest.Wait()
+		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Unclear) // the server is silent now, and nobody uses what it closed
+		if n.dialled() != 2 {
+			t.Errorf("%d connections", n.dialled())
+		}
+	})
+}
+
 // The server closes kept connections without a word. Whatever the client finds,
 // the server has seen each payout once at most, and NotSent means never.
 func TestStaleConnection(t *testing.T) {

@@ -155,17 +155,25 @@ func (c *conn) listen() {
 		case unasked:
 			return
 		case broken:
-			c.answers <- reply{problem: c.wire.describe(err)}
+			c.hand(reply{problem: c.wire.describe(err)})
 			return
 		}
 		r, more := c.receive(text)
 		if !more {
 			c.wire.drop(c)
 		}
-		c.answers <- r
+		c.hand(r)
 		if !more {
 			return
 		}
+	}
+}
+
+// hand gives the call its answer. A call that is over takes none.
+func (c *conn) hand(r reply) {
+	select {
+	case c.answers <- r:
+	default:
 	}
 }
 

@@ -3,21 +3,17 @@
 // every answer, and every lack of one, into a payout.Finding.
 //
 // What it never does: repeat a request (no redirect is followed, a 307 would pay
-// twice; no Idempotency-Key header is sent, Go's transport repeats such POSTs by
-// itself), write a byte after the moment its caller named, call something unsent
-// that may have left, or print people's data or a secret.
+// twice; what broke on the way is not tried again), write a byte after the moment its
+// caller named, call something unsent that may have left, or print people's data or a
+// secret.
 //
 // The way of one payout through the files: countries.go says what a country wants
 // (the data, one place; profile.go its form, settings.go what an operator may
 // change of it), check.go whether a command satisfies it, request.go and sign.go
-// make the request, client.go carries it out over conn.go, which proves whether a
-// byte left, answer.go reads what came back, and finding.go holds the two tables
-// that judge it. balance.go is the third call.
-//
-// One thing it can't keep by itself: net/http prints bytes that a server sends
-// without being asked to the standard logger, in full (transport.go,
-// readLoopPeekFailLocked). They may be the rest of an answer and hold people's
-// data, so the program must not let the standard logger write.
+// make the request, client.go hands it to wire.go, which keeps the connections to a
+// server; conn.go is one of these, and proves whether a byte left; answer.go reads
+// what came back, and finding.go holds the two tables that judge it. balance.go is
+// the third call.
 //
 // The facts are the provider's pages, digested in docs/paypro-api.md; comments
 // name the page ("mexico/balance") that they rest on.

@@ -49,8 +49,7 @@ Exit status: 0 done, 1 failed while running, 2 wrong usage or configuration.
 `
 
 func main() {
-	// net/http prints what a server sends unasked to the standard logger: it could be the
-	// rest of an answer, with people's data in it.
+	// Libraries print to the standard logger what they like; people's data could be in it.
 	log.SetOutput(io.Discard)
 	tuneGC()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
