@@ -79,6 +79,10 @@ type KeeperConfig struct {
 	Knows   func(merchant string) bool // whether a merchant is configured
 	Lease   time.Duration              // disburse.lease
 	Logger  zerolog.Logger
+
+	// Joined is told when an epoch was joined, before anything is done in it. It must not
+	// block; may be nil.
+	Joined func()
 }
 
 // Keeper keeps one shard in an epoch: it joins the open one, or begins the next when
@@ -133,6 +137,9 @@ func (k *Keeper) Run(ctx context.Context) {
 			k.Logger.Info().Int("epoch", e.Number).Str("epoch_id", e.ID).Int("shard", k.Log.shard).Msg("in an epoch")
 		}
 		last = e
+		if k.Joined != nil {
+			k.Joined()
+		}
 		k.live(ctx, e, looked, results)
 	}
 }

@@ -210,6 +210,12 @@ func (l *Limiter) agreed() Rate {
 	return l.rate
 }
 
+// Begin takes nothing. It lets the schedule begin, if it hasn't, and this process learn
+// Redis' clock, which the first call would have to wait for. What goes wrong, Take tells.
+func (l *Limiter) Begin(ctx context.Context) {
+	_, _, _ = l.grant(ctx, request{ahead: horizon})
+}
+
 // Take asks for up to n moments at which a call may be made, by this process' clock.
 // If none is free it answers how long to wait before asking again. The moments are
 // granted already where they may be used so late that the way to the call doesn't matter;

@@ -52,6 +52,7 @@ type App struct {
 	gauges    *gauges
 	retention retention
 	limiters  map[string]*ratelimit.Limiter // by merchant and operation
+	begun     sync.WaitGroup                // of schedules that are being begun
 
 	reloading sync.Mutex
 	running   config.Config // what is in force
@@ -142,7 +143,7 @@ func (a *App) wireShards() {
 			Journal: j, Log: l, Results: a.config.Kafka.Topics.Results, Shards: n,
 			Owns:  func(tradeNo string) bool { return a.shards.of(tradeNo) == shard },
 			Knows: func(merchant string) bool { _, known := a.config.Merchants[merchant]; return known },
-			Lease: a.config.Disburse.Lease, Logger: a.logger,
+			Lease: a.config.Disburse.Lease, Logger: a.logger, Joined: a.beginSchedules,
 		})
 		a.shards.journals = append(a.shards.journals, j)
 		a.logs, a.keepers = append(a.logs, l), append(a.keepers, k)
@@ -240,7 +241,7 @@ func (a *App) work(ctx context.Context) {
 		a.logger.Warn().Msg("the drain time is over: what is still under way is taken over by other instances after its lease")
 	}
 	stopWorking()
-	if !waitFor(closing, &intake, &loops, &rest) {
+	if !waitFor(closing, &intake, &loops, &rest, &a.begun) {
 		a.logger.Warn().Msg("something didn't end in time and is left behind")
 	}
 }

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"disburser/config"
@@ -22,6 +24,14 @@ func (a *App) limiter(metrics *disburse.Metrics, merchant, operation string, r c
 	}, l.PerSecond))
 	a.limiters[limiterName(merchant, operation)] = l
 	return l
+}
+
+// beginSchedules begins the schedules in a new epoch, while the first commands are still
+// read: a schedule that nobody has used, or that has to rest, grants nothing at first.
+func (a *App) beginSchedules() {
+	for _, l := range a.limiters {
+		a.launch(&a.begun, "rates", func() { l.Begin(context.Background()) })
+	}
 }
 
 func limiterName(merchant, operation string) string { return merchant + " " + operation }
