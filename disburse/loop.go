@@ -24,7 +24,7 @@ const (
 	// breath is the least time between two looks, however often the loop is nudged: every
 	// call that ends and every write does, and each look costs Redis a script. What comes
 	// due meanwhile shares one lease and one decision.
-	breath = 5 * time.Millisecond
+	breath = 10 * time.Millisecond
 
 	// longestWait bounds a lane's pause for want of tokens: a provider's Retry-After may
 	// be a minute, and rates may be changed meanwhile.
@@ -134,7 +134,7 @@ func New(c Config) *Loop {
 		l.slots[step] = newSlots(c.Slots, l.names, l.Nudge)
 	}
 	l.settled = newSettled()
-	l.writer = newWriter(c.Journal, l.Nudge, l.refused, c.Logger)
+	l.writer = newWriter(c.Journal, l.Nudge, l.calling, l.refused, c.Logger)
 	l.beat.Store(time.Now().UnixNano())
 	return l
 }
@@ -314,6 +314,16 @@ func (l *Loop) refused(ctx context.Context, err error, doing string) {
 	default:
 		l.Logger.Warn().Err(err).Str("doing", doing).Msg("interrupted, trying again")
 	}
+}
+
+// calling tells whether calls are under way, or about to be.
+func (l *Loop) calling() bool {
+	for _, s := range l.slots {
+		if busy, _ := s.count(); busy > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // observe sets the gauges.

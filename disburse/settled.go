@@ -13,9 +13,10 @@ import (
 // journal, like everything that no worker has in its hands.
 const settledMost = 4 * announceLargest
 
-// settledGathering is how long the first one waits for company: a request costs Kafka and
-// us as much as a dozen results, and each partition of the topic gets one of its own.
-const settledGathering = 5 * time.Millisecond
+// settledGathering is how long the first one waits for company that is on its way: a
+// request costs Kafka and us as much as a dozen results, and each partition of the topic
+// gets one of its own. Where nothing else is about to settle, nothing is waited for.
+const settledGathering = 40 * time.Millisecond
 
 // settled are payouts whose end the provider has told and the journal knows, and whose
 // lease goes on so that they can be announced at once: to lease them once more would cost
@@ -84,6 +85,13 @@ func (s *settled) wait() bool {
 	}
 }
 
+// expecting tells whether more is about to come, and fits into a batch.
+func (s *settled) expecting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.coming > 0 && !s.closed && len(s.list) < announceLargest
+}
+
 func (s *settled) take() []leased {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,7 +107,7 @@ func (s *settled) take() []leased {
 // batch was being acknowledged, and a moment longer.
 func (l *Loop) announceSettled(working context.Context) {
 	for l.settled.wait() {
-		time.Sleep(settledGathering)
+		gatherWhile(settledGathering, l.settled.expecting)
 		l.announceNow(working, l.settled.take())
 	}
 }

@@ -16,8 +16,9 @@ const (
 	// writeLargest is how many changes go into one call: the journal's own chunk.
 	writeLargest = 500
 
-	// gathering is how long the writer waits for company of the first change.
-	gathering = 2 * time.Millisecond
+	// gathering is how long the writer waits for company of the first change, while calls
+	// are under way that will have some: a script costs Redis as much as ten changes.
+	gathering = 15 * time.Millisecond
 
 	// waiting is how many changes may wait for the writer; beyond it workers wait, and
 	// with them their slots: backpressure.
@@ -30,11 +31,12 @@ const (
 // writer puts changes into the journal, as many at once as have gathered while the last
 // ones were being written. Its goroutine alone calls Apply.
 type writer struct {
-	journal Journal
-	applied func() // told after a write; never blocks
-	refused func(ctx context.Context, err error, doing string)
-	logger  zerolog.Logger
-	changes chan change
+	journal   Journal
+	applied   func()      // told after a write; never blocks
+	expecting func() bool // tells whether calls are under way
+	refused   func(ctx context.Context, err error, doing string)
+	logger    zerolog.Logger
+	changes   chan change
 }
 
 type change struct {
@@ -45,8 +47,8 @@ type change struct {
 	mark   chan struct{}      // no change: closed when all before it are done
 }
 
-func newWriter(j Journal, applied func(), refused func(context.Context, error, string), logger zerolog.Logger) *writer {
-	return &writer{journal: j, applied: applied, refused: refused, logger: logger, changes: make(chan change, waiting)}
+func newWriter(j Journal, applied func(), expecting func() bool, refused func(context.Context, error, string), logger zerolog.Logger) *writer {
+	return &writer{journal: j, applied: applied, expecting: expecting, refused: refused, logger: logger, changes: make(chan change, waiting)}
 }
 
 // put has a change written; it waits while too many are waiting.
@@ -66,7 +68,7 @@ func (w *writer) close() { close(w.changes) }
 // land, each try under its own deadline.
 func (w *writer) run(working context.Context) {
 	for first := range w.changes {
-		time.Sleep(gathering)
+		gatherWhile(gathering, func() bool { return len(w.changes) < writeLargest && w.expecting() })
 		batch := []change{first}
 		var next *change // of another epoch: it begins the next batch
 		for len(batch) > 0 {
@@ -76,6 +78,19 @@ func (w *writer) run(working context.Context) {
 			if batch = nil; next != nil {
 				batch = []change{*next}
 			}
+		}
+	}
+}
+
+// gatherLook is how often it is looked whether anything more is coming.
+const gatherLook = 2 * time.Millisecond
+
+// gatherWhile waits for company, for at most d, and for no longer than any is expected.
+func gatherWhile(d time.Duration, expecting func() bool) {
+	for ; d > 0; d -= gatherLook {
+		time.Sleep(min(d, gatherLook))
+		if !expecting() {
+			return
 		}
 	}
 }

@@ -32,7 +32,7 @@ var epochs = []Guard{
 	{"E5 mark never past a foreign fence", "who joins later looks from behind the fence that voids its epoch", []Mutant{
 		{Removes: "the look before it is written", Edits: edit("decisions/keeper.go", "\t\tif seen.fenced {\n\t\t\treturn fmt.Errorf(\"decisions: %w: a later epoch has fenced partition %d\", payout.ErrEpoch, p)\n\t\t}\n", "\t\t_ = seen\n"),
 			Killer: Killer{"decisions", "TestAFenceOfABuilderThatNeverOpenedIsAnswered"}},
-		{Removes: "it goes back", Edits: edit("journal/lua/watermark.lua", "if tonumber(ARGV[i + 1]) > tonumber(redis.call('HGET', P .. 'watermark', ARGV[i]) or '-1') then", "if true then"),
+		{Removes: "it goes back", Edits: edit("journal/lua/watermark.lua", "if tonumber(ARGV[i + 1]) > tonumber(call('HGET', P .. 'watermark', ARGV[i]) or '-1') then", "if true then"),
 			Killer: Killer{"journal", "TestWatermarksNeverGoBackAndSurviveABuilding"}},
 	}},
 	{"E5 replay starts at the watermark", "what Redis lost is not replayed, and sent again", []Mutant{
@@ -50,7 +50,7 @@ var epochs = []Guard{
 			Killer: Killer{"decisions", "TestTheShortestReachCounts"}},
 		{Removes: "a partition that was emptied reaches back all the way", Edits: edit("decisions/rebuild.go", "trimmed = time.Now() //", "//"),
 			Killer: Killer{"decisions", "TestAnEmptiedPartitionVouchesForNothing"}},
-		{Removes: "the next epoch forgets it", Edits: edit("journal/lua/open.lua", "if ARGV[4] ~= '' then redis.call('HSET', P .. 'epoch', 'reach', ARGV[4]) end", "redis.call('HSET', P .. 'epoch', 'reach', ARGV[4] ~= '' and ARGV[4] or '0')"),
+		{Removes: "the next epoch forgets it", Edits: edit("journal/lua/open.lua", "if ARGV[4] ~= '' then call('HSET', P .. 'epoch', 'reach', ARGV[4]) end", "call('HSET', P .. 'epoch', 'reach', ARGV[4] ~= '' and ARGV[4] or '0')"),
 			Killer: Killer{"journal", "TestReachHoldsWhatIsOlder"}},
 	}},
 	{"E6 adoption compares fingerprints", "another payee is paid under a tradeNo that was decided", []Mutant{
@@ -66,11 +66,11 @@ var epochs = []Guard{
 			Killer: Killer{"journal", "TestWhatIsAskedAboutWithoutContentIsHeldByItsCarriedCommand"}},
 	}},
 	{"E6 a remembered send asks", "what a replay knows to be decided is sent again when its command comes", []Mutant{
-		{Removes: "its command is received", Edits: edit("journal/lua/insert.lua", "add(tradeNo, sending(record, lane, string.sub(memo, 18, 30), sent_by()), stamp(now), offset)", "add(tradeNo, record, due, offset)"),
+		{Removes: "its command is received", Edits: edit("journal/lua/insert.lua", "add(tradeNo, sending(record, lane, sub(memo, 18, 30), sent_by()), stamp(now), offset)", "add(tradeNo, record, due, offset)"),
 			Killer: Killer{"journal", "TestAdoption"}},
 		{Removes: "it counts as the only send", Edits: edit("journal/lua/insert.lua", "SENDS_FROM - 1) .. '02' .. sent .. send_by", "SENDS_FROM - 1) .. '01' .. sent .. send_by"),
 			Killer: Killer{"journal", "TestACarriedCommandOfAnUnknownPayoutIsAsItsHeaderSays"}},
-		{Removes: "its absence counts from its adoption on", Edits: edit("journal/lua/insert.lua", "return redis.call('HGET', P .. 'epoch', 'send_by') or stamp(now) end", "return stamp(now) end"),
+		{Removes: "its absence counts from its adoption on", Edits: edit("journal/lua/insert.lua", "return call('HGET', P .. 'epoch', 'send_by') or stamp(now) end", "return stamp(now) end"),
 			Killer: Killer{"journal", "TestAdoption"}},
 	}},
 	{"E6 without content nothing is done", "a payout is sent or announced with nothing in it", []Mutant{
@@ -78,7 +78,7 @@ var epochs = []Guard{
 			Killer: Killer{"journal", "TestWithoutContentNothingIsSentOrAnnounced"}},
 		{Removes: "restore schedules what has no content", Edits: edit("journal/lua/restore.lua", "if step ~= 'n' or partition_of(record) ~= NO_PARTITION then", "if true then"),
 			Killer: Killer{"journal", "TestAFinalWithoutContentIsAnnouncedOnceItIsAdopted"}},
-		{Removes: "apply writes over what an insert filled in", Edits: edit("journal/lua/apply.lua", "string.sub(current, PARTITION_FROM, said_end)", "string.sub(head, PARTITION_FROM) .. string.sub(current, HEAD + 1, merchant_end) .. '{}\\n'"),
+		{Removes: "apply writes over what an insert filled in", Edits: edit("journal/lua/apply.lua", "sub(current, PARTITION_FROM, said_end)", "sub(head, PARTITION_FROM) .. sub(current, HEAD + 1, merchant_end) .. '{}\\n'"),
 			Killer: Killer{"journal", "TestWhatAnInsertFilledInStaysAfterTheNextWrite"}},
 	}},
 	{"E7 a stale half stands still", "two halves begin epochs against each other for ever, or one holds what the other has paid", []Mutant{

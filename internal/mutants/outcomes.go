@@ -83,7 +83,7 @@ var outcomes = []Guard{
 			Killer: Killer{"disburse", "TestAnAbsenceIsDecidedBeforeItIsAnnounced"}},
 		{Removes: "somebody else finds it while the lease goes on", Edits: edit("journal/journal.go", "if !c.Until.IsZero() {", "if false {"),
 			Killer: Killer{"journal", "TestALeaseThatGoesOnAfterAWrite"}},
-		{Removes: "any write of the state passes for a repeat", Edits: edit("journal/lua/apply.lua", " and until_then == string.sub(head, UNTIL_FROM, UNTIL_TO)) and 'a'", ") and 'a'"),
+		{Removes: "any write of the state passes for a repeat", Edits: edit("journal/lua/apply.lua", " and until_then == sub(head, UNTIL_FROM, UNTIL_TO)) and 'a'", ") and 'a'"),
 			Killer: Killer{"journal", "TestALeaseThatGoesOnAfterAWrite"}},
 	}},
 	{"O3 one id for each event", "downstream counts a repeated result twice", []Mutant{

@@ -3,12 +3,12 @@ package mutants
 // rebuild are the guards of E4: how an epoch begins, and what a replay may write.
 var rebuild = []Guard{
 	{"E4a old scripts refuse once a building stands", "a late give-back makes received of what the replay has just learned was sent", []Mutant{
-		{Removes: "the building record leaves the open epoch", Edits: edit("journal/lua/build.lua", "redis.call('HDEL', P .. 'epoch', 'id', 'run_id', 'claimed_until')", "redis.call('HDEL', P .. 'epoch', 'claimed_until')"),
+		{Removes: "the building record leaves the open epoch", Edits: edit("journal/lua/build.lua", "call('HDEL', P .. 'epoch', 'id', 'run_id', 'claimed_until')", "call('HDEL', P .. 'epoch', 'claimed_until')"),
 			Killer: Killer{"journal", "TestAfterBuildEveryBelievingScriptRefuses"}},
 		{Removes: "an epoch that the caller didn't know of is ended", Edits: edit("journal/lua/build.lua", "if e[1] and e[2] == server and e[1] ~= ARGV[3] then return {'0', 'another epoch is open'} end\n", ""),
 			Killer: Killer{"journal", "TestABuildingIsClaimedOnceAndTheClaimEnds"}},
-		{Removes: "tokens of the old epoch stay good", Edits: edit("journal/lua/restore.lua", "  record = head .. string.sub(record, #head + 1)\n  redis.call('SET'",
-			"  record = string.sub(head, 1, 2) .. string.sub(record, TOKEN_FROM, UNTIL_TO) .. string.sub(head, FINGERPRINT_FROM) .. string.sub(record, #head + 1)\n  redis.call('SET'"),
+		{Removes: "tokens of the old epoch stay good", Edits: edit("journal/lua/restore.lua", "  record = head .. sub(record, #head + 1)\n  call('SET'",
+			"  record = sub(head, 1, 2) .. sub(record, TOKEN_FROM, UNTIL_TO) .. sub(head, FINGERPRINT_FROM) .. sub(record, #head + 1)\n  call('SET'"),
 			Killer: Killer{"journal", "TestALateGiveBackOfTheOldEpochIsRefusedAlsoAfterTheOpening"}},
 	}},
 	{"E4a a renewal begins nothing", "a server that lost the record, and what was restored under it, is opened as rebuilt", []Mutant{
@@ -54,9 +54,9 @@ var rebuild = []Guard{
 			Killer: Killer{"journal", "TestOnlyACompleteRebuildIsOpened"}},
 		{Removes: "a plan that is gone counts as done", Edits: edit("journal/lua/open.lua", "local done = #portions / 2 == tonumber(ARGV[5])", "local done = true"),
 			Killer: Killer{"journal", "TestOnlyACompleteRebuildIsOpened"}},
-		{Removes: "a late copy of build voids the plan", Edits: edit("journal/lua/build.lua", "if e[3] ~= ARGV[1] then redis.call('DEL', P .. 'portions') end", "redis.call('DEL', P .. 'portions')"),
+		{Removes: "a late copy of build voids the plan", Edits: edit("journal/lua/build.lua", "if e[3] ~= ARGV[1] then call('DEL', P .. 'portions') end", "call('DEL', P .. 'portions')"),
 			Killer: Killer{"journal", "TestOnlyACompleteRebuildIsOpened"}},
-		{Removes: "another building's plan counts", Edits: edit("journal/lua/build.lua", "if e[3] ~= ARGV[1] then redis.call('DEL', P .. 'portions') end", ""),
+		{Removes: "another building's plan counts", Edits: edit("journal/lua/build.lua", "if e[3] ~= ARGV[1] then call('DEL', P .. 'portions') end", ""),
 			Killer: Killer{"journal", "TestOnlyTheBuildingItselfIsShared"}},
 		{Removes: "what the broker hides counts as replayed", Edits: edit("decisions/rebuild.go", "\tif page.Next == p.Next {\n", "\tif page.Next == p.Next {\n\t\tp.Next = p.End\n\t\treturn nil\n\t}\n\tif false {\n"),
 			Killer: Killer{"decisions", "TestAWorkerThatFailsLeavesItsPortionToOthers"}},
@@ -74,7 +74,7 @@ var rebuild = []Guard{
 			Killer: Killer{"journal", "TestRanks"}},
 		{Removes: "what was announced comes back", Edits: edit("journal/lua/restore.lua", "elseif memo and not sent_memo(memo) then", "elseif false then"),
 			Killer: Killer{"journal", "TestAnAnnouncedEndOutranksWhatIsRestoredLater"}},
-		{Removes: "what was announced stays open", Edits: edit("journal/lua/restore.lua", "    redis.call('DEL', P .. 'p:' .. tradeNo)\n", ""),
+		{Removes: "what was announced stays open", Edits: edit("journal/lua/restore.lua", "    call('DEL', P .. 'p:' .. tradeNo)\n", ""),
 			Killer: Killer{"journal", "TestRanks"}},
 		{Removes: "an announced end is not remembered", Edits: edit("journal/lua/restore.lua", "if not known or sent_memo(known) then remember(bucket, tradeNo, memo) end", ""),
 			Killer: Killer{"journal", "TestRanks"}},
@@ -84,7 +84,7 @@ var rebuild = []Guard{
 			Killer: Killer{"journal", "TestRanks"}},
 	}},
 	{"E4d an undecided own end ranks below a send", "one half said expired and never told the log; the other half sent", []Mutant{
-		{Removes: "it stays", Edits: edit("journal/lua/restore.lua", "return state == 'R' or (state == 'F' and string.find(record, '\"ab\":true', HEAD, true) ~= nil)", "return false"),
+		{Removes: "it stays", Edits: edit("journal/lua/restore.lua", "return state == 'R' or (state == 'F' and find(record, '\"ab\":true', HEAD, true) ~= nil)", "return false"),
 			Killer: Killer{"journal", "TestRanks"}},
 	}},
 	{"E4d a decided own end ranks above its send", "what was announced as rejected is asked about, and may be sent again", []Mutant{
@@ -92,7 +92,7 @@ var rebuild = []Guard{
 			Killer: Killer{"journal", "TestAValidOwnEndOutranksItsSend"}},
 	}},
 	{"E4d the log vouches in its own building only", "an end that an earlier log still had, and this one doesn't, hides a send that came after it", []Mutant{
-		{Removes: "vouched for once, vouched for ever", Edits: edit("journal/lua/restore.lua", "local VOUCHED = '=' .. string.sub(ARGV[1] .. NO_TOKEN, 1, TOKEN_TO - TOKEN_FROM)", "local VOUCHED = string.rep('=', TOKEN_TO - TOKEN_FROM + 1)"),
+		{Removes: "vouched for once, vouched for ever", Edits: edit("journal/lua/restore.lua", "local VOUCHED = '=' .. sub(ARGV[1] .. NO_TOKEN, 1, TOKEN_TO - TOKEN_FROM)", "local VOUCHED = string.rep('=', TOKEN_TO - TOKEN_FROM + 1)"),
 			Killer: Killer{"journal", "TestAnOwnEndIsVouchedForByItsBuildingOnly"}},
 	}},
 	{"E4d decisions count by their fence", "what a stale half decided, and never did, is replayed as done", []Mutant{
@@ -128,7 +128,7 @@ var rebuild = []Guard{
 			Killer: Killer{"decisions", "TestALongerLeaseOfTheFleetIsWaitedFor"}},
 		{Removes: "a decision doesn't say how long its lease is", Edits: edit("decisions/record.go", "r.Lease = max(r.Lease, p.SendBy.Sub(p.LastSentAt).Milliseconds())", "r.Lease = 0"),
 			Killer: Killer{"decisions", "TestALongerLeaseOfTheFleetIsWaitedFor"}},
-		{Removes: "a restored send may be the only refused one", Edits: edit("journal/lua/restore.lua", "local sends = math.min(99, tonumber(string.sub(record, SENDS_FROM, SENDS_TO)) + 1)", "local sends = math.max(1, tonumber(string.sub(record, SENDS_FROM, SENDS_TO)))"),
+		{Removes: "a restored send may be the only refused one", Edits: edit("journal/lua/restore.lua", "local sends = math.min(99, tonumber(sub(record, SENDS_FROM, SENDS_TO)) + 1)", "local sends = math.max(1, tonumber(sub(record, SENDS_FROM, SENDS_TO)))"),
 			Killer: Killer{"journal", "TestARestoredSendIsNeverTheOnlyRefusedOne"}},
 	}},
 }

@@ -41,7 +41,7 @@ var sending = []Guard{
 			Killer: Killer{"journal", "TestALateGiveBackOfTheOldEpochIsRefusedAlsoAfterTheOpening"}},
 	}},
 	{"S2 a repeat answers as the first time", "a lost reply strands a batch, or writes an answer twice", []Mutant{
-		{Removes: "a repeated lease leases others", Edits: edit("journal/lua/lease.lua", "if redis.call('EXISTS', batch) == 1 then", "if false then"),
+		{Removes: "a repeated lease leases others", Edits: edit("journal/lua/lease.lua", "if call('EXISTS', batch) == 1 then", "if false then"),
 			Killer: Killer{"journal", "TestARepeatedLeaseAnswersTheSameBatch"}},
 		{Removes: "a repeated lease answers what was taken over", Edits: edit("journal/lua/lease.lua", "if record and token_of(record) == token and until_of", "if record and until_of"),
 			Killer: Killer{"journal", "TestARepeatedLeaseLeavesOutWhatIsNotItsAnyMore"}},

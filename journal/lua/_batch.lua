@@ -10,7 +10,7 @@ local function fetch(tradeNos)
     end
   end
   if #keys == 0 then return end
-  for n, record in ipairs(redis.call('MGET', unpack(keys))) do records[wanted[n]] = record end
+  for n, record in ipairs(call('MGET', unpack(keys))) do records[wanted[n]] = record end
 end
 
 local leaving, waiting, writing, deleting, lanes, begins = {}, {}, {}, {}, {}, {} -- not done yet
@@ -52,11 +52,11 @@ local function lane_of(merchant) lanes[merchant] = true end
 -- script may write even at maxmemory. Whoever touches a payout twice in one call flushes in
 -- between, since all leave before any enters.
 local function flush()
-  for set, list in pairs(leaving) do redis.call('ZREM', set, unpack(list)) end
-  if #deleting > 0 then redis.call('DEL', unpack(deleting)) end
-  if #writing > 0 then redis.call('MSET', unpack(writing)) end
-  for i = 1, #begins, 2 do redis.call('SETRANGE', begins[i], 0, begins[i + 1]) end
-  for set, list in pairs(waiting) do redis.call('ZADD', set, unpack(list)) end
-  for merchant in pairs(lanes) do redis.call('SADD', P .. 'merchants', merchant) end
+  for set, list in pairs(leaving) do call('ZREM', set, unpack(list)) end
+  if #deleting > 0 then call('DEL', unpack(deleting)) end
+  if #writing > 0 then call('MSET', unpack(writing)) end
+  for i = 1, #begins, 2 do call('SETRANGE', begins[i], 0, begins[i + 1]) end
+  for set, list in pairs(waiting) do call('ZADD', set, unpack(list)) end
+  for merchant in pairs(lanes) do call('SADD', P .. 'merchants', merchant) end
   leaving, waiting, writing, deleting, lanes, begins = {}, {}, {}, {}, {}, {}
 end

@@ -14,7 +14,7 @@ local tradeNos = {}
 for i = first, #ARGV, 6 do tradeNos[#tradeNos + 1] = ARGV[i] end
 fetch(tradeNos)
 
-local OVER, NOWHERE = stamp(0), string.format('%06d', NO_PARTITION)
+local OVER, NOWHERE = stamp(0), format('%06d', NO_PARTITION)
 local closed, touched, ended = 0, {}, {}
 local function settle()
   flush() -- begins with leaving: see there
@@ -26,9 +26,9 @@ end
 -- said, its expiry and where it stands are the journal's: an insert may have filled them
 -- in, or moved them, during the lease.
 local function succeed(current, head, merchant_end, progress)
-  local said_end = string.find(current, '\n', merchant_end + 1, true)
-  return string.sub(head, 1, EXPIRES_FROM - 1) .. string.sub(current, EXPIRES_FROM, EXPIRES_TO)
-    .. string.sub(head, SENDS_FROM, PARTITION_FROM - 1) .. string.sub(current, PARTITION_FROM, said_end) .. progress
+  local said_end = find(current, '\n', merchant_end + 1, true)
+  return sub(head, 1, EXPIRES_FROM - 1) .. sub(current, EXPIRES_FROM, EXPIRES_TO)
+    .. sub(head, SENDS_FROM, PARTITION_FROM - 1) .. sub(current, PARTITION_FROM, said_end) .. progress
 end
 
 local function apply(tradeNo, token, expected, due, head, rest)
@@ -39,17 +39,17 @@ local function apply(tradeNo, token, expected, due, head, rest)
     return (forget and recall(due, tradeNo) == rest) and 'a' or 'l'
   end
   if token_of(current) ~= token then return 'l' end
-  local state, until_then = state_of(current), string.sub(current, UNTIL_FROM, UNTIL_TO)
+  local state, until_then = state_of(current), sub(current, UNTIL_FROM, UNTIL_TO)
   if until_then == OVER then
     -- This token has written before: the reply was lost and the caller repeats.
     return (not forget and state == state_of(head)) and 'a' or 'l'
   end
   if state ~= expected then
     -- The same of a write with which the lease went on.
-    return (not forget and state == state_of(head) and until_then == string.sub(head, UNTIL_FROM, UNTIL_TO)) and 'a' or 'l'
+    return (not forget and state == state_of(head) and until_then == sub(head, UNTIL_FROM, UNTIL_TO)) and 'a' or 'l'
   end
-  local merchant_end = string.find(current, '\n', HEAD + 1, true)
-  local merchant, partition = string.sub(current, HEAD + 1, merchant_end - 1), string.sub(current, PARTITION_FROM, PARTITION_TO)
+  local merchant_end = find(current, '\n', HEAD + 1, true)
+  local merchant, partition = sub(current, HEAD + 1, merchant_end - 1), sub(current, PARTITION_FROM, PARTITION_TO)
   local set = due_set(step_of(current), merchant)
   if forget then
     leave(set, tradeNo)
@@ -84,13 +84,13 @@ for i = first, #ARGV, 6 do
 end
 settle()
 write_counts()
-if closed > 0 then redis.call('DECRBY', P .. 'total', closed) end
+if closed > 0 then call('DECRBY', P .. 'total', closed) end
 
 for i = 4, first - 1, 4 do
   local key = P .. 'served:' .. ARGV[i]
-  if ARGV[i + 1] > (redis.call('HGET', key, 'at') or '') then
-    redis.call('HSET', key, 'at', ARGV[i + 1], 'about', ARGV[i + 2])
+  if ARGV[i + 1] > (call('HGET', key, 'at') or '') then
+    call('HSET', key, 'at', ARGV[i + 1], 'about', ARGV[i + 2])
   end
-  if ARGV[i + 3] ~= '' then redis.call('HSET', key, 'settled', ARGV[i + 3]) end
+  if ARGV[i + 3] ~= '' then call('HSET', key, 'settled', ARGV[i + 3]) end
 end
 return table.concat(outcomes)

@@ -4,15 +4,15 @@
 -- ARGV: epoch, then partitions. Answer: total, a list of field and count, a list of
 -- tradeNo and record.
 local oldest = {}
-local merchants = redis.call('SMEMBERS', P .. 'merchants')
+local merchants = call('SMEMBERS', P .. 'merchants')
 for i = 2, #ARGV do
   for _, merchant in ipairs(merchants) do
-    local tradeNo = redis.call('ZRANGE', open_set(ARGV[i], merchant), 0, 0)[1]
-    local record = tradeNo and redis.call('GET', P .. 'p:' .. tradeNo)
+    local tradeNo = call('ZRANGE', open_set(ARGV[i], merchant), 0, 0)[1]
+    local record = tradeNo and call('GET', P .. 'p:' .. tradeNo)
     if record then
       oldest[#oldest + 1] = tradeNo
       oldest[#oldest + 1] = record
     end
   end
 end
-return {redis.call('GET', P .. 'total') or '0', redis.call('HGETALL', P .. 'count'), oldest}
+return {call('GET', P .. 'total') or '0', call('HGETALL', P .. 'count'), oldest}

@@ -5,8 +5,8 @@
 -- merchant, then for announce and expire.
 local answer = {stamp(now)}
 local function look(set)
-  answer[#answer + 1] = redis.call('ZCOUNT', set, '-inf', stamp(now))
-  local first = redis.call('ZRANGEBYSCORE', set, '(' .. stamp(now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  answer[#answer + 1] = call('ZCOUNT', set, '-inf', stamp(now))
+  local first = call('ZRANGEBYSCORE', set, '(' .. stamp(now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   answer[#answer + 1] = first[2] or ''
 end
 for i = 2, #ARGV do

@@ -11,15 +11,15 @@
 -- Not moved while there are conflicts in the range: the caller publishes these as dead
 -- letters first, and then calls again without them.
 local partition, from, to = ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local position = tonumber(redis.call('HGET', P .. 'position', partition) or '-1')
+local position = tonumber(call('HGET', P .. 'position', partition) or '-1')
 if position < 0 then return redis.error_reply('POSITION none for partition ' .. partition) end
 if from > position then
-  return redis.error_reply('POSITION ' .. string.format('%.0f', position) .. ' is before the range that begins at ' .. ARGV[4])
+  return redis.error_reply('POSITION ' .. format('%.0f', position) .. ' is before the range that begins at ' .. ARGV[4])
 end
 
 -- Older than this a command that the journal doesn't know may have been paid and
 -- forgotten: older than the window, or than what the last rebuild could read.
-local reach = math.max(now - window, tonumber(redis.call('HGET', P .. 'epoch', 'reach') or '0'))
+local reach = math.max(now - window, tonumber(call('HGET', P .. 'epoch', 'reach') or '0'))
 
 local tradeNos = {}
 for i = 6, #ARGV, 7 do tradeNos[#tradeNos + 1] = ARGV[i] end
@@ -35,7 +35,7 @@ local function adopt(tradeNo, record, command, offset)
     count('', state, -1)
     count(merchant, state, 1)
     lane_of(merchant)
-    if redis.call('ZREM', due_set(step, ''), tradeNo) == 1 then wait_in(due_set(step, merchant), stamp(now), tradeNo) end
+    if call('ZREM', due_set(step, ''), tradeNo) == 1 then wait_in(due_set(step, merchant), stamp(now), tradeNo) end
   end
   put(tradeNo, splice(record, command, merchant))
   wait_in(open_set(partition, merchant), offset, tradeNo)
@@ -57,24 +57,24 @@ local function add(tradeNo, record, due, offset)
 end
 
 -- sent_by is when a send that a rebuild has learned of had ended at the latest.
-local function sent_by() return redis.call('HGET', P .. 'epoch', 'send_by') or stamp(now) end
+local function sent_by() return call('HGET', P .. 'epoch', 'send_by') or stamp(now) end
 
 -- sending makes of a command the record of a payout that may have been sent, nobody
 -- knows how often: asked, never sent. What only the first send was answered isn't known
 -- either, so never fewer than two sends (protocol O4).
 local function sending(record, merchant, sent, send_by)
-  local m = string.find(record, '\n', HEAD + 1, true)
-  local s = string.find(record, '\n', m + 1, true)
-  return 'sa' .. string.sub(record, TOKEN_FROM, SENDS_FROM - 1) .. '02' .. sent .. send_by
-    .. string.sub(record, PARTITION_FROM, HEAD) .. merchant .. string.sub(record, m, s) .. '{}'
+  local m = find(record, '\n', HEAD + 1, true)
+  local s = find(record, '\n', m + 1, true)
+  return 'sa' .. sub(record, TOKEN_FROM, SENDS_FROM - 1) .. '02' .. sent .. send_by
+    .. sub(record, PARTITION_FROM, HEAD) .. merchant .. sub(record, m, s) .. '{}'
 end
 
 -- held makes of a command the record of a payout that needs a person: it was held before
 -- the journal was lost, or nobody knows whether it was paid and forgotten. Asked, never sent.
 local function held(record, merchant, step)
-  local m = string.find(record, '\n', HEAD + 1, true)
-  local s = string.find(record, '\n', m + 1, true)
-  return 'h' .. step .. string.sub(record, TOKEN_FROM, HEAD) .. merchant .. string.sub(record, m, s) .. '{}'
+  local m = find(record, '\n', HEAD + 1, true)
+  local s = find(record, '\n', m + 1, true)
+  return 'h' .. step .. sub(record, TOKEN_FROM, HEAD) .. merchant .. sub(record, m, s) .. '{}'
 end
 
 -- hold makes held of an open payout whose carried command says that it was: the journal
@@ -89,17 +89,17 @@ local function hold(tradeNo, record)
   count(merchant, state, -1)
   count(merchant, 'h', 1)
   -- Nobody's lease any more: what an answer makes of it is not written.
-  return 'hn' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. string.sub(record, FINGERPRINT_FROM)
+  return 'hn' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. sub(record, FINGERPRINT_FROM)
 end
 
 -- orphan opens a payout that is only remembered as sent, of whose tradeNo another command
 -- has come: the own one may never come as it was (the merchant's default currency is another
 -- one now). Without content it is asked about, and announced once its own command comes.
 local function orphan(tradeNo, memo)
-  local lane, sent = string.sub(memo, 31), string.sub(memo, 18, 30)
+  local lane, sent = sub(memo, 31), sub(memo, 18, 30)
   local state = held_memo(memo) and 'h' or 's'
-  put(tradeNo, state .. 'a' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. string.sub(memo, 2, 17) .. stamp(0)
-    .. '02' .. sent .. sent_by() .. string.format('%06d', NO_PARTITION) .. lane .. '\n{}\n{}')
+  put(tradeNo, state .. 'a' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. sub(memo, 2, 17) .. stamp(0)
+    .. '02' .. sent .. sent_by() .. format('%06d', NO_PARTITION) .. lane .. '\n{}\n{}')
   wait_in(due_set('a', lane), stamp(now), tradeNo)
   lane_of(lane)
   count(lane, state, 1)
@@ -108,21 +108,21 @@ end
 
 for i = 6, #ARGV, 7 do
   local tradeNo, carried, read, due, bucket, offset, record = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
-  local fingerprint = string.sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
+  local fingerprint = sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
   local open = records[tradeNo]
   local memo = not open and recall(bucket, tradeNo)
   if open or memo then
-    local same = fingerprint == (open and string.sub(open, FINGERPRINT_FROM, FINGERPRINT_TO) or string.sub(memo, 2, 17))
+    local same = fingerprint == (open and sub(open, FINGERPRINT_FROM, FINGERPRINT_TO) or sub(memo, 2, 17))
     if memo and same and sent_memo(memo) then
       -- In its own lane: the merchant that it was sent for, whatever the command says now.
-      local lane = string.sub(memo, 31)
+      local lane = sub(memo, 31)
       if lane == '' then lane = merchant_of(record) end -- it wasn't configured then
       if carried == 'h' then
         add(tradeNo, held(record, lane, 'n'), stamp(now), offset)
       elseif held_memo(memo) then -- and that was announced
         add(tradeNo, held(record, lane, 'a'), stamp(now), offset)
       else
-        add(tradeNo, sending(record, lane, string.sub(memo, 18, 30), sent_by()), stamp(now), offset)
+        add(tradeNo, sending(record, lane, sub(memo, 18, 30), sent_by()), stamp(now), offset)
       end
     elseif memo and sent_memo(memo) then
       orphan(tradeNo, memo)
@@ -133,7 +133,7 @@ for i = 6, #ARGV, 7 do
       flush() -- it may have come in this very call
       leave(open_set(partition_of(open), merchant_of(open)), tradeNo)
       -- Its expiry stays: the sets know it by that.
-      local carry = string.sub(record, 1, EXPIRES_FROM - 1) .. string.sub(open, EXPIRES_FROM, EXPIRES_TO) .. string.sub(record, EXPIRES_TO + 1)
+      local carry = sub(record, 1, EXPIRES_FROM - 1) .. sub(open, EXPIRES_FROM, EXPIRES_TO) .. sub(record, EXPIRES_TO + 1)
       if carried == 'h' then open = hold(tradeNo, open) end
       put(tradeNo, splice(open, carry, merchant_of(open)))
       wait_in(open_set(partition, merchant_of(open)), offset, tradeNo)
@@ -163,8 +163,8 @@ end
 
 flush()
 write_counts()
-local total = redis.call('INCRBY', P .. 'total', added)
+local total = call('INCRBY', P .. 'total', added)
 if to ~= '' and not conflicts and tonumber(to) > position then
-  redis.call('HSET', P .. 'position', partition, to)
+  call('HSET', P .. 'position', partition, to)
 end
 return {table.concat(outcomes), total}

@@ -13,11 +13,11 @@ local step, merchant, token = ARGV[2], ARGV[3], ARGV[4]
 local n, deadline = tonumber(ARGV[5]), now + tonumber(ARGV[6])
 local set, batch = due_set(step, merchant), P .. 'lease:' .. token
 
-local evidence = redis.call('HMGET', P .. 'served:' .. merchant, 'at', 'about', 'settled')
+local evidence = call('HMGET', P .. 'served:' .. merchant, 'at', 'about', 'settled')
 local answer = {stamp(now), stamp(deadline), evidence[1] or '', evidence[2] or '', evidence[3] or ''}
 
-if redis.call('EXISTS', batch) == 1 then
-  local handed = redis.call('LRANGE', batch, 0, -1)
+if call('EXISTS', batch) == 1 then
+  local handed = call('LRANGE', batch, 0, -1)
   fetch(handed)
   for _, tradeNo in ipairs(handed) do
     local record = records[tradeNo]
@@ -50,9 +50,9 @@ local function take(tradeNo)
       return nil
     end
     local owner = merchant_of(record)
-    local sends = tonumber(string.sub(record, SENDS_FROM, SENDS_TO)) + 1
-    head = 'sa' .. token .. stamp(deadline) .. string.sub(record, FINGERPRINT_FROM, SENDS_FROM - 1)
-      .. string.format('%02d', math.min(sends, 99)) .. stamp(now) .. stamp(deadline)
+    local sends = tonumber(sub(record, SENDS_FROM, SENDS_TO)) + 1
+    head = 'sa' .. token .. stamp(deadline) .. sub(record, FINGERPRINT_FROM, SENDS_FROM - 1)
+      .. format('%02d', math.min(sends, 99)) .. stamp(now) .. stamp(deadline)
     if expires > 0 then leave(due_set('x'), tradeNo) end
     wait_in(due_set('a', owner), stamp(deadline), tradeNo)
     count(owner, 'r', -1)
@@ -88,13 +88,13 @@ local function young_first(due)
   local share = n - math.floor(n / 4)
   -- What is left of the quarter is drawn: by the token, the only thing here that is random.
   if string.byte(token, -1) % 4 < n % 4 then share = share - 1 end
-  local longest = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
+  local longest = call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
   local since, young = stamp(tonumber(longest)), {}
-  local latest = redis.call('ZRANGE', set, math.max(0, due - math.min(4 * n, 384)), due - 1)
+  local latest = call('ZRANGE', set, math.max(0, due - math.min(4 * n, 384)), due - 1)
   fetch(latest)
   for _, tradeNo in ipairs(latest) do
     local record = records[tradeNo]
-    local sent = record and string.sub(record, SENT_FROM, SENT_TO) or ''
+    local sent = record and sub(record, SENT_FROM, SENT_TO) or ''
     if sent > since then young[#young + 1] = {tradeNo, sent} end
   end
   table.sort(young, function(a, b)
@@ -106,16 +106,16 @@ local function young_first(due)
     picked[i] = young[i][1]
     chosen[picked[i]] = true
   end
-  for _, tradeNo in ipairs(redis.call('ZRANGE', set, 0, n - 1)) do
+  for _, tradeNo in ipairs(call('ZRANGE', set, 0, n - 1)) do
     if #picked < n and not chosen[tradeNo] then picked[#picked + 1] = tradeNo end
   end
   return picked
 end
 
 local function pick()
-  local due = step == 'a' and redis.call('ZCOUNT', set, '-inf', stamp(now)) or 0
+  local due = step == 'a' and call('ZCOUNT', set, '-inf', stamp(now)) or 0
   if due > n and n > 0 then return young_first(due) end
-  return redis.call('ZRANGEBYSCORE', set, '-inf', stamp(now), 'LIMIT', 0, n)
+  return call('ZRANGEBYSCORE', set, '-inf', stamp(now), 'LIMIT', 0, n)
 end
 
 local picked = pick()
@@ -132,8 +132,8 @@ for _, tradeNo in ipairs(picked) do
 end
 flush()
 if #taken > 0 then
-  redis.call('RPUSH', batch, unpack(taken))
-  redis.call('PEXPIRE', batch, ARGV[6])
+  call('RPUSH', batch, unpack(taken))
+  call('PEXPIRE', batch, ARGV[6])
 end
 write_counts()
 return answer

@@ -4,15 +4,15 @@
 -- ARGV: epoch, then partitions. Answer: position and mark by turns, -1 where the
 -- partition has no position yet.
 local answer = {}
-local merchants = redis.call('SMEMBERS', P .. 'merchants')
+local merchants = call('SMEMBERS', P .. 'merchants')
 for i = 2, #ARGV do
-  local position = tonumber(redis.call('HGET', P .. 'position', ARGV[i]) or '-1')
+  local position = tonumber(call('HGET', P .. 'position', ARGV[i]) or '-1')
   local mark = position
   for _, merchant in ipairs(merchants) do
-    local first = redis.call('ZRANGE', open_set(ARGV[i], merchant), 0, 0, 'WITHSCORES')
+    local first = call('ZRANGE', open_set(ARGV[i], merchant), 0, 0, 'WITHSCORES')
     if first[2] and tonumber(first[2]) < mark then mark = tonumber(first[2]) end
   end
-  answer[#answer + 1] = string.format('%.0f', position)
-  answer[#answer + 1] = string.format('%.0f', mark)
+  answer[#answer + 1] = format('%.0f', position)
+  answer[#answer + 1] = format('%.0f', mark)
 end
 return answer

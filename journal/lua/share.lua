@@ -8,33 +8,33 @@
 --
 -- A portion's value is: until when it is claimed (9999999999999 once it is done), worker,
 -- newline, text.
-local e = redis.call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'claimed_until', 'planned')
+local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'claimed_until', 'planned')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
 -- Of another number of shards, or with another memory, a worker would leave out payouts
 -- that are not its own, or remember them where nobody looks, and call the portion done.
 if e[4] ~= ARGV[2] then return redis.error_reply('EPOCHOVER the rebuild is for other settings (shards and window): ' .. tostring(e[4])) end
-redis.call('HDEL', P .. 'epoch', 'claimed_until') -- so that it may write even at maxmemory: see build
-redis.call('HSET', P .. 'epoch', 'claimed_until', e[3] or '0')
+call('HDEL', P .. 'epoch', 'claimed_until') -- so that it may write even at maxmemory: see build
+call('HSET', P .. 'epoch', 'claimed_until', e[3] or '0')
 local worker, mine, DONE = ARGV[3], ARGV[5], '9999999999999'
 
 local names, portions = {}, {}
-local all = redis.call('HGETALL', P .. 'portions')
+local all = call('HGETALL', P .. 'portions')
 for i = 1, #all, 2 do
   local value = all[i + 1]
-  local n = string.find(value, '\n', 1, true)
+  local n = find(value, '\n', 1, true)
   names[#names + 1] = all[i]
-  portions[all[i]] = {till = string.sub(value, 1, 13), worker = string.sub(value, 14, n - 1), text = string.sub(value, n + 1)}
+  portions[all[i]] = {till = sub(value, 1, 13), worker = sub(value, 14, n - 1), text = sub(value, n + 1)}
 end
 -- Results before decisions: what has ended needn't be remembered as sent first.
 table.sort(names, function(a, b)
-  local kind, other = string.sub(a, 1, 1), string.sub(b, 1, 1)
+  local kind, other = sub(a, 1, 1), sub(b, 1, 1)
   if kind ~= other then return kind > other end
   return a < b
 end)
 
 local function put(name, till, who, text)
   portions[name] = {till = till, worker = who, text = text}
-  redis.call('HSET', P .. 'portions', name, till .. who .. '\n' .. text)
+  call('HSET', P .. 'portions', name, till .. who .. '\n' .. text)
 end
 
 local has = portions[mine]

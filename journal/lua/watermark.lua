@@ -2,8 +2,8 @@
 -- Redis hasn't known before (protocol E5). It never goes back.
 -- ARGV: epoch, then field and offset of each partition.
 for i = 2, #ARGV, 2 do
-  if tonumber(ARGV[i + 1]) > tonumber(redis.call('HGET', P .. 'watermark', ARGV[i]) or '-1') then
-    redis.call('HSET', P .. 'watermark', ARGV[i], ARGV[i + 1])
+  if tonumber(ARGV[i + 1]) > tonumber(call('HGET', P .. 'watermark', ARGV[i]) or '-1') then
+    call('HSET', P .. 'watermark', ARGV[i], ARGV[i + 1])
   end
 end
 return 1
