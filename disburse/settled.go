@@ -92,23 +92,27 @@ func (s *settled) expecting() bool {
 	return s.coming > 0 && !s.closed && len(s.list) < announceLargest
 }
 
-func (s *settled) take() []leased {
+// take appends to a batch what there is, up to the most.
+func (s *settled) take(to []leased) []leased {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := min(len(s.list), announceLargest)
-	batch := s.list[:n:n]
-	if s.list = s.list[n:]; len(s.list) == 0 {
-		s.list = nil
-	}
-	return batch
+	to = append(to, s.list[:n]...)
+	left := copy(s.list, s.list[n:])
+	clear(s.list[left:])
+	s.list = s.list[:left]
+	return to
 }
 
 // announceSettled publishes what settles, as much at once as has come while the last
 // batch was being acknowledged, and a moment longer.
 func (l *Loop) announceSettled(working context.Context) {
+	var batch []leased // one after the other in the same memory: a payout is a kilobyte
 	for l.settled.wait() {
 		gatherWhile(settledGathering, l.settled.expecting)
-		l.announceNow(working, l.settled.take())
+		batch = l.settled.take(batch[:0])
+		l.announceNow(working, batch)
+		clear(batch)
 	}
 }
 

@@ -37,6 +37,10 @@ type writer struct {
 	refused   func(ctx context.Context, err error, doing string)
 	logger    zerolog.Logger
 	changes   chan change
+
+	// Owned by run, and used for one batch after the other: a change is a kilobyte.
+	batch []change
+	bare  []payout.Change // the same without what the writer has to know
 }
 
 type change struct {
@@ -48,7 +52,7 @@ type change struct {
 }
 
 func newWriter(j Journal, applied func(), expecting func() bool, refused func(context.Context, error, string), logger zerolog.Logger) *writer {
-	return &writer{journal: j, applied: applied, expecting: expecting, refused: refused, logger: logger, changes: make(chan change, waiting)}
+	return &writer{journal: j, applied: applied, expecting: expecting, refused: refused, logger: logger, changes: make(chan change, waiting), batch: make([]change, 0, writeLargest)}
 }
 
 // put has a change written; it waits while too many are waiting.
@@ -69,14 +73,16 @@ func (w *writer) close() { close(w.changes) }
 func (w *writer) run(working context.Context) {
 	for first := range w.changes {
 		gatherWhile(gathering, func() bool { return len(w.changes) < writeLargest && w.expecting() })
-		batch := []change{first}
+		batch := append(w.batch[:0], first)
 		var next *change // of another epoch: it begins the next batch
 		for len(batch) > 0 {
 			batch, next = w.gather(batch)
+			used := w.batch[:len(batch)]
 			w.write(working, batch)
 			w.applied()
+			clear(used) // keeps nobody's payouts in memory
 			if batch = nil; next != nil {
-				batch = []change{*next}
+				batch = append(w.batch[:0], *next)
 			}
 		}
 	}
@@ -139,7 +145,7 @@ func (w *writer) write(working context.Context, batch []change) {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(working), writeTime)
-		written, err := w.journal.Apply(ctx, changesOf(batch), servedOf(batch))
+		written, err := w.journal.Apply(ctx, w.changesOf(batch), servedOf(batch))
 		cancel()
 		if err == nil {
 			told = len(batch)
@@ -174,12 +180,12 @@ func (c change) tell(written bool) {
 	}
 }
 
-func changesOf(batch []change) []payout.Change {
-	changes := make([]payout.Change, len(batch))
-	for i, c := range batch {
-		changes[i] = c.Change
+func (w *writer) changesOf(batch []change) []payout.Change {
+	w.bare = w.bare[:0]
+	for _, c := range batch {
+		w.bare = append(w.bare, c.Change)
 	}
-	return changes
+	return w.bare
 }
 
 // servedOf keeps of each merchant the latest evidence and the latest that settled.

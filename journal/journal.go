@@ -217,6 +217,7 @@ func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, 
 	b.LeasedAt, b.Until = instant(answer, 0), instant(answer, 1)
 	b.Evidence = payout.Evidence{ServedAt: instant(answer, 2), About: word(answer, 3), Settled: word(answer, 4)}
 	var broken error
+	b.Payouts = make([]payout.Payout, 0, max(0, len(answer)-5)/3)
 	for tradeNo, record := range handed(answer) {
 		p, err := decode(tradeNo, record)
 		if err != nil {

@@ -217,7 +217,7 @@ func readJSON(body []byte) (map[string]any, error) {
 	if !json.Valid(body) {
 		return nil, errors.New("it is no JSON")
 	}
-	w := walker{text: body}
+	w := walker{text: string(body)}
 	value, err := w.value(maxDepth)
 	if err != nil {
 		return nil, err

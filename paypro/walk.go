@@ -10,7 +10,7 @@ import (
 // walker goes through a text that is known to be valid JSON: many times cheaper than
 // Decoder.Token, which every answer would pay for.
 type walker struct {
-	text []byte
+	text string
 	at   int
 }
 
@@ -51,9 +51,8 @@ func (w *walker) value(depth int) (any, error) {
 	}
 }
 
-// string reads a string; one with a backslash, or that isn't UTF-8, is the library's to
-// read.
-func (w *walker) string() (text string) {
+// string reads a string.
+func (w *walker) string() string {
 	from, escaped := w.at, false
 	for w.at++; w.text[w.at] != '"'; w.at++ {
 		if w.text[w.at] == '\\' {
@@ -63,11 +62,16 @@ func (w *walker) string() (text string) {
 	}
 	w.at++
 	inner := w.text[from+1 : w.at-1]
-	if escaped || !utf8.Valid(inner) {
-		_ = json.Unmarshal(w.text[from:w.at], &text) // valid, and a string
-		return text
+	if escaped || !utf8.ValidString(inner) {
+		return unquoted(w.text[from:w.at])
 	}
-	return string(inner)
+	return inner
+}
+
+// unquoted leaves to the library a string with a backslash, or that isn't UTF-8.
+func unquoted(quoted string) (text string) {
+	_ = json.Unmarshal([]byte(quoted), &text) // valid, and a string
+	return text
 }
 
 // word reads a number, true, false or null.
@@ -76,7 +80,7 @@ func (w *walker) word() string {
 	for w.at < len(w.text) && !strings.ContainsRune(" \t\n\r,]}", rune(w.text[w.at])) {
 		w.at++
 	}
-	return string(w.text[from:w.at])
+	return w.text[from:w.at]
 }
 
 // object reads up to the closing brace and refuses a name that stands twice.

@@ -41,7 +41,7 @@ func throughput(ctx context.Context, s *stage) (result, error) {
 		return result{}, err
 	}
 	r := result{Head: []string{"", "payouts/s", "from the first result", "CPU per payout", "asks", "Redis CPU", "Kafka CPU", "provider CPU"}}
-	fast, err := s.legs(ctx, "", n, []string{"service", "floor", "floor", "service", "service", "floor"})
+	fast, err := s.legs(ctx, "", n, []string{"service", "floor", "floor", "service", "service", "floor", "floor", "service", "service", "floor"})
 	if err != nil {
 		return r, err
 	}
