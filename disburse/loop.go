@@ -24,7 +24,11 @@ const (
 	// breath is the least time between two looks, however often the loop is nudged: every
 	// call that ends and every write does, and each look costs Redis a script. What comes
 	// due meanwhile shares one lease and one decision.
-	breath = 10 * time.Millisecond
+	breath = 5 * time.Millisecond
+
+	// crumbs is how long a lane waits for more free slots, where few are and more is due
+	// than fits: a lease and a decision cost as much as the calls of a dozen payouts.
+	crumbs = 15 * time.Millisecond
 
 	// longestWait bounds a lane's pause for want of tokens: a provider's Retry-After may
 	// be a minute, and rates may be changed meanwhile.
@@ -192,8 +196,8 @@ func (l *Loop) Run(taking, working context.Context) {
 }
 
 // lane is a step of a merchant, or of all; at most one batch of it is being prepared.
-// Its fields but busy and restUntil are fixed; these two are the loop's own, and busy is
-// cleared by the lane's goroutine.
+// Its first four fields are fixed; the others are the loop's own, and busy is cleared by
+// the lane's goroutine.
 type lane struct {
 	step     payout.Step
 	merchant *merchant // nil for announce and expire
@@ -201,6 +205,7 @@ type lane struct {
 	run      func(taking, working context.Context, la *lane, due int) (leased int, err error)
 
 	busy      atomic.Bool
+	began     time.Time    // when the last batch did; owned by the loop
 	restUntil atomic.Int64 // Unix nanoseconds
 	failures  int          // in a row; owned by whoever is busy
 }
@@ -249,9 +254,14 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 
 // start runs a lane's batch, unless one is being prepared or the lane rests.
 func (l *Loop) start(taking, working context.Context, la *lane, due int) {
-	if time.Now().UnixNano() < la.restUntil.Load() || !la.busy.CompareAndSwap(false, true) {
+	now := time.Now()
+	if s := l.slots[la.step]; s != nil && now.Sub(la.began) < crumbs && s.scarce(due) {
 		return
 	}
+	if now.UnixNano() < la.restUntil.Load() || !la.busy.CompareAndSwap(false, true) {
+		return
+	}
+	la.began = now
 	l.calls.Add(1)
 	go func() {
 		defer l.calls.Done()

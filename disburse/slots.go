@@ -85,6 +85,12 @@ func (s *slots) release(merchant string, n int) {
 	s.released()
 }
 
+// scarce tells whether fewer slots are free than is worth a batch, and than there is work.
+func (s *slots) scarce(due int) bool {
+	_, free := s.count()
+	return free < due && free < s.total/3
+}
+
 // handBack returns what was taken in vain. It tells nobody: a lane that is refused by
 // its gate would wake the loop to be refused again.
 func (s *slots) handBack(merchant string, n int) {
