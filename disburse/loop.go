@@ -255,7 +255,7 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 // start runs a lane's batch, unless one is being prepared or the lane rests.
 func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 	now := time.Now()
-	if s := l.slots[la.step]; s != nil && now.Sub(la.began) < crumbs && s.scarce(due) {
+	if s := l.slots[la.step]; s != nil && now.Sub(la.began) < crumbs && s.scarce(la.merchant.Name, due) {
 		return
 	}
 	if now.UnixNano() < la.restUntil.Load() || !la.busy.CompareAndSwap(false, true) {
@@ -273,7 +273,11 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 			}
 		}()
 		var err error
-		if leased, err = l.batch(taking, working, la, due); err == nil {
+		for more := true; more; more = err == nil && leased > 0 && taking.Err() == nil && l.goesOn(la, due) {
+			leased, err = l.batch(taking, working, la, due)
+			due -= leased
+		}
+		if err == nil {
 			la.failures = 0
 			return
 		}
@@ -281,6 +285,13 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 		la.restUntil.Store(time.Now().Add(min(rest<<min(la.failures-1, 10), mostRest)).UnixNano())
 		l.refused(taking, err, la.step.String())
 	}()
+}
+
+// goesOn tells whether a lane may do the next batch without another look: so much was due
+// at the last one that more must be, and there are slots for it.
+func (l *Loop) goesOn(la *lane, due int) bool {
+	s := l.slots[la.step]
+	return s != nil && due > largest && !s.scarce(la.merchant.Name, due)
 }
 
 // batch runs a lane's batch; a panic is an error like others, and the lane rests.

@@ -38,6 +38,14 @@ func newSlots(total int, merchants []string, released func()) *slots {
 func (s *slots) take(merchant string, n int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	n = max(0, min(n, s.room(merchant)))
+	s.busy += n
+	s.held[merchant] += n
+	return n
+}
+
+// room is how many slots a merchant could take.
+func (s *slots) room(merchant string) int {
 	var lacking, fed []string
 	for other := range s.held {
 		switch {
@@ -56,10 +64,7 @@ func (s *slots) take(merchant string, n int) int {
 	for _, other := range fed {
 		free -= max(0, s.kept-s.held[other])
 	}
-	n = max(0, min(n, free))
-	s.busy += n
-	s.held[merchant] += n
-	return n
+	return free
 }
 
 // lacks notes whether a merchant had tokens and an unbroken provider for more calls than
@@ -85,10 +90,13 @@ func (s *slots) release(merchant string, n int) {
 	s.released()
 }
 
-// scarce tells whether fewer slots are free than is worth a batch, and than there is work.
-func (s *slots) scarce(due int) bool {
-	_, free := s.count()
-	return free < due && free < s.total/3
+// scarce tells whether a merchant could take fewer slots than are worth a batch, and than it
+// has work for.
+func (s *slots) scarce(merchant string, due int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	room := s.room(merchant)
+	return room < due && room < s.total/3
 }
 
 // handBack returns what was taken in vain. It tells nobody: a lane that is refused by
