@@ -17,7 +17,7 @@ func TestTheRedisUserMayRunWhatTheScriptsCall(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(string(page), "ACL SETUSER disburser")
 	user, _, _ := strings.Cut(rest, "```")
-	call := regexp.MustCompile(`redis\.call\('([A-Z]+)'`)
+	call := regexp.MustCompile(`\bcall\('([A-Z]+)'`)
 	calls := 0
 	for _, pattern := range []string{"../../journal/lua/*.lua", "../../ratelimit/lua/*.lua"} {
 		files, err := filepath.Glob(pattern)
