@@ -44,7 +44,7 @@ func isolation(ctx context.Context, s *stage) (result, error) {
 	slices.SortFunc(all, func(a, b outage) int { return strings.Compare(a.What, b.What) })
 	for _, o := range all {
 		r.row(o.What, o.Calls, fmt.Sprintf("%.0f/s", o.Before), fmt.Sprintf("%.0f/s", o.While), fmt.Sprintf("%.1f s", o.Recovery))
-		r.Goals = append(r.Goals, atLeast("part of its rate that the healthy merchant keeps while the other one's provider "+o.What, o.While/o.Before, 0.95))
+		r.Goals = append(r.Goals, atLeast("part of its rate that the healthy merchant keeps while the other one's provider "+o.What, o.While/o.Before, 0.98))
 	}
 	r.Raw, r.plots = all, plot
 	return r, nil
