@@ -613,7 +613,13 @@ func TestProgressIsVisible(t *testing.T) {
 			}
 			return e.ID != "" && e != before
 		})
-		if len(said) < 3 || !said["the journal is being rebuilt: 5 of 29 records replayed"] {
+		between := 0 // which portions come first isn't fixed
+		for why := range said {
+			if strings.HasSuffix(why, " of 29 records replayed") && !strings.Contains(why, ": 0 of ") && !strings.Contains(why, ": 29 of ") {
+				between++
+			}
+		}
+		if between < 2 {
 			t.Errorf("%v", said)
 		}
 	})

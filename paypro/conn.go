@@ -157,6 +157,7 @@ func (c *conn) listen() {
 		case broken:
 			c.hand(reply{problem: c.wire.describe(err)})
 			return
+		case answering:
 		}
 		r, more := c.receive(text)
 		if !more {
@@ -193,18 +194,19 @@ var toPost = &http.Request{Method: http.MethodPost}
 // receive reads an answer to its end, but no further than the limit, and tells
 // whether the connection can carry another call.
 func (c *conn) receive(text *bufio.Reader) (r reply, more bool) {
-	res, err := http.ReadResponse(text, toPost)
-	for err == nil && res.StatusCode < 200 && res.StatusCode != http.StatusSwitchingProtocols {
-		res, err = http.ReadResponse(text, toPost) // that was a word in advance
-	}
-	if err != nil {
-		return reply{problem: c.wire.describe(err)}, false
+	var res *http.Response
+	for res == nil || res.StatusCode < 200 && res.StatusCode != http.StatusSwitchingProtocols { // these were words in advance
+		var err error
+		if res, err = http.ReadResponse(text, toPost); err != nil { //nolint:bodyclose // its body is read to the end, or the connection closed
+			return reply{problem: c.wire.describe(err)}, false
+		}
 	}
 	r = reply{status: res.StatusCode, retryAfter: res.Header.Get("Retry-After")}
 	if res.StatusCode == http.StatusSwitchingProtocols { // it has no end
 		return r, false
 	}
 	c.in.left = math.MaxInt64
+	var err error
 	r.body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	switch {
 	case err != nil:

@@ -253,7 +253,7 @@ func TestFewCallsWait(t *testing.T) {
 		perSecond float64
 		instances int
 		most      int // two bridges for one instance (one is on its way), and about two longest queues for many
-	}{{200, 1, 80}, {200, 3, 200}, {1000, 3, 800}, {200, 20, 300}, {1, 20, 3}} {
+	}{{200, 1, 80}, {200, 3, 200}, {1000, 3, 800}, {200, 20, 350}, {1, 20, 3}} {
 		t.Run(fmt.Sprintf("%v a second, %d instances", c.perSecond, c.instances), func(t *testing.T) {
 			inFleet(t, Rate{c.perSecond, 5}, func(f *fleet) {
 				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
