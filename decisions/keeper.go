@@ -80,9 +80,9 @@ type KeeperConfig struct {
 	Lease   time.Duration              // disburse.lease
 	Logger  zerolog.Logger
 
-	// Joined is told when an epoch was joined, before anything is done in it. It must not
-	// block; may be nil.
-	Joined func()
+	// Joined is told when another epoch was joined, before anything is done in it. It must
+	// not block; may be nil.
+	Joined func(ctx context.Context)
 }
 
 // Keeper keeps one shard in an epoch: it joins the open one, or begins the next when
@@ -135,11 +135,11 @@ func (k *Keeper) Run(ctx context.Context) {
 		k.set(e, "")
 		if e != last {
 			k.Logger.Info().Int("epoch", e.Number).Str("epoch_id", e.ID).Int("shard", k.Log.shard).Msg("in an epoch")
+			if k.Joined != nil {
+				k.Joined(ctx)
+			}
 		}
 		last = e
-		if k.Joined != nil {
-			k.Joined()
-		}
 		k.live(ctx, e, looked, results)
 	}
 }

@@ -274,11 +274,12 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 		}()
 		var err error
 		for more := true; more; more = err == nil && leased > 0 && taking.Err() == nil && l.goesOn(la, due) {
-			leased, err = l.batch(taking, working, la, due)
+			if leased, err = l.batch(taking, working, la, due); err == nil {
+				la.failures = 0
+			}
 			due -= leased
 		}
 		if err == nil {
-			la.failures = 0
 			return
 		}
 		la.failures++

@@ -81,6 +81,7 @@ func (w *writer) run(working context.Context) {
 			w.write(working, batch)
 			w.applied()
 			clear(used) // keeps nobody's payouts in memory
+			clear(w.bare)
 			if batch = nil; next != nil {
 				batch = append(w.batch[:0], *next)
 			}

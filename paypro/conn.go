@@ -44,14 +44,15 @@ type outlet struct {
 
 	mu     sync.Mutex // never held while writing: TLS may write for itself while it reads
 	latest time.Time  // no byte from here on; zero = no limit
-	left   bool       // at least one byte, since the request began
+	begun  bool       // a byte may have left, since the request began
+	left   bool       // at least one byte did
 }
 
 // guard begins a request.
 func (o *outlet) guard(latest time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.latest, o.left = latest, false
+	o.latest, o.begun, o.left = latest, false, false
 }
 
 // release ends it, and tells whether a byte of it left.
@@ -62,12 +63,27 @@ func (o *outlet) release() (left bool) {
 	return o.left
 }
 
+// begin asks leave to write.
+func (o *outlet) begin() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if passed(o.latest) {
+		return false
+	}
+	o.begun = true
+	return true
+}
+
+// answerable tells whether what comes now can be an answer.
+func (o *outlet) answerable() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.begun
+}
+
 // Write refuses with nothing written, or writes and takes note.
 func (o *outlet) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	latest := o.latest
-	o.mu.Unlock()
-	if passed(latest) {
+	if !o.begin() {
 		return 0, errTooLate
 	}
 	n, err := o.Conn.Write(p)
@@ -132,9 +148,11 @@ func (c *conn) carry(ctx context.Context, request []byte, latest, deadline time.
 	left := c.out.release()
 	switch {
 	case err != nil:
+		_ = c.out.Close() // first, or TLS would say goodbye when nothing may leave any more
 		c.end()
 		return reply{unsent: !left, problem: c.wire.describe(err)}, false
 	case n != len(request):
+		_ = c.out.Close()
 		c.end()
 		return reply{problem: "the request was written in part"}, false
 	}
@@ -153,6 +171,9 @@ func (c *conn) listen() {
 		case again:
 			continue
 		case unasked:
+			return
+		case early:
+			c.hand(reply{problem: "the answer came before the request was written"})
 			return
 		case broken:
 			c.hand(reply{problem: c.wire.describe(err)})
@@ -185,6 +206,7 @@ const (
 	answering heard = iota // begins
 	broken                 // there will be no answer
 	unasked                // nobody has asked: somebody else's answer, or the end of an idle connection
+	early                  // an answer to a request of which not a byte has left
 	again                  // nothing: the time was over that the connection had before this call
 )
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -80,6 +81,52 @@ func TestShortWrite(t *testing.T) {
 			expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Unclear)
 		})
 	}
+}
+
+// polite says goodbye when it is closed, as TLS does.
+type polite struct{ net.Conn }
+
+func (p polite) Close() error {
+	_ = p.SetWriteDeadline(time.Now().Add(5 * time.Second))
+	_, _ = p.Write([]byte("goodbye"))
+	return p.Conn.Close()
+}
+
+// Not even a goodbye leaves after the last moment.
+func TestNoGoodbyeAfterTheLastMoment(t *testing.T) {
+	ours, theirs := net.Pipe()
+	read := make(chan string)
+	go func() { all, _ := io.ReadAll(theirs); read <- string(all) }()
+	o := &outlet{Conn: ours}
+	c := &conn{Conn: polite{o}, out: o, wire: &wire{}, answers: make(chan reply, 1)}
+	r, stale := c.carry(t.Context(), []byte("POST"), time.Now().Add(-time.Second), time.Now().Add(time.Minute))
+	if got := <-read; got != "" || !r.unsent || stale {
+		t.Errorf("%q left; %+v, stale %v", got, r, stale)
+	}
+}
+
+// What is kept of an answer doesn't keep all of it in memory.
+func TestLongAnswersAreNotKept(t *testing.T) {
+	c := client(t, egypt(), nil)
+	before := heap()
+	var kept []payout.Finding
+	for range 50 {
+		body := fmt.Sprintf(`{"code":"0000","data":{"tradeNo":"t-1","status":"0000","platFormTradeNo":"p","successTime":"now","amount":"3","message":"paid","x":%q}}`, strings.Repeat("x", 900<<10))
+		f := c.judge(c.askVerdict, "t-1", reply{status: http.StatusOK, body: []byte(body)}, nil)
+		expect(t, f, payout.Paid)
+		kept = append(kept, f)
+	}
+	if more := heap() - before; more > 5<<20 {
+		t.Errorf("%d findings keep %d bytes", len(kept), more)
+	}
+	runtime.KeepAlive(kept)
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // What a server says between two calls is no answer to the second one.
@@ -168,24 +215,28 @@ func TestWhatIsKept(t *testing.T) {
 	}
 }
 
-// The time of an idle connection ends in the moment in which a call begins.
-func TestTheIdleTimeEndsAsACallBegins(t *testing.T) {
+// What comes may belong to the call that just begins, or to nobody.
+func TestWhatIsHeard(t *testing.T) {
 	w := &wire{}
 	for _, test := range []struct {
 		phase phase
+		begun bool // a byte may have left
 		err   error
 		until time.Duration
 		want  heard
 	}{
-		{asking, os.ErrDeadlineExceeded, time.Minute, again},
-		{asking, os.ErrDeadlineExceeded, 0, broken},
-		{asking, io.EOF, time.Minute, broken},
-		{asking, nil, time.Minute, answering},
-		{free, os.ErrDeadlineExceeded, time.Minute, unasked},
-		{free, nil, time.Minute, unasked},
-		{answered, nil, time.Minute, unasked},
+		{asking, false, os.ErrDeadlineExceeded, time.Minute, again},
+		{asking, true, os.ErrDeadlineExceeded, time.Minute, again},
+		{asking, true, os.ErrDeadlineExceeded, 0, broken},
+		{asking, true, io.EOF, time.Minute, broken},
+		{asking, false, io.EOF, time.Minute, broken},
+		{asking, true, nil, time.Minute, answering},
+		{asking, false, nil, time.Minute, early},
+		{free, true, os.ErrDeadlineExceeded, time.Minute, unasked},
+		{free, true, nil, time.Minute, unasked},
+		{answered, true, nil, time.Minute, unasked},
 	} {
-		c := &conn{wire: w, phase: test.phase, until: time.Now().Add(test.until)}
+		c := &conn{wire: w, phase: test.phase, out: &outlet{begun: test.begun}, until: time.Now().Add(test.until)}
 		if got := w.hears(c, test.err); got != test.want {
 			t.Errorf("%+v: %v", test, got)
 		}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"disburser/payout"
@@ -117,22 +118,23 @@ func (c *Client) judge(v verdict, tradeNo string, r reply, hide []string) payout
 	return f
 }
 
-// quote copies what the provider wrote, made fit to be kept and printed.
+// quote copies what the provider wrote, made fit to be kept and printed: copies, since a
+// text that was cut out of the answer would keep all of it in memory.
 func (c *Client) quote(f *payout.Finding, a answer, hide []string) {
 	names := c.profile.reply
 	f.Served = a.code == codeOK
-	f.Status = a.code
+	f.Status = strings.Clone(a.code)
 	if a.status != "" {
-		f.Status = a.status
+		f.Status = strings.Clone(a.status)
 	}
 	words := firstText(a.data, names.text...)
 	if words == "" {
 		words = a.msg
 	}
-	f.StatusText = oneLine(masked(oneLine(words, maxAnswer), hide), maxText)
-	f.PlatformTradeNo = oneLine(firstText(a.data, names.platformNo...), maxCode)
-	f.PaidAmount = a.amount(names.paid)
-	f.SuccessTime = oneLine(firstText(a.data, "successTime"), maxCode)
+	f.StatusText = strings.Clone(oneLine(masked(oneLine(words, maxAnswer), hide), maxText))
+	f.PlatformTradeNo = strings.Clone(oneLine(firstText(a.data, names.platformNo...), maxCode))
+	f.PaidAmount = strings.Clone(a.amount(names.paid))
+	f.SuccessTime = strings.Clone(oneLine(firstText(a.data, "successTime"), maxCode))
 }
 
 // unexpected names an HTTP status other than 200. No page says how the provider

@@ -133,12 +133,21 @@ func checkURL(text string) error {
 	return nil
 }
 
-// checkBase is what a base URL must be besides a URL: paths are appended to it.
+// checkBase is what a base URL must be besides a URL: paths are appended to it, and its
+// host is looked up and sent as it stands.
 func checkBase(text string) error {
-	if strings.ContainsAny(text, "?#") {
+	switch {
+	case strings.ContainsAny(text, "?#"):
 		return errors.New("must not carry a query: the country's paths are appended to it")
+	case !plainHost(text):
+		return errors.New("must name its host in ASCII letters (xn--… for others), and no zone")
 	}
 	return nil
+}
+
+func plainHost(text string) bool {
+	u, err := url.Parse(text)
+	return err != nil || !strings.ContainsFunc(u.Host, notGraphic) && !strings.Contains(u.Host, "%")
 }
 
 // checkMerchantNo is lenient on purpose: mexico/overview says 10 digits and shows

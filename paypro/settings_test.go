@@ -67,6 +67,8 @@ func TestNewRefuses(t *testing.T) {
 		{func(s *Settings) { s.BaseURL = "paypro.test/x" }, "base_url: must be an absolute URL"},
 		{func(s *Settings) { s.BaseURL += "?a=1" }, "base_url: must not carry a query"},
 		{func(s *Settings) { s.BaseURL += "#a" }, "base_url: must not carry a #fragment"},
+		{func(s *Settings) { s.BaseURL = "https://zahlung-ü.test/x" }, "base_url: must name its host in ASCII letters"},
+		{func(s *Settings) { s.BaseURL = "http://[fe80::1%25eth0]/x" }, "base_url: must name its host in ASCII letters"},
 		{func(s *Settings) { s.MerchantNo = "" }, "merchant_no: is required"},
 		{func(s *Settings) { s.Secret = payout.Secret{} }, "secret: is required"},
 		{func(s *Settings) { s.NotifyURL = "" }, "notify_url: is required"},

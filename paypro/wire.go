@@ -138,6 +138,9 @@ func (w *wire) hears(c *conn, err error) heard {
 	case c.phase != asking:
 		c.phase = dead
 		return unasked
+	case err == nil && !c.out.answerable():
+		c.phase = dead
+		return early
 	case err == nil:
 		c.phase = answered
 		return answering

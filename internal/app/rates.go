@@ -28,9 +28,9 @@ func (a *App) limiter(metrics *disburse.Metrics, merchant, operation string, r c
 
 // beginSchedules begins the schedules in a new epoch, while the first commands are still
 // read: a schedule that nobody has used, or that has to rest, grants nothing at first.
-func (a *App) beginSchedules() {
+func (a *App) beginSchedules(ctx context.Context) {
 	for _, l := range a.limiters {
-		a.launch(&a.begun, "rates", func() { l.Begin(context.Background()) })
+		a.launch(&a.begun, "rates", func() { l.Begin(ctx) })
 	}
 }
 
