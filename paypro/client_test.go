@@ -94,18 +94,12 @@ func TestNeverRepeatsOnAnOldConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork()
 		var requests atomic.Int64
-		n.serveRaw(t, func(conn net.Conn) {
-			text := bufio.NewReader(conn)
-			for range 2 {
-				r, err := http.ReadRequest(text)
-				if err != nil {
-					return
-				}
-				_, _ = io.Copy(io.Discard, r.Body)
-				if requests.Add(1) == 1 {
-					_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(accepted), accepted)
-				}
+		n.serveRequests(t, func(conn net.Conn) bool {
+			if requests.Add(1) > 1 {
+				return false
 			}
+			_, _ = io.WriteString(conn, ok(accepted))
+			return true
 		})
 		c := client(t, egypt(), n.dial)
 		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Accepted)

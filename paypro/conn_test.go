@@ -1,7 +1,6 @@
 package paypro
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -74,7 +73,7 @@ func TestShortWrite(t *testing.T) {
 			c := client(t, egypt(), func(context.Context, string, string) (net.Conn, error) {
 				ours, theirs := net.Pipe()
 				time.AfterFunc(time.Second, func() {
-					_, _ = fmt.Fprintf(theirs, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(accepted), accepted)
+					_, _ = io.WriteString(theirs, ok(accepted))
 				})
 				return writes{Conn: ours, n: n}, nil
 			})
@@ -131,29 +130,20 @@ func heap() int64 {
 
 // What a server says between two calls is no answer to the second one.
 func TestUnaskedAnswers(t *testing.T) {
-	const paid = `{"code":"0000","data":{"status":"0000"}}`
-	stray := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(paid), paid)
+	stray := ok(`{"code":"0000","data":{"status":"0000"}}`)
 	for name, at := range map[string]time.Duration{"right behind the first answer": 0, "later": time.Second} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := newNetwork()
-				n.serveRaw(t, func(conn net.Conn) {
-					text := bufio.NewReader(conn)
-					for {
-						r, err := http.ReadRequest(text)
-						if err != nil {
-							return
-						}
-						_, _ = io.Copy(io.Discard, r.Body)
-						answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(accepted), accepted)
-						if at == 0 {
-							answer += stray
-						}
-						_, _ = io.WriteString(conn, answer)
-						if time.Sleep(at); at > 0 {
-							_, _ = io.WriteString(conn, stray)
-						}
+				n.serveRequests(t, func(conn net.Conn) bool {
+					if at == 0 {
+						_, _ = io.WriteString(conn, ok(accepted)+stray)
+						return true
 					}
+					_, _ = io.WriteString(conn, ok(accepted))
+					time.Sleep(at)
+					_, _ = io.WriteString(conn, stray)
+					return true
 				})
 				c := client(t, egypt(), n.dial)
 				for range 3 {
@@ -189,18 +179,9 @@ func TestWhatIsKept(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := newNetwork()
 				answer := strings.NewReplacer("LEN", fmt.Sprint(len(accepted)), "HEX", fmt.Sprintf("%x", len(accepted)), "BODY", accepted).Replace(test.answer)
-				n.serveRaw(t, func(conn net.Conn) {
-					text := bufio.NewReader(conn)
-					for {
-						r, err := http.ReadRequest(text)
-						if err != nil {
-							return
-						}
-						_, _ = io.Copy(io.Discard, r.Body)
-						if _, _ = io.WriteString(conn, answer); test.dials == 3 && test.pause == 0 {
-							return
-						}
-					}
+				n.serveRequests(t, func(conn net.Conn) bool {
+					_, _ = io.WriteString(conn, answer)
+					return test.dials != 3 || test.pause > 0
 				})
 				c := client(t, egypt(), n.dial)
 				for range 3 {

@@ -1,8 +1,11 @@
 package paypro
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -105,6 +108,29 @@ func (n *network) serveRaw(t testing.TB, each func(conn net.Conn)) {
 		}
 	})
 	t.Cleanup(func() { _ = n.Close(); running.Wait() })
+}
+
+// serveRequests reads one request after the other on each connection, whole, and closes
+// it when respond says that it was the last.
+func (n *network) serveRequests(t testing.TB, respond func(conn net.Conn) (more bool)) {
+	n.serveRaw(t, func(conn net.Conn) {
+		text := bufio.NewReader(conn)
+		for {
+			r, err := http.ReadRequest(text)
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			if !respond(conn) {
+				return
+			}
+		}
+	})
+}
+
+// ok is an answer of HTTP with a body.
+func ok(body string) string {
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
 func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {

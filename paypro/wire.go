@@ -1,6 +1,7 @@
 package paypro
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -65,7 +66,7 @@ func (w *wire) exchange(ctx context.Context, request []byte, latest time.Time) r
 		if c == nil {
 			var err error
 			if c, err = w.open(ctx, deadline); err != nil {
-				return reply{unsent: true, problem: w.describeFor(ctx, err)}
+				return reply{unsent: true, problem: w.describe(cmp.Or(ctx.Err(), err))}
 			}
 		}
 		r, stale := c.carry(ctx, request, latest, deadline)
@@ -191,14 +192,6 @@ type dialError struct{ err error }
 
 func (e *dialError) Error() string { return e.err.Error() }
 func (e *dialError) Unwrap() error { return e.err }
-
-// describeFor says what went wrong while ctx was to end.
-func (w *wire) describeFor(ctx context.Context, err error) string {
-	if ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	return w.describe(err)
-}
 
 // describe says what went wrong on the way, in words of our own: errors of
 // net/http quote lines of the answer, which may hold people's data. Only errors
