@@ -220,7 +220,7 @@ func (o *oracle) explained(tradeNo string, r result, again bool, e paysim.Entry)
 	case because("the provider"): // has shown, had acknowledged, answers with
 		return e.Placements > 0
 	case because("expiresAt passed"):
-		return !o.expected.Commands[tradeNo].ExpiresAt.IsZero() && o.decidedBefore(tradeNo, r.at)
+		return !o.expected.Commands[tradeNo].ExpiresAt.IsZero() && (o.decidedBefore(tradeNo, r.at) || o.undecided(r))
 	case because("its command is older"): // nothing is trimmed here
 		return o.plan.Memory == briefly || again
 	}
@@ -245,6 +245,27 @@ func (o *oracle) inFlight(tradeNo string, held time.Time) bool {
 		}
 	}
 	return false
+}
+
+// undecided: it was leased, and no decision stands in the log, as nobody who goes on with it
+// can know. Either it was never given back: then whoever leased it was interrupted before the
+// decision. Or it was, for want of an acknowledgement, which takes a fault as well; that
+// leaves no time of a send.
+func (o *oracle) undecided(r result) bool {
+	if r.event.Sends > 0 {
+		leased, err := time.Parse(time.RFC3339, r.event.SentAt)
+		return err == nil && o.disturbed(leased, leased.Add(lease))
+	}
+	received, err := time.Parse(time.RFC3339, r.event.ReceivedAt)
+	return err == nil && o.disturbed(received, r.at)
+}
+
+// disturbed: a fault was at work at some time between, or what it did was: that may last a lease.
+func (o *oracle) disturbed(from, to time.Time) bool {
+	return slices.ContainsFunc(o.plan.Faults, func(f Fault) bool {
+		begins := epoch.Add(f.At)
+		return begins.Before(to) && from.Before(begins.Add(f.For+lease))
+	})
 }
 
 func (o *oracle) decidedBefore(tradeNo string, at time.Time) bool {

@@ -55,6 +55,7 @@ func TestADecisionThatNobodyHeardOfIsNone(t *testing.T) {
 
 func TestAHoldNeedsAReason(t *testing.T) {
 	const absent = "it may have been sent, but the provider said 3 times that it has no record of it"
+	const passed = "expiresAt passed after a send that may have happened"
 	wipe := Fault{Kind: Wipe, At: 20 * time.Second}
 	sent := func(at time.Duration) []decision {
 		d := decision{at: epoch.Add(at)}
@@ -67,6 +68,8 @@ func TestAHoldNeedsAReason(t *testing.T) {
 		decisions []decision
 		reason    string
 		age       time.Duration
+		sends     int
+		expires   bool
 		fine      bool
 	}{
 		"absent, and resend says to send it again": {then: "resend", reason: absent, decisions: sent(time.Second)},
@@ -76,7 +79,13 @@ func TestAHoldNeedsAReason(t *testing.T) {
 		"absent, it was sent long after the wipe":  {then: "hold", faults: []Fault{wipe}, reason: absent, decisions: sent(28 * time.Second)},
 		"absent, other things went wrong":          {then: "hold", faults: []Fault{wipe, {Kind: Kill}}, reason: absent, decisions: sent(28 * time.Second), fine: true},
 		"old, though it isn't":                     {then: "hold", reason: "no outcome within 1m0s since it was first sent", age: giveUp / 2},
-		"expired, though it can't":                 {then: "hold", reason: "expiresAt passed after a send that may have happened", decisions: sent(time.Second)},
+		"expired, though it can't":                 {then: "hold", reason: passed, decisions: sent(time.Second)},
+		"expired after its decision":               {then: "resend", reason: passed, decisions: sent(time.Second), expires: true, fine: true},
+		"expired, its lease's owner was killed":    {then: "resend", faults: []Fault{{Kind: Kill, At: 19 * time.Second, For: 4 * time.Second}}, reason: passed, age: 10 * time.Second, sends: 1, expires: true, fine: true},
+		"expired, killed long before the lease":    {then: "resend", faults: []Fault{{Kind: Kill, At: time.Second, For: 4 * time.Second}}, reason: passed, age: 10 * time.Second, sends: 1, expires: true},
+		"expired, killed long after the lease":     {then: "resend", faults: []Fault{{Kind: Kill, At: 29 * time.Second, For: 4 * time.Second}}, reason: passed, age: 10 * time.Second, sends: 1, expires: true},
+		"expired, given back in a split":           {then: "resend", faults: []Fault{{Kind: Split, At: 19 * time.Second, For: 4 * time.Second}}, reason: passed, age: 10 * time.Second, expires: true, fine: true},
+		"expired, given back for nothing":          {then: "resend", faults: []Fault{{Kind: Split, At: 9 * time.Second, For: 4 * time.Second}}, reason: passed, age: 10 * time.Second, expires: true},
 		"forgotten, though nothing is":             {then: "hold", reason: "its command is older than the memory reaches"},
 		"shown, though it never came there":        {then: "resend", reason: "the provider has shown it and then said 3 times that it has no record of it"},
 		"for a reason that nobody has thought of":  {then: "hold", reason: "just so"},
@@ -84,7 +93,10 @@ func TestAHoldNeedsAReason(t *testing.T) {
 		o := testOracle(c.then, c.faults...)
 		o.decisions = c.decisions
 		at := epoch.Add(30 * time.Second)
-		e := payout.Event{Type: payout.EventHeld, TradeNo: "a", Reason: c.reason, SentAt: at.Add(-c.age).Format(time.RFC3339)}
+		if c.expires {
+			o.expected.Commands["a"] = payout.Command{TradeNo: "a", ExpiresAt: at}
+		}
+		e := payout.Event{Type: payout.EventHeld, TradeNo: "a", Reason: c.reason, Sends: c.sends, SentAt: at.Add(-c.age).Format(time.RFC3339), ReceivedAt: at.Add(-c.age).Format(time.RFC3339)}
 		o.results["a"] = []result{{"id", e, at}}
 		if o.holds("a"); o.found(reasoned) == c.fine {
 			t.Errorf("%s: %v", name, o.violations)
