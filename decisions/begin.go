@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"time"
 
 	"disburser/internal/partition"
 	"disburser/payout"
@@ -61,7 +60,7 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	if err != nil {
 		return e, nil, nil, err
 	}
-	highest, err := (&rebuild{keeper: k, id: e.ID, began: time.Now()}).replay(ctx, portions)
+	highest, err := k.newRebuild(e.ID).replay(ctx, portions)
 	if err != nil {
 		return e, nil, nil, err
 	}

@@ -32,8 +32,14 @@ type rebuild struct {
 	id     string // of the building
 	began  time.Time
 
+	moved chan struct{} // a worker of this instance has got on; the other one may wait for it
+
 	mu   sync.Mutex
 	said time.Time
+}
+
+func (k *Keeper) newRebuild(id string) *rebuild {
+	return &rebuild{keeper: k, id: id, began: time.Now(), moved: make(chan struct{}, workers)}
 }
 
 // plan divides a replay into portions, one for each partition, up to the given ends. A
@@ -122,7 +128,7 @@ var errElsewhere = errors.New("another instance is rebuilding the journal")
 
 // assist works for another instance's building while there is something to do.
 func (k *Keeper) assist(ctx context.Context, id string) error {
-	r := &rebuild{keeper: k, id: id, began: time.Now()}
+	r := k.newRebuild(id)
 	all, err := r.work(ctx, false)
 	switch {
 	case err != nil && !errors.Is(err, payout.ErrEpoch): // that is how it ends
@@ -177,11 +183,22 @@ func (r *rebuild) worker(ctx context.Context, builder bool) ([]payout.Portion, e
 			return all, nil
 		default: // another instance is at the last ones, or was, until its claim ends
 			r.tell(all)
-			sleep(ctx, portionAgain)
+			r.wait(ctx)
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
+	}
+}
+
+// wait pauses until the other worker has got on, or another instance may have.
+func (r *rebuild) wait(ctx context.Context) {
+	timer := time.NewTimer(portionAgain)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-r.moved:
+	case <-timer.C:
 	}
 }
 
@@ -210,6 +227,10 @@ func (r *rebuild) restore(ctx context.Context, worker string, p *payout.Portion)
 			return err
 		}
 		r.tell(all)
+		select {
+		case r.moved <- struct{}{}:
+		default:
+		}
 		if left == nil || left.Decisions != p.Decisions || left.Partition != p.Partition {
 			if left == nil {
 				return nil

@@ -198,7 +198,7 @@ func TestTooFastIsHeard(t *testing.T) {
 					return
 				}
 				time.Sleep(100 * time.Second) // what the rate needs from the floor, where it may have been last
-				w.publish("u", 1) // an idle instance looks at nothing
+				w.publish("u", 1)             // an idle instance looks at nothing
 				w.settled(251, time.Minute)
 				if rate := w.gauge(registry, "disburser_rate_limit", "send"); rate != 50 {
 					t.Errorf("%v a second long after", rate)

@@ -52,18 +52,17 @@ func (a *App) checkTopics(ctx context.Context) error {
 	defer cancel()
 	var missing []string
 	t := a.config.Kafka.Topics
-	for _, topic := range []string{t.Commands, t.Results, t.Decisions, t.DeadLetter} {
-		n, err := partition.Count(ctx, a.kafka.client, topic)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
+	topics := []string{t.Commands, t.Results, t.Decisions, t.DeadLetter}
+	counts, err := partition.Counts(ctx, a.kafka.client, topics...)
+	if err != nil {
+		return err
+	}
+	for _, topic := range topics {
+		if counts[topic] == 0 {
 			missing = append(missing, topic)
 		}
-		if topic == t.Commands {
-			a.partitions.Store(int64(n))
-		}
 	}
+	a.partitions.Store(int64(counts[t.Commands]))
 	if len(missing) > 0 {
 		return fmt.Errorf("%w: kafka has no topic %s: create it, or correct kafka.topics", ErrSetup, strings.Join(missing, ", "))
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -185,37 +186,43 @@ func (s Source) Bounds(ctx context.Context) (start, end int64, err error) {
 // Count answers how many partitions a topic has at this moment; 0 if there is no such
 // topic.
 func Count(ctx context.Context, client *kafka.Client, topic string) (int, error) {
-	client, done := fresh(client, topic)
+	all, err := Counts(ctx, client, topic)
+	return all[topic], err
+}
+
+// Counts answers the same of several topics, each of them 0 or more.
+func Counts(ctx context.Context, client *kafka.Client, topics ...string) (map[string]int, error) {
+	names := strings.Join(topics, ", ")
+	client, done := fresh(client, topics)
 	defer done()
-	res, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+	res, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
 	if err != nil {
-		return 0, fmt.Errorf("%s: ask for its partitions: %w", topic, err)
+		return nil, fmt.Errorf("%s: ask for the partitions: %w", names, err)
 	}
+	counts := make(map[string]int, len(topics))
 	for _, t := range res.Topics {
 		switch {
-		case t.Name != topic:
 		case errors.Is(t.Error, kafka.UnknownTopicOrPartition):
-			return 0, nil
 		case t.Error != nil:
-			return 0, fmt.Errorf("%s: ask for its partitions: %w", topic, t.Error)
+			return nil, fmt.Errorf("%s: ask for its partitions: %w", t.Name, t.Error)
 		default:
-			return len(t.Partitions), nil
+			counts[t.Name] = len(t.Partitions)
 		}
 	}
-	return 0, nil
+	return counts, nil
 }
 
 // fresh answers a client that knows nothing yet. A Transport answers metadata requests
 // from what it last heard, up to MetadataTTL ago; but an epoch must fence also a
 // partition that was added a moment ago (protocol E4).
-func fresh(client *kafka.Client, topic string) (_ *kafka.Client, done func()) {
+func fresh(client *kafka.Client, topics []string) (_ *kafka.Client, done func()) {
 	t, ok := client.Transport.(*kafka.Transport)
 	if !ok {
 		return client, func() {}
 	}
 	own := &kafka.Transport{
 		Dial: t.Dial, DialTimeout: t.DialTimeout, IdleTimeout: t.IdleTimeout, ClientID: t.ClientID,
-		TLS: t.TLS, SASL: t.SASL, Resolver: t.Resolver, MetadataTopics: []string{topic},
+		TLS: t.TLS, SASL: t.SASL, Resolver: t.Resolver, MetadataTopics: topics,
 	}
 	return &kafka.Client{Addr: client.Addr, Timeout: client.Timeout, Transport: own}, own.CloseIdleConnections
 }
