@@ -1,42 +1,44 @@
 -- Records are read together, and what is written goes out in few commands: a command
 -- costs Redis about a microsecond before it does anything, and a chunk has hundreds.
 local records = {} -- by tradeNo, as they are with what is still to be written; false where there is none
+local names, prefix = {}, P .. 'p:' -- the records' keys by tradeNo, made once
 local function fetch(tradeNos)
-  local wanted, keys = {}, {}
+  local wanted, keys, n = {}, {}, 0
   for _, tradeNo in ipairs(tradeNos) do
     if records[tradeNo] == nil then
-      wanted[#wanted + 1] = tradeNo
-      keys[#keys + 1] = P .. 'p:' .. tradeNo
+      local key = prefix .. tradeNo
+      n = n + 1
+      wanted[n], keys[n], names[tradeNo] = tradeNo, key, key
     end
   end
-  if #keys == 0 then return end
-  for n, record in ipairs(call('MGET', unpack(keys))) do records[wanted[n]] = record end
+  if n == 0 then return end
+  for i, record in ipairs(call('MGET', unpack(keys))) do records[wanted[i]] = record end
 end
 
 local leaving, waiting, writing, deleting, lanes, begins = {}, {}, {}, {}, {}, {} -- not done yet
 local function put(tradeNo, record)
-  records[tradeNo] = record
-  writing[#writing + 1] = P .. 'p:' .. tradeNo
-  writing[#writing + 1] = record
+  local n = #writing
+  records[tradeNo], writing[n + 1], writing[n + 2] = record, names[tradeNo], record
 end
 -- begin_with writes over a record's beginning, in Redis only: records keeps the old one.
 local function begin_with(tradeNo, text)
-  begins[#begins + 1] = P .. 'p:' .. tradeNo
-  begins[#begins + 1] = text
+  local n = #begins
+  begins[n + 1], begins[n + 2] = names[tradeNo], text
 end
 local function delete(tradeNo)
   records[tradeNo] = false
-  deleting[#deleting + 1] = P .. 'p:' .. tradeNo
+  deleting[#deleting + 1] = names[tradeNo]
 end
 local function leave(set, tradeNo)
-  local list = leaving[set] or {}
+  local list = leaving[set]
+  if not list then list = {}; leaving[set] = list end
   list[#list + 1] = tradeNo
-  leaving[set] = list
 end
 local function wait_in(set, score, tradeNo)
-  local list = waiting[set] or {}
-  list[#list + 1], list[#list + 2] = score, tradeNo
-  waiting[set] = list
+  local list = waiting[set]
+  if not list then list = {}; waiting[set] = list end
+  local n = #list
+  list[n + 1], list[n + 2] = score, tradeNo
 end
 -- stay gives a payout another time in the set in which it waits. The first of a call leaves
 -- it for that: see flush.

@@ -105,11 +105,18 @@ local function write_counts()
   end
 end
 
+-- line answers what stands behind a name up to the line's end. To match a pattern takes
+-- longer than INFO itself.
+local function line(text, name)
+  local _, last = find(text, name, 1, true)
+  return last and sub(text, last + 1, find(text, '\r', last, true) - 1)
+end
+
 -- run_id is this server's own and of what it holds: a restart, a failover and a cluster's
 -- move change it. The process' own id is not enough: a primary that was made a replica took
 -- over what another one knew, and may be a primary again without having been restarted. Its
 -- replication id tells (a Redis that has none is believed by the first one alone).
 local function run_id()
-  local data = string.match(call('INFO', 'replication'), 'master_replid:(%x+)') or ''
-  return string.match(call('INFO', 'server'), 'run_id:(%x+)') .. ':' .. data
+  local data = line(call('INFO', 'replication'), 'master_replid:') or ''
+  return line(call('INFO', 'server'), 'run_id:') .. ':' .. data
 end

@@ -5,36 +5,38 @@ local window = tonumber(ARGV[2])
 -- generation expires a whole window after its own end, so a payout is remembered for
 -- at least the window and at most for four thirds of it.
 local function generation() return math.floor(now / math.floor(window / 3)) end
-local function memory(gen, bucket) return P .. 'memo:' .. format('%.0f', gen) .. ':' .. bucket end
+-- memory is the beginning of the names of a generation's hashes.
+local function memory(gen) return P .. 'memo:' .. format('%.0f', gen) .. ':' end
 
--- living are the generations that hold anything, the newest first.
+-- living are these of the generations that hold anything, the newest first.
 local living = {}
 for gen = generation(), generation() - 3, -1 do
-  if call('EXISTS', P .. 'gen:' .. format('%.0f', gen)) == 1 then living[#living + 1] = gen end
+  if call('EXISTS', P .. 'gen:' .. format('%.0f', gen)) == 1 then living[#living + 1] = memory(gen) end
 end
 
 -- recall answers what is remembered of a tradeNo: the state's letter and the fingerprint,
 -- of a send also what memo_of_send says.
 local function recall(bucket, tradeNo)
-  for _, gen in ipairs(living) do
-    local memo = call('HGET', memory(gen, bucket), tradeNo)
+  for _, hashes in ipairs(living) do
+    local memo = call('HGET', hashes .. bucket, tradeNo)
     if memo then return memo end
   end
   return nil
 end
 
+local present = memory(generation())
 local function remember(bucket, tradeNo, memo)
-  local gen = generation()
-  local key = memory(gen, bucket)
+  local key = present .. bucket
   local fresh = call('EXISTS', key) == 0
   call('HSET', key, tradeNo, memo)
   if not fresh then return end
+  local gen = generation()
   local ends = stamp((gen + 1) * math.floor(window / 3) + window)
   call('PEXPIREAT', key, ends)
   local marker = P .. 'gen:' .. format('%.0f', gen)
   if call('EXISTS', marker) == 0 then
     call('SET', marker, '1', 'PXAT', ends)
-    table.insert(living, 1, gen)
+    table.insert(living, 1, present)
   end
 end
 

@@ -10,8 +10,11 @@
 -- l lost to somebody else.
 local first = 4 + 4 * tonumber(ARGV[3])
 
-local tradeNos = {}
-for i = first, #ARGV, 6 do tradeNos[#tradeNos + 1] = ARGV[i] end
+local tradeNos, n = {}, 0
+for i = first, #ARGV, 6 do
+  n = n + 1
+  tradeNos[n] = ARGV[i]
+end
 fetch(tradeNos)
 
 local OVER, NOWHERE = stamp(0), format('%06d', NO_PARTITION)
@@ -71,16 +74,21 @@ local function apply(tradeNo, token, expected, due, head, rest)
     leave(set, tradeNo)
     wait_in(next_set, due, tradeNo)
   end
-  local expires = expires_of(current)
-  if becomes == 'r' and expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
-  count(merchant, expected, -1)
-  count(merchant, becomes, 1)
+  if becomes == 'r' then
+    local expires = expires_of(current)
+    if expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
+  end
+  if becomes ~= expected then
+    count(merchant, expected, -1)
+    count(merchant, becomes, 1)
+  end
   return 'a'
 end
 
-local outcomes = {}
-for i = first, #ARGV, 6 do
-  outcomes[#outcomes + 1] = apply(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5])
+local outcomes, args = {}, ARGV
+for k = 1, n do
+  local i = first + 6 * (k - 1)
+  outcomes[k] = apply(args[i], args[i + 1], args[i + 2], args[i + 3], args[i + 4], args[i + 5])
 end
 settle()
 write_counts()

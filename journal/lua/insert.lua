@@ -106,8 +106,9 @@ local function orphan(tradeNo, memo)
   added = added + 1
 end
 
-for i = 6, #ARGV, 7 do
-  local tradeNo, carried, read, due, bucket, offset, record = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
+local args = ARGV
+for i = 6, #args, 7 do
+  local tradeNo, carried, read, due, bucket, offset, record = args[i], args[i + 1], tonumber(args[i + 2]), args[i + 3], args[i + 4], args[i + 5], args[i + 6]
   local fingerprint = sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
   local open = records[tradeNo]
   local memo = not open and recall(bucket, tradeNo)

@@ -124,10 +124,9 @@ local taken = {}
 for _, tradeNo in ipairs(picked) do
   local head = take(tradeNo)
   if head then
+    local n = #answer
     taken[#taken + 1] = tradeNo
-    answer[#answer + 1] = tradeNo
-    answer[#answer + 1] = head
-    answer[#answer + 1] = records[tradeNo]
+    answer[n + 1], answer[n + 2], answer[n + 3] = tradeNo, head, records[tradeNo]
   end
 end
 flush()
