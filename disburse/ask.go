@@ -2,14 +2,20 @@ package disburse
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"disburser/payout"
 )
 
-// askBatch asks the query endpoint about payouts that may have been sent.
+// askBatch asks the query endpoint about payouts that may have been sent: about those that
+// this instance has kept since it sent them, and about what is due in the journal.
 func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int, error) {
 	m := la.merchant
+	if late := m.kept.late(time.Now()); len(late) > 0 {
+		l.handBack(late)
+		return 0, nil // the next look finds them in the journal
+	}
 	a := allowance{loop: l, merchant: m, of: l.slots[la.step]}
 	defer a.end()
 	wait, err := a.gather(taking, m.askGate, m.Query, due)
@@ -20,12 +26,47 @@ func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int
 		}
 		return 0, err
 	}
-	batch, err := l.lease(working, payout.StepAsk, m.Name, len(a.moments))
-	a.shrink(len(batch.Payouts))
+	n, stored := len(a.moments), int(m.stored.Load())
+	for _, k := range m.kept.take(time.Now(), n-ofJournal(n, stored)) {
+		a.work(func(moment time.Time, pass pass) { l.ask(taking, working, m, k.batch, k.Payout, moment, pass) })
+	}
+	own := a.used
+	if own == n || stored == 0 {
+		return own, nil
+	}
+	batch, err := l.lease(working, payout.StepAsk, m.Name, n-own)
+	if len(batch.Payouts) < n-own {
+		m.stored.Store(0)
+	}
+	a.shrink(own + len(batch.Payouts))
 	for _, p := range batch.Payouts {
 		a.work(func(moment time.Time, pass pass) { l.ask(taking, working, m, batch, p, moment, pass) })
 	}
-	return len(batch.Payouts), err
+	return a.used, err
+}
+
+// ofJournal is how many of n asks belong to what is due in the journal, at the least: a
+// quarter, what is left of it drawn. The script shares them out between young and old in
+// the same way, and what was kept is the youngest.
+func ofJournal(n, stored int) int {
+	quarter := n / 4
+	if rand.IntN(4) < n%4 {
+		quarter++
+	}
+	return min(stored, quarter)
+}
+
+// asks is what there is to ask about: what is due in the journal, and what was kept.
+func (m *merchant) asks(a payout.Agenda) payout.Work {
+	w := a.Ask[m.Name]
+	m.stored.Store(int64(w.Due))
+	now := time.Now()
+	due, next := m.kept.work(now)
+	w.Due += due
+	if at := a.Now.Add(next.Sub(now)); !next.IsZero() && (w.Next.IsZero() || at.Before(w.Next)) {
+		w.Next = at
+	}
+	return w
 }
 
 // ask makes one call; an ask that can't be made is put back as it was.

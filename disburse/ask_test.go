@@ -197,7 +197,7 @@ func TestAHangingMerchantLeavesTheOtherAlone(t *testing.T) {
 			b.journal.rows[fmt.Sprintf("b%04d", i)].Due = time.Now().Add(5 * time.Second) // when a has all it can get
 		}
 		b.start()
-		time.Sleep(6 * time.Second) // 32 slots and 100 ms: four rounds
+		time.Sleep(6 * time.Second) // 16 slots and 100 ms: seven rounds
 		for i := range 100 {
 			if no := fmt.Sprintf("b%04d", i); b.sends(no) != 1 {
 				t.Errorf("%s wasn't sent", no)

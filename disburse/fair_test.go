@@ -40,7 +40,7 @@ func TestSlotsAreSharedEvenly(t *testing.T) {
 		}
 		b.Nudge()
 		time.Sleep(5 * time.Second)
-		if quick.Load() < 30 { // 10 slots are free for it at once
+		if quick.Load() < 20 { // 5 slots are free for one that has been quiet, at once
 			t.Errorf("%d calls in the first 5 s", quick.Load())
 		}
 		time.Sleep(5 * time.Second) // the slow ones have ended once

@@ -111,6 +111,8 @@ type Loop struct {
 type merchant struct {
 	Merchant
 	sendGate, askGate *gate
+	kept              kept
+	stored            atomic.Int64 // asks that were due in the journal at the last look
 
 	mu      sync.Mutex
 	now     payout.Policy // Policy, or what it was changed to
@@ -186,8 +188,11 @@ func (l *Loop) Run(taking, working context.Context) {
 		timer.Stop()
 		pause(taking, breath-time.Since(began))
 	}
+	l.release() // at once: other instances may go on with them
 	l.calls.Wait()
 	close(l.jobs)
+	l.writer.flush()
+	l.release()      // whose sends were being written
 	l.writer.flush() // what has settled is announced, and that is written too
 	l.settled.close()
 	<-announced
@@ -216,7 +221,7 @@ func (l *Loop) lanes() []*lane {
 	for _, name := range l.names {
 		m := l.merchants[name]
 		all = append(all,
-			&lane{step: payout.StepAsk, merchant: m, run: l.askBatch, work: func(a payout.Agenda) payout.Work { return a.Ask[m.Name] }},
+			&lane{step: payout.StepAsk, merchant: m, run: l.askBatch, work: m.asks},
 			&lane{step: payout.StepSend, merchant: m, run: l.sendBatch, work: func(a payout.Agenda) payout.Work { return a.Send[m.Name] }})
 	}
 	return append(all,
@@ -292,7 +297,14 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 // at the last one that more must be, and there are slots for it.
 func (l *Loop) goesOn(la *lane, due int) bool {
 	s := l.slots[la.step]
-	return s != nil && due > largest && !s.scarce(la.merchant.Name, due)
+	if s == nil || due <= largest {
+		return false
+	}
+	short := func() bool { return s.scarce(la.merchant.Name, due) }
+	if short() {
+		gatherWhile(crumbs, short)
+	}
+	return !short()
 }
 
 // batch runs a lane's batch; a panic is an error like others, and the lane rests.
@@ -332,6 +344,9 @@ func (l *Loop) refused(ctx context.Context, err error, doing string) {
 	switch {
 	case errors.Is(err, payout.ErrEpoch):
 		l.EpochLost()
+		for _, m := range l.merchants {
+			m.kept.forget()
+		}
 	case ctx.Err() != nil:
 	default:
 		l.Logger.Warn().Err(err).Str("doing", doing).Msg("interrupted, trying again")

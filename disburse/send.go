@@ -153,9 +153,10 @@ func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase pay
 	event.Str("trade_no", p.TradeNo).Str("merchant", m.Name).Stringer("finding", f.Kind).Str("detail", f.Detail).
 		Stringer("from", p.State).Stringer("to", after.State).Int("sends", after.Sends).Int("asks", after.Asks).Msg("the provider answered")
 	c := change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline(), served: served}
-	// What the provider says has ended is announced under the same lease. An end by our own
-	// word is a decision first, and waits for it in the journal (protocol O2).
-	if after.State.Final() && !after.Own() && l.settled.expect() {
+	switch {
+	case after.State.Final() && !after.Own() && l.settled.expect():
+		// What the provider says has ended is announced under the same lease. An end by our own
+		// word is a decision first, and waits for it in the journal (protocol O2).
 		c.Until = batch.Until
 		c.after = func(written bool) {
 			if !written {
@@ -164,6 +165,8 @@ func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase pay
 			}
 			l.settled.add(leased{after, batch.Lease})
 		}
+	case phase == payout.OwnSend:
+		l.keep(m, batch, after, &c)
 	}
 	l.writer.put(c)
 }

@@ -86,6 +86,14 @@ var outcomes = []Guard{
 		{Removes: "any write of the state passes for a repeat", Edits: edit("journal/lua/apply.lua", " and until_then == sub(head, UNTIL_FROM, UNTIL_TO)) and 'a'", ") and 'a'"),
 			Killer: Killer{"journal", "TestALeaseThatGoesOnAfterAWrite"}},
 	}},
+	{"S1 kept only what is never sent again", "a payout that an ask may make sendable again is worked on under the lease of its send", []Mutant{
+		{Removes: "whatever was sent is kept", Edits: edit("disburse/kept.go", "p.State != payout.StateProcessing || ", ""),
+			Killer: Killer{"disburse", "TestWhatIsKeptFromItsSendToItsAsk"}},
+		{Removes: "the lease may end before the ask does", Edits: edit("disburse/kept.go", " || due.Add(keptLate+m.Timeout+l.margin()).After(batch.Deadline())", ""),
+			Killer: Killer{"disburse", "TestWhatIsKeptFromItsSendToItsAsk"}},
+		{Removes: "what was kept in an epoch that is lost is asked about", Edits: edit("disburse/loop.go", "\t\t\tm.kept.forget()\n", "\t\t\t_ = m\n"),
+			Killer: Killer{"disburse", "TestALostEpochForgetsWhatWasKept"}},
+	}},
 	{"O3 one id for each event", "downstream counts a repeated result twice", []Mutant{
 		{Removes: "the id changes with each announcement", Edits: edit("payout/event.go", "text := string(kind) +", "text := time.Now().String() + string(kind) +"),
 			Killer: Killer{"payout", "TestEventIDIsStable"}},

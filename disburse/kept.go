@@ -1,0 +1,182 @@
+package disburse
+
+import (
+	"container/heap"
+	"sync"
+	"time"
+
+	"disburser/payout"
+)
+
+const (
+	// keepFor is the longest wait for which a payout stays with the instance that has sent
+	// it. If that instance dies, somebody else asks only when the lease is over.
+	keepFor = 5 * time.Second
+
+	// keptMost bounds what one merchant has waiting so: a payout is a kilobyte.
+	keptMost = 4096
+
+	// keptLate is how late the ask of one that was kept may be. Later the asks are short of
+	// something, and the journal has the fair order of all that wait.
+	keptLate = time.Second
+
+	// keptRest is how long nothing is kept after that.
+	keptRest = 10 * time.Second
+)
+
+// kept are a merchant's payouts that this instance has sent and the provider has accepted,
+// whose lease goes on until they are asked about: to lease them once more would cost a sixth
+// of all that a payout costs Redis. None of them is ever sent again, whatever the ask
+// brings. What is lost from here comes due in the journal when its lease ends.
+type kept struct {
+	mu      sync.Mutex
+	waiting keptHeap
+	coming  int       // to be kept, but not known to be in the journal yet
+	rest    time.Time // until here nothing is kept
+	closed  bool
+}
+
+// keptPayout is one of them. The rest stands apart, so that the heap moves little.
+type keptPayout struct {
+	due time.Time // by this process' clock
+	*sent
+}
+
+// sent is a payout with the batch that it was sent in, which holds nobody else any more.
+type sent struct {
+	payout.Payout
+	batch payout.Batch
+}
+
+// expect tells whether there is room for one more; then add or miss must follow.
+func (k *kept) expect() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed || len(k.waiting)+k.coming >= keptMost || time.Now().Before(k.rest) {
+		return false
+	}
+	k.coming++
+	return true
+}
+
+func (k *kept) add(p keptPayout) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.coming--
+	heap.Push(&k.waiting, p)
+}
+
+func (k *kept) miss() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.coming--
+}
+
+// work is how many are due, and when the next one will be.
+func (k *kept) work(now time.Time) (due int, next time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, p := range k.waiting {
+		if !p.due.After(now) {
+			due++
+		} else if next.IsZero() || p.due.Before(next) {
+			next = p.due
+		}
+	}
+	return due, next
+}
+
+// take takes up to n that are due, the longest waiting first.
+func (k *kept) take(now time.Time, n int) []keptPayout {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.before(now, n)
+}
+
+// late takes those whose ask is late, and keeps nothing more for a while if there are any.
+func (k *kept) late(now time.Time) []keptPayout {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	late := k.before(now.Add(-keptLate), len(k.waiting))
+	if len(late) > 0 {
+		k.rest = now.Add(keptRest)
+		late = append(late, k.before(now, len(k.waiting))...) // they would be late too
+	}
+	return late
+}
+
+// before takes up to n that were due by then.
+func (k *kept) before(then time.Time, n int) (taken []keptPayout) {
+	for len(taken) < n && len(k.waiting) > 0 && !k.waiting[0].due.After(then) {
+		taken = append(taken, heap.Pop(&k.waiting).(keptPayout))
+	}
+	return taken
+}
+
+// close ends keeping and takes all that there are; one more may be added by whoever was told
+// before that there is room.
+func (k *kept) close() []keptPayout {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.closed = true
+	all := k.waiting
+	k.waiting = nil
+	return all
+}
+
+// forget drops all: nothing can be written any more under their leases.
+func (k *kept) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.waiting = nil
+}
+
+// keptHeap has the one that is due first at its top.
+type keptHeap []keptPayout
+
+func (h keptHeap) Len() int           { return len(h) }
+func (h keptHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
+func (h keptHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *keptHeap) Push(p any)        { *h = append(*h, p.(keptPayout)) }
+func (h *keptHeap) Pop() any {
+	last := len(*h) - 1
+	p := (*h)[last]
+	(*h)[last] = keptPayout{}
+	*h = (*h)[:last]
+	return p
+}
+
+// keep lets the lease of a payout that was sent go on until its first ask, if the provider
+// has accepted it, the ask comes soon, and the lease leaves the whole time of a call after it.
+func (l *Loop) keep(m *merchant, batch payout.Batch, p payout.Payout, c *change) {
+	now := time.Now()
+	wait := p.Due.Sub(batch.Now(now))
+	due := now.Add(wait)
+	if p.State != payout.StateProcessing || wait > keepFor || due.Add(keptLate+m.Timeout+l.margin()).After(batch.Deadline()) || !m.kept.expect() {
+		return
+	}
+	c.Until = batch.Until
+	c.after = func(written bool) {
+		if !written {
+			m.kept.miss()
+			return
+		}
+		alone := batch
+		alone.Payouts = nil
+		m.kept.add(keptPayout{due, &sent{p, alone}})
+	}
+}
+
+// handBack ends the leases of payouts that were kept; they stay due when they were.
+func (l *Loop) handBack(all []keptPayout) {
+	for _, k := range all {
+		l.writer.put(change{Change: payout.Change{Token: k.batch.Token, Epoch: k.batch.Epoch, Before: k.State, After: k.Payout}, until: k.batch.Deadline()})
+	}
+}
+
+// release hands all of them back, and keeps none any more.
+func (l *Loop) release() {
+	for _, m := range l.merchants {
+		l.handBack(m.kept.close())
+	}
+}

@@ -1,0 +1,238 @@
+package disburse
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"disburser/payout"
+)
+
+// What was accepted and is asked about soon needs no second lease; everything else does.
+func TestWhatIsKeptFromItsSendToItsAsk(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		b      func(b *bench)
+		leases bool
+	}{
+		{"accepted", func(*bench) {}, false},
+		{"asked about late", func(b *bench) {
+			b.merchant("a").Policy.Poll.First = keepFor + time.Second
+		}, true},
+		{"the lease leaves no whole call after it", func(b *bench) {
+			b.config.Lease, b.merchant("a").Timeout = 6*time.Second, 3*time.Second
+		}, true},
+		{"unclear: nobody knows what the ask will lead to", func(b *bench) {
+			b.merchant("a").Provider = provider{
+				send: func(context.Context, string, time.Time) payout.Finding { return payout.Finding{Kind: payout.Unclear} },
+				ask:  b.merchant("a").Provider.(provider).ask,
+			}
+		}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inTime(t, func(t *testing.T) {
+				b := newBench(t, orders(20, "a")...)
+				c.b(b)
+				b.start()
+				time.Sleep(time.Minute)
+				b.stop()
+				if b.journal.left() != 0 || b.allSends() != 20 {
+					t.Errorf("%d are left after %d sends", b.journal.left(), b.allSends())
+				}
+				if n := b.journal.called("lease ask"); n > 0 != c.leases {
+					t.Errorf("%d leases for asks", n)
+				}
+			})
+		})
+	}
+}
+
+// Whoever stops gives them back at once, due when they were: somebody else asks in time.
+func TestWhatIsKeptIsGivenBackAtTheEnd(t *testing.T) {
+	for _, when := range []string{"waiting", "being written"} {
+		inTime(t, func(t *testing.T) {
+			b := newBench(t, orders(20, "a")...)
+			b.journal.fault = func(op string) error {
+				if op == "apply" && when == "being written" {
+					time.Sleep(2 * time.Second)
+				}
+				return nil
+			}
+			began := time.Now()
+			b.start()
+			time.Sleep(time.Second)
+			b.stop()
+			for i := range 20 {
+				r := b.journal.rows[fmt.Sprintf("a%04d", i)]
+				if r.State != payout.StateProcessing || !r.until.IsZero() {
+					t.Fatalf("%s: %s is %v, leased until %v", when, r.TradeNo, r.State, r.until)
+				}
+				if wait := r.Due.Sub(began); wait < time.Second || wait > 3*time.Second {
+					t.Errorf("%s is due after %v", r.TradeNo, wait)
+				}
+			}
+		})
+	}
+}
+
+// The drain may take as long as a call; what was kept doesn't wait for it.
+func TestWhatIsKeptDoesntWaitForTheDrain(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		b := newBench(t, append(orders(20, "a"), orders(1, "b")...)...)
+		b.merchant("b").Provider = provider{
+			send: func(context.Context, string, time.Time) payout.Finding {
+				time.Sleep(9 * time.Second)
+				return payout.Finding{Kind: payout.Accepted}
+			},
+			ask: b.merchant("b").Provider.(provider).ask,
+		}
+		b.start()
+		time.Sleep(time.Second)
+		b.stopTaking()
+		time.Sleep(time.Second)
+		for i := range 20 {
+			if r := b.journal.rows[fmt.Sprintf("a%04d", i)]; !r.until.IsZero() {
+				t.Fatalf("%s is still leased", r.TradeNo)
+			}
+		}
+		b.stop()
+	})
+}
+
+// Where asks are short of something for longer, the journal has them all, and its order is
+// the fair one. Nothing is kept then for a while.
+func TestAsksThatAreLateGoBackToTheJournal(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		b := newBench(t, orders(20, "a")...)
+		closed := atomic.Bool{}
+		closed.Store(true)
+		b.merchant("a").Query = limiter{
+			take: func(ctx context.Context, n int) ([]time.Time, time.Duration, error) {
+				if closed.Load() {
+					return nil, 100 * time.Millisecond, nil
+				}
+				return free.take(ctx, n)
+			},
+			wait: free.wait,
+		}
+		b.start()
+		time.Sleep(5 * time.Second)
+		for i := range 20 {
+			if r := b.journal.rows[fmt.Sprintf("a%04d", i)]; r.State != payout.StateProcessing || !r.until.IsZero() {
+				t.Fatalf("%s is %v, leased until %v", r.TradeNo, r.State, r.until)
+			}
+		}
+		if b.merchants["a"].kept.expect() {
+			t.Error("more would be kept")
+		}
+		closed.Store(false)
+		time.Sleep(5 * time.Second)
+		b.stop()
+		if b.journal.left() != 0 {
+			t.Errorf("%d are left", b.journal.left())
+		}
+	})
+}
+
+// What waits in the journal isn't starved by a stream of payouts that were just sent.
+func TestOldAsksArentStarvedByWhatWasJustSent(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		all := orders(4000, "a")
+		for i := range all { // 20 a second
+			all[i].Due = time.Now().Add(time.Duration(i) * 50 * time.Millisecond)
+		}
+		for i := range 100 {
+			all = append(all, settling(fmt.Sprintf("old%04d", i)))
+		}
+		b := newBench(t, all...)
+		var mu sync.Mutex
+		last := time.Now()
+		b.merchant("a").Query = limiter{ // 22 asks a second
+			take: func(_ context.Context, n int) (moments []time.Time, wait time.Duration, _ error) {
+				mu.Lock()
+				defer mu.Unlock()
+				for now := time.Now(); len(moments) < n && now.Sub(last) >= 45*time.Millisecond; last = last.Add(45 * time.Millisecond) {
+					moments = append(moments, now)
+				}
+				return moments, 10 * time.Millisecond, nil
+			},
+			wait: free.wait,
+		}
+		b.start()
+		time.Sleep(time.Minute)
+		asked := 0
+		for i := range 100 {
+			asked += len(b.events(fmt.Sprintf("old%04d", i)))
+		}
+		if asked < 100 {
+			t.Errorf("%d of 100 old ones have come to their end in a minute", asked)
+		}
+		b.stop()
+	})
+}
+
+// The epoch under which they were leased is over: nothing could be written, nobody is asked.
+func TestALostEpochForgetsWhatWasKept(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		b := newBench(t, orders(20, "a")...)
+		b.start()
+		time.Sleep(time.Second)
+		over := time.Now().Add(300 * time.Millisecond)
+		b.journal.mu.Lock()
+		b.journal.fault = func(op string) error {
+			if op == "due" && time.Now().Before(over) {
+				return payout.ErrEpoch
+			}
+			return nil
+		}
+		b.journal.mu.Unlock()
+		time.Sleep(10 * time.Second)
+		b.stop()
+		for _, what := range b.noted() {
+			if what[:3] == "ask" {
+				t.Fatal(what)
+			}
+		}
+	})
+}
+
+func TestHowAsksAreShared(t *testing.T) {
+	for _, c := range []struct{ n, stored, least, most int }{
+		{128, 0, 0, 0}, {128, 5, 5, 5}, {128, 1000, 32, 32}, {1, 1000, 0, 1}, {6, 1000, 1, 2},
+	} {
+		low, high := c.n, 0
+		for range 200 {
+			n := ofJournal(c.n, c.stored)
+			low, high = min(low, n), max(high, n)
+		}
+		if low != c.least || high != c.most {
+			t.Errorf("of %d asks, %d due in the journal: %d to %d, not %d to %d", c.n, c.stored, low, high, c.least, c.most)
+		}
+	}
+}
+
+func TestTheOneThatIsDueFirstIsTakenFirst(t *testing.T) {
+	now := time.Now()
+	var k kept
+	for _, n := range rand.Perm(100) {
+		if !k.expect() {
+			t.Fatal("no room")
+		}
+		k.add(keptPayout{now.Add(time.Duration(n) * time.Second), &sent{payout.Payout{Asks: n}, payout.Batch{}}})
+	}
+	if due, next := k.work(now.Add(29 * time.Second)); due != 30 || !next.Equal(now.Add(30*time.Second)) {
+		t.Errorf("%d are due, the next at %v", due, next.Sub(now))
+	}
+	for n, p := range append(k.take(now.Add(29*time.Second), 10), k.take(now.Add(29*time.Second), 100)...) {
+		if p.Asks != n || n >= 30 {
+			t.Errorf("number %d is %d", n, p.Asks)
+		}
+	}
+	if left := k.close(); len(left) != 70 || k.expect() {
+		t.Errorf("%d are left", len(left))
+	}
+}
