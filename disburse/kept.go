@@ -124,11 +124,17 @@ func (k *kept) close() []keptPayout {
 	return all
 }
 
-// forget drops all: nothing can be written any more under their leases.
-func (k *kept) forget() {
+// forget drops those of an epoch: nothing can be written any more under their leases.
+func (k *kept) forget(epoch string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	all := k.waiting
 	k.waiting = nil
+	for _, p := range all {
+		if p.batch.Epoch != epoch {
+			heap.Push(&k.waiting, p)
+		}
+	}
 }
 
 // keptHeap has the one that is due first at its top.
@@ -174,9 +180,19 @@ func (l *Loop) handBack(all []keptPayout) {
 	}
 }
 
-// release hands all of them back, and keeps none any more.
+// release hands all of them back, and keeps none any more. Where the journal is away nothing
+// is handed back: the results of calls that are under way must not wait behind it.
 func (l *Loop) release() {
 	for _, m := range l.merchants {
-		l.handBack(m.kept.close())
+		if all := m.kept.close(); l.Trouble() == "" {
+			l.handBack(all)
+		}
+	}
+}
+
+// over is told of an epoch in which nothing can be written any more.
+func (l *Loop) over(epoch string) {
+	for _, m := range l.merchants {
+		m.kept.forget(epoch)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -175,16 +177,30 @@ func TestOldAsksArentStarvedByWhatWasJustSent(t *testing.T) {
 	})
 }
 
-// The epoch under which they were leased is over: nothing could be written, nobody is asked.
+// A write shows that the epoch under which they were leased is over: nothing could be
+// written, so nobody is asked. What was leased in another one stays.
 func TestALostEpochForgetsWhatWasKept(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		b := newBench(t, orders(20, "a")...)
+		b := newBench(t, append(orders(20, "a"), orders(1, "b")...)...)
+		b.merchant("b").Provider = provider{
+			send: func(context.Context, string, time.Time) payout.Finding {
+				time.Sleep(time.Second)
+				return payout.Finding{Kind: payout.Accepted}
+			},
+			ask: b.merchant("b").Provider.(provider).ask,
+		}
 		b.start()
-		time.Sleep(time.Second)
+		time.Sleep(900 * time.Millisecond)
+		later := b.merchants["a"].kept.take(time.Now().Add(time.Hour), 1)[0]
+		if !b.merchants["a"].kept.expect() {
+			t.Fatal("nothing is kept")
+		}
+		later.batch.Epoch = "e2"
+		b.merchants["a"].kept.add(later)
 		over := time.Now().Add(300 * time.Millisecond)
 		b.journal.mu.Lock()
 		b.journal.fault = func(op string) error {
-			if op == "due" && time.Now().Before(over) {
+			if op == "apply" && time.Now().Before(over) {
 				return payout.ErrEpoch
 			}
 			return nil
@@ -193,9 +209,12 @@ func TestALostEpochForgetsWhatWasKept(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		b.stop()
 		for _, what := range b.noted() {
-			if what[:3] == "ask" {
+			if strings.HasPrefix(what, "ask") && what != "ask "+later.TradeNo {
 				t.Fatal(what)
 			}
+		}
+		if !slices.Contains(b.noted(), "ask "+later.TradeNo) {
+			t.Error("what was leased in the other epoch is forgotten too")
 		}
 	})
 }

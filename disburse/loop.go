@@ -140,7 +140,7 @@ func New(c Config) *Loop {
 		l.slots[step] = newSlots(c.Slots, l.names, l.Nudge)
 	}
 	l.settled = newSettled()
-	l.writer = newWriter(c.Journal, l.Nudge, l.calling, l.refused, c.Logger)
+	l.writer = newWriter(c.Journal, l.Nudge, l.calling, l.refused, l.over, c.Logger)
 	l.beat.Store(time.Now().UnixNano())
 	return l
 }
@@ -344,9 +344,6 @@ func (l *Loop) refused(ctx context.Context, err error, doing string) {
 	switch {
 	case errors.Is(err, payout.ErrEpoch):
 		l.EpochLost()
-		for _, m := range l.merchants {
-			m.kept.forget()
-		}
 	case ctx.Err() != nil:
 	default:
 		l.Logger.Warn().Err(err).Str("doing", doing).Msg("interrupted, trying again")

@@ -35,6 +35,7 @@ type writer struct {
 	applied   func()      // told after a write; never blocks
 	expecting func() bool // tells whether calls are under way
 	refused   func(ctx context.Context, err error, doing string)
+	over      func(epoch string) // told of one in which nothing can be written any more
 	logger    zerolog.Logger
 	changes   chan change
 
@@ -51,8 +52,8 @@ type change struct {
 	mark   chan struct{}      // no change: closed when all before it are done
 }
 
-func newWriter(j Journal, applied func(), expecting func() bool, refused func(context.Context, error, string), logger zerolog.Logger) *writer {
-	return &writer{journal: j, applied: applied, expecting: expecting, refused: refused, logger: logger, changes: make(chan change, waiting), batch: make([]change, 0, writeLargest)}
+func newWriter(j Journal, applied func(), expecting func() bool, refused func(context.Context, error, string), over func(string), logger zerolog.Logger) *writer {
+	return &writer{journal: j, applied: applied, expecting: expecting, refused: refused, over: over, logger: logger, changes: make(chan change, waiting), batch: make([]change, 0, writeLargest)}
 }
 
 // put has a change written; it waits while too many are waiting.
@@ -154,6 +155,9 @@ func (w *writer) write(working context.Context, batch []change) {
 			return
 		}
 		w.refused(working, err, "write results")
+		if errors.Is(err, payout.ErrEpoch) {
+			w.over(batch[0].Epoch)
+		}
 		if errors.Is(err, payout.ErrEpoch) || working.Err() != nil {
 			return // a new epoch learns it from Kafka or asks; a stopping process has no more time
 		}

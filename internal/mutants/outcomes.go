@@ -91,7 +91,7 @@ var outcomes = []Guard{
 			Killer: Killer{"disburse", "TestWhatIsKeptFromItsSendToItsAsk"}},
 		{Removes: "the lease may end before the ask does", Edits: edit("disburse/kept.go", " || due.Add(keptLate+m.Timeout+l.margin()).After(batch.Deadline())", ""),
 			Killer: Killer{"disburse", "TestWhatIsKeptFromItsSendToItsAsk"}},
-		{Removes: "what was kept in an epoch that is lost is asked about", Edits: edit("disburse/loop.go", "\t\t\tm.kept.forget()\n", "\t\t\t_ = m\n"),
+		{Removes: "what was kept in an epoch that is lost is asked about", Edits: edit("disburse/write.go", "\t\t\tw.over(batch[0].Epoch)\n", ""),
 			Killer: Killer{"disburse", "TestALostEpochForgetsWhatWasKept"}},
 	}},
 	{"O3 one id for each event", "downstream counts a repeated result twice", []Mutant{

@@ -105,11 +105,12 @@ local function write_counts()
   end
 end
 
--- line answers what stands behind a name up to the line's end. To match a pattern takes
--- longer than INFO itself.
+-- line answers what stands behind a name up to the line's end, nil if nothing does. To match
+-- a pattern takes longer than INFO itself.
 local function line(text, name)
   local _, last = find(text, name, 1, true)
-  return last and sub(text, last + 1, find(text, '\r', last, true) - 1)
+  local value = last and sub(text, last + 1, find(text, '\r', last, true) - 1)
+  return value ~= '' and value or nil
 end
 
 -- run_id is this server's own and of what it holds: a restart, a failover and a cluster's
