@@ -1,7 +1,7 @@
 package disburse
 
 import (
-	"container/heap"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,13 +30,13 @@ const (
 // brings. What is lost from here comes due in the journal when its lease ends.
 type kept struct {
 	mu      sync.Mutex
-	waiting keptHeap
-	coming  int       // to be kept, but not known to be in the journal yet
-	rest    time.Time // until here nothing is kept
+	waiting []keptPayout // the one that is due first comes first
+	coming  int          // to be kept, but not known to be in the journal yet
+	rest    time.Time    // until here nothing is kept
 	closed  bool
 }
 
-// keptPayout is one of them. The rest stands apart, so that the heap moves little.
+// keptPayout is one of them. The rest stands apart, so that little is moved.
 type keptPayout struct {
 	due time.Time // by this process' clock
 	*sent
@@ -63,7 +63,8 @@ func (k *kept) add(p keptPayout) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.coming--
-	heap.Push(&k.waiting, p)
+	at, _ := slices.BinarySearchFunc(k.waiting, p, func(a, b keptPayout) int { return a.due.Compare(b.due) })
+	k.waiting = slices.Insert(k.waiting, at, p) // mostly the last one
 }
 
 func (k *kept) miss() {
@@ -76,12 +77,8 @@ func (k *kept) miss() {
 func (k *kept) work(now time.Time) (due int, next time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, p := range k.waiting {
-		if !p.due.After(now) {
-			due++
-		} else if next.IsZero() || p.due.Before(next) {
-			next = p.due
-		}
+	if due = k.until(now); due < len(k.waiting) {
+		next = k.waiting[due].due
 	}
 	return due, next
 }
@@ -106,11 +103,22 @@ func (k *kept) late(now time.Time) []keptPayout {
 }
 
 // before takes up to n that were due by then.
-func (k *kept) before(then time.Time, n int) (taken []keptPayout) {
-	for len(taken) < n && len(k.waiting) > 0 && !k.waiting[0].due.After(then) {
-		taken = append(taken, heap.Pop(&k.waiting).(keptPayout))
-	}
+func (k *kept) before(then time.Time, n int) []keptPayout {
+	n = min(n, k.until(then))
+	taken := slices.Clone(k.waiting[:n])
+	k.waiting = slices.Delete(k.waiting, 0, n)
 	return taken
+}
+
+// until is how many were due by then.
+func (k *kept) until(then time.Time) int {
+	n, _ := slices.BinarySearchFunc(k.waiting, then, func(p keptPayout, then time.Time) int {
+		if p.due.After(then) {
+			return 1
+		}
+		return -1
+	})
+	return n
 }
 
 // close ends keeping and takes all that there are; one more may be added by whoever was told
@@ -128,28 +136,7 @@ func (k *kept) close() []keptPayout {
 func (k *kept) forget(epoch string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	all := k.waiting
-	k.waiting = nil
-	for _, p := range all {
-		if p.batch.Epoch != epoch {
-			heap.Push(&k.waiting, p)
-		}
-	}
-}
-
-// keptHeap has the one that is due first at its top.
-type keptHeap []keptPayout
-
-func (h keptHeap) Len() int           { return len(h) }
-func (h keptHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
-func (h keptHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *keptHeap) Push(p any)        { *h = append(*h, p.(keptPayout)) }
-func (h *keptHeap) Pop() any {
-	last := len(*h) - 1
-	p := (*h)[last]
-	(*h)[last] = keptPayout{}
-	*h = (*h)[:last]
-	return p
+	k.waiting = slices.DeleteFunc(k.waiting, func(p keptPayout) bool { return p.batch.Epoch == epoch })
 }
 
 // keep lets the lease of a payout that was sent go on until its first ask, if the provider
