@@ -81,6 +81,18 @@ func (j *memory) forgotten(tradeNo string) payout.State {
 	return j.gone[tradeNo]
 }
 
+// leased are the payouts in somebody's hands.
+func (j *memory) leased() (n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, r := range j.rows {
+		if !r.until.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
 // left are the payouts that are still open.
 func (j *memory) left() int {
 	j.mu.Lock()
