@@ -25,7 +25,7 @@ const (
 )
 
 // kept are a merchant's payouts that this instance has sent and the provider has accepted,
-// whose lease goes on until they are asked about: to lease them once more would cost a sixth
+// whose lease goes on until they are asked about: to lease them once more would cost an eighth
 // of all that a payout costs Redis. None of them is ever sent again, whatever the ask
 // brings. What is lost from here comes due in the journal when its lease ends.
 type kept struct {
