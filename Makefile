@@ -24,7 +24,7 @@ GOLANGCI  = $(CACHE)/golangci-lint-$(GOLANGCI_VERSION)-$(shell go env GOVERSION 
 ##@ Try it
 
 .PHONY: demo
-demo: bin ## everything in one process on embedded servers: a payroll goes through; FILE=… sends your own
+demo: bin ## everything in one process on embedded servers: a payroll goes through (half a minute); FILE=… sends your own
 	go build $(BUILDFLAGS) -o bin/demo ./cmd/demo
 	./bin/demo $(if $(FILE),--file "$$FILE")
 
@@ -38,18 +38,22 @@ bin:
 ##@ Test it
 
 .PHONY: test
-test: ## all tests that need nothing but Go
-	go test ./...
+test: ## the tests that need nothing but Go (a minute and a half on two cores, with a warm build cache)
+	go test -short ./...
 
-# Not the model: it is one goroutine that visits millions of states, and ten times as slow there. -short leaves out
-# cases that only repeat others with larger numbers; `make test` runs them.
+# The packages that leave something out with -short, and in them everything: nobody can add a long case that CI misses.
+.PHONY: test-long
+test-long: ## the same with their long grids: more rates, more instances, more payouts (3 min)
+	go test -timeout=30m $$(grep -rl --include='*_test.go' 'testing\.Short()' . | xargs -n1 dirname | sort -u)
+
+# Not the model: it is one goroutine that visits millions of states, and ten times as slow there.
 .PHONY: race
-race: ## the same tests under the race detector (needs a C compiler)
+race: ## the tests under the race detector (a few minutes; needs a C compiler)
 	CGO_ENABLED=1 go test -race -short $$(go list ./... | grep -v /internal/model)
 
 # One package at a time: they share the servers.
 .PHONY: test-real
-test-real: ## the tests on a real Kafka and a real Redis, fetched and started for them
+test-real: ## the tests on a real Kafka and a real Redis, fetched and started for them (a few minutes)
 	$(SERVERS) with go test -count=1 -p=1 -short -tags=real ./internal/e2e/... ./journal/... ./ratelimit/...
 
 SEEDS ?= 30
@@ -57,7 +61,7 @@ FROM  ?= 1
 
 # Compiled: go test hides the seeds' lines of a run that passes.
 .PHONY: simulate
-simulate: bin ## the whole program under seeded faults in virtual time; SEEDS=1000; FROM=7 SEEDS=1 replays one
+simulate: bin ## the whole program under seeded faults in virtual time (a second a seed); SEEDS=1000; FROM=7 SEEDS=1 replays one
 	go test -c -o bin/simulate.test ./internal/simulation
 	GOGC=400 ./bin/simulate.test -test.run '^TestSeeds$$' -test.timeout 0 -seeds $(SEEDS) -from $(FROM) -told
 
@@ -85,7 +89,7 @@ bench: bin ## throughput and cost beside a floor, on real servers, into docs/per
 	$(SERVERS) with ./bin/bench $(if $(ONLY),--only "$(ONLY)") $(BENCHFLAGS)
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME (5s)
+fuzz: ## every fuzz target for FUZZTIME (5s each)
 	@files=$$(grep -rl --include='*_test.go' '^func Fuzz' . | sort || true); \
 		[ -n "$$files" ] || echo "no fuzz targets"; \
 		for file in $$files; do \
@@ -96,7 +100,7 @@ fuzz: ## every fuzz target for FUZZTIME (5s)
 		done
 
 .PHONY: lint
-lint: $(GOLANGCI) ## formatting, vet, static analysis, import rules, a tidy go.mod, shell scripts
+lint: $(GOLANGCI) ## formatting, vet, static analysis, import rules, a tidy go.mod, shell scripts (a minute or two)
 	@unformatted=$$(gofmt -l .); \
 		if [ -n "$$unformatted" ]; then echo "not gofmt-ed (make fmt):"; echo "$$unformatted"; exit 1; fi
 	go vet ./...

@@ -627,7 +627,7 @@ func TestProgressIsVisible(t *testing.T) {
 
 func TestAPaymentsWindowIsReplayedInReasonableTime(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes seconds")
+		t.Skip("make test-long runs it")
 	}
 	k := kafkatest.Start(t, map[string]int{topic: 3, results: 2})
 	r, client := newRedis(t)

@@ -85,43 +85,53 @@ func TestAPaceThatNobodyCanReadIsNone(t *testing.T) {
 
 // What one instance is told holds for all of them, and comes back by itself.
 func TestTheFleetSlowsDownTogether(t *testing.T) {
-	inFleet(t, Rate{200, 5}, func(f *fleet) {
-		ctx, cancel := context.WithTimeout(context.Background(), 70*time.Second)
-		defer cancel()
-		for range 3 {
-			f.instance(ctx)
-		}
-		time.Sleep(5 * time.Second)
-		told := f.limiter()
-		if _, _, err := told.Take(ctx, 1); err != nil {
-			t.Fatal(err)
-		}
-		began := time.Now()
-		for range 20 { // a full load hears the same
-			f.group.Go(func() {
-				if err := told.Told(ctx, began, true, 0); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		f.group.Go(func() { // and so does another instance, that hadn't looked yet
-			if err := f.limiter().Told(ctx, began, true, 0); err != nil {
-				t.Error(err)
+	for _, perSecond := range []float64{50, 200} {
+		t.Run(fmt.Sprintf("%v a second", perSecond), func(t *testing.T) {
+			if perSecond > 50 {
+				long(t)
+			}
+			inFleet(t, Rate{perSecond, 5}, slowsDownTogether)
+		})
+	}
+}
+
+func slowsDownTogether(f *fleet) {
+	ctx, cancel := context.WithTimeout(context.Background(), 70*time.Second)
+	defer cancel()
+	for range 3 {
+		f.instance(ctx)
+	}
+	time.Sleep(5 * time.Second)
+	told := f.limiter()
+	if _, _, err := told.Take(ctx, 1); err != nil {
+		f.t.Fatal(err)
+	}
+	began := time.Now()
+	for range 20 { // a full load hears the same
+		f.group.Go(func() {
+			if err := told.Told(ctx, began, true, 0); err != nil {
+				f.t.Error(err)
 			}
 		})
-		f.group.Wait()
-		f.keptRate()
-		for _, c := range []struct {
-			from, to time.Duration // since it was told
-			rate     float64
-		}{{-4 * time.Second, 0, 200}, {horizon, 5 * time.Second, 100}, {10*time.Second + horizon, 15 * time.Second, 120}, {56 * time.Second, 60 * time.Second, 200}} {
-			got := float64(f.between(began.Add(c.from), began.Add(c.to))) / (c.to - c.from).Seconds()
-			if got > c.rate*1.02+1 || got < c.rate*0.97-1 {
-				t.Errorf("%v calls a second from %v to %v, want %v", got, c.from, c.to, c.rate)
-			}
+	}
+	f.group.Go(func() { // and so does another instance, that hadn't looked yet
+		if err := f.limiter().Told(ctx, began, true, 0); err != nil {
+			f.t.Error(err)
 		}
-		f.turned(map[Direction]int{Slower: 4, Faster: 4, Agreed: 4}) // two that were told learn it too; one of them never looks again
 	})
+	f.group.Wait()
+	f.keptRate()
+	for _, c := range []struct {
+		from, to time.Duration // since it was told
+		share    float64       // of the configured rate
+	}{{-4 * time.Second, 0, 1}, {horizon, 5 * time.Second, 0.5}, {10*time.Second + horizon, 15 * time.Second, 0.6}, {56 * time.Second, 60 * time.Second, 1}} {
+		got := float64(f.between(began.Add(c.from), began.Add(c.to))) / (c.to - c.from).Seconds()
+		want := c.share * f.rate.PerSecond
+		if got > want*1.02+1 || got < want*0.97-1 {
+			f.t.Errorf("%v calls a second from %v to %v, want %v", got, c.from, c.to, want)
+		}
+	}
+	f.turned(map[Direction]int{Slower: 4, Faster: 4, Agreed: 4}) // two that were told learn it too; one of them never looks again
 }
 
 func (f *fleet) between(from, to time.Time) (n int) {
@@ -194,6 +204,9 @@ func TestTheFleetRests(t *testing.T) {
 func TestAProviderThatBearsLess(t *testing.T) {
 	for _, share := range []float64{0.9, 0.2} {
 		t.Run(fmt.Sprint(share), func(t *testing.T) {
+			if share > 0.5 {
+				long(t)
+			}
 			inFleet(t, Rate{100, 5}, func(f *fleet) {
 				ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 				defer cancel()

@@ -162,6 +162,15 @@ func busiest(calls []time.Time) int {
 	return most
 }
 
+// long leaves a case to make test-long: it has larger numbers, and no other way through the
+// code than the cases that make test runs.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("make test-long runs it")
+	}
+}
+
 func (f *fleet) keptRate() {
 	f.t.Helper()
 	if most, bound := busiest(f.calls), 1.02*f.rate.PerSecond+float64(f.rate.Burst); float64(most) > bound {
@@ -185,8 +194,8 @@ func TestAFleetKeepsTheRateAndUsesIt(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%v a second, burst %d, %d instances", perSecond, burst, n), func(t *testing.T) {
-					if testing.Short() && (perSecond > 50 || n > 3) {
-						t.Skip("short")
+					if perSecond > 50 || n > 3 {
+						long(t)
 					}
 					inFleet(t, Rate{perSecond, burst}, func(f *fleet) {
 						d := 30 * time.Second
@@ -237,18 +246,23 @@ func TestNoBurstAfterAPause(t *testing.T) {
 // A wiped Redis forgets what it has granted, while instances still hold it.
 func TestAWipedScheduleGrantsNothingTwice(t *testing.T) {
 	for _, r := range []Rate{{1, 1}, {50, 5}, {5000, 1}} {
-		inFleet(t, r, func(f *fleet) {
-			ctx, cancel := context.WithTimeout(context.Background(), 6*time.Second)
-			defer cancel()
-			for range 5 {
-				f.instance(ctx)
+		t.Run(fmt.Sprintf("%v a second, burst %d", r.PerSecond, r.Burst), func(t *testing.T) {
+			if r.PerSecond > 50 {
+				long(t)
 			}
-			for range 4 {
-				time.Sleep(1130 * time.Millisecond)
-				f.redis.FlushAll()
-			}
-			f.group.Wait()
-			f.keptRate()
+			inFleet(t, r, func(f *fleet) {
+				ctx, cancel := context.WithTimeout(context.Background(), 6*time.Second)
+				defer cancel()
+				for range 5 {
+					f.instance(ctx)
+				}
+				for range 4 {
+					time.Sleep(1130 * time.Millisecond)
+					f.redis.FlushAll()
+				}
+				f.group.Wait()
+				f.keptRate()
+			})
 		})
 	}
 }
@@ -315,22 +329,29 @@ func (f *fleet) shift(d time.Duration) {
 // The moments of a late answer can't be placed; used, they would come on top of what
 // the others use.
 func TestAnAnswerThatComesLateGrantsNothing(t *testing.T) {
-	inFleet(t, Rate{5000, 1}, func(f *fleet) {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		for range 5 {
-			f.instance(ctx)
-		}
-		for range 40 {
-			time.Sleep(107 * time.Millisecond)
-			f.slow.Store(int64(80 * time.Millisecond))
-		}
-		f.group.Wait()
-		f.keptRate()
-		if f.counted(Late) == 0 {
-			t.Error("no moment was counted late")
-		}
-	})
+	for _, perSecond := range []float64{500, 5000} {
+		t.Run(fmt.Sprintf("%v a second", perSecond), func(t *testing.T) {
+			if perSecond > 500 {
+				long(t)
+			}
+			inFleet(t, Rate{perSecond, 1}, func(f *fleet) {
+				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+				defer cancel()
+				for range 5 {
+					f.instance(ctx)
+				}
+				for range 40 {
+					time.Sleep(107 * time.Millisecond)
+					f.slow.Store(int64(80 * time.Millisecond))
+				}
+				f.group.Wait()
+				f.keptRate()
+				if f.counted(Late) == 0 {
+					t.Error("no moment was counted late")
+				}
+			})
+		})
+	}
 }
 
 func TestARedisThatBecomesSlowIsBelievedAgain(t *testing.T) {

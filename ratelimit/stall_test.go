@@ -120,12 +120,12 @@ func (f *fleet) stalling(killed context.Context, seed uint64, d time.Duration) {
 func TestMachinesThatStandStill(t *testing.T) {
 	for _, perSecond := range []float64{1, 10, 50, 200, 1000} {
 		for _, burst := range []int{1, 5, 20} {
-			if burst != 5 && perSecond != 200 || testing.Short() && (burst != 5 || perSecond != 50) {
+			if burst != 5 && perSecond != 200 {
 				continue
 			}
 			t.Run(fmt.Sprintf("%v a second, burst %d", perSecond, burst), func(t *testing.T) {
-				if testing.Short() && perSecond == 1000 {
-					t.Skip("short")
+				if burst != 5 || perSecond != 50 {
+					long(t)
 				}
 				inFleet(t, Rate{perSecond, burst}, func(f *fleet) {
 					d := 30 * time.Second
@@ -154,6 +154,7 @@ func TestMachinesThatStandStill(t *testing.T) {
 // The same with instances that join and are killed, three to twenty at a time: of fewer,
 // all would stand still now and then.
 func TestMachinesThatStandStillJoinAndAreKilled(t *testing.T) {
+	long(t)
 	inFleet(t, Rate{200, 5}, func(f *fleet) {
 		const d = 32 * time.Second
 		for i := range 22 {
@@ -184,10 +185,10 @@ func (f *fleet) told() {
 // The way to the provider takes nothing, so its part of the promise must be left over.
 func TestCallsAsLateAsTheyMayBe(t *testing.T) {
 	for _, r := range []Rate{{1, 5}, {10, 1}, {50, 5}, {200, 1}, {200, 5}, {200, 20}, {1000, 5}} {
-		if testing.Short() && r.PerSecond > 50 {
-			continue
-		}
 		t.Run(fmt.Sprintf("%v a second, burst %d", r.PerSecond, r.Burst), func(t *testing.T) {
+			if r.PerSecond > 50 {
+				long(t)
+			}
 			inFleet(t, r, func(f *fleet) {
 				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 				defer cancel()
@@ -255,6 +256,9 @@ func TestFewCallsWait(t *testing.T) {
 		most      int // two bridges for one instance (one is on its way), and about two longest queues for many
 	}{{200, 1, 80}, {200, 3, 200}, {1000, 3, 800}, {200, 20, 350}, {1, 20, 3}} {
 		t.Run(fmt.Sprintf("%v a second, %d instances", c.perSecond, c.instances), func(t *testing.T) {
+			if c.perSecond > 1 && c.instances != 3 || c.perSecond > 200 {
+				long(t)
+			}
 			inFleet(t, Rate{c.perSecond, 5}, func(f *fleet) {
 				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 				defer cancel()

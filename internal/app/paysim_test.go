@@ -159,6 +159,9 @@ func TestTooFastIsHeard(t *testing.T) {
 		{"a code", paysim.Behavior{TooFastAbove: 20, TooFastCode: "9429"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if testing.Short() && c.b.RetryAfter == 0 {
+				t.Skip("make test-long runs it")
+			}
 			inTown(t, c.b, func(w *town) {
 				eg := w.config.Merchants["eg-main"]
 				eg.TooFast.Codes = []string{"9429"}
