@@ -67,7 +67,7 @@ func (h *health) unready() []string {
 }
 
 // admin is the admin HTTP (contract §5). Health and metrics are open; profiles need the
-// token, or where none is set a listener that only this machine reaches.
+// token; where none is set nobody sees them.
 func (a *App) admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -102,7 +102,7 @@ func (a *App) admin() http.Handler {
 func (a *App) guarded(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !a.allowed(r) {
-			reply(w, http.StatusUnauthorized, map[string]any{"error": "profiles need Authorization: Bearer <admin.token>"})
+			reply(w, http.StatusUnauthorized, map[string]any{"error": "profiles need Authorization: Bearer <admin.token>, and a token in the configuration"})
 			return
 		}
 		h(w, r)

@@ -80,7 +80,8 @@ func (a *App) Probe(ctx context.Context) (well []string, problems []error) {
 		well = append(well, what+": "+sentence)
 	}
 	add("kafka", "all topics are there", a.checkTopics(ctx))
-	add("redis", "it answers and doesn't say that it evicts", a.checkRedis(ctx))
+	sentence, err := a.redisSentence(ctx)
+	add("redis", sentence, err)
 	for _, name := range a.names {
 		sentence, err := a.probeMerchant(ctx, name)
 		add("merchants."+name, sentence, err)

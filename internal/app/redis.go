@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -57,41 +59,80 @@ func newRedis(c config.Redis, instance string, dial Dial) redis.UniversalClient 
 	return redis.NewClient(o.Simple())
 }
 
-// checkRedis refuses a Redis that may evict: a forgotten payout is a payout paid twice.
-// It looks at every server that serves payouts, or may after a failover.
+// checkRedis looks at Redis before money moves, and says which servers don't tell whether
+// they evict.
 func (a *App) checkRedis(ctx context.Context) error {
+	silent, err := a.lookAtRedis(ctx)
+	for _, server := range silent { // hosted Redis often forbids CONFIG
+		a.logger.Warn().Str("server", server).Msg("redis doesn't tell its maxmemory-policy: see to it that it is noeviction")
+	}
+	return err
+}
+
+// redisSentence is checkRedis for check --connect: it answers what is well.
+func (a *App) redisSentence(ctx context.Context) (string, error) {
+	silent, err := a.lookAtRedis(ctx)
+	sentence := fmt.Sprintf("%s answers and lets us use every command that is needed; ", a.redisAddresses())
+	if len(silent) == 0 {
+		return sentence + "its maxmemory-policy is noeviction", err
+	}
+	return sentence + fmt.Sprintf("%s doesn't tell its maxmemory-policy: see to it that it is noeviction", strings.Join(silent, " and ")), err
+}
+
+func (a *App) redisAddresses() string { return strings.Join(a.config.Redis.Addresses, ",") }
+
+// lookAtRedis refuses a Redis that lacks a command, or may evict: a forgotten payout is a
+// payout paid twice. It looks at every server that serves payouts, or may after a
+// failover. silent are those that don't tell whether they evict.
+func (a *App) lookAtRedis(ctx context.Context) (silent []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := a.redis.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("ping: %w", err)
+	defer func() {
+		switch {
+		case err == nil || errors.Is(err, ErrSetup):
+		case errors.Is(err, io.EOF) && !a.config.Redis.TLS:
+			err = fmt.Errorf("%s: it closed the connection (does it want redis.tls?): %w", a.redisAddresses(), err)
+		default:
+			err = fmt.Errorf("%s: %w", a.redisAddresses(), err)
+		}
+	}()
+	cluster, isCluster := a.redis.(*redis.ClusterClient)
+	if !isCluster && infoOf(ctx, a.redis, "cluster", "cluster_enabled:") == "1" {
+		return nil, fmt.Errorf("%w: redis is a node of a cluster: name several of its nodes in redis.addresses, without master_name", ErrSetup)
 	}
-	if err := a.redis.Info(ctx, "server").Err(); err != nil && strings.HasPrefix(err.Error(), "NOPERM") {
-		return fmt.Errorf("%w: redis doesn't let redis.username use INFO, by which a restart is noticed: grant +info", ErrSetup)
+	if err := a.checkCommands(ctx); err != nil {
+		return nil, err
 	}
-	if cluster, ok := a.redis.(*redis.ClusterClient); ok {
-		return cluster.ForEachShard(ctx, func(ctx context.Context, node *redis.Client) error {
-			return a.checkPolicy(ctx, node, node.Options().Addr)
-		})
-	}
-	if infoOf(ctx, a.redis, "cluster", "cluster_enabled:") == "1" {
-		return fmt.Errorf("%w: redis is a node of a cluster: name several of its nodes in redis.addresses, without master_name", ErrSetup)
-	}
-	if err := a.checkPolicy(ctx, a.redis, strings.Join(a.config.Redis.Addresses, ",")); err != nil {
+	var mu sync.Mutex // the servers of a cluster are asked together
+	policy := func(ctx context.Context, server redis.UniversalClient, name string) error {
+		told, err := checkPolicy(ctx, server, name)
+		if !told {
+			mu.Lock()
+			defer mu.Unlock()
+			silent = append(silent, name)
+		}
 		return err
 	}
+	if isCluster {
+		err = cluster.ForEachShard(ctx, func(ctx context.Context, node *redis.Client) error { return policy(ctx, node, node.Options().Addr) })
+		return silent, err
+	}
+	if err := policy(ctx, a.redis, a.redisAddresses()); err != nil {
+		return nil, err
+	}
 	for n := 0; ; n++ {
-		replica := infoOf(ctx, a.redis, "replication", fmt.Sprintf("slave%d:", n))
-		if replica == "" {
-			return nil
+		line := infoOf(ctx, a.redis, "replication", fmt.Sprintf("slave%d:", n))
+		if line == "" {
+			return silent, nil
 		}
-		if err := a.checkReplica(ctx, replica); err != nil {
-			return err
+		if err := a.withReplica(ctx, line, policy); err != nil {
+			return nil, err
 		}
 	}
 }
 
-// checkReplica reads a line of INFO: ip=…,port=…,state=….
-func (a *App) checkReplica(ctx context.Context, line string) error {
+// withReplica looks at the server that a line of INFO names: ip=…,port=…,state=….
+func (a *App) withReplica(ctx context.Context, line string, look func(context.Context, redis.UniversalClient, string) error) error {
 	fields := map[string]string{}
 	for pair := range strings.SplitSeq(line, ",") {
 		name, value, _ := strings.Cut(pair, "=")
@@ -103,19 +144,20 @@ func (a *App) checkReplica(ctx context.Context, line string) error {
 	defer func() { _ = replica.Close() }()
 	ctx, cancel := context.WithTimeout(ctx, time.Second) // it may be out of reach from here
 	defer cancel()
-	return a.checkPolicy(ctx, replica, c.Addresses[0])
+	return look(ctx, replica, c.Addresses[0])
 }
 
-func (a *App) checkPolicy(ctx context.Context, server redis.UniversalClient, name string) error {
+// checkPolicy refuses a server that may evict; told is whether it says so at all.
+func checkPolicy(ctx context.Context, server redis.UniversalClient, name string) (told bool, err error) {
 	set, err := server.ConfigGet(ctx, "maxmemory-policy").Result()
 	policy := set["maxmemory-policy"]
-	switch {
-	case err != nil || policy == "": // hosted Redis often forbids CONFIG
-		a.logger.Warn().Str("server", name).Msg("redis doesn't tell its maxmemory-policy: see to it that it is noeviction")
-	case policy != "noeviction":
-		return fmt.Errorf("%w: redis may evict (maxmemory-policy of %s is %s): set it to noeviction", ErrSetup, name, policy)
+	if err != nil || policy == "" {
+		return false, nil
 	}
-	return nil
+	if policy != "noeviction" {
+		return true, fmt.Errorf("%w: redis may evict (maxmemory-policy of %s is %s): set it to noeviction", ErrSetup, name, policy)
+	}
+	return true, nil
 }
 
 // infoOf reads what stands behind a prefix in a section of INFO, "" where nothing does.

@@ -27,9 +27,13 @@ type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
 // the start-up check ask for.
 type Redis struct {
 	*miniredis.Miniredis
-	runID atomic.Pointer[string]
-	fails atomic.Pointer[string]
+	runID   atomic.Pointer[string]
+	fails   atomic.Pointer[string]
+	refused atomic.Pointer[refused]
 }
+
+// refused is a command that fails always.
+type refused struct{ command, says string }
 
 // NewRedis makes an empty one. Its clock is the process' clock.
 func NewRedis() (*Redis, error) {
@@ -56,10 +60,17 @@ func (r *Redis) Restarted() {
 // hook's place, and with it what it lacks.)
 func (r *Redis) SetError(text string) { r.fails.Store(&text) }
 
+// Refuse makes one command fail so, inside of scripts too, as one does that was renamed or
+// that the user may not use.
+func (r *Redis) Refuse(command, says string) { r.refused.Store(&refused{command, says}) }
+
 // answer fills in what miniredis lacks: INFO and CONFIG GET.
 func (r *Redis) answer(peer *server.Peer, command string, args ...string) bool {
-	fails := r.fails.Load()
+	fails, refused := r.fails.Load(), r.refused.Load()
 	switch {
+	case refused != nil && strings.EqualFold(command, refused.command):
+		peer.WriteError(refused.says)
+		return true
 	case fails != nil && *fails != "":
 		peer.WriteError(*fails)
 		return true

@@ -91,6 +91,14 @@ var epochs = []Guard{
 		{Removes: "an epoch goes on over a log that was cut", Edits: edit("decisions/keeper.go", "if start > from || end < from {", "if start > from {"),
 			Killer: Killer{"decisions", "TestALogThatWasCutEndsTheOpenEpoch"}},
 	}},
+	{"E2 the start tries every command", "a Redis without INFO can't be told from one that was restarted, and the service waits for ever", []Mutant{
+		{Removes: "what scripts are refused counts for nothing", Edits: edit("internal/app/commands.go", "all = append(all, refused...)", "_ = refused"),
+			Killer: Killer{"internal/app", "TestARedisThatLacksACommandIsRefusedByName"}},
+		{Removes: "a server without a name is good enough", Edits: edit("internal/app/lua/rehearsal.lua", "not string.find(answer, 'run_id:%x')", "false"),
+			Killer: Killer{"internal/app", "TestARedisThatTellsNoRunIDIsRefused"}},
+		{Removes: "a renamed command is waited for", Edits: edit("internal/app/commands.go", `strings.Contains(text, "unknown command")`, "false"),
+			Killer: Killer{"internal/app", "TestARedisThatLacksACommandIsRefusedByName"}},
+	}},
 	{"E8 number of shards", "payouts are looked for in shards that don't have them, and sent again", []Mutant{
 		{Removes: "another number is joined", Edits: edit("decisions/keeper.go", "if s.Shards != 0 && s.Shards != k.Shards {", "if false {"),
 			Killer: Killer{"decisions", "TestAnotherNumberOfShardsIsRefused"}},
