@@ -99,7 +99,7 @@ var mistakes = []struct {
 	{"both secrets", "", "    secret_file: key", []string{"10: merchants.eg.secret_file must not stand together with secret"}},
 	{"no secret file", "secret: hunter2&*!", "secret_file: hunter2/none", []string{"8: merchants.eg.secret_file can't be read: file does not exist"}},
 	{"empty secret file", "secret: hunter2&*!", "secret_file: empty", []string{"8: merchants.eg.secret_file is an empty file"}},
-	{"currency", "", "    currency: egp", []string{`10: merchants.eg.currency must be three capital letters, or "", is "egp"`}},
+	{"currency", "", "    currency: egp", []string{`10: merchants.eg.currency must be three capital letters, any (nothing is checked), or "" (the country's), is "egp"`}},
 	{"salt", "", "    salt: ''", []string{`10: merchants.eg.salt must be one of suffix, prefix, is ""`}},
 	{"sign_in", "", "    sign_in: url", []string{`10: merchants.eg.sign_in must be one of "", body, header, both, is "url"`}},
 	{"path", "", "    paths: {send: v1/payout, query: /a/../b}", []string{

@@ -86,7 +86,7 @@ type Merchant struct {
 	Country, BaseURL, MerchantNo string
 	Secret                       payout.Secret // from secret or secret_file
 	NotifyURL                    string
-	Currency                     string // "" = not checked
+	Currency                     string // "" = the country's; any = not checked
 	Salt                         string // suffix, prefix
 	SignIn                       string // body, header, both; "" = the country's own
 	AcceptUnverified             bool

@@ -18,7 +18,7 @@ import (
 var (
 	merchantName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 	merchantNo   = regexp.MustCompile(`^[0-9]+$`)
-	currencyName = regexp.MustCompile(`^([A-Z]{3})?$`)
+	currencyName = regexp.MustCompile(`^([A-Z]{3}|any)?$`)
 	fieldName    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
 	pathText     = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*/?$`)
 )
@@ -103,7 +103,7 @@ func (r *reader) checkAccount(m Merchant, path string) {
 	if !r.told[path+".secret_file"] {
 		r.required(path+".secret", !m.Secret.IsEmpty())
 	}
-	r.must(currencyName.MatchString(m.Currency), path+".currency", `must be three capital letters, or ""`)
+	r.must(currencyName.MatchString(m.Currency), path+".currency", `must be three capital letters, any (nothing is checked), or "" (the country's)`)
 	r.oneOf(path+".salt", m.Salt, "suffix", "prefix")
 	r.oneOf(path+".sign_in", m.SignIn, "", "body", "header", "both")
 }

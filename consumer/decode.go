@@ -54,7 +54,7 @@ func (c *Consumer) decode(in *intake, number int, r *message, now time.Time) {
 		p := payout.Begin(command, country, payout.Source{Partition: number, Offset: r.Offset, Time: r.Time}, invalid, now)
 		p.Trace = trace
 		carried := carry(&p, r)
-		in.entries = append(in.entries, payout.Entry{Payout: p, Carried: carried})
+		in.entries = append(in.entries, payout.Entry{Payout: p, Carried: carried, Other: command.OtherFingerprint()})
 		in.sources = append(in.sources, element{r, o.Index})
 	}
 }

@@ -71,7 +71,54 @@ func TestWhatComesInAndWhatGoesOut(t *testing.T) {
 				if got := fmt.Sprint(m.states(t)); got != fmt.Sprint(c.states) && len(c.states)+len(m.states(t)) > 0 {
 					t.Errorf("states %v, want %v", got, c.states)
 				}
+				eventually(t, "it is counted", func() bool { return b.countedAll(c.metrics) })
 				for _, outcome := range []string{"new", "duplicate", "conflict", "rejected", "dead_letter"} {
+					if got := b.counted(outcome); got != c.metrics[outcome] {
+						t.Errorf("%s %v, want %v", outcome, got, c.metrics[outcome])
+					}
+				}
+			})
+		})
+	}
+}
+
+// A merchant's own currency may be named or not: it is the same content, also to a journal
+// that knows the other form. Of a merchant that takes any currency it is not.
+func TestAMerchantsOwnCurrencyMayBeNamedOrNot(t *testing.T) {
+	named := func(tradeNo, currency string) string {
+		return strings.Replace(command(tradeNo, "300"), `{`, `{"currency": "`+currency+`", `, 1)
+	}
+	for name, c := range map[string]struct {
+		from    payout.CurrencyFrom
+		letters []string
+		metrics map[string]float64
+	}{
+		"configured":    {payout.FromMerchant, []string{"conflict@3/-1"}, map[string]float64{"new": 2, "duplicate": 2, "conflict": 1}},
+		"the country's": {payout.FromCountry, []string{"conflict@3/-1"}, map[string]float64{"new": 2, "duplicate": 2, "conflict": 1}},
+		"any":           {payout.FromCommand, []string{"conflict@1/-1", "conflict@2/-1", "conflict@3/-1"}, map[string]float64{"new": 2, "conflict": 3}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
+				m := newMemory(t)
+				send(t, k, 0, command("a", "300"), named("a", "EGP"), named("a", "EGP"), strings.Replace(named("a", "EGP"), "300", "301", 1), named("b", "EGP"))
+				b := start(t, k, m, func(config *Config) {
+					config.Resolve = func(command payout.Command) (payout.Command, string, string) {
+						if c.from == payout.FromCommand {
+							return command, "egypt", ""
+						}
+						if command.CurrencyFrom = payout.FromMerchant; command.Currency == "" {
+							command.CurrencyFrom = c.from
+						}
+						command.Currency = "EGP"
+						return command, "egypt", ""
+					}
+				})
+				eventually(t, "all is read", func() bool { return m.mark(t).Position == 5 })
+				if got := b.letters.list(); !slices.Equal(got, c.letters) {
+					t.Errorf("dead letters %v, want %v", got, c.letters)
+				}
+				eventually(t, "it is counted", func() bool { return b.countedAll(c.metrics) })
+				for _, outcome := range []string{"new", "duplicate", "conflict"} {
 					if got := b.counted(outcome); got != c.metrics[outcome] {
 						t.Errorf("%s %v, want %v", outcome, got, c.metrics[outcome])
 					}

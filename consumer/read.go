@@ -198,34 +198,61 @@ func (c *Consumer) wanted(ctx context.Context, number int, at int64) error {
 // because a new epoch may have begun meanwhile on a Redis that knows none of them.
 func (c *Consumer) insert(ctx context.Context, r payout.Range, entries []payout.Entry, sources []element) error {
 	var first []payout.Outcome
+	var again []int
 	for {
 		outcomes, open, err := c.Inbox.Insert(ctx, r, entries)
 		if err != nil {
 			return err
 		}
 		if first == nil {
-			first = outcomes
+			first = slices.Clone(outcomes)
+		}
+		for _, i := range again {
+			first[i] = outcomes[i]
 		}
 		if !slices.Contains(outcomes, payout.Conflicted) {
 			c.Metrics.count(first)
 			return c.room(ctx, r, open)
 		}
-		var letters []payout.DeadLetter
-		var others []payout.Entry
-		var otherSources []element
-		for i, o := range outcomes {
-			if o == payout.Conflicted {
-				letters = append(letters, c.letter(r.Partition, sources[i], payout.Conflict,
-					"the tradeNo is known with another merchant, amount, currency or payee; the first one goes on"))
-			} else {
-				others, otherSources = append(others, entries[i]), append(otherSources, sources[i])
+		all := len(entries) == len(first)
+		if again = underOther(entries, outcomes); len(again) > 0 {
+			if !all { // counted already
+				again = nil
 			}
+			continue
 		}
-		if err := c.DeadLetters.DeadLetters(ctx, letters); err != nil {
+		if entries, sources, err = c.buryConflicts(ctx, r.Partition, entries, sources, outcomes); err != nil {
 			return err
 		}
-		entries, sources = others, otherSources
 	}
+}
+
+// underOther gives the entries that collide the other fingerprint of the same content,
+// each once, and answers which have one.
+func underOther(entries []payout.Entry, outcomes []payout.Outcome) (changed []int) {
+	for i, o := range outcomes {
+		if e := &entries[i]; o == payout.Conflicted && e.Other != "" {
+			e.Payout.Fingerprint, e.Other = e.Other, ""
+			changed = append(changed, i)
+		}
+	}
+	return changed
+}
+
+// buryConflicts publishes what collides as dead letters, and answers the other entries.
+func (c *Consumer) buryConflicts(ctx context.Context, number int, entries []payout.Entry, sources []element, outcomes []payout.Outcome) ([]payout.Entry, []element, error) {
+	var letters []payout.DeadLetter
+	var others []payout.Entry
+	var otherSources []element
+	for i, o := range outcomes {
+		if o == payout.Conflicted {
+			letters = append(letters, c.letter(number, sources[i], payout.Conflict,
+				"the tradeNo is known with another merchant, amount, currency or payee; the first one goes on"))
+		} else {
+			others, otherSources = append(others, entries[i]), append(otherSources, sources[i])
+		}
+	}
+	return others, otherSources, c.DeadLetters.DeadLetters(ctx, letters)
 }
 
 // room waits while the journal is full. Heartbeats go on meanwhile; nothing is fetched.

@@ -128,6 +128,16 @@ func (b *bench) counted(outcome string) float64 {
 	return out.GetCounter().GetValue()
 }
 
+// countedAll tells whether so many of each are counted, which is after the position has moved.
+func (b *bench) countedAll(want map[string]float64) bool {
+	for outcome, n := range want {
+		if b.counted(outcome) < n {
+			return false
+		}
+	}
+	return true
+}
+
 // letters are the dead letters that were acknowledged.
 type letters struct {
 	mu   sync.Mutex

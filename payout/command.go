@@ -15,4 +15,17 @@ type Command struct {
 	BatchSize int
 	NotBefore time.Time // zero: at once
 	ExpiresAt time.Time // zero: never
+
+	// CurrencyFrom says where Currency comes from. It matters for the fingerprint only.
+	CurrencyFrom CurrencyFrom
 }
+
+// CurrencyFrom says where a command's currency comes from.
+type CurrencyFrom byte
+
+// The origins of a currency.
+const (
+	FromCommand  CurrencyFrom = iota // the command alone: its merchant takes any
+	FromMerchant                     // it is the merchant's, whether the command names it or not
+	FromCountry                      // neither command nor configuration names it: it is the country's
+)

@@ -19,7 +19,29 @@ type Fingerprint string
 // Fingerprint is of the command as the journal will know it, merchant and currency
 // filled in. Remark, batch and times are no part of it: a repeated command may
 // carry others without being another payout.
+//
+// A currency that only the country names is no part of it either: such commands were
+// known without one before there was this default, and a repeat must stay a repeat.
 func (c Command) Fingerprint() Fingerprint {
+	if c.CurrencyFrom == FromCountry {
+		c.Currency = ""
+	}
+	return c.fingerprint()
+}
+
+// OtherFingerprint is the one under which the same content may be known too, "" if there
+// is none: a merchant's own currency may be named or left out.
+func (c Command) OtherFingerprint() Fingerprint {
+	switch {
+	case c.Currency == "" || c.CurrencyFrom == FromCommand:
+		return ""
+	case c.CurrencyFrom == FromMerchant:
+		c.Currency = ""
+	}
+	return c.fingerprint()
+}
+
+func (c Command) fingerprint() Fingerprint {
 	h := sha256.New()
 	part := func(text string) { _, _ = fmt.Fprintf(h, "%d:", len(text)); _, _ = io.WriteString(h, text) }
 	part(c.Merchant)

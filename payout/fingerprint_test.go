@@ -78,3 +78,28 @@ func TestFingerprintNeverChanges(t *testing.T) {
 		t.Errorf("%q, written before as %q", got, written)
 	}
 }
+
+// Where neither command nor configuration named a currency, fingerprints were made without one
+// before the country's became the default. They must stay what they were.
+func TestAFingerprintKnowsNoCurrencyThatOnlyTheCountryNames(t *testing.T) {
+	bare := command(t)
+	bare.Currency = ""
+	named := command(t)
+	for _, c := range []struct {
+		from        CurrencyFrom
+		same, other Fingerprint
+	}{
+		{FromCommand, named.Fingerprint(), ""},
+		{FromMerchant, named.Fingerprint(), bare.Fingerprint()},
+		{FromCountry, bare.Fingerprint(), named.Fingerprint()},
+	} {
+		one := command(t)
+		one.CurrencyFrom = c.from
+		if one.Fingerprint() != c.same || one.OtherFingerprint() != c.other {
+			t.Errorf("from %d: %s and %s, want %s and %s", c.from, one.Fingerprint(), one.OtherFingerprint(), c.same, c.other)
+		}
+	}
+	if other := bare.OtherFingerprint(); other != "" {
+		t.Errorf("a command without a currency is also known as %s", other)
+	}
+}

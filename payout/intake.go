@@ -24,6 +24,7 @@ var (
 type Entry struct {
 	Payout  Payout
 	Carried State
+	Other   Fingerprint // under which the same content may be known too; "" if there is none
 }
 
 // CarriedHeader marks a command that was published again because its payout had been

@@ -121,6 +121,9 @@ func (c *Client) Unverified() []string {
 	return list
 }
 
+// Currency is the country's own, by ISO 4217.
+func (c *Client) Currency() string { return c.profile.currency }
+
 // Close closes the idle connections; those in use close with their calls.
 func (c *Client) Close() { c.wire.close() }
 

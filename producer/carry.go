@@ -31,7 +31,7 @@ func (p *Producer) Carry(ctx context.Context, payouts []payout.Payout) error {
 	messages := make([]kafka.Message, len(payouts))
 	for i, o := range payouts {
 		value, err := json.Marshal(command{
-			TradeNo: o.TradeNo, Merchant: o.Merchant, Amount: o.Amount.String(), Currency: o.Currency, Payee: o.Payee.Reveal(),
+			TradeNo: o.TradeNo, Merchant: o.Merchant, Amount: o.Amount.String(), Currency: named(o), Payee: o.Payee.Reveal(),
 			Remark: o.Remark, BatchID: o.BatchID, BatchSize: o.BatchSize, NotBefore: given(o.NotBefore), ExpiresAt: given(o.ExpiresAt),
 		})
 		if err != nil {
@@ -54,6 +54,16 @@ func (p *Producer) Carry(ctx context.Context, payouts []payout.Payout) error {
 	}
 	_, err := publish(ctx, p.commands, messages)
 	return err
+}
+
+// named is the currency that the command has named: one that was filled in for its country
+// is no part of the fingerprint, and must not become one.
+func named(p payout.Payout) string {
+	bare := p.Command
+	if bare.Currency = ""; bare.Fingerprint() == p.Fingerprint {
+		return ""
+	}
+	return p.Currency
 }
 
 func given(t time.Time) *time.Time {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -96,15 +97,36 @@ func resolver(c config.Config, clients map[string]*paypro.Client) consumer.Resol
 			return command, "", "merchant is missing, and several are configured"
 		case !known:
 			return command, "", "merchant is not configured"
-		case command.Currency != "" && m.Currency != "" && command.Currency != m.Currency:
-			return command, m.Country, "currency is not the merchant's, which is " + m.Currency
 		}
-		if command.Currency == "" {
-			command.Currency = m.Currency
+		command, invalid := inCurrency(command, m.Currency, clients[command.Merchant].Currency())
+		if invalid != "" {
+			return command, m.Country, invalid
 		}
 		if err := clients[command.Merchant].Check(command); err != nil {
 			return command, m.Country, err.Error()
 		}
 		return command, m.Country, ""
 	}
+}
+
+// anyCurrency is how a merchant is configured whose commands' currency isn't checked.
+const anyCurrency = "any"
+
+// inCurrency fills in a command's currency, or says that it names another one than the
+// merchant's: the configured one, or else the country's.
+func inCurrency(command payout.Command, configured, country string) (filled payout.Command, invalid string) {
+	if configured == anyCurrency {
+		return command, ""
+	}
+	own := cmp.Or(configured, country)
+	switch {
+	case command.Currency != "" && command.Currency != own:
+		return command, "currency is not the merchant's, which is " + own
+	case command.Currency == "" && configured == "":
+		command.CurrencyFrom = payout.FromCountry
+	default:
+		command.CurrencyFrom = payout.FromMerchant
+	}
+	command.Currency = own
+	return command, ""
 }
