@@ -95,7 +95,7 @@ func TestMinimalHasTheDefaults(t *testing.T) {
 	}
 }
 
-// The contract's own numbers, so that nobody changes a default by accident.
+// The defaults that people rely on, so that nobody changes one by accident.
 func TestContractDefaults(t *testing.T) {
 	got := fmt.Sprintf("%+v %+v", Default(), DefaultMerchant())
 	want := "{Kafka:{Brokers:[] Group:disburser SessionTimeout:10s Topics:{Commands:payout.commands Results:payout.results" +

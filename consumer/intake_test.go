@@ -16,7 +16,8 @@ import (
 	"disburser/payout"
 )
 
-// TestWhatComesInAndWhatGoesOut walks the table of contract §2.
+// TestWhatComesInAndWhatGoesOut walks the rules for commands and dead letters (README,
+// Messages).
 func TestWhatComesInAndWhatGoesOut(t *testing.T) {
 	bulk := func(elements ...string) string {
 		return `{"batchId": "b", "merchant": "eg-main", "payouts": [` + strings.Join(elements, ", ") + `]}`

@@ -19,7 +19,8 @@ const (
 	KindAlive Kind = "alive" // the epoch lives, though nothing was decided for a while
 )
 
-// Record is the value of a decision, fixed by the contract (§2).
+// Record is the value of a decision (docs/protocol.md, Records of the decisions). Its names
+// are fixed: older and newer instances read it too.
 type Record struct {
 	Kind         Kind                 `json:"kind"`
 	Instance     string               `json:"instance"`

@@ -12,7 +12,7 @@ import (
 	"disburser/payout"
 )
 
-// BreakerSettings are the operator's (contract §3, breaker).
+// BreakerSettings are the operator's (the configuration's key breaker).
 type BreakerSettings struct {
 	FailureRatio        float64
 	MinRequests         int

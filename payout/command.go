@@ -2,7 +2,7 @@ package payout
 
 import "time"
 
-// Command is one ordered payout as it stands in payout.commands (contract §1),
+// Command is one ordered payout as it stands in payout.commands (README, Messages),
 // with what a bulk says once for all filled in.
 type Command struct {
 	TradeNo   string // 1–64 of A–Z a–z 0–9 _ -; the identity of the payout

@@ -11,13 +11,13 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of one message (contract §2).
+// Limits of one message (README, Messages).
 const (
 	MaxValueBytes = 1 << 20 // 1 MiB
 	MaxBulk       = 10_000  // payouts in one bulk
 )
 
-// Limits of texts that the contract leaves open: generous for people, small
+// Limits of texts, ours to choose: generous for people, small
 // enough that a million open payouts fit the journal.
 const (
 	maxRemark  = 1_000

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// EventType is the ce_type of a result event (contract §2).
+// EventType is the ce_type of a result event (README, Messages).
 type EventType string
 
 // The types. All but EventHeld are final.
@@ -38,7 +38,8 @@ func FinalOf(t EventType) (State, bool) {
 	return 0, false
 }
 
-// Event is the value of a result event. Its JSON is fixed by the contract.
+// Event is the value of a result event. Its JSON is fixed: others build on it (README,
+// Messages).
 type Event struct {
 	EventID         string    `json:"eventId"`
 	Type            EventType `json:"type"`

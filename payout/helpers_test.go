@@ -17,7 +17,7 @@ const (
 
 const lease = 30 * time.Second
 
-// standard is the contract's default policy, without jitter.
+// standard is the default policy, without jitter.
 func standard() Policy {
 	var p Policy
 	p.Poll.First, p.Poll.Factor, p.Poll.Max, p.Poll.GiveUp = 2*time.Second, 1.6, 5*time.Minute, 72*time.Hour

@@ -148,7 +148,7 @@ func (l *life) ask() {
 	l.witness(f, before)
 }
 
-// witness counts what the finding means by the words of design.md §3 and compares.
+// witness counts what the finding means by the words of docs/design.md, States, and compares.
 func (l *life) witness(f Finding, before Payout) {
 	p, secondPartial, secondUnknown := l.p, false, false
 	switch f.Kind {

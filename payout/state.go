@@ -220,7 +220,7 @@ func askLater(p Payout, _ Finding, now time.Time, policy Policy) Payout {
 func settle(to State) rule {
 	return func(p Payout, f Finding, now time.Time, _ Policy) Payout {
 		p.Reason = ""
-		if to == StateFailed { // which comes with an amount and a success time too (paypro-api: samples of Brazil and Kenya)
+		if to == StateFailed { // which comes with an amount and a success time too (paypro-api.md §4.3)
 			p.Reason = "the provider says that it failed"
 		} else {
 			p.PaidAmount, p.SuccessTime = f.PaidAmount, f.SuccessTime
@@ -230,7 +230,7 @@ func settle(to State) rule {
 }
 
 // partialSeen believes 0001 only when it is seen twice, every apart: the pages
-// disagree whether a payout can be partial at all (paypro-api §5.2).
+// disagree whether a payout can be partial at all (paypro-api.md §5.2).
 func partialSeen(p Payout, f Finding, now time.Time, policy Policy) Payout {
 	switch {
 	case p.PartialAt.IsZero():

@@ -13,7 +13,7 @@ type outcome struct {
 	event EventType // what is announced, "" for nothing
 }
 
-// expected is design.md §3 once more, written down independently of state.go: what becomes of a payout
+// expected is the table of docs/design.md, States, once more, written down independently of state.go: what becomes of a payout
 // at the first sight of a finding, young, with the default policy.
 var expected = map[State]map[Phase]map[Kind]outcome{
 	StateSending: {

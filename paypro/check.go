@@ -51,7 +51,7 @@ func (r amountRule) problems(a payout.Amount) []string {
 }
 
 // payeeProblems walks the country's fields in order of name. Fields that the
-// country doesn't know are ignored, as contract §1 has it, and not sent.
+// country doesn't know are ignored and not sent: names that nobody knows are no mistake.
 func (p profile) payeeProblems(payee map[string]string) []string {
 	if p.anyPayee {
 		return openProblems(payee)

@@ -11,7 +11,8 @@ import (
 	"disburser/payout"
 )
 
-// The two tables of design.md §3, for which paypro-api.md §5 gives the codes.
+// The two tables of findings (docs/design.md, States), for which paypro-api.md §5 gives
+// the codes.
 // Whatever is not in them is Unclear, and nothing without an explicit final
 // data.status is ever final.
 

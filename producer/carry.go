@@ -11,7 +11,7 @@ import (
 	"disburser/payout"
 )
 
-// command is a payout's command as it stands in the commands topic (contract §1).
+// command is a payout's command as it stands in the commands topic (README, Messages).
 type command struct {
 	TradeNo   string            `json:"tradeNo"`
 	Merchant  string            `json:"merchant"`

@@ -17,7 +17,7 @@ import (
 	"syscall"
 )
 
-// Exit statuses (contract §4).
+// Exit statuses (README, Commands).
 const (
 	done   = 0
 	failed = 1

@@ -26,7 +26,7 @@ const instances = 2
 // merchantNos are the merchants' accounts at the simulator.
 var merchantNos = map[string]string{"eg-main": "0000000001", "br-main": "0000000002"}
 
-// topics are the contract's; several partitions, so that both instances get some.
+// topics have their default names; several partitions, so that both instances get some.
 var topics = map[string]int{
 	trial.DefaultTopics.Commands: 6, trial.DefaultTopics.Results: 3, trial.DefaultTopics.Decisions: 3, trial.DefaultTopics.DeadLetter: 1,
 }

@@ -23,7 +23,7 @@ import (
 // Set by the linker.
 var version, commit = "dev", "unknown"
 
-// Exit statuses (contract §4).
+// Exit statuses (README, Commands).
 const (
 	done   = 0
 	failed = 1

@@ -66,8 +66,8 @@ func (h *health) unready() []string {
 	return h.reasons()
 }
 
-// admin is the admin HTTP (contract §5). Health and metrics are open; profiles need the
-// token; where none is set nobody sees them.
+// admin is the admin HTTP (README, Admin HTTP and metrics). Health and metrics are open;
+// profiles need the token; where none is set nobody sees them.
 func (a *App) admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {

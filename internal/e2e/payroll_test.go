@@ -77,7 +77,7 @@ func TestAPayrollGoesThroughTwoProcesses(t *testing.T) {
 	}
 }
 
-// names of contract §6.
+// names that dashboards rely on.
 var names = strings.Fields(`disburser_intake_total disburser_open_payouts disburser_oldest_open_seconds
 	disburser_provider_requests_total disburser_provider_request_seconds_bucket disburser_results_total disburser_payout_seconds_bucket
 	disburser_breaker_state disburser_rate_tokens_total disburser_slots disburser_intake_lag disburser_safe_mark_lag

@@ -61,12 +61,9 @@ func testsOf(t *testing.T, pkg string) string {
 }
 
 // Every rule of docs/protocol.md that is a guard in the code has one here. Not E3, which is
-// what the others make of an epoch's end.
+// what the others make of an epoch's end, nor E4, which is its steps.
 func TestEveryRuleHasAGuard(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(root, "../shared/docs/protocol.md"))
-	if os.IsNotExist(err) {
-		t.Skip("the protocol isn't here")
-	}
+	text, err := os.ReadFile(filepath.Join(root, "docs/protocol.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,18 +73,13 @@ func TestEveryRuleHasAGuard(t *testing.T) {
 		have[strings.TrimRight(rule, "abcde")] = true
 		have[rule] = true
 	}
-	rules := regexp.MustCompile(`(?m)^- \*\*([SOIE][0-9])`).FindAllStringSubmatch(string(text), -1)
-	if len(rules) < 20 {
+	rules := regexp.MustCompile(`(?m)^####? ([SOIE][0-9][a-e]?) `).FindAllStringSubmatch(string(text), -1)
+	if len(rules) < 28 {
 		t.Errorf("the protocol has %d rules", len(rules))
 	}
 	for _, rule := range rules {
-		if !have[rule[1]] && rule[1] != "E3" {
+		if !have[rule[1]] && rule[1] != "E3" && rule[1] != "E4" {
 			t.Errorf("%s has no guard", rule[1])
-		}
-	}
-	for _, step := range []string{"E4a", "E4b", "E4c", "E4d"} {
-		if !have[step] {
-			t.Errorf("%s has no guard", step)
 		}
 	}
 }

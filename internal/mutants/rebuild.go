@@ -45,6 +45,16 @@ var rebuild = []Guard{
 	{"E4d replay before sending", "what was sent before the loss is sent again", []Mutant{
 		{Removes: "nothing is replayed", Edits: edit("decisions/begin.go", "k.plan(ctx, s, ends, resultEnds)", "k.plan(ctx, s, nil, nil)"),
 			Killer: Killer{"decisions", "TestAWipedJournalIsRebuiltFromTheWholeWindow"}},
+		{Removes: "what the broker hides counts as replayed", Edits: edit("decisions/rebuild.go", "\tif page.Next == p.Next {\n", "\tif page.Next == p.Next {\n\t\tp.Next = p.End\n\t\treturn nil\n\t}\n\tif false {\n"),
+			Killer: Killer{"decisions", "TestAWorkerThatFailsLeavesItsPortionToOthers"}},
+		{Removes: "an error of the restore counts as restored", Edits: edit("decisions/rebuild.go", "return r.keeper.Journal.Restore(ctx, r.id, longest, learned)", "_ = r.keeper.Journal.Restore(ctx, r.id, longest, learned)\n\treturn nil"),
+			Killer: Killer{"decisions", "TestAReplayThatCannotWriteDoesNotOpen"}},
+		{Removes: "a slow worker says that another one's portion is done", Edits: edit("journal/lua/share.lua", "if has and has.worker ~= worker then has = nil end", ""),
+			Killer: Killer{"journal", "TestASlowWorkerIsReplaced"}},
+		{Removes: "a worker that died is not replaced", Edits: edit("journal/lua/share.lua", "if given == '' and p.till ~= DONE and tonumber(p.till) <= now then", "if given == '' and tonumber(p.till) == 0 then"),
+			Killer: Killer{"journal", "TestASlowWorkerIsReplaced"}},
+	}},
+	{"E4e opened when all is replayed", "what the missing portion says was sent is sent again", []Mutant{
 		// Protected twice: the builder waits until all of them are done, and open refuses before.
 		{Removes: "it opens before all portions are done", Edits: []Edit{
 			{"decisions/rebuild.go", "case !builder || done(all):", "case true:"},
@@ -58,14 +68,6 @@ var rebuild = []Guard{
 			Killer: Killer{"journal", "TestOnlyACompleteRebuildIsOpened"}},
 		{Removes: "another building's plan counts", Edits: edit("journal/lua/build.lua", "if e[3] ~= ARGV[1] then call('DEL', P .. 'portions') end", ""),
 			Killer: Killer{"journal", "TestOnlyTheBuildingItselfIsShared"}},
-		{Removes: "what the broker hides counts as replayed", Edits: edit("decisions/rebuild.go", "\tif page.Next == p.Next {\n", "\tif page.Next == p.Next {\n\t\tp.Next = p.End\n\t\treturn nil\n\t}\n\tif false {\n"),
-			Killer: Killer{"decisions", "TestAWorkerThatFailsLeavesItsPortionToOthers"}},
-		{Removes: "an error of the restore counts as restored", Edits: edit("decisions/rebuild.go", "return r.keeper.Journal.Restore(ctx, r.id, longest, learned)", "_ = r.keeper.Journal.Restore(ctx, r.id, longest, learned)\n\treturn nil"),
-			Killer: Killer{"decisions", "TestAReplayThatCannotWriteDoesNotOpen"}},
-		{Removes: "a slow worker says that another one's portion is done", Edits: edit("journal/lua/share.lua", "if has and has.worker ~= worker then has = nil end", ""),
-			Killer: Killer{"journal", "TestASlowWorkerIsReplaced"}},
-		{Removes: "a worker that died is not replaced", Edits: edit("journal/lua/share.lua", "if given == '' and p.till ~= DONE and tonumber(p.till) <= now then", "if given == '' and tonumber(p.till) == 0 then"),
-			Killer: Killer{"journal", "TestASlowWorkerIsReplaced"}},
 	}},
 	{"E4d rank merge never backwards", "a payout that the provider has acknowledged, or that ended, is begun again", []Mutant{
 		{Removes: "a decision to send overrides any state", Edits: edit("journal/lua/restore.lua", "if not (state == 'r' or state == 's' or own_end(record)) or token_of(record) == VOUCHED then return end", "if token_of(record) == VOUCHED then return end"),

@@ -17,7 +17,7 @@ type Expected struct {
 	Duplicates int                       // repeats of a known payout, word for word or in other words
 }
 
-// Expect reads the commands as the contract does, in the order in which they stand.
+// Expect reads the commands as README describes them (Messages), in the order in which they stand.
 func Expect(lines []string) Expected {
 	e := Expected{TradeNos: map[string]string{}, Commands: map[string]payout.Command{}, Codes: map[payout.Code]int{}}
 	first := map[string]payout.Fingerprint{}

@@ -15,10 +15,10 @@ import (
 // patience is the pause before a broker that didn't answer is asked again.
 const patience = 50 * time.Millisecond
 
-// Topics are the names of the contract.
+// Topics are the names of the topics.
 type Topics struct{ Commands, Results, Decisions, DeadLetter string }
 
-// DefaultTopics are the contract's own.
+// DefaultTopics are the names that the configuration has by itself.
 var DefaultTopics = Topics{"payout.commands", "payout.results", "payout.decisions", "payout.dead-letter"}
 
 // Seen is one result event as it came.
