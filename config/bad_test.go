@@ -106,8 +106,9 @@ var mistakes = []struct {
 		`10: merchants.eg.paths.query must be a path such as /v1/paypro/payout, or "", is "/a/../b"`,
 		`10: merchants.eg.paths.send must be a path such as /v1/paypro/payout, or "", is "v1/payout"`}},
 	{"field word", "", "    fields: {walletId: needed}", []string{`10: merchants.eg.fields.walletId must be required, optional, drop, or a mapping of rules, is "needed"`}},
+	{"decimals", "", "    amount: {decimals: 9}", []string{`10: merchants.eg.amount.decimals must be a whole number from 0 to 8, or "" (the currency's), is 9`}},
 	{"field rules", "", "    fields:\n      a: {pattern: '(?=x)', max_len: -1, one_of: [a, a]}\n      b: {drop: true, required: true}\n      c-d: optional", []string{
-		"11: merchants.eg.fields.a.max_len must be 0 or more, is -1",
+		"11: merchants.eg.fields.a.max_len must be from 0 to 256, is -1",
 		"11: merchants.eg.fields.a.one_of must be different texts, none of them empty",
 		`11: merchants.eg.fields.a.pattern must be a regular expression as Go knows them (no look-ahead), is "(?=x)"`,
 		"12: merchants.eg.fields.b must not be dropped and have other rules too",

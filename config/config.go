@@ -114,8 +114,8 @@ type Field struct {
 	Drop     bool     // the country asks for it, this merchant does not
 }
 
-// Limits are amounts as written; "" = the country's own.
-type Limits struct{ Min, Max string }
+// Limits are amounts as written, and how many decimals they may have; "" = the country's own.
+type Limits struct{ Min, Max, Decimals string }
 
 // Rate is for the whole fleet, per second.
 type Rate struct {

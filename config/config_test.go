@@ -105,7 +105,7 @@ func TestContractDefaults(t *testing.T) {
 		" OpenFor:10s MaxOpenFor:1m0s Probes:3 Refusals:20} Disburse:{Slots:128 Lease:30s MaxOpen:1000000 Drain:25s}" +
 		" Admin:{Listen:127.0.0.1:8080 Token:***} Log:{Level:info Format:json}}" +
 		" {Country: BaseURL: MerchantNo: Secret:*** NotifyURL: Currency: Salt:suffix SignIn: AcceptUnverified:false" +
-		" Paths:{Send: Query: Balance:} Fields:map[] Amount:{Min: Max:} UnknownStatus:hold Timeout:10s Send:{Rate:50 Burst:5}" +
+		" Paths:{Send: Query: Balance:} Fields:map[] Amount:{Min: Max: Decimals:} UnknownStatus:hold Timeout:10s Send:{Rate:50 Burst:5}" +
 		" Query:{Rate:100 Burst:10} Poll:{First:2s Factor:1.6 Max:5m0s GiveUp:72h0m0s Learn:true}" +
 		" NoRecord:{Answers:3 Every:5m0s Then:hold Codes:[8000]} TooFast:{Codes:[]}}"
 	if got != want {

@@ -17,7 +17,7 @@ func TestGoodValues(t *testing.T) {
     accept_unverified: "true"
     send: {rate: "${NUMBER}", burst: " 7 "}
     query: {rate: 0.5}
-    amount: {min: 10.50, max: "10.500"}
+    amount: {min: 10.50, max: "10.500", decimals: 3}
     fields:
       walletId: required
       bankCode: {required: true, pattern: "[A-Z]{4}$", one_of: [ABCD, 0123], max_len: 4}
@@ -34,7 +34,7 @@ log:
 		{m.AcceptUnverified, true},
 		{m.Send, Rate{7, 7}},
 		{m.Query, Rate{0.5, 10}},
-		{m.Amount, Limits{"10.50", "10.500"}},
+		{m.Amount, Limits{"10.50", "10.500", "3"}},
 		{m.Fields, map[string]Field{
 			"walletId": {Required: true}, "email": {Drop: true}, "phone": {},
 			"bankCode": {Required: true, Pattern: "[A-Z]{4}$", OneOf: []string{"ABCD", "0123"}, MaxLen: 4},

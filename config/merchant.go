@@ -20,6 +20,7 @@ var (
 	merchantNo   = regexp.MustCompile(`^[0-9]+$`)
 	currencyName = regexp.MustCompile(`^([A-Z]{3}|any)?$`)
 	fieldName    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
+	decimalsText = regexp.MustCompile(`^[0-8]?$`)
 	pathText     = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*/?$`)
 )
 
@@ -151,6 +152,7 @@ func (r *reader) checkContent(m Merchant, path string) {
 	if okMin && okMax {
 		r.must(least.Compare(most) <= 0, path+".amount.max", "must not be less than min")
 	}
+	r.must(decimalsText.MatchString(m.Amount.Decimals), path+".amount.decimals", `must be a whole number from 0 to 8, or "" (the currency's)`)
 	r.oneOf(path+".unknown_status", m.UnknownStatus, "hold", "fail")
 	if m.UnknownStatus == "fail" {
 		r.warn(path+".unknown_status", "fail calls a code failed that no page names: where that is wrong, people pay a second time")
@@ -176,7 +178,7 @@ func (r *reader) checkFields(fields map[string]Field, path string) {
 		r.must(!f.Drop || !f.Required && f.Pattern == "" && len(f.OneOf) == 0 && f.MaxLen == 0, key, "must not be dropped and have other rules too")
 		_, err := regexp.Compile(f.Pattern)
 		r.must(err == nil, key+".pattern", "must be a regular expression as Go knows them (no look-ahead)")
-		r.must(f.MaxLen >= 0, key+".max_len", "must be 0 or more")
+		r.must(f.MaxLen >= 0 && f.MaxLen <= payout.MaxPayeeField, key+".max_len", "must be from 0 to %d", payout.MaxPayeeField)
 		r.must(!slices.Contains(f.OneOf, "") && !repeats(f.OneOf), key+".one_of", "must be different texts, none of them empty")
 	}
 }

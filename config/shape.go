@@ -78,7 +78,7 @@ func (m *Merchant) keys() keys {
 			"balance": text(&m.Paths.Balance),
 		}),
 		"fields":         named(&m.Fields, readField),
-		"amount":         section(keys{"min": text(&m.Amount.Min), "max": text(&m.Amount.Max)}),
+		"amount":         section(keys{"min": text(&m.Amount.Min), "max": text(&m.Amount.Max), "decimals": text(&m.Amount.Decimals)}),
 		"unknown_status": text(&m.UnknownStatus),
 		"timeout":        duration(&m.Timeout),
 		"send":           section(m.Send.keys()),

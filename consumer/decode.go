@@ -75,7 +75,7 @@ func carry(p *payout.Payout, r *message) payout.State {
 				state = payout.StateSending
 			}
 		case payout.CarriedReceivedAt:
-			if at, err := time.Parse(time.RFC3339Nano, string(h.Value)); err == nil {
+			if at, err := payout.ParseTime(string(h.Value)); err == nil {
 				p.ReceivedAt = at
 			}
 		case payout.CarriedCountry:

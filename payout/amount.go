@@ -13,9 +13,20 @@ const maxAmountDigits = 24
 // float. The zero Amount means "none given".
 type Amount struct{ text string }
 
-// ParseAmount reads plain digits with an optional fraction ("300", "300.50"). No
-// sign, no exponent, no grouping. Zero is refused: nobody is paid nothing.
+// ParseAmount reads the amount of a command, which is as ReadAmount reads it and more than
+// zero: nobody is paid nothing.
 func ParseAmount(text string) (Amount, error) {
+	a, err := ReadAmount(text)
+	if err == nil && a.Canonical() == "0" {
+		return Amount{}, errors.New("must be more than zero")
+	}
+	return a, err
+}
+
+// ReadAmount reads plain digits with an optional fraction ("300", "300.50"). No sign, no
+// exponent, no grouping. Commands and the provider's answers are read by it alone, so that
+// neither takes what the other can't.
+func ReadAmount(text string) (Amount, error) {
 	whole, fraction, pointed := strings.Cut(text, ".")
 	switch {
 	case text == "":
@@ -32,11 +43,7 @@ func ParseAmount(text string) (Amount, error) {
 	if pointed {
 		whole += "." + fraction
 	}
-	a := Amount{whole}
-	if a.Canonical() == "0" {
-		return Amount{}, errors.New("must be more than zero")
-	}
-	return a, nil
+	return Amount{whole}, nil
 }
 
 // digits tells whether text is one or more ASCII digits.
@@ -59,6 +66,12 @@ func (a Amount) IsZero() bool { return a.text == "" }
 // HasPoint tells whether the amount was written with a decimal point; countries
 // with integer amounts take none at all, not even "300.00".
 func (a Amount) HasPoint() bool { return strings.Contains(a.text, ".") }
+
+// Decimals is how many digits were written behind the point, zeros too.
+func (a Amount) Decimals() int {
+	_, fraction, _ := strings.Cut(a.text, ".")
+	return len(fraction)
+}
 
 // Canonical is the shortest text of the same value: 300.00 and 300 are both "300".
 func (a Amount) Canonical() string {

@@ -66,6 +66,26 @@ func TestCompareGoesByValue(t *testing.T) {
 	}
 }
 
+func TestDecimalsAreThoseThatWereWritten(t *testing.T) {
+	for text, want := range map[string]int{"300": 0, "300.5": 1, "300.00": 2, "0.30000000000000004": 17} {
+		if got := amountOf(t, text).Decimals(); got != want {
+			t.Errorf("%s has %d decimals, want %d", text, got, want)
+		}
+	}
+}
+
+// An answer may say that nothing was paid; a command can't order it.
+func TestOnlyAnAnswerMaySayZero(t *testing.T) {
+	for _, text := range []string{"0", "0.00", "000"} {
+		if a, err := ReadAmount(text); err != nil || a.Canonical() != "0" {
+			t.Errorf("%s in an answer: %v, %v", text, a, err)
+		}
+		if _, err := ParseAmount(text); err == nil {
+			t.Errorf("%s can be ordered", text)
+		}
+	}
+}
+
 func FuzzParseAmount(f *testing.F) {
 	for _, seed := range [][2]string{{"300", "300.00"}, {"0.5", ".5"}, {"00300", "3e2"}, {"10", "9"}, {"1.05", "1.5"}, {"-5", "+5"}, {"999999999999999999999999", "0"}} {
 		f.Add(seed[0], seed[1])

@@ -26,6 +26,10 @@ const (
 	maxPayee   = 40 // fields
 )
 
+// MaxPayeeField bounds each payee field in characters, whether the country knows it or
+// not: it is kept, and may be published again.
+const MaxPayeeField = 256
+
 // Code says why a message, or an element of a bulk, is a dead letter. It is the
 // header error_code.
 type Code string
@@ -242,12 +246,18 @@ func (r *reader) payee() Payee {
 	fields := make(map[string]string, len(f.fields))
 	for _, name := range slices.Sorted(maps.Keys(f.fields)) {
 		value := f.fields[name]
+		if len(name) > maxName {
+			r.wrong("payee", fmt.Sprintf("has a field whose name is longer than %d characters", maxName))
+		}
 		switch {
 		case value.kind == '0':
 		case value.kind != 's':
 			r.wrong("payee."+printable(name), "must be text")
 		case hasControl(value.text):
 			r.wrong("payee."+printable(name), "has a control character or half of one")
+		case utf8.RuneCountInString(value.text) > MaxPayeeField:
+			r.wrong("payee."+printable(name), fmt.Sprintf("must not be longer than %d characters", MaxPayeeField))
+			fields[name] = value.text // it was taken before there was this rule: the fingerprint must stay
 		default:
 			fields[name] = value.text
 		}
@@ -273,12 +283,16 @@ func (r *reader) time(name string) time.Time {
 	if f == nil {
 		return time.Time{}
 	}
-	t, err := time.Parse(time.RFC3339, f.text)
-	if f.kind != 's' || err != nil {
-		r.wrong(name, "must be a time such as 2026-11-25T06:00:00Z")
+	if f.kind != 's' {
+		r.wrong(name, errNoTime.Error())
 		return time.Time{}
 	}
-	if t = t.UTC(); t.Year() < 2000 || t.Year() > 2199 { // the journal keeps 13 digits of milliseconds
+	t, err := ParseTime(f.text)
+	if err != nil {
+		r.wrong(name, err.Error())
+		return time.Time{}
+	}
+	if t.Year() < 2000 || t.Year() > 2199 { // the journal keeps 13 digits of milliseconds
 		r.wrong(name, "must lie between the years 2000 and 2199")
 		return time.Time{}
 	}

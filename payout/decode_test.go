@@ -233,6 +233,9 @@ func TestWhatIsWrongWithAPayoutRejectsIt(t *testing.T) {
 		{"expiresAt", `"2026-11-25T06:00:00"`, "expiresAt must be a time such as 2026-11-25T06:00:00Z"},
 		{"expiresAt", `"2026-02-30T06:00:00Z"`, "expiresAt must be a time such as 2026-11-25T06:00:00Z"},
 		{"expiresAt", `"2026-11-25T24:00:00Z"`, "expiresAt must be a time such as 2026-11-25T06:00:00Z"},
+		{"payee", `{"nobodyKnowsIt":"` + strings.Repeat("é", 257) + `"}`, "payee.nobodyKnowsIt must not be longer than 256 characters"},
+		{"payee", `{"a` + strings.Repeat("b", 64) + `":"x"}`, "payee has a field whose name is longer than 64 characters"},
+		{"expiresAt", `"2026-12-31T23:59:60Z"`, "expiresAt is a leap second, which can't be kept: take the second before or after it"},
 		{"expiresAt", `"0001-01-01T00:00:00Z"`, "expiresAt must lie between the years 2000 and 2199"},
 		{"expiresAt", `""`, "expiresAt must be a time such as 2026-11-25T06:00:00Z"},
 	} {
@@ -243,6 +246,16 @@ func TestWhatIsWrongWithAPayoutRejectsIt(t *testing.T) {
 			}
 			hides(t, "the reason", o.Invalid)
 		})
+	}
+}
+
+// What was taken before payee fields had a limit is known by its whole content: a repeat of
+// it must not become a conflict.
+func TestATooLongFieldStaysInTheFingerprint(t *testing.T) {
+	one := decodeOne(t, single("payee", `{"x":"`+strings.Repeat("a", 300)+`"}`))
+	two := decodeOne(t, single("payee", `{"x":"`+strings.Repeat("a", 299)+`b"}`))
+	if one.Invalid == "" || one.Command.Fingerprint() == two.Command.Fingerprint() {
+		t.Errorf("invalid %q, fingerprints %s and %s", one.Invalid, one.Command.Fingerprint(), two.Command.Fingerprint())
 	}
 }
 

@@ -64,6 +64,7 @@ type Finding struct {
 	Status          string // data.status, or the outer code where there is no data.status
 	StatusText      string // data.desc, data.message or msg
 	PlatformTradeNo string // the provider's own number
+	AmountUnread    bool   // the answer has an amount, but not one that can be read exactly
 	PaidAmount      string // the amount in a query's answer; only meaningful with a final status
 	SuccessTime     string // yyyy-MM-dd HH:mm:ss, the provider's local time
 

@@ -224,6 +224,9 @@ func settle(to State) rule {
 			p.Reason = "the provider says that it failed"
 		} else {
 			p.PaidAmount, p.SuccessTime = f.PaidAmount, f.SuccessTime
+			if f.AmountUnread { // an empty paidAmount must not pass for an answer without one
+				p.Reason = "the amount in the provider's answer can't be read exactly"
+			}
 		}
 		return p.end(to, now)
 	}

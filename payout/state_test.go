@@ -321,3 +321,13 @@ func TestNames(t *testing.T) {
 		t.Errorf("SendKinds %v, AskKinds %v", SendKinds, AskKinds)
 	}
 }
+
+// An amount that can't be read leaves paidAmount empty, but not in silence.
+func TestAnAmountThatCantBeReadIsSaid(t *testing.T) {
+	for unread, reason := range map[bool]string{false: "", true: "the amount in the provider's answer can't be read exactly"} {
+		p := after(t, in(t, StateProcessing), Ask, Finding{Kind: Paid, AmountUnread: unread}, t0.Add(time.Minute), standard())
+		if e, _ := p.Announcement(); e.Type != EventPaid || e.Reason != reason || e.PaidAmount != "" {
+			t.Errorf("unread %v: %+v", unread, e)
+		}
+	}
+}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"disburser/payout"
 )
 
 // The outer codes that the pages know (SouthKorea/errorcode).
@@ -108,17 +110,23 @@ func (a answer) names(tradeNo string) bool {
 	return ok && text == tradeNo
 }
 
-// plainAmount is an amount that may be passed on: 3.0000 as a number is its text.
-var plainAmount = regexp.MustCompile(`\A-?[0-9]{1,24}(\.[0-9]{1,12})?\z`)
-
-// amount is the first of the names that holds a plain amount, "" if none does.
-func (a answer) amount(names []string) string {
+// amount is the first of the names that holds an amount that can be read exactly, "" if
+// none does; unread tells that one of them holds something else. What that is isn't
+// passed on: it may be anything.
+func (a answer) amount(names []string) (text string, unread bool) {
 	for _, name := range names {
-		if text, ok := textOf(a.data[name]); ok && plainAmount.MatchString(text) {
-			return text
+		v := a.data[name]
+		if v == nil || v == "" {
+			continue
 		}
+		if written, ok := textOf(v); ok {
+			if amount, err := payout.ReadAmount(written); err == nil {
+				return amount.String(), false
+			}
+		}
+		unread = true
 	}
-	return ""
+	return "", unread
 }
 
 // firstText is the first of the names that holds a text or a number.

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"disburser/payout"
 )
 
 // Balance is a merchant's money at the provider, as decimal text.
@@ -52,11 +54,11 @@ func (c *Client) balance(ctx context.Context) (Balance, error) {
 // pages; an answer that has both, and different, is nobody's to choose from.
 func (a answer) balance(spellings []string) (Balance, error) {
 	b := Balance{
-		Frozen:    a.amount([]string{"freezeAmount"}),
-		Unsettled: a.amount([]string{"unsettledAmount"}),
+		Frozen:    a.signed("freezeAmount"),
+		Unsettled: a.signed("unsettledAmount"),
 	}
 	for _, name := range spellings {
-		amount := a.amount([]string{name})
+		amount := a.signed(name)
 		switch {
 		case amount == "":
 		case b.Available == "":
@@ -69,6 +71,20 @@ func (a answer) balance(spellings []string) (Balance, error) {
 		return Balance{}, fmt.Errorf("the answer has no readable %s", strings.Join(spellings, " or "))
 	}
 	return b, nil
+}
+
+// signed is an amount that may be less than nothing, "" if there is none that can be read.
+func (a answer) signed(name string) string {
+	text, _ := textOf(a.data[name])
+	digits, negative := strings.CutPrefix(text, "-")
+	amount, err := payout.ReadAmount(digits)
+	switch {
+	case err != nil:
+		return ""
+	case negative:
+		return "-" + amount.String()
+	}
+	return amount.String()
 }
 
 // shortest is the shortest text of a plain decimal's value: 300 for 0300.00.

@@ -12,10 +12,6 @@ import (
 	"disburser/payout"
 )
 
-// maxFieldLen bounds a payee value where no page gives a length. No name, account
-// or address of a person needs more.
-const maxFieldLen = 256
-
 var errMinAboveMax = errors.New("is above amount.max")
 
 // ownNames are the request's parameters that are not payee fields.
@@ -42,6 +38,8 @@ func (r amountRule) problems(a payout.Amount) []string {
 		return []string{"amount is required"}
 	case r.whole && a.HasPoint():
 		return []string{"amount must be a whole number without a decimal point"}
+	case a.Decimals() > r.decimals:
+		return []string{fmt.Sprintf("amount must have at most %d decimals", r.decimals)}
 	case !r.min.IsZero() && a.Compare(r.min) < 0:
 		return []string{"amount must be at least " + r.min.String()}
 	case !r.max.IsZero() && a.Compare(r.max) > 0:
@@ -65,7 +63,8 @@ func (p profile) payeeProblems(payee map[string]string) []string {
 	return problems
 }
 
-// problem says what is wrong with a value, "" if nothing.
+// problem says what is wrong with a value, "" if nothing. It may name a character, for
+// people can't see what is wrong with "01123\u200b"; the value it never names.
 func (f Field) problem(value string) string {
 	switch {
 	case strings.TrimSpace(value) == "" && f.Required:
@@ -74,6 +73,13 @@ func (f Field) problem(value string) string {
 		return ""
 	case !clean(value):
 		return "must be UTF-8 text without control characters"
+	case !f.words && unfit(value) != "":
+		return "must not have " + unfit(value)
+	case f.words && strings.TrimFunc(value, invisible) == "":
+		if f.Required {
+			return "is required: it has nothing but invisible characters"
+		}
+		return "must not be nothing but invisible characters"
 	case utf8.RuneCountInString(value) > f.MaxLen:
 		return fmt.Sprintf("must not be longer than %d characters", f.MaxLen)
 	case len(f.OneOf) > 0 && !slices.Contains(f.OneOf, value):
@@ -93,7 +99,8 @@ func openProblems(payee map[string]string) []string {
 	}
 	var problems []string
 	for _, name := range slices.Sorted(maps.Keys(payee)) {
-		switch problem := anyText.problem(payee[name]); {
+		field := Field{MaxLen: payout.MaxPayeeField, words: isWords(name)}
+		switch problem := field.problem(payee[name]); {
 		case !fieldName.MatchString(name):
 			problems = append(problems, "payee has a field whose name is not letters and digits")
 		case slices.Contains(ownNames, name):
@@ -104,9 +111,6 @@ func openProblems(payee map[string]string) []string {
 	}
 	return problems
 }
-
-// anyText is the rule where there is none.
-var anyText = Field{MaxLen: maxFieldLen}
 
 // clean tells valid UTF-8 without control characters.
 func clean(text string) bool {

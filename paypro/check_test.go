@@ -98,6 +98,21 @@ func TestCheckRules(t *testing.T) {
 		{"mexico", "identity", "x", ""},
 		{"bangladesh", "wayCode", "EWALLET", "payee.wayCode must be one of EWALLET_BKASH, EWALLET_ROCKET, EWALLET_NAGAD"},
 		{"vietnam", "accountName", "NGUYỄN", "payee.accountName must be Latin letters without Vietnamese marks"},
+		{"egypt", "walletId", "\u200b", "payee.walletId must not have the invisible character U+200B"},
+		{"egypt", "walletId", "\u202a01123456789\u202c", "payee.walletId must not have the invisible character U+202A"},
+		{"egypt", "walletId", "0112345\u20656789", "payee.walletId must not have the invisible character U+2065"},
+		{"egypt", "walletId", "0112345 6789", "payee.walletId must not have white space (U+0020)"},
+		{"egypt", "walletId", "01123456789\u00a0", "payee.walletId must not have white space (U+00A0)"},
+		{"egypt", "walletId", "٠1123456789", "payee.walletId must not have U+0660, a digit that is not one of 0 to 9"},
+		{"egypt", "walletId", "０1123456789", "payee.walletId must not have U+FF10, a digit that is not one of 0 to 9"},
+		{"egypt", "customerName", "\u0646\u200c\u0627 \u0915\u094d\u200d", ""},
+		{"egypt", "customerName", "\u200b\u200d\ufeff", "payee.customerName is required: it has nothing but invisible characters"},
+		{"mexico", "customerMobile", "55\u200b1", "payee.customerMobile must not have the invisible character U+200B"},
+		{"mexico", "customerEmail", "a @b.c", "payee.customerEmail must not have white space (U+0020)"},
+		{"brazil", "bankNumber", "a\u200db", "payee.bankNumber must not have the invisible character U+200D"},
+		{"brazil", "email", "josé@exemplo.br", ""}, // letters may be anybody's
+		{"nigeria", "bankAccountNo", "1\u200b", "payee.bankAccountNo must not have the invisible character U+200B"},
+		{"nigeria", "whatever", "12 Main Street", ""},
 		{"nigeria", "amount", "1", "payee.amount is filled in by the disburser"},
 		{"nigeria", "01123456789 kevin", "1", "payee has a field whose name is not letters and digits"},
 		{"nigeria", "name", "a\x00", "payee.name must be UTF-8 text without control characters"},
@@ -149,5 +164,71 @@ func TestCheckAmount(t *testing.T) {
 	want := "amount is required; payee.customerName is required; payee.walletId is required; remark must be UTF-8"
 	if err == nil || err.Error() != want {
 		t.Errorf("nothing given: %v", err)
+	}
+}
+
+// Of every country's fields it is known whether machines or people read them.
+func TestKindsOfFields(t *testing.T) {
+	words := map[string]bool{"customerName": true, "name": true, "accountName": true, "bankName": true}
+	for _, p := range countries {
+		for name := range p.fields {
+			if isWords(name) != words[name] {
+				t.Errorf("%s: %s is taken for text for people: %v", p.name, name, isWords(name))
+			}
+		}
+	}
+	for name, want := range map[string]bool{
+		"IBAN": false, "pixKey": false, "bank_number": false, "mobile2": false, "recipientID": false, "beneficiary": true, "city": true, "street": true,
+		"username": true, "no": false, "note": true, "idea": true,
+	} {
+		if isWords(name) != want {
+			t.Errorf("%s is taken for text for people: %v", name, !want)
+		}
+	}
+}
+
+// No more decimals than the currency has, as they were written.
+func TestCheckDecimals(t *testing.T) {
+	const whole = "amount must be a whole number without a decimal point"
+	for _, test := range []struct{ country, decimals, amount, want string }{
+		{"brazil", "", "300.12", ""},
+		{"brazil", "", "300.12345", "amount must have at most 2 decimals"},
+		{"brazil", "", "0.0000001", "amount must have at most 2 decimals"},
+		{"brazil", "", "0.30000000000000004", "amount must have at most 2 decimals"},
+		{"brazil", "", "300.100", "amount must have at most 2 decimals"},
+		{"south_korea", "", "1000.50", whole},
+		{"south_korea", "", "1000", ""},
+		{"vietnam", "", "50000.0", whole},
+		{"egypt", "", "300.50", whole},
+		{"egypt", "2", "300.50", ""},
+		{"brazil", "0", "300.0", whole},
+		{"brazil", "3", "300.123", ""},
+		{"brazil", "3", "300.1234", "amount must have at most 3 decimals"},
+	} {
+		s := merchant(test.country)
+		s.AmountDecimals = test.decimals
+		err := client(t, s, nil).Check(payout.Command{Amount: amount(t, test.amount), Payee: payout.NewPayee(good[test.country])})
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%s %q: %s: %q, want %q", test.country, test.decimals, test.amount, got, test.want)
+		}
+	}
+	for _, text := range []string{"9", "-1", "x", "1.0"} {
+		s := merchant("brazil")
+		s.AmountDecimals = text
+		if _, err := New(s, nil); err == nil || !strings.Contains(err.Error(), "amount.decimals: ") {
+			t.Errorf("decimals %q: %v", text, err)
+		}
+	}
+}
+
+func TestEveryCountrysCurrencyHasItsDecimals(t *testing.T) {
+	for _, p := range countries {
+		if _, known := decimals[p.currency]; !known {
+			t.Errorf("%s: no decimals for %s", p.name, p.currency)
+		}
 	}
 }

@@ -116,6 +116,9 @@ func (c *Client) judge(v verdict, tradeNo string, r reply, hide []string) payout
 		return f
 	}
 	f.Kind, f.Detail = v(a)
+	if f.AmountUnread {
+		f.Detail += "; its amount can't be read exactly"
+	}
 	return f
 }
 
@@ -134,7 +137,8 @@ func (c *Client) quote(f *payout.Finding, a answer, hide []string) {
 	}
 	f.StatusText = strings.Clone(oneLine(masked(oneLine(words, maxAnswer), hide), maxText))
 	f.PlatformTradeNo = strings.Clone(oneLine(firstText(a.data, names.platformNo...), maxCode))
-	f.PaidAmount = strings.Clone(a.amount(names.paid))
+	paid, unread := a.amount(names.paid)
+	f.PaidAmount, f.AmountUnread = strings.Clone(paid), unread
 	f.SuccessTime = strings.Clone(oneLine(firstText(a.data, "successTime"), maxCode))
 }
 

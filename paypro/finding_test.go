@@ -169,8 +169,14 @@ func TestFindingQuotes(t *testing.T) {
 		},
 		{
 			"egypt", `{"code":"0000","data":{"status":"0000","amount":"call 01123456789"}}`,
-			payout.Finding{Kind: payout.Paid, Status: "0000"},
+			payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true},
 		},
+		{"brazil", `{"code":"0000","data":{"status":"0000","amount":0.30000000000000004}}`, payout.Finding{Kind: payout.Paid, Status: "0000", PaidAmount: "0.30000000000000004"}},
+		{"brazil", `{"code":"0000","data":{"status":"0000","amount":3e2}}`, payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true}},
+		{"brazil", `{"code":"0000","data":{"status":"0000","amount":[300]}}`, payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true}},
+		{"brazil", `{"code":"0000","data":{"status":"0000","amount":"-3"}}`, payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true}},
+		{"brazil", `{"code":"0000","data":{"status":"0000","amount":"0"}}`, payout.Finding{Kind: payout.Paid, Status: "0000", PaidAmount: "0"}},
+		{"brazil", `{"code":"0000","data":{"status":"0000","amount":"","payAmount":null}}`, payout.Finding{Kind: payout.Paid, Status: "0000"}},
 		{"egypt", `{"code":"5000","msg":"system\r\nexception"}`, payout.Finding{Status: "5000", StatusText: "systemexception"}},
 	} {
 		_, got := judged(client(t, merchant(test.country), nil), test.body)

@@ -1,7 +1,9 @@
 package paypro
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"disburser/payout"
@@ -37,7 +39,14 @@ type profile struct {
 // amountRule is what a country says of amounts. The zero Amount is no limit.
 type amountRule struct {
 	whole    bool // no decimal point at all, not even "300.00"
+	decimals int  // no more digits behind the point: the currency's by ISO 4217, filled in by find
 	min, max payout.Amount
+}
+
+// decimals are those of the countries' currencies, by ISO 4217. What has none takes whole
+// amounts only.
+var decimals = map[string]int{
+	"BDT": 2, "BRL": 2, "EGP": 2, "IDR": 2, "INR": 2, "KES": 2, "KRW": 0, "MXN": 2, "NGN": 2, "PHP": 2, "PKR": 2, "VND": 0,
 }
 
 // replyNames are the names that a country's answers use, most specific first.
@@ -76,15 +85,28 @@ func Countries() []Country {
 func find(country string) (profile, bool) {
 	for _, p := range countries {
 		if p.name == country {
+			p.amount.decimals = decimals[p.currency]
+			p.amount.whole = p.amount.whole || p.amount.decimals == 0
 			return p, true
 		}
 	}
 	return profile{}, false
 }
 
-// override puts the operator's limits over the country's.
-func (r amountRule) override(lowest, highest string) (amountRule, []error) {
+// mostDecimals bounds what an operator may set: ISO 4217 knows four at most.
+const mostDecimals = 8
+
+// override puts the operator's limits over the country's. Who sets decimals knows what the
+// provider takes: more than none also lifts the rule of whole amounts.
+func (r amountRule) override(lowest, highest, places string) (amountRule, []error) {
 	var errs []error
+	if places != "" {
+		n, err := strconv.Atoi(places)
+		if err != nil || n < 0 || n > mostDecimals {
+			errs = append(errs, wrong("amount.decimals", fmt.Errorf("must be a whole number from 0 to %d", mostDecimals)))
+		}
+		r.decimals, r.whole = n, n == 0
+	}
 	limit := func(setting, text string, own payout.Amount) payout.Amount {
 		if text == "" {
 			return own

@@ -48,6 +48,7 @@ type Settings struct {
 	Paths                Paths            // "" = the country's own
 	Fields               map[string]Field // replaces or adds a payee field
 	AmountMin, AmountMax string           // "" = the country's own
+	AmountDecimals       string           // how many digits an amount may have behind the point; "" = the currency's
 
 	// NoRecordCodes are the outer codes of a query that say "no such order".
 	// Defaults to 8000.
@@ -74,6 +75,7 @@ type Field struct {
 	Drop     bool     // in Settings.Fields: the country's field is not wanted
 
 	pattern *regexp.Regexp // Pattern compiled, by compile
+	words   bool           // a name or another text for people, by compile
 }
 
 // withDefaults fills in what the operator left out.
@@ -245,7 +247,7 @@ func (s Settings) applyTo(p profile) (profile, []error) {
 	fields, fieldErrs := mergeFields(p.fields, s.Fields)
 	p.fields = fields
 	p.anyPayee = p.anyPayee && len(fields) == 0
-	limits, limitErrs := p.amount.override(s.AmountMin, s.AmountMax)
+	limits, limitErrs := p.amount.override(s.AmountMin, s.AmountMax, s.AmountDecimals)
 	p.amount = limits
 	return p, slices.Concat(errs, fieldErrs, limitErrs)
 }
@@ -320,11 +322,12 @@ func (f Field) compile(name string) (Field, error) {
 		return f, errors.New("is filled in by the disburser, it can't be a payee field")
 	case err != nil:
 		return f, fmt.Errorf("pattern: %w", err)
-	case f.MaxLen < 0:
-		return f, errors.New("max_len: must not be negative")
+	case f.MaxLen < 0 || f.MaxLen > payout.MaxPayeeField:
+		return f, fmt.Errorf("max_len: must be from 0 to %d", payout.MaxPayeeField)
 	}
 	f.pattern = pattern
-	f.MaxLen = cmp.Or(f.MaxLen, maxFieldLen)
+	f.words = isWords(name)
+	f.MaxLen = cmp.Or(f.MaxLen, payout.MaxPayeeField)
 	f.Rule = cmp.Or(f.Rule, "must match "+f.Pattern)
 	return f, nil
 }

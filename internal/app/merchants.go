@@ -51,7 +51,7 @@ func settings(name string, m config.Merchant) paypro.Settings {
 		Name: name, Country: m.Country, BaseURL: m.BaseURL, MerchantNo: m.MerchantNo, Secret: m.Secret, NotifyURL: m.NotifyURL,
 		Salt: m.Salt, SignIn: m.SignIn, AcceptUnverified: m.AcceptUnverified,
 		Paths:  paypro.Paths{Send: m.Paths.Send, Query: m.Paths.Query, Balance: m.Paths.Balance},
-		Fields: fields, AmountMin: m.Amount.Min, AmountMax: m.Amount.Max,
+		Fields: fields, AmountMin: m.Amount.Min, AmountMax: m.Amount.Max, AmountDecimals: m.Amount.Decimals,
 		NoRecordCodes: m.NoRecord.Codes, TooFastCodes: m.TooFast.Codes, Timeout: m.Timeout,
 	}
 }
