@@ -8,9 +8,10 @@ SHELL := bash
 # No C compiler: the programs are static, and the tests build the same way. Only the race detector wants cgo.
 export CGO_ENABLED := 0
 
-VERSION := $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
+# A tag gives the version. Without one a program says its own (cmd/disburser/main.go).
+VERSION := $(patsubst v%,%,$(shell git describe --tags --dirty 2>/dev/null))
 COMMIT  := $(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)
-BUILDFLAGS := -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION) -X main.commit=$(COMMIT)'
+BUILDFLAGS := -trimpath -buildvcs=false -ldflags '$(if $(VERSION),-X main.version=$(VERSION) )-X main.commit=$(COMMIT)'
 
 SERVERS  := deployments/local/servers.sh
 FUZZTIME ?= 5s
@@ -107,8 +108,8 @@ lint: $(GOLANGCI) ## formatting, vet, static analysis, import rules, a tidy go.m
 	go vet -tags=real ./...
 	$(GOLANGCI) run ./...
 	go mod tidy -diff
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $(SERVERS); \
-		else echo "shellcheck is not installed: the scripts are only parsed"; bash -n .ci/run; bash -n $(SERVERS); fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/vulncheck $(SERVERS); \
+		else echo "shellcheck is not installed: the scripts are only parsed"; bash -n .ci/run; bash -n .ci/vulncheck; bash -n $(SERVERS); fi
 
 $(GOLANGCI):
 	@echo "building golangci-lint $(GOLANGCI_VERSION), once: it takes a minute or two"
@@ -116,6 +117,10 @@ $(GOLANGCI):
 	@tmp=$$(mktemp -d "$(@D)/build.XXXXXX"); trap 'rm -rf "$$tmp"' EXIT; \
 		GOBIN="$$tmp" GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION); \
 		mv "$$tmp/golangci-lint" "$@"
+
+.PHONY: vulncheck
+vulncheck: ## known vulnerabilities in what the programs call (a minute; needs vuln.go.dev)
+	.ci/vulncheck
 
 .PHONY: fmt
 fmt: ## formats the Go files

@@ -20,8 +20,9 @@ import (
 	"disburser/internal/app"
 )
 
-// Set by the linker.
-var version, commit = "dev", "unknown"
+// The version of this source, and what it was built from; the linker sets both where they
+// are known (Makefile). The newest version of CHANGELOG.md is the same.
+var version, commit = "0.1.0", "unknown"
 
 // Exit statuses (README, Commands).
 const (

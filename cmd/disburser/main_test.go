@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -77,5 +78,17 @@ func TestSIGHUP(t *testing.T) {
 	_, _ = io.Copy(io.Discard, log)
 	if err := command.Wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+// The version of a build without a tag is the changelog's newest.
+func TestTheVersionIsTheChangelogsNewest(t *testing.T) {
+	text, err := os.ReadFile("../../CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest := regexp.MustCompile(`(?m)^## \[([0-9]+\.[0-9]+\.[0-9]+)\]`).FindSubmatch(text)
+	if newest == nil || string(newest[1]) != version {
+		t.Errorf("the program says %s, CHANGELOG.md %s", version, newest)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -23,6 +24,14 @@ var written = regexp.MustCompile(`\.(md|go|lua|sh|ya?ml)$|^Makefile$|^\.ci/run$|
 
 func readTree(t *testing.T) tree {
 	t.Helper()
+	all, err := once()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+var once = sync.OnceValues(func() (tree, error) {
 	all := tree{map[string]bool{}, map[string]string{}}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -47,11 +56,8 @@ func readTree(t *testing.T) tree {
 		all.texts[name] = string(text)
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
+	return all, err
+})
 
 // documents answers the names of the files for people, in order.
 func (all tree) documents() (names []string) {
