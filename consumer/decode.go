@@ -1,9 +1,7 @@
 package consumer
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -15,15 +13,23 @@ import (
 type intake struct {
 	entries []payout.Entry
 	sources []element // of each entry
-	letters []payout.DeadLetter
+	lost    []lost
+}
+
+// lost is what becomes a dead letter. The letter itself is made when it is published: it is
+// larger than what came in.
+type lost struct {
+	element
+	code   payout.Code
+	reason string
 }
 
 // message is a record whose elements are cut out once, when the first is asked for: a
 // bulk may hold ten thousand that are all wrong.
 type message struct {
 	*partition.Record
-	isCut    bool
-	elements []json.RawMessage
+	isCut bool
+	bulk  payout.Bulk
 }
 
 // element is where an entry came from.
@@ -38,13 +44,13 @@ func (c *Consumer) decode(in *intake, number int, r *message, now time.Time) {
 	if err != nil {
 		unreadable := &payout.Unreadable{Code: payout.Malformed, Reason: err.Error()}
 		errors.As(err, &unreadable) // always: Decode's promise
-		in.letters = append(in.letters, c.letter(number, element{r, -1}, unreadable.Code, unreadable.Reason))
+		in.lost = append(in.lost, lost{element{r, -1}, unreadable.Code, unreadable.Reason})
 		return
 	}
 	trace := traceOf(r)
 	for _, o := range orders {
 		if o.Unreadable != nil {
-			in.letters = append(in.letters, c.letter(number, element{r, o.Index}, o.Unreadable.Code, o.Unreadable.Reason))
+			in.lost = append(in.lost, lost{element{r, o.Index}, o.Unreadable.Code, o.Unreadable.Reason})
 			continue
 		}
 		command, country, invalid := c.Resolve(o.Command)
@@ -107,58 +113,49 @@ func bounded(value []byte) string {
 }
 
 // letter makes a dead letter of a message, or of an element of a bulk.
-func (c *Consumer) letter(number int, e element, code payout.Code, reason string) payout.DeadLetter {
+func (c *Consumer) letter(number int, l lost) payout.DeadLetter {
 	d := payout.DeadLetter{
-		Key: e.message.Key, Value: e.message.element(e.index), Code: code, Reason: reason, Index: e.index,
-		Topic: c.topic, Source: payout.Source{Partition: number, Offset: e.message.Offset},
+		Key: l.message.Key, Value: l.message.element(l.index), Code: l.code, Reason: l.reason, Index: l.index,
+		Topic: c.topic, Source: payout.Source{Partition: number, Offset: l.message.Offset},
 	}
-	for _, h := range e.message.Headers {
+	for _, h := range l.message.Headers {
 		d.Headers = append(d.Headers, payout.Header{Key: h.Key, Value: h.Value})
 	}
 	return d
 }
 
-// element answers one element of a bulk, as it was written; the whole message for
-// index -1, or where the element can't be found.
+// element answers one element of a bulk as a command by itself; the whole message for
+// index -1.
 func (m *message) element(index int) []byte {
-	if index >= 0 && !m.isCut {
-		m.elements, m.isCut = cut(m.Value), true
-	}
-	if index < 0 || index >= len(m.elements) {
+	if index < 0 {
 		return m.Value
 	}
-	return m.elements[index]
+	if !m.isCut {
+		m.bulk, m.isCut = payout.CutBulk(m.Value), true
+	}
+	if element, found := m.bulk.Element(index); found {
+		return element
+	}
+	return m.Value
 }
 
-// cut answers the elements of a bulk. Not json.Unmarshal into a struct: to it, Payouts
-// is payouts too.
-func cut(bulk []byte) (elements []json.RawMessage) {
-	d := json.NewDecoder(bytes.NewReader(bulk))
-	if _, err := d.Token(); err != nil {
-		return nil
-	}
-	for d.More() {
-		name, err := d.Token()
-		var value json.RawMessage
-		if err != nil || d.Decode(&value) != nil {
-			return nil
-		}
-		if name == "payouts" {
-			_ = json.Unmarshal(value, &elements)
-			return elements
-		}
-	}
-	return nil
-}
+// lettersBytes bounds the values of the dead letters that are published at once: each
+// element of a bulk repeats what the bulk says once for all.
+const lettersBytes = 4 << 20
 
-// bury publishes dead letters of unreadable messages and counts them.
-func (c *Consumer) bury(ctx context.Context, letters []payout.DeadLetter) error {
-	if len(letters) == 0 {
-		return nil
+// bury publishes all of them as dead letters, or answers an error.
+func (c *Consumer) bury(ctx context.Context, number int, all []lost) error {
+	var letters []payout.DeadLetter
+	size := 0
+	for i, l := range all {
+		letters = append(letters, c.letter(number, l))
+		if size += len(letters[len(letters)-1].Value); size < lettersBytes && i < len(all)-1 {
+			continue
+		}
+		if err := c.DeadLetters.DeadLetters(ctx, letters); err != nil {
+			return err
+		}
+		letters, size = nil, 0
 	}
-	if err := c.DeadLetters.DeadLetters(ctx, letters); err != nil {
-		return err
-	}
-	c.Metrics.buried(len(letters))
 	return nil
 }

@@ -159,7 +159,7 @@ func TestADeadLetterIsWhatCame(t *testing.T) {
 			t.Fatal(got)
 		}
 		one, two := b.letters.all[0], b.letters.all[1]
-		if string(one.Value) != `{"tradeNo":  "", "b":1}` || string(one.Key) != "key" || len(one.Headers) != 1 || string(one.Headers[0].Value) != "v" {
+		if string(one.Value) != `{"merchant":"eg-main","tradeNo":  "", "b":1}` || string(one.Key) != "key" || len(one.Headers) != 1 || string(one.Headers[0].Value) != "v" {
 			t.Errorf("%s %s %v", one.Key, one.Value, one.Headers)
 		}
 		if one.Topic != topic || one.Source != (payout.Source{Partition: 1, Offset: 0}) || one.Reason == "" {

@@ -175,9 +175,10 @@ func (c *Consumer) takePiece(ctx context.Context, r payout.Range, records []part
 		messages[i].Record = &records[i]
 		c.decode(&in, r.Partition, &messages[i], now)
 	}
-	if err := c.bury(ctx, in.letters); err != nil {
+	if err := c.bury(ctx, r.Partition, in.lost); err != nil {
 		return err
 	}
+	c.Metrics.buried(len(in.lost))
 	return c.insert(ctx, r, in.entries, in.sources)
 }
 
@@ -241,18 +242,17 @@ func underOther(entries []payout.Entry, outcomes []payout.Outcome) (changed []in
 
 // buryConflicts publishes what collides as dead letters, and answers the other entries.
 func (c *Consumer) buryConflicts(ctx context.Context, number int, entries []payout.Entry, sources []element, outcomes []payout.Outcome) ([]payout.Entry, []element, error) {
-	var letters []payout.DeadLetter
+	var all []lost
 	var others []payout.Entry
 	var otherSources []element
 	for i, o := range outcomes {
 		if o == payout.Conflicted {
-			letters = append(letters, c.letter(number, sources[i], payout.Conflict,
-				"the tradeNo is known with another merchant, amount, currency or payee; the first one goes on"))
+			all = append(all, lost{sources[i], payout.Conflict, "the tradeNo is known with another merchant, amount, currency or payee; the first one goes on"})
 		} else {
 			others, otherSources = append(others, entries[i]), append(otherSources, sources[i])
 		}
 	}
-	return others, otherSources, c.DeadLetters.DeadLetters(ctx, letters)
+	return others, otherSources, c.bury(ctx, number, all)
 }
 
 // room waits while the journal is full. Heartbeats go on meanwhile; nothing is fetched.

@@ -60,6 +60,17 @@ func digits(text string) bool {
 // provider and written into results.
 func (a Amount) String() string { return a.text }
 
+// MarshalText is the amount's text, so that JSON and the like don't lose it.
+func (a Amount) MarshalText() ([]byte, error) { return []byte(a.text), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (a *Amount) UnmarshalText(text []byte) (err error) {
+	if *a = (Amount{}); len(text) > 0 {
+		*a, err = ReadAmount(string(text))
+	}
+	return err
+}
+
 // IsZero tells that no amount was given.
 func (a Amount) IsZero() bool { return a.text == "" }
 

@@ -47,20 +47,21 @@ type Event struct {
 	Merchant        string    `json:"merchant"`
 	Country         string    `json:"country"`
 	BatchID         string    `json:"batchId"`
+	BatchSize       int       `json:"batchSize,omitempty"`
 	Amount          string    `json:"amount"`
 	Currency        string    `json:"currency"`
 	Status          string    `json:"status"`
 	StatusText      string    `json:"statusText"`
 	PlatformTradeNo string    `json:"platformTradeNo"`
 	PaidAmount      string    `json:"paidAmount"`
-	SuccessTime     string    `json:"successTime"`
+	SuccessTime     string    `json:"successTime,omitempty"` // of a time that is not known there is no field
 	Remark          string    `json:"remark"`
 	Reason          string    `json:"reason"`
 	Sends           int       `json:"sends"`
 	Asks            int       `json:"asks"`
-	ReceivedAt      string    `json:"receivedAt"`
-	SentAt          string    `json:"sentAt"`
-	SettledAt       string    `json:"settledAt"`
+	ReceivedAt      string    `json:"receivedAt,omitempty"`
+	SentAt          string    `json:"sentAt,omitempty"`
+	SettledAt       string    `json:"settledAt,omitempty"`
 
 	Fingerprint Fingerprint `json:"-"` // travels as a header, for a rebuild to recognise a conflict
 	Trace       Trace       `json:"-"` // travels as headers
@@ -83,7 +84,7 @@ func (p Payout) Announcement() (Event, bool) {
 	}
 	return Event{
 		EventID: p.eventID(kind), Type: kind, TradeNo: p.TradeNo, Merchant: p.Merchant, Country: p.Country,
-		BatchID: p.BatchID, Amount: p.Amount.String(), Currency: p.Currency,
+		BatchID: p.BatchID, BatchSize: p.BatchSize, Amount: p.Amount.String(), Currency: p.Currency,
 		Status: p.Status, StatusText: p.StatusText, PlatformTradeNo: p.PlatformTradeNo,
 		PaidAmount: p.PaidAmount, SuccessTime: p.SuccessTime, Remark: p.Remark, Reason: p.Reason,
 		Sends: p.Sends, Asks: p.Asks,

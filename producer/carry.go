@@ -2,7 +2,6 @@ package producer
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -11,31 +10,16 @@ import (
 	"disburser/payout"
 )
 
-// command is a payout's command as it stands in the commands topic (README, Messages).
-type command struct {
-	TradeNo   string            `json:"tradeNo"`
-	Merchant  string            `json:"merchant"`
-	Amount    string            `json:"amount"`
-	Currency  string            `json:"currency,omitempty"`
-	Payee     map[string]string `json:"payee"`
-	Remark    string            `json:"remark,omitempty"`
-	BatchID   string            `json:"batchId,omitempty"`
-	BatchSize int               `json:"batchSize,omitempty"`
-	NotBefore *time.Time        `json:"notBefore,omitempty"`
-	ExpiresAt *time.Time        `json:"expiresAt,omitempty"`
-}
-
 // Carry publishes the commands of open payouts again, with a header that says so and
 // whether they may have been sent (protocol I5). Publishing one twice is harmless.
 func (p *Producer) Carry(ctx context.Context, payouts []payout.Payout) error {
 	messages := make([]kafka.Message, len(payouts))
 	for i, o := range payouts {
-		value, err := json.Marshal(command{
-			TradeNo: o.TradeNo, Merchant: o.Merchant, Amount: o.Amount.String(), Currency: named(o), Payee: o.Payee.Reveal(),
-			Remark: o.Remark, BatchID: o.BatchID, BatchSize: o.BatchSize, NotBefore: given(o.NotBefore), ExpiresAt: given(o.ExpiresAt),
-		})
+		command := o.Command
+		command.Currency = named(o)
+		value, err := payout.EncodeKnown(command)
 		if err != nil {
-			return fmt.Errorf("producer: encode the command of %s: %w", o.TradeNo, err)
+			return fmt.Errorf("producer: carry %s: %w", o.TradeNo, err)
 		}
 		state := payout.StateSending
 		switch {
@@ -64,11 +48,4 @@ func named(p payout.Payout) string {
 		return ""
 	}
 	return p.Currency
-}
-
-func given(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }

@@ -9,7 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -91,7 +93,7 @@ func resultMessage(e payout.Event) (kafka.Message, error) {
 	headers := []kafka.Header{
 		header("ce_specversion", "1.0"),
 		header("ce_id", e.EventID),
-		header("ce_source", "/disburser/"+e.Merchant),
+		header("ce_source", source(e.Merchant)),
 		header("ce_type", string(e.Type)),
 		header("ce_subject", e.TradeNo),
 		header("ce_time", e.Time.UTC().Format(time.RFC3339Nano)),
@@ -105,6 +107,16 @@ func resultMessage(e payout.Event) (kafka.Message, error) {
 		headers = append(headers, header("tracestate", e.Trace.State))
 	}
 	return kafka.Message{Key: []byte(e.TradeNo), Value: value, Headers: headers}, err
+}
+
+// source is the URI-reference of a merchant. Its name may be anything that a command said:
+// what has no place in a path is percent-encoded.
+func source(merchant string) string {
+	name := url.PathEscape(merchant)
+	if name == "." || name == ".." { // who resolves a reference would take them for a folder
+		name = strings.ReplaceAll(name, ".", "%2E")
+	}
+	return "/disburser/" + name
 }
 
 // DeadLetters publishes all of them or answers an error; only after nil may the offset

@@ -36,13 +36,13 @@ var intake = []Guard{
 			Killer: Killer{"internal/partition", "TestAGapNamesItsOffsets"}},
 	}},
 	{"I1 dead letters before the position", "a crash drops what could not become a payout", []Mutant{
-		{Removes: "an unreadable message isn't waited for", Edits: edit("consumer/read.go", "c.bury(ctx, in.letters); err != nil {", "c.bury(ctx, in.letters); false {"),
+		{Removes: "an unreadable message isn't waited for", Edits: edit("consumer/read.go", "c.bury(ctx, r.Partition, in.lost); err != nil {", "c.bury(ctx, r.Partition, in.lost); false {"),
 			Killer: Killer{"consumer", "TestDeadLettersAreAcknowledgedBeforeAnythingMoves"}},
 		{Removes: "the position moves over a conflict (script)", Edits: edit("journal/lua/insert.lua", "if to ~= '' and not conflicts and tonumber(to)", "if to ~= '' and tonumber(to)"),
 			Killer: Killer{"journal", "TestForgetKeepsWhatDeduplicationNeeds"}},
 		{Removes: "the position moves over a conflict (an earlier chunk's)", Edits: edit("journal/journal.go", "if len(entries) == 0 && !slices.Contains(outcomes, payout.Conflicted) {", "if len(entries) == 0 && !slices.Contains(outcomes[len(outcomes):], payout.Conflicted) {"),
 			Killer: Killer{"journal", "TestAConflictInAnEarlierChunkKeepsThePosition"}},
-		{Removes: "a conflict isn't waited for", Edits: edit("consumer/read.go", "\treturn others, otherSources, c.DeadLetters.DeadLetters(ctx, letters)\n", "\t_ = c.DeadLetters.DeadLetters(ctx, letters)\n\treturn others, otherSources, nil\n"),
+		{Removes: "a conflict isn't waited for", Edits: edit("consumer/read.go", "\treturn others, otherSources, c.bury(ctx, number, all)\n", "\t_ = c.bury(ctx, number, all)\n\treturn others, otherSources, nil\n"),
 			Killer: Killer{"consumer", "TestConflictsArePublishedBeforeThePositionMoves"}},
 		{Removes: "the others aren't inserted once more", Edits: edit("consumer/read.go", "others, otherSources = append(others, entries[i]), append(otherSources, sources[i])", "_ = entries"),
 			Killer: Killer{"consumer", "TestANewEpochWhileAConflictIsPublishedLosesNothing"}},
@@ -132,6 +132,12 @@ var intake = []Guard{
 			Killer: Killer{"journal", "TestAHoldIsReplayed"}},
 		{Removes: "an end that the hold outranks counts", Edits: edit("journal/lua/restore.lua", "elseif not memo or not held_memo(memo) then", "else"),
 			Killer: Killer{"journal", "TestAHoldIsReplayed"}},
+	}},
+	{"a dead letter of an element is a command", "corrected and published again, an element of a bulk is paid after its expiresAt", []Mutant{
+		{Removes: "the common fields aren't filled in", Edits: edit("payout/element.go", "		filled = append(filled, m.raw...)\n		filled = append(filled, ':')\n		filled = append(filled, m.short()...)\n		filled = append(filled, ',')\n", ""),
+			Killer: Killer{"payout", "TestAnElementIsACommandByItself"}},
+		{Removes: "a common field goes before the element's own", Edits: edit("payout/element.go", "if len(has) > 1 || len(has) == 1 && !has[0].isNull() {", "if len(has) > 1 {"),
+			Killer: Killer{"payout", "TestAnElementIsACommandByItself"}},
 	}},
 	{"the currency is the merchant's", "300 EGP are paid and reported as 300 USD", []Mutant{
 		{Removes: "the country's is no default", Edits: edit("internal/app/merchants.go", "own := cmp.Or(configured, country)", "own := cmp.Or(configured, command.Currency)"),

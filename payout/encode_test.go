@@ -1,0 +1,126 @@
+package payout
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestEncodeWritesWhatDecodeReads(t *testing.T) {
+	c := command(t)
+	c.NotBefore, c.ExpiresAt = t0, t0.In(time.FixedZone("odd", 3601)).Add(time.Hour)
+	c.Payee = payee("customerName", `A & B <"\> `+"\u200dé😀", "walletId", personWallet)
+	value, err := Encode(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(value), `\u0026`) {
+		t.Errorf("escaped without need: %s", value)
+	}
+	o := decodeOne(t, string(value))
+	c.ExpiresAt = c.ExpiresAt.UTC()
+	if o.Invalid != "" || !reflect.DeepEqual(o.Command, c) {
+		t.Errorf("%s\n is %+v (%s)\nnot %+v", value, o.Command, o.Invalid, c)
+	}
+}
+
+func TestEncodeRefusesWhatWouldBeAnotherCommand(t *testing.T) {
+	for name, change := range map[string]func(*Command){
+		"no tradeNo":        func(c *Command) { c.TradeNo = "" },
+		"no amount":         func(c *Command) { c.Amount = Amount{} },
+		"no UTF-8":          func(c *Command) { c.Remark = "\xff" },
+		"half a name":       func(c *Command) { c.Payee = payee("customerName", "a\xc3") },
+		"a half field name": func(c *Command) { c.Payee = payee("a\xff", "b") },
+		"a control":         func(c *Command) { c.BatchID = "a\nb" },
+		"a long merchant":   func(c *Command) { c.Merchant = strings.Repeat("m", 65) },
+		"a negative size":   func(c *Command) { c.BatchSize = -1 },
+		"another century":   func(c *Command) { c.ExpiresAt = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"year 10000":        func(c *Command) { c.ExpiresAt = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"times in disorder": func(c *Command) { c.NotBefore, c.ExpiresAt = t0.Add(time.Hour), t0 },
+		"a long field":      func(c *Command) { c.Payee = payee("x", strings.Repeat("a", 257)) },
+	} {
+		c := command(t)
+		change(&c)
+		value, err := Encode(c)
+		if err == nil {
+			t.Errorf("%s: %s", name, value)
+			continue
+		}
+		hides(t, name, err.Error())
+	}
+}
+
+// Rules become stricter; what was taken before must be recognised when it is carried.
+func TestEncodeKnownAsksNoQuestions(t *testing.T) {
+	c := command(t)
+	c.Payee = payee("x", strings.Repeat("a", 257))
+	value, err := EncodeKnown(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := decodeOne(t, string(value)); o.Command.Fingerprint() != c.Fingerprint() {
+		t.Errorf("%s is another one", value)
+	}
+}
+
+// json.Marshal knows neither amounts nor payees: it must not write half a command, nor a
+// whole one into a log.
+func TestACommandIsNoJSONByReflection(t *testing.T) {
+	c := command(t)
+	for name, v := range map[string]any{"command": c, "pointer": &c, "payout": received(t), "order": Order{Command: c}, "entry": Entry{Payout: received(t)}} {
+		if raw, err := json.Marshal(v); err == nil || !strings.Contains(err.Error(), "payout.Encode") {
+			t.Errorf("%s: %s, %v", name, raw, err)
+		}
+	}
+	value, _ := Encode(c)
+	if err := json.Unmarshal(value, new(Command)); err == nil || !strings.Contains(err.Error(), "payout.Decode") {
+		t.Errorf("read by reflection: %v", err)
+	}
+}
+
+func TestAnAmountSurvivesJSON(t *testing.T) {
+	for _, text := range []string{"300", "300.50", "0.00"} {
+		a, _ := ReadAmount(text)
+		raw, err := json.Marshal(map[string]Amount{"a": a})
+		if err != nil || string(raw) != `{"a":"`+a.String()+`"}` {
+			t.Errorf("%s, %v", raw, err)
+		}
+		var back map[string]Amount
+		if err := json.Unmarshal(raw, &back); err != nil || back["a"] != a {
+			t.Errorf("%s comes back as %v, %v", text, back, err)
+		}
+	}
+	var none Amount
+	if raw, err := json.Marshal(none); err != nil || string(raw) != `""` || json.Unmarshal(raw, &none) != nil || !none.IsZero() {
+		t.Errorf("none: %s, %v", raw, err)
+	}
+	if err := json.Unmarshal([]byte(`"1e3"`), &none); err == nil {
+		t.Error("1e3 is an amount")
+	}
+}
+
+// Whatever Encode writes, Decode reads back; whatever Decode has read and found good, Encode writes.
+func FuzzEncode(f *testing.F) {
+	f.Add([]byte(`{"tradeNo":"a","merchant":"m","amount":"300.50","currency":"EGP","payee":{"walletId":"01123456789","customerName":"\ud83d\ude00 & <"},"remark":"r","batchId":"b","batchSize":3,"notBefore":"2026-11-25t06:00:00.123456789+02:00","expiresAt":"2026-11-26T06:00:00z"}`))
+	f.Add([]byte(`{"tradeNo":"a","amount":1,"payee":{"\u2028":"\uffff"}}`))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		orders, err := Decode(value)
+		if err != nil {
+			return
+		}
+		for _, o := range orders {
+			if o.Unreadable != nil || o.Invalid != "" {
+				continue
+			}
+			again, err := Encode(o.Command)
+			if err != nil {
+				t.Fatalf("%q: %v", value, err)
+			}
+			if back, err := Decode(again); err != nil || !reflect.DeepEqual(back[0].Command, o.Command) {
+				t.Fatalf("%q\n became %s\n %v", value, again, err)
+			}
+		}
+	})
+}
