@@ -22,6 +22,9 @@ const (
 	// changed; below a second the heartbeats themselves come too late.
 	leastSession, usualSession, mostSession = time.Second, 6 * time.Second, 5 * time.Minute
 
+	// Nobody keeps more copies of a topic.
+	mostReplicas = 32
+
 	// Below a minute a tradeNo could be forgotten while it is still on its way.
 	leastMemory, usualMemory = time.Minute, time.Hour
 
@@ -57,6 +60,7 @@ func (r *reader) checkKafka(k Kafka) {
 	if k.SessionTimeout >= leastSession && k.SessionTimeout < usualSession {
 		r.warn(session, "is below 6s, which brokers refuse unless their group.min.session.timeout.ms says otherwise")
 	}
+	r.must(k.RequireReplicas >= 0 && k.RequireReplicas <= mostReplicas, "kafka.require_replicas", "must be from 0 to %d", mostReplicas)
 	uses := map[string]string{}
 	for _, t := range [][2]string{
 		{"commands", k.Topics.Commands}, {"results", k.Topics.Results},

@@ -44,8 +44,13 @@ type Kafka struct {
 	Group          string
 	SessionTimeout time.Duration // how soon a dead instance's partitions move
 	Topics         Topics
-	TLS            KafkaTLS
-	SASL           SASL
+
+	// RequireReplicas is how many replicas each topic must have, and then at least two in
+	// sync for each write; 0 = it is only warned of.
+	RequireReplicas int
+
+	TLS  KafkaTLS
+	SASL SASL
 }
 
 // Topics are four different topics.

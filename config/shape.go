@@ -21,9 +21,10 @@ func (c *Config) keys() keys {
 
 func (k *Kafka) keys() keys {
 	return keys{
-		"brokers":         addresses(&k.Brokers),
-		"group":           text(&k.Group),
-		"session_timeout": duration(&k.SessionTimeout),
+		"brokers":          addresses(&k.Brokers),
+		"group":            text(&k.Group),
+		"session_timeout":  duration(&k.SessionTimeout),
+		"require_replicas": whole(&k.RequireReplicas),
 		"topics": section(keys{
 			"commands":    text(&k.Topics.Commands),
 			"results":     text(&k.Topics.Results),

@@ -56,17 +56,30 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	if err := k.standLast(ctx, e, fences, ends); err != nil {
 		return e, nil, nil, err
 	}
-	portions, reach, err := k.plan(ctx, s, ends, resultEnds)
+	gap, err := k.gap(ctx, s, e, fences)
 	if err != nil {
 		return e, nil, nil, err
 	}
-	highest, err := k.newRebuild(e.ID).replay(ctx, portions)
+	portions, reach, err := k.plan(ctx, s, gap, ends, resultEnds)
 	if err != nil {
 		return e, nil, nil, err
 	}
-	e.Number = max(e.Number, highest+1) // a wiped Redis doesn't know how many there were
+	replayed, err := k.newRebuild(e.ID).replay(ctx, portions)
+	if err != nil {
+		return e, nil, nil, err
+	}
+	if gap.unsent {
+		if err := k.doubt(ctx, e.ID); err != nil {
+			return e, nil, nil, err
+		}
+	}
+	e.Number = max(e.Number, replayed.highest+1) // a wiped Redis doesn't know how many there were
+	if k.known.witnesses, _, err = k.observe(ctx, gap.trusted(s.Witnesses), ends, resultEnds); err != nil {
+		return e, nil, nil, err
+	}
 	if err := k.Journal.OpenEpoch(ctx, payout.Opening{
-		Epoch: e, Shards: k.Shards, Fences: fences, Decisions: ends, Results: resultEnds, Portions: len(portions), Reach: reach,
+		Epoch: e, Shards: k.Shards, Fences: fences, Decisions: ends, Results: resultEnds, Portions: len(portions),
+		Reach: latest(reach, replayed.lost, gap.reach), Witnesses: k.known.witnesses, Anew: gap.any(),
 	}); err != nil {
 		return e, nil, nil, err
 	}

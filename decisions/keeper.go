@@ -54,12 +54,14 @@ type Dweller interface {
 	Standing(ctx context.Context) (payout.Standing, error)
 	Believe(id string)
 	Watermark(ctx context.Context, decisions, results map[int]int64) error
+	Witness(ctx context.Context, witnesses map[string]string) error
 }
 
 // Builder is what it needs to begin one.
 type Builder interface {
 	Build(ctx context.Context, id, ending string, claim time.Duration) error
 	Restore(ctx context.Context, id string, lease time.Duration, items []payout.Restored) error
+	Unsent(ctx context.Context, id string, n int) ([]payout.Restored, error)
 	OpenEpoch(ctx context.Context, o payout.Opening) error
 }
 
@@ -80,6 +82,10 @@ type KeeperConfig struct {
 	Lease   time.Duration              // disburse.lease
 	Logger  zerolog.Logger
 
+	// Lived tells whether the commands were ever read: an offset is committed. Only a wiped
+	// journal beside empty topics is asked; nil: it can't be told.
+	Lived func(ctx context.Context) (bool, error)
+
 	// Joined is told when another epoch was joined, before anything is done in it. It must
 	// not block; may be nil.
 	Joined func(ctx context.Context)
@@ -91,6 +97,7 @@ type Keeper struct {
 	KeeperConfig
 	lost   chan struct{}
 	warned string // why there was no epoch, when it was last logged; owned by Run
+	known  memory // of the topics, since this instance was last in an epoch; owned by Run
 
 	mu      sync.Mutex
 	current payout.Epoch // zero while none is joined
@@ -140,6 +147,10 @@ func (k *Keeper) Run(ctx context.Context) {
 			}
 		}
 		last = e
+		k.known.decisions, k.known.results = looked, results
+		if err := k.see(ctx, k.known.witnesses, looked, results); err != nil && ctx.Err() == nil {
+			k.Logger.Debug().Err(err).Msg("what stands in the topics isn't noted yet, trying again")
+		}
 		k.live(ctx, e, looked, results)
 	}
 }
@@ -257,6 +268,11 @@ var errDeadEpoch = errors.New("the open epoch is dead")
 func (k *Keeper) follow(ctx context.Context, s payout.Standing) (map[int]int64, error) {
 	looked := map[int]int64{}
 	var foreign sight
+	if gone, err := k.missing(ctx, memoryOf(s)); err != nil {
+		return nil, err
+	} else if gone.any() {
+		return nil, fmt.Errorf("%w: history is lost: %s", errDeadEpoch, gone)
+	}
 	for p, fence := range s.Fences {
 		start, end, err := k.Log.source(p).Bounds(ctx)
 		if err != nil {
@@ -277,6 +293,7 @@ func (k *Keeper) follow(ctx context.Context, s payout.Standing) (map[int]int64, 
 	case len(looked) == 0:
 		return nil, fmt.Errorf("%w: it doesn't say where its fences stand", errDeadEpoch)
 	case !foreign.fenced:
+		k.known.witnesses = s.Witnesses
 		return looked, nil
 	case foreign.opened && time.Since(foreign.last) < silence:
 		return nil, errors.New("a later epoch works on another Redis: this one is stale, or was split off")
@@ -308,8 +325,12 @@ func (k *Keeper) mark(ctx context.Context, e payout.Epoch, looked, results map[i
 	decisionEnds := map[int]int64{}
 	for p := range looked {
 		if _, decisionEnds[p], err = k.Log.source(p).Bounds(ctx); err != nil {
-			return err
+			decisionEnds[p] = 0 // the partition may be gone: lookBack finds out
+			break
 		}
+	}
+	if e := k.lookBack(ctx, looked, results, decisionEnds, ends); e != nil || err != nil {
+		return errors.Join(e, err)
 	}
 	for p, end := range decisionEnds {
 		seen, err := survey(ctx, k.Log.source(p), k.Log.shard, e.ID, looked[p], end)

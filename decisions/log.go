@@ -285,3 +285,9 @@ func walk(ctx context.Context, source partition.Source, from, to int64, visit fu
 	}
 	return nil
 }
+
+// isFence tells whether a record's value is one, of whatever shard.
+func isFence(value []byte) bool {
+	var r Record
+	return json.Unmarshal(value, &r) == nil && r.Kind == KindFence
+}

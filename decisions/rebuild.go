@@ -44,9 +44,9 @@ func (k *Keeper) newRebuild(id string) *rebuild {
 
 // plan divides a replay into portions, one for each partition, up to the given ends. A
 // Redis that lost its tail only is read to from its watermarks, which takes about a
-// second; a wiped one gets the whole window. reach says how far back the memory reaches
-// afterwards; zero: as far as before.
-func (k *Keeper) plan(ctx context.Context, s payout.Standing, decisionEnds, resultEnds map[int]int64) (portions []payout.Portion, reach time.Time, err error) {
+// second; a wiped one gets the whole window, and so does what is another topic now than
+// it was. reach says how far back the memory reaches afterwards; zero: as far as before.
+func (k *Keeper) plan(ctx context.Context, s payout.Standing, gap *gap, decisionEnds, resultEnds map[int]int64) (portions []payout.Portion, reach time.Time, err error) {
 	fence := s.Was // who wrote what stands in this Redis; "" where it was wiped
 	if s.Epoch.ID != "" {
 		fence = s.Epoch.ID
@@ -61,6 +61,7 @@ func (k *Keeper) plan(ctx context.Context, s payout.Standing, decisionEnds, resu
 			if trimmed.After(reach) {
 				reach = trimmed
 			}
+			gap.unsent = gap.unsent || decisions && !whole && !s.Whole && !trimmed.IsZero()
 			p := payout.Portion{Decisions: decisions, Partition: number, From: from, Next: from, End: end}
 			// Where records behind the mark are gone, so may a fence be: decisions count then.
 			if mark, known := marks[number]; decisions && (!known || from <= mark) {
@@ -70,10 +71,17 @@ func (k *Keeper) plan(ctx context.Context, s payout.Standing, decisionEnds, resu
 		}
 		return nil
 	}
-	if err := add(false, k.results, resultEnds, s.Results); err != nil {
+	results, decided := s.Results, s.Decisions
+	if gap.results != "" {
+		results = nil
+	}
+	if gap.decisions != "" {
+		decided = nil
+	}
+	if err := add(false, k.results, resultEnds, results); err != nil {
 		return nil, reach, err
 	}
-	return portions, reach, add(true, k.Log.source, decisionEnds, s.Decisions)
+	return portions, reach, add(true, k.Log.source, decisionEnds, decided)
 }
 
 // begins answers where the replay of a partition begins, and, where something is missing
@@ -105,22 +113,32 @@ func begins(ctx context.Context, source partition.Source, end int64, marks map[i
 }
 
 // replay lays the plan out for all instances, works, and answers when everything is done,
-// by whomever: the highest number of an epoch that the log knows.
-func (r *rebuild) replay(ctx context.Context, portions []payout.Portion) (highest int, err error) {
+// by whomever, what was learned of the topics themselves.
+func (r *rebuild) replay(ctx context.Context, portions []payout.Portion) (learned replayed, err error) {
 	if err := r.keeper.Journal.Plan(ctx, r.id, r.keeper.Shards, portions); err != nil {
-		return 0, err
+		return learned, err
 	}
 	all, err := r.work(ctx, true)
 	if err != nil {
-		return 0, err
+		return learned, err
 	}
-	var records int64
+	var records, lost int64
 	for _, p := range all {
-		highest = max(highest, p.Highest)
+		learned.highest = max(learned.highest, p.Highest)
+		lost = max(lost, p.Lost)
 		records += p.End - p.From
 	}
+	if lost > 0 {
+		learned.lost = time.UnixMilli(lost)
+	}
 	r.keeper.Logger.Info().Int64("records", records).Dur("took", time.Since(r.began)).Int("shard", r.keeper.Log.shard).Msg("replayed")
-	return highest, nil
+	return learned, nil
+}
+
+// replayed is what a replay learned of the topics.
+type replayed struct {
+	highest int       // number of an epoch
+	lost    time.Time // of what came before, something is gone; zero if nothing is known to be
 }
 
 // errElsewhere says that another instance builds; how far it is stands in the reason.
@@ -255,6 +273,7 @@ func (r *rebuild) page(ctx context.Context, p *payout.Portion) error {
 	}
 	reading := reading{keeper: r.keeper, epoch: r.id}
 	var learned []payout.Restored
+	r.holes(p, page.Records)
 	for _, record := range page.Records {
 		switch {
 		case record.Offset >= p.End: // written since: its writer was of a later epoch, or is refused
@@ -266,6 +285,15 @@ func (r *rebuild) page(ctx context.Context, p *payout.Portion) error {
 	}
 	p.Next = page.Next
 	return r.put(ctx, learned)
+}
+
+// holes notes that offsets are missing between the records: these were compacted away.
+func (r *rebuild) holes(p *payout.Portion, records []partition.Record) {
+	for next := p.Next; len(records) > 0; next, records = records[0].Offset+1, records[1:] {
+		if records[0].Offset != next && next < p.End {
+			p.Lost = max(p.Lost, r.began.UnixMilli())
+		}
+	}
 }
 
 // put restores what was learned, sends by the lease that they were decided under.

@@ -17,6 +17,7 @@ const (
 	KindFence Kind = "fence" // a new epoch: what an older one decides after this is void
 	KindOpen  Kind = "open"  // the new epoch works from here on
 	KindAlive Kind = "alive" // the epoch lives, though nothing was decided for a while
+	KindLost  Kind = "lost"  // what the topics held before this is gone, or some of it
 )
 
 // Record is the value of a decision (docs/protocol.md, Records of the decisions). Its names
@@ -34,6 +35,7 @@ type Record struct {
 	Fingerprints []payout.Fingerprint `json:"fingerprints,omitempty"`
 	States       []string             `json:"states,omitempty"`  // of finals: how each ended
 	Reasons      []string             `json:"reasons,omitempty"` // of finals: why
+	Why          string               `json:"why,omitempty"`     // of lost: what is gone
 }
 
 // recordOf lists payouts in a record; they share one merchant, or it is left out.

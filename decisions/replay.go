@@ -57,6 +57,9 @@ func (r reading) decision(record partition.Record, p *payout.Portion) []payout.R
 	if d.Epoch.ID != r.epoch { // its own fences stand there too
 		p.Highest = max(p.Highest, d.Epoch.Number)
 	}
+	if d.Kind == KindLost { // about the topics, so it says it for all shards
+		p.Lost = max(p.Lost, d.Time.UnixMilli())
+	}
 	ours := d.Shard == r.keeper.Log.shard
 	switch d.Kind {
 	case KindFence:

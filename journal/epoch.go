@@ -36,16 +36,22 @@ func (j *Journal) Standing(ctx context.Context) (payout.Standing, error) {
 	s := payout.Standing{
 		RunID: word(a, 0), Epoch: payout.Epoch{Number: int(number(a, 1)), ID: word(a, 2)}, OpenedOn: word(a, 3), Shards: int(number(a, 4)),
 		Building: word(a, 5), BuildingOn: word(a, 6), ClaimLeft: time.Duration(number(a, 7)) * time.Millisecond,
-		Fences: map[int]int64{}, Was: fields["was"], Decisions: map[int]int64{}, Results: map[int]int64{},
+		Fences: map[int]int64{}, Was: fields["was"], Decisions: map[int]int64{}, Results: map[int]int64{}, Witnesses: map[string]string{},
 	}
 	// The memory's keys are named by the window: another one would find nothing in it, and
 	// what was paid would be paid again.
 	if own := strconv.FormatInt(j.window.Milliseconds(), 10); fields["window"] != "" && fields["window"] != own {
 		return payout.Standing{}, fmt.Errorf("journal: it remembers in windows of %s ms, redis.dedup_window is %s ms: set it back, or let every payout end and take another redis.namespace", fields["window"], own)
 	}
+	s.Whole = s.Was != "" && fields["was_on"] == s.Was+" "+s.RunID
 	spread(fields, "fence:", s.Fences)
 	spread(marks, "decisions:", s.Decisions)
 	spread(marks, "results:", s.Results)
+	for name, value := range marks {
+		if name, is := strings.CutPrefix(name, witness); is {
+			s.Witnesses[name] = value
+		}
+	}
 	return s, nil
 }
 
@@ -91,10 +97,24 @@ func (j *Journal) OpenEpoch(ctx context.Context, o payout.Opening) error {
 	}
 	args := []any{o.Epoch.ID, o.Epoch.Number, o.Shards, reach, o.Portions, j.window.Milliseconds(), len(o.Fences)}
 	args = append(args, spreadOut("fence:", o.Fences)...)
+	if o.Anew {
+		args = append(args, "anew", 1)
+	}
 	args = append(args, spreadOut("decisions:", o.Decisions)...)
 	args = append(args, spreadOut("results:", o.Results)...)
-	_, err := j.runAs(ctx, "open", args)
+	_, err := j.runAs(ctx, "open", withWitnesses(args, o.Witnesses))
 	return err
+}
+
+// witness begins the names of the fields, beside the watermarks, that say what stood in
+// the topics. Versions that don't know them pass them over.
+const witness = "witness:"
+
+func withWitnesses(args []any, witnesses map[string]string) []any {
+	for name, value := range witnesses {
+		args = append(args, witness+name, value)
+	}
+	return args
 }
 
 func spreadOut(prefix string, offsets map[int]int64) []any {
@@ -110,6 +130,27 @@ func spreadOut(prefix string, offsets map[int]int64) []any {
 func (j *Journal) Watermark(ctx context.Context, decisions, results map[int]int64) error {
 	_, err := j.run(ctx, "watermark", append(spreadOut("decisions:", decisions), spreadOut("results:", results)...)...)
 	return err
+}
+
+// Witness notes what stands in the topics, for Standing to answer.
+func (j *Journal) Witness(ctx context.Context, witnesses map[string]string) error {
+	_, err := j.run(ctx, "watermark", withWitnesses(nil, witnesses)...)
+	return err
+}
+
+// Unsent answers up to n payouts of the building under id that wait to be sent now.
+func (j *Journal) Unsent(ctx context.Context, id string, n int) ([]payout.Restored, error) {
+	a, err := j.runAs(ctx, "unsent", []any{id, n})
+	if err != nil {
+		return nil, err
+	}
+	var all []payout.Restored
+	for i := 0; i+2 < len(a); i += 3 {
+		all = append(all, payout.Restored{
+			Kind: payout.WasDecided, TradeNo: word(a, i), Fingerprint: payout.Fingerprint(word(a, i+1)), Merchant: word(a, i+2),
+		})
+	}
+	return all, nil
 }
 
 // Restore puts what a replay learned into the journal of the epoch that is being built

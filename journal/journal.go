@@ -72,11 +72,11 @@ func New(client redis.UniversalClient, o Options) *Journal {
 }
 
 // Scripts are the names of the journal's scripts, for metrics that show zeros.
-var Scripts = []string{"insert", "lease", "apply", "marks", "position", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "plan", "share"}
+var Scripts = []string{"insert", "lease", "apply", "marks", "position", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share"}
 
 // unbelieving are the scripts that begin or look at epochs: they can't be asked to
 // believe in one.
-var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "restore": true, "plan": true, "share": true}
+var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "restore": true, "unsent": true, "plan": true, "share": true}
 
 // remembering are the scripts that use the memory of finals.
 var remembering = map[string]bool{"insert": true, "apply": true, "restore": true}

@@ -17,6 +17,7 @@ type Standing struct {
 	OpenedOn   string // the run id of the server on which it was opened
 	Shards     int    // stored with the epoch
 	Was        string // the id of the epoch that was open before a building began, "" if there was none
+	Whole      bool   // that epoch was open on the server that answers: nothing of what it wrote is lost
 	Building   string // the id of an epoch that is being built, "" if none
 	BuildingOn string
 	ClaimLeft  time.Duration // how long the builder's claim lasts
@@ -26,6 +27,9 @@ type Standing struct {
 	// The watermarks: what stands before them in the topics this Redis has known before
 	// Kafka did. Empty in a Redis that was wiped.
 	Decisions, Results map[int]int64
+
+	// Witnesses say which topics these are, and name records that stood in them: see decisions.
+	Witnesses map[string]string
 }
 
 // Open tells that the standing's epoch is open on the server that answers.
@@ -37,8 +41,10 @@ type Opening struct {
 	Shards             int
 	Fences             map[int]int64
 	Decisions, Results map[int]int64 // the new watermarks
-	Portions           int           // how many portions the replay had
-	Reach              time.Time     // unknown commands older than this are held; zero: as before
+	Witnesses          map[string]string
+	Anew               bool      // the watermarks and witnesses that stand there are void
+	Portions           int       // how many portions the replay had
+	Reach              time.Time // unknown commands older than this are held; zero: as before
 }
 
 // RestoredKind says what a replay learned of a payout.

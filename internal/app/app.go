@@ -143,7 +143,7 @@ func (a *App) wireShards() {
 			Journal: j, Log: l, Results: a.config.Kafka.Topics.Results, Shards: n,
 			Owns:  func(tradeNo string) bool { return a.shards.of(tradeNo) == shard },
 			Knows: func(merchant string) bool { _, known := a.config.Merchants[merchant]; return known },
-			Lease: a.config.Disburse.Lease, Logger: a.logger, Joined: a.beginSchedules,
+			Lease: a.config.Disburse.Lease, Logger: a.logger, Joined: a.beginSchedules, Lived: a.lived,
 		})
 		a.shards.journals = append(a.shards.journals, j)
 		a.logs, a.keepers = append(a.logs, l), append(a.keepers, k)

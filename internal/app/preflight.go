@@ -66,7 +66,7 @@ func (a *App) checkTopics(ctx context.Context) error {
 	if len(missing) > 0 {
 		return fmt.Errorf("%w: kafka has no topic %s: create it, or correct kafka.topics", ErrSetup, strings.Join(missing, ", "))
 	}
-	return nil
+	return a.checkTopicSettings(ctx, topics)
 }
 
 // Probe tries Kafka, Redis and a signed query per merchant once, for check --connect.

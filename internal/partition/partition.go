@@ -192,6 +192,22 @@ func Count(ctx context.Context, client *kafka.Client, topic string) (int, error)
 
 // Counts answers the same of several topics, each of them 0 or more.
 func Counts(ctx context.Context, client *kafka.Client, topics ...string) (map[string]int, error) {
+	return ask(ctx, client, topics, func(t kafka.Topic) int { return len(t.Partitions) })
+}
+
+// Replicas answers of each topic how many replicas the partition has that has the fewest.
+func Replicas(ctx context.Context, client *kafka.Client, topics ...string) (map[string]int, error) {
+	return ask(ctx, client, topics, func(t kafka.Topic) (fewest int) {
+		for i, p := range t.Partitions {
+			if i == 0 || len(p.Replicas) < fewest {
+				fewest = len(p.Replicas)
+			}
+		}
+		return fewest
+	})
+}
+
+func ask(ctx context.Context, client *kafka.Client, topics []string, what func(kafka.Topic) int) (map[string]int, error) {
 	names := strings.Join(topics, ", ")
 	client, done := fresh(client, topics)
 	defer done()
@@ -206,7 +222,7 @@ func Counts(ctx context.Context, client *kafka.Client, topics ...string) (map[st
 		case t.Error != nil:
 			return nil, fmt.Errorf("%s: ask for its partitions: %w", t.Name, t.Error)
 		default:
-			counts[t.Name] = len(t.Partitions)
+			counts[t.Name] = what(t)
 		}
 	}
 	return counts, nil

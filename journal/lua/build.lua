@@ -17,7 +17,8 @@ if e[3] and e[3] ~= ARGV[1] and e[4] == server and tonumber(e[5] or '0') > now t
 call('HDEL', P .. 'epoch', 'id', 'run_id', 'claimed_until')
 if e[3] ~= ARGV[1] then call('DEL', P .. 'portions') end -- of another building; a late copy of this call must not void the plan
 -- Which epoch wrote what stands here is still needed by the replay (was).
-if e[1] then call('HSET', P .. 'epoch', 'was', e[1]) end
+-- So is whether that was on this very server, which then has lost nothing (was_on).
+if e[1] then call('HSET', P .. 'epoch', 'was', e[1], 'was_on', e[1] .. ' ' .. e[2]) end
 for _, field in ipairs(call('HKEYS', P .. 'epoch')) do
   if sub(field, 1, 6) == 'fence:' then call('HDEL', P .. 'epoch', field) end
 end

@@ -1,7 +1,8 @@
 -- open ends the building of an epoch: from here on its id is believed (protocol E4 e).
 -- ARGV: id, number, shards, reach in ms ('' to keep it), how many portions were planned, the
 -- memory's window in ms, how many fences, then field and
--- value of each fence, then of each watermark. Answer: '1', or an error if the building record or the
+-- value of each fence, then of each watermark and witness; before these anew and 1 where all
+-- that stood there is void. Answer: '1', or an error if the building record or the
 -- server is not the caller's any more.
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
@@ -15,5 +16,6 @@ call('DEL', P .. 'portions')
 call('HSET', P .. 'epoch', 'number', ARGV[2], 'id', ARGV[1], 'run_id', e[2], 'shards', ARGV[3], 'window', ARGV[6])
 if ARGV[4] ~= '' then call('HSET', P .. 'epoch', 'reach', ARGV[4]) end
 local fences = 8 + 2 * tonumber(ARGV[7])
+if ARGV[fences] == 'anew' then call('DEL', P .. 'watermark') end -- the marks are of topics that aren't the same any more
 for i = 8, #ARGV, 2 do call('HSET', P .. (i < fences and 'epoch' or 'watermark'), ARGV[i], ARGV[i + 1]) end
 return '1'

@@ -1,9 +1,16 @@
 -- watermark notes up to where the topics of results and decisions hold nothing that this
--- Redis hasn't known before (protocol E5). It never goes back.
--- ARGV: epoch, then field and offset of each partition.
-for i = 2, #ARGV, 2 do
-  if tonumber(ARGV[i + 1]) > tonumber(call('HGET', P .. 'watermark', ARGV[i]) or '-1') then
-    call('HSET', P .. 'watermark', ARGV[i], ARGV[i + 1])
-  end
+-- Redis hasn't known before (protocol E5). It never goes back. Beside it stand witnesses
+-- of what is in the topics.
+-- ARGV: epoch, then field and value of each mark and witness.
+if #ARGV < 3 then return 1 end
+local fields = {}
+for i = 2, #ARGV, 2 do fields[#fields + 1] = ARGV[i] end
+local known = call('HMGET', P .. 'watermark', unpack(fields))
+-- First a write that takes something away, so that it may write even at maxmemory: see build.
+call('HDEL', P .. 'watermark', fields[1])
+for i, field in ipairs(fields) do
+  local value = ARGV[2 * i + 1]
+  if sub(field, 1, 8) ~= 'witness:' and tonumber(value) < tonumber(known[i] or '-1') then value = known[i] end
+  call('HSET', P .. 'watermark', field, value)
 end
 return 1

@@ -1,0 +1,170 @@
+package decisions
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"disburser/payout"
+)
+
+// gap is what a rebuild can't read because the topics have lost it.
+type gap struct {
+	loss
+	reach  time.Time // a command that is unknown afterwards, and older, may have been paid
+	unsent bool      // what waits to be sent may have been sent: Redis has lost its end, and so has the log
+}
+
+// trusted are the witnesses that still count: none, where a history is another one.
+func (g *gap) trusted(witnesses map[string]string) map[string]string {
+	if g.any() {
+		return nil
+	}
+	return witnesses
+}
+
+// gap finds out whether the topics still hold what they are known to have held: by the
+// journal, by this instance, and where the journal was wiped, by one another. If not,
+// that is written into every partition of the decisions before anything else is done, so
+// that each later rebuild knows it, also that of a wiped journal: until the memory's
+// window has passed it must hold what it doesn't know.
+func (k *Keeper) gap(ctx context.Context, s payout.Standing, e payout.Epoch, fences map[int]int64) (*gap, error) {
+	g := &gap{}
+	var err error
+	for _, m := range []memory{memoryOf(s), k.known} {
+		if g.any() {
+			break
+		}
+		if g.loss, err = k.missing(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	wiped := len(s.Decisions) == 0
+	if wiped && !g.any() {
+		if g.decisions, g.reach, err = k.unlike(ctx, e, fences); err != nil {
+			return nil, err
+		}
+	}
+	if !g.any() {
+		return g, nil
+	}
+	now := time.Now()
+	if g.reach.IsZero() && (wiped || !s.Whole) { // else Redis still knows all of it
+		g.reach = now
+	}
+	g.unsent = g.decisions != "" && !wiped && !s.Whole
+	k.Logger.Error().Str("gone", g.String()).Int("shard", k.Log.shard).Bool("journal_whole", s.Whole).
+		Str("to_do", "see to it that nobody makes these topics anew, renames, cuts or compacts them").
+		Msg("kafka has lost what was decided or announced: if redis is lost too within redis.dedup_window, commands of before are held")
+	for p := range fences {
+		if _, err := k.Log.append(ctx, p, []Record{{Kind: KindLost, Epoch: e, Why: g.String()}}); err != nil {
+			return nil, err
+		}
+	}
+	// Only this history is remembered from here on: the loss is on record.
+	k.known = memory{}
+	return g, nil
+}
+
+// slack is by how much clocks of instances may differ that wrote results and decisions.
+const slack = time.Minute
+
+// unlike compares the topics of a wiped journal with one another. Before the first result
+// there was a fence, and before the first commit of an offset too: where results or
+// commits are older than the decisions, these aren't the ones that they belong to. A
+// first start finds neither.
+func (k *Keeper) unlike(ctx context.Context, e payout.Epoch, fences map[int]int64) (why string, reach time.Time, err error) {
+	virgin := true
+	var first time.Time
+	for p, fence := range fences {
+		start, _, err := k.Log.source(p).Bounds(ctx)
+		if err != nil || start > 0 { // it is old enough to have been trimmed: see begins
+			return "", reach, err
+		}
+		page, err := k.Log.source(p).Fetch(ctx, start, lookWait)
+		if err != nil {
+			return "", reach, err
+		}
+		for i, r := range page.Records {
+			if i == 0 && (first.IsZero() || r.Time.Before(first)) {
+				first = r.Time
+			}
+			virgin = virgin && (r.Offset >= fence || isFence(r.Value))
+		}
+	}
+	result, ever, err := k.earliestResult(ctx)
+	switch {
+	case err != nil:
+		return "", reach, err
+	case virgin && ever:
+		return fmt.Sprintf("%s holds nothing, but %s holds results", k.Log.topic, k.Results), reach, nil
+	case !virgin && !result.IsZero() && result.Add(slack).Before(first):
+		return fmt.Sprintf("%s begins at %s, but %s at %s", k.Log.topic, first.UTC().Format(time.RFC3339), k.Results, result.UTC().Format(time.RFC3339)), first, nil
+	case !virgin || k.Lived == nil:
+		return "", reach, nil
+	}
+	lived, err := k.Lived(ctx)
+	if err != nil {
+		return "", reach, fmt.Errorf("was anything read before? %w", err)
+	}
+	if lived {
+		why = k.Log.topic + " holds nothing, but offsets of the commands are committed"
+	}
+	return why, reach, nil
+}
+
+// earliestResult answers when the first result that is still there was written, and
+// whether there ever was one.
+func (k *Keeper) earliestResult(ctx context.Context) (at time.Time, ever bool, err error) {
+	ends, err := k.resultEnds(ctx)
+	if err != nil {
+		return at, false, err
+	}
+	for p, end := range ends {
+		start, _, err := k.results(p).Bounds(ctx)
+		if err != nil {
+			return at, false, err
+		}
+		ever = ever || end > 0
+		if start >= end {
+			continue
+		}
+		page, err := k.results(p).Fetch(ctx, start, lookWait)
+		if err != nil {
+			return at, false, err
+		}
+		if len(page.Records) > 0 && (at.IsZero() || page.Records[0].Time.Before(at)) {
+			at = page.Records[0].Time
+		}
+	}
+	return at, ever, nil
+}
+
+// doubtful is how many payouts are taken at a time.
+const doubtful = 200
+
+// doubt makes what waits to be sent something that may have been sent: it is asked about.
+func (k *Keeper) doubt(ctx context.Context, id string) error {
+	for {
+		unsent, err := k.Journal.Unsent(ctx, id, doubtful)
+		if err != nil || len(unsent) == 0 {
+			return err
+		}
+		for i := range unsent {
+			unsent[i].Time = time.Now()
+		}
+		if err := k.Journal.Restore(ctx, id, k.Lease, unsent); err != nil {
+			return err
+		}
+	}
+}
+
+// latest answers the latest of some times, zero if all are.
+func latest(times ...time.Time) (last time.Time) {
+	for _, t := range times {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
