@@ -68,6 +68,7 @@ var mistakes = []struct {
 	{"broker twice", "localhost:9092", "a:1, a:1", []string{"1: kafka.brokers names an address twice"}},
 	{"group", "kafka: {", "kafka: {group: '', ", []string{"1: kafka.group is required"}},
 	{"session", "kafka: {", "kafka: {session_timeout: 6m, ", []string{"1: kafka.session_timeout must be from 1s to 5m, is 6m"}},
+	{"replicas", "kafka: {", "kafka: {require_replicas: -1, ", []string{"1: kafka.require_replicas must be from 0 to 32, is -1"}},
 	{"short session", "kafka: {", "kafka: {session_timeout: 999ms, ", []string{"1: kafka.session_timeout must be from 1s to 5m, is 999ms"}},
 	{"topic name", "kafka: {", "kafka: {topics: {commands: a b}, ", []string{`1: kafka.topics.commands must be a topic name: 1 to 249 of A-Z a-z 0-9 . _ -, is "a b"`}},
 	{"dots", "kafka: {", "kafka: {topics: {commands: ..}, ", []string{`1: kafka.topics.commands must be a topic name: 1 to 249 of A-Z a-z 0-9 . _ -, is ..`}},

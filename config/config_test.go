@@ -99,7 +99,7 @@ func TestMinimalHasTheDefaults(t *testing.T) {
 func TestContractDefaults(t *testing.T) {
 	got := fmt.Sprintf("%+v %+v", Default(), DefaultMerchant())
 	want := "{Kafka:{Brokers:[] Group:disburser SessionTimeout:10s Topics:{Commands:payout.commands Results:payout.results" +
-		" Decisions:payout.decisions DeadLetter:payout.dead-letter} TLS:{Enabled:false CAFile: CertFile: KeyFile:}" +
+		" Decisions:payout.decisions DeadLetter:payout.dead-letter} RequireReplicas:0 TLS:{Enabled:false CAFile: CertFile: KeyFile:}" +
 		" SASL:{Mechanism: Username: Password:***}} Redis:{Addresses:[] MasterName: Username: Password:*** SentinelUsername: SentinelPassword:*** TLS:false DB:0" +
 		" Namespace:disburser Shards:1 DedupWindow:720h0m0s} Merchants:map[] Breaker:{FailureRatio:0.5 MinRequests:20 Window:30s" +
 		" OpenFor:10s MaxOpenFor:1m0s Probes:3 Refusals:20} Disburse:{Slots:128 Lease:30s MaxOpen:1000000 Drain:25s}" +

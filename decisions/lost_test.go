@@ -165,6 +165,12 @@ func TestAWipeAfterALostHistoryHoldsWhatItDoesNotKnow(t *testing.T) {
 			wipe(r, next)
 			return next
 		},
+		"decisions were compacted while nobody runs": func(t *testing.T, k *kafkatest.Kafka, r *embedded.Redis, client *redis.Client, i *instance) *instance {
+			stop(i)
+			compacts(t, k, i)
+			r.FlushAll()
+			return startKeeper(t, k, client, "pod-2", 1)
+		},
 		"decisions were compacted": func(t *testing.T, k *kafkatest.Kafka, r *embedded.Redis, _ *redis.Client, i *instance) *instance {
 			compacts(t, k, i)
 			wipe(r, i)

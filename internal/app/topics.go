@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
@@ -17,6 +18,9 @@ import (
 const (
 	goodReplicas = 3
 	goodInSync   = 2
+
+	// lookAtSettingsFor bounds a look at them while the service runs.
+	lookAtSettingsFor = 10 * time.Second
 )
 
 // topicSettings are what Kafka says of a topic; a setting that it doesn't tell is missing.
@@ -82,18 +86,12 @@ func (a *App) checkTopicSettings(ctx context.Context, topics []string) error {
 	if err != nil {
 		return err
 	}
-	forget := []string{a.config.Kafka.Topics.Commands, a.config.Kafka.Topics.Results, a.config.Kafka.Topics.Decisions}
 	required := a.config.Kafka.RequireReplicas
-	var refused []string
+	refused := a.forgetting(all)
 	for _, t := range all {
-		if slices.Contains(forget, t.name) {
-			if why := t.forgetful(); why != "" {
-				refused = append(refused, why)
-			}
-			if names := t.untold(); len(names) > 0 {
-				a.logger.Warn().Str("topic", t.name).Strs("settings", names).
-					Msg("kafka doesn't tell these settings: see to it that the topic isn't compacted, nor cut by size")
-			}
+		if names := t.untold(); len(names) > 0 && a.remembers(t.name) {
+			a.logger.Warn().Str("topic", t.name).Strs("settings", names).
+				Msg("kafka doesn't tell these settings: see to it that the topic isn't compacted, nor cut by size")
 		}
 		switch why := t.thin(required); {
 		case why == "":
@@ -108,6 +106,35 @@ func (a *App) checkTopicSettings(ctx context.Context, topics []string) error {
 		return fmt.Errorf("%w: kafka: %s", ErrSetup, strings.Join(refused, "; "))
 	}
 	return nil
+}
+
+// remembers tells whether a lost journal is rebuilt from a topic.
+func (a *App) remembers(topic string) bool {
+	t := a.config.Kafka.Topics
+	return topic == t.Commands || topic == t.Results || topic == t.Decisions
+}
+
+// forgetting says of each topic that forgets too early why.
+func (a *App) forgetting(all []topicSettings) (why []string) {
+	for _, t := range all {
+		if said := t.forgetful(); said != "" && a.remembers(t.name) {
+			why = append(why, said)
+		}
+	}
+	return why
+}
+
+// lookAtSettings tells of topics that have become forgetful while the service runs.
+func (a *App) lookAtSettings(ctx context.Context, topics []string) {
+	ctx, cancel := context.WithTimeout(ctx, lookAtSettingsFor)
+	defer cancel()
+	all, err := a.settingsOf(ctx, topics)
+	if err != nil {
+		return // it is away: others say so
+	}
+	for _, why := range a.forgetting(all) {
+		a.logger.Error().Msg("what a lost journal is rebuilt from is being deleted, and the next start is refused: " + why)
+	}
 }
 
 // settingsOf reads what Kafka tells of topics.

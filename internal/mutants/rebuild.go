@@ -35,7 +35,7 @@ var rebuild = []Guard{
 	{"E4c ends noted after the fences", "a good decision lands behind the noted end and before the fence, and is not replayed", []Mutant{
 		{Removes: "they are noted before", Edits: []Edit{
 			{"decisions/begin.go", "\tfences, err := k.fence(ctx, e)\n", "\tearly := map[int]int64{}\n\tfor p := range 3 {\n\t\t_, early[p], _ = k.Log.source(p).Bounds(ctx)\n\t}\n\tfences, err := k.fence(ctx, e)\n"},
-			{"decisions/begin.go", "\tportions, reach, err := k.plan(ctx, s, ends, resultEnds)\n", "\tportions, reach, err := k.plan(ctx, s, early, resultEnds)\n"},
+			{"decisions/begin.go", "\tportions, reach, err := k.plan(ctx, s, gap, ends, resultEnds)\n", "\tportions, reach, err := k.plan(ctx, s, gap, early, resultEnds)\n"},
 		}, Killer: Killer{"decisions", "TestADecisionThatLandsBeforeTheFenceIsReplayed"}},
 	}},
 	{"E4c own fence last", "of two that begin at once both open, and each is void for the other", []Mutant{
@@ -43,7 +43,7 @@ var rebuild = []Guard{
 			Killer: Killer{"decisions", "TestWhoIsFencedWhileBeginningBeginsAgain"}},
 	}},
 	{"E4d replay before sending", "what was sent before the loss is sent again", []Mutant{
-		{Removes: "nothing is replayed", Edits: edit("decisions/begin.go", "k.plan(ctx, s, ends, resultEnds)", "k.plan(ctx, s, nil, nil)"),
+		{Removes: "nothing is replayed", Edits: edit("decisions/begin.go", "k.plan(ctx, s, gap, ends, resultEnds)", "k.plan(ctx, s, gap, nil, nil)"),
 			Killer: Killer{"decisions", "TestAWipedJournalIsRebuiltFromTheWholeWindow"}},
 		{Removes: "what the broker hides counts as replayed", Edits: edit("decisions/rebuild.go", "\tif page.Next == p.Next {\n", "\tif page.Next == p.Next {\n\t\tp.Next = p.End\n\t\treturn nil\n\t}\n\tif false {\n"),
 			Killer: Killer{"decisions", "TestAWorkerThatFailsLeavesItsPortionToOthers"}},
