@@ -24,8 +24,8 @@ const (
 	// lookWait is how long a look waits for records that must be there already.
 	lookWait = 500 * time.Millisecond
 
-	// together is how many bytes of waiting decisions go out in one request at most: half
-	// of what a broker takes by default.
+	// together is how many bytes of waiting decisions are written at once at most: half of
+	// what a broker takes by default in one batch. Where a topic takes less see writing.
 	together = 500_000
 )
 
@@ -43,13 +43,21 @@ type Log struct {
 	home   int          // the partition in which this instance decides
 	looked int64        // the home's records before this offset hold no fence foreign to the epoch
 
-	seq int64 // owned by Run
+	seq  int64 // owned by Run
+	room room  // owned by Run
 }
 
 type request struct {
-	epoch  string
-	record Record
-	answer chan<- error
+	epoch   string
+	records []Record // of one lease; together they are one decision
+	answer  chan<- error
+}
+
+func (r request) size() (n int) {
+	for _, record := range r.records {
+		n += record.size()
+	}
+	return n
 }
 
 // NewLog makes a log on the topic, for one shard.
@@ -86,27 +94,27 @@ func (l *Log) source(number int) partition.Source {
 // after any other one the record may or may not stand in the log, and the payouts must
 // not be sent on account of it.
 func (l *Log) Send(ctx context.Context, epoch string, payouts []payout.Payout) error {
-	return l.decide(ctx, epoch, recordOf(KindSend, payouts))
+	return l.decide(ctx, epoch, KindSend, payouts)
 }
 
 // Final writes down that payouts, leased in an epoch, ended by our own word. Only after
 // nil may that be announced.
 func (l *Log) Final(ctx context.Context, epoch string, payouts []payout.Payout) error {
-	return l.decide(ctx, epoch, recordOf(KindFinal, payouts))
+	return l.decide(ctx, epoch, KindFinal, payouts)
 }
 
-func (l *Log) decide(ctx context.Context, epoch string, r Record) error {
+func (l *Log) decide(ctx context.Context, epoch string, kind Kind, payouts []payout.Payout) error {
 	answer := make(chan error, 1)
 	select {
-	case l.requests <- request{epoch, r, answer}:
+	case l.requests <- request{epoch, recordsOf(kind, payouts, together), answer}:
 	case <-ctx.Done():
-		return fmt.Errorf("decisions: %s not written: %w", r.Kind, context.Cause(ctx))
+		return fmt.Errorf("decisions: %s not written: %w", kind, context.Cause(ctx))
 	}
 	select {
 	case err := <-answer:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("decisions: %s not acknowledged in time: %w", r.Kind, context.Cause(ctx))
+		return fmt.Errorf("decisions: %s not acknowledged in time: %w", kind, context.Cause(ctx))
 	}
 }
 
@@ -127,12 +135,12 @@ func (l *Log) Run(ctx context.Context) {
 
 // gather adds to a batch what is waiting, as far as it fits.
 func (l *Log) gather(batch []request) []request {
-	size := batch[0].record.size()
+	size := batch[0].size()
 	for size < together {
 		select {
 		case r := <-l.requests:
 			batch = append(batch, r)
-			size += r.record.size()
+			size += r.size()
 		default:
 			return batch
 		}
@@ -147,46 +155,70 @@ func (l *Log) write(ctx context.Context, batch []request) {
 	l.mu.Lock()
 	epoch, home, looked := l.epoch, l.home, l.looked
 	l.mu.Unlock()
-	var records []Record
+	var parts []part
 	var waiting []request
 	for _, r := range batch {
 		if epoch.ID == "" || r.epoch != epoch.ID {
 			r.answer <- fmt.Errorf("decisions: %w: it isn't the one that these payouts were leased in", payout.ErrEpoch)
 			continue
 		}
-		l.seq++
-		r.record.Seq, r.record.Epoch = l.seq, epoch
-		records, waiting = append(records, r.record), append(waiting, r)
+		for _, record := range r.records {
+			record.Epoch = epoch
+			parts = append(parts, part{record, len(waiting)})
+		}
+		waiting = append(waiting, r)
 	}
-	if len(records) == 0 {
+	if len(waiting) == 0 {
 		return
 	}
-	err := l.commit(ctx, epoch, home, looked, records)
-	for _, r := range waiting {
-		r.answer <- err
+	failed := make([]error, len(waiting))
+	err := l.commit(ctx, epoch, home, looked, parts, failed)
+	for i, r := range waiting {
+		if err != nil {
+			failed[i] = err
+		}
+		r.answer <- failed[i]
 	}
 }
 
-func (l *Log) commit(ctx context.Context, epoch payout.Epoch, home int, looked int64, records []Record) error {
+// commit has all parts acknowledged, and then looks, once, up to the last of them: what
+// stands in several records is as good as in one. An error is about all requests, those
+// in failed about one each.
+func (l *Log) commit(ctx context.Context, epoch payout.Epoch, home int, looked int64, parts []part, failed []error) error {
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
-	base, err := l.append(ctx, home, records)
-	if err != nil {
+	first, last, end, err := l.appendAll(ctx, home, parts, failed)
+	if err != nil || end == 0 {
 		return err
 	}
-	return l.look(ctx, epoch, home, looked, base, base+int64(len(records)))
+	return l.look(ctx, epoch, home, looked, first, last, end)
 }
 
 // append writes records and waits for all replicas. Acknowledged means both errors nil:
 // the call's and the broker's (protocol S3).
 func (l *Log) append(ctx context.Context, number int, records []Record) (base int64, err error) {
-	messages := make([]kafka.Record, len(records))
+	values := make([][]byte, len(records))
 	for i, r := range records {
-		r.Instance, r.Shard, r.Time = l.instance, l.shard, time.Now().UTC()
-		value, err := json.Marshal(r)
-		if err != nil {
-			return 0, fmt.Errorf("decisions: encode a record: %w", err)
+		if values[i], err = l.encode(r); err != nil {
+			return 0, err
 		}
+	}
+	return l.produce(ctx, number, values)
+}
+
+func (l *Log) encode(r Record) ([]byte, error) {
+	r.Instance, r.Shard, r.Time = l.instance, l.shard, time.Now().UTC()
+	value, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("decisions: encode a record: %w", err)
+	}
+	return value, nil
+}
+
+// produce writes one batch.
+func (l *Log) produce(ctx context.Context, number int, values [][]byte) (base int64, err error) {
+	messages := make([]kafka.Record, len(values))
+	for i, value := range values {
 		messages[i] = kafka.Record{Key: kafka.NewBytes([]byte(l.instance)), Value: kafka.NewBytes(value)}
 	}
 	res, err := l.client.Produce(ctx, &kafka.ProduceRequest{
@@ -201,14 +233,14 @@ func (l *Log) append(ctx context.Context, number int, records []Record) (base in
 	return res.BaseOffset, nil
 }
 
-// look reads what stands between the last look and the own record that begins at base:
-// a foreign fence there ends the epoch (protocol S4). Consecutive offsets leave nothing
+// look reads what stands between the last look and the last batch of own records: a
+// foreign fence there ends the epoch (protocol S4). Consecutive offsets leave nothing
 // to read, which is the common case of an instance alone in its partition.
-func (l *Log) look(ctx context.Context, epoch payout.Epoch, home int, looked, base, end int64) error {
-	if base < looked {
+func (l *Log) look(ctx context.Context, epoch payout.Epoch, home int, looked, first, last, end int64) error {
+	if first < looked {
 		return fmt.Errorf("decisions: %w: %s/%d is shorter than it was: was the topic made anew?", payout.ErrEpoch, l.topic, home)
 	}
-	seen, err := survey(ctx, l.source(home), l.shard, epoch.ID, looked, base)
+	seen, err := survey(ctx, l.source(home), l.shard, epoch.ID, looked, last)
 	if err != nil {
 		return fmt.Errorf("decisions: look for a fence: %w", err)
 	}

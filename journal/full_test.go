@@ -27,6 +27,14 @@ func TestAFullRedisLetsOpenPayoutsFinish(t *testing.T) {
 		if _, _, err := j.Insert(ctx, payout.Range{From: n, To: n + 1}, []payout.Entry{{Payout: at("more", n)}}); !errors.Is(err, payout.ErrFull) {
 			t.Errorf("insert: %v", err)
 		}
+		for range 2 { // the first has nothing there that it could take away
+			if err := j.Watermark(ctx, map[int]int64{0: 5, 1: 7}, map[int]int64{0: 9}); err != nil {
+				t.Errorf("watermark: %v", err)
+			}
+		}
+		if s, err := j.Standing(ctx); err != nil || s.Decisions[1] != 7 || s.Results[0] != 9 {
+			t.Errorf("%+v %v", s, err)
+		}
 		steps := []struct {
 			step   payout.Step
 			change func(p *payout.Payout)

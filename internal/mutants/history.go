@@ -5,7 +5,7 @@ package mutants
 var history = []Guard{
 	{"E4 a lost history is noticed", "the decisions were made anew; after a wipe nobody knows what was sent, and it is sent again", []Mutant{
 		{Removes: "nobody looks", Edits: edit("decisions/history.go", "if l, err = k.missingNow(ctx, m); err != nil", "if l, err = k.missingNow(ctx, memory{}); err != nil"), Killer: lostHistory},
-		{Removes: "another record at the same offset", Edits: edit("decisions/history.go", "if !found || r.Sum() != t.sum {", "if false {"), Killer: lostHistory},
+		{Removes: "another record at the same offset", Edits: edit("decisions/history.go", "if !found || r.Sum() != t.sum {", "if found && !found && r.Sum() != t.sum {"), Killer: lostHistory},
 		{Removes: "what the journal knows of the topics", Edits: edit("decisions/gap.go", "[]memory{memoryOf(s), k.known}", "[]memory{k.known}"), Killer: lostHistory},
 		{Removes: "what this instance knows of them", Edits: edit("decisions/gap.go", "[]memory{memoryOf(s), k.known}", "[]memory{memoryOf(s)}"), Killer: lostHistory},
 		{Removes: "results beside empty decisions", Edits: edit("decisions/gap.go", "case virgin && ever:", "case virgin && ever && false:"), Killer: lostHistory},

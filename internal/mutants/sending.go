@@ -97,7 +97,7 @@ var sending = []Guard{
 		{Removes: "after a fence it goes on writing", Edits: edit("decisions/log.go",
 			"\t\tl.epoch = payout.Epoch{}\n\t\treturn fmt.Errorf(\"decisions: %w: a later epoch", "\t\treturn fmt.Errorf(\"decisions: %w: a later epoch"),
 			Killer: Killer{"decisions", "TestAfterAFenceEverythingIsRefusedUntilAnotherEpochIsEntered"}},
-		{Removes: "a log that became shorter is looked at from nowhere", Edits: edit("decisions/log.go", "if base < looked {", "if false {"),
+		{Removes: "a log that became shorter is looked at from nowhere", Edits: edit("decisions/log.go", "if first < looked {", "if false {"),
 			Killer: Killer{"decisions", "TestALogThatIsShorterThanItWasEndsTheEpoch"}},
 	}},
 	{"S4 look from the own epoch's fence", "who joins late never sees the fence that voids its epoch", []Mutant{

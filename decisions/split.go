@@ -1,0 +1,147 @@
+package decisions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/segmentio/kafka-go"
+
+	"disburser/payout"
+)
+
+const (
+	// overhead is what a record and its batch take besides value and key, at most.
+	overhead = 200
+
+	// roomAgain is how long it is remembered that a topic took less than it was given; an
+	// operator may have raised it since.
+	roomAgain = time.Minute
+)
+
+// part is one record of a request, or of several.
+type part struct {
+	record  Record
+	request int // its place among those that are written together
+}
+
+// room is how many bytes a topic takes in one batch.
+type room struct {
+	bytes int
+	seen  time.Time
+}
+
+func (r room) now() int {
+	if r.bytes == 0 || time.Since(r.seen) > roomAgain {
+		return together
+	}
+	return r.bytes
+}
+
+// appendAll writes parts in as many batches as the topic needs. It answers the offsets of
+// the first record, of the last batch, and behind that; end is 0 if nothing was written. A
+// part that the topic doesn't take even alone fails its request, and no other one.
+func (l *Log) appendAll(ctx context.Context, number int, parts []part, failed []error) (first, last, end int64, err error) {
+	first = -1
+	for len(parts) > 0 {
+		values, n, size, err := l.pack(parts)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		base, err := l.produce(ctx, number, values)
+		switch {
+		case tooLarge(err):
+			l.room = room{bytes: size / 2, seen: time.Now()}
+			if n > 1 {
+				continue // packed again, for less room
+			}
+			halves, possible := smaller(parts[0])
+			if !possible {
+				failed[parts[0].request] = fmt.Errorf("decisions: %s takes less than the %d bytes of one decision: raise its max.message.bytes: %w", l.topic, size, err)
+			}
+			parts = append(halves, parts[1:]...)
+			continue
+		case err != nil:
+			return 0, 0, 0, err
+		}
+		if first < 0 {
+			first = base
+		}
+		last, end = base, base+int64(n)
+		parts = parts[n:]
+	}
+	return first, last, end, nil
+}
+
+// pack encodes as many of the parts as there is room for, one at least.
+func (l *Log) pack(parts []part) (values [][]byte, n, size int, err error) {
+	limit := l.room.now()
+	for n < len(parts) {
+		record := parts[n].record
+		record.Seq = l.seq + 1
+		value, err := l.encode(record)
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		more := len(value) + len(l.instance) + overhead
+		if n > 0 && size+more > limit {
+			break
+		}
+		l.seq++
+		values, size, n = append(values, value), size+more, n+1
+	}
+	return values, n, size, nil
+}
+
+// smaller makes two parts of one, or one that says less of why.
+func smaller(p part) (parts []part, possible bool) {
+	r := p.record
+	if n := len(r.TradeNos); n > 1 {
+		return []part{{r.span(0, n/2), p.request}, {r.span(n/2, n), p.request}}, true
+	}
+	if len(r.Reasons) == 1 && len(r.Reasons[0]) > 0 {
+		r.Reasons = []string{shortened(r.Reasons[0], len(r.Reasons[0])/2)}
+		return []part{{r, p.request}}, true
+	}
+	return nil, false
+}
+
+// shortened cuts a text, between two characters.
+func shortened(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
+}
+
+// span is the record of some of its payouts.
+func (r Record) span(from, to int) Record {
+	r.TradeNos, r.Fingerprints = r.TradeNos[from:to], r.Fingerprints[from:to]
+	if r.Kind == KindFinal {
+		r.States, r.Reasons = r.States[from:to], r.Reasons[from:to]
+	}
+	return r
+}
+
+// recordsOf lists payouts in as many records as keep to a size.
+func recordsOf(kind Kind, payouts []payout.Payout, most int) []Record {
+	whole := recordOf(kind, payouts)
+	records := []Record{whole}
+	for i := 0; i < len(records); {
+		if n := len(records[i].TradeNos); n > 1 && records[i].size() > most {
+			records = append(records[:i], append([]Record{records[i].span(0, n/2), records[i].span(n/2, n)}, records[i+1:]...)...)
+		} else {
+			i++
+		}
+	}
+	return records
+}
+
+func tooLarge(err error) bool {
+	return errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge)
+}
