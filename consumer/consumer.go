@@ -185,6 +185,10 @@ func (c *Consumer) start(generation *kafka.Generation) {
 		defer func() { <-ctx.Done() }()
 		c.keep(ctx, -1, "committing", func() { c.commit(ctx, generation, partitions, &readers) })
 	})
+	generation.Start(func(ctx context.Context) {
+		defer func() { <-ctx.Done() }()
+		c.keep(ctx, -3, "measuring the lag", func() { c.measure(ctx, partitions) })
+	})
 	if c.CarryAfter > 0 {
 		generation.Start(func(ctx context.Context) {
 			defer func() { <-ctx.Done() }()

@@ -382,6 +382,21 @@ func TestLagAndSafeMark(t *testing.T) {
 	})
 }
 
+// An alert looks at the lag, above all where nothing is read any more.
+func TestTheLagGrowsWhereNothingIsRead(t *testing.T) {
+	inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
+		in := newInbox()
+		send(t, k, 0, numbered(0, 20)...)
+		b := start(t, k, in, func(c *Config) { c.MaxOpen = 10 })
+		eventually(t, "the journal is full", func() bool { return in.position(0) == 20 })
+		send(t, k, 0, numbered(20, 70)...)
+		time.Sleep(2 * measureEvery)
+		if lag := b.gauge("disburser_intake_lag", 0); lag != 50 {
+			t.Errorf("the lag is %v where 50 commands wait", lag)
+		}
+	})
+}
+
 func TestZerosAreShownBeforeTheFirst(t *testing.T) {
 	inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
 		b := start(t, k, newInbox())

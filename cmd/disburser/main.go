@@ -116,6 +116,10 @@ func load(name string, args []string, more func(*flag.FlagSet)) (c config.Config
 	return c, *file, -1
 }
 
+func options() app.Options {
+	return app.Options{Build: app.Build{Version: version, Commit: commit}}
+}
+
 func run(ctx context.Context, args []string) int {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP) // before anything else: unheard, it ends the process
@@ -124,7 +128,7 @@ func run(ctx context.Context, args []string) int {
 	if status >= 0 {
 		return status
 	}
-	a, err := app.New(c, app.Options{})
+	a, err := app.New(c, options())
 	if err == nil {
 		go reload(ctx, a, path, again)
 		err = a.Run(ctx)
@@ -156,7 +160,7 @@ func check(ctx context.Context, args []string) int {
 		fmt.Println("the configuration is good; nothing was connected to")
 		return done
 	}
-	a, err := app.New(c, app.Options{})
+	a, err := app.New(c, options())
 	if err != nil {
 		return report(err)
 	}

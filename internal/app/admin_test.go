@@ -1,12 +1,18 @@
 package app
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"disburser/internal/embedded"
 	"disburser/payout"
+	"disburser/paypro/paysim"
 )
 
 // Profiles show what the process has in its memory. A peer at 127.0.0.1 may be a proxy.
@@ -45,4 +51,37 @@ func TestProfilesNeedTheTokenAlways(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Alerts look at gauges, people at /readyz: both say the same.
+func TestTheMetricsSayWhatReadyzSays(t *testing.T) {
+	inTown(t, paysim.Behavior{}, func(w *town) {
+		registry := prometheus.NewRegistry()
+		a, stop := w.run("one", registry)
+		agree := func(want int) {
+			t.Helper()
+			answer := httptest.NewRecorder()
+			a.admin().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+			page := httptest.NewRecorder()
+			a.admin().ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			line := fmt.Sprintf("\ndisburser_ready %d\n", want)
+			if (answer.Code == http.StatusOK) != (want == 1) || !strings.Contains(page.Body.String(), line) {
+				t.Errorf("/readyz answers %d, /metrics doesn't have %q", answer.Code, line)
+			}
+			if !strings.Contains(page.Body.String(), "\ndisburser_build_info{") {
+				t.Error("nobody knows what runs")
+			}
+		}
+		agree(0) // it has only just begun
+		time.Sleep(10 * time.Second)
+		agree(1)
+		w.redis.SetError("LOADING")
+		time.Sleep(20 * time.Second)
+		agree(0)
+		w.redis.SetError("")
+		time.Sleep(20 * time.Second)
+		agree(1)
+		stop()
+		agree(0)
+	})
 }

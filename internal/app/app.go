@@ -99,6 +99,7 @@ func New(c config.Config, o Options) (a *App, err error) {
 	a.onClose("producer", a.producer.Close)
 	a.wireShards()
 	a.wireConsumer()
+	a.showState()
 	return a, nil
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -62,6 +63,26 @@ func newGauges(r prometheus.Registerer, merchants []string) *gauges {
 	r.MustRegister(g.open, g.oldest, g.markAge, g.kept, g.epoch, g.scripts,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return g
+}
+
+// showState registers whether this instance is ready, as /readyz says it, and what runs.
+// Alerts need no other program to tell them.
+func (a *App) showState() {
+	b := a.options.Build
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "disburser_build_info", Help: "Always 1; the labels say what runs.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go_version": runtime.Version()},
+	})
+	info.Set(1)
+	ready := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "disburser_ready", Help: "1 where /readyz answers 200, otherwise 0.",
+	}, func() float64 {
+		if len(a.health.unready()) > 0 {
+			return 0
+		}
+		return 1
+	})
+	a.options.Registry.MustRegister(info, ready)
 }
 
 // takeCensus keeps the gauges true until ctx ends.

@@ -30,7 +30,11 @@ type Options struct {
 	Listener  net.Listener // of the admin HTTP. Defaults to config.Admin.Listen
 	LogTo     io.Writer    // defaults to stderr
 	Registry  *prometheus.Registry
+	Build     Build // for the metric
 }
+
+// Build is what runs.
+type Build struct{ Version, Commit string }
 
 // ErrSetup is wrapped by errors that somebody has to mend before the program can start:
 // exit status 2.
