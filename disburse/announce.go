@@ -109,16 +109,26 @@ func (l *Loop) policyOf(p payout.Payout) payout.Policy {
 	return payout.Policy{}
 }
 
-// expireBatch ends received payouts whose expiresAt has come.
-func (l *Loop) expireBatch(_, working context.Context, _ *lane, due int) (int, error) {
+// expireBatch ends received payouts whose expiresAt has come. Where only Redis' clock says
+// so, the lane rests: what comes behind expires later.
+func (l *Loop) expireBatch(_, working context.Context, la *lane, due int) (int, error) {
 	batch, err := l.lease(working, payout.StepExpire, "", min(due, announceLargest))
+	ended := 0
 	for _, p := range batch.Payouts {
-		after, e := p.Expire(batch.Now(time.Now()))
-		if e != nil {
+		now := time.Now()
+		after, e := p.Expire(batch.Now(now))
+		switch {
+		case e != nil:
 			l.Logger.Error().Err(e).Msg("not expired")
 			continue
+		case !p.Expired(now):
+			after, after.Step = p, payout.StepSend
+			after.Due = batch.Now(now).Add(undecided(batch.Lease, p, now))
+			la.restUntil.Store(now.Add(expireRest).UnixNano())
+		default:
+			ended++
 		}
 		l.writer.put(change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
 	}
-	return len(batch.Payouts), err
+	return ended, err
 }

@@ -105,6 +105,7 @@ type Loop struct {
 	jobs      chan func()    // to workers that wait for one
 	beat      atomic.Int64   // when the loop last made progress, Unix nanoseconds
 	trouble   atomic.Value   // of string: why the journal didn't answer last, "" if it did
+	apart     atomic.Int64   // how far Redis' clock was ahead at the last look
 }
 
 // merchant is a Merchant with what the loop keeps of it.
@@ -233,6 +234,7 @@ func (l *Loop) lanes() []*lane {
 // is nothing to look for.
 func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Duration {
 	l.beat.Store(time.Now().UnixNano())
+	asked := time.Now()
 	agenda, err := l.Journal.Due(taking, l.names)
 	if err != nil {
 		l.trouble.Store(err.Error())
@@ -240,6 +242,7 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 		return rest
 	}
 	l.trouble.Store("")
+	l.sawClock(agenda.Now, asked, time.Now())
 	pause := idle
 	start := rand.IntN(len(lanes)) // nobody is always first when slots are short
 	for i := range lanes {
@@ -249,6 +252,10 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 			pause = min(pause, max(busyPause, w.Next.Sub(agenda.Now))) // where much is scheduled, something always comes due in a moment
 		}
 		if w.Due == 0 {
+			continue
+		}
+		if rests := time.Unix(0, la.restUntil.Load()).Sub(asked); rests > 0 {
+			pause = min(pause, max(busyPause, rests))
 			continue
 		}
 		pause = min(pause, busyPause)

@@ -27,6 +27,10 @@ type Limiter interface {
 	Take(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error)
 	Wait(ctx context.Context, moment time.Time) error
 	Told(ctx context.Context, began time.Time, tooFast bool, pause time.Duration) error
+
+	// Heard is the latest reading of Redis' clock, and when it was asked for by this
+	// process'; both zero before the first.
+	Heard() (redis, asked time.Time)
 }
 
 // Decisions is the log that stands before the deed; see package decisions. It decides

@@ -31,6 +31,10 @@ func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (in
 	if err != nil { // some records can't be read; the others go on
 		l.refused(taking, err, "read a record")
 	}
+	batch = l.timely(batch)
+	if a.shrink(len(batch.Payouts)); len(batch.Payouts) == 0 {
+		return 0, nil
+	}
 	if err := l.decide(working, m, batch); err != nil {
 		a.shrink(0)
 		for _, p := range batch.Payouts {
@@ -65,8 +69,12 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.B
 		l.giveBack(batch, p, false)
 		return
 	}
-	began := time.Now()
-	latest := l.latestFor(batch, m.Timeout)
+	batch.Lease = batch.Heard(m.Send.Heard())
+	began, latest := time.Now(), lastByte(batch.Lease, p, l.latestFor(batch, m.Timeout))
+	if !began.Before(l.mustBegin(batch, m.Timeout)) || !sendable(batch.Lease, p, began) || !began.Before(latest) {
+		l.giveBack(batch, p, false)
+		return
+	}
 	end = pass.panicked
 	f := m.Provider.Send(working, p.Command, latest)
 	pass.done(f) // before the result is written: a breaker doesn't wait for Redis
@@ -101,11 +109,15 @@ func (l *Loop) latestFor(batch payout.Batch, timeout time.Duration) time.Time {
 // beginBy is the moment by which a call must have begun to have at least half of its time
 // before the lease ends. It waits for no longer than patience: it has a slot.
 func (l *Loop) beginBy(batch payout.Batch, timeout time.Duration) time.Time {
-	end := batch.Deadline().Add(-l.margin() - timeout/2)
+	end := l.mustBegin(batch, timeout)
 	if impatient := time.Now().Add(max(patience, timeout/2)); impatient.Before(end) {
 		return impatient
 	}
 	return end
+}
+
+func (l *Loop) mustBegin(batch payout.Batch, timeout time.Duration) time.Time {
+	return batch.Deadline().Add(-l.margin() - timeout/2)
 }
 
 // ready waits for the call's moment, and refuses if that leaves no time to call.
@@ -122,13 +134,16 @@ func (l *Loop) ready(taking context.Context, limiter Limiter, moment, latest tim
 }
 
 // giveBack makes received of a payout that was leased to be sent and certainly was not.
-// unheard says that its decision may still land in the log.
+// unheard says that its decision may still land in the log. Where the clocks disagree about
+// it, it is left alone for a while.
 func (l *Loop) giveBack(batch payout.Batch, p payout.Payout, unheard bool) {
-	after, err := p.GiveBack(batch.Now(time.Now()), unheard)
+	now := time.Now()
+	after, err := p.GiveBack(batch.Now(now), unheard)
 	if err != nil {
 		l.Logger.Error().Err(err).Msg("not given back")
 		return
 	}
+	after.Due = after.Due.Add(undecided(batch.Lease, p, now))
 	l.writer.put(change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
 }
 

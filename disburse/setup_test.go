@@ -33,6 +33,16 @@ type memory struct {
 	fault  func(op string) error // before a call; nil: none
 	lost   func(op string) error // after a call whose answer is lost; nil: none
 	leases int
+	ahead  time.Duration // of its clock before the process'
+}
+
+// now is the journal's time; its lock is held.
+func (j *memory) now() time.Time { return time.Now().Add(j.ahead) }
+
+func (j *memory) setClock(ahead time.Duration) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ahead = ahead
 }
 
 type row struct {
@@ -131,7 +141,7 @@ func (j *memory) Due(_ context.Context, merchants []string) (payout.Agenda, erro
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	a := payout.Agenda{Now: time.Now(), Send: map[string]payout.Work{}, Ask: map[string]payout.Work{}}
+	a := payout.Agenda{Now: j.now(), Send: map[string]payout.Work{}, Ask: map[string]payout.Work{}}
 	work := func(step payout.Step, merchant string) payout.Work {
 		due, next := j.due(step, merchant, a.Now)
 		return payout.Work{Due: len(due), Next: next}
@@ -151,7 +161,7 @@ func (j *memory) Lease(_ context.Context, step payout.Step, merchant string, n i
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.leases++
-	b.LeasedAt, b.Took = time.Now(), time.Since(b.Asked)
+	b.LeasedAt, b.Took = j.now(), time.Since(b.Asked)
 	b.Token, b.Until, b.Evidence = fmt.Sprint("token", j.leases), b.LeasedAt.Add(lease), j.served[merchant]
 	due, _ := j.due(step, merchant, b.LeasedAt)
 	for _, r := range due[:min(n, len(due))] {
@@ -237,6 +247,8 @@ type limiter struct {
 	take func(ctx context.Context, n int) ([]time.Time, time.Duration, error)
 	wait func(ctx context.Context, moment time.Time) error
 	told func(began time.Time, tooFast bool, pause time.Duration) // nil: nobody listens
+
+	heard func() (redis, asked time.Time) // nil: nothing yet
 }
 
 func (l limiter) Take(ctx context.Context, n int) ([]time.Time, time.Duration, error) {
@@ -249,6 +261,13 @@ func (l limiter) Told(_ context.Context, began time.Time, tooFast bool, pause ti
 		l.told(began, tooFast, pause)
 	}
 	return nil
+}
+
+func (l limiter) Heard() (redis, asked time.Time) {
+	if l.heard == nil {
+		return time.Time{}, time.Time{}
+	}
+	return l.heard()
 }
 
 // free lets everything through at once.

@@ -256,6 +256,29 @@ func TestAnExpiredPayoutIsLeasedToExpireAndNeverToSend(t *testing.T) {
 	})
 }
 
+// What has expired by this clock alone goes back: it may be sent, and it may expire.
+func TestAnExpiryIsGivenBack(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		j := newJournal(t, client, time.Hour)
+		p := order("a", "300")
+		p.ExpiresAt = time.Now().Add(-time.Millisecond)
+		insert(t, j, 4, p)
+		b := lease(t, j, payout.StepExpire, "", 9)
+		if len(b.Payouts) != 1 {
+			t.Fatal("not leased")
+		}
+		after := b.Payouts[0]
+		after.Step, after.Due = payout.StepSend, time.Now().Add(time.Hour)
+		if got := apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: after}); !got[0] {
+			t.Fatal("not written")
+		}
+		a, err := j.Due(context.Background(), []string{"eg"})
+		if err != nil || a.Expire.Due != 1 || a.Send["eg"].Due != 0 || a.Send["eg"].Next.UnixMilli() != after.Due.UnixMilli() {
+			t.Fatalf("agenda %+v, %v", a, err)
+		}
+	})
+}
+
 func TestDueCountsPerMerchantAndStep(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)

@@ -14,17 +14,41 @@ type Lease struct {
 	// Took is how long the call took, repeats of the client included. The journal read its
 	// clock at some moment of it, so that this process knows the journal's time to within it.
 	Took time.Duration
+
+	// Missed is how much more time has passed since by the journal's clock than by this
+	// process': see Heard.
+	Missed time.Duration
+}
+
+// Heard is the lease after a later reading of the journal's clock, for which was asked at a
+// moment of this process' clock. A machine that stood still with both of its clocks learns
+// by it what it has missed.
+func (l Lease) Heard(journal, asked time.Time) Lease {
+	if asked.After(l.Asked) {
+		l.Missed += max(0, journal.Sub(l.Now(asked)))
+	}
+	return l
 }
 
 // Now is the journal's time at the moment local of this process' clock, or later: for
 // what must have ended by then.
-func (l Lease) Now(local time.Time) time.Time { return l.LeasedAt.Add(local.Sub(l.Asked)) }
+func (l Lease) Now(local time.Time) time.Time {
+	return l.LeasedAt.Add(local.Sub(l.Asked) + l.Missed)
+}
+
+// Local is the moment of this process' clock at which it is that late by the journal's, or
+// earlier: Now the other way round.
+func (l Lease) Local(journal time.Time) time.Time {
+	return l.Asked.Add(journal.Sub(l.LeasedAt) - l.Missed)
+}
 
 // Earliest is the journal's time at that moment, or earlier: for how much time has passed.
-func (l Lease) Earliest(local time.Time) time.Time { return l.Now(local).Add(-l.Took) }
+func (l Lease) Earliest(local time.Time) time.Time {
+	return l.LeasedAt.Add(local.Sub(l.Asked) - l.Took)
+}
 
 // Deadline is the end of the lease by this process' clock, on the safe side.
-func (l Lease) Deadline() time.Time { return l.Asked.Add(l.Until.Sub(l.LeasedAt)) }
+func (l Lease) Deadline() time.Time { return l.Local(l.Until) }
 
 // Batch is what a lease handed out.
 type Batch struct {

@@ -21,6 +21,30 @@ func TestALeaseCountsByTheJournalsClock(t *testing.T) {
 	}
 }
 
+// A machine that stood still with its clocks hears from the journal's clock what it missed.
+// What has passed is counted by the latest reading, evidence by the earliest.
+func TestALeaseHearsWhatAMachineHasMissed(t *testing.T) {
+	l := Lease{Asked: t0, LeasedAt: t0.Add(time.Hour), Until: t0.Add(time.Hour + 30*time.Second), Took: time.Second}
+	asked := t0.Add(10 * time.Second)
+	for name, c := range map[string]struct{ heard, end time.Time }{
+		"nothing missed":                   {t0.Add(time.Hour + 10*time.Second), t0.Add(30 * time.Second)},
+		"the answer was under way":         {t0.Add(time.Hour + 9*time.Second), t0.Add(30 * time.Second)},
+		"ten seconds missed":               {t0.Add(time.Hour + 20*time.Second), t0.Add(20 * time.Second)},
+		"the journal's clock was set back": {t0, t0.Add(30 * time.Second)},
+	} {
+		h := l.Heard(c.heard, asked)
+		if !h.Deadline().Equal(c.end) || h.Now(h.Deadline()) != h.Until || h.Local(h.Until) != h.Deadline() {
+			t.Errorf("%s: it ends at %v, not at %v", name, h.Deadline(), c.end)
+		}
+		if h.Earliest(asked) != l.Earliest(asked) {
+			t.Errorf("%s: evidence counts by another time", name)
+		}
+	}
+	if early := l.Heard(t0.Add(2*time.Hour), t0.Add(-time.Second)); early != l {
+		t.Error("a reading of before the lease counts")
+	}
+}
+
 func TestAnEpochIsOpenOnOneServerOnly(t *testing.T) {
 	for _, test := range []struct {
 		standing Standing

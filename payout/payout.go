@@ -84,7 +84,15 @@ func Begin(c Command, country string, source Source, invalid string, now time.Ti
 // acknowledged in the decisions log before it is announced (protocol O2).
 func (p Payout) Own() bool { return p.State == StateRejected || p.State == StateFailed && p.Absent }
 
-// Expired tells that it must not be sent for the first time any more.
+// Early is for how long it must not be sent yet, 0 if it may.
+func (p Payout) Early(now time.Time) time.Duration {
+	if p.NotBefore.IsZero() {
+		return 0
+	}
+	return max(0, p.NotBefore.Sub(now))
+}
+
+// Expired tells that it must not be sent any more.
 func (p Payout) Expired(now time.Time) bool {
 	return !p.ExpiresAt.IsZero() && !now.Before(p.ExpiresAt)
 }

@@ -6,6 +6,9 @@ import "time"
 // 500 ppm at most.
 const drift = 0.001
 
+// reading is one of Redis' clock, and when it was asked for by this process'.
+type reading struct{ redis, asked time.Time }
+
 // clock knows how far Redis' clock is before this process', from what each answer shows:
 // Redis read its clock after it was asked and before the answer was received. An answer
 // that was long under way says little, but what earlier ones have said still holds, less

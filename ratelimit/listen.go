@@ -59,11 +59,12 @@ func (l *Limiter) Told(ctx context.Context, began time.Time, tooFast bool, pause
 			return nil
 		}
 		matters := after.gone().Sub(now) + time.Minute
+		asked := time.Now()
 		answer, err := setPace.Run(ctx, l.client, l.keys, before.text, after.String(), matters.Milliseconds()).Slice()
 		if err != nil {
 			return fmt.Errorf("ratelimit: change the pace of %s: %w", l.keys[0], err)
 		}
-		l.learn(float(answer, 0), time.Now(), word(answer, 1))
+		l.learn(float(answer, 0), asked, time.Now(), word(answer, 1))
 		if word(answer, 1) == after.String() {
 			return nil
 		}
@@ -97,9 +98,20 @@ func (l *Limiter) shared() (o outlook, now time.Time, perSecond float64, mostRes
 	return l.heard, time.Now().Add(l.heard.ahead), l.rate.PerSecond, l.MostRest
 }
 
-// learn takes in the shared pace and Redis' clock, and tells of a turn.
-func (l *Limiter) learn(redisMicros float64, received time.Time, text string) {
+// Heard is the latest reading of Redis' clock, and when it was asked for by this process';
+// both zero before the first. Right before a call it is what the grant of its moment said.
+func (l *Limiter) Heard() (redis, asked time.Time) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.reading.redis, l.reading.asked
+}
+
+// learn takes in the shared pace and Redis' clock, and tells of a turn.
+func (l *Limiter) learn(redisMicros float64, asked, received time.Time, text string) {
+	l.mu.Lock()
+	if asked.After(l.reading.asked) {
+		l.reading = reading{time.UnixMicro(int64(redisMicros)), asked}
+	}
 	o := &l.heard
 	o.ahead = time.UnixMicro(int64(redisMicros)).Sub(received)
 	if text != o.text {

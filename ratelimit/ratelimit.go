@@ -162,6 +162,7 @@ type Limiter struct {
 	clock    clock
 	usual    time.Duration // what of late was not known of the clock at best, 0 before the first
 	heard    outlook
+	reading  reading   // the latest one of Redis' clock
 	reserved time.Time // up to here moments aren't granted, only reserved
 	queue    queue
 

@@ -78,7 +78,7 @@ func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (
 	}
 	received := time.Since(l.born)
 	now, first, count, shared, caught := float(answer, 0), float(answer, 1), int(float(answer, 2)), word(answer, 4), int(float(answer, 5))
-	l.learn(now, l.born.Add(received), shared)
+	l.learn(now, l.born.Add(asked), l.born.Add(received), shared)
 	c, sure := l.heardClock(asked, received, duration(now))
 	if shared != seen || n == 0 && q.n > 0 {
 		return nil, 0, true, nil
@@ -112,6 +112,7 @@ func (l *Limiter) reserve(ctx context.Context, n int) (moments []time.Time, wait
 	}
 	wait, err = l.atPace(func(r Rate, seen string) (again bool, wait time.Duration, err error) {
 		interval := time.Duration(float64(r.interval()) / spare)
+		asked := time.Now()
 		answer, err := reserve.Run(ctx, l.client, []string{l.keys[0] + ":ahead", l.keys[1], l.keys[2], l.keys[0]},
 			micros(interval), n, micros(longestQueue), seen).Slice()
 		if err != nil {
@@ -119,7 +120,7 @@ func (l *Limiter) reserve(ctx context.Context, n int) (moments []time.Time, wait
 		}
 		received := time.Now()
 		now, first, count, shared := float(answer, 0), float(answer, 1), int(float(answer, 2)), word(answer, 4)
-		l.learn(now, received, shared)
+		l.learn(now, asked, received, shared)
 		if shared != seen {
 			return true, 0, nil
 		}

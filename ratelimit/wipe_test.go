@@ -33,6 +33,30 @@ func TestAMissingScheduleBeginsBehindWhatWasGranted(t *testing.T) {
 	})
 }
 
+// Right before a call, what Redis' clock has shown is what the grant of its moment said.
+func TestTheGrantTellsRedisTime(t *testing.T) {
+	inFleet(t, Rate{50, 5}, func(f *fleet) {
+		l := f.limiter()
+		if redis, asked := l.Heard(); !redis.IsZero() || !asked.IsZero() {
+			t.Error("heard before it has asked")
+		}
+		moments, _, err := l.Take(context.Background(), 1)
+		if err != nil || len(moments) != 1 {
+			t.Fatal(moments, err)
+		}
+		time.Sleep(time.Second)
+		f.redis.SetTime(time.Now().Add(time.Hour)) // while the call is made ready
+		before := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = l.Wait(ctx, moments[0]) // this Redis' clock stands still now: the moment never comes
+		redis, asked := l.Heard()
+		if asked.Before(before) || redis.Sub(before).Round(time.Second) != time.Hour {
+			t.Errorf("%v, asked for %v after the moment was waited for", redis.Sub(asked), asked.Sub(before))
+		}
+	})
+}
+
 // Two moments that come at once, as from a split Redis: the process' own pace moves the
 // second one beyond its slack, so it is lost and another one is taken.
 func TestAMomentThatTheOwnPaceMakesTooLateIsReplaced(t *testing.T) {
