@@ -149,7 +149,12 @@ func TestAStepOfRedisClock(t *testing.T) {
 		}
 		for i := range 50 {
 			if b.journal.forgotten(fmt.Sprintf("b%04d", i)) != payout.StatePaid {
-				t.Fatal("what has no time of its own didn't go on")
+				t.Error("what has no time of its own didn't go on")
+			}
+		}
+		for i := range 200 {
+			if b.journal.forgotten(fmt.Sprintf("expiring%03d", i)) != 0 {
+				t.Error("ended by Redis' clock alone")
 			}
 		}
 		if leases := b.journal.called("lease send") + b.journal.called("lease expire"); leases > 500 {
@@ -179,15 +184,23 @@ func TestAMachineWhoseClockIsAhead(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		p := order("a1", "a")
 		p.ExpiresAt, p.Due = time.Now().Add(-10*time.Minute), time.Now().Add(-time.Hour)
-		b := newBench(t, p)
+		scheduled := order("a2", "a")
+		scheduled.NotBefore, scheduled.Due = p.ExpiresAt, p.Due
+		b := newBench(t, p, scheduled)
 		b.journal.setClock(-30 * time.Minute)
 		b.start()
 		time.Sleep(19 * time.Minute)
 		if got := b.journal.get("a1"); got.State != payout.StateReceived && got.Sends == 0 {
 			t.Errorf("%v before both clocks have passed expiresAt", got.State)
 		}
+		if b.sends("a2") != 0 {
+			t.Error("sent before its notBefore by Redis' clock")
+		}
 		time.Sleep(3 * time.Minute)
 		b.stop()
+		if b.sends("a2") != 1 {
+			t.Errorf("%d sends of what both clocks allow", b.sends("a2"))
+		}
 		if b.sends("a1") != 0 || b.journal.forgotten("a1") != payout.StateRejected {
 			t.Errorf("%d sends, %v", b.sends("a1"), b.journal.forgotten("a1"))
 		}

@@ -71,7 +71,7 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.B
 	}
 	batch.Lease = batch.Heard(m.Send.Heard())
 	began, latest := time.Now(), lastByte(batch.Lease, p, l.latestFor(batch, m.Timeout))
-	if !began.Before(l.mustBegin(batch, m.Timeout)) || !sendable(batch.Lease, p, began) || !began.Before(latest) {
+	if !began.Before(l.mustBegin(batch, m.Timeout)) || !began.Before(latest) {
 		l.giveBack(batch, p, false)
 		return
 	}

@@ -419,7 +419,7 @@ func (b *bench) build() *bench {
 				b.sent[tradeNo]++
 				b.mu.Unlock()
 				b.journal.mu.Lock()
-				if r := b.journal.rows[tradeNo]; r != nil && latest.After(r.until.Add(-b.margin())) {
+				if r := b.journal.rows[tradeNo]; r != nil && latest.After(r.until.Add(-b.journal.ahead-b.margin())) {
 					b.t.Errorf("%s may be sent until %v, its lease ends at %v", tradeNo, latest, r.until)
 				}
 				b.journal.mu.Unlock()

@@ -98,6 +98,7 @@ func New(c config.Config, o Options) (a *App, err error) {
 	a.producer = producer.New(c.Kafka.Brokers, a.kafka.transport, t.Results, t.DeadLetter, t.Commands)
 	a.onClose("producer", a.producer.Close)
 	a.wireShards()
+	a.showClocks()
 	a.wireConsumer()
 	a.showState()
 	return a, nil
@@ -362,6 +363,9 @@ func (a *App) reasons() []string {
 		if why := l.Trouble(); why != "" {
 			all = append(all, "redis: "+why)
 		}
+	}
+	if why := a.clocksApart(); why != "" {
+		all = append(all, why)
 	}
 	return all
 }
