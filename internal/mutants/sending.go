@@ -159,7 +159,7 @@ var sending = []Guard{
 			"if !began.Before(l.mustBegin(batch, m.Timeout)) || !began.Before(latest) {", "if latest = l.latestFor(batch, m.Timeout); !sendable(batch.Lease, p, began) {"),
 			Killer: Killer{"disburse", "TestACallEndsWithExpiresAt"}},
 	}},
-	{"S5 notBefore and expiresAt by both clocks", "a clock that somebody sets sends a payroll early, or rejects it", []Mutant{
+	{"S7 notBefore and expiresAt by both clocks", "a clock that somebody sets sends a payroll early, or rejects it", []Mutant{
 		{Removes: "notBefore by Redis' clock alone", Edits: edit("disburse/clocks.go", "return max(p.Early(lease.Earliest(now)), p.Early(now))", "return p.Early(lease.Earliest(now))"),
 			Killer: Killer{"disburse", "TestAStepOfRedisClock"}},
 		{Removes: "notBefore by the own clock alone", Edits: edit("disburse/clocks.go", "return max(p.Early(lease.Earliest(now)), p.Early(now))", "return p.Early(now)"),
