@@ -84,7 +84,10 @@ var mistakes = []struct {
 	{"shards", "redis: {", "redis: {shards: 0, ", []string{"2: redis.shards must be from 1 to 64, is 0"}},
 	{"window", "redis: {", "redis: {dedup_window: 59s, ", []string{"2: redis.dedup_window must be 1m or more, is 59s"}},
 
-	{"country", "egypt", "Egypt", []string{`5: merchants.eg.country must be one of brazil, egypt, india, is "Egypt"`}},
+	{"country", "egypt", "Egypt", []string{`5: merchants.eg.country must be one of brazil, egypt, india, is "Egypt": did you mean egypt?`}},
+	{"country, mistyped", "egypt", "egpyt", []string{`5: merchants.eg.country must be one of brazil, egypt, india, is "egpyt": did you mean egypt?`}},
+	{"country, in part", "egypt", "razi", []string{`5: merchants.eg.country must be one of brazil, egypt, india, is "razi": did you mean brazil?`}},
+	{"country, of somewhere else", "egypt", "narnia", []string{`5: merchants.eg.country must be one of brazil, egypt, india, is "narnia"`}},
 	{"unverified", "egypt", "india", []string{"4: merchants.eg.accept_unverified must be true for india, where paths or payee fields are undocumented (set them first as the provider told them)"}},
 	{"no merchant", "", "merchants: {}", []string{"10: merchants stands twice, first on line 3"}},
 	{"bare merchant", "", "  br:", []string{

@@ -101,9 +101,10 @@ func (r *reader) checkAccount(m Merchant, path string) {
 	if merchantNo.MatchString(m.MerchantNo) && len(m.MerchantNo) != merchantNoDigits {
 		r.warn(no, fmt.Sprintf("has %d digits, the provider's pages say %d", len(m.MerchantNo), merchantNoDigits))
 	}
-	if !r.told[path+".secret_file"] {
-		r.required(path+".secret", !m.Secret.IsEmpty())
+	if r.silenced(path + ".secret_file") { // there is one, and its problem is told: nobody has to put a secret beside it
+		r.told[path+".secret"] = true
 	}
+	r.required(path+".secret", !m.Secret.IsEmpty())
 	r.must(currencyName.MatchString(m.Currency), path+".currency", `must be three capital letters, any (nothing is checked), or "" (the country's)`)
 	r.oneOf(path+".salt", m.Salt, "suffix", "prefix")
 	r.oneOf(path+".sign_in", m.SignIn, "", "body", "header", "both")
@@ -114,8 +115,9 @@ func (r *reader) checkCountry(m Merchant, path string) {
 		return
 	}
 	needsAccept, known := r.rules.Countries[m.Country]
-	names := strings.Join(slices.Sorted(maps.Keys(r.rules.Countries)), ", ")
-	r.must(known, path+".country", "must be one of %s", names)
+	if !known && m.Country != "" {
+		r.bad(path+".country", "%s", r.unlike(path+".country", m.Country, slices.Sorted(maps.Keys(r.rules.Countries))))
+	}
 	r.must(!needsAccept || m.AcceptUnverified, path+".accept_unverified",
 		"must be true for %s, where paths or payee fields are undocumented (set them first as the provider told them)", m.Country)
 }

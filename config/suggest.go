@@ -13,28 +13,49 @@ func nearest(name string, known []string) string {
 	return best
 }
 
-// simple makes sessionTimeout, session-timeout and session_timeout alike.
-func simple(name string) string {
-	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
+// unlike says what a value must be one of, what it is, and which was probably meant.
+func (r *reader) unlike(path, value string, known []string) string {
+	text := "must be one of " + strings.Join(known, ", ")
+	if shown := r.places[path].shown; shown != "" {
+		text += ", is " + shown
+	}
+	meant := nearest(value, known)
+	for _, k := range known { // korea
+		if part := simple(value); meant == "" && len(part) >= 4 && strings.Contains(simple(k), part) {
+			meant = k
+		}
+	}
+	if meant != "" {
+		text += ": did you mean " + meant + "?"
+	}
+	return text
 }
 
-// distance is Levenshtein's: how many bytes must be put in, taken out or changed.
+// simple makes sessionTimeout, session-timeout, session_timeout and "Session timeout" alike.
+func simple(name string) string {
+	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(name))
+}
+
+// distance is how many bytes must be put in, taken out, changed, or swapped with the next.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
+	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
+		next := make([]int, len(b)+1)
+		next[0] = i + 1
 		for j := range len(b) {
-			change := diagonal
+			change := row[j]
 			if a[i] != b[j] {
 				change++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+			next[j+1] = min(row[j+1]+1, next[j]+1, change)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				next[j+1] = min(next[j+1], before[j-1]+1)
+			}
 		}
+		before, row = row, next
 	}
 	return row[len(b)]
 }
