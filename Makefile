@@ -137,6 +137,14 @@ kafka-up: ## starts Apache Kafka on 127.0.0.1 and creates the topics
 redis-up: ## starts redis-server on 127.0.0.1
 	@$(SERVERS) redis-up
 
+.PHONY: kafka-down
+kafka-down: ## stops Kafka alone; what it stored stays
+	@$(SERVERS) kafka-down
+
+.PHONY: redis-down
+redis-down: ## stops Redis alone; what it stored stays
+	@$(SERVERS) redis-down
+
 .PHONY: down
 down: ## stops both; what they stored stays
 	@$(SERVERS) down

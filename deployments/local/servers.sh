@@ -8,9 +8,11 @@
 #   redis-up        start redis-server with an append-only file and maxmemory-policy noeviction
 #   topics          create the disburser's four topics on that Kafka, where they are missing
 #   status          say what runs where; exit 1 unless both run
+#   kafka-down      stop Kafka alone; what it stored stays
+#   redis-down      stop Redis alone; what it stored stays
 #   down            stop both; what they stored stays
 #   wipe            stop both and delete what they stored
-#   env             print DISBURSER_KAFKA=… and DISBURSER_REDIS=… of what runs
+#   env             print DISBURSER_KAFKA=… and DISBURSER_REDIS=… of what runs: disburser.example.yaml reads them
 #   with CMD ARG…   run CMD with servers of its own on free ports in a temporary directory, stop them, exit as CMD did
 #
 # Set by the environment:
@@ -384,6 +386,8 @@ redis-up) redis_up ;;
 topics) topics ;;
 status) status ;;
 env) print_env ;;
+kafka-down) stop kafka ;;
+redis-down) stop redis ;;
 down) down ;;
 wipe) wipe ;;
 with) shift && with "$@" ;;

@@ -139,6 +139,33 @@ func TestARedisThatLacksACommandIsRefusedByName(t *testing.T) {
 	}
 }
 
+// What is away is named: EOF alone could be anybody's.
+func TestWhatIsAwayIsNamed(t *testing.T) {
+	hangsUp := func(context.Context, string, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go func() {
+			_, _ = theirs.Read(make([]byte, 1<<16))
+			_ = theirs.Close()
+		}()
+		return ours, nil
+	}
+	a := on(t, hangsUp, func(o *Options) { o.DialKafka = hangsUp })
+	for _, c := range []struct {
+		check func(context.Context) error
+		words []string
+	}{
+		{a.checkRedis, []string{"redis:6379", "EOF", "redis.tls"}},
+		{a.checkTopics, []string{"kafka:9092", "EOF", "kafka.tls"}},
+	} {
+		err := c.check(t.Context())
+		for _, word := range c.words {
+			if err == nil || errors.Is(err, ErrSetup) || !strings.Contains(err.Error(), word) {
+				t.Errorf("%v doesn't say %q", err, word)
+			}
+		}
+	}
+}
+
 // A service in front of Redis that answers INFO without naming a server.
 func TestARedisThatTellsNoRunIDIsRefused(t *testing.T) {
 	r, err := embedded.NewRedis()

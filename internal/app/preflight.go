@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -55,7 +56,7 @@ func (a *App) checkTopics(ctx context.Context) error {
 	topics := []string{t.Commands, t.Results, t.Decisions, t.DeadLetter}
 	counts, err := partition.Counts(ctx, a.kafka.client, topics...)
 	if err != nil {
-		return err
+		return away(err, a.config.Kafka.Brokers, "kafka.tls", a.config.Kafka.TLS.Enabled)
 	}
 	for _, topic := range topics {
 		if counts[topic] == 0 {
@@ -67,6 +68,16 @@ func (a *App) checkTopics(ctx context.Context) error {
 		return fmt.Errorf("%w: kafka has no topic %s: create it, or correct kafka.topics", ErrSetup, strings.Join(missing, ", "))
 	}
 	return a.checkTopicSettings(ctx, topics)
+}
+
+// away names the servers that an error is about. One that hangs up on whoever doesn't
+// speak TLS says nothing but EOF.
+func away(err error, addresses []string, key string, isTLS bool) error {
+	hint := ""
+	if (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) && !isTLS {
+		hint = fmt.Sprintf(" (it closed the connection: does it want %s?)", key)
+	}
+	return fmt.Errorf("%s%s: %w", strings.Join(addresses, ","), hint, err)
 }
 
 // Probe tries Kafka, Redis and a signed query per merchant once, for check --connect.

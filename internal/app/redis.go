@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -88,12 +87,8 @@ func (a *App) lookAtRedis(ctx context.Context) (silent []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	defer func() {
-		switch {
-		case err == nil || errors.Is(err, ErrSetup):
-		case errors.Is(err, io.EOF) && !a.config.Redis.TLS:
-			err = fmt.Errorf("%s: it closed the connection (does it want redis.tls?): %w", a.redisAddresses(), err)
-		default:
-			err = fmt.Errorf("%s: %w", a.redisAddresses(), err)
+		if err != nil && !errors.Is(err, ErrSetup) {
+			err = away(err, a.config.Redis.Addresses, "redis.tls", a.config.Redis.TLS)
 		}
 	}()
 	cluster, isCluster := a.redis.(*redis.ClusterClient)
