@@ -56,6 +56,12 @@ type Inbox interface {
 	Marks(ctx context.Context, partitions []int) (map[int]payout.Mark, error)
 }
 
+// Anchors remembers for the consumer what it has read of a partition: see partition.Anchor.
+type Anchors interface {
+	// Anchor answers what is remembered. Where that is nothing, learned is from now on.
+	Anchor(ctx context.Context, partition int, learned string) (string, error)
+}
+
 // DeadLetters publishes what can't become a payout; nil means acknowledged.
 type DeadLetters interface {
 	DeadLetters(ctx context.Context, letters []payout.DeadLetter) error
@@ -77,6 +83,8 @@ type Config struct {
 	Metrics     *Metrics
 	Logger      zerolog.Logger
 	Inbox       Inbox
+	Anchors     Anchors          // nil = a restart remembers nothing
+	Now         func() time.Time // Redis' clock, by which a payout is received and due; nil = the own one
 	DeadLetters DeadLetters
 
 	// CarryAfter is the age at which the command of an open payout is published again: a
@@ -96,11 +104,15 @@ type Consumer struct {
 	joined  bool
 	owned   []int
 	safe    map[int]int64 // what this instance has committed of its partitions
+	sure    map[int]bool  // partitions that are known to be those that the journal has read
 }
 
 // New makes a consumer; Run starts it.
 func New(c Config) *Consumer {
-	return &Consumer{Config: c, topic: c.Group.Topics[0], stopped: map[int]string{}, safe: map[int]int64{}}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Consumer{Config: c, topic: c.Group.Topics[0], stopped: map[int]string{}, safe: map[int]int64{}, sure: map[int]bool{}}
 }
 
 // Status answers whether the group has been joined, and the first reason why a
@@ -160,6 +172,7 @@ func (c *Consumer) assigned(partitions []int, joined bool) {
 	c.owned, c.joined = partitions, joined
 	clear(c.stopped)
 	clear(c.safe)
+	clear(c.sure)
 	c.Metrics.forget(c.topic)
 }
 
@@ -253,7 +266,7 @@ func (c *Consumer) commitOnce(ctx context.Context, generation *kafka.Generation,
 	offsets := map[int]int64{}
 	for p, m := range marks {
 		c.Metrics.safe(c.topic, p, m.Safe)
-		if before, known := committed[p]; m.Safe >= 0 && (!known || m.Safe != before) {
+		if before, known := committed[p]; c.isSure(p) && m.Safe >= 0 && (!known || m.Safe != before) {
 			offsets[p] = m.Safe
 		}
 	}
@@ -271,6 +284,20 @@ func (c *Consumer) commitOnce(ctx context.Context, generation *kafka.Generation,
 	c.mu.Lock()
 	maps.Copy(c.safe, offsets)
 	c.mu.Unlock()
+}
+
+// isSure tells whether a partition is the one that the journal has read. The safe mark of
+// another topic must not be committed: what stands before it would never be read.
+func (c *Consumer) isSure(number int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sure[number]
+}
+
+func (c *Consumer) beSure(number int, sure bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sure[number] = sure
 }
 
 // refused reports an error of the journal, the lost epoch to whom it concerns.

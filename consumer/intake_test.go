@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -66,6 +67,7 @@ func TestWhatComesInAndWhatGoesOut(t *testing.T) {
 				send(t, k, 0, c.in...)
 				b := start(t, k, m)
 				eventually(t, "all is read", func() bool { return m.mark(t).Position == int64(len(c.in)) })
+				synctest.Wait() // it is counted after that
 				if got := b.letters.list(); !slices.Equal(got, c.letters) {
 					t.Errorf("dead letters %v, want %v", got, c.letters)
 				}

@@ -299,8 +299,10 @@ func survey(ctx context.Context, source partition.Source, shard int, epoch strin
 // walk reads the records at [from, to) of a partition. Values that can't be read are
 // left out: only disbursers write fences and decisions, and theirs can be read.
 func walk(ctx context.Context, source partition.Source, from, to int64, visit func(offset int64, r Record)) error {
+	reader := partition.Reader{Source: source}
+	defer reader.Rest()
 	for from < to {
-		page, err := source.Fetch(ctx, from, lookWait)
+		page, err := reader.Next(ctx, from, lookWait)
 		if err != nil {
 			return err
 		}

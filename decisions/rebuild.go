@@ -234,10 +234,12 @@ func done(all []payout.Portion) bool {
 
 // restore works off a portion, page by page, until it is done or somebody else's.
 func (r *rebuild) restore(ctx context.Context, worker string, p *payout.Portion) error {
+	var reader partition.Reader
+	defer func() { reader.Rest() }()
 	for {
 		if p.Next >= p.End {
 			p.Done = true
-		} else if err := r.page(ctx, p); err != nil {
+		} else if err := r.page(ctx, r.reader(&reader, p), p); err != nil {
 			return err
 		}
 		left, all, err := r.keeper.Journal.Share(ctx, r.id, r.keeper.Shards, worker, portionClaim, p)
@@ -258,18 +260,27 @@ func (r *rebuild) restore(ctx context.Context, worker string, p *payout.Portion)
 	}
 }
 
-// page restores the next page of a portion.
-func (r *rebuild) page(ctx context.Context, p *payout.Portion) error {
+// reader answers the one of a portion: the same one as long as the portion is.
+func (r *rebuild) reader(last *partition.Reader, p *payout.Portion) *partition.Reader {
 	source := r.keeper.results(p.Partition)
 	if p.Decisions {
 		source = r.keeper.Log.source(p.Partition)
 	}
-	page, err := source.Fetch(ctx, p.Next, lookWait)
+	if last.Source != source {
+		last.Rest()
+		*last = partition.Reader{Source: source}
+	}
+	return last
+}
+
+// page restores the next page of a portion.
+func (r *rebuild) page(ctx context.Context, reader *partition.Reader, p *payout.Portion) error {
+	page, err := reader.Next(ctx, p.Next, lookWait)
 	if err != nil {
 		return err
 	}
 	if page.Next == p.Next {
-		return fmt.Errorf("%s/%d: the broker didn't return the records at %d that it has acknowledged", source.Topic, source.Partition, p.Next)
+		return fmt.Errorf("%s/%d: the broker didn't return the records at %d that it has acknowledged", reader.Topic, reader.Partition, p.Next)
 	}
 	reading := reading{keeper: r.keeper, epoch: r.id}
 	var learned []payout.Restored

@@ -53,6 +53,7 @@ type Journal struct {
 	observe func(string, time.Duration)
 	scripts map[string]*redis.Script
 	epoch   epochHolder
+	clock   clock
 }
 
 // New makes a journal on a client whose retries may be on: every script is idempotent
@@ -72,7 +73,7 @@ func New(client redis.UniversalClient, o Options) *Journal {
 }
 
 // Scripts are the names of the journal's scripts, for metrics that show zeros.
-var Scripts = []string{"insert", "lease", "apply", "marks", "position", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share"}
+var Scripts = []string{"insert", "lease", "apply", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share"}
 
 // unbelieving are the scripts that begin or look at epochs: they can't be asked to
 // believe in one.
@@ -161,16 +162,17 @@ func (j *Journal) Insert(ctx context.Context, r payout.Range, entries []payout.E
 		if len(entries) == 0 && !slices.Contains(outcomes, payout.Conflicted) {
 			end = strconv.FormatInt(r.To, 10)
 		}
-		args := make([]any, 0, 5+7*len(part))
-		args = append(args, epoch, j.window.Milliseconds(), r.Partition, r.From, end)
+		args := make([]any, 0, 6+7*len(part))
+		args = append(args, epoch, j.window.Milliseconds(), r.Partition, r.From, end, r.Anchor)
 		for _, e := range part {
-			args = append(args, e.Payout.TradeNo, carried(e), millis(e.Payout.Source.Time), millis(e.Payout.Due), bucket(e.Payout.TradeNo),
+			args = append(args, e.Payout.TradeNo, carried(e), millis(e.Payout.Source.Time), due(e.Payout), bucket(e.Payout.TradeNo),
 				e.Payout.Source.Offset, encode(e.Payout))
 		}
 		answer, err := j.runAs(ctx, "insert", args)
 		if err != nil {
 			return nil, 0, err
 		}
+		j.clock.heard(instant(answer, 2))
 		letters, total := word(answer, 0), number(answer, 1)
 		if len(letters) != len(part) {
 			return nil, 0, fmt.Errorf("journal: insert: %d outcomes for %d payouts", len(letters), len(part))
@@ -180,6 +182,15 @@ func (j *Journal) Insert(ctx context.Context, r payout.Range, entries []payout.E
 			return outcomes, int(total), nil
 		}
 	}
+}
+
+// due is when there is something to do for a new payout; "" where that is at once, by
+// Redis' clock.
+func due(p payout.Payout) any {
+	if p.Due.Equal(p.ReceivedAt) {
+		return ""
+	}
+	return millis(p.Due)
 }
 
 // carried is the letter of a carried payout's state, "" for a payroll's own.

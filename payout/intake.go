@@ -43,6 +43,7 @@ const (
 type Range struct {
 	Partition int
 	From, To  int64
+	Anchor    string // of what stands before To, by which the topic is recognised; "" if not known
 }
 
 // Outcome says what became of an entry.

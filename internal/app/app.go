@@ -187,7 +187,7 @@ func (a *App) wireConsumer() {
 		InEpoch: func() bool {
 			return !slices.ContainsFunc(a.keepers, func(k *decisions.Keeper) bool { e, _ := k.Epoch(); return e.ID == "" })
 		},
-		Metrics: consumer.NewMetrics(a.options.Registry), Logger: a.logger, Inbox: a.shards, DeadLetters: a.producer,
+		Metrics: consumer.NewMetrics(a.options.Registry), Logger: a.logger, Inbox: a.shards, Anchors: a.shards, Now: a.shards.Now, DeadLetters: a.producer,
 		CarryAfter: a.config.Redis.DedupWindow / 4, Old: a.shards, Carrier: a.producer,
 	})
 }

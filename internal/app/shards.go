@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"hash/fnv"
+	"time"
 
 	"disburser/journal"
 	"disburser/payout"
@@ -67,6 +68,31 @@ func (s shards) Position(ctx context.Context, partition int, offset int64, forwa
 	}
 	return smallest, nil
 }
+
+// Anchor answers what was read last of a partition, by a shard that knows it. What is
+// learned is noted in those that don't.
+func (s shards) Anchor(ctx context.Context, partition int, learned string) (string, error) {
+	known := ""
+	for range 2 { // the second time, what one of them knows is told to the others
+		for _, j := range s.journals {
+			anchor, err := j.Anchor(ctx, partition, learned)
+			if err != nil {
+				return "", err
+			}
+			if known == "" {
+				known = anchor
+			}
+		}
+		if learned == known || known == "" {
+			break
+		}
+		learned = known
+	}
+	return known, nil
+}
+
+// Now answers Redis' time.
+func (s shards) Now() time.Time { return s.journals[0].Now() }
 
 // Lingering answers the payouts that hold a partition's safe mark back, of all shards.
 func (s shards) Lingering(ctx context.Context, partition, n int) ([]payout.Payout, error) {

@@ -17,23 +17,19 @@ const atWait = 500 * time.Millisecond
 // At answers the record at an offset; found is false where there is none, because it was
 // compacted away, or isn't there any more, or not yet.
 func (s Source) At(ctx context.Context, offset int64) (r Record, found bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, atWait+spare)
-	defer cancel()
-	res, err := s.Client.Fetch(ctx, &kafka.FetchRequest{
-		Topic: s.Topic, Partition: s.Partition, Offset: offset, MinBytes: 1, MaxBytes: 1, MaxWait: atWait, // a broker gives a whole batch at least
-	})
-	if err == nil {
-		err = res.Error
-	}
+	a, err := s.fetch(ctx, offset, atWait, 1) // a broker gives a whole batch at least
 	if errors.Is(err, kafka.OffsetOutOfRange) {
 		return r, false, nil
 	}
-	page := Page{Next: offset}
-	if err == nil {
-		err = page.read(res.Records, offset)
-	}
 	if err != nil {
-		return r, false, fmt.Errorf("%s/%d: fetch the record at offset %d: %w", s.Topic, s.Partition, offset, err)
+		return r, false, err
+	}
+	defer surface(s, offset, &err)
+	left := rest{raw: a.records, at: offset, topic: s.Topic}
+	defer left.close()
+	page, err := left.page()
+	if err != nil {
+		return r, false, fmt.Errorf("%s/%d: read the record at offset %d: %w", s.Topic, s.Partition, offset, err)
 	}
 	if len(page.Records) == 0 || page.Records[0].Offset != offset {
 		return r, false, nil

@@ -2,43 +2,36 @@
 // out in silence: a gap that retention tore, an offset past the end and a broken batch
 // are errors that say so. It is what consumer and decisions read with.
 //
-// It uses Client.Fetch and not Reader: Reader skips to the first offset when the wanted
-// one is gone, checks no checksums, and panics at three empty batches.
+// It reads the batches itself. Kafka-go's Reader skips to the first offset when the wanted
+// one is gone, checks no checksums, and panics at three empty batches. Client.Fetch unpacks
+// all that a fetch brings, and answers the producer's time where the broker's counts.
 package partition
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
-)
-
-// Limits of one fetch.
-const (
-	maxBytes = 4 << 20 // four of the largest messages
-	spare    = 5 * time.Second
 )
 
 // Record is one message.
 type Record struct {
 	Offset     int64
-	Time       time.Time
+	Time       time.Time // the broker's, where the topic has LogAppendTime
 	Key, Value []byte
 	Headers    []kafka.Header
 }
 
-// Page is what one fetch brought.
+// Page is a part of what a fetch brought, as much as may be unpacked at a time.
 type Page struct {
 	Records []Record
-	Next    int64 // where the next fetch goes on, also past records that carry nothing
-	Start   int64 // the first offset that the partition still has
-	End     int64 // the offset that the next record will get
+	Anchor  Anchor // of what stands right before Next
+	Next    int64  // where the next fetch goes on, also past records that carry nothing
+	Start   int64  // the first offset that the partition still has
+	End     int64  // the offset that the next record will get
 }
 
 // Gap is the error of an offset that the partition doesn't have (any more).
@@ -56,106 +49,27 @@ func (g *Gap) Error() string {
 	return fmt.Sprintf("%s/%d: the offsets %d to %d were deleted by retention before they were read", g.Topic, g.Partition, g.Wanted, g.Start-1)
 }
 
-// Source reads one partition. It has no state: the caller keeps the offset.
+// Source is one partition. It has no state: the caller keeps the offset.
 type Source struct {
 	Client    *kafka.Client
 	Topic     string
 	Partition int
 }
 
-// Fetch reads from an offset on and waits up to wait for the first record. An empty
-// page is no error.
-func (s Source) Fetch(ctx context.Context, from int64, wait time.Duration) (page Page, err error) {
-	defer func() { // a batch with a negative record count panics inside the library
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%s/%d: read at offset %d: the library panicked: %v\n%s", s.Topic, s.Partition, from, r, debug.Stack())
-		}
-	}()
-	ctx, cancel := context.WithTimeout(ctx, wait+spare)
-	defer cancel()
-	res, err := s.Client.Fetch(ctx, &kafka.FetchRequest{
-		Topic: s.Topic, Partition: s.Partition, Offset: from, MinBytes: 1, MaxBytes: maxBytes, MaxWait: wait,
-	})
-	if err != nil {
-		return Page{}, fmt.Errorf("%s/%d: fetch at offset %d: %w", s.Topic, s.Partition, from, err)
-	}
-	if errors.Is(res.Error, kafka.OffsetOutOfRange) {
-		return Page{}, s.gap(ctx, from)
-	}
-	if res.Error != nil {
-		return Page{}, fmt.Errorf("%s/%d: fetch at offset %d: %w", s.Topic, s.Partition, from, res.Error)
-	}
-	page = Page{Next: from, Start: res.LogStartOffset, End: res.HighWatermark}
-	if err := page.read(res.Records, from); err != nil {
-		return Page{}, fmt.Errorf("%s/%d: read at offset %d: %w", s.Topic, s.Partition, page.Next, err)
-	}
-	return page, nil
+// Fetch reads one page from an offset on, and waits up to wait for the first record. An
+// empty page is no error. Who reads on takes a Reader: what stands in a large batch behind
+// the page is fetched and unpacked again by the next Fetch.
+func (s Source) Fetch(ctx context.Context, from int64, wait time.Duration) (Page, error) {
+	r := Reader{Source: s}
+	defer r.Rest()
+	return r.Next(ctx, from, wait)
 }
 
-func (p *Page) read(records kafka.RecordReader, from int64) error {
-	if records == nil {
-		return nil
+// gap says more of an offset that the broker hasn't got; other errors stay as they are.
+func (s Source) gap(ctx context.Context, from int64, err error) error {
+	if !errors.Is(err, kafka.OffsetOutOfRange) {
+		return err
 	}
-	for {
-		r, err := records.ReadRecord()
-		if errors.Is(err, io.EOF) {
-			p.skipControl(records)
-			return nil
-		}
-		if err != nil {
-			if len(p.Records) > 0 {
-				return nil // the page's tail was cut; the next fetch begins there
-			}
-			return err
-		}
-		if r.Offset < from { // batches may begin before the wanted offset
-			continue
-		}
-		record, err := own(r)
-		if err != nil {
-			return err
-		}
-		p.Records = append(p.Records, record)
-		p.Next = record.Offset + 1
-	}
-}
-
-// own copies a record: the library's is valid until the next read only.
-func own(r *kafka.Record) (Record, error) {
-	key, err := kafka.ReadAll(r.Key)
-	if err != nil {
-		return Record{}, err
-	}
-	value, err := kafka.ReadAll(r.Value)
-	if err != nil {
-		return Record{}, err
-	}
-	return Record{Offset: r.Offset, Time: r.Time, Key: key, Value: value, Headers: r.Headers}, nil
-}
-
-// skipControl moves past the batches of transaction markers, which hold no record of
-// ours: without it a fetch that brings nothing else would be repeated for ever.
-func (p *Page) skipControl(records kafka.RecordReader) {
-	stream, ok := records.(*protocol.RecordStream)
-	if !ok {
-		return
-	}
-	for _, batch := range stream.Records {
-		control, ok := batch.(*protocol.ControlBatch)
-		if !ok {
-			continue
-		}
-		for {
-			r, err := control.ReadRecord()
-			if err != nil {
-				break
-			}
-			p.Next = max(p.Next, r.Offset+1)
-		}
-	}
-}
-
-func (s Source) gap(ctx context.Context, from int64) error {
 	start, end, err := s.Bounds(ctx)
 	if err != nil {
 		return err

@@ -1,10 +1,12 @@
 -- insert makes commands known, once each, and moves the read position.
 -- ARGV: epoch, window, partition, from, to ('' while the range goes on in a later
--- call), then for each payout: tradeNo, carried, record time, due, bucket, offset, record.
+-- call), anchor, then for each payout: tradeNo, carried, record time, due, bucket, offset, record.
+-- The anchor says what stands before to, by which the topic is recognised ('' if not known).
+-- A due time of '' is now, by this clock: the caller's own may be wrong.
 -- Carried is the state's letter (r, s or h) of a payout whose command was published again
 -- because it had been open for long (protocol I5), '' for all others.
 -- Answer: outcomes, one letter each (n new, r rejected, o held because old, d duplicate,
--- c conflict), and the number of open payouts.
+-- c conflict), the number of open payouts, and the time.
 --
 -- Refused when the range begins past the read position (protocol I1): a consumer that
 -- retries an old batch must not jump over what a new epoch has to read again.
@@ -22,7 +24,7 @@ end
 local reach = math.max(now - window, tonumber(call('HGET', P .. 'epoch', 'reach') or '0'))
 
 local tradeNos = {}
-for i = 6, #ARGV, 7 do tradeNos[#tradeNos + 1] = ARGV[i] end
+for i = 7, #ARGV, 7 do tradeNos[#tradeNos + 1] = ARGV[i] end
 fetch(tradeNos)
 
 -- adopt fills in the content of a payout of which a replay knows only how it ended
@@ -107,8 +109,9 @@ local function orphan(tradeNo, memo)
 end
 
 local args = ARGV
-for i = 6, #args, 7 do
+for i = 7, #args, 7 do
   local tradeNo, carried, read, due, bucket, offset, record = args[i], args[i + 1], tonumber(args[i + 2]), args[i + 3], args[i + 4], args[i + 5], args[i + 6]
+  if due == '' then due = stamp(now) end
   local fingerprint = sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
   local open = records[tradeNo]
   local memo = not open and recall(bucket, tradeNo)
@@ -166,6 +169,10 @@ flush()
 write_counts()
 local total = call('INCRBY', P .. 'total', added)
 if to ~= '' and not conflicts and tonumber(to) > position then
-  call('HSET', P .. 'position', partition, to)
+  if ARGV[6] == '' then
+    call('HSET', P .. 'position', partition, to)
+  else
+    call('HSET', P .. 'position', partition, to, 'anchor:' .. partition, ARGV[6])
+  end
 end
-return {table.concat(outcomes), total}
+return {table.concat(outcomes), total, stamp(now)}

@@ -1,0 +1,158 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"disburser/internal/partition"
+	"disburser/payout"
+)
+
+// begin answers where to read, once it is sure that the topic is the one that the journal
+// has read. The reader knows then by what to recognise it.
+func (c *Consumer) begin(ctx context.Context, reader *partition.Reader, committed int64) (int64, error) {
+	c.beSure(reader.Partition, false)
+	position, err := c.place(ctx, reader.Source, committed)
+	if err != nil {
+		return 0, err
+	}
+	if err := c.recognise(ctx, reader, position); err != nil {
+		return 0, err
+	}
+	c.beSure(reader.Partition, true)
+	return position, nil
+}
+
+// recognise compares the partition with what was read of it: by the journal's memory or,
+// where it has none (it is new, was wiped, or is an earlier version's), by the reader's.
+// Where neither knows, what stands there now is remembered from here on.
+func (c *Consumer) recognise(ctx context.Context, reader *partition.Reader, position int64) error {
+	known := reader.Anchor
+	if c.Anchors != nil {
+		text, err := c.Anchors.Anchor(ctx, reader.Partition, "")
+		if err != nil {
+			return err
+		}
+		remembered, readable := partition.ParseAnchor(text)
+		if !readable {
+			return fmt.Errorf("%s/%d: what the journal has noted of the topic can't be read (%q): was it written by another version?", reader.Topic, reader.Partition, text)
+		}
+		if remembered != (partition.Anchor{}) {
+			known = remembered
+		}
+	}
+	err := reader.Check(ctx, known)
+	if err == nil && known == (partition.Anchor{}) {
+		known, err = reader.Learn(ctx, position)
+	}
+	if err == nil && c.Anchors != nil {
+		_, err = c.Anchors.Anchor(ctx, reader.Partition, known.String()) // kept where there is none
+	}
+	if err == nil {
+		reader.Anchor = known
+	}
+	return err
+}
+
+// place answers where to read: at the journal's position. Where the journal has none,
+// the group's committed offset becomes it, or the partition's start.
+func (c *Consumer) place(ctx context.Context, source partition.Source, committed int64) (int64, error) {
+	start, end, err := source.Bounds(ctx)
+	if err != nil {
+		return 0, err
+	}
+	c.mu.Lock()
+	if own, known := c.safe[source.Partition]; known { // the generation may be old, its offset long passed
+		committed = max(committed, own)
+	}
+	c.mu.Unlock()
+	first := committed
+	if first < 0 { // nothing committed yet
+		first = start
+	}
+	if first > end { // the topic was made anew: no place to begin at, and a position can't be set back
+		marks, err := c.Inbox.Marks(ctx, []int{source.Partition})
+		if err != nil {
+			return 0, err
+		}
+		if marks[source.Partition].Position < 0 {
+			return 0, &partition.Gap{Topic: source.Topic, Partition: source.Partition, Wanted: first, Start: start, End: end}
+		}
+	}
+	position, err := c.Inbox.Position(ctx, source.Partition, first, false)
+	if err != nil {
+		return 0, err
+	}
+	if position >= start && position <= end {
+		return position, nil
+	}
+	gap := &partition.Gap{Topic: source.Topic, Partition: source.Partition, Wanted: position, Start: start, End: end}
+	if position > end || committed < start {
+		return 0, gap
+	}
+	// An operator has committed an offset behind the gap: that is the word that what was
+	// in it may be given up.
+	c.Logger.Error().Str("gap", gap.Error()).Int64("going_on_at", committed).Msg("commands were lost to retention; an operator has committed an offset behind them")
+	return c.Inbox.Position(ctx, source.Partition, committed, true)
+}
+
+// stop notes that a partition can't be read, or can again, and says so when it changes.
+func (c *Consumer) stop(ctx context.Context, number int, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	why := ""
+	if err != nil {
+		why = err.Error()
+		if errors.Is(err, payout.ErrEpoch) {
+			c.EpochLost()
+		}
+	}
+	c.mu.Lock()
+	before := c.stopped[number]
+	c.stopped[number] = why
+	if why == "" {
+		delete(c.stopped, number)
+	}
+	c.mu.Unlock()
+	if why == before {
+		return
+	}
+	if why == "" {
+		c.Logger.Info().Int("partition", number).Msg("the partition is read again")
+		return
+	}
+	event := c.Logger.Warn()
+	if errors.Is(err, payout.ErrEpoch) { // the keeper says more about it
+		event = c.Logger.Debug()
+	}
+	if toDo := remedy(err); toDo != "" {
+		event = c.Logger.Error().Str("to_do", toDo)
+	}
+	event.Err(err).Int("partition", number).Msg("the partition can't be read")
+}
+
+// remedy is what a person has to do about a partition that stands still; "" if nobody has.
+func remedy(err error) string {
+	gap, other := (*partition.Gap)(nil), (*partition.Other)(nil)
+	switch {
+	case errors.As(err, &other), errors.As(err, &gap) && gap.Wanted > gap.End:
+		return "if the topic is meant to be another one: with all instances stopped, delete the partition's position from the journal (docs/operations.md, The topic is another one) and start again"
+	case gap != nil:
+		return "find out which commands were lost; then, with all instances stopped, commit an offset behind the gap for the group and start again"
+	}
+	return ""
+}
+
+func (c *Consumer) failed(ctx context.Context, number int, err error) {
+	switch {
+	case remedy(err) != "":
+		c.beSure(number, false)
+		c.stop(ctx, number, err)
+	case errors.Is(err, payout.ErrEpoch):
+		c.EpochLost()
+	default:
+		c.Logger.Warn().Err(err).Int("partition", number).Msg("reading was interrupted, trying again")
+	}
+}

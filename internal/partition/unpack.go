@@ -1,0 +1,126 @@
+package partition
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+const (
+	// longest is how much of a packed record is kept. The longest value that anybody takes
+	// is 1 MiB; of a longer one its reader says that it is too large.
+	longest = 4 << 20
+
+	// window is how much is unpacked ahead, chunk how much memory records share.
+	window, chunk = 64 << 10, 256 << 10
+)
+
+// unpacker hands out the records of one batch in the present format, one after the
+// other: what is still packed takes no room.
+type unpacker struct {
+	batch
+	plain  []byte // the records that are left, where nothing is packed
+	packed *bufio.Reader
+	codec  io.Closer
+	read   int
+	next   int64  // the smallest offset that the next record may have
+	room   []byte // for the records to come
+}
+
+func unpack(b batch) (*unpacker, error) {
+	if err := b.intact(); err != nil {
+		return nil, err
+	}
+	u := &unpacker{batch: b, next: b.base, plain: b.raw[headSize:]}
+	compression := b.attributes.Compression()
+	if compression == 0 {
+		return u, nil
+	}
+	codec := compression.Codec()
+	if codec == nil {
+		return nil, fmt.Errorf("packed by the unknown method %d", compression)
+	}
+	r := codec.NewReader(bytes.NewReader(u.plain))
+	u.packed, u.codec, u.plain = bufio.NewReaderSize(r, window), r, nil
+	return u, nil
+}
+
+func (u *unpacker) close() {
+	if u.codec != nil {
+		_ = u.codec.Close() // nothing is written
+		u.codec = nil
+	}
+}
+
+// record answers the next one; io.EOF after the last.
+func (u *unpacker) record() (Record, error) {
+	if u.read == u.count {
+		return Record{}, io.EOF
+	}
+	body, cut, err := u.body()
+	if err != nil {
+		return Record{}, u.broken(err)
+	}
+	r, err := u.batch.record(body, cut)
+	if err != nil {
+		return Record{}, u.broken(err)
+	}
+	if r.Offset < u.next || r.Offset > u.last { // in silence it would be left out
+		return Record{}, u.broken(fmt.Errorf("its offset is %d, not in %d to %d", r.Offset, u.next, u.last))
+	}
+	u.next = r.Offset + 1
+	u.read++
+	return r, nil
+}
+
+func (u *unpacker) broken(err error) error {
+	if errors.Is(err, io.EOF) { // it isn't the regular end
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("the record %d of %d in the batch at %d: %w", u.read+1, u.count, u.base, err)
+}
+
+// body reads a record without its length, and tells whether it was too long to be kept.
+func (u *unpacker) body() (body []byte, cut bool, err error) {
+	if u.packed == nil {
+		w := words{rest: u.plain}
+		body = w.sized()
+		if w.err == nil && body == nil {
+			w.err = errShort
+		}
+		u.plain = w.rest
+		return body, false, w.err
+	}
+	size, err := binary.ReadVarint(u.packed)
+	if err != nil {
+		return nil, false, err
+	}
+	if size < 0 || size > mostBytes*8 {
+		return nil, false, fmt.Errorf("%d bytes", size)
+	}
+	body = u.take(int(min(size, longest)))
+	if _, err := io.ReadFull(u.packed, body); err != nil {
+		return nil, false, err
+	}
+	if over := size - int64(len(body)); over > 0 {
+		_, err = io.CopyN(io.Discard, u.packed, over)
+		return body, true, err
+	}
+	return body, false, nil
+}
+
+// take answers memory for a record. Records share it: each by itself would cost more.
+func (u *unpacker) take(n int) []byte {
+	if n > chunk/4 {
+		return make([]byte, n)
+	}
+	if n > len(u.room) {
+		u.room = make([]byte, chunk)
+	}
+	b := u.room[:n:n]
+	u.room = u.room[n:]
+	return b
+}
