@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"disburser/internal/harness"
 )
 
 // beside is what payouts cost beside so many open ones.
@@ -66,43 +68,43 @@ func (s *stage) fill(ctx context.Context) ([]beside, error) {
 			return nil, err
 		}
 		published = open
-		err := until(ctx, 10*time.Minute, fmt.Sprintf("%d payouts are open", open), func() bool {
+		err := harness.Until(ctx, 10*time.Minute, fmt.Sprintf("%d payouts are open", open), func() bool {
 			n, _ := t.redis.Get(ctx, "bench:{0}:total").Int() // asked again
-			return n >= open || !i.running()
+			return n >= open || !i.Running()
 		})
-		if err != nil || !i.running() {
-			return nil, fmt.Errorf("%w\n%s", err, i.tail())
+		if err != nil || !i.Running() {
+			return nil, fmt.Errorf("%w\n%s", err, i.Tail())
 		}
 		bytes := float64(t.used(ctx)-empty) / float64(open)
-		pause(ctx, 2*time.Second) // Redis' log is written, garbage is collected
+		harness.Pause(ctx, 2*time.Second) // Redis' log is written, garbage is collected
 		s.progress.say("%d payouts beside %d open ones", warm, open)
 		b, err := t.through(ctx, i, warm)
 		if err != nil {
 			return nil, err
 		}
-		b.Open, b.Memory, b.RSS, b.Largest = open, bytes, mib(i.rss()), mib(i.status("VmHWM:"))
+		b.Open, b.Memory, b.RSS, b.Largest = open, bytes, mib(i.Memory("VmRSS")), mib(i.Memory("VmHWM"))
 		all = append(all, b)
 	}
 	s.filled = all
-	return all, i.stop()
+	return all, i.Stop(stopLimit)
 }
 
 // through lets n payouts that are due at once through, and answers what they cost.
-func (t *site) through(ctx context.Context, i *instance, n int) (b beside, err error) {
+func (t *site) through(ctx context.Context, i *harness.Instance, n int) (b beside, err error) {
 	t.batches++
 	before := t.written(ctx, t.topics.Results)
-	cpu, redis, began := i.cpu(), t.redisCPU(ctx), time.Now()
+	cpu, redis, began := i.CPU(), t.redisCPU(ctx), time.Now()
 	if err := t.publish(ctx, payouts{prefix: fmt.Sprintf("T%d-", t.batches)}, 0, n); err != nil {
 		return b, err
 	}
-	err = until(ctx, 5*time.Minute, fmt.Sprintf("%d results", n), func() bool {
-		return t.writtenIn(ctx, t.topics.Results, 3) >= before+int64(n) || !i.running()
+	err = harness.Until(ctx, 5*time.Minute, fmt.Sprintf("%d results", n), func() bool {
+		return t.writtenIn(ctx, t.topics.Results, 3) >= before+int64(n) || !i.Running()
 	})
-	if err != nil || !i.running() {
-		return b, fmt.Errorf("%w\n%s", err, i.tail())
+	if err != nil || !i.Running() {
+		return b, fmt.Errorf("%w\n%s", err, i.Tail())
 	}
 	b.PerSecond = float64(n) / time.Since(began).Seconds()
-	b.CPU = float64((i.cpu() - cpu).Microseconds()) / float64(n)
+	b.CPU = float64((i.CPU() - cpu).Microseconds()) / float64(n)
 	b.Redis = float64((t.redisCPU(ctx) - redis).Microseconds()) / float64(n)
 	return b, nil
 }

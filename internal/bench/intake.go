@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"disburser/internal/harness"
 )
 
 // flow is how fast one instance read commands into the journal.
@@ -45,9 +47,9 @@ func intake(ctx context.Context, s *stage) (result, error) {
 		}
 		f, err := t.follow(ctx, i, what, round*n, n)
 		if err != nil {
-			return r, fmt.Errorf("%w\n%s", err, i.tail())
+			return r, fmt.Errorf("%w\n%s", err, i.Tail())
 		}
-		if err := i.stop(); err != nil {
+		if err := i.Stop(stopLimit); err != nil {
 			return r, err
 		}
 		flows = append(flows, f)
@@ -64,18 +66,18 @@ func intake(ctx context.Context, s *stage) (result, error) {
 
 // follow waits until n commands more than those before are read. The clock runs from the
 // moment at which the instance is ready: then it begins to read.
-func (t *site) follow(ctx context.Context, i *instance, what string, before, n int) (flow, error) {
+func (t *site) follow(ctx context.Context, i *harness.Instance, what string, before, n int) (flow, error) {
 	f := flow{What: what, Commands: n}
 	if err := t.ready(ctx, i); err != nil {
 		return f, err
 	}
-	began, first, cpu, redis := time.Now(), t.read(ctx)-before, i.cpu(), t.redisCPU(ctx)
-	err := until(ctx, 10*time.Minute, fmt.Sprintf("%d commands are read", n), func() bool {
-		return t.read(ctx)-before >= n || !i.running()
+	began, first, cpu, redis := time.Now(), t.read(ctx)-before, i.CPU(), t.redisCPU(ctx)
+	err := harness.Until(ctx, 10*time.Minute, fmt.Sprintf("%d commands are read", n), func() bool {
+		return t.read(ctx)-before >= n || !i.Running()
 	})
 	f.Took = time.Since(began)
 	f.PerSecond = float64(n-first) / f.Took.Seconds()
-	f.CPU = float64((i.cpu() - cpu).Microseconds()) / float64(n-first)
+	f.CPU = float64((i.CPU() - cpu).Microseconds()) / float64(n-first)
 	f.Redis = float64((t.redisCPU(ctx) - redis).Microseconds()) / float64(n-first)
 	return f, err
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"disburser/internal/harness"
 )
 
 // The course of an outage: when it begins, how long it lasts, how long is watched.
@@ -73,22 +75,22 @@ func (s *stage) breakOne(ctx context.Context, what, is string) (outage, error) {
 		}
 	}
 	began := time.Now()
-	pause(ctx, calm)
+	harness.Pause(ctx, calm)
 	before := t.broken(ctx, is)
 	died := time.Now()
 	if err := t.provider.outage(ctx, "eg-main", is); err != nil {
 		return o, err
 	}
-	pause(ctx, dead)
+	harness.Pause(ctx, dead)
 	healed := time.Now()
 	if err := t.provider.outage(ctx, "eg-main", "up"); err != nil {
 		return o, err
 	}
-	pause(ctx, after)
+	harness.Pause(ctx, after)
 	o.Calls = t.broken(ctx, is) - before
 	l, err := t.provider.ledger(ctx)
-	if err != nil || !i.running() {
-		return o, fmt.Errorf("%w\n%s", err, i.tail())
+	if err != nil || !i.Running() {
+		return o, fmt.Errorf("%w\n%s", err, i.Tail())
 	}
 	whole := int((calm + dead + after).Seconds())
 	o.Broken, o.Healthy = bySecond(l.sent("eg-main"), began, whole), bySecond(l.sent("eg-other"), began, whole)

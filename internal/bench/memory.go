@@ -58,7 +58,7 @@ func (s *stage) remember(ctx context.Context, n int) (m remembered, err error) {
 	if err != nil {
 		return m, err
 	}
-	if err := i.stop(); err != nil {
+	if err := i.Stop(stopLimit); err != nil {
 		return m, err
 	}
 	j := journal.New(s.redis, journal.Options{Namespace: "bench", Window: 720 * time.Hour})

@@ -2,27 +2,23 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
-	"regexp"
 	"time"
+
+	"disburser/internal/harness"
 )
 
 const secret = "bench-secret"
 
+// stopLimit is how long a program may take to stop: more than the configured drain.
+const stopLimit = 10 * time.Second
+
 // merchantNos are the provider's accounts.
 var merchantNos = map[string]string{"eg-main": "0000000001", "eg-other": "0000000002"}
 
-var listening = regexp.MustCompile(`listening on http://(\S+)`)
-
 // provider is a paysim process.
-type provider struct {
-	process *process
-	address string
-}
+type provider struct{ *harness.Provider }
 
 func newProvider(ctx context.Context, program, dir, behavior string) (*provider, error) {
 	if behavior == "" {
@@ -31,26 +27,11 @@ func newProvider(ctx context.Context, program, dir, behavior string) (*provider,
 	config := fmt.Sprintf(`{"seed": 1, "repeat": "pay-again", "behavior": %s, "merchants": [
 		{"country": "egypt", "merchantNo": %q, "secret": %q, "basePath": "/a"}, {"country": "egypt", "merchantNo": %q, "secret": %q, "basePath": "/b"}]}`,
 		behavior, merchantNos["eg-main"], secret, merchantNos["eg-other"], secret)
-	file, log := filepath.Join(dir, "paysim.json"), filepath.Join(dir, "paysim.log")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+	v, err := harness.StartProvider(ctx, program, dir, []byte(config))
+	if v == nil {
 		return nil, err
 	}
-	p, err := start("paysim", log, program, "--listen", "127.0.0.1:0", "--config", file)
-	if err != nil {
-		return nil, err
-	}
-	v := &provider{process: p}
-	err = until(ctx, 20*time.Second, "paysim listens", func() bool {
-		text, _ := os.ReadFile(log)
-		if m := listening.FindSubmatch(text); m != nil {
-			v.address = string(m[1])
-		}
-		return v.address != "" || !p.running()
-	})
-	if err == nil && v.address == "" {
-		err = fmt.Errorf("paysim ended:\n%s", p.tail())
-	}
-	return v, err
+	return &provider{v}, err
 }
 
 // ledger is what we need of the provider's books.
@@ -67,16 +48,8 @@ type ledger struct {
 }
 
 func (v *provider) ledger(ctx context.Context) (l ledger, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.address+"/ledger", nil)
-	if err != nil {
-		return l, err
-	}
-	res, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return l, err
-	}
-	defer res.Body.Close()
-	return l, json.NewDecoder(res.Body).Decode(&l)
+	err = v.Ledger(ctx, &l)
+	return l, err
 }
 
 // sent are the times at which a merchant's payouts were placed, in no order.
@@ -93,7 +66,7 @@ func (l ledger) sent(merchant string) (times []time.Time) {
 
 // outage puts a merchant into an outage of the simulator, or ends it with "up".
 func (v *provider) outage(ctx context.Context, merchant, is string) error {
-	url := fmt.Sprintf("http://%s/outage?merchantNo=%s&is=%s", v.address, merchantNos[merchant], is)
+	url := fmt.Sprintf("http://%s/outage?merchantNo=%s&is=%s", v.Address, merchantNos[merchant], is)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"disburser/internal/harness"
 )
 
 // The limit that three instances share, and how long it is watched.
@@ -57,7 +59,7 @@ func (s *stage) share(ctx context.Context, what string) (use, error) {
 	settings := unlimited()
 	settings.Rate, settings.Burst, settings.QueryRate, settings.First, settings.Session = perSecond, burst, 2*perSecond, 2*time.Second, 6*time.Second
 	settings.Lease, settings.Timeout = 10*time.Second, 2*time.Second
-	var all []*instance
+	var all []*harness.Instance
 	for range 3 {
 		i, err := t.runReady(ctx, settings)
 		if err != nil {
@@ -70,15 +72,15 @@ func (s *stage) share(ctx context.Context, what string) (use, error) {
 		return u, err
 	}
 	if what != "three instances" {
-		pause(ctx, 8*time.Second)
-		all[0].kill()
-		pause(ctx, 2*time.Second)
+		harness.Pause(ctx, 8*time.Second)
+		all[0].Kill()
+		harness.Pause(ctx, 2*time.Second)
 		if _, err := t.run(settings); err != nil {
 			return u, err
 		}
-		pause(ctx, watched-8*time.Second)
+		harness.Pause(ctx, watched-8*time.Second)
 	} else {
-		pause(ctx, watched+2*time.Second)
+		harness.Pause(ctx, watched+2*time.Second)
 	}
 	l, err := t.provider.ledger(ctx)
 	if err != nil {
@@ -86,13 +88,13 @@ func (s *stage) share(ctx context.Context, what string) (use, error) {
 	}
 	var granted, late float64
 	for _, i := range all {
-		granted += i.metric(ctx, "disburser_rate_tokens_total", `merchant="eg-main"`, `operation="send"`, `outcome="granted"`)
-		late += i.metric(ctx, "disburser_rate_tokens_total", `merchant="eg-main"`, `operation="send"`, `outcome="late"`)
+		granted += metric(ctx, i, "disburser_rate_tokens_total", `merchant="eg-main"`, `operation="send"`, `outcome="granted"`)
+		late += metric(ctx, i, "disburser_rate_tokens_total", `merchant="eg-main"`, `operation="send"`, `outcome="late"`)
 	}
 	u.Late = late / granted
 	times := l.sent("eg-main")
 	if len(times) == 0 {
-		return u, fmt.Errorf("nothing was sent:\n%s", all[1].tail())
+		return u, fmt.Errorf("nothing was sent:\n%s", all[1].Tail())
 	}
 	slices.SortFunc(times, time.Time.Compare)
 	u.Busiest = busiest(times, time.Second)

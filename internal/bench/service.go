@@ -4,15 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"text/template"
 	"time"
+
+	"disburser/internal/harness"
 )
 
 // service are the settings of an instance that parts differ in; all else is default.
@@ -74,7 +73,7 @@ func (t *site) configure(s service) (string, error) {
 		Topics                             any
 		Merchants                          map[string]account
 	}{
-		s, t, t.Kafka, t.Redis, t.id, t.provider.address, secret, t.topics,
+		s, t, t.Kafka, t.Redis, t.id, t.provider.Address, secret, t.topics,
 		map[string]account{"eg-main": {"/a", merchantNos["eg-main"]}, "eg-other": {"/b", merchantNos["eg-other"]}},
 	})
 	if err != nil {
@@ -84,29 +83,23 @@ func (t *site) configure(s service) (string, error) {
 	return file, os.WriteFile(file, text.Bytes(), 0o600)
 }
 
-// instance is a disburser process.
-type instance struct {
-	*process
-	address string // of the admin HTTP, "" until known
-}
-
 // run starts an instance; it is ready only after ready.
-func (t *site) run(s service) (*instance, error) {
+func (t *site) run(s service) (*harness.Instance, error) {
 	file, err := t.configure(s)
 	if err != nil {
 		return nil, err
 	}
 	name := fmt.Sprintf("disburser-%d", len(t.running))
-	p, err := start(name, filepath.Join(t.dir, name+".log"), t.disburser, "run", "--config", file)
+	i, err := harness.StartInstance(name, filepath.Join(t.dir, name+".log"), t.disburser, file)
 	if err != nil {
 		return nil, err
 	}
-	t.running = append(t.running, p)
-	return &instance{process: p}, nil
+	t.running = append(t.running, i.Process)
+	return i, nil
 }
 
 // runReady starts an instance and waits until it is ready.
-func (t *site) runReady(ctx context.Context, s service) (*instance, error) {
+func (t *site) runReady(ctx context.Context, s service) (*harness.Instance, error) {
 	i, err := t.run(s)
 	if err != nil {
 		return nil, err
@@ -114,45 +107,19 @@ func (t *site) runReady(ctx context.Context, s service) (*instance, error) {
 	return i, t.ready(ctx, i)
 }
 
-func (t *site) ready(ctx context.Context, i *instance) error {
-	err := until(ctx, 60*time.Second, i.name+" is ready", func() bool {
-		status, _ := i.get(ctx, "/readyz")
-		return status == http.StatusOK || !i.running()
+func (t *site) ready(ctx context.Context, i *harness.Instance) error {
+	err := harness.Until(ctx, 60*time.Second, i.Name+" is ready", func() bool {
+		return i.Ready(ctx) || !i.Running()
 	})
-	if err != nil || !i.running() {
-		return fmt.Errorf("%w\n%s", err, i.tail())
+	if err != nil || !i.Running() {
+		return fmt.Errorf("%w\n%s", err, i.Tail())
 	}
 	return nil
 }
 
-var adminLine = regexp.MustCompile(`"address":"([^"]+)"[^\n]*"admin HTTP"`)
-
-// get asks the admin HTTP; nothing comes of it where the process is not there.
-func (i *instance) get(ctx context.Context, path string) (status int, body []byte) {
-	if i.address == "" {
-		text, _ := os.ReadFile(i.log)
-		m := adminLine.FindSubmatch(text)
-		if m == nil {
-			return 0, nil
-		}
-		i.address = string(m[1])
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.address+path, nil)
-	if err != nil {
-		return 0, nil
-	}
-	res, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, nil
-	}
-	defer res.Body.Close()
-	body, _ = io.ReadAll(res.Body) // half an answer is as good as none
-	return res.StatusCode, body
-}
-
 // metric adds up a metric over the label sets that contain all of the given texts.
-func (i *instance) metric(ctx context.Context, name string, labels ...string) (sum float64) {
-	_, body := i.get(ctx, "/metrics")
+func metric(ctx context.Context, i *harness.Instance, name string, labels ...string) (sum float64) {
+	_, body := i.Get(ctx, "/metrics")
 lines:
 	for line := range strings.Lines(string(body)) {
 		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/segmentio/kafka-go"
 
+	"disburser/internal/harness"
 	"disburser/internal/partition"
 	"disburser/internal/trial"
 )
@@ -49,15 +49,11 @@ func newStage(ctx context.Context, o Options, p *progress) (s *stage, err error)
 		return nil, fmt.Errorf("the Redis at %s must answer and be empty, because it will be emptied (%d keys; %w)", o.Redis, n, err)
 	}
 	p.say("building the programs")
-	for program, path := range map[*string]string{&s.disburser: "cmd/disburser", &s.paysim: "cmd/paysim", &s.floor: "internal/bench/cmd/floor"} {
-		*program = filepath.Join(s.dir, filepath.Base(path))
-		c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", *program, "./"+path)
-		c.Dir, c.Env = o.Root, append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := c.CombinedOutput(); err != nil {
-			s.close()
-			return nil, fmt.Errorf("build %s: %w\n%s", path, err, out)
-		}
+	if err := harness.Build(ctx, o.Root, s.dir, "cmd/disburser", "cmd/paysim", "internal/bench/cmd/floor"); err != nil {
+		s.close()
+		return nil, err
 	}
+	s.disburser, s.paysim, s.floor = filepath.Join(s.dir, "disburser"), filepath.Join(s.dir, "paysim"), filepath.Join(s.dir, "floor")
 	return s, nil
 }
 
@@ -78,7 +74,7 @@ type site struct {
 	id, dir  string
 	topics   trial.Topics
 	provider *provider
-	running  []*process
+	running  []*harness.Process
 	batches  int // of through
 }
 
@@ -103,46 +99,19 @@ func (s *stage) newSite(ctx context.Context, name, behavior string) (*site, erro
 }
 
 func (t *site) createTopics(ctx context.Context) error {
-	var request kafka.CreateTopicsRequest
-	for topic, n := range map[string]int{t.topics.Commands: partitions, t.topics.Results: 3, t.topics.Decisions: 3, t.topics.DeadLetter: 1} {
-		request.Topics = append(request.Topics, kafka.TopicConfig{Topic: topic, NumPartitions: n, ReplicationFactor: 1})
-	}
-	res, err := t.client.CreateTopics(ctx, &request)
-	if err != nil {
-		return err
-	}
-	for topic, err := range res.Errors {
-		if err != nil {
-			return fmt.Errorf("create %s: %w", topic, err)
-		}
-	}
-	return until(ctx, 30*time.Second, "the topics are known", func() bool { return t.known(ctx, request.Topics) })
-}
-
-func (t *site) known(ctx context.Context, topics []kafka.TopicConfig) bool {
-	for _, want := range topics {
-		if n, err := partition.Count(ctx, t.client, want.Topic); err != nil || n != want.NumPartitions {
-			return false
-		}
-		for p := range want.NumPartitions {
-			if _, _, err := (partition.Source{Client: t.client, Topic: want.Topic, Partition: p}).Bounds(ctx); err != nil {
-				return false
-			}
-		}
-	}
-	return true
+	return harness.CreateTopics(ctx, t.client, map[string]int{t.topics.Commands: partitions, t.topics.Results: 3, t.topics.Decisions: 3, t.topics.DeadLetter: 1})
 }
 
 // close ends what runs here and deletes the topics, so that the broker's disk stays small.
 func (t *site) close() {
 	for _, p := range t.running {
-		p.kill()
-		if text, err := os.ReadFile(p.log); err == nil && t.Profile != "" {
-			_ = os.WriteFile(filepath.Join(t.Profile, t.id+"-"+filepath.Base(p.log)), text, 0o600) // only somebody's curiosity
+		p.Kill()
+		if text, err := os.ReadFile(p.Log); err == nil && t.Profile != "" {
+			_ = os.WriteFile(filepath.Join(t.Profile, t.id+"-"+filepath.Base(p.Log)), text, 0o600) // only somebody's curiosity
 		}
 	}
 	if t.provider != nil {
-		t.provider.process.kill()
+		t.provider.Kill()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"disburser/internal/harness"
 	"disburser/internal/partition"
 	"disburser/payout"
 )
@@ -152,46 +153,49 @@ func (s *stage) leg(ctx context.Context, program, behavior string, n int, about 
 	if err := t.publish(ctx, payouts{prefix: "B"}, 0, n); err != nil {
 		return l, err
 	}
-	l = leg{Program: program, Payouts: n, Redis: -s.redisCPU(ctx), Kafka: -cpuOf(s.kafkaPID), Paysim: -t.provider.process.cpu()}
+	l = leg{Program: program, Payouts: n, Redis: -s.redisCPU(ctx), Kafka: -harness.CPUOf(s.kafkaPID), Paysim: -t.provider.CPU()}
 	p, err := t.begin(ctx, program)
 	if err != nil {
 		return l, err
 	}
-	err = until(ctx, 5*time.Minute, fmt.Sprintf("%d results", n), func() bool {
+	err = harness.Until(ctx, 5*time.Minute, fmt.Sprintf("%d results", n), func() bool {
 		done := t.writtenIn(ctx, t.topics.Results, 3)
 		if done > 0 && l.First == 0 {
-			l.First = time.Since(p.began)
+			l.First = time.Since(p.Began)
 		}
-		return done >= int64(n) || !p.running()
+		return done >= int64(n) || !p.Running()
 	})
-	l.Took = time.Since(p.began)
+	l.Took = time.Since(p.Began)
 	l.Scripts = t.scripts(ctx, p)
 	if err == nil {
-		err = p.stop()
+		err = p.Stop(stopLimit)
 	}
 	if err != nil {
-		return l, fmt.Errorf("%w\n%s", err, p.tail())
+		return l, fmt.Errorf("%w\n%s", err, p.Tail())
 	}
-	l.CPU = p.cpu()
+	l.CPU = p.CPU()
 	l.Redis += s.redisCPU(ctx)
-	l.Kafka += cpuOf(s.kafkaPID)
-	l.Paysim += t.provider.process.cpu()
+	l.Kafka += harness.CPUOf(s.kafkaPID)
+	l.Paysim += t.provider.CPU()
 	l.PerSecond = float64(n) / l.Took.Seconds()
 	l.Asks, err = t.allPaid(ctx, n)
 	return l, err
 }
 
 // begin starts a program, and a profile of the service where one is wanted.
-func (t *site) begin(ctx context.Context, program string) (*process, error) {
+func (t *site) begin(ctx context.Context, program string) (*harness.Process, error) {
 	if program == "service" {
 		i, err := t.run(unlimited())
-		if err == nil && t.Profile != "" {
+		if err != nil {
+			return nil, err
+		}
+		if t.Profile != "" {
 			go t.profile(ctx, i)
 		}
-		return i.process, err
+		return i.Process, nil
 	}
-	p, err := start("floor", filepath.Join(t.dir, "floor.log"), t.floor, "-kafka", t.Kafka, "-redis", t.Redis, "-group", t.id,
-		"-commands", t.topics.Commands, "-results", t.topics.Results, "-provider", "http://"+t.provider.address+"/a",
+	p, err := harness.Start("floor", filepath.Join(t.dir, "floor.log"), t.floor, "-kafka", t.Kafka, "-redis", t.Redis, "-group", t.id,
+		"-commands", t.topics.Commands, "-results", t.topics.Results, "-provider", "http://"+t.provider.Address+"/a",
 		"-merchant-no", merchantNos["eg-main"], "-secret", secret, "-first", unlimited().First.String())
 	if err == nil {
 		t.running = append(t.running, p)
@@ -200,23 +204,23 @@ func (t *site) begin(ctx context.Context, program string) (*process, error) {
 }
 
 // scripts counts the service's calls of scripts: how large its batches are.
-func (t *site) scripts(ctx context.Context, p *process) map[string]float64 {
-	if p.name == "floor" {
+func (t *site) scripts(ctx context.Context, p *harness.Process) map[string]float64 {
+	if p.Name == "floor" {
 		return nil
 	}
-	all, i := map[string]float64{}, &instance{process: p}
+	all, i := map[string]float64{}, &harness.Instance{Process: p}
 	for _, name := range []string{"insert", "due", "lease", "apply"} {
-		all[name] = i.metric(ctx, "disburser_journal_seconds_count", fmt.Sprintf("script=%q", name))
+		all[name] = metric(ctx, i, "disburser_journal_seconds_count", fmt.Sprintf("script=%q", name))
 	}
 	return all
 }
 
 // profile saves five seconds of what the service does, by its admin HTTP.
-func (t *site) profile(ctx context.Context, i *instance) {
+func (t *site) profile(ctx context.Context, i *harness.Instance) {
 	if t.ready(ctx, i) != nil {
 		return
 	}
-	if status, body := i.get(ctx, "/debug/pprof/profile?seconds=5"); status == http.StatusOK {
+	if status, body := i.Get(ctx, "/debug/pprof/profile?seconds=5"); status == http.StatusOK {
 		_ = os.WriteFile(filepath.Join(t.Profile, t.id+".pprof"), body, 0o600) // a profile more or less
 	}
 }

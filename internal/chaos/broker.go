@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"disburser/internal/harness"
 )
 
 // brokerLimit is how long a broker may take to start on a busy machine.
@@ -25,7 +27,7 @@ type broker struct {
 	script  string
 	address string   // for ourselves: no link
 	argv    []string // as servers.sh starts it
-	process *process
+	process *harness.Process
 	client  *kafka.Client
 }
 
@@ -81,7 +83,7 @@ func (b *broker) takeOver(ctx context.Context) error {
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 		return err
 	}
-	return until(ctx, 30*time.Second, "the broker of servers.sh ended", func() bool { return syscall.Kill(pid, 0) != nil })
+	return harness.Until(ctx, 30*time.Second, "the broker of servers.sh ended", func() bool { return syscall.Kill(pid, 0) != nil })
 }
 
 // addListeners gives each link a listener of its own.
@@ -97,12 +99,12 @@ func (b *broker) addListeners(links []*link) error {
 		settings[key] = value
 	}
 	for i, l := range links {
-		port, err := freePort()
+		port, err := harness.FreePort()
 		if err != nil {
 			return err
 		}
-		l.point("127.0.0.1:" + port)
-		settings["listeners"] += fmt.Sprintf(",SLOT%d://127.0.0.1:%s", i, port)
+		l.point(fmt.Sprintf("127.0.0.1:%d", port))
+		settings["listeners"] += fmt.Sprintf(",SLOT%d://127.0.0.1:%d", i, port)
 		settings["advertised.listeners"] += fmt.Sprintf(",SLOT%d://%s", i, l.address())
 		settings["listener.security.protocol.map"] += fmt.Sprintf(",SLOT%d:PLAINTEXT", i)
 	}
@@ -118,24 +120,24 @@ func (b *broker) addListeners(links []*link) error {
 func (b *broker) start(ctx context.Context) error {
 	log := filepath.Join(b.dir, "kafka/chaos.log")
 	_ = os.Remove(log) // of the run before; the process that wrote it is dead
-	p, err := start("kafka", log, b.argv...)
+	p, err := harness.Start("kafka", log, b.argv...)
 	if err != nil {
 		return err
 	}
 	b.process = p
-	err = until(ctx, brokerLimit, "the broker has started", func() bool {
+	err = harness.Until(ctx, brokerLimit, "the broker has started", func() bool {
 		text, _ := os.ReadFile(log)
-		return bytes.Contains(text, []byte("Kafka Server started")) || !p.running()
+		return bytes.Contains(text, []byte("Kafka Server started")) || !p.Running()
 	})
-	if err == nil && !p.running() {
-		err = fmt.Errorf("the broker died while starting:\n%s", p.tail())
+	if err == nil && !p.Running() {
+		err = fmt.Errorf("the broker died while starting:\n%s", p.Tail())
 	}
 	return err
 }
 
 // close ends the broker and deletes what it stored.
 func (b *broker) close() {
-	b.process.kill()
+	b.process.Kill()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_ = b.servers(ctx, "wipe") // also where the start didn't get as far as taking it over

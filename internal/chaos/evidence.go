@@ -63,10 +63,10 @@ func (r *run) story(tradeNo string, h history, ledger paysim.Ledger) string {
 	var b strings.Builder
 	var lines []string
 	for _, i := range r.instances {
-		text, _ := os.ReadFile(i.log)
+		text, _ := os.ReadFile(i.Log)
 		for line := range bytes.Lines(text) {
 			if bytes.Contains(line, []byte(`"`+tradeNo+`"`)) {
-				lines = append(lines, timeOf(line)+" "+i.name+" "+string(line))
+				lines = append(lines, timeOf(line)+" "+i.Name+" "+string(line))
 			}
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"syscall"
 	"time"
+
+	"disburser/internal/harness"
 )
 
 // lossy leaves the trouble to the provider.
@@ -24,7 +26,7 @@ func lies(ctx context.Context, r *run) error {
 // working are the slots whose instance runs.
 func (r *run) working() (all []*slot) {
 	for _, s := range r.slots {
-		if s.instance != nil && s.instance.running() {
+		if s.instance != nil && s.instance.Running() {
 			all = append(all, s)
 		}
 	}
@@ -40,14 +42,14 @@ func (r *run) victim() *slot {
 // kill ends the instance of a slot without a warning.
 func (r *run) kill(s *slot) *instance {
 	victim := s.instance
-	r.note("SIGKILL", "%s", victim.name)
-	victim.kill()
+	r.note("SIGKILL", "%s", victim.Name)
+	victim.Kill()
 	return victim
 }
 
 // killing replaces an instance every 2 s by a new one.
 func killing(ctx context.Context, r *run) error {
-	for pause(ctx, 2*time.Second) {
+	for harness.Pause(ctx, 2*time.Second) {
 		s := r.victim()
 		r.kill(s)
 		if err := r.start(s); err != nil {
@@ -59,15 +61,15 @@ func killing(ctx context.Context, r *run) error {
 
 // takeover gives the others the time that they are promised, before there is a new one.
 func takeover(ctx context.Context, r *run) error {
-	for pause(ctx, time.Second) {
+	for harness.Pause(ctx, time.Second) {
 		s := r.victim()
 		victim := r.kill(s)
-		r.expect(wait{kind: takenOver, broken: time.Now(), since: time.Now(), limit: lease + 2*time.Second, victim: victim.log})
-		pause(ctx, lease+3*time.Second)
+		r.expect(wait{kind: takenOver, broken: time.Now(), since: time.Now(), limit: lease + 2*time.Second, victim: victim.Log})
+		harness.Pause(ctx, lease+3*time.Second)
 		if err := r.start(s); err != nil {
 			return err
 		}
-		if err := until(ctx, readyLimit, "the new instance is ready", func() bool { return s.instance.ready(ctx) }); err != nil {
+		if err := harness.Until(ctx, readyLimit, "the new instance is ready", func() bool { return s.instance.ready(ctx) }); err != nil {
 			return nil // the time is over
 		}
 	}
@@ -77,7 +79,7 @@ func takeover(ctx context.Context, r *run) error {
 // stopping lets instances sleep beyond their lease: they wake up with calls in hand that
 // others have taken over.
 func stopping(ctx context.Context, r *run) error {
-	for n := 1; pause(ctx, time.Second); n++ {
+	for n := 1; harness.Pause(ctx, time.Second); n++ {
 		asleep := map[*slot]bool{}
 		for range 1 + n%2 {
 			asleep[r.victim()] = true
@@ -85,17 +87,17 @@ func stopping(ctx context.Context, r *run) error {
 		for s := range asleep {
 			r.stop(s)
 		}
-		pause(ctx, lease+3*time.Second)
+		harness.Pause(ctx, lease+3*time.Second)
 		for s := range asleep {
-			s.instance.signal(contSignal)
+			s.instance.Signal(contSignal)
 		}
 	}
 	return nil
 }
 
 func (r *run) stop(s *slot) {
-	r.note("SIGSTOP", "%s", s.instance.name)
-	s.instance.signal(syscall.SIGSTOP)
+	r.note("SIGSTOP", "%s", s.instance.Name)
+	s.instance.Signal(syscall.SIGSTOP)
 }
 
 // scaling adds two, removes two, and then replaces one after another.
@@ -112,7 +114,7 @@ func scaling(ctx context.Context, r *run) error {
 	}
 	for n := 0; ctx.Err() == nil; n++ {
 		s := r.slots[n%len(r.slots)]
-		if !s.instance.running() {
+		if !s.instance.Running() {
 			if err := r.add(ctx, s); err != nil {
 				return err
 			}
@@ -123,7 +125,7 @@ func scaling(ctx context.Context, r *run) error {
 				return err
 			}
 		}
-		pause(ctx, time.Second)
+		harness.Pause(ctx, time.Second)
 	}
 	return nil
 }
@@ -133,8 +135,8 @@ func (r *run) add(ctx context.Context, s *slot) error {
 	if err := r.start(s); err != nil {
 		return err
 	}
-	r.note("added", "%s", s.instance.name)
-	err := until(ctx, readyLimit, s.instance.name+" is ready", func() bool { return s.instance.ready(ctx) })
+	r.note("added", "%s", s.instance.Name)
+	err := harness.Until(ctx, readyLimit, s.instance.Name+" is ready", func() bool { return s.instance.ready(ctx) })
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -142,8 +144,8 @@ func (r *run) add(ctx context.Context, s *slot) error {
 }
 
 func (r *run) remove(s *slot) error {
-	r.note("removed (SIGTERM)", "%s", s.instance.name)
-	if err := s.instance.terminate(drain + 2*time.Second); err != nil {
+	r.note("removed (SIGTERM)", "%s", s.instance.Name)
+	if err := s.instance.Stop(drain + 2*time.Second); err != nil {
 		return fmt.Errorf("remove an instance: %w", err)
 	}
 	return nil

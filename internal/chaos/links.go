@@ -4,6 +4,8 @@ import (
 	"context"
 	"syscall"
 	"time"
+
+	"disburser/internal/harness"
 )
 
 // breaking kills the broker twice and brings it back on what its disk has.
@@ -11,8 +13,8 @@ func breaking(ctx context.Context, r *run) error {
 	for range 2 {
 		r.part(ctx, 0.2)
 		r.note("broker killed", "and started again after 2 s")
-		r.broker.process.kill()
-		pause(ctx, 2*time.Second)
+		r.broker.process.Kill()
+		harness.Pause(ctx, 2*time.Second)
 		// Whatever becomes of the scenario's time: the next scenario needs a broker too.
 		if err := r.broker.start(context.WithoutCancel(ctx)); err != nil {
 			return err
@@ -24,7 +26,7 @@ func breaking(ctx context.Context, r *run) error {
 
 // tangling does something to one link or another, two times a second.
 func tangling(ctx context.Context, r *run) error {
-	for pause(ctx, 500*time.Millisecond) {
+	for harness.Pause(ctx, 500*time.Millisecond) {
 		links := r.victim().links()
 		r.tangle(ctx, links[r.random.IntN(len(links))])
 	}
@@ -36,7 +38,7 @@ func (r *run) tangle(ctx context.Context, l *link) {
 	d := time.Duration(300+r.random.IntN(4000)) * time.Millisecond
 	later := func(f func()) {
 		go func() {
-			pause(ctx, d)
+			harness.Pause(ctx, d)
 			f()
 		}()
 	}
@@ -61,7 +63,7 @@ func (r *run) tangle(ctx context.Context, l *link) {
 
 // mixing draws one fault after another.
 func mixing(ctx context.Context, r *run) error {
-	for pause(ctx, time.Duration(500+r.random.IntN(1500))*time.Millisecond) {
+	for harness.Pause(ctx, time.Duration(500+r.random.IntN(1500))*time.Millisecond) {
 		if err := r.anything(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
@@ -79,8 +81,8 @@ func (r *run) anything(ctx context.Context) error {
 		s := r.victim()
 		r.stop(s)
 		go func(i *instance) {
-			pause(ctx, lease+3*time.Second)
-			i.signal(contSignal)
+			harness.Pause(ctx, lease+3*time.Second)
+			i.Signal(contSignal)
 		}(s.instance)
 	case roll < 10:
 		return r.crash(ctx, "Redis restarted with its AOF", nil)
@@ -88,12 +90,12 @@ func (r *run) anything(ctx context.Context) error {
 		return r.crash(ctx, "Redis restarted without its AOF's end", func() error { return r.redis.loseTail(100_000) })
 	case roll < 12:
 		r.note("FLUSHALL", "Redis has forgotten everything")
-		return r.redis.client.FlushAll(ctx).Err()
+		return r.redis.Client.FlushAll(ctx).Err()
 	case roll < 13:
 		r.note("broker stopped", "for 3 s")
-		r.broker.process.signal(syscall.SIGSTOP)
-		pause(ctx, 3*time.Second)
-		r.broker.process.signal(contSignal)
+		r.broker.process.Signal(syscall.SIGSTOP)
+		harness.Pause(ctx, 3*time.Second)
+		r.broker.process.Signal(contSignal)
 	default:
 		links := r.victim().links()
 		r.tangle(ctx, links[r.random.IntN(len(links))])

@@ -67,7 +67,7 @@ func (r *run) history(ctx context.Context) (h history, err error) {
 		}
 	}
 	for _, i := range r.instances {
-		if err := h.read(i.log); err != nil {
+		if err := h.read(i.Log); err != nil {
 			return h, err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"disburser/decisions"
+	"disburser/internal/harness"
 	"disburser/internal/partition"
 	"disburser/internal/trial"
 	"disburser/payout"
@@ -127,7 +128,7 @@ func rebuilding(ctx context.Context, r *run) error {
 	if err := trial.Publish(ctx, []string{r.broker.address}, nil, r.topics.Commands, r.openLines()); err != nil {
 		return err
 	}
-	err := until(ctx, time.Minute, fmt.Sprintf("%d payouts are open, and a quarter of them is at the provider", open), func() bool {
+	err := harness.Until(ctx, time.Minute, fmt.Sprintf("%d payouts are open, and a quarter of them is at the provider", open), func() bool {
 		return r.open(ctx, "") >= open && r.open(ctx, "processing") >= open/4
 	})
 	if err != nil {
@@ -135,7 +136,7 @@ func rebuilding(ctx context.Context, r *run) error {
 	}
 	broken := time.Now()
 	r.note("FLUSHALL", "with %d finals and %d open payouts, %d of them at the provider", finals, r.open(ctx, ""), r.open(ctx, "processing"))
-	if err := r.redis.client.FlushAll(ctx).Err(); err != nil {
+	if err := r.redis.Client.FlushAll(ctx).Err(); err != nil {
 		return err
 	}
 	r.sendsAgain(broken, rebuilt)
@@ -146,11 +147,11 @@ func rebuilding(ctx context.Context, r *run) error {
 	if err := trial.Publish(ctx, []string{r.broker.address}, nil, r.topics.Commands, again); err != nil {
 		return err
 	}
-	if err := until(ctx, 2*rebuilt, "all instances are ready", func() bool { return r.allReady(ctx) }); err != nil {
+	if err := harness.Until(ctx, 2*rebuilt, "all instances are ready", func() bool { return r.allReady(ctx) }); err != nil {
 		return err
 	}
 	r.say("   all instances are ready again after %.1f s", time.Since(broken).Seconds())
-	err = until(ctx, rebuilt, "the open payouts are known again", func() bool { return r.open(ctx, "") >= open/2 })
+	err = harness.Until(ctx, rebuilt, "the open payouts are known again", func() bool { return r.open(ctx, "") >= open/2 })
 	r.say("   %d payouts are open again after %.1f s", r.open(ctx, ""), time.Since(broken).Seconds())
 	return err
 }

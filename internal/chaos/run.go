@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"disburser/internal/harness"
 	"disburser/internal/trial"
 )
 
@@ -92,8 +93,8 @@ func (r *run) setUp(ctx context.Context) (err error) {
 	}
 	for _, s := range r.slots {
 		s.heal()
-		s.redis.point(r.redis.address)
-		s.provider.point(r.provider.address)
+		s.redis.point(r.redis.Address())
+		s.provider.point(r.provider.Address)
 		if err := s.configure(r.dir, params{ID: r.id, Then: r.scenario.then, Topics: r.topics, Slots: r.scenario.calls, Rate: r.scenario.rate}); err != nil {
 			return err
 		}
@@ -120,7 +121,7 @@ func (r *run) startAll(ctx context.Context) error {
 			return err
 		}
 	}
-	return until(ctx, readyLimit, "all instances are ready", func() bool { return r.allReady(ctx) })
+	return harness.Until(ctx, readyLimit, "all instances are ready", func() bool { return r.allReady(ctx) })
 }
 
 func (r *run) allReady(ctx context.Context) bool {
@@ -150,7 +151,7 @@ func (r *run) disturb(ctx context.Context) {
 	load.Go(func() { r.load(loading) })
 	defer load.Wait()
 	defer stop()
-	if err := until(ctx, 30*time.Second, "the first payouts are settled", func() bool { n, _ := r.watcher.Progress(); return n >= 20 }); err != nil {
+	if err := harness.Until(ctx, 30*time.Second, "the first payouts are settled", func() bool { n, _ := r.watcher.Progress(); return n >= 20 }); err != nil {
 		r.problem("%v", err)
 		return
 	}
@@ -170,7 +171,7 @@ func (r *run) disturb(ctx context.Context) {
 func (r *run) load(ctx context.Context) {
 	const largest = 1000
 	began, perSecond := time.Now(), float64(len(r.lines))/r.loadTime().Seconds()
-	for pause(ctx, 200*time.Millisecond) {
+	for harness.Pause(ctx, 200*time.Millisecond) {
 		due := min(len(r.lines), int(time.Since(began).Seconds()*perSecond), r.published+largest)
 		if due == r.published {
 			continue
@@ -193,8 +194,8 @@ func (r *run) heal() {
 		if s.instance == nil {
 			continue
 		}
-		s.instance.signal(contSignal)
-		if i < r.scenario.instances && !s.instance.running() {
+		s.instance.Signal(contSignal)
+		if i < r.scenario.instances && !s.instance.Running() {
 			if err := r.start(s); err != nil {
 				r.problem("%v", err)
 			}
@@ -206,9 +207,9 @@ func (r *run) heal() {
 func (r *run) stopAll() {
 	var group sync.WaitGroup
 	for _, s := range r.slots {
-		if s.instance != nil && s.instance.running() {
+		if s.instance != nil && s.instance.Running() {
 			group.Go(func() {
-				if err := s.instance.terminate(drain + 2*time.Second); err != nil {
+				if err := s.instance.Stop(drain + 2*time.Second); err != nil {
 					r.problem("%v", err)
 				}
 			})
@@ -220,7 +221,7 @@ func (r *run) stopAll() {
 func (r *run) close() {
 	for _, s := range r.slots {
 		if s.instance != nil {
-			s.instance.kill()
+			s.instance.Kill()
 		}
 	}
 	r.provider.close()

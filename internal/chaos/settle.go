@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"disburser/internal/harness"
 	"disburser/internal/trial"
 )
 
@@ -13,13 +14,13 @@ func (r *run) settle(ctx context.Context) time.Duration {
 	began := time.Now()
 	r.say("   the faults are over")
 	var expected trial.Expected
-	err := until(ctx, 30*time.Second, "the commands can be read", func() bool {
+	err := harness.Until(ctx, 30*time.Second, "the commands can be read", func() bool {
 		var err error
 		expected, err = r.ordered(ctx)
 		return err == nil
 	})
 	if err == nil {
-		err = until(ctx, quietLimit, "everything is settled", func() bool { return r.settled(expected) })
+		err = harness.Until(ctx, quietLimit, "everything is settled", func() bool { return r.settled(expected) })
 	}
 	if err != nil {
 		r.problem("%v", err)

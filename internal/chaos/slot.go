@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"text/template"
 	"time"
 
+	"disburser/internal/harness"
 	"disburser/internal/trial"
 )
 
@@ -36,9 +35,8 @@ type slot struct {
 
 // instance is a disburser process.
 type instance struct {
-	*process
-	slot    int
-	address string // of the admin HTTP, "" until known
+	*harness.Instance
+	slot int
 }
 
 func newSlot(number int) (s *slot, err error) {
@@ -128,39 +126,19 @@ func (s *slot) configure(dir string, p params) error {
 func (s *slot) start(program string) error {
 	s.generation++
 	name := fmt.Sprintf("disburser-%d.%d", s.number, s.generation)
-	p, err := start(name, filepath.Join(filepath.Dir(s.config), name+".log"), program, "run", "--config", s.config)
+	i, err := harness.StartInstance(name, filepath.Join(filepath.Dir(s.config), name+".log"), program, s.config)
 	if err != nil {
 		return err
 	}
-	s.instance = &instance{process: p, slot: s.number}
+	s.instance = &instance{Instance: i, slot: s.number}
 	return nil
 }
 
-var adminLine = regexp.MustCompile(`"address":"([^"]+)"[^\n]*"admin HTTP"`)
-
 // get asks the admin HTTP; nothing comes of it where the process is not there.
 func (i *instance) get(ctx context.Context, path string) (status int, body []byte) {
-	if i.address == "" {
-		text, _ := os.ReadFile(i.log)
-		m := adminLine.FindSubmatch(text)
-		if m == nil {
-			return 0, nil
-		}
-		i.address = string(m[1])
-	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.address+path, nil)
-	if err != nil {
-		return 0, nil
-	}
-	res, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, nil
-	}
-	defer res.Body.Close()
-	body, _ = io.ReadAll(res.Body) // half an answer is as good as none
-	return res.StatusCode, body
+	return i.Get(ctx, path)
 }
 
 func (i *instance) ready(ctx context.Context) bool {

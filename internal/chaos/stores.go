@@ -3,6 +3,8 @@ package chaos
 import (
 	"context"
 	"time"
+
+	"disburser/internal/harness"
 )
 
 // within is how soon sending goes on after Redis is back.
@@ -15,13 +17,13 @@ func (r *run) sendsAgain(broken time.Time, limit time.Duration) {
 
 // part waits for that part of the scenario's time.
 func (r *run) part(ctx context.Context, share float64) bool {
-	return pause(ctx, time.Duration(share*float64(r.Duration)))
+	return harness.Pause(ctx, time.Duration(share*float64(r.Duration)))
 }
 
 func (r *run) flush(ctx context.Context) error {
 	broken := time.Now()
 	r.note("FLUSHALL", "Redis has forgotten everything")
-	if err := r.redis.client.FlushAll(ctx).Err(); err != nil {
+	if err := r.redis.Client.FlushAll(ctx).Err(); err != nil {
 		return err
 	}
 	r.sendsAgain(broken, within)
@@ -67,10 +69,10 @@ func aof(ctx context.Context, r *run) error {
 // snapshot brings Redis back as it was some seconds before.
 func snapshot(ctx context.Context, r *run) error {
 	r.part(ctx, 0.25)
-	if err := r.redis.client.Save(ctx).Err(); err != nil {
+	if err := r.redis.Client.Save(ctx).Err(); err != nil {
 		return err
 	}
-	pause(ctx, 4*time.Second)
+	harness.Pause(ctx, 4*time.Second)
 	return r.crash(ctx, "Redis restarted from a snapshot", nil)
 }
 
@@ -80,10 +82,10 @@ func (r *run) replica(ctx context.Context) (*redisServer, *link, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	l.point(r.redis.address)
+	l.point(r.redis.Address())
 	s, err := r.addRedis(ctx, r.scenario.appendOnly, l.address())
 	if err == nil {
-		err = until(ctx, redisLimit, "the replica follows", func() bool { return s.inSync(ctx) })
+		err = harness.Until(ctx, 20*time.Second, "the replica follows", func() bool { return s.inSync(ctx) })
 	}
 	return s, l, err
 }
@@ -101,10 +103,10 @@ func failover(ctx context.Context, r *run) error {
 		}
 		r.part(ctx, 0.1)
 		l.refuse(true)
-		pause(ctx, 2*time.Second)
+		harness.Pause(ctx, 2*time.Second)
 		broken := time.Now()
 		r.note("failover", "the primary is dead, its replica misses two seconds")
-		r.redis.process.kill()
+		r.redis.Kill()
 		if err := r.lead(ctx, next, r.slots); err != nil {
 			return err
 		}
@@ -120,7 +122,7 @@ func (r *run) lead(ctx context.Context, to *redisServer, slots []*slot) error {
 		return err
 	}
 	for _, s := range slots {
-		s.redis.point(to.address)
+		s.redis.point(to.Address())
 	}
 	return nil
 }
@@ -158,14 +160,14 @@ func splitting(ctx context.Context, r *run, forward bool) error {
 		return err
 	}
 	r.expect(wait{kind: sendsAgain + " in one half", broken: broken, since: time.Now()})
-	pause(ctx, 8*time.Second)
+	harness.Pause(ctx, 8*time.Second)
 	healed, moved := r.redis, half
 	if forward {
 		healed, moved = other, rest
 	}
 	r.note("split healed", "all instances see one Redis")
 	for _, s := range moved {
-		s.redis.point(healed.address)
+		s.redis.point(healed.Address())
 	}
 	if !forward {
 		r.expect(wait{kind: sendsAgain + " on the stale half", broken: time.Now(), since: time.Now()})

@@ -3,41 +3,20 @@ package chaos
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 
 	"disburser/decisions"
+	"disburser/internal/harness"
 	"disburser/internal/partition"
 	"disburser/internal/trial"
 )
 
 func (r *run) createTopics(ctx context.Context) error {
-	var request kafka.CreateTopicsRequest
-	for topic, n := range map[string]int{r.topics.Commands: 6, r.topics.Results: 3, r.topics.Decisions: 3, r.topics.DeadLetter: 2} {
-		request.Topics = append(request.Topics, kafka.TopicConfig{
-			Topic: topic, NumPartitions: n, ReplicationFactor: 1,
-			ConfigEntries: []kafka.ConfigEntry{{ConfigName: "retention.ms", ConfigValue: "-1"}},
-		})
-	}
-	res, err := r.broker.client.CreateTopics(ctx, &request)
-	if err != nil {
-		return err
-	}
-	for topic, err := range res.Errors {
-		if err != nil {
-			return fmt.Errorf("create %s: %w", topic, err)
-		}
-	}
-	return until(ctx, 30*time.Second, "the topics are known", func() bool {
-		for _, t := range request.Topics {
-			if n, err := partition.Count(ctx, r.broker.client, t.Topic); err != nil || n != t.NumPartitions {
-				return false
-			}
-		}
-		return true
-	})
+	return harness.CreateTopics(ctx, r.broker.client,
+		map[string]int{r.topics.Commands: 6, r.topics.Results: 3, r.topics.Decisions: 3, r.topics.DeadLetter: 2},
+		kafka.ConfigEntry{ConfigName: "retention.ms", ConfigValue: "-1"})
 }
 
 // records reads all there is in a topic, partition by partition.

@@ -98,11 +98,11 @@ func (r *run) weigh(report trial.Report) {
 // inspect looks at the instances themselves: none ends by itself, none panics.
 func (r *run) inspect() {
 	for _, i := range r.instances {
-		if !i.running() && !i.expected.Load() {
-			r.problem("%s ended by itself with status %d:\n%s", i.name, i.status, i.tail())
+		if !i.Running() && !i.Wanted() {
+			r.problem("%s ended by itself with status %d:\n%s", i.Name, i.Status(), i.Tail())
 		}
-		if text, _ := os.ReadFile(i.log); bytes.Contains(text, []byte(`"panic"`)) || bytes.Contains(text, []byte("goroutine 1 [")) {
-			r.problem("%s panicked, see its log", i.name)
+		if text, _ := os.ReadFile(i.Log); bytes.Contains(text, []byte(`"panic"`)) || bytes.Contains(text, []byte("goroutine 1 [")) {
+			r.problem("%s panicked, see its log", i.Name)
 		}
 	}
 }

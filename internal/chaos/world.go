@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"disburser/internal/harness"
 )
 
 // slots is how many instances there may be at a time.
@@ -71,14 +73,10 @@ func (w *world) build(ctx context.Context) (err error) {
 		return err
 	}
 	w.say("building the programs")
-	for program, name := range map[*string]string{&w.disburser: "disburser", &w.paysim: "paysim"} {
-		*program = filepath.Join(w.dir, name)
-		c := exec.CommandContext(ctx, "go", "build", "-o", *program, "./cmd/"+name)
-		c.Dir, c.Env = w.Root, append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w\n%s", name, err, out)
-		}
+	if err := harness.Build(ctx, w.Root, w.dir, "cmd/disburser", "cmd/paysim"); err != nil {
+		return err
 	}
+	w.disburser, w.paysim = filepath.Join(w.dir, "disburser"), filepath.Join(w.dir, "paysim")
 	var ways []*link
 	for i := range slots {
 		s, err := newSlot(i)

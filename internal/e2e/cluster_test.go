@@ -38,14 +38,14 @@ func startCluster(t *testing.T) *cluster {
 	for i, n := range c.nodes {
 		n.do("cluster", "set-config-epoch", i+1)
 		if n != first {
-			n.do("cluster", "meet", "127.0.0.1", first.port, first.busPort())
+			n.do("cluster", "meet", "127.0.0.1", first.Port, first.busPort())
 		}
 	}
 	c.agree("they know each other", func(n *server) bool { return n.clusterInfo("cluster_known_nodes") == "4" })
 	c.nodes[3].do("cluster", "replicate", first.do("cluster", "myid"))
 	c.nodes[3].follows()
 	c.agree("they know the replica", func(n *server) bool {
-		all, err := n.client.ClusterNodes(t.Context()).Result()
+		all, err := n.Client.ClusterNodes(t.Context()).Result()
 		return err == nil && strings.Count(all, "slave") == 1
 	})
 	c.agree("all slots are served", func(n *server) bool { return n.clusterInfo("cluster_state") == "ok" })
@@ -53,7 +53,7 @@ func startCluster(t *testing.T) *cluster {
 }
 
 func (r *server) busPort() int {
-	all, err := r.client.ClusterNodes(r.t.Context()).Result() // id host:port@bus …
+	all, err := r.Client.ClusterNodes(r.t.Context()).Result() // id host:port@bus …
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func (r *server) busPort() int {
 }
 
 func (r *server) clusterInfo(field string) string {
-	text, _ := r.client.ClusterInfo(r.t.Context()).Result() // who waits for a field asks again
+	text, _ := r.Client.ClusterInfo(r.t.Context()).Result() // who waits for a field asks again
 	_, rest, _ := strings.Cut(text, field+":")
 	value, _, _ := strings.Cut(rest, "\r\n")
 	return value
@@ -81,7 +81,7 @@ func (c *cluster) agree(what string, is func(*server) bool) {
 	until(c.t, 60*time.Second, what, func() bool {
 		for _, n := range c.nodes {
 			select {
-			case <-n.exited:
+			case <-n.Exited():
 			default:
 				if !is(n) {
 					return false
@@ -94,7 +94,7 @@ func (c *cluster) agree(what string, is func(*server) bool) {
 
 func (c *cluster) addresses() (list []string) {
 	for _, n := range c.nodes {
-		list = append(list, n.address())
+		list = append(list, n.Address())
 	}
 	return list
 }
@@ -122,7 +122,7 @@ func TestAClusterMovesAShardToAReplica(t *testing.T) {
 	owner.follows()
 	s.more(40)
 	s.fault("the new owner killed")
-	replica.kill()
+	replica.Kill()
 	until(t, 60*time.Second, "the former owner is the owner", owner.isPrimary)
 	s.later(one, two)
 	s.end()
@@ -172,7 +172,7 @@ func TestAClusterMovesTheSlotOfAShard(t *testing.T) {
 	s.fault("slot on the move")
 	c.move(from, to, slotOfFirst)
 	s.end()
-	if !bytes.Contains(one.output.bytes(), []byte("TRYAGAIN")) && !bytes.Contains(two.output.bytes(), []byte("TRYAGAIN")) {
+	if !bytes.Contains(one.Printed(), []byte("TRYAGAIN")) && !bytes.Contains(two.Printed(), []byte("TRYAGAIN")) {
 		t.Error("no script was refused while the slot moved: nothing was learned")
 	}
 }
@@ -184,14 +184,14 @@ func (c *cluster) move(from, to *server, slot int) {
 	from.do("cluster", "setslot", slot, "migrating", to.do("cluster", "myid"))
 	moved := 0
 	for {
-		keys, err := from.client.ClusterGetKeysInSlot(c.t.Context(), slot, 10).Result()
+		keys, err := from.Client.ClusterGetKeysInSlot(c.t.Context(), slot, 10).Result()
 		if err != nil {
 			c.t.Fatal(err)
 		}
 		if len(keys) == 0 {
 			break
 		}
-		args := []any{"migrate", "127.0.0.1", to.port, "", 0, 5000, "auth", redisPassword, "keys"}
+		args := []any{"migrate", "127.0.0.1", to.Port, "", 0, 5000, "auth", redisPassword, "keys"}
 		for _, k := range keys {
 			args = append(args, k)
 		}

@@ -127,7 +127,7 @@ var epochLine = regexp.MustCompile(`"epoch":(\d+)[^\n]*"shard":0[^\n]*"in an epo
 
 // epochs are the numbers of those that the instance was in, in shard 0.
 func (p *process) epochs() (all []int) {
-	for _, found := range epochLine.FindAllSubmatch(p.output.bytes(), -1) {
+	for _, found := range epochLine.FindAllSubmatch(p.Printed(), -1) {
 		n, err := strconv.Atoi(string(found[1]))
 		if err != nil {
 			p.t.Fatal(err)

@@ -4,8 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -89,17 +87,10 @@ func TestCommittedOffsetsNeverPassAnOpenPayout(t *testing.T) {
 // restart ends a server at once and starts it again on what it has written.
 func (r *server) restart() {
 	r.t.Helper()
-	r.kill()
-	r.run = exec.Command("redis-server", filepath.Join(r.dir, "conf"))
-	r.exited = make(chan struct{})
-	if err := r.run.Start(); err != nil {
+	r.Kill()
+	if err := r.Start(r.t.Context()); err != nil {
 		r.t.Fatal(err)
 	}
-	go func(run *exec.Cmd, exited chan struct{}) {
-		defer close(exited)
-		_ = run.Wait()
-	}(r.run, r.exited)
-	until(r.t, 20*time.Second, "it answers again", func() bool { return r.client.Ping(r.t.Context()).Err() == nil })
 }
 
 // A restart begins another epoch, and intake goes on where it was: only a wiped journal
@@ -107,7 +98,7 @@ func (r *server) restart() {
 func TestARestartOfRedisReadsNothingAgain(t *testing.T) {
 	s := newSite(t, losing, refusing)
 	r := startRedis(t)
-	s.params.Redis, s.params.User, s.params.Password = []string{r.address()}, "disburser", redisPassword
+	s.params.Redis, s.params.User, s.params.Password = []string{r.Address()}, "disburser", redisPassword
 	s.createTopics()
 	w := s.watch()
 	one, two := s.start(), s.start()

@@ -63,12 +63,12 @@ func TestAPayrollGoesThroughTwoProcesses(t *testing.T) {
 	one.terminate()
 	two.terminate()
 	s.judge(w, e)
-	if !bytes.Contains(one.output.bytes(), []byte(`"partitions":[`)) || !bytes.Contains(two.output.bytes(), []byte(`"partitions":[`)) {
+	if !bytes.Contains(one.Printed(), []byte(`"partitions":[`)) || !bytes.Contains(two.Printed(), []byte(`"partitions":[`)) {
 		t.Error("one of the instances had no part in it")
 	}
 	find := needles(lines)
-	find.in(t, "what the first one printed", one.output.bytes())
-	find.in(t, "what the second one printed", two.output.bytes())
+	find.in(t, "what the first one printed", one.Printed())
+	find.in(t, "what the second one printed", two.Printed())
 	find.in(t, "the metrics", metrics)
 	for _, l := range w.Letters() {
 		for _, h := range l.Headers {

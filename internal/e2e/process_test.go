@@ -3,48 +3,23 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
-	"os/exec"
-	"regexp"
-	"sync"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
+
+	"disburser/internal/harness"
 )
 
 // process is a running disburser.
 type process struct {
-	t       *testing.T
-	command *exec.Cmd
-	output  output // stdout and stderr
-	drain   time.Duration
-
-	exited chan struct{} // closed after the process ended
-	state  int           // the exit status, -1 for a signal; read after exited
-}
-
-// output gathers what a process prints.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write takes a piece of it.
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) bytes() []byte {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return bytes.Clone(o.text.Bytes())
+	*harness.Instance
+	t     *testing.T
+	drain time.Duration
 }
 
 // start runs an instance; the test's end kills one that is still there.
@@ -55,44 +30,29 @@ func (s *site) start() *process {
 
 func (s *site) startWith(config string) *process {
 	s.t.Helper()
-	p := &process{t: s.t, drain: s.params.Drain, exited: make(chan struct{})}
-	p.command = exec.Command(program, "run", "--config", config)
-	p.command.Stdout, p.command.Stderr = &p.output, &p.output
-	if err := p.command.Start(); err != nil {
+	i, err := harness.StartInstance("disburser", filepath.Join(s.t.TempDir(), "log"), program, config)
+	if err != nil {
 		s.t.Fatal(err)
 	}
-	go func() {
-		defer close(p.exited)
-		err := p.command.Wait()
-		if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && ok {
-			p.state = exit.ExitCode()
-		}
-	}()
+	p := &process{Instance: i, t: s.t, drain: s.params.Drain}
 	s.t.Cleanup(func() {
-		_ = p.command.Process.Kill()
-		<-p.exited
+		p.Kill()
 		if s.t.Failed() {
-			s.t.Logf("the end of what an instance printed:\n%s", p.tail())
+			s.t.Logf("the end of what an instance printed:\n%s", p.Tail())
 		}
 	})
 	return p
-}
-
-func (p *process) tail() []byte {
-	text := p.output.bytes()
-	return text[max(0, len(text)-6000):]
 }
 
 // wait answers the exit status.
 func (p *process) wait(limit time.Duration) int {
 	p.t.Helper()
 	select {
-	case <-p.exited:
-		return p.state
+	case <-p.Exited():
+		return p.Status()
 	case <-time.After(limit):
 		p.t.Errorf("still running after %s", limit)
-		_ = p.command.Process.Kill()
-		<-p.exited
+		p.Kill()
 		return -1
 	}
 }
@@ -101,24 +61,18 @@ func (p *process) wait(limit time.Duration) int {
 func (p *process) terminate() {
 	p.t.Helper()
 	began := time.Now()
-	_ = p.command.Process.Signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	if status := p.wait(p.drain + 2*time.Second); status != 0 {
 		p.t.Errorf("exit status %d after SIGTERM, want 0", status)
 	}
 	p.t.Logf("stopped in %s", time.Since(began).Round(time.Millisecond))
 }
 
-var adminLine = regexp.MustCompile(`"address":"([^"]+)"[^\n]*"admin HTTP"`)
-
 // admin waits for the address of the admin HTTP, which the log tells.
 func (p *process) admin() string {
 	p.t.Helper()
-	var found [][]byte
-	until(p.t, 10*time.Second, "the log tells the admin address", func() bool {
-		found = adminLine.FindSubmatch(p.output.bytes())
-		return found != nil
-	})
-	return "http://" + string(found[1])
+	until(p.t, 10*time.Second, "the log tells the admin address", func() bool { return p.Admin() != "" })
+	return "http://" + p.Admin()
 }
 
 // get asks the admin HTTP.
@@ -158,7 +112,7 @@ func (p *process) ready(limit time.Duration) {
 	took := time.Since(began)
 	p.t.Logf("ready in %s", took.Round(time.Millisecond))
 	if took > slow {
-		p.t.Logf("that is slow; it printed:\n%s", p.tail())
+		p.t.Logf("that is slow; it printed:\n%s", p.Tail())
 	}
 }
 

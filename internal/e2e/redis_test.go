@@ -3,13 +3,7 @@
 package e2e
 
 import (
-	"context"
-	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,70 +11,38 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"disburser/internal/harness"
 )
-
-// silent is a logger for the library: that a server is away is what is wanted here.
-type silent struct{}
-
-// Printf prints nothing.
-func (silent) Printf(context.Context, string, ...any) {}
-
-func init() { redis.SetLogger(silent{}) }
 
 // redisPassword is that of all servers here, of the default user and the service's.
 const redisPassword = "e2e-redis-4711"
 
 // server is a redis-server or redis-sentinel of a test's own.
 type server struct {
-	t      *testing.T
-	port   int
-	dir    string
-	client *redis.Client
-	run    *exec.Cmd
-	exited chan struct{}
+	*harness.Redis
+	t *testing.T
 }
 
 // startServer runs a program with its settings on a port and in a directory of its own
 // until the test ends.
 func startServer(t *testing.T, program string, settings ...string) *server {
 	t.Helper()
-	r := &server{t: t, port: freePort(t), dir: t.TempDir(), exited: make(chan struct{})}
-	r.client = redis.NewClient(&redis.Options{Addr: r.address(), Password: redisPassword, MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second, ReadTimeout: 5 * time.Second})
-	file := filepath.Join(r.dir, "conf") // sentinels and clusters write into it
-	text := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nrequirepass %s\n%s\n", r.port, r.dir, redisPassword, strings.Join(settings, "\n"))
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(filepath.Join(r.dir, "log"))
+	all := append([]string{"requirepass " + redisPassword}, settings...)
+	one, err := harness.NewRedis(program, t.TempDir(), redis.Options{Password: redisPassword, DialTimeout: time.Second, ReadTimeout: 5 * time.Second}, all...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
-	r.run = exec.Command(program, file)
-	r.run.Stdout, r.run.Stderr = log, log
-	if err := r.run.Start(); err != nil {
+	r := &server{one, t}
+	t.Cleanup(func() {
+		r.Close()
+		if t.Failed() && r.Process != nil {
+			t.Logf("the end of what %s on port %d printed:\n%s", program, r.Port, r.Tail())
+		}
+	})
+	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		defer close(r.exited)
-		_ = r.run.Wait() // killed, most of the time
-	}()
-	t.Cleanup(func() {
-		r.kill()
-		_ = r.client.Close()
-		if t.Failed() {
-			text, _ := os.ReadFile(log.Name())
-			t.Logf("the end of what %s on port %d printed:\n%s", program, r.port, text[max(0, len(text)-3000):])
-		}
-	})
-	until(t, 20*time.Second, program+" answers", func() bool {
-		select {
-		case <-r.exited:
-			t.Fatalf("%s died while starting", program)
-		default:
-		}
-		return r.client.Ping(t.Context()).Err() == nil
-	})
 	return r
 }
 
@@ -109,25 +71,13 @@ func documentedUser(t *testing.T) string {
 	return "user disburser " + strings.Join(strings.Fields(rules), " ")
 }
 
-// freePort looks below the ephemeral range, where no outgoing connection can sit.
 func freePort(t *testing.T) int {
 	t.Helper()
-	for range 100 {
-		port := 20000 + rand.IntN(12000)
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			_ = l.Close()
-			return port
-		}
+	port, err := harness.FreePort()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port")
-	return 0
-}
-
-func (r *server) address() string { return fmt.Sprintf("127.0.0.1:%d", r.port) }
-
-func (r *server) kill() {
-	_ = r.run.Process.Kill()
-	<-r.exited
+	return port
 }
 
 // pause stops the process as it is, or lets it go on.
@@ -137,15 +87,13 @@ func (r *server) pause(yes bool) {
 	if yes {
 		signal = syscall.SIGSTOP
 	}
-	if err := r.run.Process.Signal(signal); err != nil {
-		r.t.Fatal(err)
-	}
+	r.Signal(signal)
 }
 
 // do sends a command that must succeed.
 func (r *server) do(args ...any) any {
 	r.t.Helper()
-	answer, err := r.client.Do(r.t.Context(), args...).Result()
+	answer, err := r.Client.Do(r.t.Context(), args...).Result()
 	if err != nil {
 		r.t.Fatalf("%v: %v", args, err)
 	}
@@ -154,7 +102,7 @@ func (r *server) do(args ...any) any {
 
 // info reads one field of a section of INFO, "" if there is none.
 func (r *server) info(section, field string) string {
-	text, _ := r.client.Info(r.t.Context(), section).Result() // who waits for a field asks again
+	text, _ := r.Client.Info(r.t.Context(), section).Result() // who waits for a field asks again
 	for line := range strings.Lines(text) {
 		if value, found := strings.CutPrefix(line, field+":"); found {
 			return strings.TrimSpace(value)

@@ -38,7 +38,7 @@ func watchedBySentinels(t *testing.T, primary string) sentinels {
 }
 
 func (r *server) master() map[string]string {
-	fields, err := r.client.Do(r.t.Context(), "sentinel", "master", masterName).Result()
+	fields, err := r.Client.Do(r.t.Context(), "sentinel", "master", masterName).Result()
 	state := map[string]string{}
 	if all, ok := fields.(map[any]any); ok && err == nil {
 		for k, v := range all {
@@ -50,7 +50,7 @@ func (r *server) master() map[string]string {
 
 func (all sentinels) addresses() (list []string) {
 	for _, s := range all {
-		list = append(list, s.address())
+		list = append(list, s.Address())
 	}
 	return list
 }
@@ -60,7 +60,7 @@ func (all sentinels) promote(t *testing.T, replica *server) {
 	t.Helper()
 	until(t, 60*time.Second, "the sentinels promote the replica", func() bool {
 		for _, s := range all {
-			if s.master()["port"] != fmt.Sprint(replica.port) {
+			if s.master()["port"] != fmt.Sprint(replica.Port) {
 				return false
 			}
 		}
@@ -73,9 +73,9 @@ func sentinelStage(t *testing.T) (s *stage, primary, replica *server, all sentin
 	t.Helper()
 	s = newStage(t)
 	primary = startRedis(t)
-	replica = startRedis(t, fmt.Sprintf("replicaof 127.0.0.1 %d", primary.port))
+	replica = startRedis(t, fmt.Sprintf("replicaof 127.0.0.1 %d", primary.Port))
 	replica.follows()
-	all = watchedBySentinels(t, primary.address())
+	all = watchedBySentinels(t, primary.Address())
 	s.params.Redis, s.params.MasterName = all.addresses(), masterName
 	return s, primary, replica, all
 }
@@ -85,7 +85,7 @@ func TestSentinelsReplaceADeadPrimary(t *testing.T) {
 	s, primary, replica, all := sentinelStage(t)
 	s.begin(s.start(), s.start())
 	s.fault("primary killed")
-	primary.kill()
+	primary.Kill()
 	all.promote(t, replica)
 	s.end()
 }
@@ -101,7 +101,7 @@ func TestSentinelsPromoteAReplicaThatLacksTheEnd(t *testing.T) {
 	s.more(100)
 	missing = primary.offset() - missing
 	s.fault(fmt.Sprintf("primary killed, with %d bytes that the replica lacks,", missing))
-	primary.kill()
+	primary.Kill()
 	all.promote(t, replica)
 	s.end()
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,7 +17,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"disburser/internal/partition"
+	"disburser/internal/harness"
 	"disburser/internal/trial"
 	"disburser/paypro/paysim"
 )
@@ -43,10 +42,8 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	program = filepath.Join(dir, "disburser")
-	build := exec.Command("go", "build", "-o", program, "../../cmd/disburser")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "e2e: build the program: %v\n%s", err, out)
+	if err := harness.Build(context.Background(), "../..", dir, "cmd/disburser"); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
 	}
 	return m.Run()
@@ -114,41 +111,13 @@ func newSite(t *testing.T, eg, br paysim.Behavior) *site {
 // createTopics makes all topics but those that are left out.
 func (s *site) createTopics(without ...string) {
 	s.t.Helper()
-	var request kafka.CreateTopicsRequest
-	for topic, partitions := range map[string]int{s.topics.Commands: 6, s.topics.Results: 3, s.topics.Decisions: 3, s.topics.DeadLetter: 2} {
-		if len(without) > 0 && without[0] == topic {
-			continue
-		}
-		request.Topics = append(request.Topics, kafka.TopicConfig{
-			Topic: topic, NumPartitions: partitions, ReplicationFactor: 1,
-			ConfigEntries: []kafka.ConfigEntry{{ConfigName: "retention.ms", ConfigValue: "-1"}},
-		})
+	partitions := map[string]int{s.topics.Commands: 6, s.topics.Results: 3, s.topics.Decisions: 3, s.topics.DeadLetter: 2}
+	for _, topic := range without {
+		delete(partitions, topic)
 	}
-	res, err := s.client.CreateTopics(s.t.Context(), &request)
-	if err != nil {
+	if err := harness.CreateTopics(s.t.Context(), s.client, partitions, kafka.ConfigEntry{ConfigName: "retention.ms", ConfigValue: "-1"}); err != nil {
 		s.t.Fatal(err)
 	}
-	for topic, err := range res.Errors {
-		if err != nil {
-			s.t.Fatalf("create %s: %v", topic, err)
-		}
-	}
-	until(s.t, 10*time.Second, "the topics are known", func() bool { return s.known(request.Topics) })
-}
-
-// known tells whether the broker serves every partition by now.
-func (s *site) known(topics []kafka.TopicConfig) bool {
-	for _, want := range topics {
-		if n, err := partition.Count(s.t.Context(), s.client, want.Topic); err != nil || n != want.NumPartitions {
-			return false
-		}
-		for p := range want.NumPartitions {
-			if _, _, err := (partition.Source{Client: s.client, Topic: want.Topic, Partition: p}).Bounds(s.t.Context()); err != nil {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // file is the configuration that the programs of this site run with.
@@ -268,14 +237,7 @@ func (s *site) judge(w *trial.Watcher, e trial.Expected) trial.Report {
 // until polls real servers for a condition.
 func until(t *testing.T, limit time.Duration, what string, condition func() bool) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	end := time.After(limit)
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-end:
-			t.Fatalf("not within %s: %s", limit, what)
-		}
+	if err := harness.Until(context.Background(), limit, what, condition); err != nil {
+		t.Fatal(err)
 	}
 }

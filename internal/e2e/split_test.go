@@ -16,7 +16,7 @@ func TestARedisSplitWithAnInstanceOnEachHalf(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	primary := startRedis(t)
-	here, there := newDoor(t, primary.address()), newDoor(t, primary.address())
+	here, there := newDoor(t, primary.Address()), newDoor(t, primary.Address())
 	here.open(true)
 	there.open(true)
 	replica := startRedis(t, fmt.Sprintf("replicaof 127.0.0.1 %s", there.port()))
@@ -39,7 +39,7 @@ func TestARedisSplitWithAnInstanceOnEachHalf(t *testing.T) {
 	}
 	s.more(40)
 	there.open(true)
-	here.lead(replica.address())
+	here.lead(replica.Address())
 	s.end()
 }
 
@@ -49,14 +49,14 @@ func TestAPrimaryThatWantsAReplicaAndHasNone(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	primary := startRedis(t, "min-replicas-to-write 1")
-	replica := startRedis(t, fmt.Sprintf("replicaof 127.0.0.1 %d", primary.port))
+	replica := startRedis(t, fmt.Sprintf("replicaof 127.0.0.1 %d", primary.Port))
 	replica.follows()
-	s.params.Redis = []string{primary.address()}
+	s.params.Redis = []string{primary.Address()}
 	one := s.start()
 	s.begin(one)
 	primary.loseReplica()
 	s.fault("replica lost")
-	until(t, 30*time.Second, "the log says why nothing goes on", func() bool { return bytes.Contains(one.output.bytes(), []byte("NOREPLICAS")) })
+	until(t, 30*time.Second, "the log says why nothing goes on", func() bool { return bytes.Contains(one.Printed(), []byte("NOREPLICAS")) })
 	until(t, 30*time.Second, "nothing is sent", func() bool { return time.Since(s.lastSend()) > time.Second })
 	primary.do("acl", "setuser", "default", "+psync", "+sync")
 	s.finish()
@@ -72,9 +72,9 @@ func TestAPrimaryThatCameBackWithoutItsEnd(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	primary := startRedis(t)
-	replica := startRedis(t, fmt.Sprintf("replicaof 127.0.0.1 %d", primary.port))
+	replica := startRedis(t, fmt.Sprintf("replicaof 127.0.0.1 %d", primary.Port))
 	replica.follows()
-	door := newDoor(t, primary.address())
+	door := newDoor(t, primary.Address())
 	door.open(true)
 	s.params.Redis = []string{door.address()}
 	s.begin(s.start(), s.start())
@@ -83,7 +83,7 @@ func TestAPrimaryThatCameBackWithoutItsEnd(t *testing.T) {
 	s.fault("primary there and back")
 	door.open(false)
 	replica.do("replicaof", "no", "one")
-	primary.do("replicaof", "127.0.0.1", replica.port)
+	primary.do("replicaof", "127.0.0.1", replica.Port)
 	primary.follows()
 	primary.do("replicaof", "no", "one")
 	door.open(true)

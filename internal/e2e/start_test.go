@@ -43,18 +43,18 @@ func (s *site) termAt(config string, at time.Duration) {
 	p := s.startWith(config)
 	select {
 	case <-time.After(at): // the moment is what is tested
-	case <-p.exited:
-		s.t.Errorf("%s: exit status %d before any signal", at, p.state)
+	case <-p.Exited():
+		s.t.Errorf("%s: exit status %d before any signal", at, p.Status())
 		return
 	}
 	began := time.Now()
-	_ = p.command.Process.Signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	status := p.wait(p.drain + 2*time.Second)
-	if status == -1 && at < 100*time.Millisecond && len(p.output.bytes()) == 0 {
+	if status == -1 && p.CPU() < 50*time.Millisecond && len(p.Printed()) == 0 {
 		return // the kernel's signal came before Go's first instruction: nobody could have caught it
 	}
 	if status != 0 {
-		s.t.Errorf("SIGTERM after %s: exit status %d in %s\n%s", at, status, time.Since(began), p.tail())
+		s.t.Errorf("SIGTERM after %s: exit status %d in %s\n%s", at, status, time.Since(began), p.Tail())
 	}
 }
 
@@ -76,7 +76,7 @@ func TestAMissingTopicStopsTheStart(t *testing.T) {
 }
 
 func lastLine(p *process) []byte {
-	lines := bytes.Split(bytes.TrimSpace(p.output.bytes()), []byte("\n"))
+	lines := bytes.Split(bytes.TrimSpace(p.Printed()), []byte("\n"))
 	return lines[len(lines)-1]
 }
 
@@ -100,11 +100,11 @@ func TestAReplicaThatMayEvictStopsTheStart(t *testing.T) {
 	s := newSite(t, perfect, perfect)
 	s.createTopics()
 	primary := startRedis(t)
-	replica := startRedis(t, fmt.Sprintf("replicaof 127.0.0.1 %d", primary.port), "maxmemory-policy allkeys-lru")
+	replica := startRedis(t, fmt.Sprintf("replicaof 127.0.0.1 %d", primary.Port), "maxmemory-policy allkeys-lru")
 	replica.follows()
 	until(t, 20*time.Second, "the primary tells of its replica", func() bool { return primary.info("replication", "slave0") != "" })
-	s.params.Redis, s.params.Password = []string{primary.address()}, redisPassword
-	s.refused(s.start(), replica.address(), "maxmemory-policy", "noeviction")
+	s.params.Redis, s.params.Password = []string{primary.Address()}, redisPassword
+	s.refused(s.start(), replica.Address(), "maxmemory-policy", "noeviction")
 }
 
 // One address would be taken for a single server, which answers MOVED for ever.
@@ -112,7 +112,7 @@ func TestOneNodeOfAClusterStopsTheStart(t *testing.T) {
 	s := newSite(t, perfect, perfect)
 	s.createTopics()
 	s.params.Password = redisPassword
-	s.params.Redis = []string{startRedis(t, "cluster-enabled yes", fmt.Sprintf("cluster-port %d", freePort(t))).address()}
+	s.params.Redis = []string{startRedis(t, "cluster-enabled yes", fmt.Sprintf("cluster-port %d", freePort(t))).Address()}
 	s.refused(s.start(), "cluster", "redis.addresses")
 }
 
@@ -120,7 +120,7 @@ func TestARedisThatForbidsInfoStopsTheStart(t *testing.T) {
 	s := newSite(t, perfect, perfect)
 	s.createTopics()
 	r := startRedis(t)
-	s.params.Redis, s.params.Password = []string{r.address()}, redisPassword
+	s.params.Redis, s.params.Password = []string{r.Address()}, redisPassword
 	r.do("acl", "setuser", "default", "-info")
 	s.refused(s.start(), "+info")
 }
