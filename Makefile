@@ -89,16 +89,11 @@ bench: bin ## throughput and cost beside a floor, on real servers, into docs/per
 	go build $(BUILDFLAGS) -o bin/bench ./internal/bench/cmd/bench
 	$(SERVERS) with ./bin/bench $(if $(ONLY),--only "$(ONLY)") $(BENCHFLAGS)
 
+FUZZJOBS ?= 1
+
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME (5s each)
-	@files=$$(grep -rl --include='*_test.go' '^func Fuzz' . | sort || true); \
-		[ -n "$$files" ] || echo "no fuzz targets"; \
-		for file in $$files; do \
-			for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
-				echo "== $$name in $${file%/*}"; \
-				go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) "$${file%/*}"; \
-			done; \
-		done
+fuzz: ## every fuzz target for FUZZTIME (5s each), FUZZJOBS at a time (1)
+	@FUZZTIME=$(FUZZTIME) FUZZJOBS=$(FUZZJOBS) .ci/fuzz
 
 .PHONY: lint
 lint: $(GOLANGCI) ## formatting, vet, static analysis, import rules, a tidy go.mod, shell scripts (a minute or two)
@@ -108,8 +103,8 @@ lint: $(GOLANGCI) ## formatting, vet, static analysis, import rules, a tidy go.m
 	go vet -tags=real ./...
 	$(GOLANGCI) run ./...
 	go mod tidy -diff
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/vulncheck $(SERVERS); \
-		else echo "shellcheck is not installed: the scripts are only parsed"; bash -n .ci/run; bash -n .ci/vulncheck; bash -n $(SERVERS); fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/vulncheck .ci/fuzz $(SERVERS); \
+		else echo "shellcheck is not installed: the scripts are only parsed"; bash -n .ci/run; bash -n .ci/vulncheck; bash -n .ci/fuzz; bash -n $(SERVERS); fi
 
 $(GOLANGCI):
 	@echo "building golangci-lint $(GOLANGCI_VERSION), once: it takes a minute or two"
@@ -121,6 +116,11 @@ $(GOLANGCI):
 .PHONY: vulncheck
 vulncheck: ## known vulnerabilities in what the programs call (a minute; needs vuln.go.dev)
 	.ci/vulncheck
+
+.PHONY: countries
+countries: ## writes docs/countries.md from the data that commands are checked by
+	go run ./cmd/disburser countries --markdown > docs/countries.md.new
+	mv docs/countries.md.new docs/countries.md
 
 .PHONY: fmt
 fmt: ## formats the Go files

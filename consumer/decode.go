@@ -65,6 +65,9 @@ func (c *Consumer) decode(in *intake, number int, r *message, now time.Time) {
 	}
 }
 
+// longestCountry bounds what a header may say to be a country.
+const longestCountry = 64
+
 // carry fills in what the headers of a command that was published again say, and
 // answers how far the payout was; 0 for all other commands.
 func carry(p *payout.Payout, r *message) payout.State {
@@ -81,11 +84,13 @@ func carry(p *payout.Payout, r *message) payout.State {
 				state = payout.StateSending
 			}
 		case payout.CarriedReceivedAt:
-			if at, err := payout.ParseTime(string(h.Value)); err == nil {
+			if at, err := payout.ParseTime(string(h.Value)); err == nil && at.Year() >= 1970 && at.Year() < 2200 {
 				p.ReceivedAt = at
 			}
 		case payout.CarriedCountry:
-			p.Country = string(h.Value)
+			if len(h.Value) <= longestCountry {
+				p.Country = string(h.Value)
+			}
 		}
 	}
 	return state

@@ -15,10 +15,15 @@ type reading struct {
 	epoch  string // the one that is being built
 }
 
+// owns tells a payout of this shard. What is no tradeNo is a stranger's: no command can have it.
+func (r reading) owns(tradeNo string) bool {
+	return payout.ValidTradeNo(tradeNo) && r.keeper.Owns(tradeNo)
+}
+
 // result reads an event of this shard: a final one, or a hold, which only a final one ends.
 func (r reading) result(record partition.Record) []payout.Restored {
 	var e payout.Event
-	if json.Unmarshal(record.Value, &e) != nil || !r.keeper.Owns(e.TradeNo) {
+	if json.Unmarshal(record.Value, &e) != nil || !r.owns(e.TradeNo) {
 		return nil
 	}
 	f := payout.Restored{Kind: payout.WasAnnounced, TradeNo: e.TradeNo, Time: record.Time}
@@ -84,7 +89,7 @@ func (r reading) decision(record partition.Record, p *payout.Portion) []payout.R
 func (r reading) sends(d Record) []payout.Restored {
 	var sends []payout.Restored
 	for i, tradeNo := range d.TradeNos {
-		if i < len(d.Fingerprints) && r.keeper.Owns(tradeNo) {
+		if i < len(d.Fingerprints) && r.owns(tradeNo) {
 			sends = append(sends, payout.Restored{
 				Kind: payout.WasDecided, TradeNo: tradeNo, Fingerprint: whole(d.Fingerprints[i]), Merchant: d.Merchant, Time: d.Time,
 				Lease: time.Duration(d.Lease) * time.Millisecond,
@@ -100,7 +105,7 @@ func (r reading) ends(d Record) []payout.Restored {
 		if i >= len(d.Fingerprints) || i >= len(d.States) || i >= len(d.Reasons) {
 			break
 		}
-		if !r.keeper.Owns(tradeNo) {
+		if !r.owns(tradeNo) {
 			continue
 		}
 		state := payout.StateRejected

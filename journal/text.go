@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // The two JSON texts of a record, written and read field by field: each payout is read
@@ -135,7 +136,7 @@ func (g *glance) take(c byte) {
 	g.text = g.text[1:]
 }
 
-// word reads a text without escapes.
+// word reads a text of UTF-8 without escapes.
 func (g *glance) word() string {
 	g.take('"')
 	end := strings.IndexByte(g.text, '"')
@@ -145,6 +146,7 @@ func (g *glance) word() string {
 	}
 	word := g.text[:end]
 	g.text = g.text[end+1:]
+	g.odd = g.odd || !utf8.ValidString(word) // encoding/json would read it as another word
 	return word
 }
 

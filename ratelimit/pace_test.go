@@ -318,3 +318,24 @@ func TestARateIsChangedWhileItRuns(t *testing.T) {
 		}
 	})
 }
+
+// Whatever stands in Redis, the pace is between nothing and the agreed rate, and written
+// again it is the same.
+func FuzzReadPace(f *testing.F) {
+	f.Add("0.500000 1700000000000000 1700000000000000 0")
+	f.Add("NaN 1 2 3")
+	f.Add("1e-7 -9223372036854775808 9223372036854775807 0")
+	f.Add("0.5 1 2")
+	f.Fuzz(func(t *testing.T, text string) {
+		p := readPace(text)
+		for _, at := range []time.Time{time.Unix(0, 0), time.Unix(2_000_000_000, 0), {}} {
+			if now := p.now(at); !(now >= 0 && now <= 1) {
+				t.Errorf("%q: %v of the agreed rate", text, now)
+			}
+		}
+		_ = p.gone()
+		if again := readPace(p.String()); again.String() != p.String() {
+			t.Errorf("%q is %q, and that is %q", text, p, again)
+		}
+	})
+}

@@ -37,6 +37,8 @@ Usage:
   disburser run   --config FILE             the service
   disburser check --config FILE [--connect] validates the configuration and prints every problem;
                                             --connect also tries Kafka, Redis and a signed query per merchant
+  disburser countries [NAME]                what a country wants of a command: payee fields, amount, currency, decimals,
+                                            what is unverified; all countries without a name
   disburser version                         version, commit, Go version
 
 Examples:
@@ -78,6 +80,8 @@ func command(ctx context.Context, args []string) int {
 		return run(ctx, args[1:])
 	case "check":
 		return check(ctx, args[1:])
+	case "countries":
+		return countries(args[1:])
 	case "version":
 		fmt.Printf("disburser %s, commit %s, %s\n", version, commit, runtime.Version())
 		return done

@@ -1,0 +1,83 @@
+package paypro
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Sheet is what a country wants of a command, in words: for people who write one.
+type Sheet struct {
+	Country
+	Decimals   int    // of the currency, by ISO 4217
+	Amount     string // the rule for amounts
+	Payee      []PayeeRule
+	AnyPayee   bool // no page names the fields: what the command has is sent
+	Remark     string
+	SignIn     string
+	Paths      Paths
+	Unverified []string // what rests on no page of the provider, or on pages that disagree
+}
+
+// PayeeRule is one payee field.
+type PayeeRule struct {
+	Name     string
+	Required bool
+	Rule     string
+}
+
+// Sheets are those of all countries, by name.
+func Sheets() []Sheet {
+	sheets := make([]Sheet, 0, len(countries))
+	for _, c := range Countries() {
+		p, _ := find(c.Name)
+		sheets = append(sheets, p.sheet(c))
+	}
+	return sheets
+}
+
+func (p profile) sheet(c Country) Sheet {
+	s := Sheet{
+		Country: c, Decimals: decimals[p.currency], Amount: p.amount.words(), AnyPayee: p.anyPayee,
+		Remark: "sent where a command has one", SignIn: p.signIn, Paths: p.paths,
+	}
+	if p.remarkRequired {
+		s.Remark = `required by the provider: "-" is sent where a command has none`
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.fields)) {
+		f := p.fields[name]
+		s.Payee = append(s.Payee, PayeeRule{name, f.Required, f.inWords(name)})
+	}
+	for _, d := range slices.Concat(p.doubts, everywhere) {
+		s.Unverified = append(s.Unverified, d.says)
+	}
+	return s
+}
+
+// words is the rule as a person would say it.
+func (r amountRule) words() string {
+	text := fmt.Sprintf("plain digits, at most %d decimals", r.decimals)
+	if r.whole {
+		text = "whole numbers, without a decimal point"
+	}
+	if !r.min.IsZero() {
+		text += ", at least " + r.min.String()
+	}
+	if !r.max.IsZero() {
+		text += ", at most " + r.max.String()
+	}
+	return text
+}
+
+func (f Field) inWords(name string) string {
+	switch {
+	case len(f.OneOf) > 0:
+		return "must be one of " + strings.Join(f.OneOf, ", ")
+	case f.Pattern != "":
+		return f.Rule
+	case isWords(name):
+		return "any text that can be seen"
+	}
+	return "text without white space and invisible characters, its digits 0 to 9"
+}
