@@ -27,7 +27,7 @@ func (g *gap) trusted(witnesses map[string]string) map[string]string {
 // journal, by this instance, and where the journal was wiped, by one another. If not,
 // that is written into every partition of the decisions before anything else is done, so
 // that each later rebuild knows it, also that of a wiped journal: until the memory's
-// window has passed it must hold what it doesn't know.
+// window has passed it must hold what it doesn't know (protocol E9).
 func (k *Keeper) gap(ctx context.Context, s payout.Standing, e payout.Epoch, fences map[int]int64) (*gap, error) {
 	g := &gap{}
 	var err error

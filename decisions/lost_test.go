@@ -366,3 +366,30 @@ func TestRetentionIsNoLostHistory(t *testing.T) {
 		}
 	})
 }
+
+// Compaction leaves the first record where it is, and takes what lies behind it.
+func TestOffsetsThatAreMissingAreALostHistory(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		r, client := newRedis(t)
+		grows(t, k, topic, 3, 1) // of a key that has no later record
+		i := startKeeper(t, k, client, "pod-1", 1)
+		i.settles(t)
+		ordered := place(some("sent"))
+		i.takeIn(t, "sent")
+		i.decides(t, 1)
+		i.stop()
+		time.Sleep(time.Second)
+		compacts(t, k, i)
+		if start, _, err := i.Log.source(i.Log.home).Bounds(background); err != nil || start != 0 {
+			t.Fatalf("the partition begins at %d: %v", start, err)
+		}
+		r.FlushAll()
+		next := startKeeper(t, k, client, "pod-2", 1)
+		next.settles(t)
+		next.takeIn(t)
+		out, _, err := next.journal.Insert(background, payout.Range{To: 1}, ordered)
+		if err != nil || out[0] != payout.TooOld {
+			t.Errorf("outcomes %q, %v", out, err)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package disburse
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"disburser/payout"
@@ -9,6 +10,10 @@ import (
 
 // announceAgain is when an event that was not acknowledged is published again.
 const announceAgain = time.Second
+
+// announceRarely is when an event is published again that the results topic takes not even
+// alone: somebody must raise its limit first.
+const announceRarely = 10 * time.Minute
 
 // announceBatch publishes what ended or is held, and then lets the journal forget what
 // is final. What ended by our own word is written down as a decision first (protocol O2).
@@ -25,7 +30,7 @@ func (l *Loop) announceBatch(_, working context.Context, _ *lane, due int) (int,
 	ready, own, err := l.decideOwn(ctx, batch)
 	if err != nil {
 		for _, p := range own {
-			l.announceLater(leased{p, batch.Lease})
+			l.announceLater(leased{p, batch.Lease}, announceAgain)
 		}
 	}
 	all := make([]leased, len(ready))
@@ -79,9 +84,15 @@ func (l *Loop) announce(ctx context.Context, payouts []leased) error {
 	}
 	acknowledged, err := l.Announcer.Results(ctx, events)
 	answered := time.Now()
+	tooLarge, waiting := l.oversize(err), 0
 	for i, p := range said {
 		if i >= len(acknowledged) || !acknowledged[i] {
-			l.announceLater(p)
+			if tooLarge[p.TradeNo] {
+				l.announceLater(p, announceRarely)
+			} else {
+				l.announceLater(p, announceAgain)
+				waiting++
+			}
 			continue
 		}
 		now := p.lease.Now(answered)
@@ -91,12 +102,47 @@ func (l *Loop) announce(ctx context.Context, payouts []leased) error {
 		l.Logger.Info().Str("trade_no", p.TradeNo).Str("merchant", events[i].Merchant).Str("type", string(events[i].Type)).
 			Str("reason", p.Reason).Int("sends", p.Sends).Int("asks", p.Asks).Msg("announced")
 	}
+	if len(tooLarge) > 0 && waiting == 0 { // said already, and no reason to let the others wait
+		return nil
+	}
 	return err
 }
 
-func (l *Loop) announceLater(p leased) {
+// oversize answers which events the results topic takes not even alone, and says so: the
+// payouts stay to be announced, and hold up no others.
+func (l *Loop) oversize(err error) map[string]bool {
+	var e *payout.OversizeError
+	if !errors.As(err, &e) {
+		return nil
+	}
+	tooLarge := make(map[string]bool, len(e.Keys))
+	for _, tradeNo := range e.Keys {
+		tooLarge[tradeNo] = true
+	}
+	l.Metrics.tooLarge.Add(float64(len(e.Keys)))
+	l.warning.Store(&warning{e.Error(), time.Now()})
+	l.Logger.Error().Err(e).Int("results", len(e.Keys)).Dur("again_in", announceRarely).Msg("results are too large for their topic: these payouts are over, and nobody is told")
+	return tooLarge
+}
+
+// warning is what somebody should mend though the loop works.
+type warning struct {
+	text string
+	at   time.Time
+}
+
+// Warning says which results can't be published, "" if all can.
+func (l *Loop) Warning() string {
+	w := l.warning.Load()
+	if w == nil || time.Since(w.at) > 2*announceRarely {
+		return ""
+	}
+	return w.text
+}
+
+func (l *Loop) announceLater(p leased, again time.Duration) {
 	after := p.Payout
-	after.Due = p.lease.Now(time.Now()).Add(announceAgain)
+	after.Due = p.lease.Now(time.Now()).Add(again)
 	l.writer.put(change{Change: payout.Change{Token: p.lease.Token, Epoch: p.lease.Epoch, Before: p.State, After: after}, until: p.lease.Deadline()})
 }
 

@@ -106,6 +106,7 @@ type Loop struct {
 	beat      atomic.Int64   // when the loop last made progress, Unix nanoseconds
 	trouble   atomic.Value   // of string: why the journal didn't answer last, "" if it did
 	apart     atomic.Int64   // how far Redis' clock was ahead at the last look
+	warning   atomic.Pointer[warning]
 }
 
 // merchant is a Merchant with what the loop keeps of it.

@@ -18,6 +18,7 @@ type Metrics struct {
 	tokens   *prometheus.CounterVec
 	breaker  *prometheus.GaugeVec
 	slots    *prometheus.GaugeVec
+	tooLarge prometheus.Counter
 
 	mu    sync.Mutex
 	views map[*Loop]view // the loops of all shards share the gauges
@@ -68,6 +69,9 @@ func NewMetrics(r prometheus.Registerer, merchants []string, tokenOutcomes []str
 		slots: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "disburser_slots", Help: "Calls that may be under way at once.",
 		}, []string{"state"}),
+		tooLarge: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "disburser_results_too_large_total", Help: "Result events that their topic doesn't take, not even alone; counted at each try.",
+		}),
 	}
 	for _, name := range merchants {
 		m.create(name, tokenOutcomes)
@@ -76,7 +80,7 @@ func NewMetrics(r prometheus.Registerer, merchants []string, tokenOutcomes []str
 	m.payouts.WithLabelValues(unknown, string(payout.EventRejected))
 	m.slots.WithLabelValues("busy")
 	m.slots.WithLabelValues("free")
-	r.MustRegister(m.requests, m.seconds, m.results, m.payouts, m.tokens, m.breaker, m.slots)
+	r.MustRegister(m.requests, m.seconds, m.results, m.payouts, m.tokens, m.breaker, m.slots, m.tooLarge)
 	return m
 }
 

@@ -36,7 +36,7 @@ func (p *Producer) Carry(ctx context.Context, payouts []payout.Payout) error {
 			messages[i].Headers = append(messages[i].Headers, header("traceparent", o.Trace.Parent), header("tracestate", o.Trace.State))
 		}
 	}
-	_, err := publish(ctx, p.commands, messages)
+	_, err := p.commands.publish(ctx, messages)
 	return err
 }
 

@@ -40,8 +40,13 @@ const (
 	deadLetterMax = 1_000_000
 	deadLetterCut = 64 << 10
 
-	// headerOverhead is what a header takes besides its text, at most.
-	headerOverhead = 10
+	// reasonKept is what is kept of a reason where there is room for hardly anything.
+	reasonKept = 100
+
+	// headerOverhead is what a header takes besides its text, at most; messageOverhead what
+	// a message takes besides key, value and headers.
+	headerOverhead  = 10
+	messageOverhead = 100
 )
 
 // writer is what the package needs of a kafka.Writer.
@@ -52,26 +57,28 @@ type writer interface {
 
 // Producer publishes results, dead letters, and again what has been open for long. It is safe for concurrent use.
 type Producer struct {
-	results, deadLetters, commands writer
+	results, deadLetters, commands *topic
 }
 
 // New makes a producer. The transport is the caller's to close.
 func New(brokers []string, transport kafka.RoundTripper, results, deadLetters, commands string) *Producer {
-	open := func(topic string) *kafka.Writer {
-		return &kafka.Writer{
-			Addr: kafka.TCP(brokers...), Topic: topic, Transport: transport,
-			Balancer:     kafka.Murmur2Balancer{Consistent: true}, // as Java's, so that a tradeNo stays in its partition
-			RequiredAcks: kafka.RequireAll, MaxAttempts: attempts, // the zero value would be fire and forget
-			BatchTimeout: batchTimeout, BatchSize: batchSize, BatchBytes: deadLetterMax + 40_000, WriteTimeout: writeTimeout, ReadTimeout: writeTimeout,
-			WriteBackoffMin: 50 * time.Millisecond, WriteBackoffMax: 500 * time.Millisecond,
-		}
+	open := func(name string) *topic {
+		return newTopic(name, func(batchBytes, batchSize int) writer {
+			return &kafka.Writer{
+				Addr: kafka.TCP(brokers...), Topic: name, Transport: transport,
+				Balancer:     kafka.Murmur2Balancer{Consistent: true}, // as Java's, so that a tradeNo stays in its partition
+				RequiredAcks: kafka.RequireAll, MaxAttempts: attempts, // the zero value would be fire and forget
+				BatchTimeout: batchTimeout, BatchSize: batchSize, BatchBytes: int64(batchBytes), WriteTimeout: writeTimeout, ReadTimeout: writeTimeout,
+				WriteBackoffMin: 50 * time.Millisecond, WriteBackoffMax: 500 * time.Millisecond,
+			}
+		})
 	}
 	return &Producer{results: open(results), deadLetters: open(deadLetters), commands: open(commands)}
 }
 
 // Close waits for what is being written.
 func (p *Producer) Close() error {
-	return errors.Join(p.results.Close(), p.deadLetters.Close(), p.commands.Close())
+	return errors.Join(p.results.close(), p.deadLetters.close(), p.commands.close())
 }
 
 // Results publishes events and answers for each whether it is acknowledged; err says
@@ -85,7 +92,8 @@ func (p *Producer) Results(ctx context.Context, events []payout.Event) (acknowle
 		}
 		messages[i] = m
 	}
-	return publish(ctx, p.results, messages)
+	published, err := p.results.publish(ctx, messages)
+	return published.acknowledged, err
 }
 
 func resultMessage(e payout.Event) (kafka.Message, error) {
@@ -122,17 +130,33 @@ func source(merchant string) string {
 // DeadLetters publishes all of them or answers an error; only after nil may the offset
 // of their source move on.
 func (p *Producer) DeadLetters(ctx context.Context, letters []payout.DeadLetter) error {
-	messages := make([]kafka.Message, len(letters))
 	now := time.Now().UTC().Format(time.RFC3339Nano)
-	for i, d := range letters {
-		messages[i] = deadLetterMessage(d, now)
+	for cut := 0; ; cut++ {
+		messages := make([]kafka.Message, len(letters))
+		for i, d := range letters {
+			messages[i] = deadLetterMessage(d, now, cuts[cut])
+		}
+		published, err := p.deadLetters.publish(ctx, messages)
+		if len(published.oversize) == 0 || len(published.waiting) > 0 || cut+1 == len(cuts) {
+			return err
+		}
+		var left []payout.DeadLetter // what is too large is cut once more
+		for _, at := range published.oversize {
+			left = append(left, letters[at])
+		}
+		letters = left
 	}
-	_, err := publish(ctx, p.deadLetters, messages)
-	return err
 }
 
-func deadLetterMessage(d payout.DeadLetter, now string) kafka.Message {
-	d = fitting(d)
+// cut says how large a dead letter may be, and what is kept of a larger one's value and key.
+type cut struct{ most, kept int }
+
+// cuts are what is tried, one after the other: the topic may take less than a broker does
+// by default. A dead letter that can't be written would stop its partition for ever.
+var cuts = []cut{{deadLetterMax, deadLetterCut}, {100_000, 30_000}, {10_000, 3000}, {1000, 300}, {0, 0}}
+
+func deadLetterMessage(d payout.DeadLetter, now string, c cut) kafka.Message {
+	d = fitting(d, c)
 	headers := make([]kafka.Header, 0, len(d.Headers)+7)
 	for _, h := range d.Headers {
 		headers = append(headers, kafka.Header{Key: h.Key, Value: h.Value})
@@ -150,65 +174,24 @@ func deadLetterMessage(d payout.DeadLetter, now string) kafka.Message {
 // fitting cuts what a broker would refuse: our headers come on top of a message that
 // may already have been as large as the topic takes, and a dead letter that can't be
 // written would stop its partition for ever. The source offset tells where all of it is.
-func fitting(d payout.DeadLetter) payout.DeadLetter {
+func fitting(d payout.DeadLetter, c cut) payout.DeadLetter {
 	headers := 0
 	for _, h := range d.Headers {
 		headers += len(h.Key) + len(h.Value) + headerOverhead
 	}
-	if headers > deadLetterMax/2 { // no client of ours writes such; the value says more
+	if headers > c.most/2 { // no client of ours writes such; the value says more
 		d.Headers, headers = nil, 0
 	}
-	if d.Code == payout.TooLarge || len(d.Key)+len(d.Value)+headers > deadLetterMax {
-		d.Value = d.Value[:min(len(d.Value), deadLetterCut)]
+	if d.Code == payout.TooLarge || len(d.Key)+len(d.Value)+headers > c.most {
+		d.Value = d.Value[:min(len(d.Value), c.kept)]
 	}
-	if len(d.Key)+len(d.Value)+headers > deadLetterMax {
-		d.Key = d.Key[:min(len(d.Key), deadLetterCut)]
+	if len(d.Key)+len(d.Value)+headers > c.most {
+		d.Key = d.Key[:min(len(d.Key), c.kept)]
+	}
+	if most := max(c.most/2, reasonKept); len(d.Reason) > most {
+		d.Reason = strings.ToValidUTF8(d.Reason[:most], "")
 	}
 	return d
-}
-
-// publish writes messages and writes again those that are not acknowledged, a bounded
-// number of times.
-func publish(ctx context.Context, w writer, messages []kafka.Message) ([]bool, error) {
-	acknowledged := make([]bool, len(messages))
-	waiting := make([]int, len(messages))
-	for i := range waiting {
-		waiting[i] = i
-	}
-	var err error
-	for try := 1; len(waiting) > 0; try++ {
-		batch := make([]kafka.Message, len(waiting))
-		for i, at := range waiting {
-			batch[i] = messages[at]
-		}
-		err = w.WriteMessages(ctx, batch...)
-		waiting = unacknowledged(err, waiting, acknowledged)
-		if len(waiting) == 0 {
-			return acknowledged, nil
-		}
-		if try == tries || !sleep(ctx, time.Duration(try)*pause) {
-			return acknowledged, fmt.Errorf("producer: %d of %d messages not acknowledged after %d tries: %w", len(waiting), len(messages), try, err)
-		}
-	}
-	return acknowledged, nil
-}
-
-// unacknowledged marks what a write acknowledged and answers what is left. Only
-// WriteErrors tell messages apart; any other error is about all of them.
-func unacknowledged(err error, waiting []int, acknowledged []bool) []int {
-	var each kafka.WriteErrors
-	if err != nil && !errors.As(err, &each) {
-		return waiting
-	}
-	var left []int
-	for i, at := range waiting {
-		if err == nil || i < len(each) && each[i] == nil {
-			acknowledged[at] = true
-		} else {
-			left = append(left, at)
-		}
-	}
-	return left
 }
 
 func header(key, value string) kafka.Header { return kafka.Header{Key: key, Value: []byte(value)} }

@@ -84,11 +84,14 @@ func (a *App) admin() http.Handler {
 		reply(w, http.StatusOK, map[string]any{"alive": true})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		body, status := map[string]any{"ready": true}, http.StatusOK
 		if reasons := a.health.unready(); len(reasons) > 0 {
-			reply(w, http.StatusServiceUnavailable, map[string]any{"ready": false, "reasons": reasons, "reason": strings.Join(reasons, "; ")})
-			return
+			body, status = map[string]any{"ready": false, "reasons": reasons, "reason": strings.Join(reasons, "; ")}, http.StatusServiceUnavailable
 		}
-		reply(w, http.StatusOK, map[string]any{"ready": true})
+		if warnings := a.warnings(); len(warnings) > 0 {
+			body["warnings"] = warnings
+		}
+		reply(w, status, body)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.options.Registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", a.guarded(pprof.Index))
@@ -113,4 +116,14 @@ func reply(w http.ResponseWriter, status int, body map[string]any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // the caller is gone: nothing to be done
+}
+
+// warnings list what somebody should mend though the instance works.
+func (a *App) warnings() (all []string) {
+	for _, l := range a.loops {
+		if why := l.Warning(); why != "" {
+			all = append(all, why)
+		}
+	}
+	return all
 }

@@ -38,7 +38,7 @@ func edit(file, old, becomes string) []Edit { return []Edit{{file, old, becomes}
 
 // All lists every guard.
 func All() []Guard {
-	return slices.Concat(sending, outcomes, intake, epochs, rebuild, history, provider)
+	return slices.Concat(sending, outcomes, intake, epochs, rebuild, history, sizes, provider)
 }
 
 // Select answers the guards whose names begin with one of the given texts, or contain one
