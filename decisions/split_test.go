@@ -126,10 +126,13 @@ func TestAFenceBetweenTheRecordsOfOneDecisionVoidsIt(t *testing.T) {
 		l := joined(t, k, "pod-1")
 		takes(t, k, topic, 3000)
 		requests := 0
-		k.Observe(kmsg.Produce, func(kmsg.Request) {
-			if requests++; requests == 12 {
+		k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+			k.KeepControl()
+			if requests++; requests == 12 { // held back until the fence stands
 				go write(t, k, 1, fenceOf("foreign", 0))
+				k.SleepControl(func() { time.Sleep(time.Second) })
 			}
+			return nil, nil, false
 		})
 		err := l.Send(background, seventh.ID, ended(500, 0))
 		time.Sleep(time.Second)
