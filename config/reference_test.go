@@ -87,7 +87,7 @@ func TestTheReferenceIsWhole(t *testing.T) {
 		row(t, &b, name, reflect.ValueOf(Default()).Field(i), remarks)
 	}
 	if *update {
-		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil { //nolint:gosec // a document
+		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
