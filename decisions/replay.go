@@ -9,6 +9,9 @@ import (
 	"disburser/payout"
 )
 
+// reasonMost is what is kept of a hold's reason: the journal has it in memory.
+const reasonMost = 2000
+
 // reading turns records of Kafka into what they say of payouts (protocol E4 d).
 type reading struct {
 	keeper *Keeper
@@ -35,11 +38,16 @@ func (r reading) result(record partition.Record) []payout.Restored {
 		if e.Type != payout.EventHeld {
 			return nil
 		}
-		f.Kind, f.State = payout.WasHeld, payout.StateHeld
+		f.Kind, f.State, f.Reason = payout.WasHeld, payout.StateHeld, shortened(e.Reason, reasonMost)
 	}
 	for _, h := range record.Headers {
-		if h.Key == "fingerprint" {
+		switch h.Key {
+		case "fingerprint":
 			f.Fingerprint = payout.Fingerprint(h.Value)
+		case "ce_time": // when it was held, which tells one hold from the next
+			if at, err := time.Parse(time.RFC3339Nano, string(h.Value)); err == nil && f.Kind == payout.WasHeld && !at.After(record.Time.Add(slack)) {
+				f.Time = at
+			}
 		}
 	}
 	if len(f.Fingerprint) != payout.FingerprintLen { // not ours

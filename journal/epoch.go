@@ -163,8 +163,11 @@ func (j *Journal) Restore(ctx context.Context, id string, lease time.Duration, i
 		args := make([]any, 0, 3+8*len(part))
 		args = append(args, id, j.window.Milliseconds(), lease.Milliseconds())
 		for _, r := range part {
-			args = append(args, string(r.Kind), r.TradeNo, bucket(r.TradeNo), string(r.Fingerprint), r.Merchant, string(r.State), millis(r.Time),
-				progress{Reason: r.Reason, Absent: r.State == payout.StateFailed, Settled: millis(r.Time)}.text())
+			became := progress{Reason: r.Reason, Absent: r.State == payout.StateFailed, Settled: millis(r.Time)}
+			if r.Kind == payout.WasHeld {
+				became = progress{Reason: r.Reason, Held: millis(r.Time)}
+			}
+			args = append(args, string(r.Kind), r.TradeNo, bucket(r.TradeNo), string(r.Fingerprint), r.Merchant, string(r.State), millis(r.Time), became.text())
 		}
 		if _, err := j.runAs(ctx, "restore", args); err != nil {
 			return err

@@ -81,17 +81,29 @@ local function decided(tradeNo, record, bucket, memo, fingerprint, merchant, sen
   write(tradeNo, record, 'sa' .. NO_TOKEN .. stamp(0) .. sub(record, FINGERPRINT_FROM, EXPIRES_TO) .. format('%02d', sends) .. stamp(sent) .. stamp(send_by), progress)
 end
 
+-- because adds why a payout is held, and since when, to what has become of it; nil where
+-- something of that stands there.
+local function because(record, why)
+  local m = find(record, '\n', HEAD + 1, true)
+  local progress = sub(record, find(record, '\n', m + 1, true) + 1)
+  if find(progress, '"y":', 1, true) or find(progress, '"h":', 1, true) then return nil end
+  if why == '{}' then return nil end
+  if progress == '{}' then return why end
+  return sub(progress, 1, -2) .. ',' .. sub(why, 2)
+end
+
 -- A hold was announced: it is asked about at once. Like a send it is only remembered where
 -- this Redis knows nothing else.
-local function held(tradeNo, record, bucket, memo, fingerprint, merchant)
+local function held(tradeNo, record, bucket, memo, fingerprint, merchant, why)
   if not record then
+    call('SET', why_of(tradeNo), why, 'PX', window + math.floor(window / 3))
     if not memo or not held_memo(memo) then remember(bucket, tradeNo, memo_of_send(fingerprint, 0, merchant)) end
     return
   end
   local state = state_of(record)
   if state ~= 'r' and state ~= 's' and state ~= 'p' then return end
   leave_sets(tradeNo, record)
-  write(tradeNo, record, 'ha' .. NO_TOKEN .. stamp(0), nil)
+  write(tradeNo, record, 'ha' .. NO_TOKEN .. stamp(0), because(record, why))
 end
 
 local function ended(tradeNo, record, fingerprint, merchant, state, progress)
@@ -118,7 +130,7 @@ for i = 4, #ARGV, 8 do
     if merchant ~= '' and (state == 'P' or state == 'Q') then witnesses[merchant] = tradeNo end
   elseif memo and not sent_memo(memo) then -- ended and announced: nothing below it counts
   elseif kind == 'H' then
-    held(tradeNo, record, bucket, memo, fingerprint, merchant)
+    held(tradeNo, record, bucket, memo, fingerprint, merchant, ARGV[i + 7])
   elseif kind == 'S' then
     decided(tradeNo, record, bucket, memo, fingerprint, merchant, tonumber(ARGV[i + 6]))
   elseif not memo or not held_memo(memo) then
