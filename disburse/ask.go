@@ -105,6 +105,7 @@ func (l *Loop) query(ctx context.Context, m *merchant, tradeNo string, latest ti
 func (m *merchant) judging(batch payout.Batch, began time.Time) (now time.Time, policy payout.Policy) {
 	now, policy = batch.Now(time.Now()), m.policy()
 	policy.Doubt = now.Sub(batch.Earliest(began))
+	policy.Refusing = m.Send.Refusing()
 	return now, policy
 }
 

@@ -160,6 +160,9 @@ func (g *gate) one() (pass, bool) {
 	return p, true
 }
 
+// refusing tells whether sends rest because one after the other was refused.
+func (g *gate) refusing() bool { return len(g.breakers) > 1 && g.breakers[1].resting() }
+
 // state is the worst of the breakers', as the metric counts: 0 closed, 1 half-open, 2 open.
 func (g *gate) state() int {
 	worst := 0

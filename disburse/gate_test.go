@@ -1,7 +1,9 @@
 package disburse
 
 import (
+	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -280,6 +282,51 @@ func TestTheBreakersNumbersChange(t *testing.T) {
 		}
 		if g.pass(7, refused); g.state() != 2 {
 			t.Error("closed after 7 refusals in a row")
+		}
+	})
+}
+
+// The fleet is told of refusals once they open the breaker, and of each probe while sends rest.
+func TestTheFleetIsToldOfRefusals(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		b := newBench(t, orders(60, "a")...)
+		var told, accepted atomic.Int64
+		fleet := &fleetRefusals{}
+		fleet.refused = func(_ time.Time, first time.Duration) {
+			if first != 10*time.Second {
+				t.Errorf("the first rest is %v", first)
+			}
+			fleet.resting.Store(true)
+			told.Add(1)
+		}
+		fleet.accepted = func(time.Time) { fleet.resting.Store(false); accepted.Add(1) }
+		m := free
+		m.refusals = fleet
+		m.take = func(_ context.Context, n int) ([]time.Time, time.Duration, error) {
+			return []time.Time{time.Now()}, 0, nil
+		}
+		b.merchant("a").Send = m
+		var sends atomic.Int64
+		account := b.merchant("a").Provider.(provider)
+		account.send = func(context.Context, string, time.Time) payout.Finding {
+			switch n := sends.Add(1); {
+			case n <= 21:
+				return refused
+			case n == 22: // a probe that says nothing
+				return bad
+			}
+			return good
+		}
+		b.merchant("a").Provider = account
+		b.start()
+		time.Sleep(9 * time.Second)
+		if told.Load() != 1 {
+			t.Errorf("told %d times of the opening", told.Load())
+		}
+		time.Sleep(5 * time.Minute)
+		b.stop()
+		if told.Load() != 2 || accepted.Load() != 1 || b.sends("a0059") != 1 {
+			t.Errorf("told %d times of refusals, %d times of the end; the last one was sent %d times", told.Load(), accepted.Load(), b.sends("a0059"))
 		}
 	})
 }

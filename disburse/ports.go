@@ -28,6 +28,13 @@ type Limiter interface {
 	Wait(ctx context.Context, moment time.Time) error
 	Told(ctx context.Context, began time.Time, tooFast bool, pause time.Duration) error
 
+	// Refused and Accepted pass on what became of a send while the provider refuses one after
+	// the other; Refusing tells whether the fleet's sends rest for that. first is the first
+	// rest. While they rest, Take has a moment for one probe of the whole fleet, and no more.
+	Refused(ctx context.Context, began time.Time, first time.Duration) error
+	Accepted(ctx context.Context, began time.Time) error
+	Refusing() bool
+
 	// Heard is the latest reading of Redis' clock, and when it was asked for by this
 	// process'; both zero before the first.
 	Heard() (redis, asked time.Time)

@@ -83,6 +83,22 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.B
 	p.SendBy = batch.Now(latest)
 	l.found(m, batch, p, payout.OwnSend, f, began)
 	l.listen(working, m.Send, began, f)
+	l.refusals(working, m, began, f)
+}
+
+// refusals tells the fleet that the provider refuses one send after the other, and what
+// became of the probe that looks whether it is over.
+func (l *Loop) refusals(ctx context.Context, m *merchant, began time.Time, f payout.Finding) {
+	var err error
+	switch resting := m.Send.Refusing(); {
+	case f.Kind == payout.Refused && (resting || m.sendGate.refusing()):
+		err = m.Send.Refused(ctx, began, l.breaker.Load().OpenFor)
+	case resting && refusal(f) == nil:
+		err = m.Send.Accepted(ctx, began)
+	}
+	if err != nil { // the next one tells it again
+		l.refused(ctx, err, "tell what the provider refuses")
+	}
 }
 
 // listen passes on what an answer says about the calls themselves. It comes after the

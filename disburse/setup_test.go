@@ -249,6 +249,8 @@ type limiter struct {
 	told func(began time.Time, tooFast bool, pause time.Duration) // nil: nobody listens
 
 	heard func() (redis, asked time.Time) // nil: nothing yet
+
+	refusals *fleetRefusals // nil: nobody listens
 }
 
 func (l limiter) Take(ctx context.Context, n int) ([]time.Time, time.Duration, error) {
@@ -268,6 +270,29 @@ func (l limiter) Heard() (redis, asked time.Time) {
 		return time.Time{}, time.Time{}
 	}
 	return l.heard()
+}
+
+func (l limiter) Refused(_ context.Context, began time.Time, first time.Duration) error {
+	if l.refusals != nil {
+		l.refusals.refused(began, first)
+	}
+	return nil
+}
+
+func (l limiter) Accepted(_ context.Context, began time.Time) error {
+	if l.refusals != nil {
+		l.refusals.accepted(began)
+	}
+	return nil
+}
+
+func (l limiter) Refusing() bool { return l.refusals != nil && l.refusals.resting.Load() }
+
+// fleetRefusals is what a fleet is told of refused sends.
+type fleetRefusals struct {
+	resting  atomic.Bool
+	refused  func(began time.Time, first time.Duration)
+	accepted func(began time.Time)
 }
 
 // free lets everything through at once.

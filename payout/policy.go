@@ -39,6 +39,10 @@ type Policy struct {
 	}
 	UnknownStatus Choice // Hold or Fail
 
+	// Refusing says that the provider refuses the merchant's sends, one after the other, and
+	// that they rest for it.
+	Refusing bool
+
 	// Plan is what was learned about when to ask, nil for the plain schedule.
 	Plan *Plan
 

@@ -118,6 +118,10 @@ func TestWhatAbsenceProves(t *testing.T) {
 	}{
 		"the only send was refused":                     {once(t, Refused), standard(), StateFailed, true},
 		"the only send was refused, resend":             {once(t, Refused), resending(), StateFailed, true},
+		"the only send was refused, as all are":         {once(t, Refused), refusing(standard()), StateFailed, true},
+		"the only send was refused, as all are, resend": {once(t, Refused), refusing(resending()), StateReceived, false},
+		"expired meanwhile, all are refused, resend":    {expiring(once(t, Refused)), refusing(resending()), StateFailed, true},
+		"shown once, all are refused, resend":           {shown(once(t, Refused)), refusing(resending()), StateHeld, false},
 		"unclear":                                       {once(t, Unclear), standard(), StateHeld, false},
 		"unclear, resend":                               {once(t, Unclear), resending(), StateReceived, false},
 		"taken over":                                    {sendingAt(t), standard(), StateHeld, false},
@@ -146,6 +150,30 @@ func TestWhatAbsenceProves(t *testing.T) {
 				t.Errorf("settled at %v, want %v", p.SettledAt, now)
 			}
 		})
+	}
+}
+
+func refusing(p Policy) Policy { p.Refusing = true; return p }
+
+func expiring(p Payout) Payout { p.ExpiresAt = t0.Add(time.Minute); return p }
+
+func shown(p Payout) Payout { p.Shown = true; return p }
+
+// While the provider refuses every send, one that is proved absent is the next probe, before
+// others that would be refused too: by the operator's resend, and not for ever.
+func TestARefusedPayoutIsTheNextProbe(t *testing.T) {
+	before := after(t, sendingAt(t), OwnSend, Finding{Kind: Refused}, t0.Add(time.Second), standard())
+	before.ReceivedAt = t0.Add(-time.Hour)
+	p, _ := evidence(t, before, refusing(resending()))
+	wantState(t, p, StateReceived, StepSend)
+	wantDue(t, p, before.ReceivedAt)
+	if p.TradeNo != before.TradeNo || p.Disproved != p.Sends || p.Sends != 1 || p.NoRecords != 0 {
+		t.Errorf("%+v", p)
+	}
+	impatient := refusing(resending())
+	impatient.Poll.GiveUp = time.Minute
+	if p, _ := evidence(t, before, impatient); p.State != StateFailed && p.State != StateHeld {
+		t.Errorf("%v after give_up", p.State)
 	}
 }
 

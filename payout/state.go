@@ -270,6 +270,9 @@ func noRecordWhileSending(p Payout, f Finding, now time.Time, policy Policy) Pay
 	case p.Shown:
 		return p.hold(fmt.Sprintf("the provider has shown it and then said %d times that it has no record of it", p.NoRecords), now)
 	case p.Sends-p.Disproved == 1 && p.LastSend == Refused && !p.Unheard:
+		if policy.Refusing && policy.NoRecord.Then == Resend && !p.gaveUp(now, policy) && !p.Expired(now) {
+			return p.probeAgain(now)
+		}
 		p.Absent = true
 		p.Reason = "the provider refused it and has no record of it"
 		return p.end(StateFailed, now)
@@ -346,6 +349,16 @@ func (p Payout) hold(reason string, now time.Time) Payout {
 func (p Payout) end(final State, now time.Time) Payout {
 	p.State, p.Step, p.Due = final, StepAnnounce, now
 	p.SettledAt = now
+	return p
+}
+
+// probeAgain is for a payout whose absence is proven while the provider refuses every send:
+// the operator's resend lets it be the next probe, before others that would be refused too.
+func (p Payout) probeAgain(now time.Time) Payout {
+	p = p.sendAgain(now)
+	if p.ReceivedAt.Before(now) && !p.ReceivedAt.IsZero() {
+		p.Due = p.ReceivedAt
+	}
 	return p
 }
 

@@ -3,7 +3,6 @@ package ratelimit
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -27,6 +26,9 @@ const (
 	Faster Direction = "faster" // it has said nothing of the kind for a while
 	Agreed Direction = "agreed" // as fast as was agreed, again
 	Rests  Direction = "rests"  // the provider asked for a pause
+
+	Refused  Direction = "refused"  // sends rest, and then one probe is made
+	Accepted Direction = "accepted" // the probe was not refused: sends go on
 )
 
 // Turn is a change of direction.
@@ -50,32 +52,18 @@ type outlook struct {
 // too often, or that it wants to be left alone for a while. The fleet's rate of this
 // operation falls at once, and comes back slowly.
 func (l *Limiter) Told(ctx context.Context, began time.Time, tooFast bool, pause time.Duration) error {
-	l.slowing.Lock()
-	defer l.slowing.Unlock()
-	for range paceTries {
-		before, now, perSecond, mostRest := l.shared()
-		after := before.pace.heard(began.Add(before.ahead), now, tooFast, pause, mostRest, perSecond)
-		if after == before.pace {
-			return nil
-		}
-		matters := after.gone().Sub(now) + time.Minute
-		asked := time.Now()
-		answer, err := setPace.Run(ctx, l.client, l.keys, before.text, after.String(), matters.Milliseconds()).Slice()
-		if err != nil {
-			return fmt.Errorf("ratelimit: change the pace of %s: %w", l.keys[0], err)
-		}
-		l.learn(float(answer, 0), asked, time.Now(), word(answer, 1))
-		if word(answer, 1) == after.String() {
-			return nil
-		}
-	}
-	return nil // others keep changing it: they were told the same
+	return l.change(ctx, func(o outlook, now time.Time) pace {
+		l.mu.Lock()
+		perSecond, mostRest := l.rate.PerSecond, l.MostRest
+		l.mu.Unlock()
+		return o.pace.heard(began.Add(o.ahead), now, tooFast, pause, mostRest, perSecond)
+	})
 }
 
 // PerSecond is the fleet's rate as this instance saw it last; 0 while it rests.
 func (l *Limiter) PerSecond() float64 {
 	r, _, rest := l.current()
-	if rest > 0 {
+	if o, now := l.shared(); rest > 0 || o.pace.refused.until.After(now) {
 		return 0
 	}
 	return r.PerSecond
@@ -92,10 +80,10 @@ func (l *Limiter) current() (r Rate, seen string, rest time.Duration) {
 	return r, l.heard.text, max(0, l.heard.pace.rest.Sub(now))
 }
 
-func (l *Limiter) shared() (o outlook, now time.Time, perSecond float64, mostRest time.Duration) {
+func (l *Limiter) shared() (o outlook, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.heard, time.Now().Add(l.heard.ahead), l.rate.PerSecond, l.MostRest
+	return l.heard, time.Now().Add(l.heard.ahead)
 }
 
 // Heard is the latest reading of Redis' clock, and when it was asked for by this process';
@@ -114,14 +102,22 @@ func (l *Limiter) learn(redisMicros float64, asked, received time.Time, text str
 	}
 	o := &l.heard
 	o.ahead = time.UnixMicro(int64(redisMicros)).Sub(received)
+	now, before := time.UnixMicro(int64(redisMicros)), o.pace.refused.row
 	if text != o.text {
 		o.text, o.pace = text, readPace(text)
 	}
-	turn, turned := o.turn(time.UnixMicro(int64(redisMicros)))
+	turn, turned := o.turn(now)
 	turn.Rate *= l.rate.PerSecond
+	refused := o.pace.refused
 	l.mu.Unlock()
 	if turned {
 		l.Turned(turn)
+	}
+	switch {
+	case refused.row > before:
+		l.Turned(Turn{To: Refused, Rest: refused.until.Sub(now)})
+	case refused.row == 0 && before > 0:
+		l.Turned(Turn{To: Accepted})
 	}
 }
 

@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -36,6 +37,8 @@ type pace struct {
 	at     time.Time // of the last lowering
 	since  time.Time // from here on it rises again
 	rest   time.Time // until here nothing is granted
+
+	refused refusals
 }
 
 // now is the factor at a moment: nothing has to be written for the rate to rise.
@@ -80,13 +83,17 @@ func (p pace) String() string {
 	if p == (pace{}) {
 		return ""
 	}
-	return fmt.Sprintf("%.6f %d %d %d", p.factor, unixMicro(p.at), unixMicro(p.since), unixMicro(p.rest))
+	text := fmt.Sprintf("%.6f %d %d %d", p.factor, unixMicro(p.at), unixMicro(p.since), unixMicro(p.rest))
+	if r := p.refused; r.row > 0 {
+		text += fmt.Sprintf(" %d %d %d %d %s", r.row, unixMicro(r.at), unixMicro(r.probe), unixMicro(r.until), cmp.Or(r.token, "-"))
+	}
+	return text
 }
 
 // readPace reads what String wrote; what nobody can read is the agreed rate.
 func readPace(text string) pace {
 	parts := strings.Fields(text)
-	if len(parts) != 4 {
+	if len(parts) != 4 && len(parts) != 9 {
 		return pace{}
 	}
 	factor, err := strconv.ParseFloat(parts[0], 64)
@@ -94,8 +101,18 @@ func readPace(text string) pace {
 		return pace{}
 	}
 	p := pace{factor: factor}
-	for i, to := range []*time.Time{&p.at, &p.since, &p.rest} {
-		micros, err := strconv.ParseInt(parts[i+1], 10, 64)
+	times, words := []*time.Time{&p.at, &p.since, &p.rest}, parts[1:4]
+	if len(parts) == 9 {
+		if p.refused.row, err = strconv.Atoi(parts[4]); err != nil || p.refused.row < 1 {
+			return pace{}
+		}
+		times, words = append(times, &p.refused.at, &p.refused.probe, &p.refused.until), append(words, parts[5:8]...)
+		if parts[8] != "-" {
+			p.refused.token = parts[8]
+		}
+	}
+	for i, to := range times {
+		micros, err := strconv.ParseInt(words[i], 10, 64)
 		if err != nil {
 			return pace{}
 		}

@@ -163,6 +163,7 @@ type Limiter struct {
 	usual    time.Duration // what of late was not known of the clock at best, 0 before the first
 	heard    outlook
 	reading  reading   // the latest one of Redis' clock
+	probe    time.Time // the moment that was taken for the latest probe of this process
 	reserved time.Time // up to here moments aren't granted, only reserved
 	queue    queue
 
@@ -221,7 +222,20 @@ func (l *Limiter) Begin(ctx context.Context) {
 // If none is free it answers how long to wait before asking again. The moments are
 // granted already where they may be used so late that the way to the call doesn't matter;
 // else they are only reserved, and Wait asks for them once the call is ready.
+//
+// While the provider refuses the sends there is one moment for the whole fleet, for the probe
+// that looks whether that is over (refused.go).
 func (l *Limiter) Take(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error) {
+	if l.Refusing() {
+		return l.takeProbe(ctx)
+	}
+	if moments, wait, err = l.take(ctx, n); l.Refusing() { // it has just heard of it
+		return nil, lookAgain, err
+	}
+	return moments, wait, err
+}
+
+func (l *Limiter) take(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error) {
 	if r := l.agreed(); r.direct() {
 		var all []granted
 		all, wait, err = l.grant(ctx, request{n: n, ahead: horizon, way: r.slack() / 2})
@@ -243,7 +257,10 @@ func (l *Limiter) Wait(ctx context.Context, moment time.Time) error {
 	ready := time.Now()
 	m, ours := granted{at: moment}, l.isGranted(moment)
 	for {
-		var err error
+		err := l.refused(moment)
+		if err != nil {
+			return err
+		}
 		if !ours {
 			if m, err = l.line(ctx, ready); err != nil {
 				return err
@@ -252,6 +269,9 @@ func (l *Limiter) Wait(ctx context.Context, moment time.Time) error {
 		used, rest := false, time.Duration(0)
 		if err = l.sleep(ctx, time.Until(m.at)); err == nil {
 			used, rest, err = l.pace(ctx, m.at)
+		}
+		if used && err == nil {
+			err = l.refused(moment) // which the grant may have told
 		}
 		if used {
 			return err

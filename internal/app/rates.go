@@ -48,7 +48,15 @@ func (a *App) turned(merchant, operation string, turn ratelimit.Turn) {
 		event, text = a.logger.Info(), "the provider has not complained for a while: the fleet calls a little faster again"
 	case ratelimit.Agreed:
 		event, text = a.logger.Info(), "the fleet calls as fast as is configured again"
+	case ratelimit.Refused:
+		event = a.logger.Error().Dur("for", turn.Rest)
+		text = "the provider refuses one send after the other (an empty account? a revoked key?): all sends of the merchant rest, then one payout of the whole fleet tries whether it is over"
+	case ratelimit.Accepted:
+		event, text = a.logger.Info(), "the provider has taken a send again: all sends of the merchant go on"
 	case ratelimit.Slower:
 	}
-	event.Str("merchant", merchant).Str("operation", operation).Float64("rate", turn.Rate).Msg(text)
+	if turn.Rate > 0 {
+		event = event.Float64("rate", turn.Rate)
+	}
+	event.Str("merchant", merchant).Str("operation", operation).Msg(text)
 }

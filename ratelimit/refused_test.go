@@ -1,0 +1,151 @@
+package ratelimit
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestRefusalsBackOff(t *testing.T) {
+	start := time.UnixMicro(1_700_000_000_000_000)
+	var r refusals
+	now := start
+	for i, rest := range []time.Duration{10, 20, 40, 80, 160, 320, 640, 900, 900} {
+		r = r.again(now, now, 10*time.Second)
+		if got := r.until.Sub(now); got != rest*time.Second || r.row != i+1 {
+			t.Fatalf("after refusal %d it rests for %v", i+1, got)
+		}
+		if early := r.again(now.Add(time.Second), now.Add(time.Second), 10*time.Second); early != r {
+			t.Fatal("what was under way counts as a probe")
+		}
+		if other := r.accepted(now.Add(-time.Second)); other != r {
+			t.Fatal("an answer of before ends the rest")
+		}
+		now = r.until
+		claimed := r.claimed(now)
+		if r = readPace(pace{refused: claimed}.String()).refused; r != claimed { // as it goes through Redis
+			t.Fatalf("%+v became %+v", claimed, r)
+		}
+		if !r.probe.Equal(now) || !r.until.Equal(now.Add(probeFor)) {
+			t.Fatalf("claimed %+v", r)
+		}
+		if late := r.again(now.Add(-time.Second), now, 10*time.Second); late != r {
+			t.Fatal("a call of before the probe counts as one")
+		}
+	}
+	if r.accepted(now) != (refusals{}) {
+		t.Error("the probe went well, and sends rest")
+	}
+	if r = (refusals{row: 1000, probe: now}).again(now, now, 10*time.Second); r.until.Sub(now) != mostRefused {
+		t.Errorf("after a thousand it rests for %v", r.until.Sub(now))
+	}
+}
+
+// An empty account: the fleet makes one probe at a time, ever more seldom, whichever instance
+// it is, and a call that was made ready before is not one. Once money is there, all go on.
+func TestTheFleetProbesTogether(t *testing.T) {
+	inFleet(t, Rate{50, 5}, func(f *fleet) {
+		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Hour)
+		defer cancel()
+		var empty atomic.Bool
+		var probes, accepted atomic.Int64
+		var gap atomic.Int64 // the longest between two probes
+		empty.Store(true)
+		last := time.Now()
+		for range 3 {
+			l := f.limiter()
+			f.group.Go(func() {
+				row := 0
+				for ctx.Err() == nil {
+					moments, wait, err := l.Take(ctx, 8)
+					if err != nil && ctx.Err() == nil {
+						t.Error(err)
+					}
+					if len(moments) == 0 && sleep(ctx, max(wait, 100*time.Millisecond)) != nil {
+						return
+					}
+					for _, m := range moments {
+						resting := l.Refusing()
+						if l.Wait(ctx, m) != nil {
+							continue
+						}
+						began := time.Now()
+						if !empty.Load() {
+							accepted.Add(1)
+							row = 0
+							if l.Refusing() {
+								_ = l.Accepted(ctx, began)
+							} else if accepted.Load() > 300 {
+								return
+							}
+							continue
+						}
+						if resting {
+							probes.Add(1)
+							gap.Store(max(gap.Load(), int64(began.Sub(last))))
+							last = began
+						}
+						if row++; row >= 20 || l.Refusing() {
+							_ = l.Refused(ctx, began, 10*time.Second)
+						}
+						f.called()
+					}
+				}
+			})
+		}
+		time.Sleep(3 * time.Hour)
+		if n := probes.Load(); n < 15 || n > 18 {
+			t.Errorf("%d probes in three hours", n)
+		}
+		if g := time.Duration(gap.Load()); g > 16*time.Minute {
+			t.Errorf("once there was no probe for %v", g)
+		}
+		if n := len(f.calls) - int(probes.Load()); n > 3*20+12 {
+			t.Errorf("%d calls before all had stopped", n)
+		}
+		empty.Store(false)
+		time.Sleep(16 * time.Minute)
+		if accepted.Load() < 300 {
+			t.Errorf("%d sends since money is there", accepted.Load())
+		}
+		cancel()
+	})
+}
+
+// A probe that nobody hears of any more is replaced.
+func TestALostProbeIsReplaced(t *testing.T) {
+	inFleet(t, Rate{50, 5}, func(f *fleet) {
+		ctx := context.Background()
+		one, two := f.limiter(), f.limiter()
+		one.Begin(ctx)
+		if err := one.Refused(ctx, time.Now(), time.Second); err != nil {
+			t.Fatal(err)
+		}
+		two.Begin(ctx)
+		taken := func(l *Limiter) bool {
+			moments, _, err := l.Take(ctx, 8)
+			if err != nil || len(moments) > 1 {
+				t.Fatal(moments, err)
+			}
+			return len(moments) == 1
+		}
+		if taken(one) || taken(two) {
+			t.Fatal("probed during the rest")
+		}
+		time.Sleep(2 * time.Second)
+		if !taken(one) || taken(two) || taken(one) {
+			t.Fatal("not one probe")
+		}
+		time.Sleep(probeFor)
+		if !taken(two) {
+			t.Error("a lost probe ends all probing")
+		}
+		f.redis.FlushAll()
+		time.Sleep(10 * time.Second)
+		taken(one)
+		if one.Refusing() {
+			t.Error("a wiped Redis doesn't forget it")
+		}
+	})
+}
