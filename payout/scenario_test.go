@@ -121,7 +121,7 @@ func TestWhatAbsenceProves(t *testing.T) {
 		"the only send was refused, as all are":         {once(t, Refused), refusing(standard()), StateFailed, true},
 		"the only send was refused, as all are, resend": {once(t, Refused), refusing(resending()), StateReceived, false},
 		"expired meanwhile, all are refused, resend":    {expiring(once(t, Refused)), refusing(resending()), StateFailed, true},
-		"shown once, all are refused, resend":           {shown(once(t, Refused)), refusing(resending()), StateHeld, false},
+		"shown once, all are refused, resend":           {seenOnce(once(t, Refused)), refusing(resending()), StateHeld, false},
 		"unclear":                                       {once(t, Unclear), standard(), StateHeld, false},
 		"unclear, resend":                               {once(t, Unclear), resending(), StateReceived, false},
 		"taken over":                                    {sendingAt(t), standard(), StateHeld, false},
@@ -157,7 +157,7 @@ func refusing(p Policy) Policy { p.Refusing = true; return p }
 
 func expiring(p Payout) Payout { p.ExpiresAt = t0.Add(time.Minute); return p }
 
-func shown(p Payout) Payout { p.Shown = true; return p }
+func seenOnce(p Payout) Payout { p.Shown = true; return p }
 
 // While the provider refuses every send, one that is proved absent is the next probe, before
 // others that would be refused too: by the operator's resend, and not for ever.
