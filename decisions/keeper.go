@@ -171,7 +171,7 @@ func (k *Keeper) survive(doing string, f func() error) (err error) {
 func (k *Keeper) live(ctx context.Context, e payout.Epoch, looked, results map[int]int64) {
 	ticker := time.NewTicker(markEvery)
 	defer ticker.Stop()
-	pulse, moved := newPulse(looked), time.Now()
+	pulse := newPulse(looked)
 	for {
 		select {
 		case <-ctx.Done():
@@ -184,13 +184,8 @@ func (k *Keeper) live(ctx context.Context, e payout.Epoch, looked, results map[i
 			if err := k.mark(ctx, e, looked, results); errors.Is(err, payout.ErrEpoch) {
 				k.Lost()
 			} else if err != nil && ctx.Err() == nil {
-				event := k.Logger.Debug()
-				if time.Since(moved) > silence { // a restart would replay all of that
-					event, moved = k.Logger.Warn(), time.Now()
-				}
-				event.Err(err).Int("shard", k.Log.shard).Msg("watermarks not moved, trying again")
+				k.Logger.Debug().Err(err).Msg("watermarks not moved, trying again")
 			} else if err == nil {
-				moved = time.Now()
 				k.alive(ctx, e, pulse.silent(looked, time.Now()))
 			}
 		}

@@ -285,13 +285,17 @@ func (r *rebuild) page(ctx context.Context, reader *partition.Reader, p *payout.
 	reading := reading{keeper: r.keeper, epoch: r.id}
 	var learned []payout.Restored
 	r.holes(p, page.Records)
+	var seen time.Time // no earlier than what stands before: a writer's clock may be slow
 	for _, record := range page.Records {
-		switch {
-		case record.Offset >= p.End: // written since: its writer was of a later epoch, or is refused
-		case p.Decisions:
-			learned = append(learned, reading.decision(record, p)...)
-		default:
-			learned = append(learned, reading.result(record)...)
+		if record.Offset >= p.End { // written since: its writer was of a later epoch, or is refused
+			continue
+		}
+		if record.Time.After(seen) {
+			seen = record.Time
+		}
+		for _, item := range reading.read(record, p) {
+			item.Seen = seen
+			learned = append(learned, item)
 		}
 	}
 	p.Next = page.Next

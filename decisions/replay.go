@@ -9,9 +9,6 @@ import (
 	"disburser/payout"
 )
 
-// reasonMost is what is kept of a hold's reason: the journal has it in memory.
-const reasonMost = 2000
-
 // reading turns records of Kafka into what they say of payouts (protocol E4 d).
 type reading struct {
 	keeper *Keeper
@@ -21,6 +18,14 @@ type reading struct {
 // owns tells a payout of this shard. What is no tradeNo is a stranger's: no command can have it.
 func (r reading) owns(tradeNo string) bool {
 	return payout.ValidTradeNo(tradeNo) && r.keeper.Owns(tradeNo)
+}
+
+// read reads a record of a portion.
+func (r reading) read(record partition.Record, p *payout.Portion) []payout.Restored {
+	if p.Decisions {
+		return r.decision(record, p)
+	}
+	return r.result(record)
 }
 
 // result reads an event of this shard: a final one, or a hold, which only a final one ends.
@@ -38,16 +43,11 @@ func (r reading) result(record partition.Record) []payout.Restored {
 		if e.Type != payout.EventHeld {
 			return nil
 		}
-		f.Kind, f.State, f.Reason = payout.WasHeld, payout.StateHeld, shortened(e.Reason, reasonMost)
+		f.Kind, f.State = payout.WasHeld, payout.StateHeld
 	}
 	for _, h := range record.Headers {
-		switch h.Key {
-		case "fingerprint":
+		if h.Key == "fingerprint" {
 			f.Fingerprint = payout.Fingerprint(h.Value)
-		case "ce_time": // when it was held, which tells one hold from the next
-			if at, err := time.Parse(time.RFC3339Nano, string(h.Value)); err == nil && f.Kind == payout.WasHeld && !at.After(record.Time.Add(slack)) {
-				f.Time = at
-			}
 		}
 	}
 	if len(f.Fingerprint) != payout.FingerprintLen { // not ours

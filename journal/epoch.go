@@ -163,11 +163,12 @@ func (j *Journal) Restore(ctx context.Context, id string, lease time.Duration, i
 		args := make([]any, 0, 3+8*len(part))
 		args = append(args, id, j.window.Milliseconds(), lease.Milliseconds())
 		for _, r := range part {
-			became := progress{Reason: r.Reason, Absent: r.State == payout.StateFailed, Settled: millis(r.Time)}
-			if r.Kind == payout.WasHeld {
-				became = progress{Reason: r.Reason, Held: millis(r.Time)}
+			at := r.Time
+			if r.Kind == payout.WasAnnounced || r.Kind == payout.WasEnded {
+				at = r.Seen
 			}
-			args = append(args, string(r.Kind), r.TradeNo, bucket(r.TradeNo), string(r.Fingerprint), r.Merchant, string(r.State), millis(r.Time), became.text())
+			args = append(args, string(r.Kind), r.TradeNo, bucket(r.TradeNo), string(r.Fingerprint), r.Merchant, string(r.State), millis(at),
+				progress{Reason: r.Reason, Absent: r.State == payout.StateFailed, Settled: millis(r.Time)}.text())
 		}
 		if _, err := j.runAs(ctx, "restore", args); err != nil {
 			return err

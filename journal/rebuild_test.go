@@ -848,3 +848,39 @@ func (b *books) rebuild() string {
 	open(b.t, b.j, id)
 	return did
 }
+
+// A rebuild takes of what has ended only what the memory of a journal that was never lost
+// would still have; of sends and holds everything.
+func TestARebuildForgetsWhatIsOlderThanTheWindow(t *testing.T) {
+	F, S, H, D := payout.WasAnnounced, payout.WasDecided, payout.WasHeld, payout.WasEnded
+	window := time.Hour // rebuilding's
+	for name, test := range map[string]struct {
+		kind  payout.RestoredKind
+		state payout.State
+		age   time.Duration
+		known bool
+	}{
+		"announced lately":             {F, payout.StatePaid, window - time.Minute, true},
+		"announced, nobody knows when": {F, payout.StatePaid, 0, true},
+		"announced long ago":           {F, payout.StatePaid, window + time.Minute, false},
+		"decided to end lately":        {D, payout.StateRejected, window - time.Minute, true},
+		"decided to end long ago":      {D, payout.StateRejected, window + time.Minute, false},
+		"sent long ago":                {S, 0, 3 * window, true},
+		"held long ago":                {H, payout.StateHeld, 3 * window, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+				item := was(test.kind, "a", test.state)
+				if test.age > 0 {
+					item.Seen = time.Now().Add(-test.age)
+					item.Time = item.Seen
+				}
+				emptied(t, client, j, item)
+				got := insert(t, j, 4, at("a", 3))
+				if want := map[bool]string{true: "d", false: "n"}[test.known]; got != want {
+					t.Errorf("outcome %s, want %s", got, want)
+				}
+			})
+		})
+	}
+}

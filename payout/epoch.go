@@ -67,5 +67,6 @@ type Restored struct {
 	State       State // of finals
 	Reason      string
 	Time        time.Time
+	Seen        time.Time     // when it stood in its topic at the latest, by Kafka; zero: not known
 	Lease       time.Duration // of sends: what they were leased for; 0 if it isn't known
 }

@@ -123,6 +123,16 @@ var rebuild = []Guard{
 		{Removes: "share: the run_id", Edits: edit("journal/lua/share.lua", "if e[1] ~= ARGV[1] or e[2] ~= run_id() then", "if e[1] ~= ARGV[1] then"),
 			Killer: Killer{"journal", "TestOnlyTheBuildingItselfIsShared"}},
 	}},
+	{"E4d what the memory would have forgotten", "a result of a tradeNo's former life swallows the payout of today", []Mutant{
+		{Removes: "ends of any age are learned", Edits: edit("journal/lua/restore.lua", "ended_at < now - window end", "false end"),
+			Killer: Killer{"journal", "TestARebuildForgetsWhatIsOlderThanTheWindow"}},
+		{Removes: "old sends and holds are learned", Edits: edit("journal/lua/restore.lua", "if (kind == 'F' or kind == 'D') and forgotten", "if forgotten"),
+			Killer: Killer{"journal", "TestARebuildForgetsWhatIsOlderThanTheWindow"}},
+		{Removes: "the age is told to the script", Edits: edit("decisions/rebuild.go", "\t\t\titem.Seen = seen\n", ""),
+			Killer: Killer{"decisions", "TestARebuildTakesWhatIsYoungerThanTheWindow"}},
+		{Removes: "a slow clock of one writer makes nothing old", Edits: edit("decisions/rebuild.go", "if record.Time.After(seen) {", "if true {"),
+			Killer: Killer{"decisions", "TestASlowClockMakesNoResultOld"}},
+	}},
 	{"O4 after a rebuild", "absence is believed while a send of before may still leave, or for a refusal that was the second's", []Mutant{
 		{Removes: "the longest lease isn't waited for", Edits: edit("journal/lua/restore.lua", "local send_by = now + tonumber(ARGV[3])", "local send_by = now"),
 			Killer: Killer{"journal", "TestRanks"}},

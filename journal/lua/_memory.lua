@@ -46,7 +46,4 @@ local function sent_memo(memo) return sub(memo, 1, 1) == 's' end
 -- A hold that it has learned of is such a memo without a time: nobody needs to know when
 -- it was sent, and instances of a version that knows no holds take it for a send.
 local function held_memo(memo) return sent_memo(memo) and sub(memo, 18, 30) == stamp(0) end
--- Why it is held, and since when, stands apart, as progress that Go writes: it is longer
--- than what the small hashes keep small, holds are few, and older versions pass it over.
-local function why_of(tradeNo) return P .. 'why:' .. tradeNo end
 local function memo_of_send(fingerprint, sent, merchant) return 's' .. fingerprint .. stamp(sent) .. merchant end

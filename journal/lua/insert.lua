@@ -73,15 +73,10 @@ end
 
 -- held makes of a command the record of a payout that needs a person: it was held before
 -- the journal was lost, or nobody knows whether it was paid and forgotten. Asked, never sent.
-local function held(record, merchant, step, why)
+local function held(record, merchant, step)
   local m = find(record, '\n', HEAD + 1, true)
   local s = find(record, '\n', m + 1, true)
-  return 'h' .. step .. sub(record, TOKEN_FROM, HEAD) .. merchant .. sub(record, m, s) .. (why or '{}')
-end
-
--- why_held is what a replay knows of a remembered hold: its reason, and since when.
-local function why_held(tradeNo, memo)
-  return held_memo(memo) and call('GET', why_of(tradeNo)) or '{}'
+  return 'h' .. step .. sub(record, TOKEN_FROM, HEAD) .. merchant .. sub(record, m, s) .. '{}'
 end
 
 -- hold makes held of an open payout whose carried command says that it was: the journal
@@ -106,7 +101,7 @@ local function orphan(tradeNo, memo)
   local lane, sent = sub(memo, 31), sub(memo, 18, 30)
   local state = held_memo(memo) and 'h' or 's'
   put(tradeNo, state .. 'a' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. sub(memo, 2, 17) .. stamp(0)
-    .. '02' .. sent .. sent_by() .. format('%06d', NO_PARTITION) .. lane .. '\n{}\n' .. why_held(tradeNo, memo))
+    .. '02' .. sent .. sent_by() .. format('%06d', NO_PARTITION) .. lane .. '\n{}\n{}')
   wait_in(due_set('a', lane), stamp(now), tradeNo)
   lane_of(lane)
   count(lane, state, 1)
@@ -127,9 +122,9 @@ for i = 7, #args, 7 do
       local lane = sub(memo, 31)
       if lane == '' then lane = merchant_of(record) end -- it wasn't configured then
       if carried == 'h' then
-        add(tradeNo, held(record, lane, 'n', why_held(tradeNo, memo)), stamp(now), offset)
+        add(tradeNo, held(record, lane, 'n'), stamp(now), offset)
       elseif held_memo(memo) then -- and that was announced
-        add(tradeNo, held(record, lane, 'a', why_held(tradeNo, memo)), stamp(now), offset)
+        add(tradeNo, held(record, lane, 'a'), stamp(now), offset)
       else
         add(tradeNo, sending(record, lane, sub(memo, 18, 30), sent_by()), stamp(now), offset)
       end

@@ -2,7 +2,8 @@
 -- payouts, merged by rank and never backwards (protocol E4 d). Only the builder of an
 -- epoch may call it, and only while its building record stands on the same server.
 -- ARGV: id, window, lease in ms, then for each payout: kind, tradeNo, bucket,
--- fingerprint, merchant, state, time in ms, progress. The lease is the longest that a
+-- fingerprint, merchant, state, time in ms (of ends when they were seen, 0 if that isn't
+-- known), progress. The lease is the longest that a
 -- send among them may have. Kinds: F a final that was announced; H a hold that was
 -- announced; S a decision to send; D an end by our own word, decided but perhaps not
 -- announced. A final that was announced outranks all, a hold outranks a send (only a final
@@ -81,29 +82,17 @@ local function decided(tradeNo, record, bucket, memo, fingerprint, merchant, sen
   write(tradeNo, record, 'sa' .. NO_TOKEN .. stamp(0) .. sub(record, FINGERPRINT_FROM, EXPIRES_TO) .. format('%02d', sends) .. stamp(sent) .. stamp(send_by), progress)
 end
 
--- because adds why a payout is held, and since when, to what has become of it; nil where
--- something of that stands there.
-local function because(record, why)
-  local m = find(record, '\n', HEAD + 1, true)
-  local progress = sub(record, find(record, '\n', m + 1, true) + 1)
-  if find(progress, '"y":', 1, true) or find(progress, '"h":', 1, true) then return nil end
-  if why == '{}' then return nil end
-  if progress == '{}' then return why end
-  return sub(progress, 1, -2) .. ',' .. sub(why, 2)
-end
-
 -- A hold was announced: it is asked about at once. Like a send it is only remembered where
 -- this Redis knows nothing else.
-local function held(tradeNo, record, bucket, memo, fingerprint, merchant, why)
+local function held(tradeNo, record, bucket, memo, fingerprint, merchant)
   if not record then
-    call('SET', why_of(tradeNo), why, 'PX', window + math.floor(window / 3))
     if not memo or not held_memo(memo) then remember(bucket, tradeNo, memo_of_send(fingerprint, 0, merchant)) end
     return
   end
   local state = state_of(record)
   if state ~= 'r' and state ~= 's' and state ~= 'p' then return end
   leave_sets(tradeNo, record)
-  write(tradeNo, record, 'ha' .. NO_TOKEN .. stamp(0), because(record, why))
+  write(tradeNo, record, 'ha' .. NO_TOKEN .. stamp(0), nil)
 end
 
 local function ended(tradeNo, record, fingerprint, merchant, state, progress)
@@ -119,18 +108,24 @@ local function ended(tradeNo, record, fingerprint, merchant, state, progress)
   write(tradeNo, record, state .. 'n' .. VOUCHED .. stamp(0) .. sub(record, FINGERPRINT_FROM, SENDS_FROM - 1), progress)
 end
 
+-- What ended longer ago than the memory reaches is forgotten, as it would be in a journal
+-- that was never lost. Sends and holds are taken whatever their age: they only keep a payout
+-- from being sent, and a wrong clock of their writer must not let that happen.
+local function forgotten(ended_at) return ended_at > 0 and ended_at < now - window end
+
 local witnesses = {} -- by merchant: somebody to ask about where absence must be believed
 for i = 4, #ARGV, 8 do
   local kind, tradeNo, bucket, fingerprint, merchant, state = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   local record = call('GET', P .. 'p:' .. tradeNo)
   local memo = recall(bucket, tradeNo)
-  if kind == 'F' then
+  if (kind == 'F' or kind == 'D') and forgotten(tonumber(ARGV[i + 6])) then -- as if it weren't there
+  elseif kind == 'F' then
     announced(tradeNo, record, bucket, state .. fingerprint, memo)
     -- Only what the provider has: of what failed it may have no record.
     if merchant ~= '' and (state == 'P' or state == 'Q') then witnesses[merchant] = tradeNo end
   elseif memo and not sent_memo(memo) then -- ended and announced: nothing below it counts
   elseif kind == 'H' then
-    held(tradeNo, record, bucket, memo, fingerprint, merchant, ARGV[i + 7])
+    held(tradeNo, record, bucket, memo, fingerprint, merchant)
   elseif kind == 'S' then
     decided(tradeNo, record, bucket, memo, fingerprint, merchant, tonumber(ARGV[i + 6]))
   elseif not memo or not held_memo(memo) then
