@@ -99,12 +99,17 @@ type Merchant struct {
 	Fields                       map[string]Field // payee fields told by the provider
 	Amount                       Limits
 	UnknownStatus                string // hold, fail
+	Contradiction                string // announce, hold
 	Timeout                      time.Duration
 	Send, Query                  Rate
 	Poll                         Poll
 	NoRecord                     NoRecord
 	TooFast                      TooFast
+	Extra                        Extra
 }
+
+// Extra are constant fields that the provider wants on a call besides the country's own.
+type Extra struct{ Send, Query, Balance map[string]string }
 
 // Paths of the provider's calls; "" = the country's own.
 type Paths struct{ Send, Query, Balance string }
@@ -144,6 +149,8 @@ type NoRecord struct {
 	Every   time.Duration
 	Then    string   // hold, resend
 	Codes   []string // outer codes of the query
+
+	EmptyData bool // code 0000 without data says so too
 }
 
 // TooFast names how the provider says that it is called too often, beside HTTP 429.

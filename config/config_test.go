@@ -105,9 +105,9 @@ func TestContractDefaults(t *testing.T) {
 		" OpenFor:10s MaxOpenFor:1m0s Probes:3 Refusals:20} Disburse:{Slots:128 Lease:30s MaxOpen:1000000 Drain:25s}" +
 		" Admin:{Listen:127.0.0.1:8080 Token:***} Log:{Level:info Format:json}}" +
 		" {Country: BaseURL: MerchantNo: Secret:*** NotifyURL: Currency: Salt:suffix SignIn: AcceptUnverified:false" +
-		" Paths:{Send: Query: Balance:} Fields:map[] Amount:{Min: Max: Decimals:} UnknownStatus:hold Timeout:10s Send:{Rate:50 Burst:5}" +
+		" Paths:{Send: Query: Balance:} Fields:map[] Amount:{Min: Max: Decimals:} UnknownStatus:hold Contradiction:announce Timeout:10s Send:{Rate:50 Burst:5}" +
 		" Query:{Rate:100 Burst:10} Poll:{First:2s Factor:1.6 Max:5m0s GiveUp:72h0m0s Learn:true}" +
-		" NoRecord:{Answers:3 Every:5m0s Then:hold Codes:[8000]} TooFast:{Codes:[]}}"
+		" NoRecord:{Answers:3 Every:5m0s Then:hold Codes:[8000] EmptyData:false} TooFast:{Codes:[]} Extra:{Send:map[] Query:map[] Balance:map[]}}"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -151,6 +151,9 @@ func TestExampleMerchantShowsDefaults(t *testing.T) {
 		want.NotifyURL, want.Currency = m.NotifyURL, m.Currency
 		if len(m.Fields) == 0 {
 			m.Fields = nil
+		}
+		if len(m.Extra.Send)+len(m.Extra.Query)+len(m.Extra.Balance) == 0 {
+			m.Extra = Extra{}
 		}
 		if !reflect.DeepEqual(m, want) {
 			t.Errorf("%s: got  %+v\nwant %+v", name, m, want)

@@ -49,6 +49,7 @@ func DefaultMerchant() Merchant {
 	return Merchant{
 		Salt:          "suffix",         // the only place that any page shows (paypro-api.md §2)
 		UnknownStatus: "hold",           // a wrong guess at "failed" invites a second payment
+		Contradiction: "announce",       // the pages don't say in which unit the query's amount is
 		Timeout:       10 * time.Second, // the provider answers in one or two; after ten it is lost
 		Send:          Rate{Rate: 50, Burst: 5},
 		Query:         Rate{Rate: 100, Burst: 10}, // twice the sends: a payout is asked about more than once

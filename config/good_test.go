@@ -24,6 +24,8 @@ func TestGoodValues(t *testing.T) {
       email: drop
       phone:
     no_record: {codes: [0815]}
+    contradiction: hold
+    extra: {send: {subMerchantNo: 0042, a: "${NUMBER}"}, query: {subMerchantNo: 0042}}
 breaker: {failure_ratio: 1, open_for: 1d, max_open_for: 1d12h}
 disburse: {lease: 15s, slots: }
 log:
@@ -40,6 +42,8 @@ log:
 			"bankCode": {Required: true, Pattern: "[A-Z]{4}$", OneOf: []string{"ABCD", "0123"}, MaxLen: 4},
 		}},
 		{m.NoRecord.Codes, []string{"0815"}},
+		{m.Contradiction, "hold"},
+		{m.Extra, Extra{Send: map[string]string{"subMerchantNo": "0042", "a": "7"}, Query: map[string]string{"subMerchantNo": "0042"}}},
 		{c.Breaker.OpenFor, 24 * time.Hour},
 		{c.Breaker.MaxOpenFor, 36 * time.Hour},
 		{c.Disburse.Slots, 128},
@@ -48,6 +52,13 @@ log:
 		if !reflect.DeepEqual(x.got, x.want) {
 			t.Errorf("got %+v, want %+v", x.got, x.want)
 		}
+	}
+}
+
+func TestEmptyDataInsteadOfCodes(t *testing.T) {
+	c, _ := good(t, with(t, "", "    no_record: {codes: [], empty_data: true}"))
+	if n := c.Merchants["eg"].NoRecord; len(n.Codes) != 0 || !n.EmptyData || n.Answers != 3 {
+		t.Errorf("%+v", n)
 	}
 }
 

@@ -74,6 +74,12 @@ func readField(r *reader, v value) Field {
 	return Field{Required: word == "required", Drop: word == "drop"}
 }
 
+func readText(r *reader, v value) string {
+	var one string
+	link(&one)(r, v) // no message shows it: it may be a key
+	return one
+}
+
 func (r *reader) checkMerchants(merchants map[string]Merchant) {
 	r.must(len(merchants) > 0, "merchants", "must name at least one merchant")
 	accounts := map[string]string{}
@@ -155,6 +161,7 @@ func (r *reader) checkContent(m Merchant, path string) {
 		r.must(least.Compare(most) <= 0, path+".amount.max", "must not be less than min")
 	}
 	r.must(decimalsText.MatchString(m.Amount.Decimals), path+".amount.decimals", `must be a whole number from 0 to 8, or "" (the currency's)`)
+	r.oneOf(path+".contradiction", m.Contradiction, "announce", "hold")
 	r.oneOf(path+".unknown_status", m.UnknownStatus, "hold", "fail")
 	if m.UnknownStatus == "fail" {
 		r.warn(path+".unknown_status", "fail calls a code failed that no page names: where that is wrong, people pay a second time")
@@ -205,7 +212,8 @@ func (r *reader) checkNoRecord(n NoRecord, path string) {
 	if n.Then == "resend" {
 		r.warn(path+"then", "resend needs the provider's word that a tradeNo can't be executed twice; without it people are paid twice")
 	}
-	r.must(len(n.Codes) > 0 && !slices.Contains(n.Codes, ""), path+"codes", "must be one code or more, none of them empty")
+	some := len(n.Codes) > 0 || n.EmptyData // then no code need say so
+	r.must(some && !slices.Contains(n.Codes, ""), path+"codes", "must be one code or more, none of them empty")
 	// 0000 would make a lost order of a good answer, 5000 one of a system exception.
 	never := slices.Contains(n.Codes, "0000") || slices.Contains(n.Codes, "5000")
 	r.must(!never, path+"codes", "must not have 0000 (accepted) or 5000 (outcome unknown)")

@@ -52,6 +52,9 @@ func TestTheReferenceIsWhole(t *testing.T) {
 		"merchants.*.no_record.every":   "at least so far apart",
 		"merchants.*.no_record.answers": "so many answers \"no such payout\" are evidence",
 		"merchants.*.secret":            "what requests are signed with; or `secret_file`, not both",
+		"merchants.*.extra.send":        "constant fields of a payout that the provider wants besides the pages' own, signed like these",
+		"merchants.*.extra.query":       "the same of a query",
+		"merchants.*.extra.balance":     "the same of a balance query",
 		"merchants.*.poll.factor":       "each pause between asks is so many times the last one",
 		"merchants.*.poll.max":          "the longest pause between asks",
 		"breaker.failure_ratio":         "a breaker opens when this part of the calls fails",
@@ -154,7 +157,7 @@ func row(t *testing.T, b *strings.Builder, path string, v reflect.Value, remarks
 		kind, value = "true or false", fmt.Sprintf("`%v`", x)
 	case []string:
 		kind, value = "list", fmt.Sprintf("`[%s]`", strings.Join(x, ", "))
-	case map[string]Field:
+	case map[string]Field, map[string]string:
 		kind, value = "by name", "`{}`"
 	default:
 		kind, value = "number", fmt.Sprintf("`%v`", x)

@@ -81,12 +81,18 @@ func (m *Merchant) keys() keys {
 		"fields":         named(&m.Fields, readField),
 		"amount":         section(keys{"min": text(&m.Amount.Min), "max": text(&m.Amount.Max), "decimals": text(&m.Amount.Decimals)}),
 		"unknown_status": text(&m.UnknownStatus),
+		"contradiction":  text(&m.Contradiction),
 		"timeout":        duration(&m.Timeout),
 		"send":           section(m.Send.keys()),
 		"query":          section(m.Query.keys()),
 		"poll":           section(m.Poll.keys()),
 		"no_record":      section(m.NoRecord.keys()),
 		"too_fast":       section(keys{"codes": texts(&m.TooFast.Codes)}),
+		"extra": section(keys{
+			"send":    named(&m.Extra.Send, readText),
+			"query":   named(&m.Extra.Query, readText),
+			"balance": named(&m.Extra.Balance, readText),
+		}),
 	}
 }
 
@@ -106,10 +112,11 @@ func (p *Poll) keys() keys {
 
 func (n *NoRecord) keys() keys {
 	return keys{
-		"answers": whole(&n.Answers),
-		"every":   duration(&n.Every),
-		"then":    text(&n.Then),
-		"codes":   texts(&n.Codes),
+		"answers":    whole(&n.Answers),
+		"every":      duration(&n.Every),
+		"then":       text(&n.Then),
+		"codes":      texts(&n.Codes),
+		"empty_data": truth(&n.EmptyData),
 	}
 }
 

@@ -99,7 +99,11 @@ func (l *Loop) announce(ctx context.Context, payouts []leased) error {
 		l.Metrics.announced(p.Payout, events[i], now)
 		after := p.Announced(now, l.policyOf(p.Payout))
 		l.writer.put(change{Change: payout.Change{Token: p.lease.Token, Epoch: p.lease.Epoch, Before: p.State, After: after, Forget: p.State.Final()}, until: p.lease.Deadline()})
-		l.Logger.Info().Str("trade_no", p.TradeNo).Str("merchant", events[i].Merchant).Str("type", string(events[i].Type)).
+		line := l.Logger.Info()
+		if p.Contradiction != "" {
+			line = l.Logger.Warn().Str("contradiction", p.Contradiction)
+		}
+		line.Str("trade_no", p.TradeNo).Str("merchant", events[i].Merchant).Str("type", string(events[i].Type)).
 			Str("reason", p.Reason).Int("sends", p.Sends).Int("asks", p.Asks).Msg("announced")
 	}
 	if len(tooLarge) > 0 && waiting == 0 { // said already, and no reason to let the others wait

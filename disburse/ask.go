@@ -81,10 +81,13 @@ func (l *Loop) ask(taking, working context.Context, m *merchant, batch payout.Ba
 	}
 	began := time.Now()
 	end = pass.panicked
-	f := l.query(working, m, p.TradeNo, l.latestFor(batch, m.Timeout))
+	f := l.query(working, m, p.Command, l.latestFor(batch, m.Timeout))
 	pass.done(f)
 	end = func() {}
 	found := f
+	if p.Orphan() {
+		found = f.Wordless()
+	}
 	if f.Kind == payout.NoRecord && !l.believable(taking, working, m, batch, p, began) {
 		found.Kind = payout.Unclear
 		found.Detail = "no record, but nothing shows that the provider serves this merchant at all"
@@ -93,9 +96,9 @@ func (l *Loop) ask(taking, working context.Context, m *merchant, batch payout.Ba
 	l.listen(working, m.Query, began, f)
 }
 
-func (l *Loop) query(ctx context.Context, m *merchant, tradeNo string, latest time.Time) payout.Finding {
+func (l *Loop) query(ctx context.Context, m *merchant, c payout.Command, latest time.Time) payout.Finding {
 	began := time.Now()
-	f := m.Provider.Ask(ctx, tradeNo, latest)
+	f := m.Provider.Ask(ctx, c, latest)
 	l.Metrics.called(m.Name, OperationQuery, f, time.Since(began))
 	return f
 }
@@ -130,7 +133,7 @@ func (l *Loop) believable(taking, working context.Context, m *merchant, batch pa
 		return false
 	}
 	began := time.Now()
-	f := l.query(working, m, witness, latest)
+	f := l.query(working, m, payout.Command{TradeNo: witness}, latest) // of its words nothing is kept
 	l.listen(working, m.Query, began, f)
 	if !f.Served {
 		return false

@@ -14,6 +14,7 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	results  *prometheus.CounterVec
+	contrary *prometheus.CounterVec
 	payouts  *prometheus.HistogramVec
 	tokens   *prometheus.CounterVec
 	breaker  *prometheus.GaugeVec
@@ -56,6 +57,9 @@ func NewMetrics(r prometheus.Registerer, merchants []string, tokenOutcomes []str
 		results: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "disburser_results_total", Help: "Result events acknowledged by Kafka.",
 		}, []string{"merchant", "type"}),
+		contrary: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "disburser_contradictions_total", Help: "Result events of outcomes that contradict the payout, by the event's type.",
+		}, []string{"merchant", "type"}),
 		payouts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "disburser_payout_seconds", Help: "From received to final.",
 			Buckets: prometheus.ExponentialBuckets(0.25, 3, 13), // a quarter of a second to 37 h
@@ -80,7 +84,7 @@ func NewMetrics(r prometheus.Registerer, merchants []string, tokenOutcomes []str
 	m.payouts.WithLabelValues(unknown, string(payout.EventRejected))
 	m.slots.WithLabelValues("busy")
 	m.slots.WithLabelValues("free")
-	r.MustRegister(m.requests, m.seconds, m.results, m.payouts, m.tokens, m.breaker, m.slots, m.tooLarge)
+	r.MustRegister(m.requests, m.seconds, m.results, m.contrary, m.payouts, m.tokens, m.breaker, m.slots, m.tooLarge)
 	return m
 }
 
@@ -97,6 +101,9 @@ func (m *Metrics) create(merchant string, tokenOutcomes []string) {
 	}
 	for _, t := range payout.EventTypes {
 		m.results.WithLabelValues(merchant, string(t))
+		if t != payout.EventRejected {
+			m.contrary.WithLabelValues(merchant, string(t))
+		}
 		if t != payout.EventHeld {
 			m.payouts.WithLabelValues(merchant, string(t))
 		}
@@ -140,6 +147,9 @@ func (m *Metrics) announced(p payout.Payout, e payout.Event, now time.Time) {
 		merchant = unknown
 	}
 	m.results.WithLabelValues(merchant, string(e.Type)).Inc()
+	if e.Contradiction != "" {
+		m.contrary.WithLabelValues(merchant, string(e.Type)).Inc()
+	}
 	if p.State.Final() {
 		m.payouts.WithLabelValues(merchant, string(e.Type)).Observe(now.Sub(p.ReceivedAt).Seconds())
 	}

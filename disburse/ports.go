@@ -18,7 +18,7 @@ type Journal interface {
 // one byte of the request may be written.
 type Provider interface {
 	Send(ctx context.Context, c payout.Command, latest time.Time) payout.Finding
-	Ask(ctx context.Context, tradeNo string, latest time.Time) payout.Finding
+	Ask(ctx context.Context, c payout.Command, latest time.Time) payout.Finding
 }
 
 // Limiter hands out moments at which calls may be made, and is told what the provider

@@ -233,14 +233,19 @@ func (j *memory) Apply(_ context.Context, changes []payout.Change, served []payo
 type provider struct {
 	send func(ctx context.Context, tradeNo string, latest time.Time) payout.Finding
 	ask  func(ctx context.Context, tradeNo string, latest time.Time) payout.Finding
+
+	about func(c payout.Command) // is told what is asked about; nil: nobody is
 }
 
 func (p provider) Send(ctx context.Context, c payout.Command, latest time.Time) payout.Finding {
 	return p.send(ctx, c.TradeNo, latest)
 }
 
-func (p provider) Ask(ctx context.Context, tradeNo string, latest time.Time) payout.Finding {
-	return p.ask(ctx, tradeNo, latest)
+func (p provider) Ask(ctx context.Context, c payout.Command, latest time.Time) payout.Finding {
+	if p.about != nil {
+		p.about(c)
+	}
+	return p.ask(ctx, c.TradeNo, latest)
 }
 
 type limiter struct {
@@ -454,6 +459,7 @@ func (b *bench) build() *bench {
 				b.note("ask " + tradeNo)
 				return p.ask(ctx, tradeNo, latest)
 			},
+			about: p.about,
 		}
 	}
 	d, a := b.decider, b.announce

@@ -67,6 +67,7 @@ type progress struct {
 	Success  string `json:"su,omitempty"`
 
 	Reason  string `json:"y,omitempty"`
+	Against string `json:"cn,omitempty"`
 	Absent  bool   `json:"ab,omitempty"` // restore.lua looks for it
 	Held    int64  `json:"h,omitempty"`
 	Settled int64  `json:"se,omitempty"`
@@ -131,7 +132,7 @@ func progressOf(p payout.Payout) progress {
 		Disproved: p.Disproved, Unheard: p.Unheard, Asks: p.Asks, AskRound: p.AskRound, NoRecords: p.NoRecords, NoRecord: millis(p.NoRecordAt),
 		Partial: millis(p.PartialAt), Pending: millis(p.PendingAt), Unknown: p.Unknown, Shown: p.Shown,
 		Status: p.Status, Text: p.StatusText, Platform: p.PlatformTradeNo, Paid: p.PaidAmount, Success: p.SuccessTime,
-		Reason: p.Reason, Absent: p.Absent, Held: millis(p.HeldAt), Settled: millis(p.SettledAt),
+		Reason: p.Reason, Against: p.Contradiction, Absent: p.Absent, Held: millis(p.HeldAt), Settled: millis(p.SettledAt),
 	}
 }
 
@@ -194,7 +195,7 @@ func (g progress) fill(p *payout.Payout) {
 	p.PendingAt, p.Unknown, p.Shown = moment(g.Pending), g.Unknown, g.Shown
 	p.Status, p.StatusText, p.PlatformTradeNo = g.Status, g.Text, g.Platform
 	p.PaidAmount, p.SuccessTime = g.Paid, g.Success
-	p.Reason, p.Absent, p.HeldAt, p.SettledAt = g.Reason, g.Absent, moment(g.Held), moment(g.Settled)
+	p.Reason, p.Contradiction, p.Absent, p.HeldAt, p.SettledAt = g.Reason, g.Against, g.Absent, moment(g.Held), moment(g.Settled)
 }
 
 // numbers reads numbers of the head and keeps the first error.

@@ -114,6 +114,7 @@ func (g progress) text() string {
 	p.word("pa", g.Paid)
 	p.word("su", g.Success)
 	p.word("y", g.Reason)
+	p.word("cn", g.Against)
 	p.flag("ab", g.Absent)
 	p.number("h", g.Held)
 	p.number("se", g.Settled)
@@ -281,6 +282,8 @@ func (g *progress) read(text string) error {
 			g.Success = r.word()
 		case "y":
 			g.Reason = r.word()
+		case "cn":
+			g.Against = r.word()
 		case "ab":
 			g.Absent = r.flag()
 		case "h":

@@ -57,6 +57,7 @@ type Event struct {
 	SuccessTime     string    `json:"successTime,omitempty"` // of a time that is not known there is no field
 	Remark          string    `json:"remark"`
 	Reason          string    `json:"reason"`
+	Contradiction   string    `json:"contradiction,omitempty"`
 	Sends           int       `json:"sends"`
 	Asks            int       `json:"asks"`
 	ReceivedAt      string    `json:"receivedAt,omitempty"`
@@ -86,7 +87,7 @@ func (p Payout) Announcement() (Event, bool) {
 		EventID: p.eventID(kind), Type: kind, TradeNo: p.TradeNo, Merchant: p.Merchant, Country: p.Country,
 		BatchID: p.BatchID, BatchSize: p.BatchSize, Amount: p.Amount.String(), Currency: p.Currency,
 		Status: p.Status, StatusText: p.StatusText, PlatformTradeNo: p.PlatformTradeNo,
-		PaidAmount: p.PaidAmount, SuccessTime: p.SuccessTime, Remark: p.Remark, Reason: p.Reason,
+		PaidAmount: p.PaidAmount, SuccessTime: p.SuccessTime, Remark: p.Remark, Reason: p.Reason, Contradiction: p.Contradiction,
 		Sends: p.Sends, Asks: p.Asks,
 		ReceivedAt: stamp(p.ReceivedAt), SentAt: stamp(p.FirstSentAt), SettledAt: stamp(p.SettledAt),
 		Fingerprint: p.Fingerprint, Trace: p.Trace, Time: at,

@@ -51,6 +51,29 @@ var (
 	AskKinds  = []Kind{Processing, Paid, Partial, Failed, NoRecord, UnknownStatus, Unclear}
 )
 
+// shows tells that the provider has, or had, an order.
+func (f Finding) shows() bool {
+	switch f.Kind {
+	case Processing, Paid, Partial, Failed, UnknownStatus:
+		return true
+	default: // what a send was answered is no evidence by itself, and NoRecord is the opposite
+		return f.Order
+	}
+}
+
+// Wordless is the finding without the provider's own words: for a payout whose payee isn't
+// known (Payout.Orphan), so that nothing tells which of the words are people's data.
+func (f Finding) Wordless() Finding {
+	f.StatusText, f.PlatformTradeNo = "", ""
+	if f.Kind == UnknownStatus && f.StatusKey == "" {
+		f.Status, f.StatusKey = hidden, f.Status // the key is compared and never shown
+	}
+	if f.SucceededAt.IsZero() {
+		f.SuccessTime = ""
+	}
+	return f
+}
+
 // Finding is what one call to the provider found about one payout.
 type Finding struct {
 	Kind Kind
@@ -60,6 +83,10 @@ type Finding struct {
 	// too), which is the evidence that a NoRecord of another payout needs.
 	Served bool
 
+	// Order tells of an Unclear answer that it speaks of an order all the same, though not
+	// so that anything could be decided: that there is none is no longer believed.
+	Order bool
+
 	// What the provider wrote, as it wrote it; empty where it said nothing.
 	Status          string // data.status, or the outer code where there is no data.status
 	StatusText      string // data.desc, data.message or msg
@@ -67,6 +94,11 @@ type Finding struct {
 	AmountUnread    bool   // the answer has an amount, but not one that can be read exactly
 	PaidAmount      string // the amount in a query's answer; only meaningful with a final status
 	SuccessTime     string // yyyy-MM-dd HH:mm:ss, the provider's local time
+
+	// Payee data in these texts is replaced by ***. What they decide is therefore told apart:
+	StatusKey   string    // tells one status from another where Status is hidden
+	Share       Share     // how the paid amount compares with the ordered one
+	SucceededAt time.Time // the success time, read as if it were UTC; zero: there is none
 
 	// HTTPStatus is 0 where no answer came.
 	HTTPStatus int

@@ -40,6 +40,9 @@ func (p Payee) all() map[string]string {
 // Field returns one field in clear, "" if absent.
 func (p Payee) Field(name string) string { return p.all()[name] }
 
+// IsEmpty tells that there is no field.
+func (p Payee) IsEmpty() bool { return len(p.all()) == 0 }
+
 // names lists the field names in order; names are no people's data.
 func (p Payee) names() []string { return slices.Sorted(maps.Keys(p.all())) }
 

@@ -57,10 +57,11 @@ type Payout struct {
 	// What the provider said last, as it wrote it.
 	Status, StatusText, PlatformTradeNo, PaidAmount, SuccessTime string
 
-	Reason    string    // why it is rejected, held or failed; free of people's data
-	Absent    bool      // failed because it was proved that the provider has no such order
-	HeldAt    time.Time // when it was held last: part of the held event's id
-	SettledAt time.Time
+	Reason        string    // why it is rejected, held or failed; free of people's data
+	Contradiction string    // what of the provider's outcome contradicts the payout, "" if nothing does
+	Absent        bool      // failed because it was proved that the provider has no such order
+	HeldAt        time.Time // when it was held last: part of the held event's id
+	SettledAt     time.Time
 }
 
 // Begin makes a payout of a command. invalid is why it must be rejected, "" if it
@@ -78,6 +79,10 @@ func Begin(c Command, country string, source Source, invalid string, now time.Ti
 	}
 	return p
 }
+
+// Orphan tells that the payout's command isn't known (yet): of a lost journal it is only
+// known that it was decided to be sent, or held.
+func (p Payout) Orphan() bool { return p.Amount.IsZero() && p.Payee.IsEmpty() }
 
 // Own tells whether the payout ended by our word and not by the provider's:
 // rejected, or failed by absence. Such an end is a decision and must be

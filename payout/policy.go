@@ -15,9 +15,10 @@ type Choice string
 
 // The choices.
 const (
-	Hold   Choice = "hold"   // ask a person
-	Fail   Choice = "fail"   // unknown_status: an unknown code is a failure
-	Resend Choice = "resend" // no_record.then: the same tradeNo may be sent again
+	Hold     Choice = "hold"     // ask a person
+	Fail     Choice = "fail"     // unknown_status: an unknown code is a failure
+	Announce Choice = "announce" // contradiction: announce it, and say what contradicts the payout
+	Resend   Choice = "resend"   // no_record.then: the same tradeNo may be sent again
 )
 
 // Poll says when to ask.
@@ -38,6 +39,7 @@ type Policy struct {
 		Then    Choice        // Hold or Resend
 	}
 	UnknownStatus Choice // Hold or Fail
+	Contradiction Choice // Announce or Hold
 
 	// Refusing says that the provider refuses the merchant's sends, one after the other, and
 	// that they rest for it.

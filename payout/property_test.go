@@ -27,6 +27,7 @@ type life struct {
 	unknown   string    // the last answer, if it was an unknown status
 	shown     bool
 	holds     int
+	told      int // holds that were announced, or are about to be
 }
 
 func TestRandomLives(t *testing.T) {
@@ -36,6 +37,7 @@ func TestRandomLives(t *testing.T) {
 			p.NoRecord.Answers = 1 + rng.IntN(3)
 			p.NoRecord.Then = []Choice{Hold, Resend}[rng.IntN(2)]
 			p.UnknownStatus = []Choice{Hold, Fail}[rng.IntN(2)]
+			p.Contradiction = []Choice{Hold, Announce}[rng.IntN(2)]
 			p.Poll.GiveUp = []time.Duration{time.Hour, 72 * time.Hour}[rng.IntN(2)]
 			p.Jitter = rng.Float64()
 		})
@@ -135,6 +137,10 @@ func (l *life) ask() {
 	if l.rng.IntN(3) > 0 {
 		f.Kind = []Kind{NoRecord, Unclear, Partial}[l.rng.IntN(3)]
 	}
+	f.Order = f.Kind == Unclear && l.rng.IntN(4) == 0
+	if l.rng.IntN(4) == 0 {
+		f.Share = []Share{ShareNothing, SharePart, ShareAll, ShareMore}[l.rng.IntN(4)]
+	}
 	if f.Kind == UnknownStatus {
 		f.Status = []string{"00032", "00099"}[l.rng.IntN(2)]
 	}
@@ -162,9 +168,7 @@ func (l *life) witness(f Finding, before Payout) {
 			l.countedAt = l.now
 		}
 	case Processing:
-		if before.State != StateHeld {
-			l.unknown = ""
-		}
+		l.unknown = ""
 	case Partial:
 		if l.partialAt.IsZero() {
 			l.partialAt = l.now
@@ -175,7 +179,7 @@ func (l *life) witness(f Finding, before Payout) {
 		l.unknown = f.Status
 	default:
 	}
-	if f.Kind != NoRecord && f.Kind != Unclear { // the provider has shown an order
+	if f.Kind != NoRecord && f.Kind != Unclear || f.Order { // the provider has shown an order
 		l.shown, l.counted, l.countedAt = true, 0, time.Time{}
 	}
 	if l.shown && (p.State == StateReceived || p.Absent) {
@@ -184,6 +188,13 @@ func (l *life) witness(f Finding, before Payout) {
 	enough := l.counted >= l.policy.NoRecord.Answers
 	if p.State == StateHeld && before.State != StateHeld {
 		l.holds++
+	}
+	contradicts := f.Kind == Paid && f.Share != ShareAll && f.Share != ShareUnknown || f.Kind == Partial && f.Share != SharePart && f.Share != ShareUnknown
+	if p.State == StateHeld && p.Step == StepAnnounce {
+		l.told++
+	}
+	if contradicts && p.State.Final() && (l.policy.Contradiction == Hold || p.Contradiction == "") || p.State.Final() && p.Contradiction != "" && !contradicts {
+		l.t.Errorf("found %v of share %v and is %v, contradiction %q", f.Kind, f.Share, p.State, p.Contradiction)
 	}
 	switch moved := p.State != before.State; {
 	case !moved:
@@ -227,7 +238,7 @@ func (l *life) announce() {
 // check is what holds at every moment.
 func (l *life) check() {
 	p := l.p
-	if p.Sends != l.sends || p.Sends < 0 || p.Asks != l.asks || p.HeldAt.IsZero() != (l.holds == 0) || l.holds > 1 {
+	if p.Sends != l.sends || p.Sends < 0 || p.Asks != l.asks || p.HeldAt.IsZero() != (l.holds == 0) || l.holds > 1 || l.told > 2 {
 		l.t.Errorf("sends %d, asks %d, held at %v; happened: %d, %d, %d", p.Sends, p.Asks, p.HeldAt, l.sends, l.asks, l.holds)
 	}
 	if p.Sends > 1 && l.policy.NoRecord.Then != Resend {

@@ -292,10 +292,30 @@ func TestUnknownStatus(t *testing.T) {
 			{time.Minute, UnknownStatus, code, StateSending, 0},
 			{2 * time.Minute, Paid, "0000", StatePaid, 0},
 		}},
-		"held stays held whatever the policy": {failing, []sight{
+		"what is held obeys too": {failing, []sight{
+			{73 * time.Hour, Unclear, "", StateHeld, 0},
+			{74 * time.Hour, UnknownStatus, code, StateHeld, 0},
+			{75 * time.Hour, UnknownStatus, code, StateFailed, 0},
+		}},
+		"what is held needs the same code twice": {failing, []sight{
+			{73 * time.Hour, Unclear, "", StateHeld, 0},
+			{74 * time.Hour, UnknownStatus, code, StateHeld, 0},
+			{75 * time.Hour, UnknownStatus, other, StateHeld, 0},
+			{76 * time.Hour, UnknownStatus, code, StateHeld, 0},
+			{77 * time.Hour, UnknownStatus, code, StateFailed, 0},
+		}},
+		"what is held begins anew after processing": {failing, []sight{
+			{73 * time.Hour, Unclear, "", StateHeld, 0},
+			{74 * time.Hour, UnknownStatus, code, StateHeld, 0},
+			{75 * time.Hour, Processing, "0015", StateHeld, 0},
+			{76 * time.Hour, UnknownStatus, code, StateHeld, 0},
+			{77 * time.Hour, UnknownStatus, code, StateFailed, 0},
+		}},
+		"what is held stays held, and nobody is told again": {standard(), []sight{
 			{73 * time.Hour, Unclear, "", StateHeld, 0},
 			{74 * time.Hour, UnknownStatus, code, StateHeld, 0},
 			{75 * time.Hour, UnknownStatus, code, StateHeld, 0},
+			{76 * time.Hour, Paid, "0000", StatePaid, 0},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package payout
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -124,12 +125,12 @@ var table = map[State]map[Phase]map[Kind]rule{
 	},
 	StateHeld: {
 		Ask: {
-			Processing:    askLater,
+			Processing:    stillHeld,
 			Paid:          settle(StatePaid),
 			Partial:       partialSeen,
 			Failed:        settle(StateFailed),
 			NoRecord:      askLater,
-			UnknownStatus: askLater,
+			UnknownStatus: unknownStatus,
 			Unclear:       askLater,
 		},
 	},
@@ -157,13 +158,10 @@ func (p Payout) heard(phase Phase, f Finding, now time.Time) Payout {
 		if p.FirstSentAt.IsZero() { // taken over: the sender died before it could note it
 			p.FirstSentAt = p.LastSentAt
 		}
-		switch f.Kind {
-		case Processing, Paid, Partial, Failed, UnknownStatus:
-			// The provider has an order: from here on its absence is no proof of anything.
-			p.Shown = true
-			p.NoRecords, p.NoRecordAt = 0, time.Time{}
-		default: // NoRecord and Unclear show nothing
-		}
+	}
+	if f.shows() { // from here on its absence is no proof of anything
+		p.Shown = true
+		p.NoRecords, p.NoRecordAt = 0, time.Time{}
 	}
 	if phase == Ask && f.Kind == Processing {
 		p.PendingAt = now
@@ -208,6 +206,12 @@ func nowProcessing(p Payout, f Finding, now time.Time, policy Policy) Payout {
 	return askLater(p, f, now, policy)
 }
 
+// stillHeld: a person decides, but an unknown status before it is no evidence any more.
+func stillHeld(p Payout, f Finding, now time.Time, policy Policy) Payout {
+	p.Unknown = ""
+	return askLater(p, f, now, policy)
+}
+
 // askLater stays where it is, but not for ever: what is older than give_up since
 // its first send goes to a person.
 func askLater(p Payout, _ Finding, now time.Time, policy Policy) Payout {
@@ -218,8 +222,12 @@ func askLater(p Payout, _ Finding, now time.Time, policy Policy) Payout {
 }
 
 func settle(to State) rule {
-	return func(p Payout, f Finding, now time.Time, _ Policy) Payout {
-		p.Reason = ""
+	return func(p Payout, f Finding, now time.Time, policy Policy) Payout {
+		says := p.contradiction(to, f)
+		if says != "" && policy.Contradiction == Hold {
+			return p.holdContradiction(to, says, now, policy)
+		}
+		p.Reason, p.Contradiction = "", says
 		if to == StateFailed { // which comes with an amount and a success time too (paypro-api.md §4.3)
 			p.Reason = "the provider says that it failed"
 		} else {
@@ -245,16 +253,31 @@ func partialSeen(p Payout, f Finding, now time.Time, policy Policy) Payout {
 	return p.askAt(p.PartialAt.Add(policy.NoRecord.Every))
 }
 
+// holdContradiction leaves an outcome that contradicts the payout to a person. Once they
+// were told, the same answer tells nobody anything new.
+func (p Payout) holdContradiction(to State, says string, now time.Time, policy Policy) Payout {
+	told := p.State == StateHeld && p.Contradiction != ""
+	p.Contradiction = says
+	if told {
+		return p.askNext(now, policy)
+	}
+	return p.hold(fmt.Sprintf("the provider says %v, and that contradicts the payout (%s): it may speak of another order with this tradeNo", to, says), now)
+}
+
 // unknownStatus acts at the second sight of a code that says nothing we know. To fail
-// it must be the same code twice; to hold any two will do.
+// it must be the same code twice; to hold any two will do. What is held already obeys the
+// operator's present choice too.
 func unknownStatus(p Payout, f Finding, now time.Time, policy Policy) Payout {
 	before := p.Unknown
-	p.Unknown = f.Status
-	if before == "" || before != f.Status && policy.UnknownStatus == Fail {
+	p.Unknown = cmp.Or(f.StatusKey, f.Status)
+	if before == "" || before != p.Unknown && policy.UnknownStatus == Fail {
 		return askLater(p, f, now, policy)
 	}
 	if policy.UnknownStatus == Fail {
 		return settle(StateFailed)(p, f, now, policy)
+	}
+	if p.State == StateHeld { // a person was told
+		return p.askNext(now, policy)
 	}
 	return p.hold("the provider answers with a status that is neither success, processing nor a known failure: "+f.Status, now)
 }

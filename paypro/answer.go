@@ -4,11 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
-	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"disburser/payout"
 )
@@ -28,14 +25,42 @@ const (
 )
 
 // answer is the envelope of every reply. It is tolerant where nothing is decided:
-// numbers may be texts and texts numbers, unknown fields and the success flag are
-// ignored (the pages disagree on its type, and on what it says). It is strict
+// numbers may be texts and texts numbers, and unknown fields are ignored. It is strict
 // where money is: a code or a status is a JSON text, and no name stands twice.
 type answer struct {
-	code   string
-	status string // data.status; "" = none
-	msg    string
-	data   map[string]any // nil = none
+	code    string
+	status  string // data.status; "" = none
+	msg     string
+	data    map[string]any // nil = none
+	success flag           // decides nothing by itself: it may only contradict the code
+}
+
+// flag is the success of an envelope. The pages' tables call it a text, their samples
+// show true or false (paypro-api.md §4.1).
+type flag int8
+
+const (
+	unsaid flag = iota
+	yes
+	no
+)
+
+func flagOf(v any) flag {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return yes
+		}
+		return no
+	case string:
+		switch strings.ToLower(strings.TrimSpace(v)) {
+		case "true":
+			return yes
+		case "false":
+			return no
+		}
+	}
+	return unsaid
 }
 
 // readAnswer reads a body. Its errors name the field, never what stood in it.
@@ -44,7 +69,7 @@ func readAnswer(body []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{msg: firstText(fields, "msg")}
+	a := answer{msg: firstText(fields, "msg"), success: flagOf(fields["success"])}
 	if a.data, err = dataOf(fields["data"]); err != nil {
 		return answer{}, err
 	}
@@ -99,21 +124,33 @@ func readable(code string) bool {
 		!strings.ContainsFunc(code, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar })
 }
 
-// names tells whether the answer is about the tradeNo: it says so, or it names
-// none at all. One that names another is a mix-up, and so is one of a wrong type.
-func (a answer) names(tradeNo string) bool {
-	v, found := a.data["tradeNo"]
-	if !found || v == nil || v == "" {
-		return true
+// about says whose answer it is.
+type about int8
+
+const (
+	nobodys about = iota // it names no tradeNo
+	ours                 // it names the one that was asked about
+	another              // a mix-up, or a tradeNo of a wrong type
+)
+
+func (a answer) about(tradeNo string) about {
+	v := a.data["tradeNo"]
+	if v == nil || v == "" {
+		return nobodys
 	}
-	text, ok := textOf(v)
-	return ok && text == tradeNo
+	if text, ok := textOf(v); ok && text == tradeNo {
+		return ours
+	}
+	return another
 }
 
+// bare tells that the answer has no data at all, not even an empty status.
+func (a answer) bare() bool { return len(a.data) == 0 }
+
 // amount is the first of the names that holds an amount that can be read exactly, "" if
-// none does; unread tells that one of them holds something else. What that is isn't
-// passed on: it may be anything.
-func (a answer) amount(names []string) (text string, unread bool) {
+// none does, and how it was written; unread tells that one of them holds something else.
+// What that is isn't passed on: it may be anything.
+func (a answer) amount(names []string) (text, written string, unread bool) {
 	for _, name := range names {
 		v := a.data[name]
 		if v == nil || v == "" {
@@ -121,12 +158,12 @@ func (a answer) amount(names []string) (text string, unread bool) {
 		}
 		if written, ok := textOf(v); ok {
 			if amount, err := payout.ReadAmount(written); err == nil {
-				return amount.String(), false
+				return amount.String(), written, false
 			}
 		}
 		unread = true
 	}
-	return "", unread
+	return "", "", unread
 }
 
 // firstText is the first of the names that holds a text or a number.
@@ -175,47 +212,6 @@ func plain(text string) bool {
 		}
 	}
 	return true
-}
-
-// masked replaces the values wherever the text has them, in any letter case: the
-// provider's words may quote what we sent. The longest goes first, or a short one
-// inside it would leave the rest standing. The text has been through oneLine.
-func masked(text string, values []string) string {
-	var quoted []string
-	in, length := folded(text), utf8.RuneCountInString(text)
-	for _, value := range values {
-		if value == "" || plain(value) && len(strings.TrimSpace(value)) > length { // too long to stand in it
-			continue
-		}
-		// Nearly no answer quotes anything; a pattern is made only for one that does.
-		if value = strings.TrimSpace(oneLine(value, maxAnswer)); value != "" && strings.Contains(in, folded(value)) {
-			quoted = append(quoted, regexp.QuoteMeta(value))
-		}
-	}
-	if len(quoted) == 0 {
-		return text
-	}
-	slices.SortFunc(quoted, func(a, b string) int { return len(b) - len(a) })
-	all, err := regexp.Compile("(?i)" + strings.Join(quoted, "|"))
-	if err != nil {
-		return "***" // can't tell what it hides, so it hides all
-	}
-	return all.ReplaceAllLiteralString(text, "***")
-}
-
-// folded is the same for texts that differ in letter case only, as patterns with (?i)
-// see it: K is also the sign of Kelvin.
-func folded(text string) string {
-	if plain(text) { // of the forms of an ASCII letter the capital is the least
-		return strings.ToUpper(text)
-	}
-	return strings.Map(func(r rune) rune {
-		least := r
-		for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
-			least = min(least, other)
-		}
-		return least
-	}, text)
 }
 
 // readJSON reads one JSON object and nothing after it. encoding/json's Unmarshal

@@ -44,7 +44,7 @@ func (c *Client) balance(ctx context.Context) (Balance, error) {
 		return Balance{}, fmt.Errorf("unreadable answer: %w", err)
 	}
 	if a.code != codeOK {
-		words := masked(oneLine(a.msg, maxText), []string{c.secret.Reveal()})
+		words := maskFor(c.secret.Reveal()).words(oneLine(a.msg, maxText))
 		return Balance{}, fmt.Errorf("%w with code %s (%s): check merchant_no, secret, salt and sign_in", ErrRefused, a.code, words)
 	}
 	return a.balance(c.profile.reply.available)

@@ -52,7 +52,7 @@ func (r amountRule) problems(a payout.Amount) []string {
 // country doesn't know are ignored and not sent: names that nobody knows are no mistake.
 func (p profile) payeeProblems(payee map[string]string) []string {
 	if p.anyPayee {
-		return openProblems(payee)
+		return p.openProblems(payee)
 	}
 	var problems []string
 	for _, name := range slices.Sorted(maps.Keys(p.fields)) {
@@ -93,7 +93,7 @@ func (f Field) problem(value string) string {
 // openProblems is for the countries of which no page names a field: whatever the
 // command has is sent, so its names must be sound as well. A bad name is not
 // printed, it may be somebody's data in the wrong place.
-func openProblems(payee map[string]string) []string {
+func (p profile) openProblems(payee map[string]string) []string {
 	if len(payee) == 0 {
 		return []string{"payee is required"}
 	}
@@ -105,6 +105,8 @@ func openProblems(payee map[string]string) []string {
 			problems = append(problems, "payee has a field whose name is not letters and digits")
 		case slices.Contains(ownNames, name):
 			problems = append(problems, "payee."+name+" is filled in by the disburser")
+		case p.extra.Send[name] != "" && p.extra.Send[name] != payee[name]:
+			problems = append(problems, "payee."+name+" is filled in by the merchant's extra.send, with another value")
 		case problem != "":
 			problems = append(problems, "payee."+name+" "+problem)
 		}

@@ -21,6 +21,7 @@ type Client struct {
 	merchantNo string
 	notifyURL  string
 	noRecord   []string // outer codes
+	emptyData  bool     // code 0000 without data says so too
 	tooFast    []string // outer codes and data.statuses
 	secret     payout.Secret
 	signer     signer
@@ -55,6 +56,7 @@ func New(s Settings, dial Dial) (*Client, error) {
 		merchantNo: s.MerchantNo,
 		notifyURL:  s.NotifyURL,
 		noRecord:   slices.Clone(s.NoRecordCodes),
+		emptyData:  s.NoRecordEmpty,
 		tooFast:    slices.Clone(s.TooFastCodes),
 		secret:     s.Secret,
 		signer:     signer{s.Secret, s.Salt == saltPrefix},
@@ -90,22 +92,14 @@ func (c *Client) Send(ctx context.Context, cmd payout.Command, latest time.Time)
 	if r.unsent {
 		return payout.Finding{Kind: payout.NotSent, Detail: cmp.Or(r.problem, unexpected(r.status))}
 	}
-	return c.judge(sendVerdict, cmd.TradeNo, r, c.hide(cmd))
+	return c.judge(sendVerdict, cmd, r)
 }
 
-// Ask asks what became of a tradeNo. A zero latest is no limit: asking harms nobody.
-func (c *Client) Ask(ctx context.Context, tradeNo string, latest time.Time) payout.Finding {
-	r := c.exchange(ctx, c.askOrder(tradeNo, time.Now()), latest)
-	return c.judge(c.askVerdict, tradeNo, r, []string{c.secret.Reveal()})
-}
-
-// hide lists what must not show in the provider's words about a command.
-func (c *Client) hide(cmd payout.Command) []string {
-	values := []string{c.secret.Reveal()}
-	for _, value := range cmd.Payee.Reveal() {
-		values = append(values, value)
-	}
-	return values
+// Ask asks what became of a command's tradeNo; the rest of it is what the answer is looked
+// at with. A zero latest is no limit: asking harms nobody.
+func (c *Client) Ask(ctx context.Context, cmd payout.Command, latest time.Time) payout.Finding {
+	r := c.exchange(ctx, c.askOrder(cmd.TradeNo, time.Now()), latest)
+	return c.judge(c.askVerdict, cmd, r)
 }
 
 // Unverified says in sentences what of this merchant rests on no page of the

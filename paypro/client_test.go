@@ -45,7 +45,7 @@ func TestSendAndAsk(t *testing.T) {
 		})
 		c := client(t, egypt(), n.dial)
 		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Accepted)
-		expect(t, c.Ask(t.Context(), "test_00000001", time.Time{}), payout.Processing)
+		expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, time.Time{}), payout.Processing)
 		// 2000-01-01 00:00 UTC is where virtual time begins.
 		want := []string{
 			`POST /egy-pay/v1/paypro/payOut 0000000001 application/json [] {"amount":"300","customerName":"Kevin Quatermain",` +
@@ -171,8 +171,8 @@ func TestBrokenConnections(t *testing.T) {
 		"half a status line":                say("HTTP/1.1 20"),
 		"no HTTP, and people's data":        say("Kevin Quatermain 01123456789\r\n\r\n"),
 		"a bad header with people's data":   say("HTTP/1.1 200 OK\r\nKevin Quatermain 01123456789\r\n\r\n"),
-		"half a body":                       say("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"code\":\"0000\",\"data\":{\"status\":\"0000\"}}"),
-		"half a chunk":                      say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n99\r\n{\"code\":\"0000\",\"data\":{\"status\":\"0000\"}}"),
+		"half a body":                       say("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"code\":\"0000\",\"data\":{\"tradeNo\":\"test_00000001\",\"status\":\"0000\"}}"),
+		"half a chunk":                      say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n99\r\n{\"code\":\"0000\",\"data\":{\"tradeNo\":\"test_00000001\",\"status\":\"0000\"}}"),
 		"a bad chunk":                       say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nKevin Quatermain\r\n"),
 		"another protocol": func(conn net.Conn) {
 			say("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")(conn)
@@ -186,7 +186,7 @@ func TestBrokenConnections(t *testing.T) {
 			time.Sleep(time.Minute)
 		},
 		"a body above the limit": func(conn net.Conn) {
-			say("HTTP/1.1 200 OK\r\n\r\n" + `{"code":"0000","data":{"status":"0000","x":"` + strings.Repeat("x", maxAnswer) + `"}}`)(conn)
+			say("HTTP/1.1 200 OK\r\n\r\n" + `{"code":"0000","data":{"tradeNo":"test_00000001","status":"0000","x":"` + strings.Repeat("x", maxAnswer) + `"}}`)(conn)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,7 +201,7 @@ func TestBrokenConnections(t *testing.T) {
 				}
 				f := c.Send(t.Context(), egyptCommand(t), soon())
 				expect(t, f, want)
-				expect(t, c.Ask(t.Context(), "test_00000001", soon()), payout.Unclear)
+				expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, soon()), payout.Unclear)
 				if took := time.Since(start); took > 2*defaultTimeout {
 					t.Errorf("took %v", took)
 				}
@@ -261,7 +261,7 @@ func TestEndlessAnswer(t *testing.T) {
 			time.Sleep(time.Minute)
 		})
 		start := time.Now()
-		f := client(t, egypt(), n.dial).Ask(t.Context(), "t-1", soon())
+		f := client(t, egypt(), n.dial).Ask(t.Context(), payout.Command{TradeNo: "t-1"}, soon())
 		expect(t, f, payout.Unclear)
 		if took := time.Since(start); took > time.Second || !strings.Contains(f.Detail, "1 MiB") {
 			t.Errorf("took %v: %s", took, f.Detail)

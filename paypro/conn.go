@@ -234,7 +234,9 @@ func (c *conn) receive(text *bufio.Reader) (r reply, more bool) {
 	case err != nil:
 		r.problem = c.wire.describe(err)
 	case len(r.body) > maxAnswer:
-		r.problem = "the answer is longer than 1 MiB"
+		r.problem = tooLong
+	default:
+		r.body, r.problem = unpacked(r.body, res.Header.Values("Content-Encoding"))
 	}
 	return r, r.problem == "" && !res.Close && text.Buffered() == 0
 }

@@ -111,7 +111,7 @@ func TestLongAnswersAreNotKept(t *testing.T) {
 	var kept []payout.Finding
 	for range 50 {
 		body := fmt.Sprintf(`{"code":"0000","data":{"tradeNo":"t-1","status":"0000","platFormTradeNo":"p","successTime":"now","amount":"3","message":"paid","x":%q}}`, strings.Repeat("x", 900<<10))
-		f := c.judge(c.askVerdict, "t-1", reply{status: http.StatusOK, body: []byte(body)}, nil)
+		f := c.judge(c.askVerdict, aboutOne, reply{status: http.StatusOK, body: []byte(body)})
 		expect(t, f, payout.Paid)
 		kept = append(kept, f)
 	}
@@ -130,7 +130,7 @@ func heap() int64 {
 
 // What a server says between two calls is no answer to the second one.
 func TestUnaskedAnswers(t *testing.T) {
-	stray := ok(`{"code":"0000","data":{"status":"0000"}}`)
+	stray := ok(`{"code":"0000","data":{"tradeNo":"test_00000001","status":"0000"}}`)
 	for name, at := range map[string]time.Duration{"right behind the first answer": 0, "later": time.Second} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestUnaskedAnswers(t *testing.T) {
 				})
 				c := client(t, egypt(), n.dial)
 				for range 3 {
-					expect(t, c.Ask(t.Context(), "test_00000001", soon()), payout.Processing)
+					expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, soon()), payout.Processing)
 					time.Sleep(2 * time.Second)
 				}
 				if n.dialled() != 3 {
@@ -185,7 +185,7 @@ func TestWhatIsKept(t *testing.T) {
 				})
 				c := client(t, egypt(), n.dial)
 				for range 3 {
-					expect(t, c.Ask(t.Context(), "test_00000001", soon()), payout.Processing)
+					expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, soon()), payout.Processing)
 					time.Sleep(test.pause)
 				}
 				if n.dialled() != test.dials && test.dials > 0 {
@@ -278,7 +278,7 @@ func TestConnectionsThatEnd(t *testing.T) {
 			defer func() { done <- struct{}{} }()
 			for i := range 100 {
 				tradeNo := fmt.Sprintf("t-%d-%d", worker, i)
-				if f := c.Ask(t.Context(), tradeNo, soon()); f.Kind != payout.Paid || f.PlatformTradeNo != "of "+tradeNo {
+				if f := c.Ask(t.Context(), payout.Command{TradeNo: tradeNo}, soon()); f.Kind != payout.Paid || f.PlatformTradeNo != "of "+tradeNo {
 					t.Errorf("%s: %v %s (%s)", tradeNo, f.Kind, f.PlatformTradeNo, f.Detail)
 				}
 			}

@@ -188,6 +188,7 @@ var countries = []profile{
 		fields:              map[string]Field{"mobile": shaped(`254[17]\d{8}`, "must be 12 digits starting with 2541 or 2547")},
 		amount:              amountRule{whole: true}, // "above 50 recommended" is no limit
 		askWithoutTimestamp: true,                    // kenya/payoutQuery documents tradeNo and sign only
+		nameless:            true,                    // kenya/payoutQuery: the sample's answer has a tradeNo, its table has none
 		reply: replyNames{
 			platformNo: []string{"serialNumber", "platFormTradeNo", "platformTradeNo"}, // payout's reply; the query's has the usual name
 			paid:       usualReply.paid,
@@ -197,6 +198,7 @@ var countries = []profile{
 		doubts: []doubt{
 			guessedBalance,
 			{"timestamp", "query: kenya/payoutQuery documents no timestamp, none is sent"},
+			{"reply", "query: the table of kenya/payoutQuery lists no tradeNo in the answer; an outcome without one is believed"},
 		},
 	},
 	{
@@ -264,7 +266,8 @@ var countries = []profile{
 		reply:    usualReply,
 		doubts: []doubt{
 			guessedSend, guessedQuery, guessedSign, unknownPayee,
-			{"fields", "payee.subMerchantNo: required for pay-ins (SouthKorea/paymentPage), unknown for payouts"},
+			{"fields", "payee.subMerchantNo: required for pay-ins (SouthKorea/paymentPage), unknown for payouts; " +
+				"an integrator of the sister brand sends it on every call: if the provider wants that, set extra"},
 		},
 	},
 }

@@ -38,7 +38,7 @@ func Example_paysim() {
 
 	send := client.Send(context.Background(), command, time.Now().Add(5*time.Second))
 	fmt.Println("send:", send.Kind)
-	ask := client.Ask(context.Background(), "t-1", time.Time{})
+	ask := client.Ask(context.Background(), command, time.Time{})
 	fmt.Println("ask: ", ask.Kind, ask.PaidAmount)
 	fmt.Println("the simulator's books: executed", sim.Ledger().Executed("0000000001", "t-1"), "time")
 	// Output:

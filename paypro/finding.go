@@ -1,6 +1,7 @@
 package paypro
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -44,18 +45,27 @@ var asked = map[string]payout.Kind{
 // UNKNOWN_ERROR (mexico/errorcode, older copy).
 var documented = []string{codeOK, codeException, codeFailed, "0001", "0015", "00029", "0029", "0100019", "00032"}
 
+// Why an answer that speaks of an order decides nothing.
+const (
+	contradictory = "contradictory: a code other than 0000, and yet a data.status"
+	denied        = "contradictory: code 0000, and yet success is false"
+	nameless      = "an outcome without a tradeNo: nothing shows whose it is"
+)
+
 // verdict judges a readable answer with HTTP status 200 that is about our tradeNo.
 type verdict func(a answer) (payout.Kind, string)
 
 // sendVerdict judges the answer to a payout.
 func sendVerdict(a answer) (payout.Kind, string) {
 	switch {
+	case a.code == codeOK && a.success == no:
+		return payout.Unclear, denied
 	case a.code == codeOK && a.status == "":
 		return payout.Unclear, "accepted by its code, but without a data.status"
 	case a.code == codeOK:
 		return lookUp(sent, a.status, payout.SettledOther), "answered with a data.status"
 	case a.status != "":
-		return payout.Unclear, "contradictory: a code other than 0000, and yet a data.status"
+		return payout.Unclear, contradictory
 	case a.code == codeFailed:
 		return payout.Refused, "the provider says that the request failed"
 	case a.code == codeException:
@@ -68,12 +78,18 @@ func sendVerdict(a answer) (payout.Kind, string) {
 // (mexico/errorcode, later copy).
 func (c *Client) askVerdict(a answer) (payout.Kind, string) {
 	switch {
+	case a.code == codeOK && a.success == no:
+		return payout.Unclear, denied
+	case a.code == codeOK && a.bare() && c.emptyData:
+		return payout.NoRecord, "the provider has no such order: code 0000 without data"
 	case a.code == codeOK && a.status == "":
 		return payout.Unclear, "answered without a data.status"
 	case a.code == codeOK:
 		return lookUp(asked, a.status, payout.UnknownStatus), "answered with a data.status"
 	case a.status != "":
-		return payout.Unclear, "contradictory: a code other than 0000, and yet a data.status"
+		return payout.Unclear, contradictory
+	case slices.Contains(c.noRecord, a.code) && a.success == yes:
+		return payout.Unclear, "contradictory: a code that means no such order, and yet success is true"
 	case slices.Contains(c.noRecord, a.code):
 		return payout.NoRecord, "the provider has no such order, or refuses the merchant"
 	}
@@ -88,7 +104,7 @@ func lookUp(kinds map[string]payout.Kind, status string, other payout.Kind) payo
 }
 
 // judge makes the finding of a reply to a request that left, or may have.
-func (c *Client) judge(v verdict, tradeNo string, r reply, hide []string) payout.Finding {
+func (c *Client) judge(v verdict, cmd payout.Command, r reply) payout.Finding {
 	f := payout.Finding{HTTPStatus: r.status, TooFast: r.status == http.StatusTooManyRequests, RetryAfter: r.pause()}
 	switch {
 	case r.problem != "":
@@ -103,7 +119,7 @@ func (c *Client) judge(v verdict, tradeNo string, r reply, hide []string) payout
 		f.Detail = "unreadable answer: " + err.Error()
 		return f
 	}
-	c.quote(&f, a, hide)
+	c.quote(&f, a, cmd)
 	if c.saysTooFast(a) {
 		// A gateway may say so before anybody has looked at the signature or the order: it is
 		// neither evidence that the merchant is served nor a word about the payout.
@@ -111,35 +127,82 @@ func (c *Client) judge(v verdict, tradeNo string, r reply, hide []string) payout
 		f.Detail = "the provider says that it is called too often"
 		return f
 	}
-	if !a.names(tradeNo) {
+	whose := a.about(cmd.TradeNo)
+	if whose == another {
 		f.Detail = "the answer is about another tradeNo"
 		return f
 	}
 	f.Kind, f.Detail = v(a)
+	if whose == nobodys && !c.profile.nameless && ends(f.Kind) {
+		f.Kind, f.Detail = payout.Unclear, nameless
+	}
 	if f.AmountUnread {
 		f.Detail += "; its amount can't be read exactly"
 	}
+	f.Order = f.Kind == payout.Unclear && (a.status != "" || a.code == codeOK && whose == ours)
+	// An answer without data shows nothing: a wrong account would be answered so as well.
+	f.Served = f.Served && f.Kind != payout.NoRecord
 	return f
+}
+
+// ends tells the kinds that say how an order has ended: only with its own tradeNo are they
+// believed. What a send was answered ends nothing, but a failure is part of a proof.
+func ends(k payout.Kind) bool {
+	switch k {
+	case payout.Paid, payout.Partial, payout.Failed, payout.UnknownStatus,
+		payout.SettledPaid, payout.SettledPartial, payout.SettledFailed, payout.SettledOther:
+		return true
+	default:
+		return false
+	}
 }
 
 // quote copies what the provider wrote, made fit to be kept and printed: copies, since a
 // text that was cut out of the answer would keep all of it in memory.
-func (c *Client) quote(f *payout.Finding, a answer, hide []string) {
-	names := c.profile.reply
-	f.Served = a.code == codeOK
-	f.Status = strings.Clone(a.code)
-	if a.status != "" {
-		f.Status = strings.Clone(a.status)
-	}
+func (c *Client) quote(f *payout.Finding, a answer, cmd payout.Command) {
+	names, hide := c.profile.reply, c.maskOf(cmd)
+	f.Served = a.code == codeOK && a.success != no
+	c.quoteStatus(f, cmp.Or(a.status, a.code), hide)
 	words := firstText(a.data, names.text...)
 	if words == "" {
 		words = a.msg
 	}
-	f.StatusText = strings.Clone(oneLine(masked(oneLine(words, maxAnswer), hide), maxText))
-	f.PlatformTradeNo = strings.Clone(oneLine(firstText(a.data, names.platformNo...), maxCode))
-	paid, unread := a.amount(names.paid)
-	f.PaidAmount, f.AmountUnread = strings.Clone(paid), unread
-	f.SuccessTime = strings.Clone(oneLine(firstText(a.data, "successTime"), maxCode))
+	f.StatusText = strings.Clone(oneLine(hide.words(oneLine(words, maxAnswer)), maxText))
+	f.PlatformTradeNo = strings.Clone(oneLine(hide.words(oneLine(firstText(a.data, names.platformNo...), maxAnswer)), maxCode))
+
+	paid, written, unread := a.amount(names.paid)
+	f.PaidAmount, f.AmountUnread, f.Share = strings.Clone(paid), unread, cmd.Amount.ShareOf(paid)
+	if f.Share != payout.ShareAll && hide.number(written) != written { // what was ordered is nobody's account
+		f.PaidAmount = hiddenText
+	}
+	at := oneLine(firstText(a.data, "successTime"), maxAnswer)
+	if f.SucceededAt = localTime(at); f.SucceededAt.IsZero() { // some other words
+		at = hide.words(at)
+	}
+	f.SuccessTime = strings.Clone(oneLine(hide.number(at), maxCode))
+}
+
+// quoteStatus hides in a code that no page has whatever stands in it, but not that it is
+// another one than the last.
+func (c *Client) quoteStatus(f *payout.Finding, code string, hide mask) {
+	f.Status = strings.Clone(code)
+	if slices.Contains(documented, code) || slices.Contains(c.noRecord, code) || slices.Contains(c.tooFast, code) {
+		return
+	}
+	if shown := hide.words(code); shown != code {
+		f.Status, f.StatusKey = shown, keyOf(code)
+	}
+}
+
+// localTime reads a successTime as if it were UTC; the pages give it in the country's
+// local time, without a zone. Zero: it is no time that we know to read.
+func localTime(text string) time.Time {
+	for _, layout := range []string{time.DateTime, time.RFC3339Nano, "2006-01-02T15:04:05"} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at.UTC()
+		}
+	}
+	return time.Time{}
 }
 
 // unexpected names an HTTP status other than 200. No page says how the provider

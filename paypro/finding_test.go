@@ -14,9 +14,11 @@ import (
 // judged is the finding of an answer with HTTP 200 to a send and to an ask.
 func judged(c *Client, body string) (send, ask payout.Finding) {
 	r := reply{status: http.StatusOK, body: []byte(body)}
-	return c.judge(sendVerdict, "t-1", r, []string{testSecret, testName, testWallet}),
-		c.judge(c.askVerdict, "t-1", r, []string{testSecret})
+	return c.judge(sendVerdict, aboutOne, r), c.judge(c.askVerdict, aboutOne, r)
 }
+
+// aboutOne is the command that the answers are about.
+var aboutOne = payout.Command{TradeNo: "t-1", Payee: payout.NewPayee(map[string]string{"customerName": testName, "walletId": testWallet})}
 
 func TestFinding(t *testing.T) {
 	const (
@@ -29,21 +31,21 @@ func TestFinding(t *testing.T) {
 		served    bool
 	}{
 		// The table of statuses.
-		{`{"code":"0000","data":{"status":"0015"}}`, payout.Accepted, payout.Processing, true},
-		{`{"code":"0000","data":{"status":"0000"}}`, payout.SettledPaid, payout.Paid, true},
-		{`{"code":"0000","data":{"status":"0001"}}`, payout.SettledPartial, payout.Partial, true},
-		{`{"code":"0000","data":{"status":"00029"}}`, payout.SettledFailed, payout.Failed, true},
-		{`{"code":"0000","data":{"status":"0029"}}`, payout.SettledFailed, payout.Failed, true},
-		{`{"code":"0000","data":{"status":"0100019"}}`, payout.SettledFailed, payout.Failed, true},
-		{`{"code":"0000","data":{"status":"00032"}}`, payout.SettledOther, payout.UnknownStatus, true},
-		{`{"code":"0000","data":{"status":"029"}}`, payout.SettledOther, payout.UnknownStatus, true},
-		{`{"code":"0000","data":{"status":"SOMETHING NEW"}}`, payout.SettledOther, payout.UnknownStatus, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0015"}}`, payout.Accepted, payout.Processing, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0000"}}`, payout.SettledPaid, payout.Paid, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0001"}}`, payout.SettledPartial, payout.Partial, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"00029"}}`, payout.SettledFailed, payout.Failed, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0029"}}`, payout.SettledFailed, payout.Failed, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0100019"}}`, payout.SettledFailed, payout.Failed, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"00032"}}`, payout.SettledOther, payout.UnknownStatus, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"029"}}`, payout.SettledOther, payout.UnknownStatus, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"SOMETHING NEW"}}`, payout.SettledOther, payout.UnknownStatus, true},
 
 		// Accepted without saying what.
 		{`{"code":"0000"}`, unclear, unclear, true},
 		{`{"code":"0000","data":null}`, unclear, unclear, true},
 		{`{"code":"0000","data":{}}`, unclear, unclear, true},
-		{`{"code":"0000","data":{"status":""}}`, unclear, unclear, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":""}}`, unclear, unclear, true},
 		{`{"code":"0000","data":{"status":null}}`, unclear, unclear, true},
 
 		// The outer codes.
@@ -51,38 +53,55 @@ func TestFinding(t *testing.T) {
 		{`{"code":"8000","data":null}`, payout.Refused, payout.NoRecord, false},
 		{`{"code":"8000","data":""}`, payout.Refused, payout.NoRecord, false},
 		{`{"code":"8000","data":[]}`, payout.Refused, payout.NoRecord, false},
-		{`{"code":"8000","data":{"status":""}}`, payout.Refused, payout.NoRecord, false},
+		{`{"code":"8000","data":{"tradeNo":"t-1","status":""}}`, payout.Refused, payout.NoRecord, false},
 		{`{"code":"8000","data":{"tradeNo":"t-1"}}`, payout.Refused, payout.NoRecord, false},
 		{`{"code":"8000","data":{"tradeNo":"t-2"}}`, unclear, unclear, false},
-		{`{"code":"8000","data":{"status":"0000"}}`, unclear, unclear, false},
-		{`{"code":"8000","data":{"status":"00029"}}`, unclear, unclear, false},
+		{`{"code":"8000","data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
+		{`{"code":"8000","data":{"tradeNo":"t-1","status":"00029"}}`, unclear, unclear, false},
 		{`{"code":"5000","msg":"system exception"}`, unclear, unclear, false},
-		{`{"code":"5000","data":{"status":"0000"}}`, unclear, unclear, false},
+		{`{"code":"5000","data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
 		{`{"code":"08000"}`, unclear, unclear, false},
 		{`{"code":"9999"}`, unclear, unclear, false},
 		{`{"code":""}`, unclear, unclear, false},
-		{`{"code":null,"data":{"status":"0000"}}`, unclear, unclear, false},
-		{`{"data":{"status":"0000"}}`, unclear, unclear, false},
+		{`{"code":null,"data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
+		{`{"data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
 		{`{"status":"0000","tradeNo":"t-1"}`, unclear, unclear, false},
 
 		// Whose answer is it.
 		{`{"code":"0000","data":{"status":"0000","tradeNo":"t-1"}}`, payout.SettledPaid, payout.Paid, true},
-		{`{"code":"0000","data":{"status":"0000","tradeNo":""}}`, payout.SettledPaid, payout.Paid, true},
+		{`{"code":"0000","data":{"status":"0000","tradeNo":""}}`, unclear, unclear, true},
+		{`{"code":"0000","data":{"status":"0000","tradeNo":null}}`, unclear, unclear, true},
+		{`{"code":"0000","data":{"status":"0000"}}`, unclear, unclear, true},
+		{`{"code":"0000","data":{"status":"0001"}}`, unclear, unclear, true},
+		{`{"code":"0000","data":{"status":"00029"}}`, unclear, unclear, true},
+		{`{"code":"0000","data":{"status":"00032"}}`, unclear, unclear, true},
+		{`{"code":"0000","tradeNo":"t-1","data":{"status":"0000"}}`, unclear, unclear, true},
+		{`{"code":"0000","data":{"status":"0015"}}`, payout.Accepted, payout.Processing, true}, // ends nothing
+
+		// The success flag, where it contradicts.
+		{`{"code":"0000","success":false,"data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
+		{`{"code":"0000","success":"False","data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
+		{`{"code":"0000","success":false,"data":{"tradeNo":"t-1","status":"00029"}}`, unclear, unclear, false},
+		{`{"code":"0000","success":false,"data":{"tradeNo":"t-1","status":"0015"}}`, unclear, unclear, false},
+		{`{"code":"0000","success":true,"data":{"tradeNo":"t-1","status":"0000"}}`, payout.SettledPaid, payout.Paid, true},
+		{`{"code":"0000","success":null,"data":{"tradeNo":"t-1","status":"0000"}}`, payout.SettledPaid, payout.Paid, true},
+		{`{"code":"8000","success":false}`, payout.Refused, payout.NoRecord, false},
+		{`{"code":"8000","success":true}`, payout.Refused, unclear, false},
 		{`{"code":"0000","data":{"status":"0000","tradeNo":"t-2"}}`, unclear, unclear, true},
 		{`{"code":"0000","data":{"status":"0000","tradeNo":"T-1"}}`, unclear, unclear, true},
 		{`{"code":"0000","data":{"status":"0000","tradeNo":["t-1"]}}`, unclear, unclear, true},
 
 		// Types: tolerant where nothing is decided, strict where money is.
-		{`{"code":"0000","success":"true","timestamp":"1","data":{"status":"0000","amount":3.0000},"x":{"y":[1]}}`, payout.SettledPaid, payout.Paid, true},
-		{`{"code":"0000","success":false,"timestamp":1,"data":{"status":"0000","amount":"3"}}`, payout.SettledPaid, payout.Paid, true},
-		{`{"code":0,"data":{"status":"0000"}}`, unclear, unclear, false},
+		{`{"code":"0000","success":"true","timestamp":"1","data":{"tradeNo":"t-1","status":"0000","amount":3.0000},"x":{"y":[1]}}`, payout.SettledPaid, payout.Paid, true},
+		{`{"code":"0000","success":1,"timestamp":1,"data":{"tradeNo":"t-1","status":"0000","amount":"3"}}`, payout.SettledPaid, payout.Paid, true},
+		{`{"code":0,"data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
 		{`{"code":8000}`, unclear, unclear, false},
-		{`{"code":"0000","data":{"status":0}}`, unclear, unclear, false},
-		{`{"code":"0000","data":{"status":29}}`, unclear, unclear, false},
-		{`{"code":"0000","data":{"status":true}}`, unclear, unclear, false},
-		{`{"code":"0000","data":{"status":{"status":"0000"}}}`, unclear, unclear, false},
-		{`{"code":"0000","data":{"status":"0000 "}}`, unclear, unclear, false},
-		{`{"code":"0000","data":{"status":"0000\u0000"}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":0}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":29}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":true}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":{"status":"0000"}}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0000 "}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0000\u0000"}}`, unclear, unclear, false},
 		{`{"code":" 8000"}`, unclear, unclear, false},
 		{`{"code":"0000","data":"{\"status\":\"0000\"}"}`, unclear, unclear, false},
 		{`{"code":"0000","data":[{"status":"0000"}]}`, unclear, unclear, false},
@@ -90,19 +109,19 @@ func TestFinding(t *testing.T) {
 		// Names: in their own case, and once.
 		{`{"Code":"0000","Data":{"Status":"0000"}}`, unclear, unclear, false},
 		{`{"code":"0000","data":{"Status":"0000"}}`, unclear, unclear, true},
-		{`{"code":"0000","data":{"status":"0015","status":"0000"}}`, unclear, unclear, false},
-		{`{"code":"0000","data":{"status":"0000","st\u0061tus":"0000"}}`, unclear, unclear, false},
-		{`{"code":"8000","code":"0000","data":{"status":"0000"}}`, unclear, unclear, false},
-		{`{"code":"0000","data":{"status":"0000"},"data":{}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0015","status":"0000"}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0000","st\u0061tus":"0000"}}`, unclear, unclear, false},
+		{`{"code":"8000","code":"0000","data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0000"},"data":{}}`, unclear, unclear, false},
 
 		// No answer of ours.
 		{``, unclear, unclear, false},
 		{`OK`, unclear, unclear, false},
 		{`null`, unclear, unclear, false},
 		{`"0000"`, unclear, unclear, false},
-		{`[{"code":"0000","data":{"status":"0000"}}]`, unclear, unclear, false},
-		{`{"code":"0000","data":{"status":"0000"}`, unclear, unclear, false},
-		{`{"code":"0000","data":{"status":"0000"}}{"code":"8000"}`, unclear, unclear, false},
+		{`[{"code":"0000","data":{"tradeNo":"t-1","status":"0000"}}]`, unclear, unclear, false},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0000"}`, unclear, unclear, false},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0000"}}{"code":"8000"}`, unclear, unclear, false},
 		{`<html>0000</html>`, unclear, unclear, false},
 		{strings.Repeat(`{"data":`, 40) + `1` + strings.Repeat(`}`, 40), unclear, unclear, false},
 	} {
@@ -126,7 +145,7 @@ func TestFindingOfOtherStatuses(t *testing.T) {
 		for _, body := range []string{`{"code":"0000","data":{"status":"0000"}}`, `{"code":"8000"}`} {
 			r := reply{status: status, body: []byte(body)}
 			for _, v := range []verdict{sendVerdict, c.askVerdict} {
-				f := c.judge(v, "t-1", r, nil)
+				f := c.judge(v, aboutOne, r)
 				if (f.Kind != payout.Unclear || f.Served) != (status == http.StatusOK) {
 					t.Errorf("HTTP %d, %s: %v, served %v", status, body, f.Kind, f.Served)
 				}
@@ -156,7 +175,7 @@ func TestFindingQuotes(t *testing.T) {
 			payout.Finding{Kind: payout.Processing, Status: "0015", StatusText: "CREATED", PlatformTradeNo: "2tjba3vz6wm6hx3l"},
 		},
 		{
-			"brazil", `{"msg":"success","code":"0000","data":{"platformTradeNo":"p","status":"00029","message":"REJECTED_TRANSACTION","amount":"30000","successTime":"2024-07-01 18:34:31"}}`,
+			"brazil", `{"msg":"success","code":"0000","data":{"tradeNo":"t-1","platformTradeNo":"p","status":"00029","message":"REJECTED_TRANSACTION","amount":"30000","successTime":"2024-07-01 18:34:31"}}`,
 			payout.Finding{Kind: payout.Failed, Status: "00029", StatusText: "REJECTED_TRANSACTION", PlatformTradeNo: "p", PaidAmount: "30000", SuccessTime: "2024-07-01 18:34:31"},
 		},
 		{
@@ -164,23 +183,24 @@ func TestFindingQuotes(t *testing.T) {
 			payout.Finding{Kind: payout.Paid, Status: "0000", PlatformTradeNo: "77", PaidAmount: "3.0000"},
 		},
 		{
-			"indonesia", `{"code":"0000","data":{"status":"0000","orderAmount":"300.00","payAmount":"200.00","amount":"1"}}`,
+			"indonesia", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","orderAmount":"300.00","payAmount":"200.00","amount":"1"}}`,
 			payout.Finding{Kind: payout.Paid, Status: "0000", PaidAmount: "200.00"},
 		},
 		{
-			"egypt", `{"code":"0000","data":{"status":"0000","amount":"call 01123456789"}}`,
+			"egypt", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":"call 01123456789"}}`,
 			payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true},
 		},
-		{"brazil", `{"code":"0000","data":{"status":"0000","amount":0.30000000000000004}}`, payout.Finding{Kind: payout.Paid, Status: "0000", PaidAmount: "0.30000000000000004"}},
-		{"brazil", `{"code":"0000","data":{"status":"0000","amount":3e2}}`, payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true}},
-		{"brazil", `{"code":"0000","data":{"status":"0000","amount":[300]}}`, payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true}},
-		{"brazil", `{"code":"0000","data":{"status":"0000","amount":"-3"}}`, payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true}},
-		{"brazil", `{"code":"0000","data":{"status":"0000","amount":"0"}}`, payout.Finding{Kind: payout.Paid, Status: "0000", PaidAmount: "0"}},
-		{"brazil", `{"code":"0000","data":{"status":"0000","amount":"","payAmount":null}}`, payout.Finding{Kind: payout.Paid, Status: "0000"}},
+		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":0.30000000000000004}}`, payout.Finding{Kind: payout.Paid, Status: "0000", PaidAmount: "0.30000000000000004"}},
+		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":3e2}}`, payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true}},
+		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":[300]}}`, payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true}},
+		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":"-3"}}`, payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true}},
+		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":"0"}}`, payout.Finding{Kind: payout.Paid, Status: "0000", PaidAmount: "0"}},
+		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":"","payAmount":null}}`, payout.Finding{Kind: payout.Paid, Status: "0000"}},
 		{"egypt", `{"code":"5000","msg":"system\r\nexception"}`, payout.Finding{Status: "5000", StatusText: "systemexception"}},
 	} {
 		_, got := judged(client(t, merchant(test.country), nil), test.body)
 		test.want.Detail, test.want.HTTPStatus, test.want.Served = got.Detail, 200, got.Served
+		test.want.SucceededAt = localTime(test.want.SuccessTime)
 		if got != test.want {
 			t.Errorf("%s %s\n got %+v\nwant %+v", test.country, test.body, got, test.want)
 		}
@@ -193,7 +213,7 @@ func TestFindingHidesPeople(t *testing.T) {
 	said := "wallet 01123456789 of KEVIN  QUATERMAIN / kevin quatermain (Kevin Qua\ntermain) key " + testSecret + " "
 	cmd := egyptCommand(t)
 	r := reply{status: 200, body: fmt.Appendf(nil, `{"code":"8000","msg":%q}`, said+strings.Repeat("x", 500))}
-	f := c.judge(sendVerdict, cmd.TradeNo, r, c.hide(cmd))
+	f := c.judge(sendVerdict, cmd, r)
 	want := "wallet *** of KEVIN  QUATERMAIN / *** (***) key *** "
 	if !strings.HasPrefix(f.StatusText, want) || len(f.StatusText) != maxText {
 		t.Errorf("got %q", f.StatusText)
@@ -254,7 +274,7 @@ func TestTooFast(t *testing.T) {
 		{"another code", reply{status: 200, retryAfter: "2", body: []byte(`{"code":"9428"}`)}, false, 0},
 		{"a failure", reply{status: 200, body: []byte(`{"code":"0000","data":{"status":"00029","tradeNo":"t-1"}}`)}, false, 0},
 	} {
-		for _, got := range []payout.Finding{c.judge(sendVerdict, "t-1", test.r, nil), c.judge(c.askVerdict, "t-1", test.r, nil)} {
+		for _, got := range []payout.Finding{c.judge(sendVerdict, aboutOne, test.r), c.judge(c.askVerdict, aboutOne, test.r)} {
 			if got.TooFast != test.fast || got.RetryAfter != test.retryAfter {
 				t.Errorf("%s: %+v", test.name, got)
 			}
@@ -270,7 +290,7 @@ func TestTooFast(t *testing.T) {
 func FuzzFinding(f *testing.F) {
 	for _, seed := range []string{
 		`{"msg":"success","code":"0000","timestamp":1728611780130,"success":true,"data":{"tradeNo":"t-1","platFormTradeNo":"p","status":"0015","desc":"CREATED"}}`,
-		`{"code":"0000","data":{"status":"0000","amount":3.0000}}`, `{"code":"0000","data":{"status":"0029"}}`,
+		`{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":3.0000}}`, `{"code":"0000","success":"false","data":{"tradeNo":"t-1","status":"0029"}}`,
 		`{"code":"8000","data":null}`, `{"code":"8000","data":{"status":"0000"}}`, `{"code":"5000"}`, `{"code":0}`,
 		`{"code":"0000","data":{"status":"0015","status":"0000"}}`, `[`, `{"data":{"data":{}}}`, `{"code":"\ud800"}`, "\xff", `{"code":"0000","data":{"status":"0000","tradeNo":"t-2"}}`,
 	} {
@@ -280,8 +300,8 @@ func FuzzFinding(f *testing.F) {
 	c := client(f, egypt(), nil)
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		r := reply{status: status, body: []byte(body)}
-		send := c.judge(sendVerdict, "t-1", r, []string{testSecret, testName, testWallet})
-		ask := c.judge(c.askVerdict, "t-1", r, []string{testSecret})
+		send := c.judge(sendVerdict, aboutOne, r)
+		ask := c.judge(c.askVerdict, aboutOne, r)
 		for _, got := range []payout.Finding{send, ask} {
 			if got.Kind == payout.Unclear {
 				continue

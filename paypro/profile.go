@@ -25,6 +25,7 @@ type profile struct {
 	fields map[string]Field
 	amount amountRule
 	reply  replyNames
+	extra  Extra // the merchant's own
 
 	// Quirks, each with its page in countries.go.
 	remarkRequired      bool // "-" is sent where a command has none
@@ -32,6 +33,7 @@ type profile struct {
 	askWithoutTimestamp bool
 	bareBalance         bool // the balance call has neither body nor sign
 	anyPayee            bool // no page names the fields: what the command has is sent
+	nameless            bool // the query's answer may lack its tradeNo
 
 	doubts []doubt
 }

@@ -43,7 +43,7 @@ func TestNotSent(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := client(t, egypt(), dial)
 				expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.NotSent)
-				expect(t, c.Ask(t.Context(), "t-1", soon()), payout.Unclear)
+				expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "t-1"}, soon()), payout.Unclear)
 			})
 		})
 	}
@@ -220,7 +220,7 @@ func (f *faultyLater) Write(p []byte) (int, error) {
 func TestAnswerBeforeTheRequest(t *testing.T) {
 	for _, bytes := range []int{0, 1, 200} {
 		synctest.Test(t, func(t *testing.T) {
-			answer := `{"code":"0000","data":{"status":"0000"}}`
+			answer := `{"code":"0000","data":{"tradeNo":"t-1","status":"0000"}}`
 			n := newNetwork()
 			n.serveRaw(t, func(conn net.Conn) {
 				_, _ = conn.Read(make([]byte, bytes))
@@ -228,7 +228,7 @@ func TestAnswerBeforeTheRequest(t *testing.T) {
 				time.Sleep(time.Minute) // never reads the rest
 			})
 			c := client(t, egypt(), n.dial)
-			ask := c.Ask(t.Context(), "t-1", soon())
+			ask := c.Ask(t.Context(), payout.Command{TradeNo: "t-1"}, soon())
 			expect(t, ask, payout.Unclear)
 			if ask.Served {
 				t.Error("served by an answer to nothing")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -35,6 +36,7 @@ func (c *Client) sendOrder(cmd payout.Command, now time.Time) order {
 	if cmd.Remark == "" && c.profile.remarkRequired {
 		params["remark"] = noRemark
 	}
+	maps.Copy(params, c.profile.extra.Send) // none of them has a name of the above
 	return order{path: c.profile.paths.Send, params: params}
 }
 
@@ -55,15 +57,14 @@ func (c *Client) askOrder(tradeNo string, now time.Time) order {
 	if !c.profile.askWithoutTimestamp {
 		params["timestamp"] = millis(now)
 	}
+	maps.Copy(params, c.profile.extra.Query)
 	return order{path: c.profile.paths.Query, params: params}
 }
 
 func (c *Client) balanceOrder(now time.Time) order {
-	return order{
-		path:   c.profile.paths.Balance,
-		params: map[string]string{"timestamp": millis(now)},
-		bare:   c.profile.bareBalance,
-	}
+	params := map[string]string{"timestamp": millis(now)}
+	maps.Copy(params, c.profile.extra.Balance)
+	return order{path: c.profile.paths.Balance, params: params, bare: c.profile.bareBalance}
 }
 
 // millis is the provider's timestamp: 13 digits.
@@ -73,7 +74,7 @@ func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 // The pages spell it merchantNo. Header names have no case in HTTP, but not every
 // server knows, so it goes out as it is spelled.
 func (c *Client) head(base *url.URL, path string) []byte {
-	return fmt.Appendf(nil, "POST %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: disburser\r\nContent-Type: application/json\r\nmerchantNo: %s\r\n",
+	return fmt.Appendf(nil, "POST %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: disburser\r\nContent-Type: application/json\r\nAccept-Encoding: identity\r\nmerchantNo: %s\r\n",
 		base.EscapedPath(), path, base.Host, c.merchantNo)
 }
 

@@ -86,7 +86,7 @@ func TestRequests(t *testing.T) {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		if got := strings.Join(names, " "); strings.Replace(got, " Sign", "", 1) != "Content-Length Content-Type Merchantno User-Agent" {
+		if got := strings.Join(names, " "); strings.Replace(got, " Sign", "", 1) != "Accept-Encoding Content-Length Content-Type Merchantno User-Agent" || req.Header.Get("Accept-Encoding") != "identity" {
 			t.Errorf("%s %s: headers %s", test.country, test.call, got)
 		}
 	}

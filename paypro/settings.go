@@ -51,15 +51,25 @@ type Settings struct {
 	AmountDecimals       string           // how many digits an amount may have behind the point; "" = the currency's
 
 	// NoRecordCodes are the outer codes of a query that say "no such order".
-	// Defaults to 8000.
+	// Defaults to 8000, where NoRecordEmpty isn't set.
 	NoRecordCodes []string
+
+	// NoRecordEmpty: a query's answer of code 0000 without data says so too.
+	NoRecordEmpty bool
 
 	// TooFastCodes are the outer codes and data.statuses that say "you call too often",
 	// as the provider told the operator; HTTP 429 says it without.
 	TooFastCodes []string
 
+	// Extra are constant fields that the provider wants on a call besides the pages' own,
+	// signed like these.
+	Extra Extra
+
 	Timeout time.Duration // of a whole call. Defaults to 10s
 }
+
+// Extra are fields and their values, by call.
+type Extra struct{ Send, Query, Balance map[string]string }
 
 // Paths are the three calls, to be appended to the base URL. They are
 // case-sensitive: payOut in Egypt, payout in Brazil.
@@ -82,7 +92,7 @@ type Field struct {
 func (s Settings) withDefaults() Settings {
 	s.Salt = cmp.Or(s.Salt, saltSuffix)
 	s.Timeout = cmp.Or(s.Timeout, defaultTimeout)
-	if len(s.NoRecordCodes) == 0 {
+	if len(s.NoRecordCodes) == 0 && !s.NoRecordEmpty {
 		s.NoRecordCodes = []string{codeFailed}
 	}
 	return s
@@ -249,7 +259,8 @@ func (s Settings) applyTo(p profile) (profile, []error) {
 	p.anyPayee = p.anyPayee && len(fields) == 0
 	limits, limitErrs := p.amount.override(s.AmountMin, s.AmountMax, s.AmountDecimals)
 	p.amount = limits
-	return p, slices.Concat(errs, fieldErrs, limitErrs)
+	p.extra = s.Extra
+	return p, slices.Concat(errs, fieldErrs, limitErrs, p.extraProblems())
 }
 
 // settles tells that the operator decided what the pages leave open.

@@ -52,7 +52,8 @@ func settings(name string, m config.Merchant) paypro.Settings {
 		Salt: m.Salt, SignIn: m.SignIn, AcceptUnverified: m.AcceptUnverified,
 		Paths:  paypro.Paths{Send: m.Paths.Send, Query: m.Paths.Query, Balance: m.Paths.Balance},
 		Fields: fields, AmountMin: m.Amount.Min, AmountMax: m.Amount.Max, AmountDecimals: m.Amount.Decimals,
-		NoRecordCodes: m.NoRecord.Codes, TooFastCodes: m.TooFast.Codes, Timeout: m.Timeout,
+		NoRecordCodes: m.NoRecord.Codes, NoRecordEmpty: m.NoRecord.EmptyData, TooFastCodes: m.TooFast.Codes, Timeout: m.Timeout,
+		Extra: paypro.Extra(m.Extra),
 	}
 }
 
@@ -76,7 +77,7 @@ func policy(m config.Merchant) payout.Policy {
 	var p payout.Policy
 	p.Poll = payout.Poll(m.Poll)
 	p.NoRecord.Answers, p.NoRecord.Every, p.NoRecord.Then = m.NoRecord.Answers, m.NoRecord.Every, payout.Choice(m.NoRecord.Then)
-	p.UnknownStatus = payout.Choice(m.UnknownStatus)
+	p.UnknownStatus, p.Contradiction = payout.Choice(m.UnknownStatus), payout.Choice(m.Contradiction)
 	return p
 }
 

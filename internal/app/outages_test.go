@@ -174,6 +174,11 @@ var outages = []outage{
 		series: "      - {series: 'disburser_oldest_open_seconds{merchant=\"eg-main\"}', values: '0+300x300'}\n" +
 			"      - {series: 'disburser_build_info', values: '1x300'}\n",
 	},
+	{ // not recorded: the simulator pays what was ordered
+		name: "contradiction", every: time.Minute, moments: []moment{{5 * minute, nil}, {10 * minute, []string{"DisburserContradiction"}}, {40 * minute, nil}},
+		series: "      - {series: 'disburser_contradictions_total{merchant=\"eg-main\",type=\"payout.paid\"}', values: '0x7 1x40'}\n" +
+			"      - {series: 'disburser_build_info', values: '1x50'}\n",
+	},
 	{ // not recorded: a clock that is set needs no outage
 		name: "clocks", every: time.Minute, moments: []moment{{9 * minute, nil}, {13 * minute, []string{"DisburserClocksDisagree"}}},
 		series: "      - {series: 'disburser_clock_difference_seconds', values: '0x10 -1800x10'}\n" +

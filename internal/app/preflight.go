@@ -96,9 +96,16 @@ func (a *App) Probe(ctx context.Context) (well []string, problems []error) {
 	for _, name := range a.names {
 		sentence, err := a.probeMerchant(ctx, name)
 		add("merchants."+name, sentence, err)
+		if a.config.Merchants[name].Contradiction != string(payout.Hold) {
+			well = append(well, "merchants."+name+".contradiction: "+announcesContradictions)
+		}
 	}
 	return well, problems
 }
+
+// announcesContradictions says why the default is not to hold.
+const announcesContradictions = "announce, because no page of the provider says in which unit a query's amount is: " +
+	"look at whether paidAmount is what was ordered in the first results, then set it to hold"
 
 // probeMerchant asks for the balance, which proves the signature without moving money.
 // Where there is no such call (some countries' path is a guess) it asks about a tradeNo
@@ -112,9 +119,9 @@ func (a *App) probeMerchant(ctx context.Context, name string) (string, error) {
 	if errors.Is(refused, paypro.ErrRefused) {
 		return "", refused
 	}
-	f := a.clients[name].Ask(ctx, "check-"+time.Now().UTC().Format("20060102150405"), time.Time{})
+	f := a.clients[name].Ask(ctx, payout.Command{TradeNo: "check-" + time.Now().UTC().Format("20060102150405")}, time.Time{})
 	switch {
-	case f.Served:
+	case f.Served, f.Kind == payout.NoRecord && f.Status == "0000": // no_record.empty_data
 		return "a signed query was accepted", nil
 	case f.HTTPStatus == http.StatusOK && f.Kind == payout.NoRecord:
 		return fmt.Sprintf("it answers a query about an unknown tradeNo with %s %q, which may also mean a wrong signature: not proven (%v)", f.Status, f.StatusText, refused), nil

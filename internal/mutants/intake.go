@@ -162,7 +162,7 @@ var intake = []Guard{
 			Killer: Killer{"journal", "TestAHoldIsReplayed"}},
 		{Removes: "a remembered hold is a send", Edits: edit("journal/lua/insert.lua", "elseif held_memo(memo) then", "elseif false then"),
 			Killer: Killer{"journal", "TestAHoldIsReplayed"}},
-		{Removes: "a replayed hold changes nothing that is open", Edits: edit("journal/lua/restore.lua", "  write(tradeNo, record, 'ha' .. NO_TOKEN .. stamp(0), because(record, why))\n", "  write(tradeNo, record, sub(record, 1, 2), nil)\n"),
+		{Removes: "a replayed hold changes nothing that is open", Edits: edit("journal/lua/restore.lua", "  write(tradeNo, record, 'ha' .. NO_TOKEN .. stamp(0), nil)\n", "  write(tradeNo, record, sub(record, 1, 2), nil)\n"),
 			Killer: Killer{"journal", "TestAHoldIsReplayed"}},
 		{Removes: "an end that the hold outranks counts", Edits: edit("journal/lua/restore.lua", "elseif not memo or not held_memo(memo) then", "else"),
 			Killer: Killer{"journal", "TestAHoldIsReplayed"}},

@@ -1,0 +1,54 @@
+package paypro
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"unicode/utf8"
+
+	"disburser/payout"
+)
+
+// extraProblems says what is wrong with the merchant's constant fields: none may stand in
+// the place of one that a call has by itself.
+func (p profile) extraProblems() []error {
+	errs := slices.Concat(
+		checkExtra("extra.send", p.extra.Send),
+		checkExtra("extra.query", p.extra.Query),
+		checkExtra("extra.balance", p.extra.Balance),
+	)
+	for _, name := range slices.Sorted(maps.Keys(p.extra.Send)) {
+		if _, payee := p.fields[name]; payee {
+			errs = append(errs, wrong("extra.send."+name, errors.New("is a payee field, which the command fills in")))
+		}
+	}
+	if p.bareBalance && len(p.extra.Balance) > 0 {
+		errs = append(errs, wrong("extra.balance", errors.New("can't be sent: the balance call of "+p.name+" has no fields")))
+	}
+	return errs
+}
+
+func checkExtra(setting string, fields map[string]string) (errs []error) {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if err := checkConstant(name, fields[name]); err != nil {
+			errs = append(errs, wrong(setting+"."+name, err))
+		}
+	}
+	return errs
+}
+
+func checkConstant(name, value string) error {
+	switch {
+	case !fieldName.MatchString(name):
+		return errors.New("is no field name: use letters, digits and _")
+	case slices.Contains(ownNames, name):
+		return errors.New("is filled in by the disburser, it can't be constant")
+	case value == "":
+		return errors.New("is empty, and what is empty is neither sent nor signed")
+	case !clean(value):
+		return errors.New("must be UTF-8 text without control characters")
+	case utf8.RuneCountInString(value) > payout.MaxPayeeField:
+		return errors.New("must not be longer than 256 characters")
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package paypro
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"strings"
+)
+
+const tooLong = "the answer is longer than 1 MiB"
+
+// unpacked is a body without its encoding. We ask for none, but a gateway may use gzip all
+// the same. What it unpacks to is bounded like every body.
+func unpacked(body []byte, encodings []string) (text []byte, problem string) {
+	packed := false
+	for name := range strings.SplitSeq(strings.Join(encodings, ","), ",") {
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "", "identity":
+		case "gzip", "x-gzip":
+			if packed {
+				return nil, "the answer is packed twice, which was not asked for"
+			}
+			packed = true
+		default:
+			return nil, "the answer has an encoding that was not asked for and is not gzip"
+		}
+	}
+	if !packed {
+		return body, ""
+	}
+	unpacker, err := gzip.NewReader(bytes.NewReader(body))
+	if err == nil {
+		text, err = io.ReadAll(io.LimitReader(unpacker, maxAnswer+1))
+	}
+	switch {
+	case err != nil:
+		return nil, "the answer says that it is gzip and can't be unpacked"
+	case len(text) > maxAnswer:
+		return nil, tooLong
+	}
+	return text, ""
+}
