@@ -6,7 +6,11 @@ var history = []Guard{
 	{"E9 a lost history is noticed", "the decisions were made anew; after a wipe nobody knows what was sent, and it is sent again", []Mutant{
 		{Removes: "nobody looks", Edits: edit("decisions/history.go", "if l, err = k.missingNow(ctx, m); err != nil", "if l, err = k.missingNow(ctx, memory{}); err != nil"), Killer: lostHistory},
 		{Removes: "another record at the same offset", Edits: edit("decisions/history.go", "if !found || r.Sum() != t.sum {", "if found && !found && r.Sum() != t.sum {"), Killer: lostHistory},
-		{Removes: "what the journal knows of the topics", Edits: edit("decisions/gap.go", "[]memory{memoryOf(s), k.known}", "[]memory{k.known}"), Killer: lostHistory},
+		// Protected twice: what the journal knew stays in this instance's memory, and is missed there.
+		{Removes: "what the journal knows of the topics", Edits: []Edit{
+			{"decisions/gap.go", "[]memory{memoryOf(s), k.known}", "[]memory{k.known}"},
+			{"decisions/begin.go", "gap.trusted(s.Witnesses)", "nil"},
+		}, Killer: lostHistory},
 		{Removes: "what this instance knows of them", Edits: edit("decisions/gap.go", "[]memory{memoryOf(s), k.known}", "[]memory{memoryOf(s)}"), Killer: lostHistory},
 		{Removes: "results beside empty decisions", Edits: edit("decisions/gap.go", "case virgin && ever:", "case virgin && ever && false:"), Killer: lostHistory},
 		{Removes: "results older than the decisions", Edits: edit("decisions/gap.go", "case !virgin && !result.IsZero() && result", "case false && result"), Killer: lostHistory},
