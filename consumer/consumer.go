@@ -158,7 +158,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 			c.assigned(nil, false)
 			return nil
 		default: // a young, restarting or moving coordinator: wait it out
-			c.Logger.Warn().Err(err).Str("group", c.Group.ID).Msg("no place in the consumer group yet, trying again")
+			c.Logger.Warn().Err(err).Str("group", c.Group.ID).Strs("brokers", c.Group.Brokers).Msg("no place in the consumer group yet, trying again")
 			c.assigned(nil, false)
 			sleep(ctx, backoff)
 			backoff = min(2*backoff, retryMax)

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"disburser/internal/partition"
@@ -170,11 +171,14 @@ func (c *Consumer) buryConflicts(ctx context.Context, number int, entries []payo
 	return others, otherSources, c.bury(ctx, number, all)
 }
 
+// errFull stands in the warning of a full journal, which comes with each page that fills it.
+var errFull = errors.New("as many payouts are open as disburse.max_open allows")
+
 // room waits while the journal is full. Heartbeats go on meanwhile; nothing is fetched, and
 // what is still packed stays packed.
 func (c *Consumer) room(ctx context.Context, reader *partition.Reader, at int64, open int) error {
 	if open >= c.MaxOpen {
-		c.Logger.Warn().Int("open", open).Int("max_open", c.MaxOpen).Int("partition", reader.Partition).Msg("the journal is full: nothing is fetched until payouts end")
+		c.Logger.Warn().Err(errFull).Int("open", open).Int("max_open", c.MaxOpen).Int("partition", reader.Partition).Msg("the journal is full: nothing is fetched until payouts end")
 		reader.Rest()
 	}
 	for open >= c.MaxOpen {

@@ -103,7 +103,7 @@ func (l *Loop) announce(ctx context.Context, payouts []leased) error {
 		if p.Contradiction != "" {
 			line = l.Logger.Warn().Str("contradiction", p.Contradiction)
 		}
-		line.Str("trade_no", p.TradeNo).Str("merchant", events[i].Merchant).Str("type", string(events[i].Type)).
+		line.Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Str("merchant", events[i].Merchant).Str("type", string(events[i].Type)).
 			Str("reason", p.Reason).Int("sends", p.Sends).Int("asks", p.Asks).Msg("announced")
 	}
 	if len(tooLarge) > 0 && waiting == 0 { // said already, and no reason to let the others wait
@@ -169,7 +169,7 @@ func (l *Loop) expireBatch(_, working context.Context, la *lane, due int) (int, 
 		after, e := p.Expire(batch.Now(now))
 		switch {
 		case e != nil:
-			l.Logger.Error().Err(e).Msg("not expired")
+			l.Logger.Error().Err(e).Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Msg("not expired")
 			continue
 		case !p.Expired(now):
 			after, after.Step = p, payout.StepSend

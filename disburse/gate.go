@@ -2,6 +2,9 @@ package disburse
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,11 +24,8 @@ type BreakerSettings struct {
 	Probes, Refusals    int
 }
 
-// What a call means to a breaker.
-var (
-	errFailed  = errors.New("failed")
-	errNothing = errors.New("says nothing about the provider")
-)
+// errNothing is what a call means to a breaker that neither failed nor went well.
+var errNothing = errors.New("says nothing about the provider")
 
 // buckets cut the breaker's window, so that it rolls instead of starting anew.
 const buckets = 10
@@ -45,20 +45,22 @@ type settings = atomic.Pointer[BreakerSettings]
 func newGate(s *settings, sends bool, name string, logger zerolog.Logger) *gate {
 	g := &gate{breakers: []*breaker{newBreaker(s, name, says(logger, zerolog.WarnLevel, ""), failing, failure, uint32(s.Load().Probes))}}
 	if sends {
-		loud := says(logger, zerolog.ErrorLevel, "the provider refuses one send after the other (an empty account? a revoked key?): the merchant's sends rest, then one payout at a time tries whether it is over")
+		loud := says(logger, zerolog.ErrorLevel, "the provider refuses one send after the other (an empty account? a revoked key?): the merchant's sends rest, then one payout at a time tries whether it is over; ")
 		g.breakers = append(g.breakers, newBreaker(s, name+" (refusals)", loud, refusing, refusal, 1))
 	}
 	return g
 }
 
-// says makes what logs a breaker's changes: an opening at a level, and with a reason.
-func says(logger zerolog.Logger, opening zerolog.Level, why string) func(name string, from, to gobreaker.State, rest time.Duration) {
-	return func(name string, from, to gobreaker.State, rest time.Duration) {
+// say is told of a breaker's change; of an opening also how long it rests and why.
+type say func(name string, from, to gobreaker.State, rest time.Duration, why string)
+
+// says makes what logs a breaker's changes: an opening at a level, and with a reason that
+// begins with what it is about.
+func says(logger zerolog.Logger, opening zerolog.Level, about string) say {
+	return func(name string, from, to gobreaker.State, rest time.Duration, why string) {
 		event := logger.Info()
 		if to == gobreaker.StateOpen {
-			if event = logger.WithLevel(opening).Dur("for", rest); why != "" {
-				event = event.Str("why", why)
-			}
+			event = logger.WithLevel(opening).Dur("for", rest).Str("why", about+why)
 		}
 		event.Str("breaker", name).Stringer("from", from).Stringer("to", to).Msg("breaker changed")
 	}
@@ -84,15 +86,29 @@ func failure(f payout.Finding) error {
 	case f.TooFast:
 		return errNothing
 	case f.Kind == payout.Unclear, f.Kind == payout.NotSent:
-		return errFailed
+		return failedBy(f)
 	}
 	return nil
+}
+
+// failedBy keeps what is said about a failure, for the breaker's reason. Of a refusal that
+// is the provider's own word.
+func failedBy(f payout.Finding) error {
+	said := []string{f.Detail}
+	if f.Kind == payout.Refused {
+		said = []string{f.Status, f.StatusText, f.Detail}
+	}
+	said = slices.DeleteFunc(said, func(part string) bool { return part == "" })
+	if len(said) == 0 {
+		return errors.New("nothing is known about it")
+	}
+	return errors.New(strings.Join(said, ", "))
 }
 
 func refusal(f payout.Finding) error {
 	switch f.Kind {
 	case payout.Refused:
-		return errFailed
+		return failedBy(f)
 	case payout.Unclear, payout.NotSent:
 		return errNothing
 	default:
@@ -185,23 +201,56 @@ type breaker struct {
 	// row counts failures in a row. gobreaker's own count forgets what is older than its
 	// window, and a slow merchant never has enough in one.
 	row   int
-	since int // changes of state so far: what began before the last one doesn't count
+	last  error  // of the calls that failed, the last
+	count string // so many of so many failed: noted when the breaker trips
+	since int    // changes of state so far: what began before the last one doesn't count
 }
 
-func newBreaker(s *settings, name string, say func(name string, from, to gobreaker.State, rest time.Duration), trip trips, meaning func(payout.Finding) error, probes uint32) *breaker {
+func newBreaker(s *settings, name string, say say, trip trips, meaning func(payout.Finding) error, probes uint32) *breaker {
 	b := &breaker{meaning: meaning, settings: s}
 	window := s.Load().Window
 	b.two = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: name, MaxRequests: probes, Interval: window, BucketPeriod: max(window/buckets, time.Millisecond),
-		Timeout:     time.Millisecond, // how long it rests is ours to say: it doubles, and may be changed
-		ReadyToTrip: func(c gobreaker.Counts) bool { row, _ := b.inRow(); return trip(s.Load(), c, row) },
-		IsExcluded:  func(err error) bool { return errors.Is(err, errNothing) },
+		Timeout: time.Millisecond, // how long it rests is ours to say: it doubles, and may be changed
+		ReadyToTrip: func(c gobreaker.Counts) bool {
+			row, _ := b.inRow()
+			return trip(s.Load(), c, row) && b.counted(c, row, window)
+		},
+		IsExcluded: func(err error) bool { return errors.Is(err, errNothing) },
 		// Called under gobreaker's lock: only notes, never calls back.
 		OnStateChange: func(name string, from, to gobreaker.State) {
-			say(name, from, to, b.changed(to))
+			why := b.why(from)
+			say(name, from, to, b.changed(to), why)
 		},
 	})
 	return b
+}
+
+// counted notes what the breaker trips by.
+func (b *breaker) counted(c gobreaker.Counts, row int, window time.Duration) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	over := c.TotalSuccesses + c.TotalFailures
+	if uint32(row) >= over {
+		b.count = fmt.Sprintf("%d calls in a row failed", row)
+	} else {
+		b.count = fmt.Sprintf("%d of %d calls within %s failed", c.TotalFailures, over, window)
+	}
+	return true
+}
+
+// why says what a breaker opens by, and what the last failure was.
+func (b *breaker) why(from gobreaker.State) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	why := b.count
+	if from == gobreaker.StateHalfOpen {
+		why = "a probe failed"
+	}
+	if b.last != nil {
+		why += ", the last: " + b.last.Error()
+	}
+	return why
 }
 
 // changed doubles the rest with each opening in a row, up to the most.
@@ -236,7 +285,7 @@ func (b *breaker) note(since int, err error) {
 	switch {
 	case since != b.since || errors.Is(err, errNothing):
 	case err != nil:
-		b.row++
+		b.row, b.last = b.row+1, err
 	default:
 		b.row = 0
 	}

@@ -1,8 +1,10 @@
 package disburse
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -329,4 +331,36 @@ func TestTheFleetIsToldOfRefusals(t *testing.T) {
 			t.Errorf("told %d times of refusals, %d times of the end; the last one was sent %d times", told.Load(), accepted.Load(), b.sends("a0059"))
 		}
 	})
+}
+
+// Whoever reads that a breaker has opened wants to know by what.
+func TestAnOpeningSaysWhy(t *testing.T) {
+	hung := payout.Finding{Kind: payout.Unclear, Detail: "no whole answer before the deadline"}
+	cut := payout.Finding{Kind: payout.Unclear, Detail: "no connection: EOF"}
+	no := payout.Finding{Kind: payout.Refused, Status: "8000", StatusText: "low balance", Detail: "refused"}
+	for _, c := range []struct {
+		name  string
+		calls func(g *gate)
+		want  []string
+	}{
+		{"at the ratio", func(g *gate) { g.pass(10, good); g.pass(9, hung); g.pass(1, cut) },
+			[]string{"10 of 20 calls within 30s failed, the last: no connection: EOF"}},
+		{"in a row", func(g *gate) { g.pass(20, hung) }, []string{"20 calls in a row failed, the last: no whole answer before the deadline"}},
+		{"a probe", func(g *gate) { g.pass(20, hung); time.Sleep(time.Minute); g.pass(1, cut) },
+			[]string{"20 calls in a row failed", "a probe failed, the last: no connection: EOF", `"for":"10s"`, `"for":"20s"`}},
+		{"refusals", func(g *gate) { g.pass(20, no) }, []string{"an empty account?", "20 calls in a row failed, the last: 8000, low balance, refused"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inTime(t, func(t *testing.T) {
+				zerolog.DurationFieldFormat = zerolog.DurationFormatString // as the program has it
+				var log bytes.Buffer
+				c.calls(gateOf(testBreaker(), true, zerolog.New(&log)))
+				for _, want := range c.want {
+					if !strings.Contains(log.String(), want) {
+						t.Errorf("%q isn't in\n%s", want, &log)
+					}
+				}
+			})
+		})
+	}
 }

@@ -156,11 +156,22 @@ func (l *Loop) giveBack(batch payout.Batch, p payout.Payout, unheard bool) {
 	now := time.Now()
 	after, err := p.GiveBack(batch.Now(now), unheard)
 	if err != nil {
-		l.Logger.Error().Err(err).Msg("not given back")
+		l.Logger.Error().Err(err).Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Msg("not given back")
 		return
 	}
 	after.Due = after.Due.Add(undecided(batch.Lease, p, now))
 	l.writer.put(change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
+}
+
+// heard says what the log's line of a call is about.
+func heard(f payout.Finding) string {
+	switch {
+	case f.Kind == payout.NotSent:
+		return "nothing was sent to the provider"
+	case f.HTTPStatus == 0:
+		return "the provider did not answer"
+	}
+	return "the provider answered"
 }
 
 // found has the table say what a finding of a call that began then makes of a payout, and
@@ -170,7 +181,7 @@ func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase pay
 	m.learn(p, f, now)
 	after, err := p.After(phase, f, now, policy)
 	if err != nil {
-		l.Logger.Error().Err(err).Msg("an answer that the table has no place for")
+		l.Logger.Error().Err(err).Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Msg("an answer that the table has no place for")
 		after.Due = now.Add(policy.Poll.Max)
 	}
 	var served *payout.Served
@@ -181,8 +192,8 @@ func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase pay
 	if f.Kind == payout.Unclear || f.Kind == payout.NotSent || f.Kind == payout.Refused {
 		event = l.Logger.Info()
 	}
-	event.Str("trade_no", p.TradeNo).Str("merchant", m.Name).Stringer("finding", f.Kind).Str("detail", f.Detail).
-		Stringer("from", p.State).Stringer("to", after.State).Int("sends", after.Sends).Int("asks", after.Asks).Msg("the provider answered")
+	event.Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Str("merchant", m.Name).Stringer("finding", f.Kind).Str("detail", f.Detail).
+		Stringer("from", p.State).Stringer("to", after.State).Int("sends", after.Sends).Int("asks", after.Asks).Msg(heard(f))
 	c := change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline(), served: served}
 	switch {
 	case after.State.Final() && !after.Own() && l.settled.expect():

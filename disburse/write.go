@@ -216,7 +216,7 @@ func (w *writer) report(batch []change, written []bool) {
 	for i, c := range batch {
 		c.tell(i < len(written) && written[i])
 		if i < len(written) && !written[i] {
-			w.logger.Warn().Str("trade_no", c.After.TradeNo).Stringer("state", c.After.State).
+			w.logger.Warn().Str("trade_no", c.After.TradeNo).Str("batch_id", c.After.BatchID).Stringer("state", c.After.State).
 				Msg("somebody else has taken this payout over; what this instance found is not written")
 		}
 	}

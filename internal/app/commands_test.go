@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -139,15 +140,17 @@ func TestARedisThatLacksACommandIsRefusedByName(t *testing.T) {
 	}
 }
 
+// hungUp is a connection that the server has closed.
+type hungUp struct{ net.Conn }
+
+func (hungUp) Read([]byte) (int, error)       { return 0, io.EOF }
+func (hungUp) Write(text []byte) (int, error) { return len(text), nil }
+
 // What is away is named: EOF alone could be anybody's.
 func TestWhatIsAwayIsNamed(t *testing.T) {
 	hangsUp := func(context.Context, string, string) (net.Conn, error) {
-		ours, theirs := net.Pipe()
-		go func() {
-			_, _ = theirs.Read(make([]byte, 1<<16))
-			_ = theirs.Close()
-		}()
-		return ours, nil
+		ours, _ := net.Pipe()
+		return hungUp{ours}, nil
 	}
 	a := on(t, hangsUp, func(o *Options) { o.DialKafka = hangsUp })
 	for _, c := range []struct {

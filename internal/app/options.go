@@ -63,7 +63,7 @@ func newLogger(c config.Log, to io.Writer, t *threshold) zerolog.Logger {
 	if c.Format == "console" {
 		to = zerolog.ConsoleWriter{Out: to, TimeFormat: time.TimeOnly}
 	}
-	return zerolog.New(to).Sample(t).With().Timestamp().Logger()
+	return zerolog.New(newFolder(to)).Sample(t).With().Timestamp().Logger()
 }
 
 // threshold is a level that can change while loggers made of one another are in use
@@ -81,4 +81,7 @@ func (t *threshold) set(name string) {
 // Sample tells whether a line of a level is logged.
 func (t *threshold) Sample(level zerolog.Level) bool { return int32(level) >= t.level.Load() }
 
-func init() { zerolog.TimeFieldFormat = time.RFC3339Nano } // the default has whole seconds
+func init() {
+	zerolog.TimeFieldFormat = time.RFC3339Nano                 // the default has whole seconds
+	zerolog.DurationFieldFormat = zerolog.DurationFormatString // 1m30s, and not 90000 of something
+}

@@ -46,6 +46,12 @@ func (w *town) logged(text string) int {
 	return strings.Count(w.log.String(), text)
 }
 
+func (w *town) text() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.String()
+}
+
 func inTown(t *testing.T, b paysim.Behavior, test func(w *town)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

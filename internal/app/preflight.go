@@ -56,7 +56,7 @@ func (a *App) checkTopics(ctx context.Context) error {
 	topics := []string{t.Commands, t.Results, t.Decisions, t.DeadLetter}
 	counts, err := partition.Counts(ctx, a.kafka.client, topics...)
 	if err != nil {
-		return away(err, a.config.Kafka.Brokers, "kafka.tls", a.config.Kafka.TLS.Enabled)
+		return away(err, strings.Join(a.config.Kafka.Brokers, ",")+": ", "kafka.tls", a.config.Kafka.TLS.Enabled)
 	}
 	for _, topic := range topics {
 		if counts[topic] == 0 {
@@ -70,14 +70,12 @@ func (a *App) checkTopics(ctx context.Context) error {
 	return a.checkTopicSettings(ctx, topics)
 }
 
-// away names the servers that an error is about. One that hangs up on whoever doesn't
-// speak TLS says nothing but EOF.
-func away(err error, addresses []string, key string, isTLS bool) error {
-	hint := ""
+// away adds to an error what it lacks: whose it is, and why a server may hang up.
+func away(err error, whose, key string, isTLS bool) error {
 	if (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) && !isTLS {
-		hint = fmt.Sprintf(" (it closed the connection: does it want %s?)", key)
+		return fmt.Errorf("%s%w (it closed the connection: does it want %s?)", whose, err, key)
 	}
-	return fmt.Errorf("%s%s: %w", strings.Join(addresses, ","), hint, err)
+	return fmt.Errorf("%s%w", whose, err)
 }
 
 // Probe tries Kafka, Redis and a signed query per merchant once, for check --connect.

@@ -41,6 +41,12 @@ func newRedis(c config.Redis, instance string, dial Dial) redis.UniversalClient 
 	if c.TLS {
 		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
+	client := connect(c, o)
+	client.AddHook(naming{strings.Join(c.Addresses, ",")})
+	return client
+}
+
+func connect(c config.Redis, o *redis.UniversalOptions) redis.UniversalClient {
 	switch {
 	case c.MasterName != "":
 		return redis.NewFailoverClient(o.Failover())
@@ -56,6 +62,31 @@ func newRedis(c config.Redis, instance string, dial Dial) redis.UniversalClient 
 		return redis.NewClusterClient(cluster)
 	}
 	return redis.NewClient(o.Simple())
+}
+
+// naming says in each error whose it is: what comes from the network doesn't always.
+type naming struct{ addresses string }
+
+// DialHook leaves dialling as it is.
+func (n naming) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessHook names the servers in a command's error. What the server itself answers, and
+// what the caller gave up, stays as it is.
+func (n naming) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, command redis.Cmder) error { return n.named(next(ctx, command)) }
+}
+
+// ProcessPipelineHook does the same for several at once.
+func (n naming) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, commands []redis.Cmder) error { return n.named(next(ctx, commands)) }
+}
+
+func (n naming) named(err error) error {
+	var answer redis.Error
+	if err == nil || errors.As(err, &answer) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("redis at %s: %w", n.addresses, err)
 }
 
 // checkRedis looks at Redis before money moves, and says which servers don't tell whether
@@ -88,7 +119,7 @@ func (a *App) lookAtRedis(ctx context.Context) (silent []string, err error) {
 	defer cancel()
 	defer func() {
 		if err != nil && !errors.Is(err, ErrSetup) {
-			err = away(err, a.config.Redis.Addresses, "redis.tls", a.config.Redis.TLS)
+			err = away(err, "", "redis.tls", a.config.Redis.TLS)
 		}
 	}()
 	cluster, isCluster := a.redis.(*redis.ClusterClient)

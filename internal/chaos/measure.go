@@ -84,7 +84,7 @@ func (h *history) read(log string) error {
 	lines.Buffer(nil, 4<<20)
 	for lines.Scan() {
 		var line struct {
-			Instance, Message string
+			Instance, Finding string
 			TradeNo           string `json:"trade_no"`
 			Time              time.Time
 		}
@@ -92,7 +92,7 @@ func (h *history) read(log string) error {
 			continue
 		}
 		h.instances[line.Instance] = log
-		if line.Message == "the provider answered" {
+		if line.Finding != "" { // of a call to the provider
 			h.answers[line.TradeNo] = append(h.answers[line.TradeNo], answer{line.Time, log})
 		}
 	}

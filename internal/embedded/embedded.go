@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -30,6 +31,7 @@ type Redis struct {
 	runID   atomic.Pointer[string]
 	fails   atomic.Pointer[string]
 	refused atomic.Pointer[refused]
+	dead    atomic.Bool
 }
 
 // refused is a command that fails always.
@@ -60,6 +62,9 @@ func (r *Redis) Restarted() {
 // hook's place, and with it what it lacks.)
 func (r *Redis) SetError(text string) { r.fails.Store(&text) }
 
+// SetDead makes it hang up on whoever asks for anything, and on whoever comes.
+func (r *Redis) SetDead(dead bool) { r.dead.Store(dead) }
+
 // Refuse makes one command fail so, inside of scripts too, as one does that was renamed or
 // that the user may not use.
 func (r *Redis) Refuse(command, says string) { r.refused.Store(&refused{command, says}) }
@@ -68,6 +73,9 @@ func (r *Redis) Refuse(command, says string) { r.refused.Store(&refused{command,
 func (r *Redis) answer(peer *server.Peer, command string, args ...string) bool {
 	fails, refused := r.fails.Load(), r.refused.Load()
 	switch {
+	case r.dead.Load():
+		peer.Close()
+		return true
 	case refused != nil && strings.EqualFold(command, refused.command):
 		peer.WriteError(refused.says)
 		return true
@@ -88,7 +96,12 @@ func (r *Redis) answer(peer *server.Peer, command string, args ...string) bool {
 }
 
 // Dial connects to the Redis, whatever address is asked for.
-func (r *Redis) Dial(context.Context, string, string) (net.Conn, error) { return r.Miniredis.Dial() }
+func (r *Redis) Dial(context.Context, string, string) (net.Conn, error) {
+	if r.dead.Load() {
+		return nil, io.EOF // a proxy in front of it: it takes the connection and hangs up
+	}
+	return r.Miniredis.Dial()
+}
 
 // Kafka is a kfake cluster on in-memory connections.
 type Kafka struct {
