@@ -260,7 +260,7 @@ func TestAWrongClockDelaysNothing(t *testing.T) {
 		if err != nil || agenda.Send["eg-main"].Due != 3 {
 			t.Fatalf("%+v, %v", agenda, err)
 		}
-		batch, err := m.Lease(context.Background(), payout.StepSend, "eg-main", 3, time.Minute)
+		batch, err := m.Lease(context.Background(), payout.LeaseRequest{Step: payout.StepSend, Merchant: "eg-main", N: 3, For: time.Minute})
 		if err != nil || len(batch.Payouts) != 3 {
 			t.Fatal(batch, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -39,6 +40,12 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	go func() {   // ended by a panic, it lets the claim run out
 		_ = k.survive("renewing the claim", func() error { k.renew(ctx, building); return nil })
 	}()
+	if err := k.knowsLatest(ctx); err != nil {
+		return e, nil, nil, err
+	}
+	if err := k.upgrade(ctx, e, s.Layout); err != nil {
+		return e, nil, nil, err
+	}
 	fences, err := k.fence(ctx, e)
 	if err != nil {
 		return e, nil, nil, err
@@ -93,6 +100,38 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	return e, ends, resultEnds, nil
 }
 
+// knowsLatest looks at the last record of each partition before anything is written: what
+// a newer version has begun isn't fenced.
+func (k *Keeper) knowsLatest(ctx context.Context) error {
+	n, err := partition.Count(ctx, k.Log.client, k.Log.topic)
+	for p := 0; p < n && err == nil; p++ {
+		var end int64
+		if _, end, err = k.Log.source(p).Bounds(ctx); err != nil || end == 0 {
+			continue
+		}
+		record, found, e := k.Log.source(p).At(ctx, end-1)
+		var r Record
+		if err = e; found && json.Unmarshal(record.Value, &r) == nil && r.Shard == k.Log.shard && r.newer() {
+			err = fmt.Errorf("decisions: the last record of partition %d is of layout %d, this version knows %d: %w", p, r.Layout, payout.Layout, payout.ErrLayout)
+		}
+	}
+	return err
+}
+
+// upgrade converts a journal of an older layout. Its old versions are refused since the
+// building began, and nothing has been restored yet.
+func (k *Keeper) upgrade(ctx context.Context, e payout.Epoch, layout int) error {
+	if layout == payout.Layout {
+		return nil
+	}
+	n, err := k.Journal.Upgrade(ctx, e.ID)
+	if err == nil {
+		k.Logger.Warn().Int("from", layout).Int("to", payout.Layout).Int("payouts", n).Int("shard", k.Log.shard).
+			Msg("the journal was converted: older versions of the disburser can't use it any more")
+	}
+	return err
+}
+
 // renew keeps the claim while the building goes on. If it is taken over, or the server
 // has lost it, it is not claimed again: Restore and OpenEpoch refuse.
 func (k *Keeper) renew(ctx context.Context, e payout.Epoch) {
@@ -139,6 +178,9 @@ func (k *Keeper) standLast(ctx context.Context, e payout.Epoch, fences, ends map
 		seen, err := survey(ctx, k.Log.source(p), k.Log.shard, e.ID, offset+1, ends[p])
 		if err != nil {
 			return err
+		}
+		if seen.newer {
+			return fmt.Errorf("decisions: %w: it has begun an epoch", payout.ErrLayout)
 		}
 		if seen.fenced {
 			return errRival

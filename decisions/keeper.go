@@ -63,6 +63,7 @@ type Builder interface {
 	Restore(ctx context.Context, id string, lease time.Duration, items []payout.Restored) error
 	Unsent(ctx context.Context, id string, n int) ([]payout.Restored, error)
 	OpenEpoch(ctx context.Context, o payout.Opening) error
+	Upgrade(ctx context.Context, id string) (converted int, err error)
 }
 
 // Sharer is what the instances need to do the work of a building together.
@@ -171,7 +172,7 @@ func (k *Keeper) survive(doing string, f func() error) (err error) {
 func (k *Keeper) live(ctx context.Context, e payout.Epoch, looked, results map[int]int64) {
 	ticker := time.NewTicker(markEvery)
 	defer ticker.Stop()
-	pulse := newPulse(looked)
+	pulse, moved := newPulse(looked), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -184,8 +185,13 @@ func (k *Keeper) live(ctx context.Context, e payout.Epoch, looked, results map[i
 			if err := k.mark(ctx, e, looked, results); errors.Is(err, payout.ErrEpoch) {
 				k.Lost()
 			} else if err != nil && ctx.Err() == nil {
-				k.Logger.Debug().Err(err).Msg("watermarks not moved, trying again")
+				event := k.Logger.Debug()
+				if time.Since(moved) > silence { // a restart would replay all of that
+					event, moved = k.Logger.Warn(), time.Now()
+				}
+				event.Err(err).Int("shard", k.Log.shard).Msg("watermarks not moved, trying again")
 			} else if err == nil {
+				moved = time.Now()
 				k.alive(ctx, e, pulse.silent(looked, time.Now()))
 			}
 		}
@@ -239,6 +245,9 @@ func (k *Keeper) establish(ctx context.Context) (e payout.Epoch, looked, results
 	}
 	if s.Open() {
 		looked, err := k.follow(ctx, s)
+		if err == nil && s.Layout < payout.Layout {
+			err = fmt.Errorf("%w: its journal is of layout %d, this version writes %d", errDeadEpoch, s.Layout, payout.Layout)
+		}
 		if err == nil {
 			k.enter(s.Epoch, looked)
 			return s.Epoch, looked, s.Results, nil
@@ -290,6 +299,8 @@ func (k *Keeper) follow(ctx context.Context, s payout.Standing) (map[int]int64, 
 		looked[p] = end
 	}
 	switch {
+	case foreign.newer:
+		return nil, fmt.Errorf("decisions: %w: a later epoch is of a newer layout than %d", payout.ErrLayout, payout.Layout)
 	case len(looked) == 0:
 		return nil, fmt.Errorf("%w: it doesn't say where its fences stand", errDeadEpoch)
 	case !foreign.fenced:
@@ -311,7 +322,7 @@ func (s sight) and(o sight) sight {
 	if o.last.After(s.last) {
 		s.last = o.last
 	}
-	s.fenced, s.opened = s.fenced || o.fenced, s.opened || o.opened
+	s.fenced, s.opened, s.newer = s.fenced || o.fenced, s.opened || o.opened, s.newer || o.newer
 	return s
 }
 

@@ -207,6 +207,7 @@ func (l *Log) append(ctx context.Context, number int, records []Record) (base in
 }
 
 func (l *Log) encode(r Record) ([]byte, error) {
+	r.Layout = payout.Layout
 	r.Instance, r.Shard, r.Time = l.instance, l.shard, time.Now().UTC()
 	value, err := json.Marshal(r)
 	if err != nil {
@@ -263,6 +264,7 @@ type sight struct {
 	fencedAt time.Time // when the last one was written
 	opened   bool      // a foreign epoch has opened
 	last     time.Time // when the last record of a foreign epoch was written
+	newer    bool      // a newer version has written there
 }
 
 // saw notes that somebody else has looked, for the epoch, up to where. Without it an
@@ -285,6 +287,7 @@ func survey(ctx context.Context, source partition.Source, shard int, epoch strin
 			return
 		}
 		s.last = r.Time
+		s.newer = s.newer || r.newer()
 		switch r.Kind {
 		case KindFence:
 			s.fenced, s.fencedAt = true, r.Time

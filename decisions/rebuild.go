@@ -293,7 +293,11 @@ func (r *rebuild) page(ctx context.Context, reader *partition.Reader, p *payout.
 		if record.Time.After(seen) {
 			seen = record.Time
 		}
-		for _, item := range reading.read(record, p) {
+		items, err := reading.read(record, p)
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
 			item.Seen = seen
 			learned = append(learned, item)
 		}

@@ -1,6 +1,7 @@
 package decisions
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -256,7 +257,7 @@ func TestAStaleHalfIsRefusedAndDoesNotFight(t *testing.T) {
 		// Its Redis would still give out work: asks that end in a hold, after the live half
 		// has announced the end.
 		for _, step := range []payout.Step{payout.StepAsk, payout.StepAnnounce} {
-			if _, err := stale.journal.Lease(background, step, "eg-main", 9, time.Minute); !errors.Is(err, payout.ErrEpoch) {
+			if _, err := stale.journal.Lease(background, payout.LeaseRequest{Step: step, Merchant: "eg-main", N: 9, For: time.Minute}); !errors.Is(err, payout.ErrEpoch) {
 				t.Errorf("the stale half may %v: %v", step, err)
 			}
 		}
@@ -665,4 +666,32 @@ func TestAPaymentsWindowIsReplayedInReasonableTime(t *testing.T) {
 		t.Fatalf("outcomes %s", got)
 	}
 	t.Logf("%d payouts in %v: %.0f/s on miniredis", ended+sent, took.Round(time.Millisecond), (ended+sent)/took.Seconds())
+}
+
+// After a wipe a hold says again what its event said.
+func TestAHoldKeepsTheReasonOfItsEvent(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		r, client := newRedis(t)
+		i := startKeeper(t, k, client, "pod-1", 1)
+		before := i.settles(t)
+		i.takeIn(t, "a")
+		i.decides(t, 1)
+		p := some("a")[0]
+		value, err := json.Marshal(payout.Event{Type: payout.EventHeld, TradeNo: "a", Merchant: "eg-main", Reason: "its code 00032 is unknown"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().UTC()
+		time.Sleep(time.Second)
+		k.Write(t, results, 1, kafkatest.Record("a", string(value), kafka.Header{Key: "fingerprint", Value: []byte(p.Fingerprint)},
+			kafka.Header{Key: "ce_time", Value: []byte(at.Format(time.RFC3339Nano))}))
+		r.FlushAll()
+		i.Lost()
+		i.next(t, before)
+		i.takeIn(t, "a")
+		b := i.lease(t, payout.StepAsk, 1)
+		if names(b) != "a" || b.Payouts[0].Reason != "its code 00032 is unknown" || !b.Payouts[0].HeldAt.Equal(at.Truncate(time.Millisecond)) {
+			t.Errorf("%+v", b.Payouts)
+		}
+	})
 }

@@ -24,13 +24,15 @@ const (
 // are fixed: older and newer instances read it too.
 type Record struct {
 	Kind         Kind                 `json:"kind"`
+	Layout       int                  `json:"layout,omitempty"` // payout.Layout of the writer; 0 stands for 1
 	Instance     string               `json:"instance"`
 	Seq          int64                `json:"seq"`
 	Shard        int                  `json:"shard"`
 	Epoch        payout.Epoch         `json:"epoch"`
 	Time         time.Time            `json:"time"`
 	Merchant     string               `json:"merchant,omitempty"`
-	Lease        int64                `json:"lease,omitempty"` // of sends, in ms: after it no byte of them leaves
+	Account      payout.Account       `json:"account,omitempty"` // of sends: to which account they go
+	Lease        int64                `json:"lease,omitempty"`   // of sends, in ms: after it no byte of them leaves
 	TradeNos     []string             `json:"tradeNos,omitempty"`
 	Fingerprints []payout.Fingerprint `json:"fingerprints,omitempty"`
 	States       []string             `json:"states,omitempty"`  // of finals: how each ended
@@ -38,14 +40,23 @@ type Record struct {
 	Why          string               `json:"why,omitempty"`     // of lost: what is gone
 }
 
-// recordOf lists payouts in a record; they share one merchant, or it is left out.
+// newer tells that the record may say what this version doesn't know.
+func (r Record) newer() bool { return r.Layout > payout.Layout }
+
+// recordOf lists payouts in a record; they share one merchant and one account, or it is
+// left out.
 func recordOf(kind Kind, payouts []payout.Payout) Record {
 	r := Record{Kind: kind}
 	for i, p := range payouts {
 		if i == 0 {
 			r.Merchant = p.Merchant
-		} else if r.Merchant != p.Merchant {
+			r.Account = p.Account
+		}
+		if r.Merchant != p.Merchant {
 			r.Merchant = ""
+		}
+		if r.Account != p.Account || kind != KindSend {
+			r.Account = ""
 		}
 		r.TradeNos = append(r.TradeNos, p.TradeNo)
 		r.Fingerprints = append(r.Fingerprints, p.Fingerprint)

@@ -2,12 +2,16 @@ package decisions
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
 	"disburser/internal/partition"
 	"disburser/payout"
 )
+
+// reasonMost is what is kept of a hold's reason: the journal has it in memory.
+const reasonMost = 2000
 
 // reading turns records of Kafka into what they say of payouts (protocol E4 d).
 type reading struct {
@@ -21,11 +25,11 @@ func (r reading) owns(tradeNo string) bool {
 }
 
 // read reads a record of a portion.
-func (r reading) read(record partition.Record, p *payout.Portion) []payout.Restored {
+func (r reading) read(record partition.Record, p *payout.Portion) ([]payout.Restored, error) {
 	if p.Decisions {
 		return r.decision(record, p)
 	}
-	return r.result(record)
+	return r.result(record), nil
 }
 
 // result reads an event of this shard: a final one, or a hold, which only a final one ends.
@@ -43,11 +47,16 @@ func (r reading) result(record partition.Record) []payout.Restored {
 		if e.Type != payout.EventHeld {
 			return nil
 		}
-		f.Kind, f.State = payout.WasHeld, payout.StateHeld
+		f.Kind, f.State, f.Reason = payout.WasHeld, payout.StateHeld, shortened(e.Reason, reasonMost)
 	}
 	for _, h := range record.Headers {
-		if h.Key == "fingerprint" {
+		switch h.Key {
+		case "fingerprint":
 			f.Fingerprint = payout.Fingerprint(h.Value)
+		case "ce_time": // when it was held, which tells one hold from the next
+			if at, err := time.Parse(time.RFC3339Nano, string(h.Value)); err == nil && f.Kind == payout.WasHeld && !at.After(record.Time.Add(slack)) {
+				f.Time = at
+			}
 		}
 	}
 	if len(f.Fingerprint) != payout.FingerprintLen { // not ours
@@ -62,10 +71,16 @@ func (r reading) result(record partition.Record) []payout.Restored {
 // it (protocol S4). A stale decision to send that counted could undo an end by our own
 // word that was decided, announced and marked before it landed: the model finds "rejected
 // and paid" that way.
-func (r reading) decision(record partition.Record, p *payout.Portion) []payout.Restored {
+//
+// What a newer version has written is an error: it may mean what this one can't restore.
+func (r reading) decision(record partition.Record, p *payout.Portion) ([]payout.Restored, error) {
 	var d Record
 	if json.Unmarshal(record.Value, &d) != nil {
-		return nil
+		return nil, nil
+	}
+	if d.newer() {
+		return nil, fmt.Errorf("decisions: the record at offset %d of partition %d is of layout %d, this version knows %d: %w",
+			record.Offset, p.Partition, d.Layout, payout.Layout, payout.ErrLayout)
 	}
 	if d.Epoch.ID != r.epoch { // its own fences stand there too
 		p.Highest = max(p.Highest, d.Epoch.Number)
@@ -83,15 +98,15 @@ func (r reading) decision(record partition.Record, p *payout.Portion) []payout.R
 		// By whatever shard: their number may have been another one. Where no fence can be
 		// read before it, it counts: that costs a question at most.
 		if !ours || p.Fence == "" || d.Epoch.ID == p.Fence {
-			return r.sends(d)
+			return r.sends(d), nil
 		}
 	case KindFinal:
 		if ours && d.Epoch.ID == p.Fence {
-			return r.ends(d)
+			return r.ends(d), nil
 		}
 	default: // readers skip kinds that they don't need or know
 	}
-	return nil
+	return nil, nil
 }
 
 func (r reading) sends(d Record) []payout.Restored {
@@ -100,7 +115,7 @@ func (r reading) sends(d Record) []payout.Restored {
 		if i < len(d.Fingerprints) && r.owns(tradeNo) {
 			sends = append(sends, payout.Restored{
 				Kind: payout.WasDecided, TradeNo: tradeNo, Fingerprint: whole(d.Fingerprints[i]), Merchant: d.Merchant, Time: d.Time,
-				Lease: time.Duration(d.Lease) * time.Millisecond,
+				Lease: time.Duration(d.Lease) * time.Millisecond, Account: d.Account,
 			})
 		}
 	}

@@ -1,6 +1,7 @@
 package decisions
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/segmentio/kafka-go"
@@ -24,7 +25,11 @@ func FuzzReplayedRecords(f *testing.F) {
 		r := reading{keeper: k, epoch: "new"}
 		record := partition.Record{Value: value, Headers: []kafka.Header{{Key: "fingerprint", Value: []byte(fingerprint)}}}
 		for _, p := range []payout.Portion{{}, {Fence: "e"}} {
-			for _, restored := range [][]payout.Restored{r.result(record), r.decision(record, &p)} {
+			decided, err := r.decision(record, &p)
+			if err != nil && (!errors.Is(err, payout.ErrLayout) || decided != nil) {
+				t.Errorf("%q: %v", value, err)
+			}
+			for _, restored := range [][]payout.Restored{r.result(record), decided} {
 				for _, one := range restored {
 					if len(one.Fingerprint) != payout.FingerprintLen || !payout.ValidTradeNo(one.TradeNo) {
 						t.Errorf("%q replays %+v", value, one)

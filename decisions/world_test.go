@@ -53,7 +53,7 @@ func (i *instance) lease(t *testing.T, step payout.Step, n int) payout.Batch {
 	if step == payout.StepAnnounce || step == payout.StepExpire {
 		merchant = ""
 	}
-	b, err := i.journal.Lease(background, step, merchant, n, time.Minute)
+	b, err := i.journal.Lease(background, payout.LeaseRequest{Step: step, Merchant: merchant, N: n, For: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -196,7 +196,7 @@ func (a applier) Apply(_ context.Context, changes []payout.Change, _ []payout.Se
 
 func (applier) Due(context.Context, []string) (payout.Agenda, error) { return payout.Agenda{}, nil }
 
-func (applier) Lease(context.Context, payout.Step, string, int, time.Duration) (payout.Batch, error) {
+func (applier) Lease(context.Context, payout.LeaseRequest) (payout.Batch, error) {
 	return payout.Batch{}, nil
 }
 

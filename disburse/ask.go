@@ -159,6 +159,7 @@ func (m *merchant) servedOther(e payout.Evidence, tradeNo string) time.Time {
 // serve notes evidence and answers what of it is worth writing into the journal: what
 // settled, and otherwise one a second.
 func (m *merchant) serve(s payout.Served) *payout.Served {
+	s.Account = m.Policy.Account
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	worth := s.Settled || s.At.Sub(m.served.At) > time.Second

@@ -467,7 +467,11 @@ func (a *allowance) shrink(n int) {
 func (l *Loop) lease(working context.Context, step payout.Step, merchant string, n int) (payout.Batch, error) {
 	ctx, cancel := context.WithTimeout(working, l.Lease/3)
 	defer cancel()
-	return l.Journal.Lease(ctx, step, merchant, n, l.Lease)
+	r := payout.LeaseRequest{Step: step, Merchant: merchant, N: n, For: l.Lease}
+	if m := l.merchants[merchant]; m != nil {
+		r.Account = m.Policy.Account
+	}
+	return l.Journal.Lease(ctx, r)
 }
 
 // margin is how long before the lease's end a call must be over (protocol S5): room for

@@ -10,7 +10,7 @@ import (
 // Journal is what the loop needs of the memory.
 type Journal interface {
 	Due(ctx context.Context, merchants []string) (payout.Agenda, error)
-	Lease(ctx context.Context, step payout.Step, merchant string, n int, lease time.Duration) (payout.Batch, error)
+	Lease(ctx context.Context, r payout.LeaseRequest) (payout.Batch, error)
 	Apply(ctx context.Context, changes []payout.Change, served []payout.Served) ([]bool, error)
 }
 

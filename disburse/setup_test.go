@@ -153,7 +153,8 @@ func (j *memory) Due(_ context.Context, merchants []string) (payout.Agenda, erro
 	return a, nil
 }
 
-func (j *memory) Lease(_ context.Context, step payout.Step, merchant string, n int, lease time.Duration) (payout.Batch, error) {
+func (j *memory) Lease(_ context.Context, request payout.LeaseRequest) (payout.Batch, error) {
+	step, merchant, n, lease := request.Step, request.Merchant, request.N, request.For
 	b := payout.Batch{Lease: payout.Lease{Epoch: "e1", Asked: time.Now()}}
 	if err := j.begin("lease " + step.String()); err != nil {
 		return payout.Batch{}, err
@@ -168,7 +169,11 @@ func (j *memory) Lease(_ context.Context, step payout.Step, merchant string, n i
 		r.token, r.until, r.Due = b.Token, b.Until, b.Until
 		switch step {
 		case payout.StepSend:
-			r.State, r.Step, r.LastSentAt, r.SendBy = payout.StateSending, payout.StepAsk, b.LeasedAt, b.Until
+			if r.Sends > 0 && r.Account != request.Account { // see lease.lua
+				r.Step, r.Due = payout.StepExpire, b.LeasedAt
+				continue
+			}
+			r.State, r.Step, r.LastSentAt, r.SendBy, r.Account = payout.StateSending, payout.StepAsk, b.LeasedAt, b.Until, request.Account
 			r.Sends++
 		case payout.StepExpire:
 			r.Step = payout.StepExpire

@@ -93,7 +93,7 @@ func oneLife(b *testing.B, j *Journal, from, size int, measured func(string, fun
 		var batch payout.Batch
 		measured("lease "+step.String(), func() {
 			var err error
-			batch, err = j.Lease(ctx, step, merchant, size, time.Minute)
+			batch, err = j.Lease(ctx, payout.LeaseRequest{Step: step, Merchant: merchant, N: size, For: time.Minute})
 			must(err)
 			if len(batch.Payouts) != size {
 				b.Fatalf("%d payouts for %v, not %d", len(batch.Payouts), step, size)

@@ -38,10 +38,17 @@ func (j *Journal) Standing(ctx context.Context) (payout.Standing, error) {
 		Building: word(a, 5), BuildingOn: word(a, 6), ClaimLeft: time.Duration(number(a, 7)) * time.Millisecond,
 		Fences: map[int]int64{}, Was: fields["was"], Decisions: map[int]int64{}, Results: map[int]int64{}, Witnesses: map[string]string{},
 	}
+	if s.Layout, err = layoutOf(fields); err != nil {
+		return payout.Standing{}, err
+	}
 	// The memory's keys are named by the window: another one would find nothing in it, and
 	// what was paid would be paid again.
-	if own := strconv.FormatInt(j.window.Milliseconds(), 10); fields["window"] != "" && fields["window"] != own {
-		return payout.Standing{}, fmt.Errorf("journal: it remembers in windows of %s ms, redis.dedup_window is %s ms: set it back, or let every payout end and take another redis.namespace", fields["window"], own)
+	window := fields["dedup_window"]
+	if window == "" && s.Layout == 1 {
+		window = fields["window"]
+	}
+	if own := strconv.FormatInt(j.window.Milliseconds(), 10); window != "" && window != own {
+		return payout.Standing{}, fmt.Errorf("journal: it remembers in windows of %s ms, redis.dedup_window is %s ms: set it back, or let every payout end and take another redis.namespace", window, own)
 	}
 	s.Whole = s.Was != "" && fields["was_on"] == s.Was+" "+s.RunID
 	spread(fields, "fence:", s.Fences)
@@ -53,6 +60,28 @@ func (j *Journal) Standing(ctx context.Context) (payout.Standing, error) {
 		}
 	}
 	return s, nil
+}
+
+// layoutOf reads the layout of the records. One that this version doesn't know is an error.
+func layoutOf(epoch map[string]string) (int, error) {
+	text, known := epoch["layout"]
+	switch {
+	case !known && len(epoch) == 0:
+		return payout.Layout, nil
+	case !known:
+		return 1, nil // it had no version
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n > payout.Layout {
+		return 0, fmt.Errorf("journal: %w: its records are of layout %q, this version knows %d", payout.ErrLayout, text, payout.Layout)
+	}
+	return n, nil
+}
+
+// forOlder stands where versions that know only layout 1 read the memory's window: they
+// find another one, say so and stay out. They print it before the unit.
+func (j *Journal) forOlder() string {
+	return fmt.Sprintf("%d (layout %d, of a newer version of the disburser: update this one)", j.window.Milliseconds(), payout.Layout)
 }
 
 // pairs reads the list at i of an answer as fields and values.
@@ -79,7 +108,7 @@ func spread(fields map[string]string, prefix string, into map[int]int64) {
 // ("" if none is open). From here on every script of the old epoch is refused. An
 // error that wraps payout.ErrEpoch says that somebody else is at it.
 func (j *Journal) Build(ctx context.Context, id, ending string, claim time.Duration) error {
-	a, err := j.runAs(ctx, "build", []any{id, claim.Milliseconds(), ending})
+	a, err := j.runAs(ctx, "build", []any{id, claim.Milliseconds(), ending, j.forOlder()})
 	if err != nil {
 		return err
 	}
@@ -160,15 +189,18 @@ func (j *Journal) Restore(ctx context.Context, id string, lease time.Duration, i
 	for len(items) > 0 {
 		part := items[:min(chunk, len(items))]
 		items = items[len(part):]
-		args := make([]any, 0, 3+8*len(part))
+		args := make([]any, 0, 3+9*len(part))
 		args = append(args, id, j.window.Milliseconds(), lease.Milliseconds())
 		for _, r := range part {
 			at := r.Time
 			if r.Kind == payout.WasAnnounced || r.Kind == payout.WasEnded {
 				at = r.Seen
 			}
-			args = append(args, string(r.Kind), r.TradeNo, bucket(r.TradeNo), string(r.Fingerprint), r.Merchant, string(r.State), millis(at),
-				progress{Reason: r.Reason, Absent: r.State == payout.StateFailed, Settled: millis(r.Time)}.text())
+			became := progress{Reason: r.Reason, Settled: millis(r.Time)}
+			if r.Kind == payout.WasHeld {
+				became = progress{Reason: r.Reason, Held: millis(r.Time)}
+			}
+			args = append(args, string(r.Kind), r.TradeNo, bucket(r.TradeNo), string(r.Fingerprint), r.Merchant, string(r.State), millis(at), account(r.Account), became.text())
 		}
 		if _, err := j.runAs(ctx, "restore", args); err != nil {
 			return err

@@ -44,7 +44,8 @@ func Example() {
 	fmt.Printf("inserted: %c, open: %d, %v\n", outcomes[0], open, err)
 
 	// The loop does this. Between lease and call stand the decision, the look and the rate.
-	batch, err := j.Lease(ctx, payout.StepSend, "eg-main", 10, 30*time.Second)
+	wanted := payout.LeaseRequest{Step: payout.StepSend, Merchant: "eg-main", N: 10, For: 30 * time.Second}
+	batch, err := j.Lease(ctx, wanted)
 	must(err)
 	before := batch.Payouts[0]
 	fmt.Println("leased:", before.TradeNo, before.State)
@@ -53,7 +54,7 @@ func Example() {
 	written, err := j.Apply(ctx, []payout.Change{{Token: batch.Token, Epoch: batch.Epoch, Before: before.State, After: after}}, nil)
 	fmt.Println("written:", written[0], after.State, err)
 
-	again, err := j.Lease(ctx, payout.StepSend, "eg-main", 10, 30*time.Second)
+	again, err := j.Lease(ctx, wanted)
 	fmt.Println("to be sent again:", len(again.Payouts), err)
 	// Output:
 	// inserted: n, open: 1, <nil>

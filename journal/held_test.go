@@ -253,3 +253,72 @@ func TestWhatIsAskedAboutWithoutContentIsHeldByItsCarriedCommand(t *testing.T) {
 		heldAndNeverSent(t, client, j, "a", payout.StepAnnounce)
 	})
 }
+
+// A replayed hold keeps the reason and the time of its event: a person who looks after a
+// wipe must not be told that nobody knows why.
+func TestAReplayedHoldKeepsItsReason(t *testing.T) {
+	hold := was(payout.WasHeld, "a", payout.StateHeld)
+	hold.Reason, hold.Time = "the provider answers 00032 \"unclear\"\nsince noon", time.Now().Add(-time.Hour).Truncate(time.Millisecond)
+	later := hold
+	later.Reason = "give_up"
+	keeps := func(t *testing.T, client redis.UniversalClient, j *Journal, want payout.Restored) {
+		t.Helper()
+		if p := show(t, client, j, "a"); p.State != payout.StateHeld || p.Reason != want.Reason || !p.HeldAt.Equal(want.Time) {
+			t.Errorf("%v because of %q since %v, want %q since %v", p.State, p.Reason, p.HeldAt, want.Reason, want.Time)
+		}
+	}
+	for name, c := range map[string]struct {
+		items []payout.Restored
+		want  payout.Restored
+	}{
+		"alone": {[]payout.Restored{hold}, hold}, "sent, then held": {[]payout.Restored{was(payout.WasDecided, "a", 0), hold}, hold}, "held again": {[]payout.Restored{hold, later}, later},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+				emptied(t, client, j, c.items...)
+				insert(t, j, 4, at("a", 3))
+				keeps(t, client, j, c.want)
+				heldAndNeverSent(t, client, j, "a", payout.StepAsk)
+			})
+		})
+	}
+	t.Run("its command is carried", func(t *testing.T) {
+		rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+			emptied(t, client, j, hold)
+			insert(t, j, 4)
+			carriedAgain(t, j, "a", 4, payout.StateHeld)
+			keeps(t, client, j, hold)
+		})
+	})
+	t.Run("another payee comes first", func(t *testing.T) {
+		rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+			emptied(t, client, j, hold)
+			insert(t, j, 4, order("a", "301"))
+			insert(t, j, 5, at("a", 4))
+			keeps(t, client, j, hold)
+		})
+	})
+	for _, state := range []payout.State{payout.StateReceived, payout.StateSending, payout.StateProcessing} {
+		t.Run("it was "+state.String(), func(t *testing.T) {
+			rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+				known(t, j, "a", 3, state)
+				before := show(t, client, j, "a")
+				open(t, j, build(t, j, hold))
+				keeps(t, client, j, hold)
+				if p := show(t, client, j, "a"); p.FirstSentAt != before.FirstSentAt || p.Shown != before.Shown || p.Asks != before.Asks {
+					t.Errorf("%+v, was %+v: what was known else is gone", p, before)
+				}
+			})
+		})
+	}
+	t.Run("a version that remembers no reasons wrote the memory", func(t *testing.T) {
+		rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+			emptied(t, client, j, hold)
+			client.Del(context.Background(), j.prefix+"why:a")
+			insert(t, j, 4, at("a", 3))
+			if p := show(t, client, j, "a"); p.State != payout.StateHeld || !strings.Contains(p.Reason, "it was held before") {
+				t.Errorf("%v because of %q", p.State, p.Reason)
+			}
+		})
+	})
+}

@@ -73,11 +73,11 @@ func New(client redis.UniversalClient, o Options) *Journal {
 }
 
 // Scripts are the names of the journal's scripts, for metrics that show zeros.
-var Scripts = []string{"insert", "lease", "apply", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share"}
+var Scripts = []string{"insert", "lease", "apply", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts"}
 
 // unbelieving are the scripts that begin or look at epochs: they can't be asked to
 // believe in one.
-var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "restore": true, "unsent": true, "plan": true, "share": true}
+var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "restore": true, "unsent": true, "plan": true, "share": true, "scan": true, "convert": true}
 
 // remembering are the scripts that use the memory of finals.
 var remembering = map[string]bool{"insert": true, "apply": true, "restore": true}
@@ -208,14 +208,14 @@ func NewToken() string {
 	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
-// Lease hands out up to n payouts of a merchant that are due for a step; merchant is
-// "" for the steps that wait for all merchants together (announce, expire). For a send
-// the payouts are sending from here on: after a lost reply the call is repeated under
-// the same token, which answers the same batch, until ctx ends. A record that can't be read is left out and
+// Lease hands out payouts that are due for a step. For a send they are sending from here
+// on, and what was sent to another account before is left to the step expire. After a lost
+// reply the call is repeated under the same token, which answers the same batch, until ctx
+// ends. A record that can't be read is left out and
 // reported in the error beside the batch; its lease runs out.
-func (j *Journal) Lease(ctx context.Context, step payout.Step, merchant string, n int, lease time.Duration) (payout.Batch, error) {
+func (j *Journal) Lease(ctx context.Context, r payout.LeaseRequest) (payout.Batch, error) {
 	b := payout.Batch{Lease: payout.Lease{Token: NewToken(), Epoch: j.epoch.id(), Asked: time.Now()}}
-	args := []any{b.Epoch, string(step), merchant, b.Token, n, lease.Milliseconds()}
+	args := []any{b.Epoch, string(r.Step), r.Merchant, b.Token, r.N, r.For.Milliseconds(), account(r.Account)}
 	answer, err := j.runAs(ctx, "lease", args)
 	for err != nil && !errors.Is(err, payout.ErrEpoch) && pause(ctx) {
 		b.Asked = time.Now()
@@ -268,14 +268,14 @@ func (j *Journal) Apply(ctx context.Context, changes []payout.Change, served []p
 	for {
 		part := changes[:min(chunk, len(changes))]
 		changes = changes[len(part):]
-		args := make([]any, 0, 3+4*len(served)+6*len(part))
+		args := make([]any, 0, 3+5*len(served)+6*len(part))
 		args = append(args, epoch, j.window.Milliseconds(), len(served))
 		for _, s := range served {
 			settled := ""
 			if s.Settled {
 				settled = s.About
 			}
-			args = append(args, s.Merchant, fmt.Sprintf("%013d", millis(s.At)), s.About, settled)
+			args = append(args, s.Merchant, account(s.Account), fmt.Sprintf("%013d", millis(s.At)), s.About, settled)
 		}
 		for _, c := range part {
 			args = arguments(args, c)

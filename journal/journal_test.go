@@ -109,7 +109,7 @@ func TestARepeatedLeaseAnswersTheSameBatch(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
 		insert(t, j, 4, order("a", "300"), order("b", "300"), order("c", "300"))
-		args := []any{"s", "eg", "token-token-", 2, 60000}
+		args := []any{"s", "eg", "token-token-", 2, 60000, noAccount}
 		first, err := j.run(context.Background(), "lease", args...)
 		if err != nil {
 			t.Fatal(err)
@@ -138,7 +138,7 @@ func TestAnExpiredLeaseIsTakenOverByAskingNotSending(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
 		insert(t, j, 4, order("a", "300"))
-		lost, err := j.Lease(context.Background(), payout.StepSend, "eg", 1, time.Millisecond)
+		lost, err := j.Lease(context.Background(), payout.LeaseRequest{Step: payout.StepSend, Merchant: "eg", N: 1, For: time.Millisecond})
 		if err != nil || len(lost.Payouts) != 1 {
 			t.Fatal(lost, err)
 		}

@@ -87,7 +87,7 @@ func insert(t *testing.T, j *Journal, to int64, payouts ...payout.Payout) string
 
 func lease(t *testing.T, j *Journal, step payout.Step, merchant string, n int) payout.Batch {
 	t.Helper()
-	b, err := j.Lease(context.Background(), step, merchant, n, time.Minute)
+	b, err := j.Lease(context.Background(), payout.LeaseRequest{Step: step, Merchant: merchant, N: n, For: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func TestARepeatedLeaseLeavesOutWhatIsNotItsAnyMore(t *testing.T) {
 		j := newJournal(t, client, time.Hour)
 		insert(t, j, 4, order("back", "300"), order("taken", "300"), order("still", "300"))
 		const token = "token-token-"
-		args := []any{"s", "eg", token, 3, 60000}
+		args := []any{"s", "eg", token, 3, 60000, noAccount}
 		first, err := j.run(context.Background(), "lease", args...)
 		if err != nil || len(batchOf(first)) != 6 {
 			t.Fatal(first, err)

@@ -54,10 +54,10 @@ func (j *Journal) Share(ctx context.Context, id string, shards int, worker strin
 	return given, all, nil
 }
 
-// settings names what all workers of a rebuild must share. The 2 at its end shuts out
-// versions that would lose what a portion says of lost records.
+// settings names what all workers of a rebuild must share. The layout at its end shuts out
+// versions that would lose what a portion says.
 func (j *Journal) settings(shards int) string {
-	return fmt.Sprintf("%d/%d/2", shards, j.window.Milliseconds())
+	return fmt.Sprintf("%d/%d/layout %d", shards, j.window.Milliseconds(), payout.Layout)
 }
 
 // portionName begins with r or d: share.lua hands out results first.

@@ -159,7 +159,7 @@ func TestAfterBuildEveryBelievingScriptRefuses(t *testing.T) {
 		}
 		_, err = j.Apply(context.Background(), []payout.Change{{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: back}}, nil)
 		epochError(t, err)
-		_, err = j.Lease(context.Background(), payout.StepAsk, "eg", 1, time.Minute)
+		_, err = j.Lease(context.Background(), payout.LeaseRequest{Step: payout.StepAsk, Merchant: "eg", N: 1, For: time.Minute})
 		epochError(t, err)
 		_, _, err = j.Insert(context.Background(), payout.Range{To: 9}, []payout.Entry{{Payout: at("b", 4)}})
 		epochError(t, err)
@@ -310,7 +310,7 @@ func TestRanks(t *testing.T) {
 						return
 					}
 					if to == "-s" {
-						if len(after.records) != 0 || !strings.HasPrefix(after.memos["a"], "s"+string(order("a", "300").Fingerprint)) {
+						if len(after.records) != 0 || !strings.HasPrefix(after.memos["a"], "S"+string(order("a", "300").Fingerprint)) {
 							t.Fatalf("%v", after)
 						}
 						open(t, j, id)
@@ -744,7 +744,7 @@ func (b *books) lease() string {
 	if step == payout.StepSend || step == payout.StepAsk {
 		lane = "eg"
 	}
-	batch, err := b.j.Lease(context.Background(), step, lane, 1+b.r.IntN(3), time.Duration(b.r.IntN(2))*time.Minute+time.Millisecond)
+	batch, err := b.j.Lease(context.Background(), payout.LeaseRequest{Step: step, Merchant: lane, N: 1 + b.r.IntN(3), For: time.Duration(b.r.IntN(2))*time.Minute + time.Millisecond})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -12,33 +12,46 @@ import (
 
 // The layout of a record's head, the same as in lua/_layout.lua (which counts from 1).
 const (
-	tokenAt       = 2
-	untilAt       = 14
-	fingerprintAt = 27
-	expiresAt     = 43
-	sendsAt       = 56
-	sentAt        = 58
-	sendByAt      = 71
-	partitionAt   = 84
-	headLen       = 90
+	stateAt       = 1
+	stepAt        = 2
+	tokenAt       = 3
+	untilAt       = 15
+	fingerprintAt = 28
+	expiresAt     = 44
+	sendsAt       = 57
+	sentAt        = 59
+	sendByAt      = 72
+	accountAt     = 85
+	flagsAt       = 93
+	partitionAt   = 97
+	offsetAt      = 103
+	timeAt        = 119
+	headLen       = 132
 )
 
-// noToken stands where nobody has leased yet.
-const noToken = "------------"
+// layout is the first letter of each record. What is written in another layout is
+// converted (see upgrade.go) or refused, never read: what this version doesn't know would
+// be lost at its next write.
+const layout = byte('0' + payout.Layout)
+
+const (
+	noToken   = "------------" // nobody has leased it yet
+	noAccount = "--------"     // it wasn't sent, or nobody knows to which account
+	ownEnd    = 'o'            // the first flag of an end by our own word
+	noFlag    = '-'
+	freeFlags = "---" // kept as they stand by every script
+)
 
 // content is what the command said: written once, by the insert. progress is what has
 // become of it: written by every apply. Only Go reads them. Short names: a million of
 // each stand in Redis.
 type content struct {
-	Offset    int64             `json:"o"`
-	Time      int64             `json:"t,omitempty"`
 	Merchant  string            `json:"m,omitempty"` // only of merchants that aren't configured
 	Country   string            `json:"c,omitempty"`
 	Amount    string            `json:"a,omitempty"`
 	Currency  string            `json:"cu,omitempty"`
 	Payee     map[string]string `json:"p,omitempty"`
 	Remark    string            `json:"r,omitempty"`
-	BatchID   string            `json:"b,omitempty"`
 	BatchSize int               `json:"bs,omitempty"`
 	NotBefore int64             `json:"nb,omitempty"`
 	Parent    string            `json:"tp,omitempty"`
@@ -68,9 +81,10 @@ type progress struct {
 
 	Reason  string `json:"y,omitempty"`
 	Against string `json:"cn,omitempty"`
-	Absent  bool   `json:"ab,omitempty"` // restore.lua looks for it
 	Held    int64  `json:"h,omitempty"`
 	Settled int64  `json:"se,omitempty"`
+
+	rest string // fields that this version doesn't know, as they were read
 }
 
 // lane is the merchant as the journal's keys name it: payouts of merchants that aren't
@@ -84,14 +98,15 @@ func lane(p payout.Payout) string {
 
 // encode writes the record of a payout that becomes known.
 func encode(p payout.Payout) string {
-	return head(p, noToken, time.Time{}) + lane(p) + "\n" + contentOf(p).text() + "\n" + progressOf(p).text()
+	batch := strings.ReplaceAll(p.BatchID, "\n", " ") // Decode takes none with a newline
+	return head(p, noToken, time.Time{}) + lane(p) + "\n" + batch + "\n" + contentOf(p).text() + "\n" + progressOf(p).text()
 }
 
 // head writes a record's head under a token; until is the lease's end, zero says that it
 // is over.
 func head(p payout.Payout, token string, until time.Time) string {
 	r := make([]byte, 0, headLen)
-	r = append(r, byte(p.State), byte(p.Step))
+	r = append(r, layout, byte(p.State), byte(p.Step))
 	r = append(r, token...)
 	r = digits(r, millis(until), 13)
 	r = append(r, p.Fingerprint...)
@@ -99,7 +114,31 @@ func head(p payout.Payout, token string, until time.Time) string {
 	r = digits(r, int64(min(p.Sends, 99)), 2)
 	r = digits(r, millis(p.LastSentAt), 13)
 	r = digits(r, millis(p.SendBy), 13)
-	return string(digits(r, int64(p.Source.Partition), 6))
+	r = append(r, account(p.Account)...)
+	flag := byte(noFlag)
+	if p.Own() {
+		flag = ownEnd
+	}
+	r = append(append(r, flag), freeFlags...)
+	r = digits(r, int64(p.Source.Partition), 6)
+	r = digits(r, p.Source.Offset, 16)
+	return string(digits(r, millis(p.Source.Time), 13))
+}
+
+// account is what stands in a record for an account, or for none.
+func account(a payout.Account) string {
+	odd := strings.ContainsFunc(string(a), func(c rune) bool { return c <= ' ' || c > '~' }) // a stranger's, in the decisions
+	if odd || len(a) != payout.AccountLen {
+		return noAccount
+	}
+	return string(a)
+}
+
+func accountOf(text string) payout.Account {
+	if text == noAccount {
+		return ""
+	}
+	return payout.Account(text)
 }
 
 // digits appends a number of a fixed width.
@@ -116,8 +155,8 @@ func digits(to []byte, n int64, width int) []byte {
 
 func contentOf(p payout.Payout) content {
 	c := content{
-		Offset: p.Source.Offset, Time: millis(p.Source.Time), Country: p.Country, Amount: p.Amount.String(), Currency: p.Currency,
-		Payee: p.Payee.Reveal(), Remark: p.Remark, BatchID: p.BatchID, BatchSize: p.BatchSize,
+		Country: p.Country, Amount: p.Amount.String(), Currency: p.Currency,
+		Payee: p.Payee.Reveal(), Remark: p.Remark, BatchSize: p.BatchSize,
 		NotBefore: millis(p.NotBefore), Parent: p.Trace.Parent, State: p.Trace.State, Received: millis(p.ReceivedAt),
 	}
 	if lane(p) == "" {
@@ -132,7 +171,7 @@ func progressOf(p payout.Payout) progress {
 		Disproved: p.Disproved, Unheard: p.Unheard, Asks: p.Asks, AskRound: p.AskRound, NoRecords: p.NoRecords, NoRecord: millis(p.NoRecordAt),
 		Partial: millis(p.PartialAt), Pending: millis(p.PendingAt), Unknown: p.Unknown, Shown: p.Shown,
 		Status: p.Status, Text: p.StatusText, Platform: p.PlatformTradeNo, Paid: p.PaidAmount, Success: p.SuccessTime,
-		Reason: p.Reason, Against: p.Contradiction, Absent: p.Absent, Held: millis(p.HeldAt), Settled: millis(p.SettledAt),
+		Reason: p.Reason, Against: p.Contradiction, Held: millis(p.HeldAt), Settled: millis(p.SettledAt), rest: p.Unread,
 	}
 }
 
@@ -142,30 +181,35 @@ func decode(tradeNo, record string) (payout.Payout, error) {
 	broken := func(what string) (payout.Payout, error) {
 		return payout.Payout{}, fmt.Errorf("journal: the record of %s can't be read (%s): written by another version?", tradeNo, what)
 	}
+	if record == "" || record[0] != layout {
+		return broken(fmt.Sprintf("not in layout %d", payout.Layout))
+	}
 	if len(record) <= headLen {
 		return broken("too short")
 	}
-	parts := strings.SplitN(record[headLen:], "\n", 3)
-	if len(parts) != 3 {
-		return broken("not in three parts")
+	lines := strings.SplitN(record[headLen:], "\n", 4)
+	if len(lines) != 4 {
+		return broken("not in four lines")
 	}
 	var said content
 	var became progress
-	if said.read(parts[1]) != nil || became.read(parts[2]) != nil {
+	if said.read(lines[2]) != nil || became.read(lines[3]) != nil {
 		return broken("not JSON")
 	}
 	p := said.payout()
 	became.fill(&p)
 	h := numbers{text: record}
-	p.TradeNo = tradeNo
-	p.State, p.Step = payout.State(record[0]), payout.Step(record[1])
+	p.TradeNo, p.BatchID = tradeNo, lines[1]
+	p.State, p.Step = payout.State(record[stateAt]), payout.Step(record[stepAt])
+	p.Absent = record[flagsAt] == ownEnd && p.State == payout.StateFailed
+	p.Account = accountOf(record[accountAt:flagsAt])
 	p.Fingerprint = payout.Fingerprint(record[fingerprintAt:expiresAt])
 	p.ExpiresAt = h.time(expiresAt)
 	p.Sends = int(h.number(sendsAt, 2))
 	p.LastSentAt, p.SendBy = h.time(sentAt), h.time(sendByAt)
-	p.Source.Partition = int(h.number(partitionAt, 6))
-	if parts[0] != "" {
-		p.Merchant = parts[0]
+	p.Source = payout.Source{Partition: int(h.number(partitionAt, 6)), Offset: h.number(offsetAt, 16), Time: h.time(timeAt)}
+	if lines[0] != "" {
+		p.Merchant = lines[0]
 	}
 	if h.err != nil {
 		return broken("head")
@@ -181,9 +225,9 @@ func (c content) payout() payout.Payout {
 	return payout.Payout{
 		Command: payout.Command{
 			Merchant: c.Merchant, Amount: amount, Currency: c.Currency, Payee: payout.NewPayee(c.Payee),
-			Remark: c.Remark, BatchID: c.BatchID, BatchSize: c.BatchSize, NotBefore: moment(c.NotBefore),
+			Remark: c.Remark, BatchSize: c.BatchSize, NotBefore: moment(c.NotBefore),
 		},
-		Country: c.Country, Source: payout.Source{Offset: c.Offset, Time: moment(c.Time)}, Trace: payout.Trace{Parent: c.Parent, State: c.State},
+		Country: c.Country, Trace: payout.Trace{Parent: c.Parent, State: c.State},
 		ReceivedAt: moment(c.Received),
 	}
 }
@@ -195,7 +239,7 @@ func (g progress) fill(p *payout.Payout) {
 	p.PendingAt, p.Unknown, p.Shown = moment(g.Pending), g.Unknown, g.Shown
 	p.Status, p.StatusText, p.PlatformTradeNo = g.Status, g.Text, g.Platform
 	p.PaidAmount, p.SuccessTime = g.Paid, g.Success
-	p.Reason, p.Contradiction, p.Absent, p.HeldAt, p.SettledAt = g.Reason, g.Against, g.Absent, moment(g.Held), moment(g.Settled)
+	p.Reason, p.Contradiction, p.HeldAt, p.SettledAt, p.Unread = g.Reason, g.Against, moment(g.Held), moment(g.Settled), g.rest
 }
 
 // numbers reads numbers of the head and keeps the first error.

@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,6 +62,14 @@ func (p *pen) words(name string, all map[string]string) {
 	p.text = append(p.text, '}')
 }
 
+// verbatim writes fields as they were read.
+func (p *pen) verbatim(fields string) {
+	if fields != "" && len(p.text) > 0 {
+		p.text = append(p.text, ',')
+	}
+	p.text = append(p.text, fields...)
+}
+
 func (p *pen) object() string { return "{" + string(p.text) + "}" }
 
 // quoted appends a JSON text.
@@ -76,16 +85,12 @@ func quoted(to []byte, word string) []byte {
 
 func (c content) text() string {
 	p := pen{make([]byte, 0, 256)}
-	p.name("o")
-	p.text = strconv.AppendInt(p.text, c.Offset, 10)
-	p.number("t", c.Time)
 	p.word("m", c.Merchant)
 	p.word("c", c.Country)
 	p.word("a", c.Amount)
 	p.word("cu", c.Currency)
 	p.words("p", c.Payee)
 	p.word("r", c.Remark)
-	p.word("b", c.BatchID)
 	p.number("bs", int64(c.BatchSize))
 	p.number("nb", c.NotBefore)
 	p.word("tp", c.Parent)
@@ -115,9 +120,9 @@ func (g progress) text() string {
 	p.word("su", g.Success)
 	p.word("y", g.Reason)
 	p.word("cn", g.Against)
-	p.flag("ab", g.Absent)
 	p.number("h", g.Held)
 	p.number("se", g.Settled)
+	p.verbatim(g.rest)
 	return p.object()
 }
 
@@ -202,10 +207,6 @@ func (c *content) read(text string) error {
 	g := glance{text: text}
 	if g.all(func(name string) {
 		switch name {
-		case "o":
-			c.Offset = g.number()
-		case "t":
-			c.Time = g.number()
 		case "m":
 			c.Merchant = g.word()
 		case "c":
@@ -219,8 +220,6 @@ func (c *content) read(text string) error {
 			g.object(func(name string) { c.Payee[name] = g.word() })
 		case "r":
 			c.Remark = g.word()
-		case "b":
-			c.BatchID = g.word()
 		case "bs":
 			c.BatchSize = g.whole()
 		case "nb":
@@ -284,8 +283,6 @@ func (g *progress) read(text string) error {
 			g.Reason = r.word()
 		case "cn":
 			g.Against = r.word()
-		case "ab":
-			g.Absent = r.flag()
 		case "h":
 			g.Held = r.number()
 		case "se":
@@ -297,5 +294,42 @@ func (g *progress) read(text string) error {
 		return nil
 	}
 	*g = progress{}
-	return json.Unmarshal([]byte(text), g)
+	if err := json.Unmarshal([]byte(text), g); err != nil {
+		return err
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		return err
+	}
+	g.rest = unknown(all, progressNames)
+	return nil
+}
+
+// progressNames are the fields that this version knows.
+var progressNames = namesOf(reflect.TypeFor[progress]())
+
+func namesOf(t reflect.Type) map[string]bool {
+	names := map[string]bool{}
+	for i := range t.NumField() {
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "" {
+			names[name] = true
+		}
+	}
+	return names
+}
+
+// unknown are the other fields of an object, to be written back as they are. A name that
+// encoding/json takes for a known one is known.
+func unknown(all map[string]json.RawMessage, known map[string]bool) string {
+	var p pen
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if known[strings.ToLower(name)] {
+			continue
+		}
+		if len(p.text) > 0 {
+			p.text = append(p.text, ',')
+		}
+		p.text = append(append(quoted(p.text, name), ':'), all[name]...)
+	}
+	return string(p.text)
 }

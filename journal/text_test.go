@@ -15,6 +15,9 @@ func TestRecordTextsAreJSON(t *testing.T) {
 		var g progress
 		for _, v := range []reflect.Value{reflect.ValueOf(&c).Elem(), reflect.ValueOf(&g).Elem()} {
 			for i := range v.NumField() {
+				if v.Type().Field(i).Name == "rest" {
+					continue
+				}
 				switch f := v.Field(i); f.Kind() {
 				case reflect.String:
 					f.SetString(word)
@@ -36,7 +39,7 @@ func TestRecordTextsAreJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(c.text()), &cj); err != nil || !reflect.DeepEqual(cj, c) {
 			t.Errorf("%v: %s", err, c.text())
 		}
-		if err := json.Unmarshal([]byte(g.text()), &gj); err != nil || gj != g {
+		if err := json.Unmarshal([]byte(g.text()), &gj); err != nil || !reflect.DeepEqual(gj, sansRest(g)) {
 			t.Errorf("%v: %s", err, g.text())
 		}
 		for _, indent := range []string{"", " "} {
@@ -65,10 +68,16 @@ func FuzzRecordTexts(f *testing.F) {
 		if err, errJSON := c.read(text), json.Unmarshal([]byte(text), &cj); errJSON == nil && (err != nil || !reflect.DeepEqual(c, cj)) && !twice(text) {
 			t.Errorf("%q: %+v, %v; JSON says %+v", text, c, err, cj)
 		}
-		if err, errJSON := g.read(text), json.Unmarshal([]byte(text), &gj); errJSON == nil && (err != nil || g != gj) && !twice(text) {
+		if err, errJSON := g.read(text), json.Unmarshal([]byte(text), &gj); errJSON == nil && (err != nil || sansRest(g) != gj) && !twice(text) {
 			t.Errorf("%q: %+v, %v; JSON says %+v", text, g, err, gj)
 		}
 	})
+}
+
+// sansRest leaves out what encoding/json doesn't read.
+func sansRest(g progress) progress {
+	g.rest = ""
+	return g
 }
 
 // twice tells whether the payee may stand twice: encoding/json then joins the two maps.

@@ -10,8 +10,17 @@ type Epoch struct {
 	ID     string `json:"id"`
 }
 
+// Layout is the version of what the journal stores and of what the decisions say. It is
+// raised by whoever changes the meaning of either; an older version then refuses to take
+// part, instead of losing what it doesn't know.
+//
+// 1 had no version. 2 has: a plain line for the batch id, the account of a send, a flag
+// for an end by our own word.
+const Layout = 2
+
 // Standing is what a Redis holds of epochs.
 type Standing struct {
+	Layout     int    // of the records
 	RunID      string // of the server that answers
 	Epoch      Epoch  // the open one; its ID is "" if none is open, its number then the last one's
 	OpenedOn   string // the run id of the server on which it was opened
@@ -69,4 +78,5 @@ type Restored struct {
 	Time        time.Time
 	Seen        time.Time     // when it stood in its topic at the latest, by Kafka; zero: not known
 	Lease       time.Duration // of sends: what they were leased for; 0 if it isn't known
+	Account     Account       // of sends: to which account; "" if it isn't known
 }

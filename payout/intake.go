@@ -10,6 +10,10 @@ var (
 	// wiped, restarted, replaced, or taken over by a later epoch.
 	ErrEpoch = errors.New("the journal's epoch is over")
 
+	// ErrLayout: a newer version has written what stands there. To go on would lose what this
+	// one doesn't know of.
+	ErrLayout = errors.New("written by a newer version of the disburser: update this one")
+
 	// ErrPosition: an insert began past the read position; the caller must ask for the
 	// position and read on from there.
 	ErrPosition = errors.New("the range begins past the journal's read position")

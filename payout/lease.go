@@ -50,6 +50,15 @@ func (l Lease) Earliest(local time.Time) time.Time {
 // Deadline is the end of the lease by this process' clock, on the safe side.
 func (l Lease) Deadline() time.Time { return l.Local(l.Until) }
 
+// LeaseRequest says what is to be leased.
+type LeaseRequest struct {
+	Step     Step
+	Merchant string  // "" for the steps that wait for all merchants together (announce, expire)
+	Account  Account // of sends: to which account they will go
+	N        int     // up to so many
+	For      time.Duration
+}
+
 // Batch is what a lease handed out.
 type Batch struct {
 	Lease
@@ -81,6 +90,7 @@ type Change struct {
 // Served is a new piece of evidence.
 type Served struct {
 	Merchant string
+	Account  Account
 	At       time.Time // by the journal's clock
 	About    string
 	Settled  bool

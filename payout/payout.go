@@ -37,6 +37,8 @@ type Payout struct {
 	SendBy      time.Time
 	LastSend    Kind // what the last send was answered; Unclear if nothing is known
 
+	Account Account // to which it may have been sent; "" if it wasn't, or if nobody knows
+
 	// Unheard tells that a decision to send was given back without an acknowledgement: it
 	// was not sent, but the record may still land in the log, where a replay would take it
 	// for a send. Such a payout may be held, but never ended by our own word.
@@ -62,6 +64,10 @@ type Payout struct {
 	Absent        bool      // failed because it was proved that the provider has no such order
 	HeldAt        time.Time // when it was held last: part of the held event's id
 	SettledAt     time.Time
+
+	// Unread is what the journal knows of it beside all this: a newer version has written
+	// it, and it is written back as it was.
+	Unread string
 }
 
 // Begin makes a payout of a command. invalid is why it must be rejected, "" if it

@@ -32,6 +32,9 @@ type Poll struct {
 
 // Policy is what of a merchant's settings the table needs.
 type Policy struct {
+	// Account is the one that this instance sends to and asks.
+	Account Account
+
 	Poll     Poll
 	NoRecord struct {
 		Answers int           // so many NoRecord answers are evidence
@@ -114,7 +117,7 @@ func (p Payout) noRecordFrom(policy Policy) time.Time {
 // NoRecordMayCount tells whether a NoRecord found now would count at all, so that
 // the worker knows whether it is worth looking for evidence.
 func (p Payout) NoRecordMayCount(now time.Time, policy Policy) bool {
-	if p.SendBy.IsZero() { // nobody knows until when it may have been sent
+	if p.SendBy.IsZero() || p.elsewhere(policy) { // nobody knows until when it may have been sent, or whom to ask
 		return false
 	}
 	return !now.Add(-policy.Doubt).Before(p.noRecordFrom(policy))

@@ -195,7 +195,7 @@ func backToReceived(p Payout, _ Finding, now time.Time, _ Policy) Payout {
 	p.State, p.Step, p.Due = StateReceived, StepSend, now.Add(notSentPause)
 	p.Sends = max(0, p.Sends-1)
 	if p.Sends == 0 {
-		p.FirstSentAt = time.Time{}
+		p.FirstSentAt, p.Account = time.Time{}, ""
 	}
 	p.LastSend = Unclear
 	return p
@@ -287,9 +287,13 @@ func unknownStatus(p Payout, f Finding, now time.Time, policy Policy) Payout {
 func noRecordWhileSending(p Payout, f Finding, now time.Time, policy Policy) Payout {
 	p, enough := p.countNoRecord(now, policy)
 	switch {
+	case p.elsewhere(policy):
+		return p.hold(sentElsewhere, now)
 	case !enough:
 		p = askLater(p, f, now, policy)
 		return p.askBy(p.noRecordFrom(policy))
+	case p.accountUnknown(policy):
+		return p.hold(sentSomewhere, now)
 	case p.Shown:
 		return p.hold(fmt.Sprintf("the provider has shown it and then said %d times that it has no record of it", p.NoRecords), now)
 	case p.Sends-p.Disproved == 1 && p.LastSend == Refused && !p.Unheard:
@@ -309,9 +313,13 @@ func noRecordWhileSending(p Payout, f Finding, now time.Time, policy Policy) Pay
 func noRecordWhileProcessing(p Payout, f Finding, now time.Time, policy Policy) Payout {
 	p, enough := p.countNoRecord(now, policy)
 	switch {
+	case p.elsewhere(policy):
+		return p.hold(sentElsewhere, now)
 	case !enough:
 		p = askLater(p, f, now, policy)
 		return p.askBy(p.noRecordFrom(policy))
+	case p.accountUnknown(policy):
+		return p.hold(sentSomewhere, now)
 	case p.Sends-p.Disproved == 1 && p.LastSend == SettledFailed && !p.Shown && !p.Unheard:
 		p.Absent = true
 		p.Reason = "the provider answered the send with a failure and has no record of it"
@@ -321,6 +329,23 @@ func noRecordWhileProcessing(p Payout, f Finding, now time.Time, policy Policy) 
 }
 
 // What is not an answer of the provider changes a payout through these.
+
+// NotSendable is for a received payout that the journal wouldn't hand out to be sent: held
+// where an earlier send may have gone to another account than the given one, else expired.
+// One that may be sent after all waits for that again: who left it has another account.
+func (p Payout) NotSendable(now time.Time, account Account) (Payout, error) {
+	switch {
+	case p.State == StateReceived && p.SentElsewhere(account):
+		if p.Account == "" {
+			return p.hold(sentSomewhere, now), nil
+		}
+		return p.hold(sentElsewhere, now), nil
+	case p.State == StateReceived && p.Sends > 0 && !p.Expired(now):
+		p.Step, p.Due = StepSend, now.Add(notSentPause)
+		return p, nil
+	}
+	return p.Expire(now)
+}
 
 // Expire is for a received payout whose expiresAt has come: rejected if it was
 // never sent, else held, because an earlier send may have happened.

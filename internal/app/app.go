@@ -233,6 +233,7 @@ func (a *App) work(ctx context.Context) {
 		a.launch(&loops, "loop", func() { a.loops[i].Run(ctx, working) })
 	}
 	a.keep(working, &rest, "census", func() { a.takeCensus(working) })
+	a.launch(&rest, "accounts", func() { a.warnOfAccounts(ctx) })
 	a.keep(working, &rest, "retention", func() { a.watchRetention(working) })
 	a.started.Store(true)
 

@@ -74,7 +74,7 @@ func clients(c config.Config, dial Dial) (map[string]*paypro.Client, error) {
 
 // policy is what the state table needs of a merchant's settings.
 func policy(m config.Merchant) payout.Policy {
-	var p payout.Policy
+	p := payout.Policy{Account: payout.AccountOf(m.MerchantNo, m.BaseURL)}
 	p.Poll = payout.Poll(m.Poll)
 	p.NoRecord.Answers, p.NoRecord.Every, p.NoRecord.Then = m.NoRecord.Answers, m.NoRecord.Every, payout.Choice(m.NoRecord.Then)
 	p.UnknownStatus, p.Contradiction = payout.Choice(m.UnknownStatus), payout.Choice(m.Contradiction)

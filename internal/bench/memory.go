@@ -98,7 +98,7 @@ func forget(ctx context.Context, j *journal.Journal, from, n int) error {
 	if _, _, err := j.Insert(ctx, payout.Range{From: int64(from), To: int64(from + n)}, entries); err != nil {
 		return err
 	}
-	b, err := j.Lease(ctx, payout.StepAnnounce, "", n, time.Minute)
+	b, err := j.Lease(ctx, payout.LeaseRequest{Step: payout.StepAnnounce, N: n, For: time.Minute})
 	if err != nil || len(b.Payouts) != n {
 		return fmt.Errorf("%d payouts were leased, not %d: %w", len(b.Payouts), n, err)
 	}

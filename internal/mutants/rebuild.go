@@ -80,13 +80,13 @@ var rebuild = []Guard{
 			Killer: Killer{"journal", "TestRanks"}},
 		{Removes: "an announced end is not remembered", Edits: edit("journal/lua/restore.lua", "if not known or sent_memo(known) then remember(bucket, tradeNo, memo) end", ""),
 			Killer: Killer{"journal", "TestRanks"}},
-		{Removes: "a decision to send is not remembered", Edits: edit("journal/lua/restore.lua", "if not memo then remember(bucket, tradeNo, memo_of_send(fingerprint, sent, merchant)) end", ""),
+		{Removes: "a decision to send is not remembered", Edits: edit("journal/lua/restore.lua", "remember(bucket, tradeNo, memo_of_send(fingerprint, sent, account, merchant))", ""),
 			Killer: Killer{"journal", "TestAdoption"}},
 		{Removes: "what is received stays so", Edits: edit("journal/lua/restore.lua", "if not (state == 'r' or state == 's' or own_end(record)) or token", "if not (state == 's' or own_end(record)) or token"),
 			Killer: Killer{"journal", "TestRanks"}},
 	}},
 	{"E4d an undecided own end ranks below a send", "one half said expired and never told the log; the other half sent", []Mutant{
-		{Removes: "it stays", Edits: edit("journal/lua/restore.lua", "return state == 'R' or (state == 'F' and find(record, '\"ab\":true', HEAD, true) ~= nil)", "return false"),
+		{Removes: "it stays", Edits: edit("journal/lua/restore.lua", "local function own_end(record) return sub(record, FLAGS_FROM, FLAGS_FROM) == OWN_END end", "local function own_end(record) return false end"),
 			Killer: Killer{"journal", "TestRanks"}},
 	}},
 	{"E4d a decided own end ranks above its send", "what was announced as rejected is asked about, and may be sent again", []Mutant{

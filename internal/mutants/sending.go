@@ -13,7 +13,7 @@ var sending = []Guard{
 		{Removes: "a lease to ask or announce takes any step", Edits: edit("journal/lua/lease.lua",
 			"    if step_of(record) ~= step then\n      leave(set, tradeNo)\n      return nil\n    end\n", ""),
 			Killer: Killer{"journal", "TestOnlyWhatIsReceivedIsLeasedToSendOrExpire"}},
-		{Removes: "a lease to send doesn't write sending", Edits: edit("journal/lua/lease.lua", "head = 'sa' .. token", "head = 'ra' .. token"),
+		{Removes: "a lease to send doesn't write sending", Edits: edit("journal/lua/lease.lua", "head = LAYOUT .. 'sa' .. token", "head = 'ra' .. token"),
 			Killer: Killer{"journal", "TestLeaseForASendWritesSendingAndOnlyOneGetsIt"}},
 	}},
 	{"S1 expired", "what expired is sent after all", []Mutant{
@@ -33,7 +33,7 @@ var sending = []Guard{
 		{Removes: "apply doesn't compare the token", Edits: edit("journal/lua/apply.lua", "  if token_of(current) ~= token then return 'l' end\n", ""),
 			Killer: Killer{"journal", "TestAnExpiredLeaseIsTakenOverByAskingNotSending"}},
 		{Removes: "who takes over keeps the old token", Edits: edit("journal/lua/lease.lua",
-			"head = state .. step .. token .. stamp(deadline)", "head = state .. step .. token_of(record) .. stamp(deadline)"),
+			"head = LAYOUT .. state .. step .. token .. stamp(deadline)", "head = state .. step .. token_of(record) .. stamp(deadline)"),
 			Killer: Killer{"journal", "TestAnExpiredLeaseIsTakenOverByAskingNotSending"}},
 		{Removes: "to give back needs no token", Edits: []Edit{
 			{"journal/lua/apply.lua", "if token_of(current) ~= token then return 'l' end\n", "if token_of(current) ~= token and state_of(head) ~= 'r' then return 'l' end\n"},

@@ -4,26 +4,40 @@
 -- ARGV[1] is the id of the epoch that the caller believes in, or is building.
 --
 -- A record is one string: a head of fixed width, which these scripts read and
--- overwrite in place, then the merchant, what the command said, and what has become of
--- it, each up to a newline; the last two are JSON, which only Go reads. One string
+-- overwrite in place, then four lines: the merchant, the batch id, what the command said,
+-- and what has become of it. The last two are JSON, which only Go reads. One string
 -- instead of a hash of fields saves memory. Go's side of the layout is record.go.
+--
+-- The first letter is the layout's version. It stands in the epoch too: who knows another
+-- version never joins, so the scripts meet no other record.
 local P = KEYS[1]
 
 -- A global costs a lookup each time, and a call makes tens of thousands.
 local sub, find, format, call = string.sub, string.find, string.format, redis.call
 
-local STATE, STEP = 1, 2
-local TOKEN_FROM, TOKEN_TO = 3, 14
-local UNTIL_FROM, UNTIL_TO = 15, 27
-local FINGERPRINT_FROM, FINGERPRINT_TO = 28, 43
-local EXPIRES_FROM, EXPIRES_TO = 44, 56
-local SENDS_FROM, SENDS_TO = 57, 58
-local PARTITION_FROM, PARTITION_TO = 85, 90
-local HEAD = 90
+local LAYOUT = '2'
+local STATE, STEP = 2, 3
+local TOKEN_FROM, TOKEN_TO = 4, 15
+local UNTIL_FROM, UNTIL_TO = 16, 28
+local FINGERPRINT_FROM, FINGERPRINT_TO = 29, 44
+local EXPIRES_FROM, EXPIRES_TO = 45, 57
+local SENDS_FROM, SENDS_TO = 58, 59
+local SENT_FROM, SENT_TO = 60, 72
+local ACCOUNT_FROM, ACCOUNT_TO = 86, 93 -- to which account of the provider it was sent
+local FLAGS_FROM, FLAGS_TO = 94, 97 -- the first: see OWN_END; the others are free
+local PARTITION_FROM, PARTITION_TO = 98, 103
+local HEAD = 132 -- the offset and the time of the command stand last
+
+-- The flag of an end by our own word. The log has to vouch for it.
+local OWN_END, NO_FLAG, NO_FLAGS = 'o', '-', '----'
+
+-- Stands where no account is known, and where a payout was sent to several.
+local NO_ACCOUNT, SEVERAL_ACCOUNTS = '--------', '????????'
 
 -- Stands for the partition of a record without content: a replay knows of the payout
 -- only that it was decided to be sent, or how it ended (protocol E6).
 local NO_PARTITION = 999999
+local NO_PLACE = format('%06d', NO_PARTITION) .. string.rep('0', HEAD - PARTITION_TO)
 
 local time = call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -46,19 +60,31 @@ local function token_of(record) return sub(record, TOKEN_FROM, TOKEN_TO) end
 local function until_of(record) return tonumber(sub(record, UNTIL_FROM, UNTIL_TO)) end
 local function expires_of(record) return tonumber(sub(record, EXPIRES_FROM, EXPIRES_TO)) end
 local function partition_of(record) return tonumber(sub(record, PARTITION_FROM, PARTITION_TO)) end
+local function account_of(record) return sub(record, ACCOUNT_FROM, ACCOUNT_TO) end
 local function merchant_of(record)
   return sub(record, HEAD + 1, find(record, '\n', HEAD + 1, true) - 1)
+end
+-- command_of answers where the lines begin and end that the command has filled in: the
+-- newline after the merchant, and the one after what the command said.
+local function command_of(record)
+  local first = find(record, '\n', HEAD + 1, true)
+  return first, find(record, '\n', find(record, '\n', first + 1, true) + 1, true)
 end
 -- splice takes the head and what became of it from one record, and what its command
 -- said, its expiry and where it stands, from another. The merchant's lane is the given
 -- one: sets and counts are kept under it.
 local function splice(became, said, merchant)
-  local m1 = find(said, '\n', HEAD + 1, true)
-  local s2 = find(said, '\n', m1 + 1, true)
-  local m2 = find(became, '\n', HEAD + 1, true)
-  local b2 = find(became, '\n', m2 + 1, true)
+  local first, last = command_of(said)
+  local _, before = command_of(became)
   return sub(became, 1, EXPIRES_FROM - 1) .. sub(said, EXPIRES_FROM, EXPIRES_TO) .. sub(became, EXPIRES_TO + 1, PARTITION_FROM - 1)
-    .. sub(said, PARTITION_FROM, HEAD) .. merchant .. sub(said, m1, s2) .. sub(became, b2 + 1)
+    .. sub(said, PARTITION_FROM, HEAD) .. merchant .. sub(said, first, last) .. sub(became, before + 1)
+end
+
+-- accounts_of joins what is known of the accounts of earlier sends and of another one.
+local function accounts_of(earlier, later)
+  if earlier == later then return earlier end
+  if earlier == NO_ACCOUNT or later == NO_ACCOUNT then return NO_ACCOUNT end
+  return SEVERAL_ACCOUNTS
 end
 
 -- due_set names the sorted set in which a payout waits for a step. Sends and asks

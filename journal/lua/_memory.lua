@@ -41,9 +41,18 @@ local function remember(bucket, tradeNo, memo)
 end
 
 -- A send that a rebuild has learned of is remembered like a final until its command is
--- read again: s, fingerprint, when it was decided, merchant.
-local function sent_memo(memo) return sub(memo, 1, 1) == 's' end
+-- read again: S, fingerprint, when it was decided, account, merchant. Layout 1 wrote s and
+-- no account; it is read for as long as it is remembered.
+local function sent_memo(memo)
+  local letter = sub(memo, 1, 1)
+  return letter == 'S' or letter == 's'
+end
+local function memo_account(memo) return sub(memo, 1, 1) == 'S' and sub(memo, 31, 38) or NO_ACCOUNT end
+local function memo_merchant(memo) return sub(memo, sub(memo, 1, 1) == 'S' and 39 or 31) end
 -- A hold that it has learned of is such a memo without a time: nobody needs to know when
--- it was sent, and instances of a version that knows no holds take it for a send.
+-- it was sent.
 local function held_memo(memo) return sent_memo(memo) and sub(memo, 18, 30) == stamp(0) end
-local function memo_of_send(fingerprint, sent, merchant) return 's' .. fingerprint .. stamp(sent) .. merchant end
+-- Why it is held, and since when, stands apart, as progress that Go writes: it is longer
+-- than what the small hashes keep small, holds are few, and older versions pass it over.
+local function why_of(tradeNo) return P .. 'why:' .. tradeNo end
+local function memo_of_send(fingerprint, sent, account, merchant) return 'S' .. fingerprint .. stamp(sent) .. account .. merchant end

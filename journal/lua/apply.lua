@@ -1,14 +1,14 @@
 -- apply writes what became of leased payouts, each only if nobody else has touched it
 -- since the lease: the state must be the expected one and the token the caller's
 -- (protocol S2). The table of states stays in Go; this only guards.
--- ARGV: epoch, window, number of evidence entries, then for each of these merchant,
--- served at, about which tradeNo, settled tradeNo ('' if none); then for each payout
+-- ARGV: epoch, window, number of evidence entries, then for each of these merchant, its
+-- account, served at, about which tradeNo, settled tradeNo ('' if none); then for each payout
 -- tradeNo, token, expected state, due, head, progress; or, to forget it but for its
 -- memory: tradeNo, token, expected state, bucket, '', memory. The head's deadline is 0, or
 -- the lease's, which then goes on.
 -- Answer: one letter a payout: a applied (also if this caller had done it before),
 -- l lost to somebody else.
-local first = 4 + 4 * tonumber(ARGV[3])
+local first = 4 + 5 * tonumber(ARGV[3])
 
 local tradeNos, n = {}, 0
 for i = first, #ARGV, 6 do
@@ -28,10 +28,9 @@ end
 -- succeed answers the record that the caller's makes of the present one. What the command
 -- said, its expiry and where it stands are the journal's: an insert may have filled them
 -- in, or moved them, during the lease.
-local function succeed(current, head, merchant_end, progress)
-  local said_end = find(current, '\n', merchant_end + 1, true)
-  return sub(head, 1, EXPIRES_FROM - 1) .. sub(current, EXPIRES_FROM, EXPIRES_TO)
-    .. sub(head, SENDS_FROM, PARTITION_FROM - 1) .. sub(current, PARTITION_FROM, said_end) .. progress
+local function succeed(current, head, said_end, progress)
+  return sub(head, 1, EXPIRES_FROM - 1) .. sub(current, EXPIRES_FROM, EXPIRES_TO) .. sub(head, SENDS_FROM, FLAGS_FROM)
+    .. sub(current, FLAGS_FROM + 1, FLAGS_TO) .. sub(current, PARTITION_FROM, said_end) .. progress
 end
 
 local function apply(tradeNo, token, expected, due, head, rest)
@@ -51,7 +50,7 @@ local function apply(tradeNo, token, expected, due, head, rest)
     -- The same of a write with which the lease went on.
     return (not forget and state == state_of(head) and until_then == sub(head, UNTIL_FROM, UNTIL_TO)) and 'a' or 'l'
   end
-  local merchant_end = find(current, '\n', HEAD + 1, true)
+  local merchant_end, said_end = command_of(current)
   local merchant, partition = sub(current, HEAD + 1, merchant_end - 1), sub(current, PARTITION_FROM, PARTITION_TO)
   local set = due_set(step_of(current), merchant)
   if forget then
@@ -63,7 +62,7 @@ local function apply(tradeNo, token, expected, due, head, rest)
     closed = closed + 1
     return 'a'
   end
-  put(tradeNo, succeed(current, head, merchant_end, rest))
+  put(tradeNo, succeed(current, head, said_end, rest))
   local becomes, step = state_of(head), step_of(head)
   local next_set = due_set(step, merchant)
   if step ~= 'a' and partition == NOWHERE then -- without content nothing can be sent or announced
@@ -94,11 +93,11 @@ settle()
 write_counts()
 if closed > 0 then call('DECRBY', P .. 'total', closed) end
 
-for i = 4, first - 1, 4 do
+for i = 4, first - 1, 5 do
   local key = P .. 'served:' .. ARGV[i]
-  if ARGV[i + 1] > (call('HGET', key, 'at') or '') then
-    call('HSET', key, 'at', ARGV[i + 1], 'about', ARGV[i + 2])
+  if ARGV[i + 2] > (call('HGET', key, 'at') or '') then
+    call('HSET', key, 'at', ARGV[i + 2], 'about', ARGV[i + 3], 'account', ARGV[i + 1])
   end
-  if ARGV[i + 3] ~= '' then call('HSET', key, 'settled', ARGV[i + 3]) end
+  if ARGV[i + 4] ~= '' then call('HSET', key, 'settled', ARGV[i + 4]) end
 end
 return table.concat(outcomes)

@@ -3,9 +3,10 @@
 -- replay learns. The claim keeps others from building at the same time, for peace and
 -- not for safety: once it is over anybody may begin again, and the later id wins.
 -- ARGV: id, claim in ms, the epoch id that the caller wants to end ('' for none; its own
--- id to renew the claim of a building that goes on).
+-- id to renew the claim of a building that goes on), and what versions that know only
+-- layout 1 read as the memory's window, so that they refuse.
 -- Answer: '1' and the run id, or '0' and why not.
-local e = call('HMGET', P .. 'epoch', 'id', 'run_id', 'building', 'building_run_id', 'claimed_until')
+local e = call('HMGET', P .. 'epoch', 'id', 'run_id', 'building', 'building_run_id', 'claimed_until', 'layout', 'window', 'dedup_window')
 local server = run_id()
 -- A renewal never begins anything: a server that lost the building record has lost also
 -- what was restored under it, and a builder that was replaced must not come back.
@@ -16,6 +17,11 @@ if e[3] and e[3] ~= ARGV[1] and e[4] == server and tonumber(e[5] or '0') > now t
 -- at maxmemory, where a Redis that was restarted full would else never be opened again.
 call('HDEL', P .. 'epoch', 'id', 'run_id', 'claimed_until')
 if e[3] ~= ARGV[1] then call('DEL', P .. 'portions') end -- of another building; a late copy of this call must not void the plan
+-- Records of an older layout are converted before anything is restored: see convert. An old
+-- version that finds such a building may take it over, but reads the window next.
+if not e[6] and not e[7] and not e[1] and not e[3] and call('EXISTS', P .. 'total') == 0 then call('HSET', P .. 'epoch', 'layout', LAYOUT) end
+if e[7] and not e[8] and tonumber(e[7]) then call('HSET', P .. 'epoch', 'dedup_window', e[7]) end
+call('HSET', P .. 'epoch', 'window', ARGV[4])
 -- Which epoch wrote what stands here is still needed by the replay (was).
 -- So is whether that was on this very server, which then has lost nothing (was_on).
 if e[1] then call('HSET', P .. 'epoch', 'was', e[1], 'was_on', e[1] .. ' ' .. e[2]) end

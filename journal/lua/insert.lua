@@ -64,19 +64,23 @@ local function sent_by() return call('HGET', P .. 'epoch', 'send_by') or stamp(n
 -- sending makes of a command the record of a payout that may have been sent, nobody
 -- knows how often: asked, never sent. What only the first send was answered isn't known
 -- either, so never fewer than two sends (protocol O4).
-local function sending(record, merchant, sent, send_by)
-  local m = find(record, '\n', HEAD + 1, true)
-  local s = find(record, '\n', m + 1, true)
-  return 'sa' .. sub(record, TOKEN_FROM, SENDS_FROM - 1) .. '02' .. sent .. send_by
-    .. sub(record, PARTITION_FROM, HEAD) .. merchant .. sub(record, m, s) .. '{}'
+local function sending(record, merchant, sent, send_by, account)
+  local first, last = command_of(record)
+  return LAYOUT .. 'sa' .. sub(record, TOKEN_FROM, SENDS_FROM - 1) .. '02' .. sent .. send_by .. account
+    .. NO_FLAGS .. sub(record, PARTITION_FROM, HEAD) .. merchant .. sub(record, first, last) .. '{}'
 end
 
 -- held makes of a command the record of a payout that needs a person: it was held before
 -- the journal was lost, or nobody knows whether it was paid and forgotten. Asked, never sent.
-local function held(record, merchant, step)
-  local m = find(record, '\n', HEAD + 1, true)
-  local s = find(record, '\n', m + 1, true)
-  return 'h' .. step .. sub(record, TOKEN_FROM, HEAD) .. merchant .. sub(record, m, s) .. '{}'
+local function held(record, merchant, step, account, why)
+  local first, last = command_of(record)
+  return LAYOUT .. 'h' .. step .. sub(record, TOKEN_FROM, ACCOUNT_FROM - 1) .. account .. NO_FLAGS
+    .. sub(record, PARTITION_FROM, HEAD) .. merchant .. sub(record, first, last) .. (why or '{}')
+end
+
+-- why_held is what a replay knows of a remembered hold: its reason, and since when.
+local function why_held(tradeNo, memo)
+  return held_memo(memo) and call('GET', why_of(tradeNo)) or '{}'
 end
 
 -- hold makes held of an open payout whose carried command says that it was: the journal
@@ -91,17 +95,17 @@ local function hold(tradeNo, record)
   count(merchant, state, -1)
   count(merchant, 'h', 1)
   -- Nobody's lease any more: what an answer makes of it is not written.
-  return 'hn' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. sub(record, FINGERPRINT_FROM)
+  return LAYOUT .. 'hn' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. sub(record, FINGERPRINT_FROM)
 end
 
 -- orphan opens a payout that is only remembered as sent, of whose tradeNo another command
 -- has come: the own one may never come as it was (the merchant's default currency is another
 -- one now). Without content it is asked about, and announced once its own command comes.
 local function orphan(tradeNo, memo)
-  local lane, sent = sub(memo, 31), sub(memo, 18, 30)
+  local lane, sent = memo_merchant(memo), sub(memo, 18, 30)
   local state = held_memo(memo) and 'h' or 's'
-  put(tradeNo, state .. 'a' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. sub(memo, 2, 17) .. stamp(0)
-    .. '02' .. sent .. sent_by() .. format('%06d', NO_PARTITION) .. lane .. '\n{}\n{}')
+  put(tradeNo, LAYOUT .. state .. 'a' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. sub(memo, 2, 17) .. stamp(0)
+    .. '02' .. sent .. sent_by() .. memo_account(memo) .. NO_FLAGS .. NO_PLACE .. lane .. '\n\n{}\n' .. why_held(tradeNo, memo))
   wait_in(due_set('a', lane), stamp(now), tradeNo)
   lane_of(lane)
   count(lane, state, 1)
@@ -119,14 +123,14 @@ for i = 7, #args, 7 do
     local same = fingerprint == (open and sub(open, FINGERPRINT_FROM, FINGERPRINT_TO) or sub(memo, 2, 17))
     if memo and same and sent_memo(memo) then
       -- In its own lane: the merchant that it was sent for, whatever the command says now.
-      local lane = sub(memo, 31)
+      local lane, account = memo_merchant(memo), memo_account(memo)
       if lane == '' then lane = merchant_of(record) end -- it wasn't configured then
       if carried == 'h' then
-        add(tradeNo, held(record, lane, 'n'), stamp(now), offset)
+        add(tradeNo, held(record, lane, 'n', account, why_held(tradeNo, memo)), stamp(now), offset)
       elseif held_memo(memo) then -- and that was announced
-        add(tradeNo, held(record, lane, 'a'), stamp(now), offset)
+        add(tradeNo, held(record, lane, 'a', account, why_held(tradeNo, memo)), stamp(now), offset)
       else
-        add(tradeNo, sending(record, lane, sub(memo, 18, 30), sent_by()), stamp(now), offset)
+        add(tradeNo, sending(record, lane, sub(memo, 18, 30), sent_by(), account), stamp(now), offset)
       end
     elseif memo and sent_memo(memo) then
       orphan(tradeNo, memo)
@@ -136,10 +140,9 @@ for i = 7, #args, 7 do
     elseif open and same and carried ~= '' then
       flush() -- it may have come in this very call
       leave(open_set(partition_of(open), merchant_of(open)), tradeNo)
-      -- Its expiry stays: the sets know it by that.
-      local carry = sub(record, 1, EXPIRES_FROM - 1) .. sub(open, EXPIRES_FROM, EXPIRES_TO) .. sub(record, EXPIRES_TO + 1)
       if carried == 'h' then open = hold(tradeNo, open) end
-      put(tradeNo, splice(open, carry, merchant_of(open)))
+      -- What its command said stays as it is, also what a newer version has written there.
+      put(tradeNo, sub(open, 1, PARTITION_FROM - 1) .. sub(record, PARTITION_FROM, HEAD) .. sub(open, HEAD + 1))
       wait_in(open_set(partition, merchant_of(open)), offset, tradeNo)
     end
     outcomes[#outcomes + 1] = same and 'd' or 'c'
@@ -149,14 +152,14 @@ for i = 7, #args, 7 do
     if carried == 's' then
       -- It may have been sent before the journal was lost: as if taken over from a dead
       -- worker whose lease ends now.
-      record, due = sending(record, merchant_of(record), stamp(now), stamp(now)), stamp(now)
+      record, due = sending(record, merchant_of(record), stamp(now), stamp(now), account_of(record)), stamp(now)
     elseif carried == 'h' then
-      record, due = held(record, merchant_of(record), 'n'), stamp(now)
+      record, due = held(record, merchant_of(record), 'n', account_of(record)), stamp(now)
     elseif read < reach then
       -- Unknown and older than the memory reaches (protocol I4): it may have been paid
       -- and forgotten. Held and asked, never sent; nor said to be rejected, though it may be
       -- invalid by today's configuration.
-      record, outcome, due = held(record, merchant_of(record), 'n'), 'o', stamp(now)
+      record, outcome, due = held(record, merchant_of(record), 'n', NO_ACCOUNT), 'o', stamp(now)
     elseif state_of(record) == 'R' then
       outcome = 'r'
     end

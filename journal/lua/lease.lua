@@ -2,7 +2,8 @@
 -- a deadline by Redis' own clock. For a send it is also the write of sending: from
 -- here on the payout may have been sent, and whoever finds it after the deadline asks
 -- (protocol S1, S2).
--- ARGV: epoch, step, merchant, token, n, lease in ms.
+-- ARGV: epoch, step, merchant, token, n, lease in ms, the account to which a send goes and
+-- which an ask is about.
 -- Answer: now, deadline, the merchant's evidence (served at, about which tradeNo, the
 -- latest settled tradeNo), then for each payout tradeNo, what was written over its record's
 -- beginning ('' if nothing is to be), and the record.
@@ -13,7 +14,8 @@ local step, merchant, token = ARGV[2], ARGV[3], ARGV[4]
 local n, deadline = tonumber(ARGV[5]), now + tonumber(ARGV[6])
 local set, batch = due_set(step, merchant), P .. 'lease:' .. token
 
-local evidence = call('HMGET', P .. 'served:' .. merchant, 'at', 'about', 'settled')
+local evidence = call('HMGET', P .. 'served:' .. merchant, 'at', 'about', 'settled', 'account')
+if evidence[4] ~= ARGV[7] then evidence[1], evidence[2] = false, false end -- another account was served
 local answer = {stamp(now), stamp(deadline), evidence[1] or '', evidence[2] or '', evidence[3] or ''}
 
 if call('EXISTS', batch) == 1 then
@@ -51,8 +53,13 @@ local function take(tradeNo)
     end
     local owner = merchant_of(record)
     local sends = tonumber(sub(record, SENDS_FROM, SENDS_TO)) + 1
-    head = 'sa' .. token .. stamp(deadline) .. sub(record, FINGERPRINT_FROM, SENDS_FROM - 1)
-      .. format('%02d', math.min(sends, 99)) .. stamp(now) .. stamp(deadline)
+    -- One that may have been sent to another account is never sent to this one.
+    if sends > 1 and account_of(record) ~= ARGV[7] then
+      wait_in(due_set('x'), stamp(now), tradeNo)
+      return nil
+    end
+    head = LAYOUT .. 'sa' .. token .. stamp(deadline) .. sub(record, FINGERPRINT_FROM, SENDS_FROM - 1)
+      .. format('%02d', math.min(sends, 99)) .. stamp(now) .. stamp(deadline) .. ARGV[7]
     if expires > 0 then leave(due_set('x'), tradeNo) end
     wait_in(due_set('a', owner), stamp(deadline), tradeNo)
     count(owner, 'r', -1)
@@ -64,14 +71,14 @@ local function take(tradeNo)
     end
     leave(due_set('s', merchant_of(record)), tradeNo)
     stay(set, stamp(deadline), tradeNo)
-    head = 'rx' .. token .. stamp(deadline)
+    head = LAYOUT .. 'rx' .. token .. stamp(deadline)
   else
     if step_of(record) ~= step then
       leave(set, tradeNo)
       return nil
     end
     stay(set, stamp(deadline), tradeNo)
-    head = state .. step .. token .. stamp(deadline)
+    head = LAYOUT .. state .. step .. token .. stamp(deadline)
   end
   begin_with(tradeNo, head)
   return head
@@ -83,7 +90,6 @@ end
 -- were sent after the longest waiting one came due, the youngest first. The others go to
 -- those that have waited longest. The young are looked for among what came due last, few
 -- times n: what is old comes due again no faster than it is asked about.
-local SENT_FROM, SENT_TO = 59, 71
 local function young_first(due)
   local share = n - math.floor(n / 4)
   -- What is left of the quarter is drawn: by the token, the only thing here that is random.

@@ -4,8 +4,9 @@
 -- value of each fence, then of each watermark and witness; before these anew and 1 where all
 -- that stood there is void. Answer: '1', or an error if the building record or the
 -- server is not the caller's any more.
-local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id')
+local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'layout')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
+if e[3] ~= LAYOUT then return redis.error_reply('EPOCHOVER the records are of layout ' .. (e[3] or '1') .. ', and not converted yet') end
 -- What was planned must be done, all of it: who opens sooner sends again what was sent.
 local portions = call('HGETALL', P .. 'portions')
 local done = #portions / 2 == tonumber(ARGV[5])
@@ -13,7 +14,7 @@ for i = 2, #portions, 2 do done = done and sub(portions[i], 1, 13) == '999999999
 if not done then return redis.error_reply('EPOCHOVER the rebuild is not complete') end
 call('HDEL', P .. 'epoch', 'building', 'building_run_id', 'claimed_until') -- first: see build
 call('DEL', P .. 'portions')
-call('HSET', P .. 'epoch', 'number', ARGV[2], 'id', ARGV[1], 'run_id', e[2], 'shards', ARGV[3], 'window', ARGV[6])
+call('HSET', P .. 'epoch', 'number', ARGV[2], 'id', ARGV[1], 'run_id', e[2], 'shards', ARGV[3], 'dedup_window', ARGV[6])
 if ARGV[4] ~= '' then call('HSET', P .. 'epoch', 'reach', ARGV[4]) end
 local fences = 8 + 2 * tonumber(ARGV[7])
 if ARGV[fences] == 'anew' then call('DEL', P .. 'watermark') end -- the marks are of topics that aren't the same any more

@@ -3,7 +3,7 @@
 -- epoch may call it, and only while its building record stands on the same server.
 -- ARGV: id, window, lease in ms, then for each payout: kind, tradeNo, bucket,
 -- fingerprint, merchant, state, time in ms (of ends when they were seen, 0 if that isn't
--- known), progress. The lease is the longest that a
+-- known), account, progress. The lease is the longest that a
 -- send among them may have. Kinds: F a final that was announced; H a hold that was
 -- announced; S a decision to send; D an end by our own word, decided but perhaps not
 -- announced. A final that was announced outranks all, a hold outranks a send (only a final
@@ -36,9 +36,8 @@ end
 -- write puts a record with a new head and, unless it is nil, new progress.
 local function write(tradeNo, record, head, progress)
   if progress then
-    local m = find(record, '\n', HEAD + 1, true)
-    local c = find(record, '\n', m + 1, true)
-    record = sub(record, 1, c) .. progress
+    local _, said_end = command_of(record)
+    record = sub(record, 1, said_end) .. progress
   end
   record = head .. sub(record, #head + 1)
   call('SET', P .. 'p:' .. tradeNo, record)
@@ -50,10 +49,7 @@ local function write(tradeNo, record, head, progress)
 end
 
 -- An end by our own word ranks below a decision to send, unless the log vouches for it.
-local function own_end(record)
-  local state = state_of(record)
-  return state == 'R' or (state == 'F' and find(record, '"ab":true', HEAD, true) ~= nil)
-end
+local function own_end(record) return sub(record, FLAGS_FROM, FLAGS_FROM) == OWN_END end
 
 local function announced(tradeNo, record, bucket, memo, known)
   if record then
@@ -67,45 +63,64 @@ end
 
 -- A send of which this Redis knows nothing else is only remembered: its command, which
 -- the safe mark has held back, will be read again and finds it (protocol E6).
-local function decided(tradeNo, record, bucket, memo, fingerprint, merchant, sent)
+local function decided(tradeNo, record, bucket, memo, fingerprint, merchant, sent, account)
   if not record then
-    if not memo then remember(bucket, tradeNo, memo_of_send(fingerprint, sent, merchant)) end
+    if not memo then
+      remember(bucket, tradeNo, memo_of_send(fingerprint, sent, account, merchant))
+    elseif not held_memo(memo) then
+      local all = accounts_of(memo_account(memo), account)
+      if all ~= memo_account(memo) then remember(bucket, tradeNo, memo_of_send(sub(memo, 2, 17), tonumber(sub(memo, 18, 30)), all, memo_merchant(memo))) end
+    end
     return
   end
   local state = state_of(record)
   if not (state == 'r' or state == 's' or own_end(record)) or token_of(record) == VOUCHED then return end
   -- What only the first send was answered is no longer known: never fewer than two sends.
   local sends = math.min(99, tonumber(sub(record, SENDS_FROM, SENDS_TO)) + 1)
+  if sends > 1 then account = accounts_of(account_of(record), account) end
   local progress = nil
   if state ~= 's' then progress = '{}' end
   leave_sets(tradeNo, record)
-  write(tradeNo, record, 'sa' .. NO_TOKEN .. stamp(0) .. sub(record, FINGERPRINT_FROM, EXPIRES_TO) .. format('%02d', sends) .. stamp(sent) .. stamp(send_by), progress)
+  write(tradeNo, record, LAYOUT .. 'sa' .. NO_TOKEN .. stamp(0) .. sub(record, FINGERPRINT_FROM, EXPIRES_TO) .. format('%02d', sends)
+    .. stamp(sent) .. stamp(send_by) .. account .. NO_FLAG, progress)
+end
+
+-- because adds why a payout is held, and since when, to what has become of it: nothing of
+-- that stands there before it is held.
+local function because(record, why)
+  local _, said_end = command_of(record)
+  local progress = sub(record, said_end + 1)
+  if why == '{}' then return nil end
+  if progress == '{}' then return why end
+  return sub(progress, 1, -2) .. ',' .. sub(why, 2)
 end
 
 -- A hold was announced: it is asked about at once. Like a send it is only remembered where
 -- this Redis knows nothing else.
-local function held(tradeNo, record, bucket, memo, fingerprint, merchant)
+local function held(tradeNo, record, bucket, memo, fingerprint, merchant, why)
   if not record then
-    if not memo or not held_memo(memo) then remember(bucket, tradeNo, memo_of_send(fingerprint, 0, merchant)) end
+    call('SET', why_of(tradeNo), why, 'PX', window + math.floor(window / 3))
+    if not memo or not held_memo(memo) then remember(bucket, tradeNo, memo_of_send(fingerprint, 0, memo and memo_account(memo) or NO_ACCOUNT, merchant)) end
     return
   end
   local state = state_of(record)
   if state ~= 'r' and state ~= 's' and state ~= 'p' then return end
   leave_sets(tradeNo, record)
-  write(tradeNo, record, 'ha' .. NO_TOKEN .. stamp(0), nil)
+  write(tradeNo, record, LAYOUT .. 'ha' .. NO_TOKEN .. stamp(0), because(record, why))
 end
 
 local function ended(tradeNo, record, fingerprint, merchant, state, progress)
   if not record then
-    local head = state .. 'n' .. VOUCHED .. stamp(0) .. fingerprint .. stamp(0) .. '00' .. stamp(0) .. stamp(0)
+    local head = LAYOUT .. state .. 'n' .. VOUCHED .. stamp(0) .. fingerprint .. stamp(0) .. '00' .. stamp(0) .. stamp(0)
+      .. NO_ACCOUNT .. OWN_END .. sub(NO_FLAGS, 2)
     call('SADD', P .. 'merchants', merchant)
-    write(tradeNo, head .. format('%06d', NO_PARTITION) .. merchant .. '\n{}\n' .. progress, head, nil)
+    write(tradeNo, head .. NO_PLACE .. merchant .. '\n\n{}\n' .. progress, head, nil)
     added = added + 1
     return
   end
   if not (state_of(record) == 'r' or state_of(record) == 's' or own_end(record)) then return end
   leave_sets(tradeNo, record)
-  write(tradeNo, record, state .. 'n' .. VOUCHED .. stamp(0) .. sub(record, FINGERPRINT_FROM, SENDS_FROM - 1), progress)
+  write(tradeNo, record, LAYOUT .. state .. 'n' .. VOUCHED .. stamp(0) .. sub(record, FINGERPRINT_FROM, FLAGS_FROM - 1) .. OWN_END, progress)
 end
 
 -- What ended longer ago than the memory reaches is forgotten, as it would be in a journal
@@ -114,7 +129,7 @@ end
 local function forgotten(ended_at) return ended_at > 0 and ended_at < now - window end
 
 local witnesses = {} -- by merchant: somebody to ask about where absence must be believed
-for i = 4, #ARGV, 8 do
+for i = 4, #ARGV, 9 do
   local kind, tradeNo, bucket, fingerprint, merchant, state = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   local record = call('GET', P .. 'p:' .. tradeNo)
   local memo = recall(bucket, tradeNo)
@@ -125,11 +140,11 @@ for i = 4, #ARGV, 8 do
     if merchant ~= '' and (state == 'P' or state == 'Q') then witnesses[merchant] = tradeNo end
   elseif memo and not sent_memo(memo) then -- ended and announced: nothing below it counts
   elseif kind == 'H' then
-    held(tradeNo, record, bucket, memo, fingerprint, merchant)
+    held(tradeNo, record, bucket, memo, fingerprint, merchant, ARGV[i + 8])
   elseif kind == 'S' then
-    decided(tradeNo, record, bucket, memo, fingerprint, merchant, tonumber(ARGV[i + 6]))
+    decided(tradeNo, record, bucket, memo, fingerprint, merchant, tonumber(ARGV[i + 6]), ARGV[i + 7])
   elseif not memo or not held_memo(memo) then
-    ended(tradeNo, record, fingerprint, merchant, state, ARGV[i + 7])
+    ended(tradeNo, record, fingerprint, merchant, state, ARGV[i + 8])
   end
 end
 write_counts()

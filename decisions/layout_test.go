@@ -1,0 +1,94 @@
+package decisions
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"disburser/internal/kafkatest"
+	"disburser/payout"
+)
+
+// A keeper that finds the open epoch of an older layout begins another one and converts
+// the records first.
+func TestAnOlderLayoutIsConverted(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		_, client := newRedis(t)
+		old := startKeeper(t, k, client, "pod-1", 1)
+		before := old.settles(t)
+		prefix := strings.TrimSuffix(client.Keys(background, "*:epoch").Val()[0], "epoch")
+		// As layout 1 stored it: see journal/testdata.
+		client.HSet(background, prefix+"epoch", "window", client.HGet(background, prefix+"epoch", "dedup_window").Val())
+		client.HDel(background, prefix+"epoch", "layout", "dedup_window")
+		p := some("a")[0]
+		zeros := strings.Repeat("0", 13)
+		client.Set(background, prefix+"p:a", "rs------------"+zeros+string(p.Fingerprint)+zeros+"00"+zeros+zeros+"000000eg-main\n"+
+			`{"o":7,"c":"egypt","a":"300","p":{"walletId":"01123456789"},"b":"payroll"}`+"\n{}", 0)
+
+		e := startKeeper(t, k, client, "pod-2", 1).next(t, before)
+		if e.Number != before.Number+1 {
+			t.Errorf("epoch %+v after %+v", e, before)
+		}
+		if got := client.HGet(background, prefix+"epoch", "layout").Val(); got != "2" {
+			t.Errorf("the layout is %q", got)
+		}
+		if got := client.Get(background, prefix+"p:a").Val(); !strings.HasPrefix(got, "2rs") || !strings.Contains(got, "eg-main\npayroll\n{") {
+			t.Errorf("the record is %q", got)
+		}
+	})
+}
+
+// An instance joins no epoch of a newer layout, and begins none after one: it isn't ready,
+// says why, and goes on looking.
+func TestANewerLayoutIsRefused(t *testing.T) {
+	newer := func(t *testing.T, k *kafkatest.Kafka, kind Kind) {
+		value, err := json.Marshal(Record{Kind: kind, Layout: payout.Layout + 1, Epoch: payout.Epoch{Number: 9, ID: "newer"}, Time: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for p := range 2 {
+			write(t, k, p, string(value))
+		}
+	}
+	for name, meet := range map[string]func(t *testing.T, k *kafkatest.Kafka) (keeper *instance, open string){
+		"in Redis": func(t *testing.T, k *kafkatest.Kafka) (*instance, string) {
+			_, client := newRedis(t)
+			startKeeper(t, k, client, "pod-1", 1).settles(t)
+			client.HSet(background, client.Keys(background, "*:epoch").Val()[0], "layout", "3")
+			return startKeeper(t, k, client, "pod-2", 1), ""
+		},
+		"in the decisions, after a wipe": func(t *testing.T, k *kafkatest.Kafka) (*instance, string) {
+			_, client := newRedis(t)
+			newer(t, k, KindFence)
+			return startKeeper(t, k, client, "pod-2", 1), ""
+		},
+		"in the decisions, behind the open epoch": func(t *testing.T, k *kafkatest.Kafka) (*instance, string) {
+			_, client := newRedis(t)
+			i := startKeeper(t, k, client, "pod-1", 1)
+			i.settles(t)
+			newer(t, k, KindFence)
+			i.Lost()
+			return i, i.current().ID
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+				i, open := meet(t, k)
+				time.Sleep(2 * silence)
+				if s, err := i.journal.Standing(background); open != "" && (err != nil || s.Epoch.ID != open) {
+					t.Errorf("the epoch in Redis was ended: %+v %v", s.Epoch, err)
+				}
+				if e, why := i.Epoch(); e.ID != "" || !strings.Contains(why, "newer version of the disburser") {
+					t.Fatalf("%+v %s", e, why)
+				}
+				for p := range 2 {
+					if all := fmt.Sprint(kinds(t, k, p)); strings.Count(all, "fence") > 2 || strings.Count(all, "open") > 1 {
+						t.Errorf("partition %d: the newer one is disturbed: %s", p, all)
+					}
+				}
+			})
+		})
+	}
+}

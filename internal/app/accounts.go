@@ -1,0 +1,65 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"disburser/journal"
+	"disburser/payout"
+)
+
+const (
+	// accountsAgain is the pause before payouts are counted that could not be counted yet.
+	accountsAgain = time.Second
+
+	// accountsPause stands between two pages of them: the loop goes first.
+	accountsPause = 5 * time.Millisecond
+)
+
+// warnOfAccounts says once, at the start, of which merchants open payouts were sent to
+// another account than the configured one: what this account says of them proves nothing.
+func (a *App) warnOfAccounts(ctx context.Context) {
+	for _, name := range a.names {
+		m := a.config.Merchants[name]
+		others, unknown := a.countAccounts(ctx, name, payout.AccountOf(m.MerchantNo, m.BaseURL))
+		if ctx.Err() != nil {
+			return
+		}
+		if others > 0 {
+			a.logger.Warn().Str("merchant", name).Int("payouts", others).
+				Msg("open payouts were sent to another account (merchant_no or base_url were other ones): where this account has no record of them they are held, and none is sent again")
+		}
+		if unknown > 0 {
+			a.logger.Warn().Str("merchant", name).Int("payouts", unknown).
+				Msg("nobody knows to which account these open payouts were sent (by an older version, or the journal was lost): where the account has no record of them they are held, and none is sent again")
+		}
+	}
+}
+
+// countAccounts counts over all shards and partitions, as soon as there is an epoch.
+func (a *App) countAccounts(ctx context.Context, merchant string, account payout.Account) (others, unknown int) {
+	for i, j := range a.shards.journals {
+		for ctx.Err() == nil {
+			if e, _ := a.keepers[i].Epoch(); e.ID != "" {
+				o, u, err := a.countShard(ctx, j, merchant, account)
+				if err == nil {
+					others, unknown = others+o, unknown+u
+					break
+				}
+			}
+			sleep(ctx, accountsAgain)
+		}
+	}
+	return others, unknown
+}
+
+func (a *App) countShard(ctx context.Context, j *journal.Journal, merchant string, account payout.Account) (others, unknown int, err error) {
+	for partition := range int(a.partitions.Load()) {
+		o, u, err := j.Accounts(ctx, partition, merchant, account, func() { sleep(ctx, accountsPause) })
+		if err != nil {
+			return 0, 0, err
+		}
+		others, unknown = others+o, unknown+u
+	}
+	return others, unknown, nil
+}

@@ -1,0 +1,64 @@
+-- Records are read together, and what is written goes out in few commands: a command
+-- costs Redis about a microsecond before it does anything, and a chunk has hundreds.
+local records = {} -- by tradeNo, as they are with what is still to be written; false where there is none
+local names, prefix = {}, P .. 'p:' -- the records' keys by tradeNo, made once
+local function fetch(tradeNos)
+  local wanted, keys, n = {}, {}, 0
+  for _, tradeNo in ipairs(tradeNos) do
+    if records[tradeNo] == nil then
+      local key = prefix .. tradeNo
+      n = n + 1
+      wanted[n], keys[n], names[tradeNo] = tradeNo, key, key
+    end
+  end
+  if n == 0 then return end
+  for i, record in ipairs(call('MGET', unpack(keys))) do records[wanted[i]] = record end
+end
+
+local leaving, waiting, writing, deleting, lanes, begins = {}, {}, {}, {}, {}, {} -- not done yet
+local function put(tradeNo, record)
+  local n = #writing
+  records[tradeNo], writing[n + 1], writing[n + 2] = record, names[tradeNo], record
+end
+-- begin_with writes over a record's beginning, in Redis only: records keeps the old one.
+local function begin_with(tradeNo, text)
+  local n = #begins
+  begins[n + 1], begins[n + 2] = names[tradeNo], text
+end
+local function delete(tradeNo)
+  records[tradeNo] = false
+  deleting[#deleting + 1] = names[tradeNo]
+end
+local function leave(set, tradeNo)
+  local list = leaving[set]
+  if not list then list = {}; leaving[set] = list end
+  list[#list + 1] = tradeNo
+end
+local function wait_in(set, score, tradeNo)
+  local list = waiting[set]
+  if not list then list = {}; waiting[set] = list end
+  local n = #list
+  list[n + 1], list[n + 2] = score, tradeNo
+end
+-- stay gives a payout another time in the set in which it waits. The first of a call leaves
+-- it for that: see flush.
+local moved = false
+local function stay(set, score, tradeNo)
+  if not moved then leave(set, tradeNo) end
+  moved = true
+  wait_in(set, score, tradeNo)
+end
+local function lane_of(merchant) lanes[merchant] = true end
+
+-- flush does it. Leaving comes first: after a write that takes effect and needs no memory a
+-- script may write even at maxmemory. Whoever touches a payout twice in one call flushes in
+-- between, since all leave before any enters.
+local function flush()
+  for set, list in pairs(leaving) do call('ZREM', set, unpack(list)) end
+  if #deleting > 0 then call('DEL', unpack(deleting)) end
+  if #writing > 0 then call('MSET', unpack(writing)) end
+  for i = 1, #begins, 2 do call('SETRANGE', begins[i], 0, begins[i + 1]) end
+  for set, list in pairs(waiting) do call('ZADD', set, unpack(list)) end
+  for merchant in pairs(lanes) do call('SADD', P .. 'merchants', merchant) end
+  leaving, waiting, writing, deleting, lanes, begins = {}, {}, {}, {}, {}, {}
+end

@@ -1,0 +1,104 @@
+-- apply writes what became of leased payouts, each only if nobody else has touched it
+-- since the lease: the state must be the expected one and the token the caller's
+-- (protocol S2). The table of states stays in Go; this only guards.
+-- ARGV: epoch, window, number of evidence entries, then for each of these merchant,
+-- served at, about which tradeNo, settled tradeNo ('' if none); then for each payout
+-- tradeNo, token, expected state, due, head, progress; or, to forget it but for its
+-- memory: tradeNo, token, expected state, bucket, '', memory. The head's deadline is 0, or
+-- the lease's, which then goes on.
+-- Answer: one letter a payout: a applied (also if this caller had done it before),
+-- l lost to somebody else.
+local first = 4 + 4 * tonumber(ARGV[3])
+
+local tradeNos, n = {}, 0
+for i = first, #ARGV, 6 do
+  n = n + 1
+  tradeNos[n] = ARGV[i]
+end
+fetch(tradeNos)
+
+local OVER, NOWHERE = stamp(0), format('%06d', NO_PARTITION)
+local closed, touched, ended = 0, {}, {}
+local function settle()
+  flush() -- begins with leaving: see there
+  for _, e in ipairs(ended) do remember(e[1], e[2], e[3]) end
+  ended = {}
+end
+
+-- succeed answers the record that the caller's makes of the present one. What the command
+-- said, its expiry and where it stands are the journal's: an insert may have filled them
+-- in, or moved them, during the lease.
+local function succeed(current, head, merchant_end, progress)
+  local said_end = find(current, '\n', merchant_end + 1, true)
+  return sub(head, 1, EXPIRES_FROM - 1) .. sub(current, EXPIRES_FROM, EXPIRES_TO)
+    .. sub(head, SENDS_FROM, PARTITION_FROM - 1) .. sub(current, PARTITION_FROM, said_end) .. progress
+end
+
+local function apply(tradeNo, token, expected, due, head, rest)
+  if touched[tradeNo] then settle() end -- an old owner's word and a new one's
+  touched[tradeNo] = true
+  local current, forget = records[tradeNo], head == ''
+  if not current then
+    return (forget and recall(due, tradeNo) == rest) and 'a' or 'l'
+  end
+  if token_of(current) ~= token then return 'l' end
+  local state, until_then = state_of(current), sub(current, UNTIL_FROM, UNTIL_TO)
+  if until_then == OVER then
+    -- This token has written before: the reply was lost and the caller repeats.
+    return (not forget and state == state_of(head)) and 'a' or 'l'
+  end
+  if state ~= expected then
+    -- The same of a write with which the lease went on.
+    return (not forget and state == state_of(head) and until_then == sub(head, UNTIL_FROM, UNTIL_TO)) and 'a' or 'l'
+  end
+  local merchant_end = find(current, '\n', HEAD + 1, true)
+  local merchant, partition = sub(current, HEAD + 1, merchant_end - 1), sub(current, PARTITION_FROM, PARTITION_TO)
+  local set = due_set(step_of(current), merchant)
+  if forget then
+    leave(set, tradeNo)
+    delete(tradeNo)
+    leave(open_set(tonumber(partition), merchant), tradeNo)
+    ended[#ended + 1] = {due, tradeNo, rest}
+    count(merchant, expected, -1)
+    closed = closed + 1
+    return 'a'
+  end
+  put(tradeNo, succeed(current, head, merchant_end, rest))
+  local becomes, step = state_of(head), step_of(head)
+  local next_set = due_set(step, merchant)
+  if step ~= 'a' and partition == NOWHERE then -- without content nothing can be sent or announced
+    leave(set, tradeNo)
+  elseif next_set == set then
+    stay(set, due, tradeNo)
+  else
+    leave(set, tradeNo)
+    wait_in(next_set, due, tradeNo)
+  end
+  if becomes == 'r' then
+    local expires = expires_of(current)
+    if expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
+  end
+  if becomes ~= expected then
+    count(merchant, expected, -1)
+    count(merchant, becomes, 1)
+  end
+  return 'a'
+end
+
+local outcomes, args = {}, ARGV
+for k = 1, n do
+  local i = first + 6 * (k - 1)
+  outcomes[k] = apply(args[i], args[i + 1], args[i + 2], args[i + 3], args[i + 4], args[i + 5])
+end
+settle()
+write_counts()
+if closed > 0 then call('DECRBY', P .. 'total', closed) end
+
+for i = 4, first - 1, 4 do
+  local key = P .. 'served:' .. ARGV[i]
+  if ARGV[i + 1] > (call('HGET', key, 'at') or '') then
+    call('HSET', key, 'at', ARGV[i + 1], 'about', ARGV[i + 2])
+  end
+  if ARGV[i + 3] ~= '' then call('HSET', key, 'settled', ARGV[i + 3]) end
+end
+return table.concat(outcomes)

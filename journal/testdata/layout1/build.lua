@@ -1,0 +1,25 @@
+-- build writes the building record of a new epoch (protocol E4 a). From here on every
+-- script of the old epoch refuses, so that no late write of it can undo what the
+-- replay learns. The claim keeps others from building at the same time, for peace and
+-- not for safety: once it is over anybody may begin again, and the later id wins.
+-- ARGV: id, claim in ms, the epoch id that the caller wants to end ('' for none; its own
+-- id to renew the claim of a building that goes on).
+-- Answer: '1' and the run id, or '0' and why not.
+local e = call('HMGET', P .. 'epoch', 'id', 'run_id', 'building', 'building_run_id', 'claimed_until')
+local server = run_id()
+-- A renewal never begins anything: a server that lost the building record has lost also
+-- what was restored under it, and a builder that was replaced must not come back.
+if ARGV[3] == ARGV[1] and (e[3] ~= ARGV[1] or e[4] ~= server) then return {'0', 'the building of this epoch was taken over, or lost'} end
+if e[1] and e[2] == server and e[1] ~= ARGV[3] then return {'0', 'another epoch is open'} end
+if e[3] and e[3] ~= ARGV[1] and e[4] == server and tonumber(e[5] or '0') > now then return {'0', 'another instance is building'} end
+-- First a write that takes effect and needs no memory: after it a script may write even
+-- at maxmemory, where a Redis that was restarted full would else never be opened again.
+call('HDEL', P .. 'epoch', 'id', 'run_id', 'claimed_until')
+if e[3] ~= ARGV[1] then call('DEL', P .. 'portions') end -- of another building; a late copy of this call must not void the plan
+-- Which epoch wrote what stands here is still needed by the replay (was).
+if e[1] then call('HSET', P .. 'epoch', 'was', e[1]) end
+for _, field in ipairs(call('HKEYS', P .. 'epoch')) do
+  if sub(field, 1, 6) == 'fence:' then call('HDEL', P .. 'epoch', field) end
+end
+call('HSET', P .. 'epoch', 'building', ARGV[1], 'building_run_id', server, 'claimed_until', stamp(now + tonumber(ARGV[2])))
+return {'1', server}

@@ -1,0 +1,171 @@
+-- insert makes commands known, once each, and moves the read position.
+-- ARGV: epoch, window, partition, from, to ('' while the range goes on in a later
+-- call), then for each payout: tradeNo, carried, record time, due, bucket, offset, record.
+-- Carried is the state's letter (r, s or h) of a payout whose command was published again
+-- because it had been open for long (protocol I5), '' for all others.
+-- Answer: outcomes, one letter each (n new, r rejected, o held because old, d duplicate,
+-- c conflict), and the number of open payouts.
+--
+-- Refused when the range begins past the read position (protocol I1): a consumer that
+-- retries an old batch must not jump over what a new epoch has to read again.
+-- Not moved while there are conflicts in the range: the caller publishes these as dead
+-- letters first, and then calls again without them.
+local partition, from, to = ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local position = tonumber(call('HGET', P .. 'position', partition) or '-1')
+if position < 0 then return redis.error_reply('POSITION none for partition ' .. partition) end
+if from > position then
+  return redis.error_reply('POSITION ' .. format('%.0f', position) .. ' is before the range that begins at ' .. ARGV[4])
+end
+
+-- Older than this a command that the journal doesn't know may have been paid and
+-- forgotten: older than the window, or than what the last rebuild could read.
+local reach = math.max(now - window, tonumber(call('HGET', P .. 'epoch', 'reach') or '0'))
+
+local tradeNos = {}
+for i = 6, #ARGV, 7 do tradeNos[#tradeNos + 1] = ARGV[i] end
+fetch(tradeNos)
+
+-- adopt fills in the content of a payout of which a replay knows only how it ended
+-- (protocol E6); its command has the same fingerprint. Its lane stays; one whose decision
+-- named no merchant (several ended together) moves to the command's.
+local function adopt(tradeNo, record, command, offset)
+  local merchant, state, step, expires = merchant_of(record), state_of(record), step_of(record), expires_of(command)
+  if merchant == '' and merchant_of(command) ~= '' then
+    merchant = merchant_of(command)
+    count('', state, -1)
+    count(merchant, state, 1)
+    lane_of(merchant)
+    if call('ZREM', due_set(step, ''), tradeNo) == 1 then wait_in(due_set(step, merchant), stamp(now), tradeNo) end
+  end
+  put(tradeNo, splice(record, command, merchant))
+  wait_in(open_set(partition, merchant), offset, tradeNo)
+  if step ~= 'a' then wait_in(due_set(step, merchant), stamp(now), tradeNo) end
+  if state == 'r' and expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
+end
+
+local outcomes, added, conflicts = {}, 0, false
+
+local function add(tradeNo, record, due, offset)
+  local state, step, merchant, expires = state_of(record), step_of(record), merchant_of(record), expires_of(record)
+  put(tradeNo, record)
+  wait_in(due_set(step, merchant), due, tradeNo)
+  wait_in(open_set(partition, merchant), offset, tradeNo)
+  lane_of(merchant)
+  if step == 's' and expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
+  count(merchant, state, 1)
+  added = added + 1
+end
+
+-- sent_by is when a send that a rebuild has learned of had ended at the latest.
+local function sent_by() return call('HGET', P .. 'epoch', 'send_by') or stamp(now) end
+
+-- sending makes of a command the record of a payout that may have been sent, nobody
+-- knows how often: asked, never sent. What only the first send was answered isn't known
+-- either, so never fewer than two sends (protocol O4).
+local function sending(record, merchant, sent, send_by)
+  local m = find(record, '\n', HEAD + 1, true)
+  local s = find(record, '\n', m + 1, true)
+  return 'sa' .. sub(record, TOKEN_FROM, SENDS_FROM - 1) .. '02' .. sent .. send_by
+    .. sub(record, PARTITION_FROM, HEAD) .. merchant .. sub(record, m, s) .. '{}'
+end
+
+-- held makes of a command the record of a payout that needs a person: it was held before
+-- the journal was lost, or nobody knows whether it was paid and forgotten. Asked, never sent.
+local function held(record, merchant, step)
+  local m = find(record, '\n', HEAD + 1, true)
+  local s = find(record, '\n', m + 1, true)
+  return 'h' .. step .. sub(record, TOKEN_FROM, HEAD) .. merchant .. sub(record, m, s) .. '{}'
+end
+
+-- hold makes held of an open payout whose carried command says that it was: the journal
+-- has lost that. From held only the provider's word leads on, so this is never a step back.
+local function hold(tradeNo, record)
+  local state, merchant = state_of(record), merchant_of(record)
+  if state ~= 'r' and state ~= 's' and state ~= 'p' then return record end
+  leave(due_set(step_of(record), merchant), tradeNo)
+  leave(due_set('s', merchant), tradeNo)
+  leave(due_set('x'), tradeNo)
+  wait_in(due_set('n'), stamp(now), tradeNo)
+  count(merchant, state, -1)
+  count(merchant, 'h', 1)
+  -- Nobody's lease any more: what an answer makes of it is not written.
+  return 'hn' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. sub(record, FINGERPRINT_FROM)
+end
+
+-- orphan opens a payout that is only remembered as sent, of whose tradeNo another command
+-- has come: the own one may never come as it was (the merchant's default currency is another
+-- one now). Without content it is asked about, and announced once its own command comes.
+local function orphan(tradeNo, memo)
+  local lane, sent = sub(memo, 31), sub(memo, 18, 30)
+  local state = held_memo(memo) and 'h' or 's'
+  put(tradeNo, state .. 'a' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. sub(memo, 2, 17) .. stamp(0)
+    .. '02' .. sent .. sent_by() .. format('%06d', NO_PARTITION) .. lane .. '\n{}\n{}')
+  wait_in(due_set('a', lane), stamp(now), tradeNo)
+  lane_of(lane)
+  count(lane, state, 1)
+  added = added + 1
+end
+
+local args = ARGV
+for i = 6, #args, 7 do
+  local tradeNo, carried, read, due, bucket, offset, record = args[i], args[i + 1], tonumber(args[i + 2]), args[i + 3], args[i + 4], args[i + 5], args[i + 6]
+  local fingerprint = sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
+  local open = records[tradeNo]
+  local memo = not open and recall(bucket, tradeNo)
+  if open or memo then
+    local same = fingerprint == (open and sub(open, FINGERPRINT_FROM, FINGERPRINT_TO) or sub(memo, 2, 17))
+    if memo and same and sent_memo(memo) then
+      -- In its own lane: the merchant that it was sent for, whatever the command says now.
+      local lane = sub(memo, 31)
+      if lane == '' then lane = merchant_of(record) end -- it wasn't configured then
+      if carried == 'h' then
+        add(tradeNo, held(record, lane, 'n'), stamp(now), offset)
+      elseif held_memo(memo) then -- and that was announced
+        add(tradeNo, held(record, lane, 'a'), stamp(now), offset)
+      else
+        add(tradeNo, sending(record, lane, sub(memo, 18, 30), sent_by()), stamp(now), offset)
+      end
+    elseif memo and sent_memo(memo) then
+      orphan(tradeNo, memo)
+    elseif open and same and partition_of(open) == NO_PARTITION then
+      if carried == 'h' then open = hold(tradeNo, open) end
+      adopt(tradeNo, open, record, offset)
+    elseif open and same and carried ~= '' then
+      flush() -- it may have come in this very call
+      leave(open_set(partition_of(open), merchant_of(open)), tradeNo)
+      -- Its expiry stays: the sets know it by that.
+      local carry = sub(record, 1, EXPIRES_FROM - 1) .. sub(open, EXPIRES_FROM, EXPIRES_TO) .. sub(record, EXPIRES_TO + 1)
+      if carried == 'h' then open = hold(tradeNo, open) end
+      put(tradeNo, splice(open, carry, merchant_of(open)))
+      wait_in(open_set(partition, merchant_of(open)), offset, tradeNo)
+    end
+    outcomes[#outcomes + 1] = same and 'd' or 'c'
+    conflicts = conflicts or not same
+  else
+    local outcome = 'n'
+    if carried == 's' then
+      -- It may have been sent before the journal was lost: as if taken over from a dead
+      -- worker whose lease ends now.
+      record, due = sending(record, merchant_of(record), stamp(now), stamp(now)), stamp(now)
+    elseif carried == 'h' then
+      record, due = held(record, merchant_of(record), 'n'), stamp(now)
+    elseif read < reach then
+      -- Unknown and older than the memory reaches (protocol I4): it may have been paid
+      -- and forgotten. Held and asked, never sent; nor said to be rejected, though it may be
+      -- invalid by today's configuration.
+      record, outcome, due = held(record, merchant_of(record), 'n'), 'o', stamp(now)
+    elseif state_of(record) == 'R' then
+      outcome = 'r'
+    end
+    add(tradeNo, record, due, offset)
+    outcomes[#outcomes + 1] = outcome
+  end
+end
+
+flush()
+write_counts()
+local total = call('INCRBY', P .. 'total', added)
+if to ~= '' and not conflicts and tonumber(to) > position then
+  call('HSET', P .. 'position', partition, to)
+end
+return {table.concat(outcomes), total}

@@ -1,0 +1,138 @@
+-- lease hands out up to n payouts that are due for one step, stamped with a token and
+-- a deadline by Redis' own clock. For a send it is also the write of sending: from
+-- here on the payout may have been sent, and whoever finds it after the deadline asks
+-- (protocol S1, S2).
+-- ARGV: epoch, step, merchant, token, n, lease in ms.
+-- Answer: now, deadline, the merchant's evidence (served at, about which tradeNo, the
+-- latest settled tradeNo), then for each payout tradeNo, what was written over its record's
+-- beginning ('' if nothing is to be), and the record.
+--
+-- A repeated call of the same token (go-redis repeats after a lost reply) answers with
+-- the same payouts: otherwise a lost reply would strand a batch as sending.
+local step, merchant, token = ARGV[2], ARGV[3], ARGV[4]
+local n, deadline = tonumber(ARGV[5]), now + tonumber(ARGV[6])
+local set, batch = due_set(step, merchant), P .. 'lease:' .. token
+
+local evidence = call('HMGET', P .. 'served:' .. merchant, 'at', 'about', 'settled')
+local answer = {stamp(now), stamp(deadline), evidence[1] or '', evidence[2] or '', evidence[3] or ''}
+
+if call('EXISTS', batch) == 1 then
+  local handed = call('LRANGE', batch, 0, -1)
+  fetch(handed)
+  for _, tradeNo in ipairs(handed) do
+    local record = records[tradeNo]
+    if record and token_of(record) == token and until_of(record) > 0 then
+      answer[2] = stamp(until_of(record))
+      answer[#answer + 1] = tradeNo
+      answer[#answer + 1] = ''
+      answer[#answer + 1] = record
+    end
+  end
+  return answer
+end
+
+-- take stamps one payout and answers what it wrote, or says that it isn't for this step
+-- (any more). Only what changes is written and made: a copy of each record would cost more
+-- than all the rest.
+local function take(tradeNo)
+  local record = records[tradeNo]
+  if not record then
+    leave(set, tradeNo)
+    return nil
+  end
+  local state, head = state_of(record), nil
+  if step == 's' then
+    leave(set, tradeNo)
+    if state ~= 'r' then return nil end
+    local expires = expires_of(record)
+    if expires > 0 and expires <= now then
+      wait_in(due_set('x'), stamp(now), tradeNo)
+      return nil
+    end
+    local owner = merchant_of(record)
+    local sends = tonumber(sub(record, SENDS_FROM, SENDS_TO)) + 1
+    head = 'sa' .. token .. stamp(deadline) .. sub(record, FINGERPRINT_FROM, SENDS_FROM - 1)
+      .. format('%02d', math.min(sends, 99)) .. stamp(now) .. stamp(deadline)
+    if expires > 0 then leave(due_set('x'), tradeNo) end
+    wait_in(due_set('a', owner), stamp(deadline), tradeNo)
+    count(owner, 'r', -1)
+    count(owner, 's', 1)
+  elseif step == 'x' then
+    if state ~= 'r' then
+      leave(set, tradeNo)
+      return nil
+    end
+    leave(due_set('s', merchant_of(record)), tradeNo)
+    stay(set, stamp(deadline), tradeNo)
+    head = 'rx' .. token .. stamp(deadline)
+  else
+    if step_of(record) ~= step then
+      leave(set, tradeNo)
+      return nil
+    end
+    stay(set, stamp(deadline), tradeNo)
+    head = state .. step .. token .. stamp(deadline)
+  end
+  begin_with(tradeNo, head)
+  return head
+end
+
+-- young_first picks n of the due asks where more are due than can be made. By due time
+-- alone a backlog of old, slow payouts would keep a new one waiting for as long as them; by
+-- age alone the old ones would starve. So up to three quarters go to the young: those that
+-- were sent after the longest waiting one came due, the youngest first. The others go to
+-- those that have waited longest. The young are looked for among what came due last, few
+-- times n: what is old comes due again no faster than it is asked about.
+local SENT_FROM, SENT_TO = 59, 71
+local function young_first(due)
+  local share = n - math.floor(n / 4)
+  -- What is left of the quarter is drawn: by the token, the only thing here that is random.
+  if string.byte(token, -1) % 4 < n % 4 then share = share - 1 end
+  local longest = call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
+  local since, young = stamp(tonumber(longest)), {}
+  local latest = call('ZRANGE', set, math.max(0, due - math.min(4 * n, 384)), due - 1)
+  fetch(latest)
+  for _, tradeNo in ipairs(latest) do
+    local record = records[tradeNo]
+    local sent = record and sub(record, SENT_FROM, SENT_TO) or ''
+    if sent > since then young[#young + 1] = {tradeNo, sent} end
+  end
+  table.sort(young, function(a, b)
+    if a[2] ~= b[2] then return a[2] > b[2] end
+    return a[1] < b[1]
+  end)
+  local picked, chosen = {}, {}
+  for i = 1, math.min(share, #young) do
+    picked[i] = young[i][1]
+    chosen[picked[i]] = true
+  end
+  for _, tradeNo in ipairs(call('ZRANGE', set, 0, n - 1)) do
+    if #picked < n and not chosen[tradeNo] then picked[#picked + 1] = tradeNo end
+  end
+  return picked
+end
+
+local function pick()
+  local due = step == 'a' and call('ZCOUNT', set, '-inf', stamp(now)) or 0
+  if due > n and n > 0 then return young_first(due) end
+  return call('ZRANGEBYSCORE', set, '-inf', stamp(now), 'LIMIT', 0, n)
+end
+
+local picked = pick()
+fetch(picked)
+local taken = {}
+for _, tradeNo in ipairs(picked) do
+  local head = take(tradeNo)
+  if head then
+    local n = #answer
+    taken[#taken + 1] = tradeNo
+    answer[n + 1], answer[n + 2], answer[n + 3] = tradeNo, head, records[tradeNo]
+  end
+end
+flush()
+if #taken > 0 then
+  call('RPUSH', batch, unpack(taken))
+  call('PEXPIRE', batch, ARGV[6])
+end
+write_counts()
+return answer

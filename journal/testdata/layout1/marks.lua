@@ -1,0 +1,18 @@
+-- marks answers, for each partition, the read position and the safe mark: the
+-- smallest offset with an open payout, or the position if there is none. One script,
+-- because between two reads an insert could slip in (protocol I2).
+-- ARGV: epoch, then partitions. Answer: position and mark by turns, -1 where the
+-- partition has no position yet.
+local answer = {}
+local merchants = call('SMEMBERS', P .. 'merchants')
+for i = 2, #ARGV do
+  local position = tonumber(call('HGET', P .. 'position', ARGV[i]) or '-1')
+  local mark = position
+  for _, merchant in ipairs(merchants) do
+    local first = call('ZRANGE', open_set(ARGV[i], merchant), 0, 0, 'WITHSCORES')
+    if first[2] and tonumber(first[2]) < mark then mark = tonumber(first[2]) end
+  end
+  answer[#answer + 1] = format('%.0f', position)
+  answer[#answer + 1] = format('%.0f', mark)
+end
+return answer

@@ -1,0 +1,123 @@
+package payout
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAnAccountIsNamedByNumberAndURL(t *testing.T) {
+	a := AccountOf("0000000001", "https://a.example/egy-pay")
+	if len(a) != AccountLen || a != AccountOf("0000000001", "https://a.example/egy-pay/") {
+		t.Errorf("%q", a)
+	}
+	for _, other := range []Account{AccountOf("0000000002", "https://a.example/egy-pay"), AccountOf("0000000001", "https://b.example/egy-pay"), AccountOf("", "0000000001https://a.example/egy-pay")} {
+		if other == a || other == SeveralAccounts || other == "" {
+			t.Errorf("%q is the same account", other)
+		}
+	}
+}
+
+// What another account says of a payout's absence is no evidence: nothing fails by it, and
+// nothing is sent again. Where nobody knows the account it isn't evidence enough.
+func TestAbsenceCountsAtTheAccountOfTheSendOnly(t *testing.T) {
+	const here, there Account = "here0000", "there000"
+	asked := func(policy Policy) Policy { policy.Account = here; return policy }
+	for name, test := range map[string]struct {
+		account Account
+		answer  Kind // of the send
+		then    Choice
+		state   State
+		reason  string
+		after   int // asks until it is held, or ends
+	}{
+		"refused here":             {here, Refused, Hold, StateFailed, "the provider refused it and has no record of it", 3},
+		"unclear here, resend":     {here, Unclear, Resend, StateReceived, "", 3},
+		"unclear here":             {here, Unclear, Hold, StateHeld, "has no record", 3},
+		"refused there":            {there, Refused, Hold, StateHeld, "another account", 1},
+		"unclear there, resend":    {there, Unclear, Resend, StateHeld, "another account", 1},
+		"accepted there":           {there, Accepted, Resend, StateHeld, "another account", 1},
+		"failed there":             {there, SettledFailed, Resend, StateHeld, "another account", 1},
+		"sent to several":          {SeveralAccounts, Unclear, Resend, StateHeld, "another account", 1},
+		"refused, nobody knows":    {"", Refused, Hold, StateHeld, "nobody knows to which account", 3},
+		"unclear, nobody knows":    {"", Unclear, Resend, StateHeld, "nobody knows to which account", 3},
+		"a failure, nobody knows":  {"", SettledFailed, Hold, StateHeld, "nobody knows to which account", 3},
+		"a failure here is absent": {here, SettledFailed, Hold, StateFailed, "answered the send with a failure", 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			policy := asked(with(func(p *Policy) { p.NoRecord.Then = test.then }))
+			p := sendingAt(t)
+			p.Account = test.account
+			p = after(t, p, OwnSend, Finding{Kind: test.answer}, t0.Add(time.Second), policy)
+			now, asks := p.SendBy, 0
+			for p.Step == StepAsk && asks < 9 {
+				now = now.Add(policy.NoRecord.Every)
+				p = after(t, p, Ask, Finding{Kind: NoRecord}, now, policy)
+				asks++
+			}
+			if p.State != test.state || !strings.Contains(p.Reason, test.reason) || asks != test.after {
+				t.Fatalf("%v after %d asks, because %q", p.State, asks, p.Reason)
+			}
+			if p.State != StateHeld {
+				return
+			}
+			// What the account says that it has counts, whichever it is.
+			if p = after(t, p, Ask, Finding{Kind: Paid}, now.Add(time.Hour), policy); p.State != StatePaid {
+				t.Errorf("found paid it is %v", p.State)
+			}
+		})
+	}
+}
+
+// What was never sent may go to any account, what was sent only to the same one.
+func TestNotSendable(t *testing.T) {
+	const here, there Account = "here0000", "there000"
+	sent := func(account Account) Payout {
+		p := resent(t)
+		p.Account = account
+		return p
+	}
+	expired := func(p Payout) Payout { p.ExpiresAt = t0; return p }
+	now := t0.Add(time.Hour)
+	for name, test := range map[string]struct {
+		payout Payout
+		state  State
+		step   Step
+	}{
+		"sent there":               {sent(there), StateHeld, StepAnnounce},
+		"sent there, expired":      {expired(sent(there)), StateHeld, StepAnnounce},
+		"sent, nobody knows where": {sent(""), StateHeld, StepAnnounce},
+		"sent to several":          {sent(SeveralAccounts), StateHeld, StepAnnounce},
+		"sent here":                {sent(here), StateReceived, StepSend},
+		"sent here, expired":       {expired(sent(here)), StateHeld, StepAnnounce},
+		"expired and never sent":   {expired(received(t)), StateRejected, StepAnnounce},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := test.payout.NotSendable(now, here)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantState(t, p, test.state, test.step)
+			if p.State == StateReceived && !p.Due.After(now) {
+				t.Error("two instances with different accounts would pass it back and forth without a pause")
+			}
+		})
+	}
+	if _, err := received(t).NotSendable(now, here); err == nil {
+		t.Error("what may be sent expired")
+	}
+}
+
+// A send that certainly didn't leave went to no account.
+func TestWhatDidNotLeaveWentToNoAccount(t *testing.T) {
+	p := sendingAt(t)
+	p.Account = "there000"
+	if p = after(t, p, OwnSend, Finding{Kind: NotSent}, t0.Add(time.Second), standard()); p.Account != "" || p.Sends != 0 {
+		t.Errorf("%+v", p)
+	}
+	p = leased(resent(t), t0)
+	p.Account = "there000"
+	if p = after(t, p, OwnSend, Finding{Kind: NotSent}, t0.Add(time.Second), standard()); p.Account != "there000" {
+		t.Errorf("an earlier send is forgotten: %+v", p)
+	}
+}
