@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,21 +16,6 @@ import (
 
 // mostMiB is what an instance may take, whatever is packed in the topic.
 const mostMiB = 200
-
-// largest is the most memory that the process ever had, in MiB.
-func (p *process) largest() int {
-	p.t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
-	if err != nil {
-		p.t.Skip("no /proc here")
-	}
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
-	kib, err := strconv.Atoi(strings.Fields(after)[0])
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return kib / 1024
-}
 
 // A small topic may unpack into a large one. What an instance takes is bounded all the
 // same, also while the journal is full and nothing is taken in.
@@ -87,7 +71,7 @@ func TestMemoryIsBoundedByWhatIsUnpacked(t *testing.T) {
 			p.ready(40 * time.Second)
 			began := time.Now()
 			if c.maxOpen > 0 {
-				until(t, 60*time.Second, "the journal is full", func() bool { return strings.Contains(string(p.output.bytes()), "the journal is full") })
+				until(t, 60*time.Second, "the journal is full", func() bool { return strings.Contains(string(p.Printed()), "the journal is full") })
 				time.Sleep(20 * time.Second)
 			} else {
 				until(t, 8*time.Minute, "all is read", func() bool {
@@ -95,7 +79,7 @@ func TestMemoryIsBoundedByWhatIsUnpacked(t *testing.T) {
 					return sum(t, metrics, "disburser_intake_total", "outcome") == c.commands
 				})
 			}
-			most := p.largest()
+			most := p.Memory("VmHWM") >> 20
 			t.Logf("%d commands, %d MB unpacked: %d MiB at most, in %.0f s", c.commands, bytes/1_000_000, most, time.Since(began).Seconds())
 			if most > mostMiB {
 				t.Errorf("%d MiB, at most %d", most, mostMiB)

@@ -103,7 +103,7 @@ func TestATopicMadeAnewStopsItsPartition(t *testing.T) {
 	s.commandsTopic()
 	s.order(12, time.Now(), compress.None, "after")
 	two := s.start()
-	until(t, 60*time.Second, "it stops", func() bool { return strings.Contains(string(two.output.bytes()), "was the topic made anew") })
+	until(t, 60*time.Second, "it stops", func() bool { return strings.Contains(string(two.Printed()), "was the topic made anew") })
 	until(t, 20*time.Second, "it isn't ready, and says why", func() bool {
 		return strings.Contains(two.unready(20*time.Second), "at offset 8 stands another record")
 	})
