@@ -43,12 +43,12 @@ func command(ctx context.Context, args []string, stdout *os.File, stderr io.Writ
 		fmt.Fprintf(stderr, "demo: %s\nTry --help.\n", err)
 		return wrong
 	}
-	lines, err := o.commands()
+	lines, numbers, err := o.commands()
 	if err != nil {
 		fmt.Fprintf(stderr, "demo: %s\n", err)
 		return wrong
 	}
-	good, err := show(ctx, o, lines, newScreen(stdout))
+	good, err := show(ctx, o, lines, numbers, newScreen(stdout))
 	if err != nil {
 		fmt.Fprintf(stderr, "demo: %s\n", err)
 	}

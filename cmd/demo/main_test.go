@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const one = `{"tradeNo": "my-1", "merchant": "eg-main", "amount": "300", "payee": {"customerName": "kevin", "walletId": "01123456789"}}`
@@ -22,6 +23,8 @@ func TestCommandsOfOnesOwn(t *testing.T) {
 	}{
 		{"good ones", one + "\n\nnot json\n" + one + "\n" + `{"tradeNo": "my-2", "amount": "1"}`, nil, done, "PASS"},
 		{"one that must wait", later, []string{"--limit", "1s"}, failed, "not to be sent before 2099-01-01"},
+		{"one that must wait is not waited for", later + "\n" + strings.Replace(one, "my-1", "my-2", 1), []string{"--limit", "10m"}, failed, "only scheduled payouts are open (1 of 2)"},
+		{"a rejected one", strings.Replace(one, "300", "300.555", 1), nil, done, "rejected my-1: amount"},
 		{"an empty file", "\n \n", nil, wrong, "holds no command"},
 		{"a limit that is none", one, []string{"--limit", "0s"}, wrong, "--limit"},
 		{"a word too many", one, []string{"mine.jsonl"}, wrong, "goes after --file"},
@@ -36,6 +39,42 @@ func TestCommandsOfOnesOwn(t *testing.T) {
 				t.Errorf("status %d, want %d and %q in\n%s", status, c.status, c.want, printed)
 			}
 		})
+	}
+}
+
+// Each dead letter is told with its line.
+func TestDeadLettersOfOnesOwnAreExplained(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "mine.jsonl")
+	text := "\n" + one + "\n\nnot json\n" + strings.Replace(one, "300", "301", 1) + "\n" + `{"payouts": [{"amount": "1"}]}`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, printed := run(t, "--file", file)
+	for _, want := range []string{"dead letter line 4: malformed: ", "dead letter line 5: conflict: ", "dead letter line 6, index 0 of its payouts: malformed: "} {
+		if !strings.Contains(printed, want) {
+			t.Errorf("%q isn't in\n%s", want, printed)
+		}
+	}
+}
+
+// Whoever reads the lines afterwards wants to see changes.
+func TestOnlyChangesArePrinted(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	s, p := newScreen(file), progress{counts: []count{{merchant: "eg-main", ordered: 2}}}
+	for i := range 55 {
+		if p.elapsed = time.Duration(i) * time.Second; i == 30 {
+			p.counts[0].sent = 1
+		}
+		s.printed = time.Time{} // a second ago
+		s.draw(p)
+	}
+	text, err := os.ReadFile(file.Name())
+	if err != nil || strings.Count(string(text), "\n") != 2 || !strings.Contains(string(text), " 30.0 s") {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
 

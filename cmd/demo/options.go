@@ -34,7 +34,8 @@ A command of your own, to begin with:
   {"tradeNo": "my-1", "merchant": "eg-main", "amount": "300", "payee": {"customerName": "kevin", "walletId": "01123456789"}}
 
 Exit status: 0 each payout has exactly one final result that the simulator's books agree
-with, and nothing was paid twice; 1 something is wrong or still open; 2 wrong usage.
+with, and nothing was paid twice; 1 something is wrong or still open (a payout with a
+later notBefore too: nobody waits for it); 2 wrong usage.
 
 Flags:
   --file FILE    take the commands from FILE, one a line; blank lines are skipped
@@ -77,20 +78,28 @@ func parse(args []string, stdout io.Writer) (options, error) {
 //go:embed payroll/*.jsonl
 var payroll embed.FS
 
-// commands reads what is to be sent: the values of messages, one a line.
-func (o options) commands() ([]string, error) {
+// commands reads what is to be sent: the values of messages, one a line. Of a file it
+// also answers which lines they are.
+func (o options) commands() (lines []string, numbers []int, err error) {
 	if o.file == "" {
-		return sample()
+		lines, err = sample()
+		return lines, nil, err
 	}
 	text, err := os.ReadFile(o.file)
 	if err != nil {
-		return nil, fmt.Errorf("the commands of --file: %w", err)
+		return nil, nil, fmt.Errorf("the commands of --file: %w", err)
 	}
-	lines := split(string(text))
+	number := 0
+	for line := range strings.Lines(string(text)) {
+		number++
+		if found := split(line); len(found) > 0 {
+			lines, numbers = append(lines, found...), append(numbers, number)
+		}
+	}
 	if len(lines) == 0 {
-		return nil, fmt.Errorf("%s holds no command: it wants one a line, as JSON (see --help for one)", o.file)
+		return nil, nil, fmt.Errorf("%s holds no command: it wants one a line, as JSON (see --help for one)", o.file)
 	}
-	return lines, nil
+	return lines, numbers, nil
 }
 
 // sample is the payroll in the repository.

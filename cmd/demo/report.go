@@ -20,6 +20,7 @@ type outcome struct {
 	end         ending
 	took, limit time.Duration
 	expected    trial.Expected
+	own         bool // the commands are the user's own
 }
 
 // report prints the verdict and answers it.
@@ -36,6 +37,9 @@ func (s *screen) report(w *world, o outcome) bool {
 	s.fact("mishaps", mishap(ledger))
 	s.fact("its books", books(ledger))
 	s.line("")
+	if o.own {
+		s.reasons(w, o.expected)
+	}
 	if o.end != interrupted { // whoever stops it knows that it isn't over
 		s.problems(r.Problems)
 		s.open(r.Open, o.expected, ledger)

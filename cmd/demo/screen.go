@@ -9,7 +9,8 @@ import (
 	"disburser/internal/trial"
 )
 
-// every is how often a line is printed where nobody can watch a block being redrawn.
+// every is how often a line is printed at most where nobody can watch a block being
+// redrawn, and only if something has changed.
 const every = time.Second
 
 // bar is the width of the progress bars.
@@ -24,6 +25,7 @@ type screen struct {
 
 	drawn   int // lines of the block that are on the screen
 	printed time.Time
+	said    string // the line that was printed last, but for its time
 }
 
 func newScreen(out *os.File) *screen {
@@ -83,9 +85,9 @@ func (s *screen) title(o options, messages int, e trial.Expected) {
 // draw shows the progress.
 func (s *screen) draw(p progress) {
 	if !s.live {
-		if time.Since(s.printed) >= every || p.complete() {
-			s.printed = time.Now()
-			s.plain(p)
+		if now := s.plain(p); now != s.said && (time.Since(s.printed) >= every || p.complete() || p.scheduled()) {
+			s.printed, s.said = time.Now(), now
+			s.line("%5.1f s  %s", p.elapsed.Seconds(), now)
 		}
 		return
 	}
@@ -131,14 +133,14 @@ func (s *screen) bar(part, whole int) string {
 	return s.in(colour, strings.Repeat(s.full, n)) + s.in(dim, strings.Repeat(s.empty, bar-n)) + fmt.Sprintf(" %3d %%", 100*part/whole)
 }
 
-// plain is the progress as a line.
-func (s *screen) plain(p progress) {
+// plain is the progress as a line, without its time.
+func (s *screen) plain(p progress) string {
 	all, parts := p.total(), []string{}
 	for _, c := range p.counts {
 		parts = append(parts, fmt.Sprintf("%s %d/%d", c.merchant, c.settled, c.ordered))
 	}
-	s.line("%5.1f s  %d/%d settled (%s), %d sent, %d held, %d/%d dead letters",
-		p.elapsed.Seconds(), all.settled, all.ordered, strings.Join(parts, ", "), all.sent, all.held, p.letters, p.due)
+	return fmt.Sprintf("%d/%d settled (%s), %d sent, %d held, %d/%d dead letters",
+		all.settled, all.ordered, strings.Join(parts, ", "), all.sent, all.held, p.letters, p.due)
 }
 
 // settle leaves the block behind; what follows stands below it.

@@ -12,8 +12,11 @@ import (
 // look is how often the world is looked at.
 const look = 100 * time.Millisecond
 
+// soon is how far ahead a payout may be scheduled that is still waited for.
+const soon = 5 * time.Second
+
 // show sends the commands, shows how they go, and tells whether all went well.
-func show(ctx context.Context, o options, lines []string, s *screen) (good bool, err error) {
+func show(ctx context.Context, o options, lines []string, numbers []int, s *screen) (good bool, err error) {
 	logs, err := openLog(o.log)
 	if err != nil {
 		return false, err
@@ -32,7 +35,7 @@ func show(ctx context.Context, o options, lines []string, s *screen) (good bool,
 	}
 	limited, cancel := context.WithTimeout(ctx, o.limit)
 	defer cancel()
-	if err := trial.Publish(limited, w.kafka.ListenAddrs(), w.transport, trial.DefaultTopics.Commands, lines); err != nil && limited.Err() == nil {
+	if err := trial.PublishNumbered(limited, w.kafka.ListenAddrs(), w.transport, trial.DefaultTopics.Commands, lines, numbers); err != nil && limited.Err() == nil {
 		return false, err
 	}
 	end := w.wait(limited, expected, s, began)
@@ -44,14 +47,15 @@ func show(ctx context.Context, o options, lines []string, s *screen) (good bool,
 	if ctx.Err() != nil {
 		end = interrupted
 	}
-	return s.report(w, outcome{end: end, took: took, limit: o.limit, expected: expected}), w.trouble()
+	return s.report(w, outcome{end: end, took: took, limit: o.limit, expected: expected, own: o.file != ""}), w.trouble()
 }
 
 // ending is how the wait for the results ended.
 type ending int
 
 const (
-	complete ending = iota
+	complete  ending = iota
+	scheduled        // what is open must not be sent yet
 	overtime
 	interrupted
 	crashed
@@ -68,6 +72,8 @@ func (w *world) wait(ctx context.Context, expected trial.Expected, s *screen, be
 		switch {
 		case now.complete():
 			return complete
+		case now.scheduled():
+			return scheduled
 		case w.trouble() != nil:
 			return crashed
 		}
@@ -88,6 +94,7 @@ type count struct {
 // progress is how far everything is.
 type progress struct {
 	counts       []count
+	later        int // of the open ones, those that must not be sent soon
 	letters, due int // dead letters
 	elapsed      time.Duration
 }
@@ -95,6 +102,12 @@ type progress struct {
 func (p progress) complete() bool {
 	all := p.total()
 	return all.settled >= all.ordered && p.letters >= p.due
+}
+
+// scheduled tells that nothing is left to wait for but payouts whose time hasn't come.
+func (p progress) scheduled() bool {
+	all := p.total()
+	return p.later > 0 && all.settled+p.later >= all.ordered && p.letters >= p.due
 }
 
 func (p progress) total() count {
@@ -132,6 +145,9 @@ func (w *world) progress(expected trial.Expected, elapsed time.Duration) progres
 		case trial.Held:
 			c.held++
 		case trial.Open:
+			if expected.Commands[tradeNo].NotBefore.After(time.Now().Add(soon)) {
+				p.later++
+			}
 		}
 	}
 	for _, e := range w.sim.Ledger().Entries {

@@ -51,6 +51,9 @@ func (s *screen) verdict(r trial.Report, o outcome) bool {
 		s.line("  %s  %d payouts in %s", s.in(green+";"+bold, "PASS"), len(o.expected.TradeNos), took)
 		s.line("        one final result each, the provider's books agree, nothing was paid twice")
 		return true
+	case o.end == scheduled && len(r.Problems) == 0:
+		s.line("  %s  after %s only scheduled payouts are open (%d of %d): they must not be sent yet, so nobody waits for them",
+			s.in(yellow+";"+bold, "OPEN"), took, open, len(o.expected.TradeNos))
 	case o.end == interrupted:
 		s.line("  %s  interrupted after %s: %d of %d payouts are open", s.in(yellow+";"+bold, "STOP"), took, open, len(o.expected.TradeNos))
 	case o.end == overtime:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -17,6 +18,19 @@ const largestBatch = 16 << 20
 // Publish writes lines as commands, keyed by what they are about, so that whatever is
 // said of one tradeNo stays in order.
 func Publish(ctx context.Context, brokers []string, transport kafka.RoundTripper, topic string, lines []string) error {
+	return publish(ctx, brokers, transport, topic, lines, nil)
+}
+
+// LineHeader is the header in which PublishNumbered says where a command comes from. A
+// dead letter keeps it.
+const LineHeader = "line"
+
+// PublishNumbered is Publish for lines of a file, of which numbers has the places.
+func PublishNumbered(ctx context.Context, brokers []string, transport kafka.RoundTripper, topic string, lines []string, numbers []int) error {
+	return publish(ctx, brokers, transport, topic, lines, numbers)
+}
+
+func publish(ctx context.Context, brokers []string, transport kafka.RoundTripper, topic string, lines []string, numbers []int) error {
 	w := &kafka.Writer{
 		Addr: kafka.TCP(brokers...), Topic: topic, Transport: transport, Balancer: kafka.Murmur2Balancer{},
 		RequiredAcks: kafka.RequireAll, BatchTimeout: 5 * time.Millisecond, BatchBytes: largestBatch, MaxAttempts: 20,
@@ -25,6 +39,9 @@ func Publish(ctx context.Context, brokers []string, transport kafka.RoundTripper
 	messages := make([]kafka.Message, len(lines))
 	for i, key := range keys(lines) {
 		messages[i] = kafka.Message{Key: []byte(key), Value: []byte(lines[i])}
+		if i < len(numbers) {
+			messages[i].Headers = []kafka.Header{{Key: LineHeader, Value: []byte(strconv.Itoa(numbers[i]))}}
+		}
 	}
 	if err := w.WriteMessages(ctx, messages...); err != nil {
 		return fmt.Errorf("publish %d commands to %s: %w", len(lines), topic, err)

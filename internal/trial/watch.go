@@ -130,7 +130,7 @@ func (w *Watcher) result(r partition.Record) {
 	if err := json.Unmarshal(r.Value, &e); err != nil {
 		e.TradeNo = "unreadable result: " + err.Error()
 	}
-	s := Seen{ID: headerOf(r.Headers, "ce_id"), Event: e}
+	s := Seen{ID: HeaderOf(r.Headers, "ce_id"), Event: e}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := len(finalsOf(w.results[e.TradeNo]))
@@ -144,11 +144,11 @@ func (w *Watcher) result(r partition.Record) {
 // same origin.
 func (w *Watcher) letter(r partition.Record) {
 	l := letter{
-		Code:    payout.Code(headerOf(r.Headers, "error_code")),
+		Code:    payout.Code(HeaderOf(r.Headers, "error_code")),
 		Message: kafka.Message{Key: r.Key, Value: r.Value, Headers: r.Headers},
 	}
-	origin := headerOf(r.Headers, "source_topic") + "/" + headerOf(r.Headers, "source_partition") + "/" +
-		headerOf(r.Headers, "source_offset") + "/" + headerOf(r.Headers, "index")
+	origin := HeaderOf(r.Headers, "source_topic") + "/" + HeaderOf(r.Headers, "source_partition") + "/" +
+		HeaderOf(r.Headers, "source_offset") + "/" + HeaderOf(r.Headers, "index")
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, again := w.letters[origin]; again {
@@ -158,8 +158,8 @@ func (w *Watcher) letter(r partition.Record) {
 	w.letters[origin] = l
 }
 
-// headerOf is the last header of that name: ours come after those of the command.
-func headerOf(headers []kafka.Header, name string) (value string) {
+// HeaderOf is the last header of that name: ours come after those of the command.
+func HeaderOf(headers []kafka.Header, name string) (value string) {
 	for _, h := range headers {
 		if h.Key == name {
 			value = string(h.Value)

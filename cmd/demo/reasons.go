@@ -1,0 +1,58 @@
+package main
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/segmentio/kafka-go"
+
+	"disburser/internal/trial"
+	"disburser/payout"
+)
+
+// reasons says of one's own commands why they were rejected, failed, or became dead
+// letters.
+func (s *screen) reasons(w *world, e trial.Expected) {
+	var all [][2]string
+	for _, tradeNo := range slices.Sorted(maps.Keys(e.TradeNos)) {
+		for _, seen := range w.watcher.Results(tradeNo) {
+			switch event := seen.Event; event.Type {
+			case payout.EventRejected:
+				all = append(all, [2]string{"rejected", tradeNo + ": " + event.Reason})
+			case payout.EventFailed:
+				all = append(all, [2]string{"failed", tradeNo + ": " + cmp.Or(event.Reason, event.Status+" "+event.StatusText)})
+			case payout.EventPaid, payout.EventPartial, payout.EventHeld: // nothing to correct
+			}
+		}
+	}
+	all = append(all, why(w.watcher.Letters())...)
+	for i, r := range all {
+		if i == most {
+			s.line("  … and %d more", len(all)-most)
+			break
+		}
+		s.line("  %s %s", s.in(red, r[0]), r[1])
+	}
+	if len(all) > 0 {
+		s.line("")
+	}
+}
+
+// why explains dead letters, in the order of the file's lines.
+func why(letters []kafka.Message) (all [][2]string) {
+	line := func(m kafka.Message) int { n, _ := strconv.Atoi(trial.HeaderOf(m.Headers, trial.LineHeader)); return n }
+	index := func(m kafka.Message) int { n, _ := strconv.Atoi(trial.HeaderOf(m.Headers, "index")); return n }
+	slices.SortFunc(letters, func(a, b kafka.Message) int {
+		return cmp.Or(cmp.Compare(line(a), line(b)), cmp.Compare(index(a), index(b)))
+	})
+	for _, m := range letters {
+		where := "line " + strconv.Itoa(line(m))
+		if i := trial.HeaderOf(m.Headers, "index"); i != "" {
+			where += ", index " + i + " of its payouts"
+		}
+		all = append(all, [2]string{"dead letter", where + ": " + trial.HeaderOf(m.Headers, "error_code") + ": " + trial.HeaderOf(m.Headers, "error")})
+	}
+	return all
+}
