@@ -57,6 +57,14 @@ var intake = []Guard{
 		{Removes: "the mark of a topic that is gone is committed", Edits: edit("consumer/consumer.go", "known := committed[p]; c.isSure(p) && m.Safe >= 0", "known := committed[p]; m.Safe >= 0"),
 			Killer: Killer{"consumer", "TestTheMarkOfATopicThatIsGoneIsNotCommitted"}},
 	}},
+	{"I1 what a broker cuts off is fetched again", "a rebuild, or the intake, fails at the same offset for ever", []Mutant{
+		{Removes: "the cut batch is kept", Edits: edit("internal/partition/reader.go", "\t\t\tr.rest.raw = a.records[:whole]\n", ""),
+			Killer: Killer{"internal/partition", "TestAnAnswerThatIsCutIsReadToItsEnd"}},
+		{Removes: "a cut batch that stands alone is dropped in silence", Edits: edit("internal/partition/reader.go", "if errors.Is(err, errCut) && onward {", "if errors.Is(err, errCut) {"),
+			Killer: Killer{"internal/partition", "TestACutBatchAloneIsAnError"}},
+		{Removes: "a damaged batch that gave nothing writes an anchor", Edits: edit("internal/partition/rest.go", "if p.Next > before {", "if p.Next >= before {"),
+			Killer: Killer{"internal/partition", "TestADamagedBatchLeavesTheAnchorBeforeIt"}},
+	}},
 	{"I4 the broker's time, where the topic has it", "a producer's clock ahead lets a repeat be sent again, one behind holds what is new", []Mutant{
 		{Removes: "the producer's time counts", Edits: edit("internal/partition/batch.go", "if b.attributes&logAppendTime != 0 {", "if false {"),
 			Killer: Killer{"internal/partition", "TestTheBrokersTimeCountsWhereTheTopicHasIt"}},

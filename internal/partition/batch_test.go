@@ -106,7 +106,9 @@ func oldBatch(t testing.TB, base int64, packed compress.Compression, attributes 
 
 // readAll reads what a fetch brought, from an offset on, page by page.
 func readAll(raw []byte, from int64, each func(p Page)) (all []Record, err error) {
-	r := rest{raw: raw, at: from, topic: "t"}
+	reader := Reader{Source: Source{Topic: "t"}}
+	reader.keep(answer{records: raw}, from)
+	r := &reader.rest
 	defer r.close()
 	for r.holds(r.at) {
 		before := r.at

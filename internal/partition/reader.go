@@ -152,15 +152,23 @@ func (r *Reader) together(ctx context.Context, from int64) (done bool, err error
 	return r.rest.reaches(from), nil
 }
 
+// keep keeps an answer. A broker cuts its answer where it is long enough, also inside a
+// batch: what is cut off there is left to the next fetch. It is kept, to be an error, only
+// where nothing whole brings the reading on: fetched again, it would be cut again.
 func (r *Reader) keep(a answer, from int64) {
 	r.rest = rest{raw: a.records, at: from, start: a.start, end: a.end, topic: r.Topic, anchor: r.Anchor}
 	r.size = 0
-	for raw := a.records; ; {
-		b, others, err := head(raw)
+	whole, onward := 0, false
+	for {
+		b, _, err := head(a.records[whole:])
+		if errors.Is(err, errCut) && onward {
+			r.rest.raw = a.records[:whole]
+		}
 		if err != nil {
 			return
 		}
-		r.size, raw = len(b.raw), others
+		r.size, onward = len(b.raw), onward || b.last >= from
+		whole += len(b.raw)
 	}
 }
 

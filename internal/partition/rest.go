@@ -40,10 +40,6 @@ func (r *rest) page() (Page, error) {
 	size := 0
 	for size < pageBytes && len(r.raw) > 0 {
 		b, others, err := head(r.raw)
-		if errors.Is(err, errCut) && p.Next > r.at {
-			r.raw = nil // the next fetch begins there
-			break
-		}
 		done := false
 		if err == nil && b.last >= r.at {
 			done, err = r.batch(b, &p, &size)
@@ -71,6 +67,7 @@ func (r *rest) page() (Page, error) {
 // transactions hold no record of ours; nor is there one where a batch was emptied.
 func (r *rest) batch(b batch, p *Page, size *int) (done bool, err error) {
 	done = true
+	before := p.Next
 	switch {
 	case b.attributes.Control():
 	case b.format < 2:
@@ -86,7 +83,9 @@ func (r *rest) batch(b batch, p *Page, size *int) (done bool, err error) {
 	if err == nil && done {
 		p.Next = max(p.Next, b.last+1)
 	}
-	p.Anchor = b.anchor(r.topic, p.Next-1)
+	if p.Next > before { // of a batch that gave nothing the anchor would be wrong
+		p.Anchor = b.anchor(r.topic, p.Next-1)
+	}
 	return done, err
 }
 
