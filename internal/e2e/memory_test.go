@@ -24,20 +24,21 @@ func TestMemoryIsBoundedByWhatIsUnpacked(t *testing.T) {
 		t.Skip("a million commands")
 	}
 	for name, c := range map[string]struct {
-		commands, each int
-		ordinary       bool
-		maxOpen        int
+		commands, each, partitions int
+		ordinary                   bool
+		maxOpen                    int
 	}{
-		"repetitive ones":                 {900_000, 450_000, false, 0},
-		"repetitive ones, a full journal": {900_000, 450_000, false, 5000},
-		"ordinary ones":                   {400_000, 40_000, true, 0},
-		"ordinary ones, a full journal":   {400_000, 40_000, true, 5000},
+		"repetitive ones":                                {900_000, 450_000, 1, false, 0},
+		"repetitive ones, a full journal":                {900_000, 450_000, 1, false, 5000},
+		"repetitive ones, spread over twelve partitions": {900_000, 75_000, 12, false, 0},
+		"ordinary ones":                                  {400_000, 40_000, 1, true, 0},
+		"ordinary ones, a full journal":                  {400_000, 40_000, 1, true, 5000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, busy, busy)
 			s.params.Rate, s.params.Burst = 5, 1
 			s.createTopics(s.topics.Commands)
-			s.commandsTopic(kafka.ConfigEntry{ConfigName: "max.message.bytes", ConfigValue: "20000000"})
+			s.commandsTopic(c.partitions, kafka.ConfigEntry{ConfigName: "max.message.bytes", ConfigValue: "20000000"})
 			random, bytes := rand.New(rand.NewPCG(1, 2)), 0
 			for from := 0; from < c.commands; from += c.each {
 				records := make([]kafka.Record, c.each)
@@ -51,7 +52,7 @@ func TestMemoryIsBoundedByWhatIsUnpacked(t *testing.T) {
 					records[i] = kafka.Record{Time: time.Now(), Value: kafka.NewBytes(value)}
 				}
 				res, err := s.client.Produce(t.Context(), &kafka.ProduceRequest{
-					Topic: s.topics.Commands, RequiredAcks: kafka.RequireAll, Compression: compress.Zstd, Records: kafka.NewRecordReader(records...),
+					Topic: s.topics.Commands, Partition: from / c.each % c.partitions, RequiredAcks: kafka.RequireAll, Compression: compress.Zstd, Records: kafka.NewRecordReader(records...),
 				})
 				if err != nil || res.Error != nil {
 					t.Fatal(err, res)

@@ -15,12 +15,12 @@ import (
 	"disburser/paypro/paysim"
 )
 
-// commandsTopic makes the commands topic with one partition.
-func (s *site) commandsTopic(entries ...kafka.ConfigEntry) {
+// commandsTopic makes the commands topic.
+func (s *site) commandsTopic(partitions int, entries ...kafka.ConfigEntry) {
 	s.t.Helper()
 	until(s.t, 20*time.Second, "the topic is made", func() bool {
 		res, err := s.client.CreateTopics(s.t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{
-			Topic: s.topics.Commands, NumPartitions: 1, ReplicationFactor: 1,
+			Topic: s.topics.Commands, NumPartitions: partitions, ReplicationFactor: 1,
 			ConfigEntries: append(entries, kafka.ConfigEntry{ConfigName: "retention.ms", ConfigValue: "-1"}),
 		}}})
 		return err == nil && res.Errors[s.topics.Commands] == nil // the old one may still be on its way out
@@ -46,7 +46,7 @@ func (s *site) order(n int, at time.Time, how compress.Compression, name string)
 // A real broker writes its time into the batch and leaves the producer's in the records.
 func TestTheBrokersTimeCountsOnARealTopic(t *testing.T) {
 	s := newSite(t, paysim.Behavior{}, paysim.Behavior{})
-	s.commandsTopic(kafka.ConfigEntry{ConfigName: "message.timestamp.type", ConfigValue: "LogAppendTime"})
+	s.commandsTopic(1, kafka.ConfigEntry{ConfigName: "message.timestamp.type", ConfigValue: "LogAppendTime"})
 	began := time.Now()
 	for _, how := range []compress.Compression{compress.None, compress.Gzip, compress.Snappy, compress.Lz4, compress.Zstd} {
 		for name, claim := range map[string]time.Time{
@@ -79,7 +79,7 @@ func TestTheBrokersTimeCountsOnARealTopic(t *testing.T) {
 func TestWrongClocksOfProducersHoldNothing(t *testing.T) {
 	s := newSite(t, paysim.Behavior{}, paysim.Behavior{})
 	s.createTopics(s.topics.Commands)
-	s.commandsTopic(kafka.ConfigEntry{ConfigName: "message.timestamp.type", ConfigValue: "LogAppendTime"})
+	s.commandsTopic(1, kafka.ConfigEntry{ConfigName: "message.timestamp.type", ConfigValue: "LogAppendTime"})
 	s.order(20, time.Now().Add(-2000*time.Hour), compress.Zstd, "old")
 	w := s.watch()
 	s.start().ready(40 * time.Second)
@@ -90,7 +90,7 @@ func TestWrongClocksOfProducersHoldNothing(t *testing.T) {
 func TestATopicMadeAnewStopsItsPartition(t *testing.T) {
 	s := newSite(t, paysim.Behavior{}, paysim.Behavior{})
 	s.createTopics(s.topics.Commands)
-	s.commandsTopic()
+	s.commandsTopic(1)
 	s.order(9, time.Now(), compress.None, "before")
 	w := s.watch()
 	one := s.start()
@@ -100,7 +100,7 @@ func TestATopicMadeAnewStopsItsPartition(t *testing.T) {
 	if res, err := s.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{s.topics.Commands}}); err != nil || res.Errors[s.topics.Commands] != nil {
 		t.Fatal(err, res)
 	}
-	s.commandsTopic()
+	s.commandsTopic(1)
 	s.order(12, time.Now(), compress.None, "after")
 	two := s.start()
 	until(t, 60*time.Second, "it stops", func() bool { return strings.Contains(string(two.Printed()), "was the topic made anew") })

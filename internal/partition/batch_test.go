@@ -243,6 +243,37 @@ func TestALargeBatchIsUnpackedPageByPage(t *testing.T) {
 	}
 }
 
+// Many partitions are read at once: few unpackers stay open, and nothing is left out.
+func TestFewUnpackersStayOpen(t *testing.T) {
+	raw := made{base: 0, values: values(20_000, 200), packed: compress.Zstd}.bytes(t)
+	readers := make([]rest, 3*mostOpen)
+	for i := range readers {
+		readers[i] = rest{raw: raw, topic: "t"}
+	}
+	for pages := 0; readers[0].holds(readers[0].at); pages++ {
+		for i := range readers {
+			if before := readers[i].at; readers[i].holds(before) {
+				p, err := readers[i].page()
+				if err != nil || len(p.Records) > 0 && p.Records[0].Offset != before {
+					t.Fatal(i, before, err)
+				}
+			}
+		}
+		if n := opened.Load(); n > mostOpen {
+			t.Fatalf("%d are open", n)
+		}
+	}
+	for i := range readers {
+		readers[i].close()
+		if readers[i].at != 20_000 {
+			t.Errorf("%d read", readers[i].at)
+		}
+	}
+	if n := opened.Load(); n != 0 {
+		t.Errorf("%d stay open", n)
+	}
+}
+
 func TestARecordThatNobodyTakesIsCut(t *testing.T) {
 	big := strings.Repeat("y", longest+(1<<20))
 	raw := made{values: []string{"a", big, "c"}, packed: compress.Zstd}.bytes(t)

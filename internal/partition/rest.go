@@ -59,6 +59,9 @@ func (r *rest) page() (Page, error) {
 			r.raw = others
 		}
 	}
+	if opened.Load() > mostOpen {
+		r.close()
+	}
 	r.at, r.anchor = p.Next, p.Anchor
 	return p, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 )
 
 const (
@@ -16,7 +17,15 @@ const (
 
 	// window is how much is unpacked ahead, chunk how much memory records share.
 	window, chunk = 64 << 10, 256 << 10
+
+	// mostOpen is how many unpackers stay open between two pages, in the whole process. One
+	// takes up to 9 MB (Zstandard). What is above is closed and begins its batch anew for
+	// the next page.
+	mostOpen = 4
 )
+
+// opened counts the unpackers that are open.
+var opened atomic.Int32
 
 // unpacker hands out the records of one batch in the present format, one after the
 // other: what is still packed takes no room.
@@ -45,6 +54,7 @@ func unpack(b batch) (*unpacker, error) {
 	}
 	r := codec.NewReader(bytes.NewReader(u.plain))
 	u.packed, u.codec, u.plain = bufio.NewReaderSize(r, window), r, nil
+	opened.Add(1)
 	return u, nil
 }
 
@@ -52,6 +62,7 @@ func (u *unpacker) close() {
 	if u.codec != nil {
 		_ = u.codec.Close() // nothing is written
 		u.codec = nil
+		opened.Add(-1)
 	}
 }
 
