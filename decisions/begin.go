@@ -75,7 +75,8 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	if err != nil {
 		return e, nil, nil, err
 	}
-	if gap.unsent {
+	whole := s.Whole && replayed.worked <= s.Epoch.Number // nobody has worked since, on another server
+	if gap.unsent || !whole && s.Whole && gap.decisions != "" {
 		if err := k.doubt(ctx, e.ID); err != nil {
 			return e, nil, nil, err
 		}
@@ -86,7 +87,7 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	}
 	if err := k.Journal.OpenEpoch(ctx, payout.Opening{
 		Epoch: e, Shards: k.Shards, Fences: fences, Decisions: ends, Results: resultEnds, Portions: len(portions),
-		Reach: latest(reach, replayed.lost, gap.reach), Witnesses: k.known.witnesses, Anew: gap.any(),
+		Reach: gap.reaches(whole, reach, replayed.lost), Witnesses: k.known.witnesses, Anew: gap.any(),
 	}); err != nil {
 		return e, nil, nil, err
 	}

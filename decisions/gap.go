@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"disburser/internal/partition"
 	"disburser/payout"
 )
 
@@ -48,13 +49,12 @@ func (k *Keeper) gap(ctx context.Context, s payout.Standing, e payout.Epoch, fen
 	if !g.any() {
 		return g, nil
 	}
-	now := time.Now()
-	if g.reach.IsZero() && (wiped || !s.Whole) { // else Redis still knows all of it
-		g.reach = now
+	if g.reach.IsZero() {
+		g.reach = time.Now()
 	}
 	g.unsent = g.decisions != "" && !wiped && !s.Whole
 	k.Logger.Error().Str("gone", g.String()).Int("shard", k.Log.shard).Bool("journal_whole", s.Whole).
-		Str("to_do", "see to it that nobody makes these topics anew, renames, cuts or compacts them").
+		Str("to_do", toDo(wiped)).
 		Msg("kafka has lost what was decided or announced: if redis is lost too within redis.dedup_window, commands of before are held")
 	for p := range fences {
 		if _, err := k.Log.append(ctx, p, []Record{{Kind: KindLost, Epoch: e, Why: g.String()}}); err != nil {
@@ -64,6 +64,24 @@ func (k *Keeper) gap(ctx context.Context, s payout.Standing, e payout.Epoch, fen
 	// Only this history is remembered from here on: the loss is on record.
 	k.known = memory{}
 	return g, nil
+}
+
+func toDo(wiped bool) string {
+	const topics = "see to it that nobody makes these topics anew, renames, cuts or compacts them"
+	if wiped {
+		return topics + "; if this is the first start of a fleet: see docs/operations.md, Before the first start"
+	}
+	return topics
+}
+
+// reaches answers how far back the memory of a journal reaches that was rebuilt; zero: as
+// far as before. One that is whole knows all that was ever lost of the topics: also what
+// an earlier attempt has put on record.
+func (g *gap) reaches(whole bool, trimmed, lost time.Time) time.Time {
+	if whole {
+		return time.Time{}
+	}
+	return latest(trimmed, lost, g.reach)
 }
 
 // slack is by how much clocks of instances may differ that wrote results and decisions.
@@ -113,8 +131,8 @@ func (k *Keeper) unlike(ctx context.Context, e payout.Epoch, fences map[int]int6
 	return why, reach, nil
 }
 
-// earliestResult answers when the first result that is still there was written, and
-// whether there ever was one.
+// earliestResult answers when the first result of a disburser that is still there was
+// written, and whether there ever was one.
 func (k *Keeper) earliestResult(ctx context.Context) (at time.Time, ever bool, err error) {
 	ends, err := k.resultEnds(ctx)
 	if err != nil {
@@ -125,32 +143,58 @@ func (k *Keeper) earliestResult(ctx context.Context) (at time.Time, ever bool, e
 		if err != nil {
 			return at, false, err
 		}
-		ever = ever || end > 0
-		if start >= end {
-			continue
-		}
-		page, err := k.results(p).Fetch(ctx, start, lookWait)
+		first, found, err := firstOwn(ctx, k.results(p), start, end)
 		if err != nil {
 			return at, false, err
 		}
-		if len(page.Records) > 0 && (at.IsZero() || page.Records[0].Time.Before(at)) {
-			at = page.Records[0].Time
+		ever = ever || found || end > 0 && start >= end // of what is deleted nobody knows whose it was
+		if found && (at.IsZero() || first.Before(at)) {
+			at = first
 		}
 	}
 	return at, ever, nil
+}
+
+// firstOwn answers when the first result of a disburser was written. Others may write to
+// the topic too.
+func firstOwn(ctx context.Context, source partition.Source, start, end int64) (at time.Time, found bool, err error) {
+	reader := partition.Reader{Source: source}
+	defer reader.Rest()
+	for from := start; from < end; {
+		page, err := reader.Next(ctx, from, lookWait)
+		if err != nil {
+			return at, false, err
+		}
+		if page.Next == from {
+			return at, false, fmt.Errorf("%s/%d: the broker didn't return the records at %d that it has acknowledged", source.Topic, source.Partition, from)
+		}
+		for _, r := range page.Records {
+			if _, ours := fingerprintOf(r); ours {
+				return r.Time, true, nil
+			}
+		}
+		from = page.Next
+	}
+	return at, false, nil
 }
 
 // doubtful is how many payouts are taken at a time.
 const doubtful = 200
 
 // doubt makes what waits to be sent something that may have been sent: it is asked about.
+// Nothing is opened while one of them stays as it is.
 func (k *Keeper) doubt(ctx context.Context, id string) error {
+	doubted := map[string]bool{}
 	for {
 		unsent, err := k.Journal.Unsent(ctx, id, doubtful)
 		if err != nil || len(unsent) == 0 {
 			return err
 		}
 		for i := range unsent {
+			if doubted[unsent[i].TradeNo] {
+				return fmt.Errorf("decisions: %s may have been sent, and can't be kept from being sent: ask about it, and report a bug", unsent[i].TradeNo)
+			}
+			doubted[unsent[i].TradeNo] = true
 			unsent[i].Time = time.Now()
 		}
 		if err := k.Journal.Restore(ctx, id, k.Lease, unsent); err != nil {

@@ -133,10 +133,11 @@ func (l *Log) Run(ctx context.Context) {
 	}
 }
 
-// gather adds to a batch what is waiting, as far as it fits.
+// gather adds to a batch what is waiting, as far as it fits: more would be written in
+// several requests, and their time is bounded together.
 func (l *Log) gather(batch []request) []request {
-	size := batch[0].size()
-	for size < together {
+	size, most := batch[0].size(), l.room.now()
+	for size < most {
 		select {
 		case r := <-l.requests:
 			batch = append(batch, r)

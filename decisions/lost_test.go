@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"disburser/internal/embedded"
 	"disburser/internal/kafkatest"
+	"disburser/internal/partition"
 	"disburser/journal"
 	"disburser/payout"
 )
@@ -232,12 +234,24 @@ func lostRecords(t *testing.T, k *kafkatest.Kafka, partitions int) (n int) {
 
 // A journal that has lost nothing goes on as before: what waits is sent, and what was
 // ordered before and is still to be read is no older than it remembers.
+//
+// So it is where the first attempt fails after it has put the loss on record.
 func TestAJournalThatIsWholeGoesOnAfterALostHistory(t *testing.T) {
-	for _, lost := range []string{topic, results} {
-		t.Run(lost, func(t *testing.T) {
+	for _, c := range []struct {
+		lost  string
+		fails int
+	}{{topic, 0}, {results, 0}, {topic, 1}, {results, 1}} {
+		lost := c.lost
+		t.Run(fmt.Sprint(lost, " ", c.fails, " fail"), func(t *testing.T) {
 			inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
-				_, client := newRedis(t)
-				i := startKeeper(t, k, client, "pod-1", 1)
+				r, client := newRedis(t)
+				var opened atomic.Int32
+				i := startHooked(t, k, client, "pod-1", 1, func(_ Journal, step string) {
+					if n := int(opened.Load()); step == "open" && opened.Add(1) > 1 && n <= c.fails {
+						r.SetError("LOADING for a moment")
+						time.AfterFunc(time.Second, func() { r.SetError("") })
+					}
+				})
 				before := i.settles(t)
 				i.takeIn(t, "a", "b")
 				i.decides(t, 1)
@@ -246,8 +260,9 @@ func TestAJournalThatIsWholeGoesOnAfterALostHistory(t *testing.T) {
 				marked()
 				anew(t, k, lost, map[string]int32{topic: 3, results: 2}[lost])
 				i.next(t, before)
-				if n := lostRecords(t, k, 3); n != 3 {
-					t.Errorf("%d records of the loss", n)
+				records := 3 * (1 + c.fails)
+				if n := lostRecords(t, k, 3); n != records {
+					t.Errorf("%d records of the loss, want %d", n, records)
 				}
 				out, _, err := i.journal.Insert(background, payout.Range{To: 3}, backlog)
 				if err != nil || out[2] != payout.Added {
@@ -258,8 +273,38 @@ func TestAJournalThatIsWholeGoesOnAfterALostHistory(t *testing.T) {
 				}
 				e := i.current()
 				time.Sleep(5 * time.Minute)
-				if i.current() != e || lostRecords(t, k, 3) != 3 {
+				if i.current() != e || lostRecords(t, k, 3) != records {
 					t.Errorf("the loss is found again and again: %v, then %v", e, i.current())
+				}
+			})
+		})
+	}
+}
+
+// A journal may have lost nothing of what it wrote, and yet not be the last one: a later
+// epoch worked on another server, and what it decided is lost.
+func TestAWholeJournalThatWasNotTheLastOneHolds(t *testing.T) {
+	for name, opened := range map[string]bool{"an epoch that worked": true, "an attempt that failed": false} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+				_, client := newRedis(t)
+				i := startKeeper(t, k, client, "pod-1", 1)
+				before := i.settles(t)
+				i.takeIn(t, "a")
+				backlog := place(some("a", "backlog"))
+				marked()
+				for p := range 3 {
+					for _, kind := range map[bool][]Kind{true: {KindFence, KindLost, KindOpen}, false: {KindFence, KindLost}}[opened] {
+						write(t, k, p, fmt.Sprintf(`{"kind":%q,"shard":0,"epoch":{"number":2,"id":"elsewhere"},"time":%q}`, kind, time.Now().Format(time.RFC3339Nano)))
+					}
+				}
+				i.Lost()
+				i.next(t, before)
+				i.takeIn(t)
+				want := map[bool]payout.Outcome{true: payout.TooOld, false: payout.Added}[opened]
+				out, _, err := i.journal.Insert(background, payout.Range{To: 2}, backlog)
+				if err != nil || out[1] != want {
+					t.Errorf("outcomes %q, %v, want %q", out, err, want)
 				}
 			})
 		})
@@ -308,9 +353,51 @@ func TestWhatWaitsIsAskedAboutWhereItsDecisionMayBeLost(t *testing.T) {
 	})
 }
 
-// Neither a first start, nor a wipe whose topics are whole, has lost anything.
+// Who starts for the first time beside another fleet's leftovers is told where to look.
+func TestAWipedJournalSaysWhatToDoAtAFirstStart(t *testing.T) {
+	if !strings.Contains(toDo(true), "Before the first start") || strings.Contains(toDo(false), "first start") {
+		t.Error(toDo(true), toDo(false))
+	}
+}
+
+// stuck is a journal in which a payout waits to be sent, whatever is restored.
+type stuck struct{ Journal }
+
+func (stuck) Unsent(context.Context, string, int) ([]payout.Restored, error) {
+	return []payout.Restored{{TradeNo: "a"}}, nil
+}
+
+func (stuck) Restore(context.Context, string, time.Duration, []payout.Restored) error { return nil }
+
+func TestADoubtThatChangesNothingEnds(t *testing.T) {
+	k := NewKeeper(KeeperConfig{Journal: stuck{}, Log: &Log{}})
+	if err := k.doubt(background, "id"); err == nil || !strings.Contains(err.Error(), "a may have been sent") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A loss counts until the later of two clocks: the broker's and that of who noticed it.
+func TestALossIsAsLateAsTheClockThatIsAhead(t *testing.T) {
+	early, late := time.UnixMilli(1_764_000_000_000), time.UnixMilli(1_764_000_600_000)
+	for name, times := range map[string][2]time.Time{"the broker is ahead": {late, early}, "the instance is ahead": {early, late}} {
+		value := fmt.Sprintf(`{"kind":"lost","shard":3,"epoch":{"number":8,"id":"e"},"time":%q}`, times[1].UTC().Format(time.RFC3339Nano))
+		var p payout.Portion
+		if _, err := (reading{keeper: &Keeper{KeeperConfig: KeeperConfig{Log: &Log{}}}}).decision(partition.Record{Value: []byte(value), Time: times[0]}, &p); err != nil || p.Lost != late.UnixMilli() {
+			t.Errorf("%s: lost until %d, want %d, %v", name, p.Lost, late.UnixMilli(), err)
+		}
+	}
+}
+
+// Neither a first start, nor a wipe whose topics are whole, has lost anything; nor is
+// anything lost where another program writes to the topic of the results.
 func TestAFirstStartHasLostNothing(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		for p := range 2 {
+			for range 20 {
+				k.Write(t, results, p, kafkatest.Record("other", `{"type":"payout.paid","tradeNo":"other"}`))
+			}
+		}
+		time.Sleep(2 * slack)
 		r, client := newRedis(t)
 		old := place(some("a", "b"))
 		for n := range old {

@@ -124,7 +124,7 @@ func (r *rebuild) replay(ctx context.Context, portions []payout.Portion) (learne
 	}
 	var records, lost int64
 	for _, p := range all {
-		learned.highest = max(learned.highest, p.Highest)
+		learned.highest, learned.worked = max(learned.highest, p.Highest), max(learned.worked, p.Worked)
 		lost = max(lost, p.Lost)
 		records += p.End - p.From
 	}
@@ -138,6 +138,7 @@ func (r *rebuild) replay(ctx context.Context, portions []payout.Portion) (learne
 // replayed is what a replay learned of the topics.
 type replayed struct {
 	highest int       // number of an epoch
+	worked  int       // the same, of those that did more than begin
 	lost    time.Time // of what came before, something is gone; zero if nothing is known to be
 }
 
@@ -284,7 +285,9 @@ func (r *rebuild) page(ctx context.Context, reader *partition.Reader, p *payout.
 	}
 	reading := reading{keeper: r.keeper, epoch: r.id}
 	var learned []payout.Restored
-	r.holes(p, page.Records)
+	if page.Holes { // offsets that aren't there any more: these were compacted away
+		p.Lost = max(p.Lost, r.began.UnixMilli())
+	}
 	var seen time.Time // no earlier than what stands before: a writer's clock may be slow
 	for _, record := range page.Records {
 		if record.Offset >= p.End { // written since: its writer was of a later epoch, or is refused
@@ -304,15 +307,6 @@ func (r *rebuild) page(ctx context.Context, reader *partition.Reader, p *payout.
 	}
 	p.Next = page.Next
 	return r.put(ctx, learned)
-}
-
-// holes notes that offsets are missing between the records: these were compacted away.
-func (r *rebuild) holes(p *payout.Portion, records []partition.Record) {
-	for next := p.Next; len(records) > 0; next, records = records[0].Offset+1, records[1:] {
-		if records[0].Offset != next && next < p.End {
-			p.Lost = max(p.Lost, r.began.UnixMilli())
-		}
-	}
 }
 
 // put restores what was learned, sends by the lease that they were decided under.

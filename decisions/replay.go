@@ -50,19 +50,27 @@ func (r reading) result(record partition.Record) []payout.Restored {
 		f.Kind, f.State, f.Reason = payout.WasHeld, payout.StateHeld, shortened(e.Reason, reasonMost)
 	}
 	for _, h := range record.Headers {
-		switch h.Key {
-		case "fingerprint":
-			f.Fingerprint = payout.Fingerprint(h.Value)
-		case "ce_time": // when it was held, which tells one hold from the next
+		if h.Key == "ce_time" { // when it was held, which tells one hold from the next
 			if at, err := time.Parse(time.RFC3339Nano, string(h.Value)); err == nil && f.Kind == payout.WasHeld && !at.After(record.Time.Add(slack)) {
 				f.Time = at
 			}
 		}
 	}
-	if len(f.Fingerprint) != payout.FingerprintLen { // not ours
+	var ours bool
+	if f.Fingerprint, ours = fingerprintOf(record); !ours {
 		return nil
 	}
 	return []payout.Restored{f}
+}
+
+// fingerprintOf answers what a result says of its command; false where a stranger wrote it.
+func fingerprintOf(result partition.Record) (f payout.Fingerprint, ours bool) {
+	for _, h := range result.Headers {
+		if h.Key == "fingerprint" {
+			f = payout.Fingerprint(h.Value)
+		}
+	}
+	return f, len(f) == payout.FingerprintLen
 }
 
 // decision reads a decision, and notes in the portion what fence it has come to. What
@@ -86,9 +94,12 @@ func (r reading) decision(record partition.Record, p *payout.Portion) ([]payout.
 		p.Highest = max(p.Highest, d.Epoch.Number)
 	}
 	if d.Kind == KindLost { // about the topics, so it says it for all shards
-		p.Lost = max(p.Lost, d.Time.UnixMilli())
+		p.Lost = max(p.Lost, d.Time.UnixMilli(), record.Time.UnixMilli()) // by whichever clock is ahead
 	}
 	ours := d.Shard == r.keeper.Log.shard
+	if ours && d.Kind != KindFence && d.Kind != KindLost { // with these two it only begins
+		p.Worked = max(p.Worked, d.Epoch.Number)
+	}
 	switch d.Kind {
 	case KindFence:
 		if ours {

@@ -33,11 +33,23 @@ type room struct {
 	seen  time.Time
 }
 
+// now answers how much is tried. After roomAgain that is twice as much, and not all at
+// once: a topic that still takes no more refuses one batch then, and not one after the other.
 func (r room) now() int {
-	if r.bytes == 0 || time.Since(r.seen) > roomAgain {
+	switch {
+	case r.bytes == 0:
 		return together
+	case time.Since(r.seen) > roomAgain:
+		return min(together, 2*r.bytes)
 	}
 	return r.bytes
+}
+
+// took notes that the topic has taken a batch of a size.
+func (r *room) took(size int) {
+	if r.bytes > 0 && size > r.bytes {
+		*r = room{bytes: size, seen: time.Now()}
+	}
 }
 
 // appendAll writes parts in as many batches as the topic needs. It answers the offsets of
@@ -66,8 +78,11 @@ func (l *Log) appendAll(ctx context.Context, number int, parts []part, failed []
 		case err != nil:
 			return 0, 0, 0, err
 		}
+		l.room.took(size)
 		if first < 0 {
 			first = base
+		} else if base < end {
+			return 0, 0, 0, fmt.Errorf("decisions: %w: %s/%d became shorter between two batches: was the topic made anew?", payout.ErrEpoch, l.topic, number)
 		}
 		last, end = base, base+int64(n)
 		parts = parts[n:]

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -142,6 +143,86 @@ func TestAFenceBetweenTheRecordsOfOneDecisionVoidsIt(t *testing.T) {
 		}
 		if !errors.Is(err, payout.ErrEpoch) {
 			t.Errorf("%v: what stands behind a foreign fence counts as decided", err)
+		}
+	})
+}
+
+// A topic that is made anew between two records of one decision has lost the first ones.
+func TestATopicMadeAnewBetweenTheRecordsOfOneDecisionVoidsIt(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		l := joined(t, k, "pod-1")
+		for range 3 {
+			write(t, k, 1, fenceOf(seventh.ID, 0))
+		}
+		takes(t, k, topic, 3000)
+		requests := 0
+		k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+			k.KeepControl()
+			if requests++; requests == 13 { // held back until the topic is another one
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					if err := errors.Join(k.DeleteTopic(topic), k.CreateTopic(topic, 3, nil)); err != nil {
+						t.Error(err)
+					}
+				}()
+				k.SleepControl(func() { <-done })
+			}
+			return nil, nil, false
+		})
+		err := l.Send(background, seventh.ID, ended(500, 0))
+		if got := decided(t, k, 1); len(got) == 0 || len(got) >= 500 {
+			t.Fatalf("%d payouts stand in the topic: it wasn't made anew in between", len(got))
+		}
+		if !errors.Is(err, payout.ErrEpoch) {
+			t.Errorf("%v: what is lost counts as decided", err)
+		}
+	})
+}
+
+// Many that wait for a topic that takes little are written in turn, each in its time: all
+// together would take too long, and the same again at each repeat.
+func TestATopicThatTakesLittleIsWrittenInTime(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		l := joined(t, k, "pod-1")
+		takes(t, k, topic, 3000)
+		if err := l.Send(background, seventh.ID, ended(100, 0)); err != nil { // it is known now
+			t.Fatal(err)
+		}
+		k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+			k.KeepControl()
+			k.SleepControl(func() { time.Sleep(appendTimeout / 50) })
+			return nil, nil, false
+		})
+		var lanes sync.WaitGroup
+		for range 200 {
+			lanes.Go(func() {
+				if err := l.Send(background, seventh.ID, ended(20, 0)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		lanes.Wait()
+	})
+}
+
+// What a topic takes is tried again: more, but not all at once.
+func TestTheRoomOfATopicGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := room{bytes: 3000, seen: time.Now()}
+		for _, want := range []int{3000, 6000, 12000} {
+			if got := r.now(); got != want {
+				t.Errorf("%d bytes are tried, want %d", got, want)
+			}
+			r.took(want)
+			time.Sleep(roomAgain + time.Second)
+		}
+		if r = (room{}); r.now() != together {
+			t.Errorf("%d bytes are tried first", r.now())
+		}
+		r = room{bytes: together - 1, seen: time.Now().Add(-time.Hour)}
+		if r.now() != together {
+			t.Errorf("%d bytes are tried at most", r.now())
 		}
 	})
 }

@@ -24,6 +24,33 @@ func rebuilding(t *testing.T, test func(t *testing.T, client redis.UniversalClie
 	})
 }
 
+// What waits to be sent is found behind what stands there and doesn't wait any more.
+func TestUnsentLooksBehindWhatIsNotReceived(t *testing.T) {
+	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+		known(t, j, "a", 3, payout.StateReceived)
+		id := build(t, j)
+		set := j.prefix + "due:s:eg"
+		if n := client.ZCard(context.Background(), set).Val(); n != 1 {
+			t.Fatalf("%s holds %d", set, n)
+		}
+		var gone []redis.Z
+		for n := range 450 {
+			gone = append(gone, redis.Z{Member: fmt.Sprint("gone-", n)})
+		}
+		if err := client.ZAdd(context.Background(), set, gone...).Err(); err != nil {
+			t.Fatal(err)
+		}
+		unsent, err := j.Unsent(context.Background(), id, 200)
+		if err != nil || len(unsent) != 1 || unsent[0].TradeNo != "a" {
+			t.Errorf("%+v, %v", unsent, err)
+		}
+		if err := client.ZRemRangeByScore(context.Background(), set, "0", "0").Err(); err != nil {
+			t.Fatal(err)
+		}
+		open(t, j, id)
+	})
+}
+
 // at places an order of the merchant eg.
 func at(tradeNo string, offset int64) payout.Payout {
 	p := order(tradeNo, "300")

@@ -172,6 +172,8 @@ var intake = []Guard{
 			Killer: Killer{"journal", "TestAHoldIsReplayed"}},
 		{Removes: "a replayed hold changes nothing that is open", Edits: edit("journal/lua/restore.lua", "  write(tradeNo, record, LAYOUT .. 'ha' .. NO_TOKEN .. stamp(0), because(record, why))\n", "  write(tradeNo, record, sub(record, 1, 3), nil)\n"),
 			Killer: Killer{"journal", "TestAHoldIsReplayed"}},
+		{Removes: "a replayed hold forgets why it is one", Edits: edit("journal/lua/insert.lua", "held_memo(memo) and call('GET', why_of(tradeNo)) or '{}'", "'{}'"),
+			Killer: Killer{"journal", "TestAReplayedHoldKeepsItsReason"}},
 		{Removes: "an end that the hold outranks counts", Edits: edit("journal/lua/restore.lua", "elseif not memo or not held_memo(memo) then", "else"),
 			Killer: Killer{"journal", "TestAHoldIsReplayed"}},
 	}},

@@ -69,6 +69,8 @@ var sending = []Guard{
 			Killer: Killer{"decisions", "TestWhatIsNotAcknowledgedIsAnError"}},
 		{Removes: "one replica is enough", Edits: edit("decisions/log.go", "RequiredAcks: kafka.RequireAll", "RequiredAcks: kafka.RequireOne"),
 			Killer: Killer{"decisions", "TestEveryDecisionAsksAllReplicas"}},
+		{Removes: "what a topic that was made anew has lost", Edits: edit("decisions/split.go", "} else if base < end {", "} else if base < end && false {"),
+			Killer: Killer{"decisions", "TestATopicMadeAnewBetweenTheRecordsOfOneDecisionVoidsIt"}},
 	}},
 	{"S3 give-back", "what may have been sent, or asked about, is received again", []Mutant{
 		{Removes: "of any state", Edits: edit("payout/state.go", "if p.State != StateSending || p.Sends < 1 ||", "if p.Sends < 1 ||"),

@@ -164,6 +164,64 @@ func TestBatchesOfAllKindsAreReadAlike(t *testing.T) {
 	}
 }
 
+// What was compacted away is told from what a transaction has marked.
+func TestMissingOffsetsAreTold(t *testing.T) {
+	large := []string{strings.Repeat("x", pageBytes)}
+	bytes := func(all ...made) (raw []byte) {
+		for _, m := range all {
+			raw = append(raw, m.bytes(t)...)
+		}
+		return raw
+	}
+	const marker = 1 << 5
+	for name, c := range map[string]struct {
+		raw   []byte
+		holes []bool // of each page
+	}{
+		"none":                            {bytes(made{base: 0, values: values(3, 9)}, made{base: 3, values: values(2, 9)}), []bool{false}},
+		"two pages":                       {bytes(made{base: 0, values: large}, made{base: 1, values: large}), []bool{false, false}},
+		"markers":                         {bytes(made{base: 0, values: values(3, 9)}, made{base: 3, values: []string{""}, attributes: marker}, made{base: 4, values: values(1, 9)}), []bool{false}},
+		"a marker behind a page":          {bytes(made{base: 0, values: large}, made{base: 1, values: []string{""}, attributes: marker}, made{base: 2, values: large}), []bool{false, false}},
+		"a batch is gone":                 {bytes(made{base: 0, values: values(3, 9)}, made{base: 5, values: values(2, 9)}), []bool{true}},
+		"the first batch is gone":         {bytes(made{base: 2, values: values(3, 9)}), []bool{true}},
+		"a batch is gone behind a page":   {bytes(made{base: 0, values: large}, made{base: 5, values: large}), []bool{false, true}},
+		"a batch before a marker is gone": {bytes(made{base: 0, values: values(3, 9)}, made{base: 5, values: []string{""}, attributes: marker}), []bool{true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []bool
+			at := int64(0)
+			if _, err := readAll(c.raw, 0, func(p Page) {
+				if p.Next > at {
+					got, at = append(got, p.Holes), p.Next
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if fmt.Sprint(got) != fmt.Sprint(c.holes) {
+				t.Errorf("holes %v, want %v", got, c.holes)
+			}
+		})
+	}
+}
+
+// Of the records of a batch some may be gone, and of an emptied one all are.
+func TestMissingOffsetsWithinABatchAreTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		count, step int
+	}{"the last record": {2, 1}, "one between": {2, 2}, "all": {0, 1}} {
+		count := c.count
+		raw := made{base: 0, values: values(count, 9), delta: func(i int) int32 { return int32(c.step * i) }}.bytes(t)
+		binary.BigEndian.PutUint32(raw[23:], 2) // its last offset
+		binary.BigEndian.PutUint32(raw[17:], crc32.Checksum(raw[21:], castagnoli))
+		raw = append(raw, made{base: 3, values: []string{strings.Repeat("x", pageBytes)}}.bytes(t)...)
+		holes := false
+		records, err := readAll(raw, 0, func(p Page) { holes = holes || p.Holes })
+		if err != nil || len(records) != count+1 || !holes {
+			t.Errorf("%s: %d records, holes %v, %v", name, len(records), holes, err)
+		}
+	}
+}
+
 func TestOldFormatsAreRead(t *testing.T) {
 	for _, how := range []compress.Compression{compress.None, compress.Gzip, compress.Snappy} {
 		raw := append(oldBatch(t, 5, how, 0, 1000, "a", "b", "c"), oldBatch(t, 8, how, 0, 2000, "d", "e")...)

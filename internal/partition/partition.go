@@ -28,6 +28,7 @@ type Record struct {
 // Page is a part of what a fetch brought, as much as may be unpacked at a time.
 type Page struct {
 	Records []Record
+	Holes   bool   // offsets are missing that held a record once; markers of transactions never did
 	Anchor  Anchor // of what stands right before Next
 	Next    int64  // where the next fetch goes on, also past records that carry nothing
 	Start   int64  // the first offset that the partition still has

@@ -73,6 +73,7 @@ func (r *rest) batch(b batch, p *Page, size *int) (done bool, err error) {
 	before := p.Next
 	switch {
 	case b.attributes.Control():
+		p.Holes = p.Holes || b.base > p.Next
 	case b.format < 2:
 		var records []Record
 		if records, err = old(b); err == nil {
@@ -84,6 +85,7 @@ func (r *rest) batch(b batch, p *Page, size *int) (done bool, err error) {
 		done, err = r.unpack(b, p, size)
 	}
 	if err == nil && done {
+		p.Holes = p.Holes || !b.attributes.Control() && b.last >= p.Next
 		p.Next = max(p.Next, b.last+1)
 	}
 	if p.Next > before { // of a batch that gave nothing the anchor would be wrong
@@ -116,6 +118,7 @@ func (p *Page) add(r Record, size *int) {
 	if r.Offset < p.Next {
 		return
 	}
+	p.Holes = p.Holes || r.Offset > p.Next
 	p.Records = append(p.Records, r)
 	p.Next = r.Offset + 1
 	*size += len(r.Key) + len(r.Value) + recordBytes

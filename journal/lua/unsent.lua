@@ -7,15 +7,19 @@ local answer, left = {}, tonumber(ARGV[2])
 local merchants = call('SMEMBERS', P .. 'merchants')
 merchants[#merchants + 1] = ''
 for _, merchant in ipairs(merchants) do
-  for _, tradeNo in ipairs(call('ZRANGEBYSCORE', due_set('s', merchant), '-inf', now + 60000, 'LIMIT', 0, left)) do
-    local record = call('GET', P .. 'p:' .. tradeNo)
-    if record and state_of(record) == 'r' then
-      answer[#answer + 1] = tradeNo
-      answer[#answer + 1] = sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
-      answer[#answer + 1] = merchant
-      left = left - 1
+  local from, page = 0, nil
+  repeat -- what stands there and isn't received must not hide what is
+    page = left > 0 and call('ZRANGEBYSCORE', due_set('s', merchant), '-inf', now + 60000, 'LIMIT', from, left) or {}
+    from = from + #page
+    for _, tradeNo in ipairs(page) do
+      local record = call('GET', P .. 'p:' .. tradeNo)
+      if record and state_of(record) == 'r' then
+        answer[#answer + 1] = tradeNo
+        answer[#answer + 1] = sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
+        answer[#answer + 1] = merchant
+        left = left - 1
+      end
     end
-  end
-  if left <= 0 then break end
+  until #page == 0
 end
 return answer
