@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,6 +116,62 @@ func TestATopicMadeAnewBetweenTwoFetches(t *testing.T) {
 		}
 		if _, why := b.Status(); !strings.Contains(why, recognised) {
 			t.Fatal(why)
+		}
+	})
+}
+
+// A journal may be full for long. Payouts end meanwhile, and their mark moves: of the new
+// topic everything before it would never be read.
+func TestATopicMadeAnewWhileTheJournalIsFull(t *testing.T) {
+	inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
+		in := newInbox()
+		send(t, k, 0, numbered(0, 9)...)
+		b := start(t, k, in)
+		eventually(t, "all is read", func() bool { return in.position(0) == 9 })
+		do(in, func() any { in.full = 1000; return nil })
+		eventually(t, "it is full", func() bool { return strings.Contains(b.logged(), "the journal is full") })
+		time.Sleep(time.Minute)
+		if _, why := b.Status(); why != "" {
+			t.Fatalf("a full journal is no other topic: %s", why)
+		}
+		anew(t, k, numbered(100, 112)...)
+		eventually(t, "it stops, full as it is", func() bool { _, why := b.Status(); return strings.Contains(why, recognised) })
+		in.end("t0", "t1", "t2")
+		time.Sleep(time.Minute)
+		if at := k.Committed(group, topic, 0); at > 0 {
+			t.Errorf("%d was committed", at)
+		}
+		if in.added() != 9 || in.position(0) != 9 {
+			t.Error(offsets(in), in.position(0))
+		}
+	})
+}
+
+// lingering are open payouts with old commands, and carried counts what was published again.
+type lingering struct{ carried atomic.Int32 }
+
+func (*lingering) Lingering(context.Context, int, int) ([]payout.Payout, error) {
+	return []payout.Payout{{Source: payout.Source{Time: time.Now().Add(-time.Hour)}}}, nil
+}
+
+func (l *lingering) Carry(_ context.Context, payouts []payout.Payout) error {
+	l.carried.Add(int32(len(payouts)))
+	return nil
+}
+
+// A command names its payee: into a topic that may be somebody else's nothing is carried.
+func TestNothingIsCarriedIntoAnotherTopic(t *testing.T) {
+	inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
+		old := &lingering{}
+		send(t, k, 0, numbered(0, 9)...)
+		b := start(t, k, newInbox(), func(c *Config) { c.CarryAfter, c.Old, c.Carrier = 40*time.Second, old, old })
+		eventually(t, "it is carried", func() bool { return old.carried.Load() > 1 })
+		anew(t, k, numbered(100, 112)...)
+		eventually(t, "it stops", func() bool { _, why := b.Status(); return strings.Contains(why, recognised) })
+		before := old.carried.Load()
+		time.Sleep(10 * time.Minute)
+		if now := old.carried.Load(); now != before {
+			t.Errorf("%d were carried into another topic", now-before)
 		}
 	})
 }

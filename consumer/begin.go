@@ -50,7 +50,7 @@ func (c *Consumer) recognise(ctx context.Context, reader *partition.Reader, posi
 		_, err = c.Anchors.Anchor(ctx, reader.Partition, known.String()) // kept where there is none
 	}
 	if err == nil {
-		reader.Anchor = known
+		reader.Recognised(known)
 	}
 	return err
 }
@@ -138,7 +138,7 @@ func remedy(err error) string {
 	gap, other := (*partition.Gap)(nil), (*partition.Other)(nil)
 	switch {
 	case errors.As(err, &other), errors.As(err, &gap) && gap.Wanted > gap.End:
-		return "if the topic is meant to be another one: with all instances stopped, delete the partition's position from the journal (docs/operations.md, The topic is another one) and start again"
+		return "if the topic is meant to be another one: with all instances stopped, set the group's offset to the earliest, delete the partition's position from the journal (docs/operations.md, The topic is another one) and start again"
 	case gap != nil:
 		return "find out which commands were lost; then, with all instances stopped, commit an offset behind the gap for the group and start again"
 	}

@@ -33,6 +33,9 @@ type Carrier interface {
 func (c *Consumer) carry(ctx context.Context, partitions []int) {
 	for sleep(ctx, min(carryEvery, c.CarryAfter/4)) {
 		for _, p := range partitions {
+			if !c.isSure(p) { // into another topic nobody's payees are written
+				continue
+			}
 			if err := c.carryPartition(ctx, p); err != nil {
 				c.refused(ctx, err)
 			}

@@ -175,7 +175,8 @@ func (c *Consumer) buryConflicts(ctx context.Context, number int, entries []payo
 var errFull = errors.New("as many payouts are open as disburse.max_open allows")
 
 // room waits while the journal is full. Heartbeats go on meanwhile; nothing is fetched, and
-// what is still packed stays packed.
+// what is still packed stays packed. Safe marks are committed all the time: whether it is
+// still the same topic must be looked at too.
 func (c *Consumer) room(ctx context.Context, reader *partition.Reader, at int64, open int) error {
 	if open >= c.MaxOpen {
 		c.Logger.Warn().Err(errFull).Int("open", open).Int("max_open", c.MaxOpen).Int("partition", reader.Partition).Msg("the journal is full: nothing is fetched until payouts end")
@@ -184,6 +185,9 @@ func (c *Consumer) room(ctx context.Context, reader *partition.Reader, at int64,
 	for open >= c.MaxOpen {
 		if !sleep(ctx, fullPause) {
 			return ctx.Err()
+		}
+		if err := reader.Recheck(ctx); err != nil {
+			return err
 		}
 		_, now, err := c.Inbox.Insert(ctx, payout.Range{Partition: reader.Partition, From: at, To: at}, nil)
 		if err != nil {

@@ -258,8 +258,17 @@ func TestAJournalThatFailsIsWaitedOutWithoutHammering(t *testing.T) {
 func TestAFullJournalStopsFetchingAndNothingElse(t *testing.T) {
 	inTime(t, 2, func(t *testing.T, k *kafkatest.Kafka) {
 		in := newInbox()
-		fetches, beats := 0, 0
-		k.Observe(kmsg.Fetch, func(kmsg.Request) { do(in, func() any { fetches++; return nil }) })
+		fetches, looks, beats := 0, 0, 0 // a look asks for one batch, whether it is still the same topic
+		k.Observe(kmsg.Fetch, func(r kmsg.Request) {
+			do(in, func() any {
+				if f, ok := r.(*kmsg.FetchRequest); ok && f.MaxBytes == 1 {
+					looks++
+				} else {
+					fetches++
+				}
+				return nil
+			})
+		})
 		k.Observe(kmsg.Heartbeat, func(kmsg.Request) { do(in, func() any { beats++; return nil }) })
 		counts := func() (f, h int) { do(in, func() any { f, h = fetches, beats; return nil }); return f, h }
 		send(t, k, 0, numbered(0, 10)...)
@@ -273,6 +282,9 @@ func TestAFullJournalStopsFetchingAndNothingElse(t *testing.T) {
 		after, beatsAfter := counts()
 		if after != before {
 			t.Errorf("%d fetches while full", after-before)
+		}
+		if n := do(in, func() int { return looks }); n < 16 || n > 20 {
+			t.Errorf("%d looks in three minutes", n)
 		}
 		if beatsAfter-beatsBefore < 150 {
 			t.Errorf("%d heartbeats in three minutes", beatsAfter-beatsBefore)

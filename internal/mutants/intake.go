@@ -56,6 +56,12 @@ var intake = []Guard{
 			Killer: Killer{"consumer", "TestWithoutItsPositionANewTopicIsReadFromItsBeginning"}},
 		{Removes: "the mark of a topic that is gone is committed", Edits: edit("consumer/consumer.go", "known := committed[p]; c.isSure(p) && m.Safe >= 0", "known := committed[p]; m.Safe >= 0"),
 			Killer: Killer{"consumer", "TestTheMarkOfATopicThatIsGoneIsNotCommitted"}},
+		{Removes: "nothing is compared while the journal is full", Edits: edit("consumer/read.go", "\t\tif err := reader.Recheck(ctx); err != nil {\n\t\t\treturn err\n\t\t}\n", ""),
+			Killer: Killer{"consumer", "TestATopicMadeAnewWhileTheJournalIsFull"}},
+		{Removes: "what is still packed isn't compared", Edits: edit("internal/partition/reader.go", "if err = r.Recheck(ctx); err == nil {\n\t\t\tpage,", "if err == nil {\n\t\t\tpage,"),
+			Killer: Killer{"internal/partition", "TestWhatIsStillPackedIsHandedOutOnlyOfTheSameTopic"}},
+		{Removes: "payees are carried into another topic", Edits: edit("consumer/carry.go", "if !c.isSure(p) {", "if false {"),
+			Killer: Killer{"consumer", "TestNothingIsCarriedIntoAnotherTopic"}},
 	}},
 	{"I1 what a broker cuts off is fetched again", "a rebuild, or the intake, fails at the same offset for ever", []Mutant{
 		{Removes: "the cut batch is kept", Edits: edit("internal/partition/reader.go", "\t\t\tr.rest.raw = a.records[:whole]\n", ""),

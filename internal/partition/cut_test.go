@@ -185,3 +185,35 @@ func TestADamagedBatchLeavesTheAnchorBeforeIt(t *testing.T) {
 		t.Errorf("once it is mended: next %d, %v", p.Next, err)
 	}
 }
+
+// What a fetch brought may be worked off for long, or rest: meanwhile the topic may have
+// become another one, whose offsets must not be committed by what is known of this.
+func TestWhatIsStillPackedIsHandedOutOnlyOfTheSameTopic(t *testing.T) {
+	log := &cutter{}
+	for range 3 {
+		log.add(t, strings.Repeat("v", 600_000))
+	}
+	r := log.reader()
+	p, err := r.Next(context.Background(), 0, time.Millisecond)
+	if err != nil || p.Next != 2 || !r.rest.holds(2) {
+		t.Fatal(p.Next, err)
+	}
+	fetches := log.fetches
+	r.checked = time.Now().Add(-checkEvery)
+	if err := r.Recheck(context.Background()); err != nil || log.fetches != fetches+1 {
+		t.Fatal("the same topic", err, log.fetches)
+	}
+	if err := r.Recheck(context.Background()); err != nil || log.fetches != fetches+1 {
+		t.Fatal("it was looked at a moment ago", err, log.fetches)
+	}
+	made := &cutter{}
+	for range 3 {
+		made.add(t, strings.Repeat("w", 600_000))
+	}
+	log.batches = made.batches
+	r.checked = time.Now().Add(-checkEvery)
+	other := (*Other)(nil)
+	if p, err := r.Next(context.Background(), 2, time.Millisecond); !errors.As(err, &other) {
+		t.Errorf("next %d, %v", p.Next, err)
+	}
+}

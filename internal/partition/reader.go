@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// checkEvery is how often a partition in which nothing is written is looked at for
-	// whether it is still the same one.
+	// checkEvery is how often a partition of which nothing is fetched, or in which nothing
+	// is written, is looked at for whether it is still the same one.
 	checkEvery = 10 * time.Second
 
 	// checkWait is how long a check waits for a record that must be there.
@@ -49,7 +49,9 @@ func (r *Reader) Next(ctx context.Context, from int64, wait time.Duration) (page
 	}()
 	defer surface(r.Source, from, &err)
 	if r.rest.holds(from) {
-		page, err = r.page(from)
+		if err = r.Recheck(ctx); err == nil {
+			page, err = r.page(from)
+		}
 	}
 	if err == nil && page.Next <= from { // nothing was left
 		if err = r.fill(ctx, from, wait); err == nil {
@@ -119,6 +121,19 @@ func (r *Reader) compare(ctx context.Context, a answer) error {
 			r.checked = time.Now()
 			return nil
 		}
+	}
+	r.checked = time.Time{}
+	return r.Recheck(ctx)
+}
+
+// Recognised notes by what the topic is recognised, and that it was right now.
+func (r *Reader) Recognised(a Anchor) { r.Anchor, r.checked = a, time.Now() }
+
+// Recheck looks whether the topic is still the one that was read, unless that was seen a
+// moment ago. Who fetches nothing for some time calls it.
+func (r *Reader) Recheck(ctx context.Context) error {
+	if time.Since(r.checked) < checkEvery {
+		return nil
 	}
 	err := r.Check(ctx, r.Anchor)
 	if err == nil {
