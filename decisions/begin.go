@@ -63,9 +63,13 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	if err := k.standLast(ctx, e, fences, ends); err != nil {
 		return e, nil, nil, err
 	}
+	s.Whole = s.Whole && !forgets(s)
 	gap, err := k.gap(ctx, s, e, fences)
 	if err != nil {
 		return e, nil, nil, err
+	}
+	if forgets(s) { // then all that Kafka has is read, as if the journal were wiped
+		s.Decisions, s.Results, s.Was, s.Epoch.ID = nil, nil, "", ""
 	}
 	portions, reach, err := k.plan(ctx, s, gap, ends, resultEnds)
 	if err != nil {
@@ -96,6 +100,9 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 		if _, err := k.Log.append(ctx, p, []Record{{Kind: KindOpen, Epoch: e}}); err != nil {
 			k.Logger.Warn().Err(err).Msg("the opening of the epoch is not in the log")
 		}
+	}
+	if err := k.vouch(ctx, e.ID); err != nil {
+		return e, nil, nil, err
 	}
 	k.enter(e, ends)
 	return e, ends, resultEnds, nil

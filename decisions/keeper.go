@@ -55,6 +55,7 @@ type Dweller interface {
 	Believe(id string)
 	Watermark(ctx context.Context, decisions, results map[int]int64) error
 	Witness(ctx context.Context, witnesses map[string]string) error
+	Clock(ctx context.Context, epoch string, own time.Time, jumped bool) (shown time.Time, vouched bool, err error)
 }
 
 // Builder is what it needs to begin one.
@@ -97,8 +98,9 @@ type KeeperConfig struct {
 type Keeper struct {
 	KeeperConfig
 	lost   chan struct{}
-	warned string // why there was no epoch, when it was last logged; owned by Run
-	known  memory // of the topics, since this instance was last in an epoch; owned by Run
+	warned string  // why there was no epoch, when it was last logged; owned by Run
+	heard  hearing // of Redis' clock; owned by Run
+	known  memory  // of the topics, since this instance was last in an epoch; owned by Run
 
 	mu      sync.Mutex
 	current payout.Epoch // zero while none is joined
@@ -182,6 +184,12 @@ func (k *Keeper) live(ctx context.Context, e payout.Epoch, looked, results map[i
 			sleep(ctx, again/10) // whoever met the error keeps meeting it for a moment
 			return
 		case <-ticker.C:
+			// Apart from the watermarks: Kafka may be away for long.
+			if err := k.vouch(ctx, e.ID); errors.Is(err, payout.ErrEpoch) {
+				k.Logger.Error().Err(err).Int("shard", k.Log.shard).Msg("the clock of Redis has stepped")
+				k.Lost()
+				continue
+			}
 			if err := k.mark(ctx, e, looked, results); errors.Is(err, payout.ErrEpoch) {
 				k.Lost()
 			} else if err != nil && ctx.Err() == nil {
@@ -243,10 +251,20 @@ func (k *Keeper) establish(ctx context.Context) (e payout.Epoch, looked, results
 	if s.Shards != 0 && s.Shards != k.Shards {
 		return e, nil, nil, fmt.Errorf("the journal was opened with %d shards, the configuration says %d: set redis.shards back, or let every payout end and take another redis.namespace", s.Shards, k.Shards)
 	}
+	clock := clockOf(s, time.Now())
+	if clock != nil && !errors.Is(clock, errDeadEpoch) {
+		return e, nil, nil, clock
+	}
 	if s.Open() {
 		looked, err := k.follow(ctx, s)
+		if err == nil {
+			err = clock
+		}
 		if err == nil && s.Layout < payout.Layout {
 			err = fmt.Errorf("%w: its journal is of layout %d, this version writes %d", errDeadEpoch, s.Layout, payout.Layout)
+		}
+		if err == nil {
+			err = k.vouch(ctx, s.Epoch.ID)
 		}
 		if err == nil {
 			k.enter(s.Epoch, looked)

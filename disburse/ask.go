@@ -103,11 +103,12 @@ func (l *Loop) query(ctx context.Context, m *merchant, c payout.Command, latest 
 	return f
 }
 
-// judging is what an answer is judged by, of a call that began then: the moment, and the
-// policy with the doubt about it.
-func (m *merchant) judging(batch payout.Batch, began time.Time) (now time.Time, policy payout.Policy) {
+// judging is what an answer of a merchant is judged by, of a call that began then: the
+// moment, and the policy with the doubt about it. Where Redis' clock and this process'
+// disagree, one of them has stepped, and less time may have passed than Redis' clock says.
+func (l *Loop) judging(m *merchant, batch payout.Batch, began time.Time) (now time.Time, policy payout.Policy) {
 	now, policy = batch.Now(time.Now()), m.policy()
-	policy.Doubt = now.Sub(batch.Earliest(began))
+	policy.Doubt = now.Sub(batch.Earliest(began)) + l.ClockDifference().Abs()
 	policy.Refusing = m.Send.Refusing()
 	return now, policy
 }
@@ -116,7 +117,7 @@ func (m *merchant) judging(batch payout.Batch, began time.Time) (now time.Time, 
 // the whole merchant: somebody else of the merchant was answered lately. Where nobody
 // was, the merchant's latest settled payout is asked about.
 func (l *Loop) believable(taking, working context.Context, m *merchant, batch payout.Batch, p payout.Payout, asked time.Time) bool {
-	now, policy := m.judging(batch, asked)
+	now, policy := l.judging(m, batch, asked)
 	if !p.NoRecordMayCount(now, policy) {
 		return true // too early to count; the table only asks again
 	}

@@ -177,7 +177,7 @@ func heard(f payout.Finding) string {
 // found has the table say what a finding of a call that began then makes of a payout, and
 // writes it.
 func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase payout.Phase, f payout.Finding, began time.Time) {
-	now, policy := m.judging(batch, began)
+	now, policy := l.judging(m, batch, began)
 	m.learn(p, f, now)
 	after, err := p.After(phase, f, now, policy)
 	if err != nil {

@@ -51,6 +51,8 @@ func (j *Journal) Standing(ctx context.Context) (payout.Standing, error) {
 		return payout.Standing{}, fmt.Errorf("journal: it remembers in windows of %s ms, redis.dedup_window is %s ms: set it back, or let every payout end and take another redis.namespace", window, own)
 	}
 	s.Whole = s.Was != "" && fields["was_on"] == s.Was+" "+s.RunID
+	s.Now, s.ClockJumped = instant(a, 10), fields["clock_jumped"] != ""
+	s.ClockFrom, s.ClockUntil = instantOf(fields["clock_from"]), instantOf(fields["clock_until"])
 	spread(fields, "fence:", s.Fences)
 	spread(marks, "decisions:", s.Decisions)
 	spread(marks, "results:", s.Results)
@@ -82,6 +84,23 @@ func layoutOf(epoch map[string]string) (int, error) {
 // find another one, say so and stay out. They print it before the unit.
 func (j *Journal) forOlder() string {
 	return fmt.Sprintf("%d (layout %d, of a newer version of the disburser: update this one)", j.window.Milliseconds(), payout.Layout)
+}
+
+// Clock stamps, for the epoch of the given id, within which bounds Redis' clock is believed
+// from here on. own is the caller's time, read before; jumped says that the caller has seen
+// Redis' clock jump. It answers what Redis' clock shows, and whether own vouches for it.
+func (j *Journal) Clock(ctx context.Context, epoch string, own time.Time, jumped bool) (shown time.Time, vouched bool, err error) {
+	flag := ""
+	if jumped {
+		flag = "1"
+	}
+	a, err := j.runAs(ctx, "clock", []any{epoch, own.UnixMilli(), flag})
+	return instant(a, 1), word(a, 0) == "1", err
+}
+
+func instantOf(text string) time.Time {
+	ms, _ := strconv.ParseInt(text, 10, 64)
+	return moment(ms)
 }
 
 // pairs reads the list at i of an answer as fields and values.

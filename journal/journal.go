@@ -73,14 +73,14 @@ func New(client redis.UniversalClient, o Options) *Journal {
 }
 
 // Scripts are the names of the journal's scripts, for metrics that show zeros.
-var Scripts = []string{"insert", "lease", "apply", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts"}
+var Scripts = []string{"insert", "lease", "apply", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock"}
 
 // unbelieving are the scripts that begin or look at epochs: they can't be asked to
 // believe in one.
-var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "restore": true, "unsent": true, "plan": true, "share": true, "scan": true, "convert": true}
+var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "restore": true, "unsent": true, "plan": true, "share": true, "scan": true, "convert": true, "clock": true}
 
 // remembering are the scripts that use the memory of finals.
-var remembering = map[string]bool{"insert": true, "apply": true, "restore": true}
+var remembering = map[string]bool{"insert": true, "apply": true, "restore": true, "convert": true}
 
 // batching are the scripts that work on many payouts at once.
 var batching = map[string]bool{"insert": true, "lease": true, "apply": true}

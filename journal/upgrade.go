@@ -24,9 +24,9 @@ func (j *Journal) Upgrade(ctx context.Context, id string) (converted int, err er
 			return converted, err
 		}
 		cursor = word(page, 0)
-		args := []any{id, ""}
+		args := []any{id, j.window.Milliseconds(), ""}
 		if cursor == "0" {
-			args[1] = "1"
+			args[2] = "1"
 		}
 		for i := 1; i+1 < len(page); i += 2 {
 			record, err := convert(word(page, i+1))

@@ -31,6 +31,11 @@ type Standing struct {
 	BuildingOn string
 	ClaimLeft  time.Duration // how long the builder's claim lasts
 
+	// The server's clock, and within which bounds it is believed; zero where nobody has
+	// stamped any. Jumped tells that an instance has seen it jump ahead since.
+	Now, ClockFrom, ClockUntil time.Time
+	ClockJumped                bool
+
 	Fences map[int]int64 // where the open epoch's fence stands in each partition of the decisions
 
 	// The watermarks: what stands before them in the topics this Redis has known before

@@ -70,6 +70,7 @@ func inTown(t *testing.T, b paysim.Behavior, test func(w *town)) {
 		w.sim = paysim.New(paysim.Config{Seed: 1, Behavior: b, Merchants: []paysim.Merchant{
 			{Country: "egypt", MerchantNo: "0000000001", Secret: "secret-eg", BasePath: "/egy-pay"},
 			{Country: "brazil", MerchantNo: "0000000002", Secret: "secret-br", BasePath: "/brz-pay"},
+			{Country: "egypt", MerchantNo: "0000000003", Secret: "secret-eg", BasePath: "/egy-two"},
 		}})
 		w.web = embedded.NewWeb(w.sim)
 		defer w.web.Close()

@@ -145,7 +145,7 @@ var outcomes = []Guard{
 			Killer: Killer{"payout", "TestEvidenceCountsByTheEarliestReadingOfTheClock"}},
 		{Removes: "a second sight of partial counts by the latest", Edits: edit("payout/state.go", "policy.NoRecord.Every+policy.Doubt:", "policy.NoRecord.Every:"),
 			Killer: Killer{"payout", "TestEvidenceCountsByTheEarliestReadingOfTheClock"}},
-		{Removes: "the loop has no doubt", Edits: edit("disburse/ask.go", "	policy.Doubt = now.Sub(batch.Earliest(began))\n", ""),
+		{Removes: "the loop has no doubt", Edits: edit("disburse/ask.go", "now.Sub(batch.Earliest(began)) + ", ""),
 			Killer: Killer{"disburse", "TestASlowLeaseAndASlowAnswerAreNoEvidence"}},
 		{Removes: "an answer is true when it comes", Edits: edit("disburse/ask.go", "policy.Doubt = now.Sub(batch.Earliest(began))", "policy.Doubt = now.Sub(batch.Earliest(time.Now()))"),
 			Killer: Killer{"disburse", "TestASlowLeaseAndASlowAnswerAreNoEvidence"}},

@@ -42,6 +42,12 @@ local NO_PLACE = format('%06d', NO_PARTITION) .. string.rep('0', HEAD - PARTITIO
 local time = call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
+-- By how much Redis' clock may go back behind what it has shown, and ahead of what an
+-- instance's own clock has vouched for, in ms (protocol E11). A minute back does no harm:
+-- leases and pauses last longer, and recall looks into later generations. An hour ahead
+-- shortens the memory by no more than that.
+local CLOCK_BACK, CLOCK_AHEAD = 60000, 3600000
+
 -- stamp writes milliseconds with the 13 digits that the head has room for. A call stamps
 -- hundreds of payouts with the same few times, and formatting costs as much as a command.
 local stamps = {}

@@ -8,20 +8,42 @@ local function generation() return math.floor(now / math.floor(window / 3)) end
 -- memory is the beginning of the names of a generation's hashes.
 local function memory(gen) return P .. 'memo:' .. format('%.0f', gen) .. ':' end
 
--- living are these of the generations that hold anything, the newest first.
-local living = {}
-for gen = generation(), generation() - 3, -1 do
-  if call('EXISTS', P .. 'gen:' .. format('%.0f', gen)) == 1 then living[#living + 1] = memory(gen) end
+-- living are these of all generations that hold anything, the newest first; of later ones
+-- than the present one too: the clock may have gone back. gone are those that have expired.
+local living, gone = {}, {}
+for _, gen in ipairs(call('ZRANGE', P .. 'generations', 0, -1)) do
+  if call('EXISTS', P .. 'gen:' .. gen) == 1 then
+    table.insert(living, 1, memory(tonumber(gen)))
+  else
+    gone[#gone + 1] = gen
+  end
+end
+
+-- begin_generation notes that a generation holds something, until it has expired as a whole.
+local function begin_generation(gen, ends)
+  local name = format('%.0f', gen)
+  call('SET', P .. 'gen:' .. name, '1', 'PXAT', ends)
+  call('ZADD', P .. 'generations', gen, name)
+  if #gone > 0 then call('ZREM', P .. 'generations', unpack(gone)) end
+  gone = {}
+end
+
+-- sent_memo tells the memory of a send or a hold, see below, from that of an end.
+local function sent_memo(memo)
+  local letter = sub(memo, 1, 1)
+  return letter == 'S' or letter == 's'
 end
 
 -- recall answers what is remembered of a tradeNo: the state's letter and the fingerprint,
--- of a send also what memo_of_send says.
+-- of a send also what memo_of_send says. An end counts, wherever it stands.
 local function recall(bucket, tradeNo)
+  local sent = nil
   for _, hashes in ipairs(living) do
     local memo = call('HGET', hashes .. bucket, tradeNo)
-    if memo then return memo end
+    if memo and not sent_memo(memo) then return memo end
+    sent = sent or memo
   end
-  return nil
+  return sent or nil
 end
 
 local present = memory(generation())
@@ -35,7 +57,7 @@ local function remember(bucket, tradeNo, memo)
   call('PEXPIREAT', key, ends)
   local marker = P .. 'gen:' .. format('%.0f', gen)
   if call('EXISTS', marker) == 0 then
-    call('SET', marker, '1', 'PXAT', ends)
+    begin_generation(gen, ends)
     table.insert(living, 1, present)
   end
 end
@@ -43,10 +65,6 @@ end
 -- A send that a rebuild has learned of is remembered like a final until its command is
 -- read again: S, fingerprint, when it was decided, account, merchant. Layout 1 wrote s and
 -- no account; it is read for as long as it is remembered.
-local function sent_memo(memo)
-  local letter = sub(memo, 1, 1)
-  return letter == 'S' or letter == 's'
-end
 local function memo_account(memo) return sub(memo, 1, 1) == 'S' and sub(memo, 31, 38) or NO_ACCOUNT end
 local function memo_merchant(memo) return sub(memo, sub(memo, 1, 1) == 'S' and 39 or 31) end
 -- A hold that it has learned of is such a memo without a time: nobody needs to know when

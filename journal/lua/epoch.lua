@@ -2,6 +2,6 @@
 -- It believes nothing and changes nothing.
 -- Answer: run id, epoch's number, id and run id, shards, building id and run id, and
 -- how long its claim lasts in ms ('' and 0 where there is none), then all of the hash,
--- which names the fences, and the watermarks.
+-- which names the fences, the watermarks, and the time.
 local e = call('HMGET', P .. 'epoch', 'number', 'id', 'run_id', 'shards', 'building', 'building_run_id', 'claimed_until')
-return {run_id(), e[1] or '0', e[2] or '', e[3] or '', e[4] or '0', e[5] or '', e[6] or '', math.max(0, tonumber(e[7] or '0') - now), call('HGETALL', P .. 'epoch'), call('HGETALL', P .. 'watermark')}
+return {run_id(), e[1] or '0', e[2] or '', e[3] or '', e[4] or '0', e[5] or '', e[6] or '', math.max(0, tonumber(e[7] or '0') - now), call('HGETALL', P .. 'epoch'), call('HGETALL', P .. 'watermark'), stamp(now)}

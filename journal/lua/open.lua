@@ -13,6 +13,7 @@ local done = #portions / 2 == tonumber(ARGV[5])
 for i = 2, #portions, 2 do done = done and sub(portions[i], 1, 13) == '9999999999999' end
 if not done then return redis.error_reply('EPOCHOVER the rebuild is not complete') end
 call('HDEL', P .. 'epoch', 'building', 'building_run_id', 'claimed_until') -- first: see build
+call('HDEL', P .. 'epoch', 'clock_from', 'clock_until', 'clock_jumped') -- the next clock stamps them
 call('DEL', P .. 'portions')
 call('HSET', P .. 'epoch', 'number', ARGV[2], 'id', ARGV[1], 'run_id', e[2], 'shards', ARGV[3], 'dedup_window', ARGV[6])
 if ARGV[4] ~= '' then call('HSET', P .. 'epoch', 'reach', ARGV[4]) end

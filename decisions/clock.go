@@ -1,0 +1,76 @@
+package decisions
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"disburser/payout"
+)
+
+// Redis' clock is what leases, due times and the memory go by (protocol E11). It may step.
+// What it has shown is stamped in the journal, and up to where an instance's own clock
+// vouches for it; outside of that every script refuses. An instance that is wrong itself
+// ends nothing: as long as one vouches, all go on.
+
+// clockBound is by how much Redis' clock may be ahead of an instance's own to be vouched
+// for, and behind it after it has gone back. CLOCK_AHEAD in journal/lua is the same.
+const clockBound = time.Hour
+
+// hearing is what Redis' clock showed in an epoch, and when that was heard.
+type hearing struct {
+	epoch     string
+	shown, at time.Time
+}
+
+// clockOf says what a standing's clock means for who wants to join or begin an epoch. An
+// error that wraps errDeadEpoch lets another one begin; any other one is to be waited out:
+// a clock that stays wrong must not begin epochs without end.
+func clockOf(s payout.Standing, own time.Time) error {
+	ahead, back := s.Now.Sub(own.Round(0)), s.ClockFrom.Sub(s.Now)
+	vouched := !s.ClockUntil.IsZero() && !s.Now.After(s.ClockUntil) && s.Open()
+	switch {
+	case s.Now.IsZero():
+		return nil
+	case ahead > clockBound && (back > 0 || !vouched):
+		return fmt.Errorf("the clock of Redis is %v ahead of this instance's, and no instance's clock vouches for it: set the wrong one", ahead.Round(time.Second))
+	case back > 0 && ahead < -clockBound:
+		return fmt.Errorf("the clock of Redis has gone back by %v and more, and is %v behind this instance's: set the wrong one", back.Round(time.Second), -ahead.Round(time.Second))
+	case back > 0:
+		return fmt.Errorf("%w: the clock of Redis has gone back by %v and more", errDeadEpoch, back.Round(time.Second))
+	case s.ClockJumped:
+		return fmt.Errorf("%w: the clock of Redis has jumped ahead", errDeadEpoch)
+	}
+	return nil
+}
+
+// forgets tells that the journal's memory may have expired before its time: its clock has
+// been far ahead.
+func forgets(s payout.Standing) bool {
+	return s.ClockJumped || s.ClockFrom.Sub(s.Now) > clockBound
+}
+
+// vouch stamps Redis' clock, if this instance's own doesn't say otherwise. One that has
+// moved on by much more than this instance's clocks has jumped, though it may be right now.
+func (k *Keeper) vouch(ctx context.Context, epoch string) error {
+	own, last := time.Now(), k.heard
+	if last.epoch != epoch {
+		last = hearing{}
+	}
+	shown, _, err := k.Journal.Clock(ctx, epoch, own, false)
+	if err != nil {
+		return err
+	}
+	k.heard = hearing{epoch, shown, own}
+	if last.shown.IsZero() {
+		return nil
+	}
+	passed := max(own.Sub(last.at), own.Round(0).Sub(last.at.Round(0))) // a suspended machine stops the first
+	if jumped := shown.Sub(last.shown) - passed; jumped > clockBound {
+		if _, _, err := k.Journal.Clock(ctx, epoch, own, true); err != nil {
+			return err
+		}
+		return fmt.Errorf("decisions: %w: the clock of Redis has jumped %v ahead", payout.ErrEpoch, jumped.Round(time.Second))
+	}
+	return nil
+}

@@ -1,0 +1,34 @@
+package disburse
+
+import (
+	"testing"
+	"time"
+
+	"disburser/payout"
+)
+
+// What needs a time to have passed waits for it by both clocks: one of them may have stepped.
+func TestAbsenceCountsByTheSlowerClock(t *testing.T) {
+	l := &Loop{}
+	m := &merchant{Merchant: Merchant{Send: free}}
+	now := time.Now()
+	batch := payout.Batch{Lease: payout.Lease{LeasedAt: now.Add(20 * time.Minute), Asked: now}}
+	policyOf := func(apart time.Duration) payout.Policy {
+		l.apart.Store(int64(apart))
+		_, policy := l.judging(m, batch, time.Now())
+		policy.NoRecord.Every = 5 * time.Minute
+		return policy
+	}
+	p := payout.Payout{State: payout.StateSending, Sends: 1, SendBy: now.Add(time.Minute)} // by the clock before it stepped
+	if p.NoRecordMayCount(now.Add(20*time.Minute), policyOf(20*time.Minute)) {
+		t.Error("an absence counts at once, after a step of Redis' clock")
+	}
+	if !p.NoRecordMayCount(now.Add(20*time.Minute), policyOf(0)) {
+		t.Error("an absence doesn't count where the clocks agree")
+	}
+	for _, apart := range []time.Duration{20 * time.Minute, -20 * time.Minute} {
+		if doubt := policyOf(apart).Doubt; doubt < 20*time.Minute {
+			t.Errorf("%v apart: a doubt of %v", apart, doubt)
+		}
+	}
+}
