@@ -104,6 +104,7 @@ func (g progress) text() string {
 	p.number("fs", g.FirstSent)
 	p.number("ls", int64(g.LastSend))
 	p.number("dp", int64(g.Disproved))
+	p.number("rf", int64(g.Refusals))
 	p.flag("uh", g.Unheard)
 	p.number("k", int64(g.Asks))
 	p.number("kr", int64(g.AskRound))
@@ -251,6 +252,8 @@ func (g *progress) read(text string) error {
 			g.LastSend, r.odd = uint8(kind), r.odd || kind < 0 || kind > 255
 		case "dp":
 			g.Disproved = r.whole()
+		case "rf":
+			g.Refusals = r.whole()
 		case "uh":
 			g.Unheard = r.flag()
 		case "k":

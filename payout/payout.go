@@ -45,7 +45,9 @@ type Payout struct {
 	Unheard bool
 
 	// Disproved are the sends whose absence the operator's resend has accepted as proven.
+	// Refusals are those of them that were refused: all of them, and nothing was ever paid.
 	Disproved int
+	Refusals  int
 
 	Asks       int       // asks since it was received, for the result
 	AskRound   int       // asks since the last send, for the growing interval

@@ -28,6 +28,9 @@ type life struct {
 	shown     bool
 	holds     int
 	told      int // holds that were announced, or are about to be
+	refusals  int // sends that were refused, and proved absent
+
+	contradicted bool
 }
 
 func TestRandomLives(t *testing.T) {
@@ -39,6 +42,7 @@ func TestRandomLives(t *testing.T) {
 			p.UnknownStatus = []Choice{Hold, Fail}[rng.IntN(2)]
 			p.Contradiction = []Choice{Hold, Announce}[rng.IntN(2)]
 			p.Poll.GiveUp = []time.Duration{time.Hour, 72 * time.Hour}[rng.IntN(2)]
+			p.Refusing = rng.IntN(2) == 0
 			p.Jitter = rng.Float64()
 		})
 		p := received(t)
@@ -170,6 +174,7 @@ func (l *life) witness(f Finding, before Payout) {
 	case Processing:
 		l.unknown = ""
 	case Partial:
+		l.unknown = ""
 		if l.partialAt.IsZero() {
 			l.partialAt = l.now
 		}
@@ -193,6 +198,12 @@ func (l *life) witness(f Finding, before Payout) {
 	if p.State == StateHeld && p.Step == StepAnnounce {
 		l.told++
 	}
+	if contradicts && !p.State.Final() {
+		l.contradicted = l.contradicted || p.Contradiction != ""
+		if p.Contradiction != "" {
+			l.unknown = ""
+		}
+	}
 	if contradicts && p.State.Final() && (l.policy.Contradiction == Hold || p.Contradiction == "") || p.State.Final() && p.Contradiction != "" && !contradicts {
 		l.t.Errorf("found %v of share %v and is %v, contradiction %q", f.Kind, f.Share, p.State, p.Contradiction)
 	}
@@ -201,10 +212,13 @@ func (l *life) witness(f Finding, before Payout) {
 	case p.State == StatePaid && f.Kind == Paid:
 	case p.State == StatePartial && f.Kind == Partial && secondPartial:
 	case p.State == StateFailed && f.Kind == Failed && !p.Absent:
-	case p.State == StateFailed && secondUnknown && l.policy.UnknownStatus == Fail && !p.Absent:
+	case p.State == StateFailed && secondUnknown && l.policy.UnknownStatus == Fail && !p.Absent && l.partialAt.IsZero() && !l.contradicted:
 	case p.State == StateFailed && f.Kind == NoRecord && enough && l.sends-before.Disproved == 1 && p.Absent &&
 		(before.LastSend == Refused || before.LastSend == SettledFailed):
 	case p.State == StateReceived && f.Kind == NoRecord && enough && before.State == StateSending && l.policy.NoRecord.Then == Resend:
+		if before.LastSend == Refused && l.sends-before.Disproved == 1 {
+			l.refusals++
+		}
 	case p.State == StateProcessing && f.Kind == Processing && before.State == StateSending:
 	case p.State == StateHeld && p.Reason != "":
 	default:
@@ -216,11 +230,15 @@ func (l *life) expire() {
 	p, err := l.p.Expire(l.now)
 	l.note("expires: %v", p.State)
 	want := StateRejected
-	if l.sends > 0 {
+	switch {
+	case l.sends == 0:
+	case l.refusals == l.sends:
+		want = StateFailed
+	default:
 		want = StateHeld
 		l.holds++
 	}
-	if err != nil || p.State != want {
+	if err != nil || p.State != want || p.Absent != (want == StateFailed) {
 		l.t.Errorf("%d sends may have left, it expires and is %v, %v", l.sends, p.State, err)
 	}
 	l.p = p

@@ -1,7 +1,6 @@
 package payout
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 )
@@ -243,6 +242,7 @@ func settle(to State) rule {
 // partialSeen believes 0001 only when it is seen twice, every apart: the pages
 // disagree whether a payout can be partial at all (paypro-api.md §5.2).
 func partialSeen(p Payout, f Finding, now time.Time, policy Policy) Payout {
+	p.Unknown = "" // an unknown status before it is no evidence any more
 	switch {
 	case p.PartialAt.IsZero():
 		p.PartialAt = now
@@ -257,29 +257,11 @@ func partialSeen(p Payout, f Finding, now time.Time, policy Policy) Payout {
 // were told, the same answer tells nobody anything new.
 func (p Payout) holdContradiction(to State, says string, now time.Time, policy Policy) Payout {
 	told := p.State == StateHeld && p.Contradiction != ""
-	p.Contradiction = says
+	p.Contradiction, p.Unknown = says, ""
 	if told {
 		return p.askNext(now, policy)
 	}
 	return p.hold(fmt.Sprintf("the provider says %v, and that contradicts the payout (%s): it may speak of another order with this tradeNo", to, says), now)
-}
-
-// unknownStatus acts at the second sight of a code that says nothing we know. To fail
-// it must be the same code twice; to hold any two will do. What is held already obeys the
-// operator's present choice too.
-func unknownStatus(p Payout, f Finding, now time.Time, policy Policy) Payout {
-	before := p.Unknown
-	p.Unknown = cmp.Or(f.StatusKey, f.Status)
-	if before == "" || before != p.Unknown && policy.UnknownStatus == Fail {
-		return askLater(p, f, now, policy)
-	}
-	if policy.UnknownStatus == Fail {
-		return settle(StateFailed)(p, f, now, policy)
-	}
-	if p.State == StateHeld { // a person was told
-		return p.askNext(now, policy)
-	}
-	return p.hold("the provider answers with a status that is neither success, processing nor a known failure: "+f.Status, now)
 }
 
 // noRecordWhileSending gathers the evidence that a payout that may have been sent
@@ -297,13 +279,13 @@ func noRecordWhileSending(p Payout, f Finding, now time.Time, policy Policy) Pay
 	case p.Shown:
 		return p.hold(fmt.Sprintf("the provider has shown it and then said %d times that it has no record of it", p.NoRecords), now)
 	case p.Sends-p.Disproved == 1 && p.LastSend == Refused && !p.Unheard:
-		if policy.Refusing && policy.NoRecord.Then == Resend && !p.gaveUp(now, policy) && !p.Expired(now) {
+		if policy.Refusing && p.resends(now, policy) && !p.Expired(now) {
 			return p.probeAgain(now)
 		}
 		p.Absent = true
 		p.Reason = "the provider refused it and has no record of it"
 		return p.end(StateFailed, now)
-	case policy.NoRecord.Then == Resend && !p.gaveUp(now, policy):
+	case p.resends(now, policy):
 		return p.sendAgain(now)
 	}
 	return p.hold(fmt.Sprintf("it may have been sent, but the provider said %d times that it has no record of it", p.NoRecords), now)
@@ -347,8 +329,8 @@ func (p Payout) NotSendable(now time.Time, account Account) (Payout, error) {
 	return p.Expire(now)
 }
 
-// Expire is for a received payout whose expiresAt has come: rejected if it was
-// never sent, else held, because an earlier send may have happened.
+// Expire is for a received payout whose expiresAt has come: rejected if it was never sent,
+// failed if each of its sends was refused and is proved absent, else held.
 func (p Payout) Expire(now time.Time) (Payout, error) {
 	switch {
 	case p.State != StateReceived:
@@ -357,8 +339,12 @@ func (p Payout) Expire(now time.Time) (Payout, error) {
 		return p, fmt.Errorf("payout %s: it expires at %v, not now: left as it is", p.TradeNo, p.ExpiresAt)
 	case p.Sends == 0 && !p.Unheard:
 		return p.reject("expiresAt passed before it was sent", now), nil
+	case p.allRefused() && !p.Unheard:
+		p.Absent = true
+		p.Reason = "the provider refused it and has no record of it, and then expiresAt passed"
+		return p.end(StateFailed, now), nil
 	}
-	return p.hold("expiresAt passed after a send that may have happened", now), nil
+	return p.hold(p.whyNotExpired(), now), nil
 }
 
 // GiveBack undoes a lease whose payout was certainly not sent: the decision was not
@@ -397,26 +383,5 @@ func (p Payout) hold(reason string, now time.Time) Payout {
 func (p Payout) end(final State, now time.Time) Payout {
 	p.State, p.Step, p.Due = final, StepAnnounce, now
 	p.SettledAt = now
-	return p
-}
-
-// probeAgain is for a payout whose absence is proven while the provider refuses every send:
-// the operator's resend lets it be the next probe, before others that would be refused too.
-func (p Payout) probeAgain(now time.Time) Payout {
-	p = p.sendAgain(now)
-	if p.ReceivedAt.Before(now) && !p.ReceivedAt.IsZero() {
-		p.Due = p.ReceivedAt
-	}
-	return p
-}
-
-// sendAgain follows the operator's resend: the same tradeNo, never a new one, and
-// evidence gathered anew. The sends until now count as disproved: if the next one is
-// refused, its absence ends the payout instead of beginning another round.
-func (p Payout) sendAgain(now time.Time) Payout {
-	p.State, p.Step, p.Due = StateReceived, StepSend, now
-	p.NoRecords, p.NoRecordAt, p.AskRound = 0, time.Time{}, 0
-	p.LastSend, p.PartialAt, p.PendingAt, p.Unknown = Unclear, time.Time{}, time.Time{}, ""
-	p.Disproved = p.Sends
 	return p
 }

@@ -66,6 +66,8 @@ func sendVerdict(a answer) (payout.Kind, string) {
 		return lookUp(sent, a.status, payout.SettledOther), "answered with a data.status"
 	case a.status != "":
 		return payout.Unclear, contradictory
+	case a.code == codeFailed && a.success == yes:
+		return payout.Unclear, "contradictory: code 8000, and yet success is true"
 	case a.code == codeFailed:
 		return payout.Refused, "the provider says that the request failed"
 	case a.code == codeException:
@@ -140,6 +142,9 @@ func (c *Client) judge(v verdict, cmd payout.Command, r reply) payout.Finding {
 		f.Detail += "; its amount can't be read exactly"
 	}
 	f.Order = f.Kind == payout.Unclear && (a.status != "" || a.code == codeOK && whose == ours)
+	if f.Kind == payout.NoRecord && a.code == codeOK { // "success" would stand in the result as if it were the order's
+		f.Status, f.StatusText = "", ""
+	}
 	// An answer without data shows nothing: a wrong account would be answered so as well.
 	f.Served = f.Served && f.Kind != payout.NoRecord
 	return f

@@ -86,7 +86,7 @@ func TestFinding(t *testing.T) {
 		{`{"code":"0000","success":true,"data":{"tradeNo":"t-1","status":"0000"}}`, payout.SettledPaid, payout.Paid, true},
 		{`{"code":"0000","success":null,"data":{"tradeNo":"t-1","status":"0000"}}`, payout.SettledPaid, payout.Paid, true},
 		{`{"code":"8000","success":false}`, payout.Refused, payout.NoRecord, false},
-		{`{"code":"8000","success":true}`, payout.Refused, unclear, false},
+		{`{"code":"8000","success":true}`, unclear, unclear, false},
 		{`{"code":"0000","data":{"status":"0000","tradeNo":"t-2"}}`, unclear, unclear, true},
 		{`{"code":"0000","data":{"status":"0000","tradeNo":"T-1"}}`, unclear, unclear, true},
 		{`{"code":"0000","data":{"status":"0000","tradeNo":["t-1"]}}`, unclear, unclear, true},

@@ -177,6 +177,7 @@ func TestEmptyData(t *testing.T) {
 		{`{"code":"0000","data":null}`, payout.Unclear, payout.NoRecord, false, payout.NoRecord, payout.Unclear},
 		{`{"code":"0000","data":{}}`, payout.Unclear, payout.NoRecord, false, payout.NoRecord, payout.Unclear},
 		{`{"code":"0000","data":""}`, payout.Unclear, payout.NoRecord, false, payout.NoRecord, payout.Unclear},
+		{`{"code":"0000","msg":"success"}`, payout.Unclear, payout.NoRecord, false, payout.NoRecord, payout.Unclear},
 		{`{"code":"0000","success":true,"data":[]}`, payout.Unclear, payout.NoRecord, false, payout.NoRecord, payout.Unclear},
 		{`{"code":"0000","success":false,"data":null}`, payout.Unclear, payout.Unclear, false, payout.Unclear, payout.Unclear},
 		{`{"code":"0000","data":{"status":""}}`, payout.Unclear, payout.Unclear, true, payout.Unclear, payout.Unclear},
@@ -192,6 +193,9 @@ func TestEmptyData(t *testing.T) {
 		}
 		if got := ask(with); got.Kind != test.with || got.Served != test.servedWith {
 			t.Errorf("%s with empty_data: %v, served %v", test.body, got.Kind, got.Served)
+		}
+		if got := ask(with); got.Kind == payout.NoRecord && got.Status+got.StatusText != "" {
+			t.Errorf("%s: an absence with the words %q %q, as if they were the order's", test.body, got.Status, got.StatusText)
 		}
 		if got := ask(both).Kind; got != test.withCode {
 			t.Errorf("%s with empty_data and a code: %v", test.body, got)

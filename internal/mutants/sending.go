@@ -171,9 +171,9 @@ var sending = []Guard{
 		{Removes: "the fleet isn't told", Edits: edit("disburse/send.go", "err = m.Send.Refused(ctx, began, l.breaker.Load().OpenFor)", ""),
 			Killer: Killer{"disburse", "TestTheFleetIsToldOfRefusals"}},
 		{Removes: "what was refused is sent again without the operator's word", Edits: edit("payout/state.go",
-			"if policy.Refusing && policy.NoRecord.Then == Resend && ", "if policy.Refusing && "),
+			"if policy.Refusing && p.resends(now, policy) && ", "if policy.Refusing && "),
 			Killer: Killer{"payout", "TestWhatAbsenceProves"}},
-		{Removes: "what expired is sent again", Edits: edit("payout/state.go", " && !p.gaveUp(now, policy) && !p.Expired(now) {", " && !p.gaveUp(now, policy) {"),
+		{Removes: "what expired is sent again", Edits: edit("payout/state.go", " && p.resends(now, policy) && !p.Expired(now) {", " && p.resends(now, policy) {"),
 			Killer: Killer{"payout", "TestWhatAbsenceProves"}},
 	}},
 	{"S7 notBefore and expiresAt by both clocks", "a clock that somebody sets sends a payroll early, or rejects it", []Mutant{
