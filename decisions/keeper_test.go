@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,11 +71,11 @@ func (h hooked) OpenEpoch(ctx context.Context, o payout.Opening) error {
 	return h.Journal.OpenEpoch(ctx, o)
 }
 
-func startHooked(t *testing.T, k *kafkatest.Kafka, client *redis.Client, name string, shards int, before func(Journal, string)) *instance {
+func startHooked(t *testing.T, k *kafkatest.Kafka, client *redis.Client, name string, shards int, before func(Journal, string), logger ...zerolog.Logger) *instance {
 	j := journal.New(client, journal.Options{Namespace: "test", Window: time.Hour})
 	l := startLog(t, k, name)
 	i := &instance{Keeper: NewKeeper(KeeperConfig{
-		Journal: hooked{j, before}, Log: l, Results: results, Shards: shards, Lease: 90 * time.Second, Logger: zerolog.Nop(),
+		Journal: hooked{j, before}, Log: l, Results: results, Shards: shards, Lease: 90 * time.Second, Logger: append(logger, zerolog.Nop())[0],
 		Owns: func(string) bool { return true }, Knows: func(merchant string) bool { return merchant == "eg-main" },
 	}), journal: j}
 	ctx, stop := context.WithCancel(background)
@@ -261,4 +262,46 @@ func TestAnotherNumberOfShardsIsRefused(t *testing.T) {
 			t.Fatalf("%+v %s", e, why)
 		}
 	})
+}
+
+// While the watermarks don't move, a restart of Redis replays more and more: that is said,
+// once a minute.
+func TestWatermarksThatDoNotMoveAreSaid(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		_, client := newRedis(t)
+		var said watched
+		i := startHooked(t, k, client, "pod-1", 1, func(Journal, string) {}, zerolog.New(&said).Level(zerolog.WarnLevel))
+		i.settles(t)
+		marked()
+		k.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+			k.KeepControl()
+			return nil, kerr.RequestTimedOut, true
+		})
+		time.Sleep(silence / 2)
+		if n := said.count("watermarks not moved"); n != 0 {
+			t.Errorf("said %d times within half a minute", n)
+		}
+		time.Sleep(3 * silence)
+		if n := said.count("watermarks not moved"); n < 2 || n > 3 {
+			t.Errorf("said %d times in three minutes", n)
+		}
+	})
+}
+
+// watched is what was logged.
+type watched struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (w *watched) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(line)
+}
+
+func (w *watched) count(text string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Count(w.text.String(), text)
 }
