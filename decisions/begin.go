@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"disburser/internal/partition"
 	"disburser/payout"
@@ -126,13 +127,26 @@ func (k *Keeper) knowsLatest(ctx context.Context) error {
 	return err
 }
 
+// upgradeSays is the pause between two lines of the log about how far a conversion is.
+const upgradeSays = 10 * time.Second
+
 // upgrade converts a journal of an older layout. Its old versions are refused since the
 // building began, and nothing has been restored yet.
 func (k *Keeper) upgrade(ctx context.Context, e payout.Epoch, layout int) error {
 	if layout == payout.Layout {
 		return nil
 	}
-	n, err := k.Journal.Upgrade(ctx, e.ID)
+	said := time.Now()
+	n, unread, err := k.Journal.Upgrade(ctx, e.ID, func(converted int) {
+		k.set(payout.Epoch{}, fmt.Sprintf("the journal is being converted from layout %d to %d: %d payouts done", layout, payout.Layout, converted))
+		if time.Since(said) > upgradeSays {
+			said = time.Now()
+			k.Logger.Info().Int("payouts", converted).Int("shard", k.Log.shard).Msg("the journal is being converted")
+		}
+	})
+	for _, err := range unread {
+		k.Logger.Error().Err(err).Int("shard", k.Log.shard).Msg("a payout of the older layout can't be read")
+	}
 	if err == nil {
 		k.Logger.Warn().Int("from", layout).Int("to", payout.Layout).Int("payouts", n).Int("shard", k.Log.shard).
 			Msg("the journal was converted: older versions of the disburser can't use it any more")

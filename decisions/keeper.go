@@ -64,7 +64,7 @@ type Builder interface {
 	Restore(ctx context.Context, id string, lease time.Duration, items []payout.Restored) error
 	Unsent(ctx context.Context, id string, n int) ([]payout.Restored, error)
 	OpenEpoch(ctx context.Context, o payout.Opening) error
-	Upgrade(ctx context.Context, id string) (converted int, err error)
+	Upgrade(ctx context.Context, id string, far func(converted int)) (converted int, unread []error, err error)
 }
 
 // Sharer is what the instances need to do the work of a building together.

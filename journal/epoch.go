@@ -45,7 +45,7 @@ func (j *Journal) Standing(ctx context.Context) (payout.Standing, error) {
 	// what was paid would be paid again.
 	window := fields["dedup_window"]
 	if window == "" && s.Layout == 1 {
-		window = fields["window"]
+		window = onlyNumber(fields["window"]) // else it is what forOlder says
 	}
 	if own := strconv.FormatInt(j.window.Milliseconds(), 10); window != "" && window != own {
 		return payout.Standing{}, fmt.Errorf("journal: it remembers in windows of %s ms, redis.dedup_window is %s ms: set it back, or let every payout end and take another redis.namespace", window, own)
@@ -64,20 +64,35 @@ func (j *Journal) Standing(ctx context.Context) (payout.Standing, error) {
 	return s, nil
 }
 
-// layoutOf reads the layout of the records. One that this version doesn't know is an error.
+// onlyNumber answers a text that is a number, "" for any other one.
+func onlyNumber(text string) string {
+	if _, err := strconv.ParseInt(text, 10, 64); err != nil {
+		return ""
+	}
+	return text
+}
+
+// layoutOf reads the layout of the records. One that this version doesn't know is an error,
+// and so is one that a newer version has begun to convert them to.
 func layoutOf(epoch map[string]string) (int, error) {
-	text, known := epoch["layout"]
-	switch {
-	case !known && len(epoch) == 0:
-		return payout.Layout, nil
-	case !known:
-		return 1, nil // it had no version
+	layout := 1 // it had no version
+	if len(epoch) == 0 {
+		layout = payout.Layout
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n > payout.Layout {
-		return 0, fmt.Errorf("journal: %w: its records are of layout %q, this version knows %d", payout.ErrLayout, text, payout.Layout)
+	for _, name := range []string{"building_layout", "layout"} {
+		text, known := epoch[name]
+		if !known {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n > payout.Layout {
+			return 0, fmt.Errorf("journal: %w: its records are of layout %q, or being converted to it, this version knows %d", payout.ErrLayout, text, payout.Layout)
+		}
+		if name == "layout" {
+			layout = n
+		}
 	}
-	return n, nil
+	return layout, nil
 }
 
 // forOlder stands where versions that know only layout 1 read the memory's window: they

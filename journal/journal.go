@@ -136,6 +136,9 @@ func refusal(err error) error {
 	case strings.HasPrefix(text, "EPOCH"):
 		_, why, _ := strings.Cut(text, " ")
 		return fmt.Errorf("%w: %s", payout.ErrEpoch, why)
+	case strings.HasPrefix(text, "LAYOUT"):
+		_, what, _ := strings.Cut(text, " ")
+		return fmt.Errorf("%w: %s", payout.ErrLayout, what)
 	case strings.HasPrefix(text, "POSITION"):
 		return fmt.Errorf("%w: %s", payout.ErrPosition, text)
 	case strings.HasPrefix(text, "OOM"):

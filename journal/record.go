@@ -142,9 +142,15 @@ func accountOf(text string) payout.Account {
 	return payout.Account(text)
 }
 
-// digits appends a number of a fixed width.
+// digits appends a number of a fixed width. One that doesn't fit becomes the nearest that
+// does: a head of another width would be read wrongly, all of it.
 func digits(to []byte, n int64, width int) []byte {
-	for at := int64(10); width > 1; width-- {
+	n = max(n, 0)
+	for at := int64(10); ; width-- {
+		if width == 1 {
+			n = min(n, at-1)
+			break
+		}
 		if n < at {
 			to = append(to, strings.Repeat("0", width-1)...)
 			break
@@ -258,12 +264,16 @@ func (h *numbers) number(at, width int) int64 {
 
 func (h *numbers) time(at int) time.Time { return moment(h.number(at, 13)) }
 
-// millis writes a time as the journal keeps it; 0 is "none".
+// latest is the last time that the 13 digits of a head have room for.
+const latest = 9_999_999_999_999
+
+// millis writes a time as the journal keeps it; 0 is "none". What lies outside becomes the
+// first or the last time: Kafka keeps any number for a record's time.
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
-	return t.UnixMilli()
+	return max(1, min(t.UnixMilli(), latest))
 }
 
 func moment(ms int64) time.Time {

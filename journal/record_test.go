@@ -1,9 +1,13 @@
 package journal
 
 import (
+	"math"
 	"reflect"
 	"testing"
+	"testing/quick"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"disburser/payout"
 )
@@ -33,4 +37,63 @@ func TestARecordKeepsEverything(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, p) {
 		t.Fatalf("%v\n got %+v\nwant %+v", err, got, p)
 	}
+}
+
+// Whatever numbers and times a payout has, its head has one width: else everything behind
+// the number would be read wrongly, its lane too.
+func TestAHeadHasOneWidth(t *testing.T) {
+	same := func(n int64, sends int) bool {
+		p := order("a", "300")
+		moment := time.UnixMilli(n)
+		p.ExpiresAt, p.LastSentAt, p.SendBy = moment, moment, moment
+		p.Source, p.Sends = payout.Source{Partition: int(n), Offset: n, Time: moment}, sends
+		if got := head(p, noToken, moment); len(got) != headLen {
+			t.Errorf("%d: %q", n, got)
+			return false
+		}
+		q, err := decode("a", encode(p))
+		if err != nil || lane(q) != lane(p) || q.ExpiresAt.IsZero() || q.Source.Time.IsZero() {
+			t.Errorf("%d: %+v %v", n, q, err)
+			return false
+		}
+		return true
+	}
+	for width := range 19 {
+		edge := int64(math.Pow10(width))
+		for _, n := range []int64{edge - 1, edge, edge + 1} {
+			same(n, int(n))
+			same(-n, int(-n))
+		}
+	}
+	same(math.MinInt64, math.MinInt)
+	same(math.MaxInt64, math.MaxInt)
+	if err := quick.Check(same, nil); err != nil {
+		t.Error(err)
+	}
+	for n, want := range map[int64]string{-1: "00", 0: "00", 7: "07", 99: "99", 100: "99", math.MaxInt64: "99"} {
+		if got := string(digits(nil, n, 2)); got != want {
+			t.Errorf("%d: %q", n, got)
+		}
+	}
+}
+
+// A record whose time is in microseconds, or missing, is sent like any other or held, but
+// never lost.
+func TestOddRecordTimes(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		j := newJournal(t, client, time.Hour)
+		late, early := at("late", 3), at("early", 4)
+		late.Source.Time = time.UnixMilli(1_700_000_000_000_000)
+		early.Source.Time = time.UnixMilli(-1)
+		if got := insert(t, j, 9, late, early); got != "no" {
+			t.Errorf("outcomes %q", got)
+		}
+		if b := lease(t, j, payout.StepSend, "eg", 9); len(b.Payouts) != 1 || b.Payouts[0].TradeNo != "late" {
+			t.Errorf("%+v", b)
+		}
+		if b := lease(t, j, payout.StepAnnounce, "", 9); len(b.Payouts) != 1 || b.Payouts[0].TradeNo != "early" || b.Payouts[0].State != payout.StateHeld {
+			t.Errorf("%+v", b)
+		}
+		checks(t, client, j)
+	})
 }

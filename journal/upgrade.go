@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+	"time"
 
 	"disburser/payout"
 )
@@ -13,15 +15,20 @@ import (
 // scanned is how many keys one call of scan looks at: it stays in the milliseconds.
 const scanned = 1000
 
+// nowherePartition is _layout.lua's NO_PARTITION: of a record without content.
+const nowherePartition = 999_999
+
 // Upgrade writes the records of an older layout in this one's, under the building of an
 // epoch and before anything is restored: whoever knows only the old layout is refused by
-// then. It answers how many there were. It may be repeated, also after half of it.
-func (j *Journal) Upgrade(ctx context.Context, id string) (converted int, err error) {
+// then. It answers how many there were, and names those that can't be read: they are held,
+// without content, and asked about. It may be repeated, also after half of it. far is told
+// after each page how many are done.
+func (j *Journal) Upgrade(ctx context.Context, id string, far func(converted int)) (converted int, unread []error, err error) {
 	cursor := "0"
 	for {
 		page, err := j.runAs(ctx, "scan", []any{id, cursor, scanned})
 		if err != nil {
-			return converted, err
+			return converted, unread, err
 		}
 		cursor = word(page, 0)
 		args := []any{id, j.window.Milliseconds(), ""}
@@ -29,18 +36,23 @@ func (j *Journal) Upgrade(ctx context.Context, id string) (converted int, err er
 			args[2] = "1"
 		}
 		for i := 1; i+1 < len(page); i += 2 {
-			record, err := convert(word(page, i+1))
-			if err != nil {
-				return converted, fmt.Errorf("journal: upgrade: the record of %s can't be converted: %w", word(page, i), err)
+			tradeNo, old := word(page, i), word(page, i+1)
+			record, was, err := converting(tradeNo, old)
+			if errors.Is(err, payout.ErrLayout) {
+				return converted, unread, err
 			}
-			args = append(args, word(page, i), word(page, i+1), record)
+			if err != nil {
+				unread = append(unread, err)
+			}
+			args = append(args, tradeNo, old, record, was)
 			converted++
 		}
 		if _, err := j.runAs(ctx, "convert", args); err != nil {
-			return converted, err
+			return converted, unread, err
 		}
+		far(converted)
 		if cursor == "0" {
-			return converted, nil
+			return converted, unread, nil
 		}
 	}
 }
@@ -48,16 +60,36 @@ func (j *Journal) Upgrade(ctx context.Context, id string) (converted int, err er
 // The head of layout 1: state, step, token, until, fingerprint, expiry, sends, sent at,
 // send by, partition. After it came the merchant's line and the two JSON texts.
 const (
-	headLen1   = 90
-	sendByEnd1 = 84
+	headLen1       = 90
+	fingerprintAt1 = 27
+	expiresAt1     = 43
+	sendByEnd1     = 84
 )
+
+// head1 is what such a head looks like: one that looks otherwise was cut, or written wrongly.
+var head1 = regexp.MustCompile(`\A[rsphPQFR][sanx][^\n]{12}\d{13}[^\n]{16}\d{13}\d{2}\d{13}\d{13}\d{6}`)
+
+// converting converts a record. One that can't be read becomes a held one, and an error
+// says so; was is then the letter of its old state, by which it is counted, and "?" where
+// nobody knows that either.
+func converting(tradeNo, old string) (record, was string, err error) {
+	if old != "" && old[0] > '0'+1 && old[0] <= '9' {
+		return "", "", fmt.Errorf("journal: upgrade: the record of %s is of layout %c, this version knows %d: %w", tradeNo, old[0], payout.Layout, payout.ErrLayout)
+	}
+	if record, err = convert(old); err == nil {
+		return record, "", nil
+	}
+	err = fmt.Errorf("journal: upgrade: the record of %s can't be read (%w): it is held without content, and asked about; see to it by hand", tradeNo, err)
+	record, was = unreadable(old)
+	return record, was, err
+}
 
 // convert makes of a record of layout 1 the same in this one. Offset, time and batch id
 // came out of the first JSON text, the end by our own word out of the second. To which
 // account it was sent nobody has noted.
 func convert(record string) (string, error) {
-	if len(record) < headLen1 {
-		return "", errors.New("too short")
+	if !head1.MatchString(record) {
+		return "", errors.New("its head is damaged")
 	}
 	lines := strings.SplitN(record[headLen1:], "\n", 3)
 	if len(lines) != 3 {
@@ -83,11 +115,32 @@ func convert(record string) (string, error) {
 	if state := payout.State(record[0]); state == payout.StateRejected || state == payout.StateFailed && absent.Is {
 		flag = ownEnd
 	}
-	head := fmt.Sprintf("%c%s%s%c%s%s%016d%013d", layout, record[:sendByEnd1], noAccount, flag, freeFlags, record[sendByEnd1:headLen1], command.Offset, command.Time)
-	if len(head) != headLen {
-		return "", errors.New("an offset or a time that is out of range")
+	head := fmt.Sprintf("%c%s%s%c%s%s", layout, record[:sendByEnd1], noAccount, flag, freeFlags, record[sendByEnd1:headLen1])
+	if command.Time != 0 { // 0 is none
+		command.Time = max(command.Time, 1)
 	}
-	return head + lines[0] + "\n" + strings.ReplaceAll(command.Batch, "\n", " ") + "\n" + said + "\n" + became, nil
+	head = string(digits(digits([]byte(head), command.Offset, 16), command.Time, 13))
+	converted := head + lines[0] + "\n" + strings.ReplaceAll(command.Batch, "\n", " ") + "\n" + said + "\n" + became
+	_, err = decode("", converted) // else nobody would ever lease it
+	return converted, err
+}
+
+// unreadable makes a held record of one that can't be read, with what can be: fingerprint,
+// sends and their times, lane. It waits for its command, as after a loss of the journal; one
+// whose fingerprint is lost too is never equal to it, so that the command becomes a conflict.
+func unreadable(old string) (record, was string) {
+	fingerprint, sends, lane := strings.Repeat("?", payout.FingerprintLen), "02"+strings.Repeat("0", 26), ""
+	was = "?"
+	if head1.MatchString(old) {
+		fingerprint, sends = old[fingerprintAt1:expiresAt1], old[expiresAt1+13:sendByEnd1]
+		if name, _, ends := strings.Cut(old[headLen1:], "\n"); ends {
+			lane, was = name, old[:1]
+		}
+	}
+	none := strings.Repeat("0", 13)
+	p := progress{Reason: "its record could not be read when the journal was converted: nobody knows how far it was", Held: time.Now().UnixMilli()}
+	return string(layout) + "ha" + noToken + none + fingerprint + none + sends + noAccount + string(noFlag) + freeFlags +
+		fmt.Sprintf("%06d", nowherePartition) + strings.Repeat("0", 29) + lane + "\n\n{}\n" + p.text(), was
 }
 
 // without reads some fields of a JSON object and answers the text without them.

@@ -3,8 +3,12 @@ package journal
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -100,11 +104,11 @@ func upgraded(t *testing.T, j *Journal, items ...payout.Restored) {
 	if s, err = j.Standing(ctx); err != nil || s.Layout != 1 {
 		t.Fatalf("%+v %v", s, err)
 	}
-	n, err := j.Upgrade(ctx, id)
+	n, _, err := j.Upgrade(ctx, id, func(int) {})
 	if err != nil || n != 25 {
 		t.Fatalf("%d converted: %v", n, err)
 	}
-	if n, err := j.Upgrade(ctx, id); err != nil || n != 0 {
+	if n, _, err := j.Upgrade(ctx, id, func(int) {}); err != nil || n != 0 {
 		t.Fatalf("%d converted once more: %v", n, err)
 	}
 	if s, err = j.Standing(ctx); err != nil || s.Layout != payout.Layout {
@@ -299,14 +303,14 @@ func TestAnOldVersionIsRefused(t *testing.T) {
 			t.Fatal(a, err)
 		}
 		look("after an old version has begun to build")
-		if _, err := j.Upgrade(ctx, id); err == nil {
+		if _, _, err := j.Upgrade(ctx, id, func(int) {}); err == nil {
 			t.Error("converted under a building that was taken over")
 		}
 		time.Sleep(2 * time.Millisecond)
 		if err := j.Build(ctx, "second", "", time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := j.Upgrade(ctx, "second"); err != nil || n != 25 {
+		if n, _, err := j.Upgrade(ctx, "second", func(int) {}); err != nil || n != 25 {
 			t.Fatal(n, err)
 		}
 		open(t, j, "second")
@@ -367,6 +371,233 @@ func TestUnknownFieldsSurvive(t *testing.T) {
 		}
 		if p := show(t, client, j, "a"); p.Asks != 2 || p.Disproved != 1 || p.Source.Offset != 7 || p.Unread != `"zz":{"by":["alice"]}` {
 			t.Errorf("%+v", p)
+		}
+	})
+}
+
+// building begins an epoch, converts, and opens it; it answers what could not be read.
+func building(t *testing.T, j *Journal) []error {
+	t.Helper()
+	ctx, id := context.Background(), NewToken()
+	s, err := j.Standing(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Build(ctx, id, s.Epoch.ID, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = j.Standing(ctx); err != nil {
+		t.Fatalf("the building that it began itself: %v", err)
+	}
+	var unread []error
+	if s.Layout < payout.Layout {
+		if _, unread, err = j.Upgrade(ctx, id, func(int) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open(t, j, id)
+	if s, err = j.Standing(ctx); err != nil || s.Layout != payout.Layout || !s.Open() {
+		t.Fatalf("%+v %v", s, err)
+	}
+	return unread
+}
+
+// Whatever an old version has left of its epoch, the next one begins: what older versions
+// are told in the window's place is never taken for a window.
+func TestAnEpochBeginsOnWhateverIsLeft(t *testing.T) {
+	for name, leave := range map[string]func(ctx context.Context, t *testing.T, client redis.UniversalClient, j *Journal, old oldScripts){
+		"an old building that never opened": func(_ context.Context, t *testing.T, _ redis.UniversalClient, _ *Journal, old oldScripts) {
+			if a, err := old.run(t, "build", "never-opened", 1, ""); err != nil || word(a, 0) != "1" {
+				t.Fatal(a, err)
+			}
+		},
+		"the epoch is gone, the rest isn't": func(ctx context.Context, t *testing.T, client redis.UniversalClient, j *Journal, _ oldScripts) {
+			client.Set(ctx, j.prefix+"total", "0", 0)
+		},
+		"an epoch without a window": func(ctx context.Context, t *testing.T, client redis.UniversalClient, j *Journal, _ oldScripts) {
+			client.HSet(ctx, j.prefix+"epoch", "number", 4, "id", "long-ago", "run_id", "another", "shards", 1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+				j := New(client, Options{Namespace: "test-" + NewToken(), Window: time.Hour})
+				t.Cleanup(func() { wipe(t, client, j) })
+				leave(context.Background(), t, client, j, oldScripts{client, j})
+				time.Sleep(2 * time.Millisecond) // the claim
+				building(t, j)
+				building(t, j)
+			})
+		})
+	}
+}
+
+// One record that can't be read stops nobody. Numbers are bounded; what still can't be read
+// is named, held and asked about, and waits for its command.
+func TestOddRecordsOfLayout1(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		j, _ := oldJournal(t, client)
+		ctx := context.Background()
+		var odd []string
+		for tradeNo := range oldRecords(t, client, j) {
+			if record := client.Get(ctx, j.prefix+"p:"+tradeNo).Val(); record[0] == 'r' && record[1] == 's' && record[84:90] != "999999" {
+				odd = append(odd, tradeNo)
+			}
+		}
+		slices.Sort(odd)
+		if len(odd) < 5 {
+			t.Fatalf("%q", odd)
+		}
+		spoil := func(tradeNo string, how func(record string) string) {
+			record := client.Get(ctx, j.prefix+"p:"+tradeNo).Val()
+			spoilt := how(record)
+			if spoilt == record {
+				t.Fatalf("%s is as it was: %q", tradeNo, record)
+			}
+			client.Set(ctx, j.prefix+"p:"+tradeNo, spoilt, 0)
+		}
+		replace := func(pattern, by string) func(string) string {
+			return func(record string) string {
+				at := regexp.MustCompile(pattern).FindStringIndex(record)
+				return record[:at[0]] + by + record[at[1]:]
+			}
+		}
+		spoil(odd[0], replace(`"t":\d+`, `"t":1700000000000000`))
+		spoil(odd[1], replace(`"t":\d+`, `"t":-1`))
+		spoil(odd[2], replace(`"t":\d+`, `"t":`))
+		spoil(odd[3], func(record string) string { return record[:60] })
+		spoil(odd[4], func(record string) string { return record[:30] + "\n" + record[31:] })
+		unread := building(t, j)
+		if text := fmt.Sprint(unread); len(unread) != 3 || !strings.Contains(text, odd[2]) || !strings.Contains(text, odd[3]) || !strings.Contains(text, odd[4]) {
+			t.Fatalf("unread: %v", unread)
+		}
+		for i, want := range []int64{latest, 1} {
+			if p := show(t, client, j, odd[i]); p.State != payout.StateReceived || p.Source.Time.UnixMilli() != want {
+				t.Errorf("%+v", p)
+			}
+		}
+		lanes := map[string]string{odd[2]: "eg", odd[3]: "", odd[4]: ""}
+		for tradeNo, lane := range lanes {
+			p := show(t, client, j, tradeNo)
+			if p.State != payout.StateHeld || p.Step != payout.StepAsk || p.Source.Partition != nowhere || p.Reason == "" || p.HeldAt.IsZero() || p.Merchant != lane {
+				t.Errorf("%+v", p)
+			}
+			for _, set := range client.Keys(ctx, "*due:*").Val() {
+				in := client.ZScore(ctx, set, tradeNo).Err() == nil
+				if want := set == j.prefix+"due:a:"+lane; in != want && strings.HasPrefix(set, j.prefix) {
+					t.Errorf("%s in %s: %v", tradeNo, set, in)
+				}
+			}
+			kept := false
+			for _, set := range client.Keys(ctx, "*open:*").Val() {
+				kept = kept || client.ZScore(ctx, set, tradeNo).Err() == nil
+			}
+			if !kept {
+				t.Errorf("%s doesn't hold the safe mark back", tradeNo)
+			}
+		}
+		b, err := j.Lease(ctx, payout.LeaseRequest{Step: payout.StepSend, Merchant: "eg", N: 100, For: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range b.Payouts {
+			if _, held := lanes[p.TradeNo]; held {
+				t.Errorf("%s is sent", p.TradeNo)
+			}
+		}
+	})
+}
+
+// Who has stopped half way through a conversion was of a newer version: this one neither
+// joins nor builds, whether it looks or not.
+func TestAHalfConvertedJournalIsRefused(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		for _, field := range []string{"building_layout", "layout"} {
+			for _, value := range []string{strconv.Itoa(payout.Layout + 1), "10", "odd"} {
+				j := newJournal(t, client, time.Hour)
+				ctx, key := context.Background(), j.prefix+"epoch"
+				s, err := j.Standing(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				client.HSet(ctx, key, field, value)
+				if _, err := j.Standing(ctx); !errors.Is(err, payout.ErrLayout) {
+					t.Errorf("%s %s: %v", field, value, err)
+				}
+				before := client.HGetAll(ctx, key).Val()
+				if err := j.Build(ctx, "late", s.Epoch.ID, time.Minute); !errors.Is(err, payout.ErrLayout) {
+					t.Errorf("%s %s: built: %v", field, value, err)
+				}
+				if after := client.HGetAll(ctx, key).Val(); !maps.Equal(before, after) {
+					t.Errorf("%s %s: %v became %v", field, value, before, after)
+				}
+			}
+		}
+		// What this version leaves half done says so, until it is done.
+		j, _ := oldJournal(t, client)
+		ctx := context.Background()
+		if err := j.Build(ctx, "half", "first-building", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{strconv.Itoa(payout.Layout), ""} {
+			if got := client.HGet(ctx, j.prefix+"epoch", "building_layout").Val(); got != want {
+				t.Errorf("building_layout is %q, want %q", got, want)
+			}
+			if _, _, err := j.Upgrade(ctx, "half", func(int) {}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// A record of another layout that stands there all the same is neither sent, nor changed,
+// nor restored over, nor taken for another one's.
+func TestARecordOfAnotherLayoutIsLeftAlone(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		j := newJournal(t, client, time.Hour)
+		insert(t, j, 9, at("a", 3), at("b", 4), at("c", 5))
+		ctx, key := context.Background(), j.prefix+"p:a"
+		leased := lease(t, j, payout.StepSend, "eg", 1)
+		if len(leased.Payouts) != 1 {
+			t.Fatalf("%+v", leased)
+		}
+		key = j.prefix + "p:" + leased.Payouts[0].TradeNo
+		foreign := "3" + client.Get(ctx, key).Val()[1:]
+		client.Set(ctx, key, foreign, 0)
+		p := leased.Payouts[0]
+		p.State, p.Step = payout.StatePaid, payout.StepAnnounce
+		if ok := apply(t, j, payout.Change{Token: leased.Token, Epoch: leased.Epoch, Before: payout.StateSending, After: p}); ok[0] {
+			t.Error("written over")
+		}
+		waiting := "b"
+		if p.TradeNo == "b" {
+			waiting = "a"
+		}
+		client.Set(ctx, j.prefix+"p:"+waiting, "3"+client.Get(ctx, j.prefix+"p:"+waiting).Val()[1:], 0)
+		b, err := j.Lease(ctx, payout.LeaseRequest{Step: payout.StepSend, Merchant: "eg", N: 5, For: time.Minute})
+		if err == nil || !strings.Contains(err.Error(), waiting) || len(b.Payouts) != 1 || b.Payouts[0].TradeNo == waiting {
+			t.Errorf("%+v %v", b.Payouts, err)
+		}
+		if b, err = j.Lease(ctx, payout.LeaseRequest{Step: payout.StepSend, Merchant: "eg", N: 5, For: time.Minute}); err != nil || len(b.Payouts) != 0 {
+			t.Errorf("it stands in the way of others: %+v %v", b, err)
+		}
+		if _, _, err := j.Insert(ctx, payout.Range{From: 9, To: 10}, []payout.Entry{{Payout: at(p.TradeNo, 9)}}); !errors.Is(err, payout.ErrLayout) {
+			t.Errorf("inserted: %v", err)
+		}
+		s, _ := j.Standing(ctx)
+		if err := j.Build(ctx, "next", s.Epoch.ID, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range []payout.RestoredKind{payout.WasAnnounced, payout.WasHeld, payout.WasDecided, payout.WasEnded} {
+			r := was(kind, p.TradeNo, payout.StateFailed)
+			if err := j.Restore(ctx, "next", time.Minute, []payout.Restored{r}); !errors.Is(err, payout.ErrLayout) {
+				t.Errorf("%c restored: %v", kind, err)
+			}
+		}
+		if got := client.Get(ctx, key).Val(); got != foreign {
+			t.Errorf("%q became %q", foreign, got)
+		}
+		if _, _, err := converting("a", foreign); !errors.Is(err, payout.ErrLayout) {
+			t.Errorf("converted: %v", err)
 		}
 	})
 }

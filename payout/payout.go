@@ -9,6 +9,16 @@ type Source struct {
 	Time      time.Time // the record's, by Kafka
 }
 
+// bounded takes the nearest time that the journal can keep for one that it can't: Kafka
+// keeps any number for a record's time (microseconds, -1).
+func (s Source) bounded() Source {
+	const last = 9_999_999_999_999 // milliseconds
+	if !s.Time.IsZero() {
+		s.Time = time.UnixMilli(max(1, min(s.Time.UnixMilli(), last))).UTC()
+	}
+	return s
+}
+
 // Trace is the caller's trace context, passed on from the command's headers to
 // the result's.
 type Trace struct{ Parent, State string }
@@ -76,7 +86,7 @@ type Payout struct {
 // may be sent once it is due.
 func Begin(c Command, country string, source Source, invalid string, now time.Time) Payout {
 	p := Payout{
-		Command: c, Country: country, Fingerprint: c.Fingerprint(), Source: source,
+		Command: c, Country: country, Fingerprint: c.Fingerprint(), Source: source.bounded(),
 		ReceivedAt: now, State: StateReceived, Step: StepSend, Due: now,
 	}
 	if c.NotBefore.After(now) {

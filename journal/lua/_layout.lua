@@ -9,7 +9,7 @@
 -- instead of a hash of fields saves memory. Go's side of the layout is record.go.
 --
 -- The first letter is the layout's version. It stands in the epoch too: who knows another
--- version never joins, so the scripts meet no other record.
+-- version never joins, so the scripts meet no other record; one that they do is refused.
 local P = KEYS[1]
 
 -- A global costs a lookup each time, and a call makes tens of thousands.
@@ -54,10 +54,17 @@ local stamps = {}
 local function stamp(ms)
   local text = stamps[ms]
   if not text then
-    text = format('%013.0f', ms)
+    text = format('%013.0f', math.min(math.max(ms, 0), 9999999999999))
     stamps[ms] = text
   end
   return text
+end
+
+-- foreign tells that a record is of another layout. None should be met: see above. What it
+-- says can't be read, so it is neither changed nor taken for something.
+local function foreign(record) return sub(record, 1, 1) ~= LAYOUT end
+local function refuse(tradeNo, record)
+  return redis.error_reply('LAYOUT the record of ' .. tradeNo .. ' is of layout "' .. sub(record, 1, 1) .. '", this version knows ' .. LAYOUT)
 end
 
 local function state_of(record) return sub(record, STATE, STATE) end

@@ -40,6 +40,7 @@ local function apply(tradeNo, token, expected, due, head, rest)
   if not current then
     return (forget and recall(due, tradeNo) == rest) and 'a' or 'l'
   end
+  if foreign(current) then return 'l' end
   if token_of(current) ~= token then return 'l' end
   local state, until_then = state_of(current), sub(current, UNTIL_FROM, UNTIL_TO)
   if until_then == OVER then

@@ -6,8 +6,14 @@
 -- id to renew the claim of a building that goes on), and what versions that know only
 -- layout 1 read as the memory's window, so that they refuse.
 -- Answer: '1' and the run id, or '0' and why not.
-local e = call('HMGET', P .. 'epoch', 'id', 'run_id', 'building', 'building_run_id', 'claimed_until', 'layout', 'window', 'dedup_window')
+local e = call('HMGET', P .. 'epoch', 'id', 'run_id', 'building', 'building_run_id', 'claimed_until', 'layout', 'window', 'dedup_window', 'building_layout')
 local server = run_id()
+-- What a newer version has converted, or has begun to, is not this one's to build on.
+for _, other in ipairs({e[6] or '', e[9] or ''}) do
+  if other ~= '' and (tonumber(other) or math.huge) > tonumber(LAYOUT) then
+    return redis.error_reply('LAYOUT the records are of layout ' .. other .. ', or being converted to it; this version knows ' .. LAYOUT)
+  end
+end
 -- A renewal never begins anything: a server that lost the building record has lost also
 -- what was restored under it, and a builder that was replaced must not come back.
 if ARGV[3] == ARGV[1] and (e[3] ~= ARGV[1] or e[4] ~= server) then return {'0', 'the building of this epoch was taken over, or lost'} end
@@ -19,7 +25,11 @@ call('HDEL', P .. 'epoch', 'id', 'run_id', 'claimed_until')
 if e[3] ~= ARGV[1] then call('DEL', P .. 'portions') end -- of another building; a late copy of this call must not void the plan
 -- Records of an older layout are converted before anything is restored: see convert. An old
 -- version that finds such a building may take it over, but reads the window next.
-if not e[6] and not e[7] and not e[1] and not e[3] and call('EXISTS', P .. 'total') == 0 then call('HSET', P .. 'epoch', 'layout', LAYOUT) end
+if not e[6] and not e[7] and not e[1] and not e[3] and call('EXISTS', P .. 'total') == 0 then
+  call('HSET', P .. 'epoch', 'layout', LAYOUT)
+elseif e[6] ~= LAYOUT then
+  call('HSET', P .. 'epoch', 'building_layout', LAYOUT) -- until all are converted
+end
 if e[7] and not e[8] and tonumber(e[7]) then call('HSET', P .. 'epoch', 'dedup_window', e[7]) end
 call('HSET', P .. 'epoch', 'window', ARGV[4])
 -- Which epoch wrote what stands here is still needed by the replay (was).

@@ -1,20 +1,45 @@
 -- convert writes records in this layout over the same ones in an older layout. Only the
 -- builder of an epoch may call it, before anything is restored; it may be repeated.
--- ARGV: id, window, '1' if these are the last ones, then tradeNo, old record and new record
--- of each.
+-- ARGV: id, window, '1' if these are the last ones, then of each tradeNo, old record, new record, and
+-- the letter of its old state if it could not be read and is held now ('?' where nobody knows
+-- the state either, '' for all that could be read).
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'claimed_until')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
 call('HDEL', P .. 'epoch', 'claimed_until') -- so that it may write even at maxmemory: see build
 call('HSET', P .. 'epoch', 'claimed_until', e[3] or '0')
-for i = 4, #ARGV, 3 do
-  local key = P .. 'p:' .. ARGV[i]
-  if call('GET', key) == ARGV[i + 1] then call('SET', key, ARGV[i + 2]) end
+
+-- hold puts a payout that could not be read where the held ones wait to be asked about.
+-- It stays in the open set, wherever it is: the safe mark goes on keeping its command.
+local function hold(tradeNo, record, was)
+  local lanes = call('SMEMBERS', P .. 'merchants')
+  lanes[#lanes + 1] = ''
+  for _, lane in ipairs(lanes) do
+    call('ZREM', due_set('s', lane), tradeNo)
+    call('ZREM', due_set('a', lane), tradeNo)
+  end
+  call('ZREM', due_set('n'), tradeNo)
+  call('ZREM', due_set('x'), tradeNo)
+  local lane = merchant_of(record)
+  call('SADD', P .. 'merchants', lane)
+  call('ZADD', due_set('a', lane), stamp(now), tradeNo)
+  if was ~= '?' then count(lane, was, -1) end
+  count(lane, 'h', 1)
 end
+
+for i = 4, #ARGV, 4 do
+  local key = P .. 'p:' .. ARGV[i]
+  if call('GET', key) == ARGV[i + 1] then
+    call('SET', key, ARGV[i + 2])
+    if ARGV[i + 3] ~= '' then hold(ARGV[i], ARGV[i + 2], ARGV[i + 3]) end
+  end
+end
+write_counts()
 if ARGV[3] == '1' then
   for gen = generation() - 4, generation() + 4 do -- layout 1 kept no list of them
     local name = format('%.0f', gen)
     if call('EXISTS', P .. 'gen:' .. name) == 1 then call('ZADD', P .. 'generations', gen, name) end
   end
   call('HSET', P .. 'epoch', 'layout', LAYOUT)
+  call('HDEL', P .. 'epoch', 'building_layout')
 end
 return '1'

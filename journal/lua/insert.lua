@@ -26,6 +26,10 @@ local reach = math.max(now - window, tonumber(call('HGET', P .. 'epoch', 'reach'
 local tradeNos = {}
 for i = 7, #ARGV, 7 do tradeNos[#tradeNos + 1] = ARGV[i] end
 fetch(tradeNos)
+for _, tradeNo in ipairs(tradeNos) do
+  local record = records[tradeNo]
+  if record and foreign(record) then return refuse(tradeNo, record) end
+end
 
 -- adopt fills in the content of a payout of which a replay knows only how it ended
 -- (protocol E6); its command has the same fingerprint. Its lane stays; one whose decision

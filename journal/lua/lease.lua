@@ -42,6 +42,10 @@ local function take(tradeNo)
     leave(set, tradeNo)
     return nil
   end
+  if foreign(record) then -- handed out as it is, for Go to name it; put off, for others to come first
+    stay(set, stamp(deadline), tradeNo)
+    return ''
+  end
   local state, head = state_of(record), nil
   if step == 's' then
     leave(set, tradeNo)

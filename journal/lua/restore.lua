@@ -133,6 +133,11 @@ for i = 4, #ARGV, 9 do
   local kind, tradeNo, bucket, fingerprint, merchant, state = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   local record = call('GET', P .. 'p:' .. tradeNo)
   local memo = recall(bucket, tradeNo)
+  if record and foreign(record) then
+    write_counts()
+    call('INCRBY', P .. 'total', added)
+    return refuse(tradeNo, record)
+  end
   if (kind == 'F' or kind == 'D') and forgotten(tonumber(ARGV[i + 6])) then -- as if it weren't there
   elseif kind == 'F' then
     announced(tradeNo, record, bucket, state .. fingerprint, memo)
