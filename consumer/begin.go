@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"disburser/internal/partition"
 	"disburser/payout"
@@ -104,7 +105,7 @@ func (c *Consumer) stop(ctx context.Context, number int, err error) {
 	}
 	why := ""
 	if err != nil {
-		why = err.Error()
+		why, _, _ = strings.Cut(err.Error(), "\n") // of a panic without the stack
 		if errors.Is(err, payout.ErrEpoch) {
 			c.EpochLost()
 		}
@@ -135,8 +136,10 @@ func (c *Consumer) stop(ctx context.Context, number int, err error) {
 
 // remedy is what a person has to do about a partition that stands still; "" if nobody has.
 func remedy(err error) string {
-	gap, other := (*partition.Gap)(nil), (*partition.Other)(nil)
+	gap, other, unreadable := (*partition.Gap)(nil), (*partition.Other)(nil), (*partition.Unreadable)(nil)
 	switch {
+	case errors.As(err, &unreadable):
+		return "nothing behind it is read until it can be read, or is given up: docs/operations.md, A batch that can't be read"
 	case errors.As(err, &other), errors.As(err, &gap) && gap.Wanted > gap.End:
 		return "if the topic is meant to be another one: with all instances stopped, set the group's offset to the earliest, delete the partition's position from the journal (docs/operations.md, The topic is another one) and start again"
 	case gap != nil:
@@ -145,9 +148,42 @@ func remedy(err error) string {
 	return ""
 }
 
+// brokenTimes is how often in a row a batch can't be read before its partition counts as
+// stopped. It goes on being tried.
+const brokenTimes = 3
+
+// broken counts how often reading failed at one place by what stands there.
+type broken struct {
+	last  *partition.Unreadable
+	times int
+}
+
+// met counts an error, and tells whether it is one of these and no accident any more.
+func (b *broken) met(err error) bool {
+	now := (*partition.Unreadable)(nil)
+	if !errors.As(err, &now) {
+		return false
+	}
+	if b.times > 0 && b.last.Offset != now.Offset {
+		b.times = 0
+	}
+	b.last = now
+	b.times++
+	return b.lasting() != nil
+}
+
+// lasting answers the error when it is no accident any more.
+func (b *broken) lasting() error {
+	if b.times < brokenTimes {
+		return nil
+	}
+	return b.last
+}
+
 func (c *Consumer) failed(ctx context.Context, number int, err error) {
+	gap, other := (*partition.Gap)(nil), (*partition.Other)(nil)
 	switch {
-	case remedy(err) != "":
+	case errors.As(err, &gap), errors.As(err, &other):
 		c.beSure(number, false)
 		c.stop(ctx, number, err)
 	case errors.Is(err, payout.ErrEpoch):

@@ -17,6 +17,7 @@ func (c *Consumer) read(ctx context.Context, number int, committed int64) {
 	reader := &partition.Reader{Source: partition.Source{Client: c.Client, Topic: c.topic, Partition: number}}
 	defer reader.Rest()
 	backoff, position := retryMin, int64(-1)
+	var broken broken
 	pause := func() { sleep(ctx, backoff); backoff = min(2*backoff, retryMax) }
 	for ctx.Err() == nil {
 		if position < 0 {
@@ -31,7 +32,7 @@ func (c *Consumer) read(ctx context.Context, number int, committed int64) {
 				continue
 			}
 			position = at
-			c.stop(ctx, number, nil)
+			c.stop(ctx, number, broken.lasting())
 			if err := c.wanted(ctx, reader, position); err != nil { // a full journal takes nothing, also after a rebalance
 				c.failed(ctx, number, err)
 				position = -1
@@ -47,13 +48,20 @@ func (c *Consumer) read(ctx context.Context, number int, committed int64) {
 		}
 		if err != nil {
 			if ctx.Err() == nil {
-				c.failed(ctx, number, err)
+				if broken.met(err) {
+					c.stop(ctx, number, err)
+				} else {
+					c.failed(ctx, number, err)
+				}
 				position = -1 // whatever it was: ask the journal where to go on
 				pause()
 			}
 			continue
 		}
-		position, backoff = page.Next, retryMin
+		if broken.lasting() != nil {
+			c.stop(ctx, number, nil)
+		}
+		position, backoff, broken.times = page.Next, retryMin, 0
 	}
 }
 

@@ -71,6 +71,18 @@ var intake = []Guard{
 		{Removes: "a damaged batch that gave nothing writes an anchor", Edits: edit("internal/partition/rest.go", "if p.Next > before {", "if p.Next >= before {"),
 			Killer: Killer{"internal/partition", "TestADamagedBatchLeavesTheAnchorBeforeIt"}},
 	}},
+	{"I1 what can't be read is said", "commands are skipped in silence, or a partition stands still and nobody knows", []Mutant{
+		{Removes: "old messages' offsets aren't looked at", Edits: edit("internal/partition/old.go", "return records, inOrder(records, b.last)", "return records, nil"),
+			Killer: Killer{"internal/partition", "TestOffsetsInAnOldMessage"}},
+		{Removes: "absolute offsets count as relative ones", Edits: edit("internal/partition/old.go", "records[i].Offset -= b.last - int64(n-1)", "records[i].Offset -= 0 * int64(n-1)"),
+			Killer: Killer{"internal/partition", "TestOffsetsInAnOldMessage"}},
+		{Removes: "a batch takes as much memory as it says", Edits: edit("internal/partition/zstd.go", ", zstd.WithDecoderMaxWindow(zstdWindow)", ""),
+			Killer: Killer{"internal/partition", "TestTheWindowOfAPackedBatchIsBounded"}},
+		{Removes: "a batch that can't be read is a warning only", Edits: edit("consumer/begin.go", "\treturn b.lasting() != nil\n", "\treturn false\n"),
+			Killer: Killer{"consumer", "TestAFewFailuresAtOnePlaceAreNeeded"}},
+		{Removes: "each new attempt takes the reason away", Edits: edit("consumer/read.go", "c.stop(ctx, number, broken.lasting())", "c.stop(ctx, number, nil)"),
+			Killer: Killer{"consumer", "TestABatchThatCanNotBeReadStopsItsPartitionLoudly"}},
+	}},
 	{"I4 the broker's time, where the topic has it", "a producer's clock ahead lets a repeat be sent again, one behind holds what is new", []Mutant{
 		{Removes: "the producer's time counts", Edits: edit("internal/partition/batch.go", "if b.attributes&logAppendTime != 0 {", "if false {"),
 			Killer: Killer{"internal/partition", "TestTheBrokersTimeCountsWhereTheTopicHasIt"}},

@@ -50,6 +50,23 @@ func (g *Gap) Error() string {
 	return fmt.Sprintf("%s/%d: the offsets %d to %d were deleted by retention before they were read", g.Topic, g.Partition, g.Wanted, g.Start-1)
 }
 
+// Unreadable is the error of what stands in the partition and can't be read: its checksum
+// is wrong, or nobody knows how it is packed. Tried again, it is mostly the same.
+type Unreadable struct {
+	Topic     string
+	Partition int
+	Offset    int64 // where reading was to go on
+	Err       error
+}
+
+// Error names the place and what is wrong.
+func (u *Unreadable) Error() string {
+	return fmt.Sprintf("%s/%d: read at offset %d: %v", u.Topic, u.Partition, u.Offset, u.Err)
+}
+
+// Unwrap gives what is wrong.
+func (u *Unreadable) Unwrap() error { return u.Err }
+
 // Source is one partition. It has no state: the caller keeps the offset.
 type Source struct {
 	Client    *kafka.Client

@@ -64,7 +64,7 @@ func (r *Reader) Next(ctx context.Context, from int64, wait time.Duration) (page
 func (r *Reader) page(from int64) (Page, error) {
 	page, err := r.rest.page()
 	if err != nil {
-		return Page{}, fmt.Errorf("%s/%d: read at offset %d: %w", r.Topic, r.Partition, from, err)
+		return Page{}, &Unreadable{Topic: r.Topic, Partition: r.Partition, Offset: from, Err: err}
 	}
 	if page.Next > from {
 		r.Anchor = page.Anchor
@@ -81,7 +81,7 @@ func (r *Reader) Rest() { r.rest.close() }
 // process.
 func surface(s Source, from int64, err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("%s/%d: read at offset %d: a panic: %v\n%s", s.Topic, s.Partition, from, p, debug.Stack())
+		*err = &Unreadable{Topic: s.Topic, Partition: s.Partition, Offset: from, Err: fmt.Errorf("a panic: %v\n%s", p, debug.Stack())}
 	}
 }
 

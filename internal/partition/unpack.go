@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+
+	"github.com/segmentio/kafka-go/compress"
 )
 
 const (
@@ -48,14 +50,24 @@ func unpack(b batch) (*unpacker, error) {
 	if compression == 0 {
 		return u, nil
 	}
-	codec := compression.Codec()
-	if codec == nil {
-		return nil, fmt.Errorf("packed by the unknown method %d", compression)
+	r, err := unpacked(compression, bytes.NewReader(u.plain))
+	if err != nil {
+		return nil, err
 	}
-	r := codec.NewReader(bytes.NewReader(u.plain))
 	u.packed, u.codec, u.plain = bufio.NewReaderSize(r, window), r, nil
 	opened.Add(1)
 	return u, nil
+}
+
+func unpacked(how compress.Compression, packed io.Reader) (io.ReadCloser, error) {
+	if how == compress.Zstd {
+		return unpackZstd(packed)
+	}
+	codec := how.Codec()
+	if codec == nil {
+		return nil, fmt.Errorf("packed by the unknown method %d", how)
+	}
+	return codec.NewReader(packed), nil
 }
 
 func (u *unpacker) close() {
