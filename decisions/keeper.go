@@ -45,7 +45,9 @@ const (
 // Journal is what the keeper needs of the memory.
 type Journal interface {
 	Dweller
+	Observer
 	Builder
+	Recoverer
 	Sharer
 }
 
@@ -53,6 +55,10 @@ type Journal interface {
 type Dweller interface {
 	Standing(ctx context.Context) (payout.Standing, error)
 	Believe(id string)
+}
+
+// Observer notes how far the topics were known, what identifies them, and how Redis' clock goes.
+type Observer interface {
 	Watermark(ctx context.Context, decisions, results map[int]int64) error
 	Witness(ctx context.Context, witnesses map[string]string) error
 	Clock(ctx context.Context, epoch string, own time.Time, jumped bool) (shown time.Time, vouched bool, err error)
@@ -62,8 +68,12 @@ type Dweller interface {
 type Builder interface {
 	Build(ctx context.Context, id, ending string, claim time.Duration) error
 	Restore(ctx context.Context, id string, lease time.Duration, items []payout.Restored) error
-	Unsent(ctx context.Context, id string, n int) ([]payout.Restored, error)
 	OpenEpoch(ctx context.Context, o payout.Opening) error
+}
+
+// Recoverer is what a beginning needs of what Redis still holds of the epoch before.
+type Recoverer interface {
+	Unsent(ctx context.Context, id string, n int) ([]payout.Restored, error)
 	Upgrade(ctx context.Context, id string, far func(converted int)) (converted int, unread []error, err error)
 }
 

@@ -21,23 +21,33 @@ type Provider interface {
 	Ask(ctx context.Context, c payout.Command, latest time.Time) payout.Finding
 }
 
-// Limiter hands out moments at which calls may be made, and is told what the provider
-// says about being called too often; see package ratelimit.
+// Limiter is the fleet's rate of one merchant and operation; see package ratelimit.
 type Limiter interface {
-	Take(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error)
-	Wait(ctx context.Context, moment time.Time) error
-	Told(ctx context.Context, began time.Time, tooFast bool, pause time.Duration) error
-
-	// Refused and Accepted pass on what became of a send while the provider refuses one after
-	// the other; Refusing tells whether the fleet's sends rest for that. first is the first
-	// rest. While they rest, Take has a moment for one probe of the whole fleet, and no more.
-	Refused(ctx context.Context, began time.Time, first time.Duration) error
-	Accepted(ctx context.Context, began time.Time) error
-	Refusing() bool
+	Pacer
+	Refusals
 
 	// Heard is the latest reading of Redis' clock, and when it was asked for by this
 	// process'; both zero before the first.
 	Heard() (redis, asked time.Time)
+}
+
+// Pacer hands out moments at which calls may be made, and is told what the provider says
+// about being called too often.
+type Pacer interface {
+	Take(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error)
+	Wait(ctx context.Context, moment time.Time) error
+	Told(ctx context.Context, began time.Time, tooFast bool, pause time.Duration) error
+}
+
+// Refusals rests the fleet's sends while the provider refuses one after the other. While
+// they rest, Take has a moment for one probe of the whole fleet, and no more.
+type Refusals interface {
+	// Refused and Accepted pass on what became of a send that began then; first is the first rest.
+	Refused(ctx context.Context, began time.Time, first time.Duration) error
+	Accepted(ctx context.Context, began time.Time) error
+
+	// Refusing tells whether the sends rest.
+	Refusing() bool
 }
 
 // Decisions is the log that stands before the deed; see package decisions. It decides

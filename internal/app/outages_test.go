@@ -47,8 +47,7 @@ type moment struct {
 // story is an outage while it is recorded.
 type story struct {
 	*town
-	perMinute int  // commands that are published
-	refuse    bool // the provider's port
+	perMinute int // commands that are published
 	dead      atomic.Bool
 	stop      func()
 	stopped   bool
