@@ -150,3 +150,33 @@ func TestAccountsAreCounted(t *testing.T) {
 		}
 	})
 }
+
+// In the place of a payout that may not be sent to this account comes another one: the
+// single payout that is leased as a probe is found behind those.
+func TestALeaseToSendLooksBehindWhatMayNotBeSent(t *testing.T) {
+	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
+		insert(t, j, 9, at("a", 3), at("b", 4), at("c", 5))
+		b := leaseTo(t, j, payout.StepSend, there)
+		if len(b.Payouts) != 3 {
+			t.Fatalf("%+v", b.Payouts)
+		}
+		for _, p := range b.Payouts {
+			p.State, p.Step, p.Disproved, p.Due = payout.StateReceived, payout.StepSend, 1, time.Now().Add(-time.Hour)
+			if got := apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p}); !got[0] {
+				t.Fatal("not written")
+			}
+		}
+		insert(t, j, 12, at("x", 9), at("y", 10))
+		r := payout.LeaseRequest{Step: payout.StepSend, Merchant: "eg", Account: here, N: 1, For: time.Minute}
+		for range 2 {
+			b, err := j.Lease(context.Background(), r)
+			if err != nil || len(b.Payouts) != 1 || b.Payouts[0].Account != here || b.Payouts[0].Sends != 1 {
+				t.Fatalf("%+v %v", b.Payouts, err)
+			}
+		}
+		if b := leaseTo(t, j, payout.StepExpire, ""); len(b.Payouts) != 3 {
+			t.Errorf("%+v", b.Payouts)
+		}
+		checks(t, client, j)
+	})
+}

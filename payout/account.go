@@ -3,6 +3,7 @@ package payout
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"net/url"
 	"strings"
 )
 
@@ -24,23 +25,40 @@ const (
 	sentSomewhere = "nobody knows to which account of the provider it was sent (by an older version, or the journal was lost): that this one has no record of it proves little, and it is not sent again"
 )
 
-// elsewhere tells that it was sent to another account than the one that is asked: no
-// absence counts. accountUnknown tells that nobody knows: absences are counted, but what
-// they would prove is left to a person, since the account may have been another one.
-func (p Payout) elsewhere(policy Policy) bool {
-	return p.Account != "" && p.Account != policy.Account
+// otherAccount says why what the asked account has no record of proves nothing: it was sent
+// to another one, or nobody knows to which; "" if it was sent to this one. Absences are
+// counted all the same, since a provider may refuse to know anybody's order for a while
+// (a wrong secret). What they would prove is left to a person.
+func (p Payout) otherAccount(policy Policy) string {
+	switch {
+	case p.Account != "" && p.Account != policy.Account:
+		return sentElsewhere
+	case p.Account == "" && policy.Account != "":
+		return sentSomewhere
+	}
+	return ""
 }
 
 // SentElsewhere tells that it may have been sent to another account than the given one.
 func (p Payout) SentElsewhere(account Account) bool { return p.Sends > 0 && p.Account != account }
 
-func (p Payout) accountUnknown(policy Policy) bool {
-	return p.Account == "" && policy.Account != ""
+// AccountOf names the account by merchant number and base URL. It is a hash, and no secret
+// goes into it, so that it may stand in the journal and in the decisions. Spellings of one
+// address are one account: the case of scheme and host, the default port, a last slash.
+func AccountOf(merchantNo, baseURL string) Account {
+	sum := sha256.Sum256([]byte(merchantNo + "\x00" + strings.TrimRight(sameAddress(baseURL), "/")))
+	return Account(hex.EncodeToString(sum[:])[:AccountLen])
 }
 
-// AccountOf names the account by merchant number and base URL. It is a hash, and no secret
-// goes into it, so that it may stand in the journal and in the decisions.
-func AccountOf(merchantNo, baseURL string) Account {
-	sum := sha256.Sum256([]byte(merchantNo + "\x00" + strings.TrimRight(baseURL, "/")))
-	return Account(hex.EncodeToString(sum[:])[:AccountLen])
+var defaultPorts = map[string]string{"http": ":80", "https": ":443"}
+
+// sameAddress spells a URL's scheme and host in one way; the path is the provider's affair.
+func sameAddress(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return text
+	}
+	u.Scheme = strings.ToLower(u.Scheme)
+	u.Host = strings.TrimSuffix(strings.ToLower(u.Host), defaultPorts[u.Scheme])
+	return u.String()
 }

@@ -11,7 +11,12 @@ func TestAnAccountIsNamedByNumberAndURL(t *testing.T) {
 	if len(a) != AccountLen || a != AccountOf("0000000001", "https://a.example/egy-pay/") {
 		t.Errorf("%q", a)
 	}
-	for _, other := range []Account{AccountOf("0000000002", "https://a.example/egy-pay"), AccountOf("0000000001", "https://b.example/egy-pay"), AccountOf("", "0000000001https://a.example/egy-pay")} {
+	for _, same := range []string{"HTTPS://A.Example/egy-pay", "https://a.example:443/egy-pay", "https://A.example:443/egy-pay//"} {
+		if AccountOf("0000000001", same) != a {
+			t.Errorf("%s is another account", same)
+		}
+	}
+	for _, other := range []Account{AccountOf("0000000001", "https://a.example/Egy-pay"), AccountOf("0000000001", "https://a.example:80/egy-pay"), AccountOf("0000000001", "http://a.example/egy-pay"), AccountOf("0000000002", "https://a.example/egy-pay"), AccountOf("0000000001", "https://b.example/egy-pay"), AccountOf("", "0000000001https://a.example/egy-pay")} {
 		if other == a || other == SeveralAccounts || other == "" {
 			t.Errorf("%q is the same account", other)
 		}
@@ -34,11 +39,11 @@ func TestAbsenceCountsAtTheAccountOfTheSendOnly(t *testing.T) {
 		"refused here":             {here, Refused, Hold, StateFailed, "the provider refused it and has no record of it", 3},
 		"unclear here, resend":     {here, Unclear, Resend, StateReceived, "", 3},
 		"unclear here":             {here, Unclear, Hold, StateHeld, "has no record", 3},
-		"refused there":            {there, Refused, Hold, StateHeld, "another account", 1},
-		"unclear there, resend":    {there, Unclear, Resend, StateHeld, "another account", 1},
-		"accepted there":           {there, Accepted, Resend, StateHeld, "another account", 1},
-		"failed there":             {there, SettledFailed, Resend, StateHeld, "another account", 1},
-		"sent to several":          {SeveralAccounts, Unclear, Resend, StateHeld, "another account", 1},
+		"refused there":            {there, Refused, Hold, StateHeld, "another account", 3},
+		"unclear there, resend":    {there, Unclear, Resend, StateHeld, "another account", 3},
+		"accepted there":           {there, Accepted, Resend, StateHeld, "another account", 3},
+		"failed there":             {there, SettledFailed, Resend, StateHeld, "another account", 3},
+		"sent to several":          {SeveralAccounts, Unclear, Resend, StateHeld, "another account", 3},
 		"refused, nobody knows":    {"", Refused, Hold, StateHeld, "nobody knows to which account", 3},
 		"unclear, nobody knows":    {"", Unclear, Resend, StateHeld, "nobody knows to which account", 3},
 		"a failure, nobody knows":  {"", SettledFailed, Hold, StateHeld, "nobody knows to which account", 3},
@@ -119,5 +124,43 @@ func TestWhatDidNotLeaveWentToNoAccount(t *testing.T) {
 	p.Account = "there000"
 	if p = after(t, p, OwnSend, Finding{Kind: NotSent}, t0.Add(time.Second), standard()); p.Account != "there000" {
 		t.Errorf("an earlier send is forgotten: %+v", p)
+	}
+}
+
+// A provider that knows nobody's order for a moment, or an account that is changed while the
+// fleet is rolled out, holds nothing at its first answer: absences need their time.
+func TestAnotherAccountsAbsenceIsCountedToo(t *testing.T) {
+	policy := with(func(p *Policy) { p.Account = "here0000" })
+	p := sendingAt(t)
+	p.Account = "there000"
+	now := p.SendBy.Add(policy.NoRecord.Every)
+	if !p.NoRecordMayCount(now, policy) {
+		t.Error("it is not even looked whether the answer can be believed")
+	}
+	for range 9 { // at once: one answer, however often
+		p = after(t, p, Ask, Finding{Kind: NoRecord}, now, policy)
+	}
+	if p.State != StateSending || p.NoRecords != 1 {
+		t.Fatalf("%v, %d counted", p.State, p.NoRecords)
+	}
+	if p = after(t, p, Ask, Finding{Kind: Processing}, now.Add(time.Second), policy); p.State != StateProcessing || p.NoRecords != 0 {
+		t.Errorf("%v, %d counted", p.State, p.NoRecords)
+	}
+}
+
+// An unknown status fails only what was sent to the account that answers.
+func TestUnknownStatusOfAnotherAccount(t *testing.T) {
+	for account, want := range map[Account]State{"here0000": StateFailed, "there000": StateHeld, "": StateHeld, SeveralAccounts: StateHeld} {
+		policy := with(func(p *Policy) { p.Account, p.UnknownStatus = "here0000", Fail })
+		p := sendingAt(t)
+		p.Account = account
+		now := p.SendBy
+		for range 2 {
+			now = now.Add(policy.NoRecord.Every)
+			p = after(t, p, Ask, Finding{Kind: UnknownStatus, Status: "0099"}, now, policy)
+		}
+		if p.State != want {
+			t.Errorf("account %q: %v, want %v", account, p.State, want)
+		}
 	}
 }

@@ -117,7 +117,7 @@ func (p Payout) noRecordFrom(policy Policy) time.Time {
 // NoRecordMayCount tells whether a NoRecord found now would count at all, so that
 // the worker knows whether it is worth looking for evidence.
 func (p Payout) NoRecordMayCount(now time.Time, policy Policy) bool {
-	if p.SendBy.IsZero() || p.elsewhere(policy) { // nobody knows until when it may have been sent, or whom to ask
+	if p.SendBy.IsZero() { // nobody knows until when it may have been sent
 		return false
 	}
 	return !now.Add(-policy.Doubt).Before(p.noRecordFrom(policy))

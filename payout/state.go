@@ -269,13 +269,11 @@ func (p Payout) holdContradiction(to State, says string, now time.Time, policy P
 func noRecordWhileSending(p Payout, f Finding, now time.Time, policy Policy) Payout {
 	p, enough := p.countNoRecord(now, policy)
 	switch {
-	case p.elsewhere(policy):
-		return p.hold(sentElsewhere, now)
 	case !enough:
 		p = askLater(p, f, now, policy)
 		return p.askBy(p.noRecordFrom(policy))
-	case p.accountUnknown(policy):
-		return p.hold(sentSomewhere, now)
+	case p.otherAccount(policy) != "":
+		return p.hold(p.otherAccount(policy), now)
 	case p.Shown:
 		return p.hold(fmt.Sprintf("the provider has shown it and then said %d times that it has no record of it", p.NoRecords), now)
 	case p.Sends-p.Disproved == 1 && p.LastSend == Refused && !p.Unheard:
@@ -295,13 +293,11 @@ func noRecordWhileSending(p Payout, f Finding, now time.Time, policy Policy) Pay
 func noRecordWhileProcessing(p Payout, f Finding, now time.Time, policy Policy) Payout {
 	p, enough := p.countNoRecord(now, policy)
 	switch {
-	case p.elsewhere(policy):
-		return p.hold(sentElsewhere, now)
 	case !enough:
 		p = askLater(p, f, now, policy)
 		return p.askBy(p.noRecordFrom(policy))
-	case p.accountUnknown(policy):
-		return p.hold(sentSomewhere, now)
+	case p.otherAccount(policy) != "":
+		return p.hold(p.otherAccount(policy), now)
 	case p.Sends-p.Disproved == 1 && p.LastSend == SettledFailed && !p.Shown && !p.Unheard:
 		p.Absent = true
 		p.Reason = "the provider answered the send with a failure and has no record of it"

@@ -7,11 +7,12 @@ import (
 
 // unknownStatus acts at the second sight of a code that says nothing we know. To fail
 // it must be the same code twice; to hold any two will do. What is held already obeys the
-// operator's present choice too.
+// operator's present choice too. What an account says of a payout that may have been sent
+// to another one makes no failure either.
 func unknownStatus(p Payout, f Finding, now time.Time, policy Policy) Payout {
 	before := p.Unknown
 	p.Unknown = cmp.Or(f.StatusKey, f.Status)
-	fails := policy.UnknownStatus == Fail && !p.maybePaid(f)
+	fails := policy.UnknownStatus == Fail && !p.maybePaid(f) && p.otherAccount(policy) == ""
 	if before == "" || before != p.Unknown && fails {
 		return askLater(p, f, now, policy)
 	}

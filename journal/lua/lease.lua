@@ -128,16 +128,28 @@ local function pick()
   return call('ZRANGEBYSCORE', set, '-inf', stamp(now), 'LIMIT', 0, n)
 end
 
-local picked = pick()
-fetch(picked)
 local taken = {}
-for _, tradeNo in ipairs(picked) do
-  local head = take(tradeNo)
-  if head then
-    local n = #answer
-    taken[#taken + 1] = tradeNo
-    answer[n + 1], answer[n + 2], answer[n + 3] = tradeNo, head, records[tradeNo]
+local function take_all(picked)
+  fetch(picked)
+  for _, tradeNo in ipairs(picked) do
+    local head = take(tradeNo)
+    if head then
+      local n = #answer
+      taken[#taken + 1] = tradeNo
+      answer[n + 1], answer[n + 2], answer[n + 3] = tradeNo, head, records[tradeNo]
+    end
   end
+end
+local picked = pick()
+take_all(picked)
+-- In the place of those that may not be sent come others: a single one that is leased, to
+-- probe, would else be nobody. None has left the set yet, see flush.
+local looked, wanted = #picked, n
+while step == 's' and #picked == wanted and #taken < n and looked < n + 500 do
+  wanted = n - #taken
+  picked = call('ZRANGEBYSCORE', set, '-inf', stamp(now), 'LIMIT', looked, wanted)
+  looked = looked + #picked
+  take_all(picked)
 end
 flush()
 if #taken > 0 then
