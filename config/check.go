@@ -22,6 +22,8 @@ const (
 	// changed; below a second the heartbeats themselves come too late.
 	leastSession, usualSession, mostSession = time.Second, 6 * time.Second, 5 * time.Minute
 
+	mostGrace = 24 * time.Hour
+
 	// Nobody keeps more copies of a topic.
 	mostReplicas = 32
 
@@ -48,6 +50,7 @@ func (r *reader) check(c Config) {
 	r.checkBreaker(c.Breaker)
 	r.checkDisburse(c.Disburse, c.Merchants)
 	r.checkAdmin(c.Admin)
+	r.must(c.UnknownMerchantGrace >= 0 && c.UnknownMerchantGrace <= mostGrace, "unknown_merchant_grace", "must be from 0s to 24h")
 	r.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	r.oneOf("log.format", c.Log.Format, "json", "console")
 }

@@ -35,7 +35,12 @@ type Config struct {
 	Breaker   Breaker
 	Disburse  Disburse
 	Admin     Admin
-	Log       Log
+
+	// UnknownMerchantGrace is how long a payout waits whose merchant isn't configured: an
+	// instance with a newer file may know it.
+	UnknownMerchantGrace time.Duration
+
+	Log Log
 }
 
 // Kafka says where commands come from and results go to.

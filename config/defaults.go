@@ -38,8 +38,9 @@ func Default() Config {
 			MaxOpen: 1_000_000,        // at about 1 kB each what a small Redis holds
 			Drain:   25 * time.Second, // Kubernetes kills after 30 s
 		},
-		Admin: Admin{Listen: "127.0.0.1:8080"}, // reachable by others only if somebody wants it
-		Log:   Log{Level: "info", Format: "json"},
+		Admin:                Admin{Listen: "127.0.0.1:8080"}, // reachable by others only if somebody wants it
+		UnknownMerchantGrace: 5 * time.Minute,                 // what a rollout of a new file takes
+		Log:                  Log{Level: "info", Format: "json"},
 	}
 }
 

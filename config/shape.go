@@ -9,13 +9,14 @@ type keys map[string]into
 
 func (c *Config) keys() keys {
 	return keys{
-		"kafka":     section(c.Kafka.keys()),
-		"redis":     section(c.Redis.keys()),
-		"merchants": named(&c.Merchants, readMerchant),
-		"breaker":   section(c.Breaker.keys()),
-		"disburse":  section(c.Disburse.keys()),
-		"admin":     section(keys{"listen": text(&c.Admin.Listen), "token": secret(&c.Admin.Token)}),
-		"log":       section(keys{"level": text(&c.Log.Level), "format": text(&c.Log.Format)}),
+		"kafka":                  section(c.Kafka.keys()),
+		"redis":                  section(c.Redis.keys()),
+		"merchants":              named(&c.Merchants, readMerchant),
+		"breaker":                section(c.Breaker.keys()),
+		"disburse":               section(c.Disburse.keys()),
+		"admin":                  section(keys{"listen": text(&c.Admin.Listen), "token": secret(&c.Admin.Token)}),
+		"unknown_merchant_grace": duration(&c.UnknownMerchantGrace),
+		"log":                    section(keys{"level": text(&c.Log.Level), "format": text(&c.Log.Format)}),
 	}
 }
 

@@ -78,6 +78,7 @@ type Config struct {
 	Client      *kafka.Client
 	MaxOpen     int // above so many open payouts nothing is fetched
 	Resolve     Resolve
+	Currencies  []string    // that a merchant may have whom nobody knows yet
 	EpochLost   func()      // told when the journal refused an epoch; never blocks
 	InEpoch     func() bool // whether there is one at present; nil = it must be tried
 	Metrics     *Metrics

@@ -60,7 +60,11 @@ func (c *Consumer) decode(in *intake, number int, r *message, now time.Time) {
 		p := payout.Begin(command, country, payout.Source{Partition: number, Offset: r.Offset, Time: r.Time}, invalid, now)
 		p.Trace = trace
 		carried := carry(&p, r)
-		in.entries = append(in.entries, payout.Entry{Payout: p, Carried: carried, Other: command.OtherFingerprint()})
+		known := invalid != payout.NotConfigured
+		if !known { // another instance may know it already, or this one after a restart
+			p = p.AwaitMerchant()
+		}
+		in.entries = append(in.entries, payout.Entry{Payout: p, Carried: carried, Others: command.OtherFingerprints(known, c.Currencies)})
 		in.sources = append(in.sources, element{r, o.Index})
 	}
 }

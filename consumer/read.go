@@ -156,8 +156,8 @@ func (c *Consumer) insert(ctx context.Context, r payout.Range, entries []payout.
 // each once, and answers which have one.
 func underOther(entries []payout.Entry, outcomes []payout.Outcome) (changed []int) {
 	for i, o := range outcomes {
-		if e := &entries[i]; o == payout.Conflicted && e.Other != "" {
-			e.Payout.Fingerprint, e.Other = e.Other, ""
+		if e := &entries[i]; o == payout.Conflicted && len(e.Others) > 0 {
+			e.Payout.Fingerprint, e.Others = e.Others[0], e.Others[1:]
 			changed = append(changed, i)
 		}
 	}

@@ -158,32 +158,3 @@ func (l *Loop) policyOf(p payout.Payout) payout.Policy {
 	}
 	return payout.Policy{}
 }
-
-// expireBatch ends received payouts that must not be sent: whose expiresAt has come, or
-// that were sent to another account before. Where only Redis' clock says that one has
-// expired, the lane rests: what comes behind expires later.
-func (l *Loop) expireBatch(_, working context.Context, la *lane, due int) (int, error) {
-	batch, err := l.lease(working, payout.StepExpire, "", min(due, announceLargest))
-	ended := 0
-	for _, p := range batch.Payouts {
-		now := time.Now()
-		account := l.policyOf(p).Account
-		after, e := p.NotSendable(batch.Now(now), account)
-		switch {
-		case e != nil:
-			l.Logger.Error().Err(e).Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Msg("not expired")
-			continue
-		case p.SentElsewhere(account):
-			ended++
-		case after.State == payout.StateReceived: // it may be sent after all
-		case !p.Expired(now):
-			after, after.Step = p, payout.StepSend
-			after.Due = batch.Now(now).Add(undecided(batch.Lease, p, now))
-			la.restUntil.Store(now.Add(expireRest).UnixNano())
-		default:
-			ended++
-		}
-		l.writer.put(change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
-	}
-	return ended, err
-}

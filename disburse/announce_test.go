@@ -194,6 +194,10 @@ func (a applier) Apply(_ context.Context, changes []payout.Change, _ []payout.Se
 	return a(changes), nil
 }
 
+func (applier) Resolve(context.Context, payout.Lease, []payout.Payout) ([]bool, error) {
+	return nil, nil
+}
+
 func (applier) Due(context.Context, []string) (payout.Agenda, error) { return payout.Agenda{}, nil }
 
 func (applier) Lease(context.Context, payout.LeaseRequest) (payout.Batch, error) {

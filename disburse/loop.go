@@ -81,6 +81,11 @@ type Config struct {
 	Lease     time.Duration
 	Breaker   BreakerSettings
 
+	// Resolve completes a command by its merchant's settings, or says why it must be rejected:
+	// payout.NotConfigured where nobody here knows the merchant, for at most Grace.
+	Resolve func(payout.Command) (resolved payout.Command, country, invalid string)
+	Grace   time.Duration
+
 	Journal   Journal
 	Decisions Decisions
 	Announcer Announcer

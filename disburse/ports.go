@@ -12,6 +12,7 @@ type Journal interface {
 	Due(ctx context.Context, merchants []string) (payout.Agenda, error)
 	Lease(ctx context.Context, r payout.LeaseRequest) (payout.Batch, error)
 	Apply(ctx context.Context, changes []payout.Change, served []payout.Served) ([]bool, error)
+	Resolve(ctx context.Context, lease payout.Lease, payouts []payout.Payout) (moved []bool, err error)
 }
 
 // Provider is what the loop needs of a merchant's account at Paypro. After latest not

@@ -115,6 +115,7 @@ func (j *memory) due(step payout.Step, merchant string, now time.Time) (due []*r
 	for _, r := range j.rows {
 		at := r.Due
 		switch {
+		case step == payout.StepExpire && r.State == payout.StateReceived && r.Step == step: // it waits for its merchant
 		case step == payout.StepExpire && r.State == payout.StateReceived && !r.ExpiresAt.IsZero():
 			at = r.ExpiresAt
 			if r.until.After(at) {
@@ -231,6 +232,21 @@ func (j *memory) Apply(_ context.Context, changes []payout.Change, served []payo
 		}
 	}
 	return written, nil
+}
+
+func (j *memory) Resolve(_ context.Context, lease payout.Lease, payouts []payout.Payout) ([]bool, error) {
+	if err := j.begin("resolve"); err != nil {
+		return nil, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	moved := make([]bool, len(payouts))
+	for i, p := range payouts {
+		if r := j.rows[p.TradeNo]; r != nil && r.token == lease.Token && !r.until.IsZero() {
+			j.rows[p.TradeNo], moved[i] = &row{Payout: p, token: lease.Token}, true
+		}
+	}
+	return moved, nil
 }
 
 // The other ports, as structs of functions.
@@ -426,6 +442,12 @@ func newBench(t *testing.T, payouts ...payout.Payout) *bench {
 	}
 	b.config = Config{
 		Slots: 128, Lease: 30 * time.Second, Breaker: testBreaker(), Journal: b.journal,
+		Resolve: func(c payout.Command) (payout.Command, string, string) {
+			if c.Merchant != "a" && c.Merchant != "b" {
+				return c, "", payout.NotConfigured
+			}
+			return c, "egypt", ""
+		},
 		EpochLost: func() { b.lost.Add(1) }, Logger: zerolog.New(b),
 		Metrics: NewMetrics(b.registry, []string{"a", "b"}, []string{"granted", "denied", "late"}),
 	}

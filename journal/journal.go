@@ -73,7 +73,7 @@ func New(client redis.UniversalClient, o Options) *Journal {
 }
 
 // Scripts are the names of the journal's scripts, for metrics that show zeros.
-var Scripts = []string{"insert", "lease", "apply", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock"}
+var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock"}
 
 // unbelieving are the scripts that begin or look at epochs: they can't be asked to
 // believe in one.
@@ -83,7 +83,7 @@ var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "r
 var remembering = map[string]bool{"insert": true, "apply": true, "restore": true, "convert": true}
 
 // batching are the scripts that work on many payouts at once.
-var batching = map[string]bool{"insert": true, "lease": true, "apply": true}
+var batching = map[string]bool{"insert": true, "lease": true, "apply": true, "resolve": true}
 
 // source joins a script with what it begins with.
 func source(name string) string {

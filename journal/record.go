@@ -98,9 +98,12 @@ func lane(p payout.Payout) string {
 }
 
 // encode writes the record of a payout that becomes known.
-func encode(p payout.Payout) string {
+func encode(p payout.Payout) string { return encodeUnder(p, noToken) }
+
+// encodeUnder writes it with the token of a lease that ends with it.
+func encodeUnder(p payout.Payout, token string) string {
 	batch := strings.ReplaceAll(p.BatchID, "\n", " ") // Decode takes none with a newline
-	return head(p, noToken, time.Time{}) + lane(p) + "\n" + batch + "\n" + contentOf(p).text() + "\n" + progressOf(p).text()
+	return head(p, token, time.Time{}) + lane(p) + "\n" + batch + "\n" + contentOf(p).text() + "\n" + progressOf(p).text()
 }
 
 // head writes a record's head under a token; until is the lease's end, zero says that it

@@ -29,6 +29,25 @@ func (c Command) Fingerprint() Fingerprint {
 	return c.fingerprint()
 }
 
+// OtherFingerprints are all under which the same content may be known. Whoever doesn't know
+// the merchant can't tell its currency: one that isn't named may be any of those given, one
+// that is named may be the merchant's own and have been left out.
+func (c Command) OtherFingerprints(merchantKnown bool, currencies []string) (others []Fingerprint) {
+	if merchantKnown {
+		if other := c.OtherFingerprint(); other != "" {
+			others = append(others, other)
+		}
+		return others
+	}
+	if c.Currency != "" {
+		currencies = []string{""}
+	}
+	for _, c.Currency = range currencies {
+		others = append(others, c.fingerprint())
+	}
+	return others
+}
+
 // OtherFingerprint is the one under which the same content may be known too, "" if there
 // is none: a merchant's own currency may be named or left out.
 func (c Command) OtherFingerprint() Fingerprint {

@@ -28,7 +28,7 @@ var (
 type Entry struct {
 	Payout  Payout
 	Carried State
-	Other   Fingerprint // under which the same content may be known too; "" if there is none
+	Others  []Fingerprint // under which the same content may be known too
 }
 
 // CarriedHeader marks a command that was published again because its payout had been

@@ -135,7 +135,8 @@ func (w *world) trouble() error {
 func (w *world) config() config.Config {
 	c := config.Default()
 	c.Kafka.Brokers, c.Redis.Addresses = w.kafka.ListenAddrs(), []string{"redis:6379"}
-	c.Disburse.Drain = 4 * time.Second // longer than a call, so that a stop leaves nothing behind
+	c.UnknownMerchantGrace = 2 * time.Second // nobody here will ever know the payroll's unknown merchant
+	c.Disburse.Drain = 4 * time.Second       // longer than a call, so that a stop leaves nothing behind
 	c.Merchants = map[string]config.Merchant{
 		"eg-main": merchant("egypt", "/egy-pay", merchantNos["eg-main"], "demo-egypt", trial.Currencies["eg-main"]),
 		"br-main": merchant("brazil", "/brz-pay", merchantNos["br-main"], "demo-brazil", trial.Currencies["br-main"]),

@@ -153,6 +153,7 @@ func (a *App) wireShards() {
 			Merchants: merchants, Slots: max(1, a.config.Disburse.Slots/n), Lease: a.config.Disburse.Lease,
 			Breaker: disburse.BreakerSettings(a.config.Breaker),
 			Journal: j, Decisions: l, Announcer: a.producer, EpochLost: k.Lost, Metrics: metrics, Logger: a.logger,
+			Resolve: resolver(a.config, a.clients), Grace: a.config.UnknownMerchantGrace,
 		}))
 	}
 	a.shards.inserted = func() {
@@ -178,7 +179,7 @@ func (a *App) wireConsumer() {
 	a.consumer = consumer.New(consumer.Config{
 		Group:  groupConfig(a.config.Kafka, a.kafka.dialer, a.logger),
 		Client: a.kafka.client, MaxOpen: a.config.Disburse.MaxOpen,
-		Resolve: resolver(a.config, a.clients),
+		Resolve: resolver(a.config, a.clients), Currencies: currencies(a.config, a.clients),
 		EpochLost: func() {
 			for _, k := range a.keepers {
 				k.Lost()

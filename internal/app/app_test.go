@@ -25,6 +25,7 @@ func testConfig() config.Config {
 	br := eg
 	br.Country, br.BaseURL, br.MerchantNo, br.Secret, br.Currency = "brazil", "http://paysim/brz-pay", "0000000002", payout.NewSecret("secret-br"), "BRL"
 	c.Merchants = map[string]config.Merchant{"eg-main": eg, "br-main": br}
+	c.UnknownMerchantGrace = time.Second
 	return c
 }
 

@@ -97,7 +97,7 @@ func resolver(c config.Config, clients map[string]*paypro.Client) consumer.Resol
 		case command.Merchant == "":
 			return command, "", "merchant is missing, and several are configured"
 		case !known:
-			return command, "", "merchant is not configured"
+			return command, "", payout.NotConfigured
 		}
 		command, invalid := inCurrency(command, m.Currency, clients[command.Merchant].Currency())
 		if invalid != "" {
@@ -108,6 +108,20 @@ func resolver(c config.Config, clients map[string]*paypro.Client) consumer.Resol
 		}
 		return command, m.Country, ""
 	}
+}
+
+// currencies are those that a merchant may have whom this instance doesn't know: those of
+// the countries, and of the merchants that it knows.
+func currencies(c config.Config, clients map[string]*paypro.Client) []string {
+	all := map[string]bool{}
+	for _, country := range paypro.Countries() {
+		all[country.Currency] = true
+	}
+	for name, m := range c.Merchants {
+		all[cmp.Or(m.Currency, clients[name].Currency())] = true
+	}
+	delete(all, anyCurrency)
+	return slices.Sorted(maps.Keys(all))
 }
 
 // anyCurrency is how a merchant is configured whose commands' currency isn't checked.

@@ -95,6 +95,7 @@ merchants:
     no_record: {answers: 3, every: 1s, then: {{$.Then}}}   # the simulator's no-record is the truth
 {{- end}}
 breaker: {open_for: 1s, max_open_for: 3s}
+unknown_merchant_grace: 2s
 disburse: {slots: {{.Slots}}, lease: {{.Lease}}, drain: {{.Drain}}}
 admin: {listen: "127.0.0.1:0"}
 log: {level: debug}   # the evidence, should anything go wrong

@@ -160,6 +160,7 @@ merchants:
     query: {rate: {{.QueryRate}}, burst: {{.Burst}}}
     poll: {first: 500ms, factor: 1.5, max: 2s}
     no_record: {answers: 3, every: 1s, then: resend}
+unknown_merchant_grace: 2s
 disburse: {drain: {{.Drain}}{{if .Lease}}, lease: {{.Lease}}{{end}}}
 admin: {listen: "127.0.0.1:0"}
 log: {level: debug}   # whatever must not be logged, must not be logged here either

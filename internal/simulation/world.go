@@ -138,6 +138,7 @@ func (w *world) config() config.Config {
 	c.Redis.DedupWindow = w.plan.Memory
 	c.Disburse.Lease, c.Disburse.Drain, c.Disburse.Slots = lease, drain, 24
 	c.Breaker.Window, c.Breaker.OpenFor, c.Breaker.MaxOpenFor, c.Breaker.MinRequests = 10*time.Second, time.Second, 4*time.Second, 10
+	c.UnknownMerchantGrace = 2 * time.Second
 	c.Log.Level = "debug"
 	c.Merchants = map[string]config.Merchant{
 		"eg-main": w.merchant("egypt", "/egy-pay", "eg-main", egyptSecret),

@@ -74,7 +74,7 @@ local function apply(tradeNo, token, expected, due, head, rest)
     leave(set, tradeNo)
     wait_in(next_set, due, tradeNo)
   end
-  if becomes == 'r' then
+  if becomes == 'r' and step ~= 'x' then -- what waits for its merchant has a time of its own there
     local expires = expires_of(current)
     if expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
   end

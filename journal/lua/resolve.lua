@@ -1,0 +1,36 @@
+-- resolve moves received payouts whose merchant has become known into its lane, with what
+-- their commands mean by its settings. They are leased to be looked at (step x), wait in the
+-- lane without a name (or in that merchant's: it was configured before), and were never sent.
+-- ARGV: epoch, then for each payout: tradeNo, token, due, offset, record.
+-- Answer: one letter a payout: a moved (also if this caller had done it before), l lost to
+-- somebody else.
+local tradeNos = {}
+for i = 2, #ARGV, 5 do tradeNos[#tradeNos + 1] = ARGV[i] end
+fetch(tradeNos)
+
+local function move(tradeNo, token, due, offset, record)
+  local current = records[tradeNo]
+  if not current or token_of(current) ~= token or state_of(current) ~= 'r' then return 'l' end
+  if until_of(current) == 0 then return merchant_of(current) == merchant_of(record) and 'a' or 'l' end
+  local partition, lane, merchant = partition_of(current), merchant_of(current), merchant_of(record)
+  -- Its command may have been carried forward during the lease: then it is looked at again.
+  local stands = call('ZSCORE', open_set(partition, lane), tradeNo)
+  if lane ~= '' and lane ~= merchant or partition ~= partition_of(record) or tonumber(stands or '-1') ~= tonumber(offset) then return 'l' end
+  leave(due_set('x'), tradeNo)
+  leave(open_set(partition, lane), tradeNo)
+  put(tradeNo, record)
+  lane_of(merchant)
+  wait_in(due_set('s', merchant), due, tradeNo)
+  wait_in(open_set(partition, merchant), offset, tradeNo)
+  local expires = expires_of(record)
+  if expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
+  count(lane, 'r', -1)
+  count(merchant, 'r', 1)
+  return 'a'
+end
+
+local moved, args = {}, ARGV
+for i = 2, #args, 5 do moved[#moved + 1] = move(args[i], args[i + 1], args[i + 2], args[i + 3], args[i + 4]) end
+flush()
+write_counts()
+return table.concat(moved)
