@@ -50,7 +50,8 @@ func TestWhatComesInAndWhatGoesOut(t *testing.T) {
 		{"a name twice", []string{`{"tradeNo": "a", "amount": "1", "amount": "2", "payee": {}}`}, []string{"malformed@0/-1"}, nil, map[string]float64{"dead_letter": 1}},
 		{"an element of a bulk", []string{bulk(element("a"), `{"tradeNo": ""}`, element("b"))}, []string{"malformed@0/1"}, map[string]int{"received": 2}, map[string]float64{"dead_letter": 1, "new": 2}},
 		{"anything else wrong", []string{command("a", "-1")}, nil, map[string]int{"rejected": 1}, map[string]float64{"rejected": 1}},
-		{"unknown merchant", []string{`{"tradeNo": "a", "merchant": "x", "amount": "1", "payee": {}}`}, nil, map[string]int{"rejected": 1}, map[string]float64{"rejected": 1}},
+		{"unknown merchant", []string{`{"tradeNo": "a", "merchant": "x", "amount": "1", "payee": {}}`}, nil, map[string]int{"received": 1}, map[string]float64{"new": 1}},
+		{"unknown merchant, and wrong too", []string{`{"tradeNo": "a", "merchant": "x", "amount": "-1", "payee": {}}`}, nil, map[string]int{"rejected": 1}, map[string]float64{"rejected": 1}},
 		{"the same again", []string{command("a", "300"), command("a", "300.00")}, nil, map[string]int{"received": 1}, map[string]float64{"new": 1, "duplicate": 1}},
 		{"the same in one bulk", []string{bulk(element("a"), element("a"))}, nil, map[string]int{"received": 1}, map[string]float64{"new": 1, "duplicate": 1}},
 		{"other content", []string{command("a", "300"), command("a", "301")}, []string{"conflict@1/-1"}, map[string]int{"received": 1}, map[string]float64{"new": 1, "conflict": 1}},
@@ -82,6 +83,48 @@ func TestWhatComesInAndWhatGoesOut(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Who doesn't know a merchant, in a rollout, reads repeats of what another instance has taken
+// in, and the other way round: with the merchant's currency filled in or not.
+func TestARepeatIsOneAlsoToWhoDoesNotKnowTheMerchant(t *testing.T) {
+	knows := func(command payout.Command) (payout.Command, string, string) {
+		command.CurrencyFrom = payout.FromMerchant
+		command.Currency = "KES"
+		return command, "kenya", ""
+	}
+	unnamed := strings.Replace(command("a", "300"), "eg-main", "new-main", 1)
+	named := strings.Replace(unnamed, `{`, `{"currency": "KES", `, 1)
+	for name, c := range map[string]struct{ first, second string }{
+		"unnamed": {unnamed, unnamed}, "named": {named, named}, "named, then not": {named, unnamed}, "unnamed, then named": {unnamed, named},
+	} {
+		for _, knower := range []int{0, 1} {
+			t.Run(fmt.Sprint(name, ", known to number ", knower), func(t *testing.T) {
+				inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
+					m := newMemory(t)
+					for i, text := range []string{c.first, c.second, strings.Replace(c.second, "300", "301", 1)} {
+						send(t, k, 0, text)
+						b := start(t, k, m, func(config *Config) {
+							config.Currencies = []string{"EGP", "KES", "BRL"}
+							if i == knower {
+								config.Resolve = knows
+							}
+						})
+						eventually(t, "all is read", func() bool { return m.mark(t).Position == int64(i+1) })
+						want := map[bool]string{true: "new", false: "duplicate"}[i == 0]
+						if i == 2 {
+							want = "conflict"
+						}
+						eventually(t, "it is counted", func() bool { return b.countedAll(map[string]float64{want: 1}) })
+						if got := len(b.letters.list()); got != map[string]int{"conflict": 1}[want] {
+							t.Errorf("command %d: %v", i, b.letters.list())
+						}
+						b.stop()
+					}
+				})
+			})
+		}
 	}
 }
 
