@@ -230,7 +230,7 @@ var intake = []Guard{
 			Killer: Killer{"disburse", "TestTheGraceGoesByBothClocks"}},
 		{Removes: "who has no lease moves it", Edits: edit("journal/lua/resolve.lua", "token_of(current) ~= token or ", ""),
 			Killer: Killer{"journal", "TestAPayoutMovesToItsMerchant"}},
-		{Removes: "its command may stand elsewhere", Edits: edit("journal/lua/resolve.lua", " or tonumber(stands or '-1') ~= tonumber(offset)", ""),
+		{Removes: "its command may stand elsewhere", Edits: edit("journal/lua/resolve.lua", " or place_of(current) ~= place_of(record)", ""),
 			Killer: Killer{"journal", "TestAPayoutMovesToItsMerchant"}},
 		{Removes: "a repeat is tried under one currency", Edits: edit("payout/fingerprint.go", "\tfor _, c.Currency = range currencies {", "\tfor _, c.Currency = range currencies[:0] {"),
 			Killer: Killer{"consumer", "TestARepeatIsOneAlsoToWhoDoesNotKnowTheMerchant"}},

@@ -8,14 +8,15 @@ local tradeNos = {}
 for i = 2, #ARGV, 5 do tradeNos[#tradeNos + 1] = ARGV[i] end
 fetch(tradeNos)
 
+local function place_of(record) return sub(record, PARTITION_FROM, HEAD) end
+
 local function move(tradeNo, token, due, offset, record)
   local current = records[tradeNo]
   if not current or token_of(current) ~= token or state_of(current) ~= 'r' then return 'l' end
   if until_of(current) == 0 then return merchant_of(current) == merchant_of(record) and 'a' or 'l' end
   local partition, lane, merchant = partition_of(current), merchant_of(current), merchant_of(record)
   -- Its command may have been carried forward during the lease: then it is looked at again.
-  local stands = call('ZSCORE', open_set(partition, lane), tradeNo)
-  if lane ~= '' and lane ~= merchant or partition ~= partition_of(record) or tonumber(stands or '-1') ~= tonumber(offset) then return 'l' end
+  if lane ~= '' and lane ~= merchant or place_of(current) ~= place_of(record) then return 'l' end
   leave(due_set('x'), tradeNo)
   leave(open_set(partition, lane), tradeNo)
   put(tradeNo, record)
