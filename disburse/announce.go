@@ -100,8 +100,8 @@ func (l *Loop) announce(ctx context.Context, payouts []leased) error {
 		after := p.Announced(now, l.policyOf(p.Payout))
 		l.writer.put(change{Change: payout.Change{Token: p.lease.Token, Epoch: p.lease.Epoch, Before: p.State, After: after, Forget: p.State.Final()}, until: p.lease.Deadline()})
 		line := l.Logger.Info()
-		if p.Contradiction != "" {
-			line = l.Logger.Warn().Str("contradiction", p.Contradiction)
+		if events[i].Contradiction != "" {
+			line = l.Logger.Warn().Str("contradiction", events[i].Contradiction)
 		}
 		line.Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Str("merchant", events[i].Merchant).Str("type", string(events[i].Type)).
 			Str("reason", p.Reason).Int("sends", p.Sends).Int("asks", p.Asks).Msg("announced")

@@ -16,6 +16,9 @@ const (
 	clockLook  = time.Minute
 	expireRest = 10 * time.Second
 
+	// grantRest is how long a payout rests whose lease is over by the clock of its grant.
+	grantRest = time.Second
+
 	// ClocksApart is the difference of the clocks from which somebody should look: NTP
 	// keeps them within milliseconds.
 	ClocksApart = 10 * time.Second
@@ -100,5 +103,41 @@ func clockDifference(theirs, asked, received time.Time) time.Duration {
 	return 0
 }
 
-// ClockDifference is how far Redis' clock was ahead of this process' at the last look.
-func (l *Loop) ClockDifference() time.Duration { return time.Duration(l.apart.Load()) }
+// clockReading is how far the clock of the Redis that grants the calls was ahead, and when
+// that was seen. In a cluster it is another machine's than the journal's.
+type clockReading struct {
+	ahead time.Duration
+	at    time.Time
+}
+
+// sawGrantClock notes the clock of the Redis that grants calls, by its latest reading.
+func (l *Loop) sawGrantClock(theirs, asked, now time.Time) {
+	if theirs.IsZero() {
+		return
+	}
+	d, before := clockDifference(theirs, asked, now), l.granting.Load()
+	if d == 0 || before != nil && now.Sub(before.at) < clockLook && d.Abs() < before.ahead.Abs() {
+		return // there may be several: the one that is furthest off counts
+	}
+	l.granting.Store(&clockReading{d, now})
+}
+
+// overByGrant gives back what was not sent because the clock of its grant says that its
+// lease is over: so it is with every send where that clock is ahead of the journal's by a
+// lease. The payout rests, or it would be leased, decided and given back without end.
+func (l *Loop) overByGrant(m *merchant, batch payout.Batch, p payout.Payout, missed time.Duration) {
+	l.Metrics.overdue.WithLabelValues(m.Name).Inc()
+	l.Logger.Warn().Str("merchant", m.Name).Dur("ahead_by", missed).
+		Msg("a send was given back, because by the clock of the Redis that grants the calls its lease is over: this machine stood still, or that clock is ahead of the journal's: set the wrong one")
+	l.giveBackFor(batch, p, false, grantRest)
+}
+
+// ClockDifference is how far Redis' clock was ahead of this process' at the last look: the
+// journal's, or that of the Redis which grants the calls, whichever was further off.
+func (l *Loop) ClockDifference() time.Duration {
+	d := time.Duration(l.apart.Load())
+	if g := l.granting.Load(); g != nil && time.Since(g.at) < clockLook && g.ahead.Abs() > d.Abs() {
+		return g.ahead
+	}
+	return d
+}

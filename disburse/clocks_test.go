@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
+
 	"disburser/payout"
 )
 
@@ -107,6 +109,21 @@ func TestAGrantTellsThatTheLeaseIsOver(t *testing.T) {
 				b.stop()
 				if (b.sends("a1") > 0) != c.sent {
 					t.Errorf("%d sends", b.sends("a1"))
+				}
+				if !c.sent {
+					if n := b.journal.called("lease send"); n > 2 {
+						t.Errorf("leased %d times in half a second, and given back each time", n)
+					}
+					if b.logged("by the clock of the Redis that grants the calls") == 0 {
+						t.Error("nobody is told why nothing is sent")
+					}
+					var counted dto.Metric
+					if err := b.Metrics.overdue.WithLabelValues("a").Write(&counted); err != nil || counted.GetCounter().GetValue() == 0 {
+						t.Error("not counted", err)
+					}
+					if far := c.missed > ClocksApart; far != (b.ClockDifference() > ClocksApart) {
+						t.Errorf("/readyz knows of %v", b.ClockDifference())
+					}
 				}
 				if !c.sent && (got.Sends > 1 || got.LastSend != payout.Unclear) {
 					t.Errorf("not given back: %+v", got)

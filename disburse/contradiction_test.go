@@ -43,7 +43,7 @@ func TestAContradictionIsAnnouncedOrHeld(t *testing.T) {
 			m.Provider = provider{
 				send: func(context.Context, string, time.Time) payout.Finding { return payout.Finding{Kind: payout.Accepted} },
 				ask: func(_ context.Context, tradeNo string, _ time.Time) payout.Finding {
-					f := payout.Finding{Kind: payout.Paid, Served: true, PaidAmount: "300", Share: payout.ShareAll}
+					f := payout.Finding{Kind: payout.Paid, Served: true, PaidAmount: "100", Share: payout.ShareAll}
 					if tradeNo == "a0001" {
 						f.PaidAmount, f.Share = "30", payout.SharePart
 					}

@@ -80,10 +80,11 @@ func failing(s *BreakerSettings, c gobreaker.Counts, row int) bool {
 func refusing(s *BreakerSettings, _ gobreaker.Counts, row int) bool { return row >= s.Refusals }
 
 // failure: a provider that answers at all works, whatever it answers. "Too fast" may come
-// from a gateway in front of it and says neither; the rate takes care of it.
+// from a gateway in front of it and says neither; the rate takes care of it. Nor does a clear
+// answer that names no tradeNo: nothing of it is believed, but the provider works.
 func failure(f payout.Finding) error {
 	switch {
-	case f.TooFast:
+	case f.TooFast, f.Nameless:
 		return errNothing
 	case f.Kind == payout.Unclear, f.Kind == payout.NotSent:
 		return failedBy(f)

@@ -364,3 +364,14 @@ func TestAnOpeningSaysWhy(t *testing.T) {
 		})
 	}
 }
+
+// A country's answers name no tradeNo. They are not believed, but the provider works.
+func TestANamelessAnswerSaysNothingToTheBreaker(t *testing.T) {
+	f := payout.Finding{Kind: payout.Unclear, Nameless: true, Detail: "an outcome without a tradeNo"}
+	if got := failure(f); got != errNothing { //nolint:errorlint // it is told by itself
+		t.Errorf("it means %v", got)
+	}
+	if f.Nameless = false; failure(f) == nil {
+		t.Error("an unclear answer means nothing")
+	}
+}

@@ -111,6 +111,7 @@ type Loop struct {
 	beat      atomic.Int64   // when the loop last made progress, Unix nanoseconds
 	trouble   atomic.Value   // of string: why the journal didn't answer last, "" if it did
 	apart     atomic.Int64   // how far Redis' clock was ahead at the last look
+	granting  atomic.Pointer[clockReading]
 	warning   atomic.Pointer[warning]
 }
 

@@ -20,6 +20,7 @@ type Metrics struct {
 	breaker  *prometheus.GaugeVec
 	slots    *prometheus.GaugeVec
 	tooLarge prometheus.Counter
+	overdue  *prometheus.CounterVec
 
 	mu    sync.Mutex
 	views map[*Loop]view // the loops of all shards share the gauges
@@ -38,6 +39,9 @@ const (
 	OperationSend  = "send"
 	OperationQuery = "query"
 )
+
+// nameless is the finding of an answer that is clear, but names no tradeNo.
+const nameless = "nameless"
 
 // unknown stands for the merchants that aren't configured; all that happens to their
 // payouts is that they are rejected.
@@ -73,6 +77,9 @@ func NewMetrics(r prometheus.Registerer, merchants []string, tokenOutcomes []str
 		slots: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "disburser_slots", Help: "Calls that may be under way at once.",
 		}, []string{"state"}),
+		overdue: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "disburser_sends_overdue_by_grant_total", Help: "Sends given back because their lease is over by the clock of the Redis that grants the calls.",
+		}, []string{"merchant"}),
 		tooLarge: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "disburser_results_too_large_total", Help: "Result events that their topic doesn't take, not even alone; counted at each try.",
 		}),
@@ -84,7 +91,7 @@ func NewMetrics(r prometheus.Registerer, merchants []string, tokenOutcomes []str
 	m.payouts.WithLabelValues(unknown, string(payout.EventRejected))
 	m.slots.WithLabelValues("busy")
 	m.slots.WithLabelValues("free")
-	r.MustRegister(m.requests, m.seconds, m.results, m.contrary, m.payouts, m.tokens, m.breaker, m.slots, m.tooLarge)
+	r.MustRegister(m.requests, m.seconds, m.results, m.contrary, m.payouts, m.tokens, m.breaker, m.slots, m.tooLarge, m.overdue)
 	return m
 }
 
@@ -93,12 +100,14 @@ func (m *Metrics) create(merchant string, tokenOutcomes []string) {
 		for _, k := range kinds {
 			m.requests.WithLabelValues(merchant, operation, k.String())
 		}
+		m.requests.WithLabelValues(merchant, operation, nameless)
 		for _, outcome := range tokenOutcomes {
 			m.tokens.WithLabelValues(merchant, operation, outcome)
 		}
 		m.seconds.WithLabelValues(merchant, operation)
 		m.breaker.WithLabelValues(merchant, operation)
 	}
+	m.overdue.WithLabelValues(merchant)
 	for _, t := range payout.EventTypes {
 		m.results.WithLabelValues(merchant, string(t))
 		if t != payout.EventRejected {
@@ -135,7 +144,11 @@ func (m *Metrics) Tokens(merchant, operation, outcome string, n int) {
 }
 
 func (m *Metrics) called(merchant, operation string, f payout.Finding, took time.Duration) {
-	m.requests.WithLabelValues(merchant, operation, f.Kind.String()).Inc()
+	found := f.Kind.String()
+	if f.Nameless {
+		found = nameless
+	}
+	m.requests.WithLabelValues(merchant, operation, found).Inc()
 	m.seconds.WithLabelValues(merchant, operation).Observe(took.Seconds())
 }
 

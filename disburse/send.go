@@ -69,10 +69,17 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.B
 		l.giveBack(batch, p, false)
 		return
 	}
-	batch.Lease = batch.Heard(m.Send.Heard())
+	theirs, asked := m.Send.Heard()
+	known := batch.Lease
+	batch.Lease = known.Heard(theirs, asked)
 	began, latest := time.Now(), lastByte(batch.Lease, p, l.latestFor(batch, m.Timeout))
+	l.sawGrantClock(theirs, asked, began)
 	if !began.Before(l.mustBegin(batch, m.Timeout)) || !began.Before(latest) {
-		l.giveBack(batch, p, false)
+		if missed := batch.Missed - known.Missed; missed > 0 && began.Before(l.mustBegin(payout.Batch{Lease: known}, m.Timeout)) {
+			l.overByGrant(m, batch, p, missed)
+		} else {
+			l.giveBack(batch, p, false)
+		}
 		return
 	}
 	end = pass.panicked
@@ -153,13 +160,18 @@ func (l *Loop) ready(taking context.Context, limiter Limiter, moment, latest tim
 // unheard says that its decision may still land in the log. Where the clocks disagree about
 // it, it is left alone for a while.
 func (l *Loop) giveBack(batch payout.Batch, p payout.Payout, unheard bool) {
+	l.giveBackFor(batch, p, unheard, 0)
+}
+
+// giveBackFor does the same and leaves the payout alone for so long at least.
+func (l *Loop) giveBackFor(batch payout.Batch, p payout.Payout, unheard bool, rest time.Duration) {
 	now := time.Now()
 	after, err := p.GiveBack(batch.Now(now), unheard)
 	if err != nil {
 		l.Logger.Error().Err(err).Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Msg("not given back")
 		return
 	}
-	after.Due = after.Due.Add(undecided(batch.Lease, p, now))
+	after.Due = after.Due.Add(max(rest, undecided(batch.Lease, p, now)))
 	l.writer.put(change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
 }
 

@@ -44,8 +44,8 @@ func (a Amount) ShareOf(paid string) Share {
 // It names amounts and times only, never a text of the provider's.
 func (p Payout) contradiction(to State, f Finding) string {
 	var says []string
-	if wrong := to == StatePaid && f.Share != ShareAll || to == StatePartial && f.Share != SharePart; wrong && f.Share != ShareUnknown {
-		says = append(says, fmt.Sprintf("%v, yet the paid amount is %s where %s was ordered", to, f.PaidAmount, p.Amount))
+	if wrong := p.wrongShare(to, f.Share, f.PaidAmount); wrong != "" {
+		says = append(says, wrong)
 	}
 	if first := p.firstSend(); !f.SucceededAt.IsZero() && !first.IsZero() && first.Sub(f.SucceededAt) > zones {
 		says = append(says, fmt.Sprintf("the success time %s is more than %.0f hours before the first send at %s",
@@ -54,10 +54,28 @@ func (p Payout) contradiction(to State, f Finding) string {
 	return strings.Join(says, "; ")
 }
 
+func (p Payout) wrongShare(to State, share Share, paid string) string {
+	if right := to == StatePaid && share == ShareAll || to == StatePartial && share == SharePart; right ||
+		share == ShareUnknown || to != StatePaid && to != StatePartial {
+		return ""
+	}
+	return fmt.Sprintf("%v, yet the paid amount is %s where %s was ordered", to, paid, p.Amount)
+}
+
+// contradicted is what is announced as a contradiction. An outcome that was found before the
+// command was known (Orphan) could not be compared with its amount: that is done here.
+func (p Payout) contradicted() string {
+	if p.Contradiction != "" {
+		return p.Contradiction
+	}
+	return p.wrongShare(p.State, p.Amount.ShareOf(p.PaidAmount), p.PaidAmount)
+}
+
 // firstSend is when the payout was sent first, zero if nobody knows: a payout that a lost
 // journal has learned of from its own command, carried forward, was sent at some time before.
+// Of several sends a rebuild may know a later one only, and it never counts fewer than two.
 func (p Payout) firstSend() time.Time {
-	if p.FirstSentAt.Equal(p.SendBy) {
+	if p.Sends != 1 || p.FirstSentAt.Equal(p.SendBy) {
 		return time.Time{}
 	}
 	return p.FirstSentAt

@@ -217,11 +217,55 @@ func TestWordless(t *testing.T) {
 	if got := f.Wordless(); got != want {
 		t.Errorf("got %+v", got)
 	}
+	half := Finding{Kind: UnknownStatus, Status: "KEVIN ***", StatusKey: "ab12"} // an orphan's payee isn't known: what is left may be people's data
+	if got := half.Wordless(); got != (Finding{Kind: UnknownStatus, Status: "***", StatusKey: "ab12"}) {
+		t.Errorf("got %+v", got)
+	}
 	f = Finding{Kind: Paid, Status: "0000", SuccessTime: "2026-11-21 18:34:31", SucceededAt: t0}
 	if got := f.Wordless(); got != f {
 		t.Errorf("got %+v", got)
 	}
 	if !(Payout{}).Orphan() || received(t).Orphan() {
 		t.Error("which payouts are without a command")
+	}
+}
+
+// Of what a rebuild has learned only a later send may be known: no success is too early for it.
+func TestAnEarlySuccessOfAPayoutSentMoreThanOnce(t *testing.T) {
+	early := Finding{Kind: Paid, Status: "0000", Share: ShareAll, PaidAmount: "300", SucceededAt: t0.Add(-48 * time.Hour)}
+	p := sendingAt(t)
+	if got := after(t, p, Ask, early, t0.Add(time.Minute), standard()); got.Contradiction == "" {
+		t.Error("a success two days before the only send is none of it")
+	}
+	p.Sends = 2
+	if got := after(t, p, Ask, early, t0.Add(time.Minute), standard()); got.State != StatePaid || got.Contradiction != "" {
+		t.Errorf("%v: %s", got.State, got.Contradiction)
+	}
+}
+
+// An orphan's outcome is compared with the amount as soon as its command is known.
+func TestAnOrphansOutcomeIsJudgedAtTheAnnouncement(t *testing.T) {
+	for _, test := range []struct {
+		state        State
+		paid         string
+		contradicted bool
+	}{
+		{StatePaid, "300", false}, {StatePaid, "300.00", false}, {StatePaid, "3", true}, {StatePaid, "***", false}, {StatePaid, "", false},
+		{StatePartial, "3", false}, {StatePartial, "300", true}, {StateFailed, "", false}, {StateHeld, "3", false},
+	} {
+		p := sendingAt(t)
+		p.State, p.Step, p.PaidAmount = test.state, StepAnnounce, test.paid
+		e, _ := p.Announcement()
+		if (e.Contradiction != "") != test.contradicted {
+			t.Errorf("%v of %q: %q", test.state, test.paid, e.Contradiction)
+		}
+		p.Contradiction = "known"
+		if e, _ = p.Announcement(); e.Contradiction != "known" {
+			t.Errorf("what was known is %q", e.Contradiction)
+		}
+		p.Command, p.Contradiction = Command{TradeNo: p.TradeNo}, ""
+		if e, _ = p.Announcement(); e.Contradiction != "" {
+			t.Errorf("an orphan's %v of %q: %q", test.state, test.paid, e.Contradiction)
+		}
 	}
 }

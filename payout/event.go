@@ -87,7 +87,7 @@ func (p Payout) Announcement() (Event, bool) {
 		EventID: p.eventID(kind), Type: kind, TradeNo: p.TradeNo, Merchant: p.Merchant, Country: p.Country,
 		BatchID: p.BatchID, BatchSize: p.BatchSize, Amount: p.Amount.String(), Currency: p.Currency,
 		Status: p.Status, StatusText: p.StatusText, PlatformTradeNo: p.PlatformTradeNo,
-		PaidAmount: p.PaidAmount, SuccessTime: p.SuccessTime, Remark: p.Remark, Reason: p.Reason, Contradiction: p.Contradiction,
+		PaidAmount: p.PaidAmount, SuccessTime: p.SuccessTime, Remark: p.Remark, Reason: p.Reason, Contradiction: p.contradicted(),
 		Sends: p.Sends, Asks: p.Asks,
 		ReceivedAt: stamp(p.ReceivedAt), SentAt: stamp(p.FirstSentAt), SettledAt: stamp(p.SettledAt),
 		Fingerprint: p.Fingerprint, Trace: p.Trace, Time: at,

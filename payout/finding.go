@@ -1,6 +1,9 @@
 package payout
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Kind is the verdict in a finding: what one answer (or the lack of one) of the
 // provider tells about a payout. Everything doubtful is Unclear.
@@ -65,8 +68,8 @@ func (f Finding) shows() bool {
 // known (Payout.Orphan), so that nothing tells which of the words are people's data.
 func (f Finding) Wordless() Finding {
 	f.StatusText, f.PlatformTradeNo = "", ""
-	if f.Kind == UnknownStatus && f.StatusKey == "" {
-		f.Status, f.StatusKey = hidden, f.Status // the key is compared and never shown
+	if f.Kind == UnknownStatus {
+		f.Status, f.StatusKey = hidden, cmp.Or(f.StatusKey, f.Status) // the key is compared and never shown
 	}
 	if f.SucceededAt.IsZero() {
 		f.SuccessTime = ""
@@ -86,6 +89,9 @@ type Finding struct {
 	// Order tells of an Unclear answer that it speaks of an order all the same, though not
 	// so that anything could be decided: that there is none is no longer believed.
 	Order bool
+
+	// Nameless tells of an Unclear answer that it would be clear if it named its tradeNo.
+	Nameless bool
 
 	// What the provider wrote, as it wrote it; empty where it said nothing.
 	Status          string // data.status, or the outer code where there is no data.status

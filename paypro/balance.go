@@ -44,10 +44,15 @@ func (c *Client) balance(ctx context.Context) (Balance, error) {
 		return Balance{}, fmt.Errorf("unreadable answer: %w", err)
 	}
 	if a.code != codeOK {
-		words := maskFor(c.secret.Reveal()).words(oneLine(a.msg, maxText))
-		return Balance{}, fmt.Errorf("%w with code %s (%s): check merchant_no, secret, salt and sign_in", ErrRefused, a.code, words)
+		return Balance{}, c.refusalOf(a)
 	}
 	return a.balance(c.profile.reply.available)
+}
+
+// refusalOf quotes a refusal. Its words are hidden first and cut then: half of a secret would stand.
+func (c *Client) refusalOf(a answer) error {
+	words := oneLine(c.own.words(oneLine(a.msg, maxAnswer)), maxText)
+	return fmt.Errorf("%w with code %s (%s): check merchant_no, secret, salt and sign_in", ErrRefused, a.code, words)
 }
 
 // balance reads the three amounts. The available one has two spellings on the

@@ -24,6 +24,7 @@ type Client struct {
 	emptyData  bool     // code 0000 without data says so too
 	tooFast    []string // outer codes and data.statuses
 	secret     payout.Secret
+	own        mask
 	signer     signer
 	profile    profile           // the country's, with the operator's changes
 	heads      map[string][]byte // how a request begins, by path
@@ -59,6 +60,7 @@ func New(s Settings, dial Dial) (*Client, error) {
 		emptyData:  s.NoRecordEmpty,
 		tooFast:    slices.Clone(s.TooFastCodes),
 		secret:     s.Secret,
+		own:        ownMask(s.Secret, p.extra),
 		signer:     signer{s.Secret, s.Salt == saltPrefix},
 		profile:    p,
 		heads:      map[string][]byte{},

@@ -136,7 +136,7 @@ func (c *Client) judge(v verdict, cmd payout.Command, r reply) payout.Finding {
 	}
 	f.Kind, f.Detail = v(a)
 	if whose == nobodys && !c.profile.nameless && ends(f.Kind) {
-		f.Kind, f.Detail = payout.Unclear, nameless
+		f.Kind, f.Detail, f.Nameless = payout.Unclear, nameless, true
 	}
 	if f.AmountUnread {
 		f.Detail += "; its amount can't be read exactly"

@@ -32,14 +32,30 @@ type hiddenValue struct {
 	length int // in characters
 }
 
-// maskOf hides the merchant's secret and, of a command, every payee field.
+// ownMask hides what only the operator knows: the secret, and the values of extra.
+func ownMask(secret payout.Secret, extra Extra) mask {
+	m := maskFor(secret.Reveal())
+	for _, fields := range []map[string]string{extra.Send, extra.Query, extra.Balance} {
+		for _, value := range fields {
+			m.values = append(m.values, maskFor(value).values...)
+		}
+	}
+	m.sort()
+	return m
+}
+
+// sort has the longest go first, or a short one inside it would leave the rest standing.
+func (m mask) sort() {
+	slices.SortFunc(m.values, func(a, b hiddenValue) int { return len(b.text) - len(a.text) })
+}
+
+// maskOf hides what only the operator knows and, of a command, every payee field.
 func (c *Client) maskOf(cmd payout.Command) mask {
-	m := maskFor(c.secret.Reveal())
+	m := mask{values: slices.Clone(c.own.values)}
 	for _, value := range cmd.Payee.Reveal() {
 		m.values = append(m.values, maskFor(value).values...)
 	}
-	// The longest goes first, or a short one inside it would leave the rest standing.
-	slices.SortFunc(m.values, func(a, b hiddenValue) int { return len(b.text) - len(a.text) })
+	m.sort()
 	return m
 }
 

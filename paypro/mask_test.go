@@ -242,3 +242,37 @@ func TestWhereAnswersNameNoTradeNo(t *testing.T) {
 		}
 	}
 }
+
+// What the operator sends with each call may be a key: the provider's words don't show it.
+func TestNoAnswerShowsExtra(t *testing.T) {
+	s := egypt()
+	s.Extra = Extra{Send: map[string]string{"subMerchant": "hidden-send"}, Query: map[string]string{"token": "hidden-query"}, Balance: map[string]string{"token": "hidden-balance"}}
+	c := client(t, s, nil)
+	r := reply{status: http.StatusOK, body: []byte(`{"code":"8000","msg":"HIDDEN-SEND hidden-query, hidden-balance"}`)}
+	if got := c.judge(c.askVerdict, aboutOne, r).StatusText; got != "*** ***, ***" {
+		t.Errorf("shows %q", got)
+	}
+}
+
+// A secret at the place where the words are cut is hidden too.
+func TestABalancesRefusalIsHiddenBeforeItIsCut(t *testing.T) {
+	c := client(t, egypt(), nil)
+	secret := c.secret.Reveal()
+	got := c.refusalOf(answer{code: "8000", msg: strings.Repeat("x", maxText-4) + " " + secret}).Error()
+	if strings.Contains(got, secret[:3]) {
+		t.Errorf("shows a part of it: %q", got[len(got)-80:])
+	}
+}
+
+func TestAClearAnswerWithoutATradeNoIsNameless(t *testing.T) {
+	c := client(t, egypt(), nil)
+	for body, want := range map[string]bool{
+		`{"code":"0000","data":{"status":"0000"}}`:                 true,
+		`{"code":"0000","data":{"status":"0000","tradeNo":"t-1"}}`: false,
+		`{"code":"5000","data":{"status":"0000"}}`:                 false,
+	} {
+		if got := c.judge(c.askVerdict, aboutOne, reply{status: http.StatusOK, body: []byte(body)}).Nameless; got != want {
+			t.Errorf("%s: %v", body, got)
+		}
+	}
+}

@@ -138,7 +138,7 @@ func (p *Producer) DeadLetters(ctx context.Context, letters []payout.DeadLetter)
 		}
 		published, err := p.deadLetters.publish(ctx, messages)
 		if len(published.oversize) == 0 || len(published.waiting) > 0 || cut+1 == len(cuts) {
-			return err
+			return namedBySource(err, published.oversize, letters)
 		}
 		var left []payout.DeadLetter // what is too large is cut once more
 		for _, at := range published.oversize {
@@ -146,6 +146,19 @@ func (p *Producer) DeadLetters(ctx context.Context, letters []payout.DeadLetter)
 		}
 		letters = left
 	}
+}
+
+// namedBySource names dead letters that no topic takes by where they stand in the commands:
+// their keys are somebody else's, and may be people's data.
+func namedBySource(err error, oversize []int, letters []payout.DeadLetter) error {
+	var e *payout.OversizeError
+	if !errors.As(err, &e) {
+		return err
+	}
+	for i, at := range oversize {
+		e.Keys[i] = fmt.Sprintf("the dead letter of partition %d, offset %d", letters[at].Source.Partition, letters[at].Source.Offset)
+	}
+	return fmt.Errorf("producer: %w", e)
 }
 
 // cut says how large a dead letter may be, and what is kept of a larger one's value and key.

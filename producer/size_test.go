@@ -164,3 +164,19 @@ func TestCarriedCommandsOfEverySize(t *testing.T) {
 		}
 	})
 }
+
+// A dead letter's key is somebody else's: where it stands in the commands names it.
+func TestADeadLetterIsNamedByItsSource(t *testing.T) {
+	e := &payout.OversizeError{Topic: "payout.commands.dead", Keys: []string{"Kevin Quatermain", "01123456789"}, Bytes: []int{1, 2}}
+	list := make([]payout.DeadLetter, 3)
+	for i := range list {
+		list[i].Source = payout.Source{Partition: 4, Offset: int64(10 + i)}
+	}
+	got := namedBySource(fmt.Errorf("producer: %w", e), []int{0, 2}, list)
+	if text := got.Error(); strings.Contains(text, "Kevin") || strings.Contains(text, "0112") || !strings.Contains(text, "partition 4, offset 10") || !strings.Contains(text, "partition 4, offset 12") {
+		t.Error(text)
+	}
+	if namedBySource(nil, nil, list) != nil {
+		t.Error("an error out of nothing")
+	}
+}

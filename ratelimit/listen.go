@@ -29,6 +29,10 @@ const (
 
 	Refused  Direction = "refused"  // sends rest, and then one probe is made
 	Accepted Direction = "accepted" // the probe was not refused: sends go on
+
+	// Forgotten: what was known of refusals is gone, because nothing was sent for long or Redis
+	// was wiped. Sends go on, and nobody knows yet what the provider makes of them.
+	Forgotten Direction = "forgotten"
 )
 
 // Turn is a change of direction.
@@ -106,6 +110,7 @@ func (l *Limiter) learn(redisMicros float64, asked, received time.Time, text str
 	if text != o.text {
 		o.text, o.pace = text, readPace(text)
 	}
+	o.pace = o.pace.bounded(now, l.MostRest)
 	turn, turned := o.turn(now)
 	turn.Rate *= l.rate.PerSecond
 	refused := o.pace.refused
@@ -116,6 +121,8 @@ func (l *Limiter) learn(redisMicros float64, asked, received time.Time, text str
 	switch {
 	case refused.row > before:
 		l.Turned(Turn{To: Refused, Rest: refused.until.Sub(now)})
+	case refused.row == 0 && before > 0 && text == "":
+		l.Turned(Turn{To: Forgotten})
 	case refused.row == 0 && before > 0:
 		l.Turned(Turn{To: Accepted})
 	}

@@ -69,6 +69,30 @@ func (p pace) heard(began, now time.Time, tooFast bool, pause, mostRest time.Dur
 	return p
 }
 
+// tolerated is how inexactly an instance may know Redis' clock when it writes a pace.
+const tolerated = time.Second
+
+// bounded is the pace at a moment that Redis has just told. Its clock may have been set back
+// since the pace was written: a rest that ends later than any rest can is over, and what
+// happened in the future has happened now. So nothing stops for the size of the step.
+func (p pace) bounded(now time.Time, mostRest time.Duration) pace {
+	if p.rest.Sub(now) > mostRest+tolerated {
+		p.rest = now
+	}
+	if p.since.After(now) && p.since.After(p.rest) {
+		p.since = now
+	}
+	if p.refused.until.Sub(now) > mostRefused+tolerated {
+		p.refused.until = now
+	}
+	for _, at := range []*time.Time{&p.at, &p.refused.at, &p.refused.probe} {
+		if at.After(now) {
+			*at = now
+		}
+	}
+	return p
+}
+
 // gone is when nothing is left of it: full rate, no rest.
 func (p pace) gone() time.Time {
 	full := p.since.Add(time.Duration((1-p.now(p.since))/stepUp+1) * stepUpEvery)
@@ -78,11 +102,9 @@ func (p pace) gone() time.Time {
 	return full
 }
 
-// String is how it stands in Redis: factor, then at, since and rest in microseconds.
+// String is how it stands in Redis: factor, then at, since and rest in microseconds. It is
+// never empty, so that a pace that has ended is told from one that was lost.
 func (p pace) String() string {
-	if p == (pace{}) {
-		return ""
-	}
 	text := fmt.Sprintf("%.6f %d %d %d", p.factor, unixMicro(p.at), unixMicro(p.since), unixMicro(p.rest))
 	if r := p.refused; r.row > 0 {
 		text += fmt.Sprintf(" %d %d %d %d %s", r.row, unixMicro(r.at), unixMicro(r.probe), unixMicro(r.until), cmp.Or(r.token, "-"))

@@ -53,6 +53,8 @@ func (a *App) turned(merchant, operation string, turn ratelimit.Turn) {
 		text = "the provider refuses one send after the other (an empty account? a revoked key?): all sends of the merchant rest, then one payout of the whole fleet tries whether it is over"
 	case ratelimit.Accepted:
 		event, text = a.logger.Info(), "the provider has taken a send again: all sends of the merchant go on"
+	case ratelimit.Forgotten:
+		event, text = a.logger.Info(), "it is not known any more that the provider refuses sends (nothing was sent for long, or Redis was wiped): all sends of the merchant go on"
 	case ratelimit.Slower:
 	}
 	if turn.Rate > 0 {

@@ -145,11 +145,13 @@ var sending = []Guard{
 			"err != nil || !pass.good() {\n\t\tl.giveBack(batch, p, false)\n\t\treturn\n", "err != nil && false {\n"), Killer: Killer{"disburse", "TestALimiterThatWaitsPastTheDeadline"}},
 	}},
 	{"S5 the grant tells Redis' time", "a machine that stood still with its clocks sends after its lease", []Mutant{
-		{Removes: "the lease hears nothing", Edits: edit("disburse/send.go", "batch.Lease = batch.Heard(m.Send.Heard())", ""),
+		{Removes: "the lease hears nothing", Edits: edit("disburse/send.go", "batch.Lease = known.Heard(theirs, asked)", ""),
 			Killer: Killer{"disburse", "TestAGrantTellsThatTheLeaseIsOver"}},
 		{Removes: "what was missed counts for nothing", Edits: edit("payout/lease.go", "l.Missed += max(0, journal.Sub(l.Now(asked)))", ""),
 			Killer: Killer{"payout", "TestALeaseHearsWhatAMachineHasMissed"}},
 		{Removes: "a call is made though it heard that its lease is over", Edits: edit("disburse/send.go", "if !began.Before(l.mustBegin(batch, m.Timeout)) || !began.Before(latest) {", "if p.Expired(began) {"),
+			Killer: Killer{"disburse", "TestAGrantTellsThatTheLeaseIsOver"}},
+		{Removes: "it is leased again at once", Edits: edit("disburse/clocks.go", "l.giveBackFor(batch, p, false, grantRest)", "l.giveBack(batch, p, false)"),
 			Killer: Killer{"disburse", "TestAGrantTellsThatTheLeaseIsOver"}},
 		{Removes: "a grant's reading isn't kept", Edits: edit("ratelimit/listen.go", "if asked.After(l.reading.asked) {", "if l.reading.asked.IsZero() {"),
 			Killer: Killer{"ratelimit", "TestTheGrantTellsRedisTime"}},
@@ -187,7 +189,7 @@ var sending = []Guard{
 			{"disburse/clocks.go", " && !p.Expired(now)\n", "\n"},
 			{"disburse/clocks.go", "[]time.Time{lease.Local(p.ExpiresAt), now.Add(p.ExpiresAt.Sub(now))}", "[]time.Time{lease.Local(p.ExpiresAt), now.Add(time.Hour)}"}},
 			Killer: Killer{"disburse", "TestAMachineWhoseClockIsAhead"}},
-		{Removes: "what the clocks disagree about is tried again and again", Edits: edit("disburse/send.go", "after.Due = after.Due.Add(undecided(batch.Lease, p, now))", "_ = undecided"),
+		{Removes: "what the clocks disagree about is tried again and again", Edits: edit("disburse/send.go", "max(rest, undecided(batch.Lease, p, now))", "rest"),
 			Killer: Killer{"disburse", "TestAMachineWhoseClockIsAhead"}},
 	}},
 }
