@@ -29,6 +29,7 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 		return e, nil, nil, errors.New("the journal was lost while its rebuilding began")
 	}
 	defer func() {
+		k.barred = k.barred || errors.Is(err, payout.ErrLayout)
 		if err != nil { // so that the next attempt, anybody's, needn't wait for it
 			free, cancel := context.WithTimeout(context.WithoutCancel(ctx), again)
 			defer cancel()
@@ -110,9 +111,13 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 }
 
 // knowsLatest looks at the last record of each partition before anything is written: what
-// a newer version has begun isn't fenced.
+// a newer version has begun isn't fenced, whichever shard's it is: a fleet is of one version.
 func (k *Keeper) knowsLatest(ctx context.Context) error {
 	n, err := partition.Count(ctx, k.Log.client, k.Log.topic)
+	for p := 0; p < n && err == nil && k.barred; p++ {
+		err = k.readBack(ctx, p)
+	}
+	k.barred = k.barred && err != nil
 	for p := 0; p < n && err == nil; p++ {
 		var end int64
 		if _, end, err = k.Log.source(p).Bounds(ctx); err != nil || end == 0 {
@@ -120,9 +125,34 @@ func (k *Keeper) knowsLatest(ctx context.Context) error {
 		}
 		record, found, e := k.Log.source(p).At(ctx, end-1)
 		var r Record
-		if err = e; found && json.Unmarshal(record.Value, &r) == nil && r.Shard == k.Log.shard && r.newer() {
+		if err = e; found && json.Unmarshal(record.Value, &r) == nil && r.newer() {
 			err = fmt.Errorf("decisions: the last record of partition %d is of layout %d, this version knows %d: %w", p, r.Layout, payout.Layout, payout.ErrLayout)
 		}
+	}
+	return err
+}
+
+// readBack looks for records of a newer version in a whole partition. An attempt that met one
+// behind its fence, or while it replayed, would fence the newer version again and again: until
+// none is left to read there are no more attempts. What was found is found again quickly.
+func (k *Keeper) readBack(ctx context.Context, p int) error {
+	start, end, err := k.Log.source(p).Bounds(ctx)
+	if err != nil {
+		return err
+	}
+	if k.newest == nil {
+		k.newest = map[int]int64{}
+	}
+	if at, known := k.newest[p]; !known || at < start {
+		delete(k.newest, p)
+		err = walk(ctx, k.Log.source(p), start, end, func(offset int64, r Record) {
+			if r.newer() {
+				k.newest[p] = offset
+			}
+		})
+	}
+	if at, found := k.newest[p]; err == nil && found {
+		err = fmt.Errorf("decisions: the record at offset %d of partition %d is of a newer layout than %d: %w", at, p, payout.Layout, payout.ErrLayout)
 	}
 	return err
 }

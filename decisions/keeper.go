@@ -108,9 +108,11 @@ type KeeperConfig struct {
 type Keeper struct {
 	KeeperConfig
 	lost   chan struct{}
-	warned string  // why there was no epoch, when it was last logged; owned by Run
-	heard  hearing // of Redis' clock; owned by Run
-	known  memory  // of the topics, since this instance was last in an epoch; owned by Run
+	barred bool          // an attempt to begin met records of a newer version; owned by Run
+	newest map[int]int64 // where these stand, by partition; owned by Run
+	warned string        // why there was no epoch, when it was last logged; owned by Run
+	heard  hearing       // of Redis' clock; owned by Run
+	known  memory        // of the topics, since this instance was last in an epoch; owned by Run
 
 	mu      sync.Mutex
 	current payout.Epoch // zero while none is joined

@@ -38,6 +38,7 @@ func (a *App) warnOfAccounts(ctx context.Context) {
 
 // countAccounts counts over all shards and partitions, as soon as there is an epoch.
 func (a *App) countAccounts(ctx context.Context, merchant string, account payout.Account) (others, unknown int) {
+	said := false
 	for i, j := range a.shards.journals {
 		for ctx.Err() == nil {
 			if e, _ := a.keepers[i].Epoch(); e.ID != "" {
@@ -45,6 +46,10 @@ func (a *App) countAccounts(ctx context.Context, merchant string, account payout
 				if err == nil {
 					others, unknown = others+o, unknown+u
 					break
+				}
+				if !said && ctx.Err() == nil {
+					said = true
+					a.logger.Warn().Err(err).Str("merchant", merchant).Msg("payouts of other accounts not counted yet, trying again")
 				}
 			}
 			sleep(ctx, accountsAgain)
