@@ -46,7 +46,10 @@ func (l *Loop) expireBatch(_, working context.Context, la *lane, due int) (int, 
 
 // notSendable is what becomes of one of them; known says that it is its merchant's now.
 func (l *Loop) notSendable(lease payout.Lease, la *lane, p payout.Payout, now time.Time) (after payout.Payout, known bool, err error) {
-	theirs, account := lease.Now(now), l.policyOf(p).Account
+	theirs, account := lease.Now(now), p.Account
+	if m := l.merchants[p.Merchant]; m != nil { // else nobody here can tell its account: only its expiry counts
+		account = m.policy().Account
+	}
 	expired := p.Expired(now) && p.Expired(theirs)
 	if p.Sends == 0 && !expired && (p.Country == "" || !p.Expired(theirs)) {
 		after, err = l.lookUp(lease, p, now)
