@@ -49,7 +49,7 @@ func TestLinks(t *testing.T) {
 // theirs are files of other people's, or of the reader's own, that a document names.
 var theirs = map[string]bool{
 	"disburser.yaml": true, "mine.jsonl": true, "kafka-consumer-groups.sh": true, "kafka-topics.sh": true, "kafka-configs.sh": true,
-	"kafka-acls.sh": true, "redis.conf": true, "server.properties": true,
+	"kafka-acls.sh": true, "kafka-delete-records.sh": true, "kafka-dump-log.sh": true, "redis.conf": true, "server.properties": true,
 }
 
 // Files and folders that are named exist.
