@@ -155,6 +155,21 @@ func TestAClockThatGoesFarBackIsWaitedOut(t *testing.T) {
 	})
 }
 
+// Nor does the first epoch begin on such a clock.
+func TestNoEpochBeginsOnAClockThatIsFarAhead(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		r, client := newRedis(t)
+		r.SetTime(time.Now().Add(3 * time.Hour))
+		i := startKeeper(t, k, client, "pod-1", 1)
+		time.Sleep(time.Minute)
+		if e, why := i.Epoch(); e.ID != "" || !strings.Contains(why, "ahead of this instance's") || fencesOf(t, k) != 0 {
+			t.Errorf("%+v %s, %d fences", e, why, fencesOf(t, k))
+		}
+		r.SetTime(time.Time{})
+		i.settles(t)
+	})
+}
+
 // A fleet that was down for long finds its epoch as it was.
 func TestAFleetThatWasDownGoesOn(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
