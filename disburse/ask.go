@@ -121,6 +121,9 @@ func (l *Loop) believable(taking, working context.Context, m *merchant, batch pa
 	if !p.NoRecordMayCount(now, policy) {
 		return true // too early to count; the table only asks again
 	}
+	if p.AtAnotherAccount(policy.Account) {
+		return true // it proves nothing, and a person is told; nobody else may ever be served here
+	}
 	if p.Corroborated(m.servedOther(batch.Evidence, p.TradeNo), now, policy) {
 		return true
 	}

@@ -39,6 +39,12 @@ func (p Payout) otherAccount(policy Policy) string {
 	return ""
 }
 
+// AtAnotherAccount tells that it was sent, and surely not to the given account. That this one
+// has no record of it ends nothing but in a hold, so nothing needs to vouch for the answer.
+func (p Payout) AtAnotherAccount(account Account) bool {
+	return p.Sends > 0 && p.Account != "" && p.Account != account
+}
+
 // SentElsewhere tells that it may have been sent to another account than the given one.
 func (p Payout) SentElsewhere(account Account) bool { return p.Sends > 0 && p.Account != account }
 
