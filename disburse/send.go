@@ -76,6 +76,7 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.B
 	l.sawGrantClock(theirs, asked, began)
 	if !began.Before(l.mustBegin(batch, m.Timeout)) || !began.Before(latest) {
 		if missed := batch.Missed - known.Missed; missed > 0 && began.Before(l.mustBegin(payout.Batch{Lease: known}, m.Timeout)) {
+			batch.Lease = known // by the journal's own clock it may still be given back
 			l.overByGrant(m, batch, p, missed)
 		} else {
 			l.giveBack(batch, p, false)

@@ -80,8 +80,6 @@ var outcomes = []Guard{
 	{"O2 unheard", "a decision that lands late lets a replay send what was rejected", []Mutant{
 		{Removes: "refused once is refused always", Edits: edit("payout/resend.go", " && p.Refusals == p.Sends", ""),
 			Killer: Killer{"payout", "TestWhatWasRefusedAndExpires"}},
-		{Removes: "what may have been sent is disproved", Edits: edit("payout/resend.go", " && p.Disproved == p.Sends", ""),
-			Killer: Killer{"payout", "TestWhatWasRefusedAndExpires"}},
 		{Removes: "refused and expired, it is failed", Edits: edit("payout/state.go", "case p.allRefused() && !p.Unheard:", "case p.allRefused():"),
 			Killer: Killer{"payout", "TestWhatWasRefusedAndExpires"}},
 		{Removes: "expired, it is rejected", Edits: edit("payout/state.go", "case p.Sends == 0 && !p.Unheard:", "case p.Sends == 0:"),
