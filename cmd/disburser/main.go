@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -54,20 +53,11 @@ Exit status: 0 done, 1 failed while running, 2 wrong usage or configuration.
 func main() {
 	// Libraries print to the standard logger what they like; people's data could be in it.
 	log.SetOutput(io.Discard)
-	tuneGC()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	tuneCollector(ctx)
 	status := command(ctx, os.Args[1:])
 	stop()
 	os.Exit(status)
-}
-
-// tuneGC spends some memory of a process that has little in it, and saves a tenth of
-// its CPU. GOGC and GOMEMLIMIT go before it.
-func tuneGC() {
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(400)
-		debug.SetMemoryLimit(128 << 20)
-	}
 }
 
 func command(ctx context.Context, args []string) int {
