@@ -52,13 +52,7 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	if err != nil {
 		return e, nil, nil, err
 	}
-	ends := map[int]int64{}
-	for p := range fences {
-		if _, ends[p], err = k.Log.source(p).Bounds(ctx); err != nil {
-			return e, nil, nil, err
-		}
-	}
-	resultEnds, err := k.resultEnds(ctx)
+	ends, resultEnds, err := k.ends(ctx, fences)
 	if err != nil {
 		return e, nil, nil, err
 	}
@@ -97,17 +91,34 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	}); err != nil {
 		return e, nil, nil, err
 	}
-	for p := range fences {
-		// Only tells stale halves that they are stale: without it they wait their silence out.
-		if _, err := k.Log.append(ctx, p, []Record{{Kind: KindOpen, Epoch: e}}); err != nil {
-			k.Logger.Warn().Err(err).Msg("the opening of the epoch is not in the log")
-		}
-	}
+	k.tellOpen(ctx, e, fences)
 	if err := k.vouch(ctx, e.ID); err != nil {
 		return e, nil, nil, err
 	}
 	k.enter(e, ends)
 	return e, ends, resultEnds, nil
+}
+
+// ends notes where the decisions, in the partitions that have a fence, and the results end now.
+func (k *Keeper) ends(ctx context.Context, fences map[int]int64) (decisions, results map[int]int64, err error) {
+	decisions = map[int]int64{}
+	for p := range fences {
+		if _, decisions[p], err = k.Log.source(p).Bounds(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	results, err = k.resultEnds(ctx)
+	return decisions, results, err
+}
+
+// tellOpen writes the opening into every partition. It only tells stale halves that they are
+// stale: without it they wait their silence out.
+func (k *Keeper) tellOpen(ctx context.Context, e payout.Epoch, fences map[int]int64) {
+	for p := range fences {
+		if _, err := k.Log.append(ctx, p, []Record{{Kind: KindOpen, Epoch: e}}); err != nil {
+			k.Logger.Warn().Err(err).Msg("the opening of the epoch is not in the log")
+		}
+	}
 }
 
 // knowsLatest looks at the last record of each partition before anything is written: what

@@ -44,11 +44,21 @@ const (
 
 // Journal is what the keeper needs of the memory.
 type Journal interface {
+	Resident
+	Founder
+	Sharer
+}
+
+// Resident is what it needs while an epoch lasts.
+type Resident interface {
 	Dweller
 	Observer
+}
+
+// Founder is what it needs to begin one, on whatever Redis still holds.
+type Founder interface {
 	Builder
 	Recoverer
-	Sharer
 }
 
 // Dweller is what it needs to live in an epoch.

@@ -9,10 +9,17 @@ import (
 
 // Journal is what the loop needs of the memory.
 type Journal interface {
+	Leaser
+
+	// Resolve moves payouts whose merchant has become known to that merchant's lane.
+	Resolve(ctx context.Context, lease payout.Lease, payouts []payout.Payout) (moved []bool, err error)
+}
+
+// Leaser hands out what is due, and takes what became of it.
+type Leaser interface {
 	Due(ctx context.Context, merchants []string) (payout.Agenda, error)
 	Lease(ctx context.Context, r payout.LeaseRequest) (payout.Batch, error)
 	Apply(ctx context.Context, changes []payout.Change, served []payout.Served) ([]bool, error)
-	Resolve(ctx context.Context, lease payout.Lease, payouts []payout.Payout) (moved []bool, err error)
 }
 
 // Provider is what the loop needs of a merchant's account at Paypro. After latest not

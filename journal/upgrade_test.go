@@ -555,12 +555,12 @@ func TestARecordOfAnotherLayoutIsLeftAlone(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
 		insert(t, j, 9, at("a", 3), at("b", 4), at("c", 5))
-		ctx, key := context.Background(), j.prefix+"p:a"
+		ctx := context.Background()
 		leased := lease(t, j, payout.StepSend, "eg", 1)
 		if len(leased.Payouts) != 1 {
 			t.Fatalf("%+v", leased)
 		}
-		key = j.prefix + "p:" + leased.Payouts[0].TradeNo
+		key := j.prefix + "p:" + leased.Payouts[0].TradeNo
 		foreign := "3" + client.Get(ctx, key).Val()[1:]
 		client.Set(ctx, key, foreign, 0)
 		p := leased.Payouts[0]
