@@ -121,6 +121,9 @@ func TestTheLogWhileRedisIsAway(t *testing.T) {
 			}
 		}
 		for line := range strings.Lines(w.text()) {
+			if strings.Contains(line, "Error compiling script") { // an answer of miniredis, whose script was cut off
+				continue
+			}
 			if strings.Contains(line, `"level":"warn"`) && strings.Contains(line, `"error"`) && strings.Contains(line, "EOF") && !strings.Contains(line, "redis:6379") {
 				t.Errorf("it doesn't say who is away: %s", line)
 			}
