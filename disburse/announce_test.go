@@ -283,13 +283,14 @@ func TestWorkingsEndCutsCallsOff(t *testing.T) {
 func TestAResultThatIsTooLargeHoldsUpNoOther(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, ended("large", payout.StatePaid), ended("a1", payout.StatePaid), ended("a2", payout.StatePaid))
-		raised, tries := false, 0
+		var raised atomic.Bool
+		var tries atomic.Int64
 		b.announce.results = func(_ context.Context, events []payout.Event) ([]bool, error) {
 			acknowledged := slices.Repeat([]bool{true}, len(events))
 			var err error
 			for i, e := range events {
-				if e.TradeNo == "large" && !raised {
-					tries++
+				if e.TradeNo == "large" && !raised.Load() {
+					tries.Add(1)
 					acknowledged[i], err = false, fmt.Errorf("publish: %w", &payout.OversizeError{Topic: "payout.results", Keys: []string{"large"}, Bytes: []int{4000}})
 				}
 			}
@@ -300,8 +301,8 @@ func TestAResultThatIsTooLargeHoldsUpNoOther(t *testing.T) {
 		if b.journal.forgotten("a1") != payout.StatePaid || b.journal.forgotten("a2") != payout.StatePaid {
 			t.Error("the others wait")
 		}
-		if tries != 3 {
-			t.Errorf("tried %d times in 25 minutes", tries)
+		if n := tries.Load(); n != 3 {
+			t.Errorf("tried %d times in 25 minutes", n)
 		}
 		if b.logged("results are too large for their topic") != 3 || b.logged("large (about 4000 bytes)") == 0 {
 			t.Error("it isn't said")
@@ -309,7 +310,7 @@ func TestAResultThatIsTooLargeHoldsUpNoOther(t *testing.T) {
 		if got := b.Warning(); got != "topic payout.results takes less than one message, so these are not written: large (about 4000 bytes): raise its max.message.bytes" {
 			t.Errorf("%q", got)
 		}
-		raised = true
+		raised.Store(true)
 		time.Sleep(10 * time.Minute)
 		if b.journal.forgotten("large") != payout.StatePaid {
 			t.Error("it isn't announced though there is room for it now")
