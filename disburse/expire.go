@@ -69,7 +69,7 @@ func (l *Loop) notSendable(lease payout.Lease, la *lane, p payout.Payout, now ti
 // instance knows it, rejected where nobody has for long, or looked at again.
 func (l *Loop) lookUp(lease payout.Lease, p payout.Payout, now time.Time) (payout.Payout, error) {
 	command, country, invalid := l.Resolve(p.Command)
-	waited := min(now.Sub(p.ReceivedAt), lease.Earliest(now).Sub(p.ReceivedAt))
+	waited := min(now.Sub(p.ReceivedAt), lease.Earliest(now).Sub(p.ReceivedAt), l.knownFor(lease.Epoch, now))
 	switch {
 	case invalid == "":
 		return p.Resolved(command, country, lease.Now(now)), nil
@@ -82,6 +82,15 @@ func (l *Loop) lookUp(lease payout.Lease, p payout.Payout, now time.Time) (payou
 		p.Due = p.ExpiresAt
 	}
 	return p, nil
+}
+
+// knownFor is how long this instance has worked in an epoch: while there was none, nobody
+// could look whether a merchant is known. Only the lane of expiries calls it.
+func (l *Loop) knownFor(epoch string, now time.Time) time.Duration {
+	if l.epoch != epoch {
+		l.epoch, l.epochFrom = epoch, now
+	}
+	return now.Sub(l.epochFrom)
 }
 
 // resolve gives payouts to the merchant that this instance knows.

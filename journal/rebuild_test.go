@@ -51,6 +51,24 @@ func TestUnsentLooksBehindWhatIsNotReceived(t *testing.T) {
 	})
 }
 
+// What waits for its merchant to become known may have been sent in what Redis has lost.
+func TestUnsentFindsWhatWaitsForItsMerchant(t *testing.T) {
+	rebuilding(t, func(t *testing.T, _ redis.UniversalClient, j *Journal) {
+		p := at("a", 3)
+		p.Merchant, p.Country, p.Currency, p.ReceivedAt = "new", "", "", time.Now()
+		p.Fingerprint = p.Command.Fingerprint()
+		if got := insert(t, j, 9, p.AwaitMerchant()); got != "n" {
+			t.Fatal(got)
+		}
+		id := build(t, j)
+		unsent, err := j.Unsent(context.Background(), id, 200)
+		if err != nil || len(unsent) != 1 || unsent[0].TradeNo != "a" {
+			t.Errorf("%+v, %v", unsent, err)
+		}
+		open(t, j, id)
+	})
+}
+
 // at places an order of the merchant eg.
 func at(tradeNo string, offset int64) payout.Payout {
 	p := order(tradeNo, "300")

@@ -110,6 +110,7 @@ func (g progress) text() string {
 	p.number("kr", int64(g.AskRound))
 	p.number("n", int64(g.NoRecords))
 	p.number("nt", g.NoRecord)
+	p.word("na", g.NoRecordOf)
 	p.number("pt", g.Partial)
 	p.number("pe", g.Pending)
 	p.word("u", g.Unknown)
@@ -264,6 +265,8 @@ func (g *progress) read(text string) error {
 			g.NoRecords = r.whole()
 		case "nt":
 			g.NoRecord = r.number()
+		case "na":
+			g.NoRecordOf = r.word()
 		case "pt":
 			g.Partial = r.number()
 		case "pe":

@@ -164,3 +164,20 @@ func TestUnknownStatusOfAnotherAccount(t *testing.T) {
 		}
 	}
 }
+
+// Absences of two accounts are not added: during a rollout two of the new one's and one of the
+// old one's would else prove what only the old one can tell.
+func TestAbsencesOfTwoAccountsAreNotAdded(t *testing.T) {
+	here, there := with(func(p *Policy) { p.Account, p.NoRecord.Then = "here0000", Resend }), with(func(p *Policy) { p.Account, p.NoRecord.Then = "there000", Resend })
+	p := sendingAt(t)
+	p.Account = "here0000"
+	now := p.SendBy
+	for range here.NoRecord.Answers - 1 {
+		now = now.Add(here.NoRecord.Every)
+		p = after(t, p, Ask, Finding{Kind: NoRecord}, now, there)
+	}
+	now = now.Add(here.NoRecord.Every)
+	if p = after(t, p, Ask, Finding{Kind: NoRecord}, now, here); p.State != StateSending || p.NoRecords != 1 {
+		t.Errorf("%v after one absence at its own account, %d counted", p.State, p.NoRecords)
+	}
+}

@@ -63,6 +63,7 @@ type Payout struct {
 	AskRound   int       // asks since the last send, for the growing interval
 	NoRecords  int       // counted NoRecord answers since the last send
 	NoRecordAt time.Time // the last counted one
+	NoRecordOf Account   // the account that gave them: those of two are never added
 	PartialAt  time.Time // the first sight of 0001
 	Unknown    string    // the unknown status seen last, "" if none was
 	PendingAt  time.Time // the last ask since the last send that found it processing

@@ -108,7 +108,7 @@ func (p Payout) gaveUp(now time.Time, policy Policy) bool {
 // counted one, and for the first every after the last byte of the send can have
 // left (its HTTP deadline; after a takeover the lease's end).
 func (p Payout) noRecordFrom(policy Policy) time.Time {
-	if p.NoRecords > 0 && !p.NoRecordAt.Before(p.SendBy) {
+	if p.NoRecords > 0 && p.NoRecordOf == policy.Account && !p.NoRecordAt.Before(p.SendBy) {
 		return p.NoRecordAt.Add(policy.NoRecord.Every)
 	}
 	return p.SendBy.Add(policy.NoRecord.Every)
@@ -136,12 +136,14 @@ func (p Payout) Corroborated(served, now time.Time, policy Policy) bool {
 }
 
 func (p Payout) countNoRecord(now time.Time, policy Policy) (Payout, bool) {
-	if p.NoRecordAt.Before(p.SendBy) { // counted before the last send could have left: void
+	// What was counted before the last send could have left is void, and so is what another
+	// account has said: those of two accounts prove nothing together.
+	if p.NoRecordAt.Before(p.SendBy) || p.NoRecordOf != policy.Account {
 		p.NoRecords, p.NoRecordAt = 0, time.Time{}
 	}
 	if p.NoRecordMayCount(now, policy) {
 		p.NoRecords++
-		p.NoRecordAt = now
+		p.NoRecordAt, p.NoRecordOf = now, policy.Account
 	}
 	return p, p.NoRecords >= policy.NoRecord.Answers
 }

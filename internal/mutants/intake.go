@@ -226,7 +226,7 @@ var intake = []Guard{
 			Killer: Killer{"consumer", "TestWhatComesInAndWhatGoesOut"}},
 		{Removes: "it is rejected at the first look", Edits: edit("disburse/expire.go", "invalid != payout.NotConfigured || waited >= l.Grace", "waited >= 0 || invalid != payout.NotConfigured"),
 			Killer: Killer{"disburse", "TestAPayoutOfAnUnknownMerchantWaits"}},
-		{Removes: "the grace goes by one clock", Edits: edit("disburse/expire.go", "min(now.Sub(p.ReceivedAt), lease.Earliest(now).Sub(p.ReceivedAt))", "lease.Earliest(now).Sub(p.ReceivedAt)"),
+		{Removes: "the grace goes by one clock", Edits: edit("disburse/expire.go", "min(now.Sub(p.ReceivedAt), lease.Earliest(now).Sub(p.ReceivedAt), ", "min(lease.Earliest(now).Sub(p.ReceivedAt), "),
 			Killer: Killer{"disburse", "TestTheGraceGoesByBothClocks"}},
 		{Removes: "who has no lease moves it", Edits: edit("journal/lua/resolve.lua", "token_of(current) ~= token or ", ""),
 			Killer: Killer{"journal", "TestAPayoutMovesToItsMerchant"}},

@@ -50,6 +50,10 @@ var outcomes = []Guard{
 			Killer: Killer{"journal", "TestARecordKeepsEverything"}},
 	}},
 	{"O5 account", "a payout fails, or is sent again, because another account has no record of it", []Mutant{
+		{Removes: "the absences of two accounts are added", Edits: []Edit{
+			{"payout/policy.go", "p.NoRecordAt.Before(p.SendBy) || p.NoRecordOf != policy.Account {", "p.NoRecordAt.Before(p.SendBy) {"},
+			{"payout/policy.go", "p.NoRecords > 0 && p.NoRecordOf == policy.Account && ", "p.NoRecords > 0 && "}},
+			Killer: Killer{"payout", "TestAbsencesOfTwoAccountsAreNotAdded"}},
 		{Removes: "an account that nobody knows is as good as the own one", Edits: edit("payout/account.go", "\t\treturn sentSomewhere\n", "\t\treturn \"\"\n"),
 			Killer: Killer{"payout", "TestAbsenceCountsAtTheAccountOfTheSendOnly"}},
 		{Removes: "every account is as good as the own one", Edits: edit("payout/account.go", "\t\treturn sentElsewhere\n", "\t\treturn \"\"\n"),
@@ -145,9 +149,9 @@ var outcomes = []Guard{
 			Killer: Killer{"payout", "TestNoRecordCountsOnlyWhenItCanBeBelieved"}},
 		{Removes: "counts though nobody knows when the send ended", Edits: edit("payout/policy.go", "if p.SendBy.IsZero() {", "if false {"),
 			Killer: Killer{"payout", "TestEvidenceBeforeTheSendsEndIsVoid"}},
-		{Removes: "what was counted before a later send stays counted", Edits: edit("payout/policy.go", "if p.NoRecordAt.Before(p.SendBy) {", "if false {"),
+		{Removes: "what was counted before a later send stays counted", Edits: edit("payout/policy.go", "if p.NoRecordAt.Before(p.SendBy) || ", "if "),
 			Killer: Killer{"payout", "TestEvidenceBeforeTheSendsEndIsVoid"}},
-		{Removes: "the next one counts by the last alone, though a send came after it", Edits: edit("payout/policy.go", "if p.NoRecords > 0 && !p.NoRecordAt.Before(p.SendBy) {", "if p.NoRecords > 0 {"),
+		{Removes: "the next one counts by the last alone, though a send came after it", Edits: edit("payout/policy.go", "policy.Account && !p.NoRecordAt.Before(p.SendBy) {", "policy.Account {"),
 			Killer: Killer{"payout", "TestEvidenceBeforeTheSendsEndIsVoid"}},
 	}},
 	{"O4 evidence by the earliest reading of the clock", "a slow call makes an answer look later than it is, and absence is proved too early", []Mutant{

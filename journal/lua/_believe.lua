@@ -11,6 +11,7 @@ local function believe()
   end
   if epoch[4] and now > tonumber(epoch[4]) then
     -- That it was there is noted: when it comes back, memory may be missing.
+    redis.pcall('HDEL', P .. 'epoch', 'clock_from') -- after it Redis lets it write at maxmemory too
     redis.pcall('HSET', P .. 'epoch', 'clock_from', stamp(now - CLOCK_BACK))
     return redis.error_reply('EPOCHOVER the clock of Redis shows ' .. stamp(now) .. " ms, and no instance's clock has vouched for it since " .. stamp(tonumber(epoch[4]) - CLOCK_AHEAD))
   end

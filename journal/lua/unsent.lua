@@ -4,19 +4,24 @@
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
 local answer, left = {}, tonumber(ARGV[2])
-local merchants = call('SMEMBERS', P .. 'merchants')
-merchants[#merchants + 1] = ''
-for _, merchant in ipairs(merchants) do
+local sets, steps = {due_set('s', ''), due_set('x')}, {'s', 'x'} -- the second has what waits for its merchant
+for _, merchant in ipairs(call('SMEMBERS', P .. 'merchants')) do
+  if merchant ~= '' then
+    sets[#sets + 1] = due_set('s', merchant)
+    steps[#steps + 1] = 's'
+  end
+end
+for i, set in ipairs(sets) do
   local from, page = 0, nil
   repeat -- what stands there and isn't received must not hide what is
-    page = left > 0 and call('ZRANGEBYSCORE', due_set('s', merchant), '-inf', now + 60000, 'LIMIT', from, left) or {}
+    page = left > 0 and call('ZRANGEBYSCORE', set, '-inf', now + 60000, 'LIMIT', from, left) or {}
     from = from + #page
     for _, tradeNo in ipairs(page) do
       local record = call('GET', P .. 'p:' .. tradeNo)
-      if record and state_of(record) == 'r' then
+      if record and state_of(record) == 'r' and step_of(record) == steps[i] then
         answer[#answer + 1] = tradeNo
         answer[#answer + 1] = sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
-        answer[#answer + 1] = merchant
+        answer[#answer + 1] = merchant_of(record)
         left = left - 1
       end
     end
