@@ -101,3 +101,24 @@ func TestTheGraceGoesByBothClocks(t *testing.T) {
 		})
 	}
 }
+
+// After a time without an epoch nobody has looked whether its merchant is known: what was
+// received long ago waits for the grace all the same.
+func TestTheGraceBeginsWithTheEpoch(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		p := awaiting("a1")
+		p.ReceivedAt = p.ReceivedAt.Add(-24 * time.Hour)
+		b := newBench(t, p)
+		b.config.Grace = 5 * time.Minute
+		b.start()
+		time.Sleep(4 * time.Minute)
+		if b.journal.get("a1").State != payout.StateReceived {
+			t.Error("rejected at the first look")
+		}
+		time.Sleep(2 * time.Minute)
+		b.stop()
+		if b.journal.forgotten("a1") != payout.StateRejected {
+			t.Errorf("after its grace it is %v", b.journal.get("a1").State)
+		}
+	})
+}
