@@ -34,7 +34,6 @@ func TestTheLimitFollowsWhatIsAlive(t *testing.T) {
 		t.Errorf("the limit is %d MiB", got>>20)
 	}
 	runtime.KeepAlive(alive)
-	alive = nil
 	runtime.GC()
 	followLive()
 	if got := debug.SetMemoryLimit(-1); got < smallMemory || got > 200<<20 {
