@@ -58,6 +58,10 @@ var mistakes = []struct {
 	{"no YAML", "", "a: b: hunter2", []string{"10: is not YAML: mapping values are not allowed in this context"}},
 	{"open quote", "", "log: {level: 'hunter2", []string{"10: is not YAML: found unexpected end of stream"}},
 	{"bare variable in { }", "", "log: {level: ${HUNTER}}\nadmin: {}", []string{"10: is not YAML: did not find expected ',' or '}'; inside { } and [ ] a value such as ${NAME} needs quotes"}},
+	{"quote that never ends", "", "log: {level: 'hunter2\nadmin: {}\n", []string{"10: is not YAML: found unexpected end of stream"}},
+	{"bracket that never ends", "", "log: [a\n\n", []string{"10: is not YAML: did not find expected ',' or ']'"}},
+	{"wrong bracket", "", "log: {level: info]\n", []string{"10: is not YAML: did not find expected ',' or '}'"}},
+	{"control character", "", "\nlog: {level: hunter2\x01}", []string{"11: is not YAML: control characters are not allowed (value: 1)"}},
 	{"tab", "", "log:\n\tlevel: info", []string{"11: is not YAML: found character that cannot start any token"}},
 	{"two documents", "", "---\nlog: {}", []string{"10: is a second document (---): the file must be one"}},
 

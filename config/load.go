@@ -1,16 +1,8 @@
 package config
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"os"
-	"regexp"
-	"strconv"
-	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Rules is what config must be told, as it imports nobody who knows.
@@ -65,65 +57,3 @@ func (rules Rules) complete() Rules {
 	}
 	return rules
 }
-
-// parse returns the root of the one document. An empty file is an empty root, so
-// that the required keys are named; nil means that a problem was told.
-func (r *reader) parse(text []byte) *yaml.Node {
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	var document, more yaml.Node
-	err := decoder.Decode(&document)
-	if errors.Is(err, io.EOF) || err == nil && len(document.Content) == 0 {
-		return &yaml.Node{Kind: yaml.MappingNode, Line: 1}
-	}
-	if err == nil {
-		err = decoder.Decode(&more)
-		if errors.Is(err, io.EOF) {
-			return document.Content[0]
-		}
-	}
-	if err != nil {
-		r.problems = append(r.problems, syntaxProblem(r.file, text, err))
-		return nil
-	}
-	r.problems = append(r.problems, Problem{File: r.file, Line: more.Line, Text: "is a second document (---): the file must be one"})
-	return nil
-}
-
-var (
-	syntaxText = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
-	anchorText = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
-	// oneShort are the texts of yaml/v3's parser (not its scanner), which counts lines
-	// from 0, and one whose line is that of the text before the mistake.
-	oneShort  = regexp.MustCompile(`^did not find expected (<|node content|'-' indicator|key|',' or)|^found (undefined tag|duplicate|incompatible)|violates indentation`)
-	lineBreak = regexp.MustCompile("\r\n|[\r\n\u0085\u2028\u2029]") // as YAML 1.1 has it
-)
-
-// syntaxProblem rewords what the YAML library says: one of its texts repeats a
-// piece of the file, which may be a password, and some are a line short.
-func syntaxProblem(file string, text []byte, err error) Problem {
-	p := Problem{File: file, Line: 1, Text: "is not YAML"}
-	match := syntaxText.FindStringSubmatch(err.Error())
-	if match == nil {
-		return p
-	}
-	if n, err := strconv.Atoi(match[1]); err == nil {
-		p.Line = n
-		if oneShort.MatchString(match[2]) {
-			p.Line++
-		}
-		p.Line = min(p.Line, lineCount(text)) // the library's end of a file may be past it
-	}
-	if anchor := anchorText.FindStringSubmatch(match[2]); anchor != nil {
-		before, _, _ := bytes.Cut(text, []byte("*"+anchor[1]))
-		p.Line = lineCount(before)
-		p.Text = needsQuotes
-		return p
-	}
-	p.Text = "is not YAML: " + match[2]
-	if strings.HasSuffix(match[2], "or '}'") || strings.HasSuffix(match[2], "or ']'") {
-		p.Text += "; inside { } and [ ] a value such as ${NAME} needs quotes"
-	}
-	return p
-}
-
-func lineCount(text []byte) int { return 1 + len(lineBreak.FindAllIndex(text, -1)) }
