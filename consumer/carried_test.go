@@ -49,7 +49,7 @@ func FuzzCarriedHeaders(f *testing.F) {
 			{Key: payout.CarriedHeader, Value: []byte(carried)}, {Key: payout.CarriedReceivedAt, Value: []byte(at)},
 			{Key: payout.CarriedCountry, Value: []byte(country)}, {Key: "traceparent", Value: []byte(parent)}, {Key: "tracestate", Value: []byte(state)},
 		}
-		m := &message{Record: &partition.Record{Headers: headers}}
+		m := &commandRecord{Record: &partition.Record{Headers: headers}}
 		now := time.Date(2026, 11, 21, 10, 30, 0, 0, time.UTC)
 		p := payout.Payout{ReceivedAt: now, Country: "own"}
 		got := carry(&p, m)

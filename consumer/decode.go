@@ -9,8 +9,8 @@ import (
 	"disburser/payout"
 )
 
-// intake is what the messages of a page hold.
-type intake struct {
+// page is what the messages of a page hold.
+type page struct {
 	entries []payout.Entry
 	sources []element // of each entry
 	lost    []lost
@@ -24,9 +24,9 @@ type lost struct {
 	reason string
 }
 
-// message is a record whose elements are cut out once, when the first is asked for: a
+// commandRecord is a record whose elements are cut out once, when the first is asked for: a
 // bulk may hold ten thousand that are all wrong.
-type message struct {
+type commandRecord struct {
 	*partition.Record
 	isCut bool
 	bulk  payout.Bulk
@@ -34,12 +34,12 @@ type message struct {
 
 // element is where an entry came from.
 type element struct {
-	message *message
+	message *commandRecord
 	index   int
 }
 
 // decode adds what a message holds.
-func (c *Consumer) decode(in *intake, number int, r *message, now time.Time) {
+func (c *Consumer) decode(in *page, number int, r *commandRecord, now time.Time) {
 	orders, err := payout.Decode(r.Value)
 	if err != nil {
 		unreadable := &payout.Unreadable{Code: payout.Malformed, Reason: err.Error()}
@@ -74,7 +74,7 @@ const longestCountry = 64
 
 // carry fills in what the headers of a command that was published again say, and
 // answers how far the payout was; 0 for all other commands.
-func carry(p *payout.Payout, r *message) payout.State {
+func carry(p *payout.Payout, r *commandRecord) payout.State {
 	var state payout.State
 	for _, h := range r.Headers {
 		switch h.Key {
@@ -100,7 +100,7 @@ func carry(p *payout.Payout, r *message) payout.State {
 	return state
 }
 
-func traceOf(r *message) payout.Trace {
+func traceOf(r *commandRecord) payout.Trace {
 	var t payout.Trace
 	for _, h := range r.Headers {
 		switch h.Key {
@@ -135,7 +135,7 @@ func (c *Consumer) letter(number int, l lost) payout.DeadLetter {
 
 // element answers one element of a bulk as a command by itself; the whole message for
 // index -1.
-func (m *message) element(index int) []byte {
+func (m *commandRecord) element(index int) []byte {
 	if index < 0 {
 		return m.Value
 	}

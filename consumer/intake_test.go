@@ -364,7 +364,7 @@ func TestElementsAreCutAsTheyWereWritten(t *testing.T) {
 		{`nonsense`, 0, `nonsense`},
 		{`{"payouts": [1`, 0, `{"payouts": [1`},
 	} {
-		m := &message{Record: &partition.Record{Value: []byte(c.value)}}
+		m := &commandRecord{Record: &partition.Record{Value: []byte(c.value)}}
 		if got := string(m.element(c.index)); got != c.want {
 			t.Errorf("%s [%d]: %s", c.value, c.index, got)
 		}

@@ -94,8 +94,8 @@ func (c *Consumer) take(ctx context.Context, reader *partition.Reader, from int6
 // read position. It answers how many payouts are open.
 func (c *Consumer) takePiece(ctx context.Context, r payout.Range, records []partition.Record) (open int, err error) {
 	now := c.Now()
-	in := intake{entries: make([]payout.Entry, 0, len(records)), sources: make([]element, 0, len(records))}
-	messages := make([]message, len(records))
+	in := page{entries: make([]payout.Entry, 0, len(records)), sources: make([]element, 0, len(records))}
+	messages := make([]commandRecord, len(records))
 	for i := range records {
 		messages[i].Record = &records[i]
 		c.decode(&in, r.Partition, &messages[i], now)

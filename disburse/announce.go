@@ -74,7 +74,7 @@ func (l *Loop) announce(ctx context.Context, payouts []leased) error {
 	events := make([]payout.Event, 0, len(payouts))
 	said := make([]leased, 0, len(payouts))
 	for _, p := range payouts {
-		if e, speaks := p.Announcement(); speaks {
+		if e, speaks := payout.EventOf(p.Payout); speaks {
 			events = append(events, e)
 			said = append(said, p)
 		}

@@ -168,11 +168,11 @@ func TestTheWriterGathersByEpoch(t *testing.T) {
 		b := newBench(t).build()
 		var batches [][]string
 		w := newWriter(applier(func(changes []payout.Change) []bool {
-			var epochs []string
+			var seen []string
 			for _, c := range changes {
-				epochs = append(epochs, c.Epoch)
+				seen = append(seen, c.Epoch)
 			}
-			if batches = append(batches, epochs); len(batches) == 1 {
+			if batches = append(batches, seen); len(batches) == 1 {
 				panic("broken")
 			}
 			return slices.Repeat([]bool{true}, len(changes))

@@ -8,23 +8,23 @@ import (
 	"disburser/payout"
 )
 
-// epochs notes in which epoch things are decided and written.
-type epochs struct {
+// epochNotes notes in which epoch things are decided and written.
+type epochNotes struct {
 	*memory
 	seen chan string
 }
 
-func (e epochs) Send(_ context.Context, epoch string, _ []payout.Payout) error {
+func (e epochNotes) Send(_ context.Context, epoch string, _ []payout.Payout) error {
 	e.seen <- "send " + epoch
 	return nil
 }
 
-func (e epochs) Final(_ context.Context, epoch string, _ []payout.Payout) error {
+func (e epochNotes) Final(_ context.Context, epoch string, _ []payout.Payout) error {
 	e.seen <- "final " + epoch
 	return nil
 }
 
-func (e epochs) Apply(ctx context.Context, changes []payout.Change, served []payout.Served) ([]bool, error) {
+func (e epochNotes) Apply(ctx context.Context, changes []payout.Change, served []payout.Served) ([]bool, error) {
 	for _, c := range changes {
 		e.seen <- c.After.State.String() + " " + c.Epoch
 	}
@@ -35,7 +35,7 @@ func (e epochs) Apply(ctx context.Context, changes []payout.Change, served []pay
 func TestWhatALeaseHandedOutStaysInItsEpoch(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, order("a1", "a"), ended("a2", payout.StateRejected))
-		e := epochs{b.journal, make(chan string, 100)}
+		e := epochNotes{b.journal, make(chan string, 100)}
 		b.config.Journal = e
 		b.build()
 		b.Loop.Decisions = e

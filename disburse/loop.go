@@ -397,7 +397,9 @@ func (m *merchant) policy() payout.Policy {
 	if now := time.Now(); now.Sub(m.planned) >= planEvery || p.Poll != m.bounds {
 		m.plan, m.planned, m.bounds = m.learner.Plan(p.Poll), now, p.Poll
 	}
-	p.Plan = m.plan
+	if m.plan != nil {
+		p.Learned = m.plan
+	}
 	m.mu.Unlock()
 	p.Jitter = rand.Float64()
 	return p

@@ -185,7 +185,7 @@ func TestAnOldUnknownCommandIsHeldThoughItIsInvalidNow(t *testing.T) {
 		}
 		var changes []payout.Change
 		for _, p := range b.Payouts {
-			e, speaks := p.Announcement()
+			e, speaks := payout.EventOf(p)
 			if !speaks || e.Type != payout.EventHeld || strings.Contains(e.Reason, "configured") || e.SettledAt != "" || p.Merchant != "eg" {
 				t.Errorf("%+v", e)
 			}

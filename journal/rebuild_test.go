@@ -576,7 +576,7 @@ func TestAFinalWithoutContentIsAnnouncedOnceItIsAdopted(t *testing.T) {
 				if len(b.Payouts) != 1 {
 					t.Fatal("not announced after the adoption")
 				}
-				e, speaks := b.Payouts[0].Announcement()
+				e, speaks := payout.EventOf(b.Payouts[0])
 				if !speaks || e.Type != payout.EventRejected || e.Amount != "300" || e.Reason != "the log says so" || e.Merchant != "eg" {
 					t.Fatalf("%+v", e)
 				}

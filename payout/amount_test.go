@@ -51,24 +51,24 @@ func TestCompareGoesByValue(t *testing.T) {
 			} else if i > j {
 				want = 1
 			}
-			if got := amountOf(t, a).Compare(amountOf(t, b)); got != want {
+			if got := mustParse(t, a).Compare(mustParse(t, b)); got != want {
 				t.Errorf("%s to %s: %d, want %d", a, b, got, want)
 			}
 		}
 	}
 	for _, same := range [][2]string{{"300", "300.00"}, {"0300.0", "300"}, {"0.5", "00.500"}} {
-		if amountOf(t, same[0]).Compare(amountOf(t, same[1])) != 0 {
+		if mustParse(t, same[0]).Compare(mustParse(t, same[1])) != 0 {
 			t.Errorf("%v differ", same)
 		}
 	}
-	if none := (Amount{}); none.Compare(amountOf(t, "0.01")) != -1 || none.Compare(none) != 0 || !none.IsZero() {
+	if none := (Amount{}); none.Compare(mustParse(t, "0.01")) != -1 || none.Compare(none) != 0 || !none.IsZero() {
 		t.Error("no amount at all is not the least")
 	}
 }
 
 func TestDecimalsAreThoseThatWereWritten(t *testing.T) {
 	for text, want := range map[string]int{"300": 0, "300.5": 1, "300.00": 2, "0.30000000000000004": 17} {
-		if got := amountOf(t, text).Decimals(); got != want {
+		if got := mustParse(t, text).Decimals(); got != want {
 			t.Errorf("%s has %d decimals, want %d", text, got, want)
 		}
 	}
@@ -124,4 +124,13 @@ func FuzzParseAmount(f *testing.F) {
 			t.Fatalf("%q to %q: %d", x, y, c)
 		}
 	})
+}
+
+func mustParse(t testing.TB, text string) Amount {
+	t.Helper()
+	a, err := ParseAmount(text)
+	if err != nil {
+		t.Fatalf("ParseAmount(%q): %v", text, err)
+	}
+	return a
 }

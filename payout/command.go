@@ -1,6 +1,9 @@
 package payout
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Command is one ordered payout as it stands in payout.commands (README, Messages),
 // with what a bulk says once for all filled in.
@@ -29,3 +32,13 @@ const (
 	FromMerchant                     // it is the merchant's, whether the command names it or not
 	FromCountry                      // neither command nor configuration names it: it is the country's
 )
+
+// errNotByJSON keeps a command out of whatever writes JSON by reflection: a log would get
+// people's data, or a topic a command without them.
+var errNotByJSON = errors.New("payout: a command is written by message.Encode and read by message.Decode only")
+
+// MarshalJSON fails: see message.Encode.
+func (c Command) MarshalJSON() ([]byte, error) { return nil, errNotByJSON }
+
+// UnmarshalJSON fails: see message.Decode.
+func (c *Command) UnmarshalJSON([]byte) error { return errNotByJSON }

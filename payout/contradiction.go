@@ -10,34 +10,8 @@ import (
 // time: up to 14 hours from UTC, and clocks may be wrong by some more.
 const zones = 26 * time.Hour
 
-// Share is how much of an ordered amount a provider says was paid.
-type Share uint8
-
-// The shares.
-const (
-	ShareUnknown Share = iota // no readable amount, or nothing to compare it with
-	ShareNothing
-	SharePart
-	ShareAll
-	ShareMore
-)
-
-// ShareOf compares a paid amount with the ordered one by value: 300.00 is all of 300.
-func (a Amount) ShareOf(paid string) Share {
-	was, err := ReadAmount(paid)
-	if a.IsZero() || err != nil {
-		return ShareUnknown
-	}
-	switch c := was.Compare(a); {
-	case was.Canonical() == "0":
-		return ShareNothing
-	case c < 0:
-		return SharePart
-	case c == 0:
-		return ShareAll
-	}
-	return ShareMore
-}
+// stampFormat is how a reason names a time, in UTC.
+const stampFormat = "2006-01-02T15:04:05.000Z"
 
 // contradiction says what of an outcome can't be true of this payout, "" if nothing: the
 // provider knows nothing but the tradeNo, and may speak of another order with the same one.
@@ -49,7 +23,7 @@ func (p Payout) contradiction(to State, f Finding) string {
 	}
 	if first := p.firstSend(); !f.SucceededAt.IsZero() && !first.IsZero() && first.Sub(f.SucceededAt) > zones {
 		says = append(says, fmt.Sprintf("the success time %s is more than %.0f hours before the first send at %s",
-			f.SucceededAt.Format(time.DateTime), zones.Hours(), stamp(first)))
+			f.SucceededAt.Format(time.DateTime), zones.Hours(), first.UTC().Format(stampFormat)))
 	}
 	return strings.Join(says, "; ")
 }
@@ -62,9 +36,9 @@ func (p Payout) wrongShare(to State, share Share, paid string) string {
 	return fmt.Sprintf("%v, yet the paid amount is %s where %s was ordered", to, paid, p.Amount)
 }
 
-// contradicted is what is announced as a contradiction. An outcome that was found before the
+// Contradicted is what is announced as a contradiction. An outcome that was found before the
 // command was known (Orphan) could not be compared with its amount: that is done here.
-func (p Payout) contradicted() string {
+func (p Payout) Contradicted() string {
 	if p.Contradiction != "" {
 		return p.Contradiction
 	}

@@ -6,42 +6,6 @@ import (
 	"time"
 )
 
-func TestShareIsComparedByValue(t *testing.T) {
-	for _, test := range []struct {
-		ordered, paid string
-		want          Share
-	}{
-		{"300", "300", ShareAll},
-		{"300", "300.00", ShareAll},
-		{"300", "0300.0000", ShareAll},
-		{"300.50", "300.5", ShareAll},
-		{"300", "30", SharePart},
-		{"300", "299.999999999999", SharePart},
-		{"300", "300.000000000001", ShareMore},
-		{"300", "30000", ShareMore},
-		{"9999999999999999", "10000000000000000", ShareMore}, // equal as floats
-		{"300", "0", ShareNothing},
-		{"300", "0.00", ShareNothing},
-		{"300", "-300", ShareUnknown},
-		{"300", "", ShareUnknown},
-		{"300", "***", ShareUnknown},
-		{"300", "3e2", ShareUnknown},
-		{"300", "1e999999999", ShareUnknown},
-		{"300", "900/3", ShareUnknown},
-		{"300", "300.", ShareUnknown},
-		{"300", ".5", ShareUnknown},
-		{"300", "+300", ShareUnknown},
-		{"300", "0x12c", ShareUnknown},
-	} {
-		if got := amountOf(t, test.ordered).ShareOf(test.paid); got != test.want {
-			t.Errorf("%q of %q: got %v, want %v", test.paid, test.ordered, got, test.want)
-		}
-	}
-	if (Amount{}).ShareOf("300") != ShareUnknown {
-		t.Error("compared with no amount")
-	}
-}
-
 // What contradicts is announced with it, or held; from every state in which an outcome comes.
 func TestContradictions(t *testing.T) {
 	holding := with(func(p *Policy) { p.Contradiction = Hold })
@@ -92,8 +56,8 @@ func TestContradictions(t *testing.T) {
 				if (p.Contradiction == "") != (test.says == "") || !strings.Contains(p.Contradiction, test.says) || p.Own() {
 					t.Errorf("%s from %v: contradiction %q, want %q", test.name, start, p.Contradiction, test.says)
 				}
-				if e, _ := p.Announcement(); e.Contradiction != p.Contradiction {
-					t.Errorf("%s: announced %q", test.name, e.Contradiction)
+				if said := p.Contradicted(); said != p.Contradiction {
+					t.Errorf("%s: announced %q", test.name, said)
 				}
 			}
 		}
@@ -255,17 +219,17 @@ func TestAnOrphansOutcomeIsJudgedAtTheAnnouncement(t *testing.T) {
 	} {
 		p := sendingAt(t)
 		p.State, p.Step, p.PaidAmount = test.state, StepAnnounce, test.paid
-		e, _ := p.Announcement()
-		if (e.Contradiction != "") != test.contradicted {
-			t.Errorf("%v of %q: %q", test.state, test.paid, e.Contradiction)
+		said := p.Contradicted()
+		if (said != "") != test.contradicted {
+			t.Errorf("%v of %q: %q", test.state, test.paid, said)
 		}
 		p.Contradiction = "known"
-		if e, _ = p.Announcement(); e.Contradiction != "known" {
-			t.Errorf("what was known is %q", e.Contradiction)
+		if said = p.Contradicted(); said != "known" {
+			t.Errorf("what was known is %q", said)
 		}
 		p.Command, p.Contradiction = Command{TradeNo: p.TradeNo}, ""
-		if e, _ = p.Announcement(); e.Contradiction != "" {
-			t.Errorf("an orphan's %v of %q: %q", test.state, test.paid, e.Contradiction)
+		if said = p.Contradicted(); said != "" {
+			t.Errorf("an orphan's %v of %q: %q", test.state, test.paid, said)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package payout
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -76,13 +75,3 @@ func sameCommand(a, b Command) bool {
 	return a.Fingerprint() == b.Fingerprint() && a.TradeNo == b.TradeNo && a.Amount == b.Amount && a.Remark == b.Remark &&
 		a.BatchID == b.BatchID && a.BatchSize == b.BatchSize && a.NotBefore.Equal(b.NotBefore) && a.ExpiresAt.Equal(b.ExpiresAt)
 }
-
-// errNotByJSON keeps a command out of whatever writes JSON by reflection: a log would get
-// people's data, or a topic a command without them.
-var errNotByJSON = errors.New("payout: a command is written by payout.Encode and read by payout.Decode only")
-
-// MarshalJSON fails: see Encode.
-func (c Command) MarshalJSON() ([]byte, error) { return nil, errNotByJSON }
-
-// UnmarshalJSON fails: see Decode.
-func (c *Command) UnmarshalJSON([]byte) error { return errNotByJSON }

@@ -1,7 +1,6 @@
 package payout
 
 import (
-	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
@@ -62,42 +61,6 @@ func TestEncodeKnownAsksNoQuestions(t *testing.T) {
 	}
 	if o := decodeOne(t, string(value)); o.Command.Fingerprint() != c.Fingerprint() {
 		t.Errorf("%s is another one", value)
-	}
-}
-
-// json.Marshal knows neither amounts nor payees: it must not write half a command, nor a
-// whole one into a log.
-func TestACommandIsNoJSONByReflection(t *testing.T) {
-	c := command(t)
-	for name, v := range map[string]any{"command": c, "pointer": &c, "payout": received(t), "order": Order{Command: c}, "entry": Entry{Payout: received(t)}} {
-		if raw, err := json.Marshal(v); err == nil || !strings.Contains(err.Error(), "payout.Encode") {
-			t.Errorf("%s: %s, %v", name, raw, err)
-		}
-	}
-	value, _ := Encode(c)
-	if err := json.Unmarshal(value, new(Command)); err == nil || !strings.Contains(err.Error(), "payout.Decode") {
-		t.Errorf("read by reflection: %v", err)
-	}
-}
-
-func TestAnAmountSurvivesJSON(t *testing.T) {
-	for _, text := range []string{"300", "300.50", "0.00"} {
-		a, _ := ReadAmount(text)
-		raw, err := json.Marshal(map[string]Amount{"a": a})
-		if err != nil || string(raw) != `{"a":"`+a.String()+`"}` {
-			t.Errorf("%s, %v", raw, err)
-		}
-		var back map[string]Amount
-		if err := json.Unmarshal(raw, &back); err != nil || back["a"] != a {
-			t.Errorf("%s comes back as %v, %v", text, back, err)
-		}
-	}
-	var none Amount
-	if raw, err := json.Marshal(none); err != nil || string(raw) != `""` || json.Unmarshal(raw, &none) != nil || !none.IsZero() {
-		t.Errorf("none: %s, %v", raw, err)
-	}
-	if err := json.Unmarshal([]byte(`"1e3"`), &none); err == nil {
-		t.Error("1e3 is an amount")
 	}
 }
 

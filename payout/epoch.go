@@ -1,6 +1,20 @@
 package payout
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// The refusals of a journal on which its users branch. Nothing was written.
+var (
+	// ErrEpoch: Redis is not, or not any more, the journal that the caller believes in:
+	// wiped, restarted, replaced, or taken over by a later epoch.
+	ErrEpoch = errors.New("the journal's epoch is over")
+
+	// ErrLayout: a newer version has written what stands there. To go on would lose what this
+	// one doesn't know of.
+	ErrLayout = errors.New("written by a newer version of the disburser: update this one")
+)
 
 // Epoch is a life of the journal: from the moment it was opened on a Redis until that
 // Redis can't be believed any more. The number is for people; the id, random for each

@@ -69,9 +69,9 @@ type Event struct {
 	Time        time.Time   `json:"-"` // ce_time
 }
 
-// Announcement is the event that a payout's state calls for; false where its state
+// EventOf is the event that a payout's state calls for; false where its state
 // is silent. The same payout in the same state always gives the same event.
-func (p Payout) Announcement() (Event, bool) {
+func EventOf(p Payout) (Event, bool) {
 	kind, speaks := eventOf[p.State]
 	if !speaks {
 		return Event{}, false
@@ -84,10 +84,10 @@ func (p Payout) Announcement() (Event, bool) {
 		at = p.ReceivedAt
 	}
 	return Event{
-		EventID: p.eventID(kind), Type: kind, TradeNo: p.TradeNo, Merchant: p.Merchant, Country: p.Country,
+		EventID: eventID(p, kind), Type: kind, TradeNo: p.TradeNo, Merchant: p.Merchant, Country: p.Country,
 		BatchID: p.BatchID, BatchSize: p.BatchSize, Amount: p.Amount.String(), Currency: p.Currency,
 		Status: p.Status, StatusText: p.StatusText, PlatformTradeNo: p.PlatformTradeNo,
-		PaidAmount: p.PaidAmount, SuccessTime: p.SuccessTime, Remark: p.Remark, Reason: p.Reason, Contradiction: p.contradicted(),
+		PaidAmount: p.PaidAmount, SuccessTime: p.SuccessTime, Remark: p.Remark, Reason: p.Reason, Contradiction: p.Contradicted(),
 		Sends: p.Sends, Asks: p.Asks,
 		ReceivedAt: stamp(p.ReceivedAt), SentAt: stamp(p.FirstSentAt), SettledAt: stamp(p.SettledAt),
 		Fingerprint: p.Fingerprint, Trace: p.Trace, Time: at,
@@ -97,7 +97,7 @@ func (p Payout) Announcement() (Event, bool) {
 // eventID is derived from the payout alone, so that every repeat of an event
 // carries it, whichever instance announces and whatever was lost in between. Only
 // holds can happen more than once; they are told apart by their time.
-func (p Payout) eventID(kind EventType) string {
+func eventID(p Payout, kind EventType) string {
 	text := string(kind) + "\x00" + p.TradeNo + "\x00" + string(p.Fingerprint)
 	if kind == EventHeld {
 		text += "\x00" + strconv.FormatInt(p.HeldAt.UnixMilli(), 10)

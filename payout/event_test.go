@@ -16,7 +16,7 @@ func TestTheResultIsTheContracts(t *testing.T) {
 	p.PaidAmount, p.SuccessTime, p.Asks = "300", "2026-11-21 18:34:31", 2
 	p.ReceivedAt, p.FirstSentAt, p.SettledAt = t0.In(cairo), t0.Add(1500*time.Millisecond).In(cairo), t0.Add(time.Minute).In(cairo)
 	p.Trace = Trace{"00-abc", "k=v"}
-	e, speaks := p.Announcement()
+	e, speaks := EventOf(p)
 	if !speaks {
 		t.Fatal("paid is silent")
 	}
@@ -72,7 +72,7 @@ func TestWhichNamesAResultHas(t *testing.T) {
 // fieldsOf are the fields of a payout's event.
 func fieldsOf(t *testing.T, p Payout) map[string]any {
 	t.Helper()
-	e, _ := p.Announcement()
+	e, _ := EventOf(p)
 	raw, err := json.Marshal(e)
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func TestWhichStatesSpeak(t *testing.T) {
 		} else {
 			p.State = s
 		}
-		e, speaks := p.Announcement()
+		e, speaks := EventOf(p)
 		if kind, should := want[s]; speaks != should || e.Type != kind {
 			t.Errorf("%v: %v %q", s, speaks, e.Type)
 		}
@@ -113,11 +113,11 @@ func TestWhichStatesSpeak(t *testing.T) {
 }
 
 func TestTimesThatNeverWereAreEmpty(t *testing.T) {
-	e, _ := in(t, StateRejected).Announcement()
+	e, _ := EventOf(in(t, StateRejected))
 	if e.SentAt != "" || e.Sends != 0 || e.ReceivedAt == "" || e.SettledAt == "" || e.Reason == "" {
 		t.Errorf("rejected: %+v", e)
 	}
-	e, _ = in(t, StateHeld).Announcement()
+	e, _ = EventOf(in(t, StateHeld))
 	if e.SentAt == "" || e.SettledAt != "" || e.Reason == "" || e.Time.IsZero() {
 		t.Errorf("held: %+v", e)
 	}
@@ -125,7 +125,7 @@ func TestTimesThatNeverWereAreEmpty(t *testing.T) {
 
 func id(t *testing.T, p Payout) string {
 	t.Helper()
-	e, speaks := p.Announcement()
+	e, speaks := EventOf(p)
 	if !speaks || len(e.EventID) != 32 {
 		t.Fatalf("%v: event id %q", p.State, e.EventID)
 	}

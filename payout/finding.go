@@ -54,8 +54,8 @@ var (
 	AskKinds  = []Kind{Processing, Paid, Partial, Failed, NoRecord, UnknownStatus, Unclear}
 )
 
-// shows tells that the provider has, or had, an order.
-func (f Finding) shows() bool {
+// Shows tells that the provider has, or had, an order.
+func (f Finding) Shows() bool {
 	switch f.Kind {
 	case Processing, Paid, Partial, Failed, UnknownStatus:
 		return true

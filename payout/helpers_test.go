@@ -108,15 +108,6 @@ func after(t testing.TB, p Payout, phase Phase, f Finding, now time.Time, policy
 	return next
 }
 
-// announced is the type of the event that a payout's step calls for, "" if none.
-func announced(p Payout) EventType {
-	if p.Step != StepAnnounce {
-		return ""
-	}
-	e, _ := p.Announcement()
-	return e.Type
-}
-
 func wantState(t testing.TB, p Payout, state State, step Step) {
 	t.Helper()
 	if p.State != state || p.Step != step {

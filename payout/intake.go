@@ -6,14 +6,6 @@ import (
 
 // The journal's refusals on which its users branch. Nothing was written.
 var (
-	// ErrEpoch: Redis is not, or not any more, the journal that the caller believes in:
-	// wiped, restarted, replaced, or taken over by a later epoch.
-	ErrEpoch = errors.New("the journal's epoch is over")
-
-	// ErrLayout: a newer version has written what stands there. To go on would lose what this
-	// one doesn't know of.
-	ErrLayout = errors.New("written by a newer version of the disburser: update this one")
-
 	// ErrPosition: an insert began past the read position; the caller must ask for the
 	// position and read on from there.
 	ErrPosition = errors.New("the range begins past the journal's read position")
@@ -30,18 +22,6 @@ type Entry struct {
 	Carried State
 	Others  []Fingerprint // under which the same content may be known too
 }
-
-// CarriedHeader marks a command that was published again because its payout had been
-// open for long. Its value is how far it was: received, held, or sending if it may have
-// been sent.
-const CarriedHeader = "carried"
-
-// CarriedReceivedAt and CarriedCountry go with it: when the payout was first read, and
-// its country, which a merchant that isn't configured any more can't tell.
-const (
-	CarriedReceivedAt = "carried-received-at"
-	CarriedCountry    = "carried-country"
-)
 
 // Range is what was read of one partition of the commands: the offsets [From, To).
 type Range struct {

@@ -96,8 +96,8 @@ func (p *problem) cheapest(plain merits, median float64, m margin, limit float64
 // half of what settles within the ages.
 func (p *problem) half() float64 { return (1 - p.left[len(p.left)-1]) / 2 }
 
-// pause is how long to wait at an age; ok is false where the plan says nothing.
-func (p *Plan) pause(since time.Duration) (pause float64, ok bool) {
+// After is how long to wait at an age, in seconds; ok is false where hardly any payout becomes so old.
+func (p *Plan) After(since time.Duration) (seconds float64, known bool) {
 	age := since.Seconds()
 	at := sort.SearchFloat64s(p.ages, age+1e-9) - 1
 	if at < 0 || p.next[at] < 0 {
@@ -137,15 +137,15 @@ func (o *outlook) at(age float64) (left, times float64) {
 // any pause a subtraction.
 type problem struct {
 	outlook
+	policy         Policy // the plain schedule, in the middle of its jitter
 	first, longest float64
-	factor         float64
 	ages           []float64
 	left, sum      []float64 // the outlook at each age
 	recent         []float64 // unsettled a moment before an age
 }
 
 func newProblem(poll Poll, share [buckets]float64) *problem {
-	p := &problem{outlook: newOutlook(share), first: poll.First.Seconds(), longest: poll.Max.Seconds(), factor: poll.Factor}
+	p := &problem{outlook: newOutlook(share), policy: Policy{Poll: poll, Jitter: 0.5}, first: poll.First.Seconds(), longest: poll.Max.Seconds()}
 	p.ages, p.left, p.sum = []float64{0}, []float64{1}, []float64{0}
 	end := min(planned*p.longest, poll.GiveUp.Seconds())
 	left, sum := 1.0, 0.0
@@ -193,9 +193,8 @@ func (p *problem) solve(wait, soon float64) (next []int) {
 
 // plain are the ages at which the plain schedule asks, with half of its jitter.
 func (p *problem) plain() (asks []float64) {
-	age, pause := 0.0, p.first
-	for last := p.ages[len(p.ages)-1]; age < last; pause = min(pause*p.factor, p.longest) {
-		age += pause * (1 - jitterShare/2)
+	for asked, age := 0, 0.0; age < p.ages[len(p.ages)-1]; asked++ {
+		age += p.policy.Pause("", 0, asked).Seconds()
 		asks = append(asks, age)
 	}
 	return asks

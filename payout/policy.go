@@ -48,8 +48,8 @@ type Policy struct {
 	// that they rest for it.
 	Refusing bool
 
-	// Plan is what was learned about when to ask, nil for the plain schedule.
-	Plan *Plan
+	// Learned says when to ask by experience, nil for the plain schedule.
+	Learned Learned
 
 	// Doubt is how much earlier than now the answer may have been true: it belongs to some
 	// moment of its call, and the journal's clock is known to within the lease's. What counts
@@ -59,6 +59,13 @@ type Policy struct {
 	// Jitter in [0, 1) spreads the asks of payouts that were sent together; it is
 	// drawn by the caller, so that the table stays a function.
 	Jitter float64
+}
+
+// Learned is what experience says about the pauses between two asks; see package polling.
+type Learned interface {
+	// After is the pause in seconds before the next ask about a payout that was sent so long
+	// ago; false where hardly any payout becomes so old.
+	After(since time.Duration) (seconds float64, known bool)
 }
 
 // jitterShare is how far an ask may come early: a tenth spreads a burst without

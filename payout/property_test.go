@@ -246,9 +246,8 @@ func (l *life) expire() {
 
 func (l *life) announce() {
 	l.note("announce %v", l.p.State)
-	e, speaks := l.p.Announcement()
-	if !speaks || e.Sends != l.sends || e.Asks != l.asks {
-		l.t.Errorf("announced %v: %d sends, %d asks; happened: %d, %d", speaks, e.Sends, e.Asks, l.sends, l.asks)
+	if l.p.Step != StepAnnounce || l.p.Sends != l.sends || l.p.Asks != l.asks {
+		l.t.Errorf("%v is to be announced: %d sends, %d asks; happened: %d, %d", l.p.State, l.p.Sends, l.p.Asks, l.sends, l.asks)
 	}
 	l.p = l.p.Announced(l.now, l.policy)
 }

@@ -97,8 +97,8 @@ func TestProcessingResetsTheEvidence(t *testing.T) {
 		{first + 3*every, NoRecord, "8000", StateProcessing, 2},
 		{first + 4*every, NoRecord, "8000", StateHeld, 3}, // the provider had it: not even resend sends it again
 	})
-	if announced(p) != EventHeld || p.Own() {
-		t.Fatalf("event %q, own %v", announced(p), p.Own())
+	if p.State != StateHeld || p.Step != StepAnnounce || p.Own() {
+		t.Fatalf("%v, own %v", p.State, p.Own())
 	}
 }
 
@@ -246,8 +246,8 @@ func TestPartialOnlyWhenSeenTwiceEveryApart(t *testing.T) {
 			p = after(t, p, Ask, Finding{Kind: Unclear}, first.Add(every-1), standard())
 			p = after(t, p, Ask, partial, first.Add(every), standard())
 			wantState(t, p, StatePartial, StepAnnounce)
-			if p.PaidAmount != "120" || announced(p) != EventPartial || p.Own() {
-				t.Fatalf("paid %q, event %q, own %v", p.PaidAmount, announced(p), p.Own())
+			if p.PaidAmount != "120" || p.State != StatePartial || p.Step != StepAnnounce || p.Own() {
+				t.Fatalf("paid %q, %v, own %v", p.PaidAmount, p.State, p.Own())
 			}
 		})
 	}
@@ -340,8 +340,8 @@ func TestGiveUpHoldsOnce(t *testing.T) {
 				p = after(t, p, Ask, f, now, policy)
 				wantState(t, p, StateHeld, StepAnnounce)
 				wantDue(t, p, now)
-				if !p.HeldAt.Equal(now) || p.Reason == "" || announced(p) != EventHeld || p.State.Final() {
-					t.Fatalf("held at %v, reason %q, event %q", p.HeldAt, p.Reason, announced(p))
+				if !p.HeldAt.Equal(now) || p.Reason == "" || p.State != StateHeld || p.Step != StepAnnounce || p.State.Final() {
+					t.Fatalf("held at %v, reason %q, %v", p.HeldAt, p.Reason, p.State)
 				}
 				heldAt := p.HeldAt
 				p = p.Announced(now, policy)

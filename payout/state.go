@@ -158,7 +158,7 @@ func (p Payout) heard(phase Phase, f Finding, now time.Time) Payout {
 			p.FirstSentAt = p.LastSentAt
 		}
 	}
-	if f.shows() { // from here on its absence is no proof of anything
+	if f.Shows() { // from here on its absence is no proof of anything
 		p.Shown = true
 		p.NoRecords, p.NoRecordAt = 0, time.Time{}
 	}

@@ -10,7 +10,6 @@ import (
 type outcome struct {
 	state State
 	step  Step
-	event EventType // what is announced, "" for nothing
 }
 
 // expected is the table of docs/design.md, States, once more, written down independently of state.go: what becomes of a payout
@@ -18,45 +17,45 @@ type outcome struct {
 var expected = map[State]map[Phase]map[Kind]outcome{
 	StateSending: {
 		OwnSend: {
-			Accepted:       {StateProcessing, StepAsk, ""},
-			SettledPaid:    {StateProcessing, StepAsk, ""}, // published only after the query endpoint confirms it
-			SettledPartial: {StateProcessing, StepAsk, ""},
-			SettledFailed:  {StateProcessing, StepAsk, ""},
-			SettledOther:   {StateProcessing, StepAsk, ""},
-			Refused:        {StateSending, StepAsk, ""},
-			NotSent:        {StateReceived, StepSend, ""},
-			Unclear:        {StateSending, StepAsk, ""},
+			Accepted:       {StateProcessing, StepAsk},
+			SettledPaid:    {StateProcessing, StepAsk}, // published only after the query endpoint confirms it
+			SettledPartial: {StateProcessing, StepAsk},
+			SettledFailed:  {StateProcessing, StepAsk},
+			SettledOther:   {StateProcessing, StepAsk},
+			Refused:        {StateSending, StepAsk},
+			NotSent:        {StateReceived, StepSend},
+			Unclear:        {StateSending, StepAsk},
 		},
 		Ask: {
-			Processing:    {StateProcessing, StepAsk, ""},
-			Paid:          {StatePaid, StepAnnounce, EventPaid},
-			Partial:       {StateSending, StepAsk, ""},
-			Failed:        {StateFailed, StepAnnounce, EventFailed},
-			NoRecord:      {StateSending, StepAsk, ""},
-			UnknownStatus: {StateSending, StepAsk, ""},
-			Unclear:       {StateSending, StepAsk, ""},
+			Processing:    {StateProcessing, StepAsk},
+			Paid:          {StatePaid, StepAnnounce},
+			Partial:       {StateSending, StepAsk},
+			Failed:        {StateFailed, StepAnnounce},
+			NoRecord:      {StateSending, StepAsk},
+			UnknownStatus: {StateSending, StepAsk},
+			Unclear:       {StateSending, StepAsk},
 		},
 	},
 	StateProcessing: {
 		Ask: {
-			Processing:    {StateProcessing, StepAsk, ""},
-			Paid:          {StatePaid, StepAnnounce, EventPaid},
-			Partial:       {StateProcessing, StepAsk, ""},
-			Failed:        {StateFailed, StepAnnounce, EventFailed},
-			NoRecord:      {StateProcessing, StepAsk, ""},
-			UnknownStatus: {StateProcessing, StepAsk, ""},
-			Unclear:       {StateProcessing, StepAsk, ""},
+			Processing:    {StateProcessing, StepAsk},
+			Paid:          {StatePaid, StepAnnounce},
+			Partial:       {StateProcessing, StepAsk},
+			Failed:        {StateFailed, StepAnnounce},
+			NoRecord:      {StateProcessing, StepAsk},
+			UnknownStatus: {StateProcessing, StepAsk},
+			Unclear:       {StateProcessing, StepAsk},
 		},
 	},
 	StateHeld: {
 		Ask: {
-			Processing:    {StateHeld, StepAsk, ""},
-			Paid:          {StatePaid, StepAnnounce, EventPaid},
-			Partial:       {StateHeld, StepAsk, ""},
-			Failed:        {StateFailed, StepAnnounce, EventFailed},
-			NoRecord:      {StateHeld, StepAsk, ""},
-			UnknownStatus: {StateHeld, StepAsk, ""},
-			Unclear:       {StateHeld, StepAsk, ""},
+			Processing:    {StateHeld, StepAsk},
+			Paid:          {StatePaid, StepAnnounce},
+			Partial:       {StateHeld, StepAsk},
+			Failed:        {StateFailed, StepAnnounce},
+			NoRecord:      {StateHeld, StepAsk},
+			UnknownStatus: {StateHeld, StepAsk},
+			Unclear:       {StateHeld, StepAsk},
 		},
 	},
 }
@@ -104,9 +103,8 @@ func TestEveryStateAndFinding(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if got := (outcome{next.State, next.Step, announced(next)}); got != want {
-						t.Fatalf("got %v, next %v, event %q; want %v, next %v, event %q",
-							got.state, got.step, got.event, want.state, want.step, want.event)
+					if got := (outcome{next.State, next.Step}); got != want {
+						t.Fatalf("got %v, next %v; want %v, next %v", got.state, got.step, want.state, want.step)
 					}
 					if next.Due.Before(now) {
 						t.Errorf("due %v before now", now.Sub(next.Due))
@@ -270,8 +268,8 @@ func TestBegin(t *testing.T) {
 	p = Begin(c, "", Source{}, "merchant is not configured", t0)
 	wantState(t, p, StateRejected, StepAnnounce)
 	wantDue(t, p, t0) // a rejection doesn't wait for notBefore
-	if !p.Own() || p.Reason != "merchant is not configured" || announced(p) != EventRejected {
-		t.Fatalf("own %v, reason %q, event %q", p.Own(), p.Reason, announced(p))
+	if !p.Own() || p.Reason != "merchant is not configured" || p.State != StateRejected || p.Step != StepAnnounce {
+		t.Fatalf("own %v, reason %q, %v", p.Own(), p.Reason, p.State)
 	}
 }
 
@@ -326,8 +324,8 @@ func TestNames(t *testing.T) {
 func TestAnAmountThatCantBeReadIsSaid(t *testing.T) {
 	for unread, reason := range map[bool]string{false: "", true: "the amount in the provider's answer can't be read exactly"} {
 		p := after(t, in(t, StateProcessing), Ask, Finding{Kind: Paid, AmountUnread: unread}, t0.Add(time.Minute), standard())
-		if e, _ := p.Announcement(); e.Type != EventPaid || e.Reason != reason || e.PaidAmount != "" {
-			t.Errorf("unread %v: %+v", unread, e)
+		if p.State != StatePaid || p.Reason != reason || p.PaidAmount != "" {
+			t.Errorf("unread %v: %+v", unread, p)
 		}
 	}
 }

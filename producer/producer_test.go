@@ -47,7 +47,7 @@ func event(tradeNo string) payout.Event {
 	a, _ := payout.ParseAmount("300")
 	p := payout.Begin(payout.Command{TradeNo: tradeNo, Merchant: "eg-main", Amount: a, Currency: "EGP", BatchID: "b-1"},
 		"egypt", payout.Source{Offset: 3}, "payee is missing", time.Date(2026, 11, 21, 10, 30, 0, 5e6, time.UTC))
-	e, _ := p.Announcement()
+	e, _ := payout.EventOf(p)
 	return e
 }
 

@@ -28,7 +28,10 @@ func newSchedule(learn bool) *schedule {
 }
 
 func (s *schedule) next(tradeNo string, since time.Duration, asked int) time.Duration {
-	s.policy.Plan, s.policy.Jitter = s.learner.Plan(s.policy.Poll), s.random.Float64()
+	s.policy.Jitter = s.random.Float64()
+	if learned := s.learner.Plan(s.policy.Poll); learned != nil {
+		s.policy.Learned = learned
+	}
 	return s.policy.Pause(tradeNo, since, asked)
 }
 

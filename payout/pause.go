@@ -1,0 +1,55 @@
+package payout
+
+import (
+	"hash/fnv"
+	"time"
+)
+
+// One payout in so many is asked about without a plan: a provider that becomes faster
+// would otherwise never be asked early enough to show it.
+const explorers = 24
+
+// Pause is how long to wait before a payout that was sent so long ago, and asked about
+// so many times since, is asked about again: by the plan if there is one, and in any case
+// no shorter than first and no longer than max.
+func (policy Policy) Pause(tradeNo string, since time.Duration, asked int) time.Duration {
+	if policy.Learned == nil {
+		return policy.interval(asked)
+	}
+	if phase, explores := explores(tradeNo); explores {
+		// Somewhere between two of the plain schedule's steps, or all explorers would be asked
+		// about at the same ages, and what settles between these nobody would ever know.
+		return policy.grown(float64(asked) + phase)
+	}
+	pause, ok := policy.Learned.After(since)
+	if !ok { // hardly anyone becomes so old: as the plain schedule would at this age
+		pause = max(since.Seconds()*(policy.Poll.Factor-1), policy.interval(asked).Seconds())
+	}
+	// The jitter is the plain schedule's, to both sides: the plan means its middle. It also
+	// varies what is learned from.
+	pause *= 1 + jitterShare/2 - jitterShare*policy.Jitter
+	return max(policy.Poll.First, min(time.Duration(pause*float64(time.Second)), policy.Poll.Max))
+}
+
+// explores tells which payouts are asked about without the plan, the same ones each time,
+// so that what is learned of them is a whole schedule's, and at which phase of it.
+func explores(tradeNo string) (phase float64, ok bool) {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(tradeNo))
+	sum := h.Sum32() >> 8 // the low bits of neighbouring numbers take turns
+	return float64(sum/explorers%256) / 256, sum%explorers == 0
+}
+
+// Watched tells what an answer says about how long a payout takes to settle, if anything:
+// it was unsettled at the age of after, and at the age of before it was settled or not.
+func (p Payout) Watched(f Finding, now time.Time) (after, before time.Duration, settled, ok bool) {
+	settled = f.Kind == Paid || f.Kind == Failed
+	asked := p.State == StateSending || p.State == StateProcessing
+	if !settled && f.Kind != Processing || !asked || p.Sends != 1 || p.LastSentAt.IsZero() || now.Before(p.LastSentAt) { // of two sends nobody knows which one it was
+		return 0, 0, false, false
+	}
+	if p.PendingAt.After(p.LastSentAt) {
+		after = p.PendingAt.Sub(p.LastSentAt)
+	}
+	return after, now.Sub(p.LastSentAt), settled, true
+}
