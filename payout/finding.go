@@ -69,7 +69,7 @@ func (f Finding) Shows() bool {
 func (f Finding) Wordless() Finding {
 	f.StatusText, f.PlatformTradeNo = "", ""
 	if f.Kind == UnknownStatus {
-		f.Status, f.StatusKey = hidden, cmp.Or(f.StatusKey, f.Status) // the key is compared and never shown
+		f.Status, f.StatusKey = "***", cmp.Or(f.StatusKey, f.Status) // the key is compared and never shown
 	}
 	if f.SucceededAt.IsZero() {
 		f.SuccessTime = ""

@@ -23,7 +23,7 @@ func TestASecretPrintsStars(t *testing.T) {
 					t.Errorf("%s by %s prints %s", name, verb, printed)
 				}
 			}
-			if _, alone := value.(Secret); alone && printed != hidden {
+			if _, alone := value.(Secret); alone && printed != stars {
 				t.Errorf("%s by %s prints %s", name, verb, printed)
 			}
 		}
