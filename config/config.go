@@ -24,7 +24,7 @@ package config
 import (
 	"time"
 
-	"disburser/payout"
+	"disburser/payout/secrets"
 )
 
 // Config is the whole file. Printing it is safe: secrets print as ***.
@@ -70,7 +70,7 @@ type KafkaTLS struct {
 // SASL is off while Mechanism is "".
 type SASL struct {
 	Mechanism, Username string // plain, scram-sha-256, scram-sha-512
-	Password            payout.Secret
+	Password            secrets.Secret
 }
 
 // Redis says where the journal lives: one address is a single server, several are
@@ -78,9 +78,9 @@ type SASL struct {
 type Redis struct {
 	Addresses            []string
 	MasterName, Username string
-	Password             payout.Secret
+	Password             secrets.Secret
 	SentinelUsername     string // the sentinels' own; username and password are for the servers
-	SentinelPassword     payout.Secret
+	SentinelPassword     secrets.Secret
 	TLS                  bool
 	DB                   int
 	Namespace            string // begins every key; no braces, they would be a hash tag
@@ -94,7 +94,7 @@ func (r Redis) IsCluster() bool { return len(r.Addresses) > 1 && r.MasterName ==
 // Merchant is one account at the provider.
 type Merchant struct {
 	Country, BaseURL, MerchantNo string
-	Secret                       payout.Secret // from secret or secret_file
+	Secret                       secrets.Secret // from secret or secret_file
 	NotifyURL                    string
 	Currency                     string // "" = the country's; any = not checked
 	Salt                         string // suffix, prefix
@@ -183,7 +183,7 @@ type Disburse struct {
 // Admin is the HTTP side door.
 type Admin struct {
 	Listen string
-	Token  payout.Secret
+	Token  secrets.Secret
 }
 
 // Log says how much is logged, and for whom.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"disburser/payout"
+	"disburser/payout/secrets"
 )
 
 // hunter2 begins every secret of the tests; no message and no print may have it.
@@ -88,7 +88,7 @@ func TestMinimalHasTheDefaults(t *testing.T) {
 	want.Redis.Addresses = []string{"localhost:6379"}
 	m := DefaultMerchant()
 	m.Country, m.BaseURL, m.MerchantNo = "egypt", "https://paypro.example.com/egy-pay", "0000000001"
-	m.NotifyURL, m.Secret = "https://example.com/notify", payout.NewSecret("hunter2&*!")
+	m.NotifyURL, m.Secret = "https://example.com/notify", secrets.New("hunter2&*!")
 	want.Merchants = map[string]Merchant{"eg": m}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -179,7 +179,7 @@ func TestNothingPrintsSecrets(t *testing.T) {
     no_record: {then: resend}
 admin: {listen: ":8080", token: "${EMPTY}"}
 `))
-	c.Redis.Password = payout.NewSecret(hunter2)
+	c.Redis.Password = secrets.New(hunter2)
 	asJSON, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)

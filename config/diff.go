@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode"
 
-	"disburser/payout"
+	"disburser/payout/secrets"
 )
 
 // Difference is one key that two configurations have different values for.
@@ -45,7 +45,7 @@ func take(path string, to, from reflect.Value, chosen func(key string) bool) {
 	switch {
 	case chosen(path):
 		to.Set(from)
-	case to.Kind() == reflect.Struct && to.Type() != reflect.TypeFor[payout.Secret]():
+	case to.Kind() == reflect.Struct && to.Type() != reflect.TypeFor[secrets.Secret]():
 		for i := range to.NumField() {
 			take(join(path, snake(to.Type().Field(i).Name)), to.Field(i), from.Field(i), chosen)
 		}
@@ -56,9 +56,9 @@ type differences []Difference
 
 func (all *differences) compare(path string, a, b reflect.Value) {
 	switch {
-	case a.Type() == reflect.TypeFor[payout.Secret]():
-		x, _ := a.Interface().(payout.Secret)
-		y, _ := b.Interface().(payout.Secret)
+	case a.Type() == reflect.TypeFor[secrets.Secret]():
+		x, _ := a.Interface().(secrets.Secret)
+		y, _ := b.Interface().(secrets.Secret)
 		if x.Reveal() != y.Reveal() { // a Secret hides behind a pointer: two of them are never the same
 			all.add(path, x.String(), y.String())
 		}

@@ -6,15 +6,15 @@ import (
 	"testing"
 	"time"
 
-	"disburser/payout"
+	"disburser/payout/secrets"
 )
 
 func twoConfigs() (a, b Config) {
 	make := func() Config {
 		c, m := Default(), DefaultMerchant()
-		m.Secret = payout.NewSecret("hunter2")
+		m.Secret = secrets.New("hunter2")
 		c.Merchants = map[string]Merchant{"eg": m, "br": m}
-		c.Admin.Token = payout.NewSecret("token")
+		c.Admin.Token = secrets.New("token")
 		return c
 	}
 	return make(), make()
@@ -26,7 +26,7 @@ func TestDiff(t *testing.T) {
 		t.Errorf("the same twice: %v", d)
 	}
 	eg := b.Merchants["eg"]
-	eg.Send.Rate, eg.Poll.GiveUp, eg.Secret, eg.NoRecord.Codes = 7.5, time.Hour, payout.NewSecret("hunter3"), []string{"8000", "4040"}
+	eg.Send.Rate, eg.Poll.GiveUp, eg.Secret, eg.NoRecord.Codes = 7.5, time.Hour, secrets.New("hunter3"), []string{"8000", "4040"}
 	b.Merchants["eg"], b.Merchants["mx"] = eg, eg
 	delete(b.Merchants, "br")
 	b.Log.Level, b.Kafka.TLS.CAFile, b.Redis.DB, b.Kafka.SASL.Username, b.Breaker.MaxOpenFor = "debug", "/ca", 1, "u", time.Hour
@@ -51,7 +51,7 @@ func TestDiff(t *testing.T) {
 func TestWith(t *testing.T) {
 	a, b := twoConfigs()
 	eg := b.Merchants["eg"]
-	eg.Send.Rate, eg.Send.Burst, eg.Secret = 7.5, 9, payout.NewSecret("hunter3")
+	eg.Send.Rate, eg.Send.Burst, eg.Secret = 7.5, 9, secrets.New("hunter3")
 	b.Merchants["eg"], b.Merchants["mx"] = eg, eg
 	delete(b.Merchants, "br")
 	b.Log.Level, b.Log.Format = "debug", "console"

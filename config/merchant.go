@@ -12,7 +12,9 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"disburser/payout"
+	"disburser/message"
+	"disburser/payout/money"
+	"disburser/payout/secrets"
 )
 
 var (
@@ -48,7 +50,7 @@ func readMerchant(r *reader, v value) Merchant {
 	if key == "" {
 		r.bad(path, "is an empty file")
 	}
-	m.Secret = payout.NewSecret(key)
+	m.Secret = secrets.New(key)
 	return m
 }
 
@@ -169,11 +171,11 @@ func (r *reader) checkContent(m Merchant, path string) {
 }
 
 // checkAmount returns the amount if there is a good one.
-func (r *reader) checkAmount(text, path string) (payout.Amount, bool) {
+func (r *reader) checkAmount(text, path string) (money.Amount, bool) {
 	if text == "" {
-		return payout.Amount{}, false
+		return money.Amount{}, false
 	}
-	amount, err := payout.ParseAmount(text)
+	amount, err := money.Parse(text)
 	if err != nil {
 		r.must(false, path, "%v", err)
 	}
@@ -187,7 +189,7 @@ func (r *reader) checkFields(fields map[string]Field, path string) {
 		r.must(!f.Drop || !f.Required && f.Pattern == "" && len(f.OneOf) == 0 && f.MaxLen == 0, key, "must not be dropped and have other rules too")
 		_, err := regexp.Compile(f.Pattern)
 		r.must(err == nil, key+".pattern", "must be a regular expression as Go knows them (no look-ahead)")
-		r.must(f.MaxLen >= 0 && f.MaxLen <= payout.MaxPayeeField, key+".max_len", "must be from 0 to %d", payout.MaxPayeeField)
+		r.must(f.MaxLen >= 0 && f.MaxLen <= message.MaxPayeeField, key+".max_len", "must be from 0 to %d", message.MaxPayeeField)
 		r.must(!slices.Contains(f.OneOf, "") && !repeats(f.OneOf), key+".one_of", "must be different texts, none of them empty")
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"disburser/payout"
+	"disburser/payout/secrets"
 )
 
 var update = flag.Bool("update", false, "write docs/configuration.md anew")
@@ -132,7 +132,7 @@ func said(m *yaml.Node, path string, remarks map[string]string) {
 // row writes a line for each key at and below a value.
 func row(t *testing.T, b *strings.Builder, path string, v reflect.Value, remarks map[string]string) {
 	t.Helper()
-	secret := v.Type() == reflect.TypeFor[payout.Secret]()
+	secret := v.Type() == reflect.TypeFor[secrets.Secret]()
 	if v.Kind() == reflect.Struct && !secret {
 		for i := range v.NumField() {
 			row(t, b, join(path, snake(v.Type().Field(i).Name)), v.Field(i), remarks)
@@ -141,7 +141,7 @@ func row(t *testing.T, b *strings.Builder, path string, v reflect.Value, remarks
 	}
 	kind, value := "", ""
 	switch x := v.Interface().(type) {
-	case payout.Secret:
+	case secrets.Secret:
 		kind, value = "secret", "optional"
 		if path == "merchants.*.secret" {
 			value = ""

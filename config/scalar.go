@@ -13,7 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"disburser/payout"
+	"disburser/payout/secrets"
 )
 
 // bare are values that need no quotes in a message: numbers, durations, variables.
@@ -56,13 +56,13 @@ func text(to *string) into {
 // link is text that no message shows: a URL may carry a password or a token.
 func link(to *string) into { return hidden(text(to)) }
 
-func secret(to *payout.Secret) into {
+func secret(to *secrets.Secret) into {
 	return hidden(func(r *reader, v value) {
 		text, ok := r.text(v, "text")
 		if !ok {
 			return
 		}
-		*to = payout.NewSecret(text)
+		*to = secrets.New(text)
 		if strings.TrimSpace(text) != text {
 			r.warn(v.path, "begins or ends with white space, which is taken as part of it")
 		}

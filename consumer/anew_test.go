@@ -13,6 +13,7 @@ import (
 
 	"disburser/internal/kafkatest"
 	"disburser/payout"
+	"disburser/payout/leases"
 )
 
 // anew deletes the commands topic and makes it again, with so many commands in it.
@@ -317,7 +318,7 @@ func TestAWrongClockDelaysNothing(t *testing.T) {
 		if err != nil || agenda.Send["eg-main"].Due != 3 {
 			t.Fatalf("%+v, %v", agenda, err)
 		}
-		batch, err := m.Lease(context.Background(), payout.LeaseRequest{Step: payout.StepSend, Merchant: "eg-main", N: 3, For: time.Minute})
+		batch, err := m.Lease(context.Background(), leases.Request{Step: payout.StepSend, Merchant: "eg-main", N: 3, For: time.Minute})
 		if err != nil || len(batch.Payouts) != 3 {
 			t.Fatal(batch, err)
 		}

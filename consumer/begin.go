@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"disburser/internal/partition"
-	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // begin answers where to read, once it is sure that the topic is the one that the journal
@@ -106,7 +106,7 @@ func (c *Consumer) stop(ctx context.Context, number int, err error) {
 	why := ""
 	if err != nil {
 		why, _, _ = strings.Cut(err.Error(), "\n") // of a panic without the stack
-		if errors.Is(err, payout.ErrEpoch) {
+		if errors.Is(err, epochs.ErrOver) {
 			c.EpochLost()
 		}
 	}
@@ -125,7 +125,7 @@ func (c *Consumer) stop(ctx context.Context, number int, err error) {
 		return
 	}
 	event := c.Logger.Warn()
-	if errors.Is(err, payout.ErrEpoch) { // the keeper says more about it
+	if errors.Is(err, epochs.ErrOver) { // the keeper says more about it
 		event = c.Logger.Debug()
 	}
 	if toDo := remedy(err); toDo != "" {
@@ -186,7 +186,7 @@ func (c *Consumer) failed(ctx context.Context, number int, err error) {
 	case errors.As(err, &gap), errors.As(err, &other):
 		c.beSure(number, false)
 		c.stop(ctx, number, err)
-	case errors.Is(err, payout.ErrEpoch):
+	case errors.Is(err, epochs.ErrOver):
 		c.EpochLost()
 	default:
 		c.Logger.Warn().Err(err).Int("partition", number).Msg("reading was interrupted, trying again")

@@ -8,6 +8,7 @@ import (
 
 	"disburser/internal/kafkatest"
 	"disburser/internal/partition"
+	"disburser/message"
 	"disburser/payout"
 )
 
@@ -20,9 +21,9 @@ func TestACarriedCommandIsWhatItsHeadersSay(t *testing.T) {
 		want := []payout.State{payout.StateReceived, payout.StateSending, payout.StateSending, payout.StateSending, payout.StateHeld, 0}
 		for i, says := range []string{"received", "sending", "", "RECEIVED", "held"} {
 			k.Write(t, topic, 0, kafkatest.Record("key", command(string(rune('a'+i)), "1"),
-				kafka.Header{Key: payout.CarriedHeader, Value: []byte(says)},
-				kafka.Header{Key: payout.CarriedReceivedAt, Value: []byte(first.Format(time.RFC3339Nano))},
-				kafka.Header{Key: payout.CarriedCountry, Value: []byte("kenya")}))
+				kafka.Header{Key: message.CarriedHeader, Value: []byte(says)},
+				kafka.Header{Key: message.CarriedReceivedAt, Value: []byte(first.Format(time.RFC3339Nano))},
+				kafka.Header{Key: message.CarriedCountry, Value: []byte("kenya")}))
 		}
 		k.Write(t, topic, 0, kafkatest.Record("key", command("f", "1")))
 		start(t, k, in)
@@ -46,8 +47,8 @@ func FuzzCarriedHeaders(f *testing.F) {
 	f.Add("Received", "9999-12-31T23:59:59Z", "\x00", "\xff", "\n")
 	f.Fuzz(func(t *testing.T, carried, at, country, parent, state string) {
 		headers := []kafka.Header{
-			{Key: payout.CarriedHeader, Value: []byte(carried)}, {Key: payout.CarriedReceivedAt, Value: []byte(at)},
-			{Key: payout.CarriedCountry, Value: []byte(country)}, {Key: "traceparent", Value: []byte(parent)}, {Key: "tracestate", Value: []byte(state)},
+			{Key: message.CarriedHeader, Value: []byte(carried)}, {Key: message.CarriedReceivedAt, Value: []byte(at)},
+			{Key: message.CarriedCountry, Value: []byte(country)}, {Key: "traceparent", Value: []byte(parent)}, {Key: "tracestate", Value: []byte(state)},
 		}
 		m := &commandRecord{Record: &partition.Record{Headers: headers}}
 		now := time.Date(2026, 11, 21, 10, 30, 0, 0, time.UTC)

@@ -19,7 +19,10 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/intake"
 )
 
 const (
@@ -51,9 +54,9 @@ const (
 
 // Inbox is what the consumer needs of the journal.
 type Inbox interface {
-	Insert(ctx context.Context, r payout.Range, entries []payout.Entry) ([]payout.Outcome, int, error)
+	Insert(ctx context.Context, r intake.Range, entries []intake.Entry) ([]intake.Outcome, int, error)
 	Position(ctx context.Context, partition int, offset int64, forward bool) (int64, error)
-	Marks(ctx context.Context, partitions []int) (map[int]payout.Mark, error)
+	Marks(ctx context.Context, partitions []int) (map[int]intake.Mark, error)
 }
 
 // Anchors remembers for the consumer what it has read of a partition: see partition.Anchor.
@@ -64,7 +67,7 @@ type Anchors interface {
 
 // DeadLetters publishes what can't become a payout; nil means acknowledged.
 type DeadLetters interface {
-	DeadLetters(ctx context.Context, letters []payout.DeadLetter) error
+	DeadLetters(ctx context.Context, letters []message.DeadLetter) error
 }
 
 // Resolve fills in what a command leaves to its merchant (the only merchant's name, the
@@ -303,7 +306,7 @@ func (c *Consumer) beSure(number int, sure bool) {
 
 // refused reports an error of the journal, the lost epoch to whom it concerns.
 func (c *Consumer) refused(ctx context.Context, err error) {
-	if errors.Is(err, payout.ErrEpoch) {
+	if errors.Is(err, epochs.ErrOver) {
 		c.EpochLost()
 	} else if ctx.Err() == nil {
 		c.Logger.Warn().Err(err).Msg("the journal can't be reached, trying again")

@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"disburser/internal/partition"
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/intake"
 )
 
 // page is what the messages of a page hold.
 type page struct {
-	entries []payout.Entry
+	entries []intake.Entry
 	sources []element // of each entry
 	lost    []lost
 }
@@ -20,7 +22,7 @@ type page struct {
 // larger than what came in.
 type lost struct {
 	element
-	code   payout.Code
+	code   message.Code
 	reason string
 }
 
@@ -29,7 +31,7 @@ type lost struct {
 type commandRecord struct {
 	*partition.Record
 	isCut bool
-	bulk  payout.Bulk
+	bulk  message.Bulk
 }
 
 // element is where an entry came from.
@@ -40,9 +42,9 @@ type element struct {
 
 // decode adds what a message holds.
 func (c *Consumer) decode(in *page, number int, r *commandRecord, now time.Time) {
-	orders, err := payout.Decode(r.Value)
+	orders, err := message.Decode(r.Value)
 	if err != nil {
-		unreadable := &payout.Unreadable{Code: payout.Malformed, Reason: err.Error()}
+		unreadable := &message.Unreadable{Code: message.Malformed, Reason: err.Error()}
 		errors.As(err, &unreadable) // always: Decode's promise
 		in.lost = append(in.lost, lost{element{r, -1}, unreadable.Code, unreadable.Reason})
 		return
@@ -64,7 +66,7 @@ func (c *Consumer) decode(in *page, number int, r *commandRecord, now time.Time)
 		if !known { // another instance may know it already, or this one after a restart
 			p = p.AwaitMerchant()
 		}
-		in.entries = append(in.entries, payout.Entry{Payout: p, Carried: carried, Others: command.OtherFingerprints(known, c.Currencies)})
+		in.entries = append(in.entries, intake.Entry{Payout: p, Carried: carried, Others: command.OtherFingerprints(known, c.Currencies)})
 		in.sources = append(in.sources, element{r, o.Index})
 	}
 }
@@ -78,7 +80,7 @@ func carry(p *payout.Payout, r *commandRecord) payout.State {
 	var state payout.State
 	for _, h := range r.Headers {
 		switch h.Key {
-		case payout.CarriedHeader:
+		case message.CarriedHeader:
 			switch string(h.Value) {
 			case payout.StateReceived.String():
 				state = payout.StateReceived
@@ -87,11 +89,11 @@ func carry(p *payout.Payout, r *commandRecord) payout.State {
 			default: // whatever else it says: ask
 				state = payout.StateSending
 			}
-		case payout.CarriedReceivedAt:
-			if at, err := payout.ParseTime(string(h.Value)); err == nil && at.Year() >= 1970 && at.Year() < 2200 {
+		case message.CarriedReceivedAt:
+			if at, err := message.ParseTime(string(h.Value)); err == nil && at.Year() >= 1970 && at.Year() < 2200 {
 				p.ReceivedAt = at
 			}
-		case payout.CarriedCountry:
+		case message.CarriedCountry:
 			if len(h.Value) <= longestCountry {
 				p.Country = string(h.Value)
 			}
@@ -122,13 +124,13 @@ func bounded(value []byte) string {
 }
 
 // letter makes a dead letter of a message, or of an element of a bulk.
-func (c *Consumer) letter(number int, l lost) payout.DeadLetter {
-	d := payout.DeadLetter{
+func (c *Consumer) letter(number int, l lost) message.DeadLetter {
+	d := message.DeadLetter{
 		Key: l.message.Key, Value: l.message.element(l.index), Code: l.code, Reason: l.reason, Index: l.index,
 		Topic: c.topic, Source: payout.Source{Partition: number, Offset: l.message.Offset},
 	}
 	for _, h := range l.message.Headers {
-		d.Headers = append(d.Headers, payout.Header{Key: h.Key, Value: h.Value})
+		d.Headers = append(d.Headers, message.Header{Key: h.Key, Value: h.Value})
 	}
 	return d
 }
@@ -140,7 +142,7 @@ func (m *commandRecord) element(index int) []byte {
 		return m.Value
 	}
 	if !m.isCut {
-		m.bulk, m.isCut = payout.CutBulk(m.Value), true
+		m.bulk, m.isCut = message.CutBulk(m.Value), true
 	}
 	if element, found := m.bulk.Element(index); found {
 		return element
@@ -154,7 +156,7 @@ const lettersBytes = 4 << 20
 
 // bury publishes all of them as dead letters, or answers an error.
 func (c *Consumer) bury(ctx context.Context, number int, all []lost) error {
-	var letters []payout.DeadLetter
+	var letters []message.DeadLetter
 	size := 0
 	for i, l := range all {
 		letters = append(letters, c.letter(number, l))

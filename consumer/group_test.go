@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"disburser/internal/kafkatest"
-	"disburser/payout"
+	"disburser/payout/intake"
 )
 
 // neverPast fails the test when an offset is committed that passes an open payout.
@@ -143,7 +143,7 @@ type slowInbox struct {
 	takes time.Duration
 }
 
-func (s slowInbox) Insert(ctx context.Context, r payout.Range, entries []payout.Entry) ([]payout.Outcome, int, error) {
+func (s slowInbox) Insert(ctx context.Context, r intake.Range, entries []intake.Entry) ([]intake.Outcome, int, error) {
 	if r.To > r.From {
 		time.Sleep(s.takes)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"disburser/internal/kafkatest"
 	"disburser/internal/partition"
+	"disburser/message"
 	"disburser/payout"
 )
 
@@ -255,7 +256,7 @@ func TestDeadLettersAreAcknowledgedBeforeAnythingMoves(t *testing.T) {
 		send(t, k, 0, command("a", "1"), "{", command("b", "1"))
 		tries := 0
 		b := start(t, k, in, func(c *Config) {
-			c.DeadLetters.(*letters).fail = func([]payout.DeadLetter) error {
+			c.DeadLetters.(*letters).fail = func([]message.DeadLetter) error {
 				if at := in.position(0); at != 0 || in.added() != 0 {
 					t.Errorf("at %d, %d added before the dead letter was acknowledged", at, in.added())
 				}
@@ -303,7 +304,7 @@ func TestConflictsArePublishedBeforeThePositionMoves(t *testing.T) {
 		send(t, k, 0, command("a", "1"), command("a", "2"), command("b", "1"), command("b", "2"))
 		tries := 0
 		b := start(t, k, m, func(c *Config) {
-			c.DeadLetters.(*letters).fail = func([]payout.DeadLetter) error {
+			c.DeadLetters.(*letters).fail = func([]message.DeadLetter) error {
 				if at := m.mark(t).Position; at != 0 {
 					t.Errorf("the position is %d before the conflict was acknowledged", at)
 				}
@@ -332,7 +333,7 @@ func TestANewEpochWhileAConflictIsPublishedLosesNothing(t *testing.T) {
 		send(t, k, 0, command("a", "1"), command("a", "2"), command("b", "1"))
 		var wiped atomic.Bool
 		start(t, k, m, func(c *Config) {
-			c.DeadLetters.(*letters).fail = func([]payout.DeadLetter) error {
+			c.DeadLetters.(*letters).fail = func([]message.DeadLetter) error {
 				if wiped.CompareAndSwap(false, true) {
 					m.redis.FlushAll()
 					m.epoch(t)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"disburser/payout"
+	"disburser/payout/intake"
 )
 
 // Metrics are the consumer's.
@@ -39,16 +39,16 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) count(outcomes []payout.Outcome) {
+func (m *Metrics) count(outcomes []intake.Outcome) {
 	for _, o := range outcomes {
 		switch o {
-		case payout.Added, payout.TooOld:
+		case intake.Added, intake.TooOld:
 			m.intake.WithLabelValues("new").Inc()
-		case payout.Turned:
+		case intake.Turned:
 			m.intake.WithLabelValues("rejected").Inc()
-		case payout.Known:
+		case intake.Known:
 			m.intake.WithLabelValues("duplicate").Inc()
-		case payout.Conflicted:
+		case intake.Conflicted:
 			m.intake.WithLabelValues("conflict").Inc()
 		}
 	}

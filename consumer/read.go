@@ -6,7 +6,8 @@ import (
 	"slices"
 
 	"disburser/internal/partition"
-	"disburser/payout"
+	"disburser/message"
+	"disburser/payout/intake"
 )
 
 // piece is how many messages are decoded before they are made known.
@@ -77,7 +78,7 @@ func (c *Consumer) take(ctx context.Context, reader *partition.Reader, from int6
 		if len(records) > piece {
 			records, to, anchor = records[:piece], records[piece].Offset, known
 		}
-		r := payout.Range{Partition: reader.Partition, From: from, To: to, Anchor: anchor.String()}
+		r := intake.Range{Partition: reader.Partition, From: from, To: to, Anchor: anchor.String()}
 		open, err := c.takePiece(ctx, r, records)
 		if err == nil {
 			err = c.room(ctx, reader, to, open)
@@ -92,9 +93,9 @@ func (c *Consumer) take(ctx context.Context, reader *partition.Reader, from int6
 
 // takePiece makes records known: dead letters first, then the payouts together with the
 // read position. It answers how many payouts are open.
-func (c *Consumer) takePiece(ctx context.Context, r payout.Range, records []partition.Record) (open int, err error) {
+func (c *Consumer) takePiece(ctx context.Context, r intake.Range, records []partition.Record) (open int, err error) {
 	now := c.Now()
-	in := page{entries: make([]payout.Entry, 0, len(records)), sources: make([]element, 0, len(records))}
+	in := page{entries: make([]intake.Entry, 0, len(records)), sources: make([]element, 0, len(records))}
 	messages := make([]commandRecord, len(records))
 	for i := range records {
 		messages[i].Record = &records[i]
@@ -111,7 +112,7 @@ func (c *Consumer) takePiece(ctx context.Context, r payout.Range, records []part
 // it has room. A new epoch may have set the position back, and where no new command
 // comes nothing else would tell: what is to be read again would wait for ever.
 func (c *Consumer) wanted(ctx context.Context, reader *partition.Reader, at int64) error {
-	_, open, err := c.Inbox.Insert(ctx, payout.Range{Partition: reader.Partition, From: at, To: at}, nil)
+	_, open, err := c.Inbox.Insert(ctx, intake.Range{Partition: reader.Partition, From: at, To: at}, nil)
 	if err != nil {
 		return err
 	}
@@ -121,8 +122,8 @@ func (c *Consumer) wanted(ctx context.Context, reader *partition.Reader, at int6
 // insert makes entries known. What collides with a known payout goes into the dead
 // letters, and only then the position moves on: with all the other entries once more,
 // because a new epoch may have begun meanwhile on a Redis that knows none of them.
-func (c *Consumer) insert(ctx context.Context, r payout.Range, entries []payout.Entry, sources []element) (open int, err error) {
-	var first []payout.Outcome
+func (c *Consumer) insert(ctx context.Context, r intake.Range, entries []intake.Entry, sources []element) (open int, err error) {
+	var first []intake.Outcome
 	var again []int
 	for {
 		outcomes, open, err := c.Inbox.Insert(ctx, r, entries)
@@ -135,7 +136,7 @@ func (c *Consumer) insert(ctx context.Context, r payout.Range, entries []payout.
 		for _, i := range again {
 			first[i] = outcomes[i]
 		}
-		if !slices.Contains(outcomes, payout.Conflicted) {
+		if !slices.Contains(outcomes, intake.Conflicted) {
 			c.Metrics.count(first)
 			return open, nil
 		}
@@ -154,9 +155,9 @@ func (c *Consumer) insert(ctx context.Context, r payout.Range, entries []payout.
 
 // underOther gives the entries that collide the other fingerprint of the same content,
 // each once, and answers which have one.
-func underOther(entries []payout.Entry, outcomes []payout.Outcome) (changed []int) {
+func underOther(entries []intake.Entry, outcomes []intake.Outcome) (changed []int) {
 	for i, o := range outcomes {
-		if e := &entries[i]; o == payout.Conflicted && len(e.Others) > 0 {
+		if e := &entries[i]; o == intake.Conflicted && len(e.Others) > 0 {
 			e.Payout.Fingerprint, e.Others = e.Others[0], e.Others[1:]
 			changed = append(changed, i)
 		}
@@ -165,13 +166,13 @@ func underOther(entries []payout.Entry, outcomes []payout.Outcome) (changed []in
 }
 
 // buryConflicts publishes what collides as dead letters, and answers the other entries.
-func (c *Consumer) buryConflicts(ctx context.Context, number int, entries []payout.Entry, sources []element, outcomes []payout.Outcome) ([]payout.Entry, []element, error) {
+func (c *Consumer) buryConflicts(ctx context.Context, number int, entries []intake.Entry, sources []element, outcomes []intake.Outcome) ([]intake.Entry, []element, error) {
 	var all []lost
-	var others []payout.Entry
+	var others []intake.Entry
 	var otherSources []element
 	for i, o := range outcomes {
-		if o == payout.Conflicted {
-			all = append(all, lost{sources[i], payout.Conflict, "the tradeNo is known with another merchant, amount, currency or payee; the first one goes on"})
+		if o == intake.Conflicted {
+			all = append(all, lost{sources[i], message.Conflict, "the tradeNo is known with another merchant, amount, currency or payee; the first one goes on"})
 		} else {
 			others, otherSources = append(others, entries[i]), append(otherSources, sources[i])
 		}
@@ -197,7 +198,7 @@ func (c *Consumer) room(ctx context.Context, reader *partition.Reader, at int64,
 		if err := reader.Recheck(ctx); err != nil {
 			return err
 		}
-		_, now, err := c.Inbox.Insert(ctx, payout.Range{Partition: reader.Partition, From: at, To: at}, nil)
+		_, now, err := c.Inbox.Insert(ctx, intake.Range{Partition: reader.Partition, From: at, To: at}, nil)
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,8 @@ import (
 
 	"disburser/internal/kafkatest"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/intake"
 )
 
 func numbered(from, to int) (values []string) {
@@ -223,7 +225,7 @@ func TestErrEpochIsReportedAndWaitedOut(t *testing.T) {
 			inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
 				in := newInbox()
 				send(t, k, 0, numbered(0, 3)...)
-				in.failing(call, -1, fmt.Errorf("journal: %s: %w", call, payout.ErrEpoch))
+				in.failing(call, -1, fmt.Errorf("journal: %s: %w", call, epochs.ErrOver))
 				b := start(t, k, in)
 				eventually(t, "it is reported", func() bool { return b.epochsLost() > 2 })
 				if call != "marks" && in.added() != 0 {
@@ -244,7 +246,7 @@ func TestAJournalThatFailsIsWaitedOutWithoutHammering(t *testing.T) {
 	inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
 		in := newInbox()
 		send(t, k, 0, numbered(0, 3)...)
-		in.failing("insert", -1, payout.ErrFull)
+		in.failing("insert", -1, intake.ErrFull)
 		start(t, k, in)
 		time.Sleep(time.Minute)
 		if n := do(in, func() int { return len(in.calls) }); n > 400 { // the marks alone are 240
@@ -433,7 +435,7 @@ func TestALongPageIsTakenInPieces(t *testing.T) {
 		in := newInbox()
 		send(t, k, 0, numbered(0, 2*piece+10)...)
 		in.positions[0] = 4
-		in.failing("insert 0 [1004,2004)", 1, payout.ErrPosition)
+		in.failing("insert 0 [1004,2004)", 1, intake.ErrPosition)
 		start(t, k, in, func(c *Config) { c.MaxOpen = 1_000_000 })
 		eventually(t, "all is read", func() bool { return in.position(0) == 2*piece+10 && in.added() == 2*piece+6 })
 		inserts := do(in, func() (list []string) {

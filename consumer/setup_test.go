@@ -22,7 +22,10 @@ import (
 	"disburser/internal/embedded"
 	"disburser/internal/kafkatest"
 	"disburser/journal"
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/intake"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -141,11 +144,11 @@ func (b *bench) countedAll(want map[string]float64) bool {
 // letters are the dead letters that were acknowledged.
 type letters struct {
 	mu   sync.Mutex
-	fail func(list []payout.DeadLetter) error // nil: never
-	all  []payout.DeadLetter
+	fail func(list []message.DeadLetter) error // nil: never
+	all  []message.DeadLetter
 }
 
-func (l *letters) DeadLetters(_ context.Context, list []payout.DeadLetter) error {
+func (l *letters) DeadLetters(_ context.Context, list []message.DeadLetter) error {
 	l.mu.Lock()
 	fail := l.fail
 	l.mu.Unlock()
@@ -177,7 +180,7 @@ type inbox struct {
 	positions map[int]int64
 	known     map[string]payout.Fingerprint
 	open      map[string]payout.Source
-	entries   []payout.Entry // all that were added, in order
+	entries   []intake.Entry // all that were added, in order
 	calls     []string
 	full      int                     // the number of open payouts to answer, 0: the real one
 	fail      func(call string) error // asked before each call; nil: never
@@ -196,30 +199,30 @@ func (i *inbox) called(format string, args ...any) error {
 	return nil
 }
 
-func (i *inbox) Insert(_ context.Context, r payout.Range, entries []payout.Entry) ([]payout.Outcome, int, error) {
+func (i *inbox) Insert(_ context.Context, r intake.Range, entries []intake.Entry) ([]intake.Outcome, int, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if err := i.called("insert %d [%d,%d) %d", r.Partition, r.From, r.To, len(entries)); err != nil {
 		return nil, 0, err
 	}
 	if at, found := i.positions[r.Partition]; !found || r.From > at {
-		return nil, 0, payout.ErrPosition
+		return nil, 0, intake.ErrPosition
 	}
-	outcomes := []payout.Outcome{}
+	outcomes := []intake.Outcome{}
 	for _, e := range entries {
 		before, known := i.known[e.Payout.TradeNo]
 		switch {
 		case known && before == e.Payout.Fingerprint:
-			outcomes = append(outcomes, payout.Known)
+			outcomes = append(outcomes, intake.Known)
 		case known:
-			outcomes = append(outcomes, payout.Conflicted)
+			outcomes = append(outcomes, intake.Conflicted)
 		default:
 			i.known[e.Payout.TradeNo], i.open[e.Payout.TradeNo] = e.Payout.Fingerprint, e.Payout.Source
 			i.entries = append(i.entries, e)
-			outcomes = append(outcomes, payout.Added)
+			outcomes = append(outcomes, intake.Added)
 		}
 	}
-	if !slices.Contains(outcomes, payout.Conflicted) {
+	if !slices.Contains(outcomes, intake.Conflicted) {
 		i.positions[r.Partition] = max(i.positions[r.Partition], r.To)
 	}
 	if i.full > 0 {
@@ -241,15 +244,15 @@ func (i *inbox) Position(_ context.Context, partition int, offset int64, forward
 	return i.positions[partition], nil
 }
 
-func (i *inbox) Marks(_ context.Context, partitions []int) (map[int]payout.Mark, error) {
+func (i *inbox) Marks(_ context.Context, partitions []int) (map[int]intake.Mark, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if err := i.called("marks"); err != nil {
 		return nil, err
 	}
-	marks := map[int]payout.Mark{}
+	marks := map[int]intake.Mark{}
 	for _, p := range partitions {
-		marks[p] = payout.Mark{Position: i.positionOf(p), Safe: i.safeOf(p)}
+		marks[p] = intake.Mark{Position: i.positionOf(p), Safe: i.safeOf(p)}
 	}
 	return marks, nil
 }
@@ -339,18 +342,18 @@ func (m *memory) epoch(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.epochs++
-	e := payout.Epoch{Number: m.epochs, ID: fmt.Sprint("epoch-", m.epochs)}
+	e := epochs.Epoch{Number: m.epochs, ID: fmt.Sprint("epoch-", m.epochs)}
 	if err := m.Build(ctx, e.ID, s.Epoch.ID, time.Second); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.OpenEpoch(ctx, payout.Opening{Epoch: e, Shards: 1, Fences: map[int]int64{0: 0}}); err != nil {
+	if err := m.OpenEpoch(ctx, epochs.Opening{Epoch: e, Shards: 1, Fences: map[int]int64{0: 0}}); err != nil {
 		t.Fatal(err)
 	}
 	m.Believe(e.ID)
 }
 
 // mark answers the position and the safe mark of partition 0.
-func (m *memory) mark(t *testing.T) payout.Mark {
+func (m *memory) mark(t *testing.T) intake.Mark {
 	t.Helper()
 	marks, err := m.Marks(context.Background(), []int{0})
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // pulse notices partitions of the decisions in which nobody writes. One goroutine owns it.
@@ -49,7 +49,7 @@ func (p *pulse) silent(ends map[int]int64, now time.Time) (partitions []int) {
 
 // alive writes signs of life. A stale half that hears nothing for a minute takes the
 // epoch for dead and begins another one: two idle halves would do so by turns (E7).
-func (k *Keeper) alive(ctx context.Context, e payout.Epoch, partitions []int) {
+func (k *Keeper) alive(ctx context.Context, e epochs.Epoch, partitions []int) {
 	for _, number := range partitions {
 		ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 		if _, err := k.Log.append(ctx, number, []Record{{Kind: KindAlive, Epoch: e}}); err != nil && ctx.Err() == nil {

@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"disburser/internal/partition"
-	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // begin takes the steps of protocol E4: building record, a fence in every partition,
 // the check that these stand last, replay, open. Each attempt has an id of its own.
-func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, looked, results map[int]int64, err error) {
-	e = payout.Epoch{Number: s.Epoch.Number + 1, ID: newID()}
+func (k *Keeper) begin(ctx context.Context, s epochs.Standing) (e epochs.Epoch, looked, results map[int]int64, err error) {
+	e = epochs.Epoch{Number: s.Epoch.Number + 1, ID: newID()}
 	if err := k.Journal.Build(ctx, e.ID, s.Epoch.ID, claim); err != nil {
 		return e, nil, nil, err
 	}
@@ -29,7 +29,7 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 		return e, nil, nil, errors.New("the journal was lost while its rebuilding began")
 	}
 	defer func() {
-		k.barred = k.barred || errors.Is(err, payout.ErrLayout)
+		k.barred = k.barred || errors.Is(err, epochs.ErrNewerLayout)
 		if err != nil { // so that the next attempt, anybody's, needn't wait for it
 			free, cancel := context.WithTimeout(context.WithoutCancel(ctx), again)
 			defer cancel()
@@ -85,7 +85,7 @@ func (k *Keeper) begin(ctx context.Context, s payout.Standing) (e payout.Epoch, 
 	if k.known.witnesses, _, err = k.observe(ctx, gap.trusted(s.Witnesses), ends, resultEnds); err != nil {
 		return e, nil, nil, err
 	}
-	if err := k.Journal.OpenEpoch(ctx, payout.Opening{
+	if err := k.Journal.OpenEpoch(ctx, epochs.Opening{
 		Epoch: e, Shards: k.Shards, Fences: fences, Decisions: ends, Results: resultEnds, Portions: len(portions),
 		Reach: gap.reaches(whole, reach, replayed.lost), Witnesses: k.known.witnesses, Anew: gap.any(),
 	}); err != nil {
@@ -113,7 +113,7 @@ func (k *Keeper) ends(ctx context.Context, fences map[int]int64) (decisions, res
 
 // tellOpen writes the opening into every partition. It only tells stale halves that they are
 // stale: without it they wait their silence out.
-func (k *Keeper) tellOpen(ctx context.Context, e payout.Epoch, fences map[int]int64) {
+func (k *Keeper) tellOpen(ctx context.Context, e epochs.Epoch, fences map[int]int64) {
 	for p := range fences {
 		if _, err := k.Log.append(ctx, p, []Record{{Kind: KindOpen, Epoch: e}}); err != nil {
 			k.Logger.Warn().Err(err).Msg("the opening of the epoch is not in the log")
@@ -137,7 +137,7 @@ func (k *Keeper) knowsLatest(ctx context.Context) error {
 		record, found, e := k.Log.source(p).At(ctx, end-1)
 		var r Record
 		if err = e; found && json.Unmarshal(record.Value, &r) == nil && r.newer() {
-			err = fmt.Errorf("decisions: the last record of partition %d is of layout %d, this version knows %d: %w", p, r.Layout, payout.Layout, payout.ErrLayout)
+			err = fmt.Errorf("decisions: the last record of partition %d is of layout %d, this version knows %d: %w", p, r.Layout, epochs.Layout, epochs.ErrNewerLayout)
 		}
 	}
 	return err
@@ -163,7 +163,7 @@ func (k *Keeper) readBack(ctx context.Context, p int) error {
 		})
 	}
 	if at, found := k.newest[p]; err == nil && found {
-		err = fmt.Errorf("decisions: the record at offset %d of partition %d is of a newer layout than %d: %w", at, p, payout.Layout, payout.ErrLayout)
+		err = fmt.Errorf("decisions: the record at offset %d of partition %d is of a newer layout than %d: %w", at, p, epochs.Layout, epochs.ErrNewerLayout)
 	}
 	return err
 }
@@ -173,13 +173,13 @@ const upgradeSays = 10 * time.Second
 
 // upgrade converts a journal of an older layout. Its old versions are refused since the
 // building began, and nothing has been restored yet.
-func (k *Keeper) upgrade(ctx context.Context, e payout.Epoch, layout int) error {
-	if layout == payout.Layout {
+func (k *Keeper) upgrade(ctx context.Context, e epochs.Epoch, layout int) error {
+	if layout == epochs.Layout {
 		return nil
 	}
 	said := time.Now()
 	n, unread, err := k.Journal.Upgrade(ctx, e.ID, func(converted int) {
-		k.set(payout.Epoch{}, fmt.Sprintf("the journal is being converted from layout %d to %d: %d payouts done", layout, payout.Layout, converted))
+		k.set(epochs.Epoch{}, fmt.Sprintf("the journal is being converted from layout %d to %d: %d payouts done", layout, epochs.Layout, converted))
 		if time.Since(said) > upgradeSays {
 			said = time.Now()
 			k.Logger.Info().Int("payouts", converted).Int("shard", k.Log.shard).Msg("the journal is being converted")
@@ -189,7 +189,7 @@ func (k *Keeper) upgrade(ctx context.Context, e payout.Epoch, layout int) error 
 		k.Logger.Error().Err(err).Int("shard", k.Log.shard).Msg("a payout of the older layout can't be read")
 	}
 	if err == nil {
-		k.Logger.Warn().Int("from", layout).Int("to", payout.Layout).Int("payouts", n).Int("shard", k.Log.shard).
+		k.Logger.Warn().Int("from", layout).Int("to", epochs.Layout).Int("payouts", n).Int("shard", k.Log.shard).
 			Msg("the journal was converted: older versions of the disburser can't use it any more")
 	}
 	return err
@@ -197,20 +197,20 @@ func (k *Keeper) upgrade(ctx context.Context, e payout.Epoch, layout int) error 
 
 // renew keeps the claim while the building goes on. If it is taken over, or the server
 // has lost it, it is not claimed again: Restore and OpenEpoch refuse.
-func (k *Keeper) renew(ctx context.Context, e payout.Epoch) {
+func (k *Keeper) renew(ctx context.Context, e epochs.Epoch) {
 	for {
 		sleep(ctx, claim/3)
 		if ctx.Err() != nil {
 			return
 		}
-		if err := k.Journal.Build(ctx, e.ID, e.ID, claim); errors.Is(err, payout.ErrEpoch) {
+		if err := k.Journal.Build(ctx, e.ID, e.ID, claim); errors.Is(err, epochs.ErrOver) {
 			return
 		}
 	}
 }
 
 // fence writes the epoch's fence into every partition, those added meanwhile too.
-func (k *Keeper) fence(ctx context.Context, e payout.Epoch) (map[int]int64, error) {
+func (k *Keeper) fence(ctx context.Context, e epochs.Epoch) (map[int]int64, error) {
 	fences := map[int]int64{}
 	for {
 		n, err := partition.Count(ctx, k.Log.client, k.Log.topic)
@@ -236,14 +236,14 @@ var errRival = errors.New("another instance has begun an epoch after this one")
 
 // standLast checks that nobody fenced after this epoch: of two that begin at once, the
 // one that sees the other's fence starts over.
-func (k *Keeper) standLast(ctx context.Context, e payout.Epoch, fences, ends map[int]int64) error {
+func (k *Keeper) standLast(ctx context.Context, e epochs.Epoch, fences, ends map[int]int64) error {
 	for p, offset := range fences {
 		seen, err := survey(ctx, k.Log.source(p), k.Log.shard, e.ID, offset+1, ends[p])
 		if err != nil {
 			return err
 		}
 		if seen.newer {
-			return fmt.Errorf("decisions: %w: it has begun an epoch", payout.ErrLayout)
+			return fmt.Errorf("decisions: %w: it has begun an epoch", epochs.ErrNewerLayout)
 		}
 		if seen.fenced {
 			return errRival

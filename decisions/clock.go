@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // Redis' clock is what leases, due times and the memory go by (protocol E11). It may step.
@@ -26,7 +26,7 @@ type hearing struct {
 // clockOf says what a standing's clock means for who wants to join or begin an epoch. An
 // error that wraps errDeadEpoch lets another one begin; any other one is to be waited out:
 // a clock that stays wrong must not begin epochs without end.
-func clockOf(s payout.Standing, own time.Time) error {
+func clockOf(s epochs.Standing, own time.Time) error {
 	ahead, back := s.Now.Sub(own.Round(0)), s.ClockFrom.Sub(s.Now)
 	vouched := !s.ClockUntil.IsZero() && !s.Now.After(s.ClockUntil) && s.Open()
 	switch {
@@ -46,7 +46,7 @@ func clockOf(s payout.Standing, own time.Time) error {
 
 // forgets tells that the journal's memory may have expired before its time: its clock has
 // been far ahead.
-func forgets(s payout.Standing) bool {
+func forgets(s epochs.Standing) bool {
 	return s.ClockJumped || s.ClockFrom.Sub(s.Now) > clockBound
 }
 
@@ -71,7 +71,7 @@ func (k *Keeper) vouch(ctx context.Context, epoch string) error {
 		if _, _, err := k.Journal.Clock(ctx, epoch, own, true); err != nil {
 			return err
 		}
-		return fmt.Errorf("decisions: %w: the clock of Redis has jumped %v ahead", payout.ErrEpoch, jumped.Round(time.Second))
+		return fmt.Errorf("decisions: %w: the clock of Redis has jumped %v ahead", epochs.ErrOver, jumped.Round(time.Second))
 	}
 	return nil
 }

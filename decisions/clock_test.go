@@ -9,29 +9,31 @@ import (
 	"time"
 
 	"disburser/internal/kafkatest"
-	"disburser/payout"
+	"disburser/message"
+	"disburser/payout/epochs"
+	"disburser/payout/intake"
 )
 
 func TestWhatRedisClockMeans(t *testing.T) {
 	own := time.Date(2026, 11, 21, 10, 30, 0, 0, time.UTC)
 	at := func(d time.Duration) time.Time { return own.Add(d) }
 	for name, c := range map[string]struct {
-		s    payout.Standing
+		s    epochs.Standing
 		says string // "" is well
 		dead bool
 	}{
-		"nobody has stamped it":                    {payout.Standing{Now: at(time.Second)}, "", false},
-		"as it was":                                {payout.Standing{Now: at(0), ClockFrom: at(-time.Minute), ClockUntil: at(time.Hour)}, "", false},
-		"a little slow":                            {payout.Standing{Now: at(-3 * time.Hour), ClockFrom: at(-4 * time.Hour), ClockUntil: at(-2 * time.Hour)}, "", false},
-		"the fleet was down for a day":             {payout.Standing{Now: at(0), ClockFrom: at(-24 * time.Hour), ClockUntil: at(-23 * time.Hour)}, "", false},
-		"ahead, and others vouch":                  {payout.Standing{Now: at(2 * time.Hour), ClockFrom: at(time.Hour), ClockUntil: at(3 * time.Hour)}, "", false},
-		"ahead, and nobody vouches":                {payout.Standing{Now: at(2 * time.Hour), ClockFrom: at(0), ClockUntil: at(time.Hour)}, "ahead of this instance's", false},
-		"ahead, with no epoch":                     {payout.Standing{Now: at(2 * time.Hour)}, "ahead of this instance's", false},
-		"back from far ahead, still ahead":         {payout.Standing{Now: at(2 * time.Hour), ClockFrom: at(9 * time.Hour), ClockUntil: at(3 * time.Hour)}, "ahead of this instance's", false},
-		"back from far ahead":                      {payout.Standing{Now: at(0), ClockFrom: at(9 * time.Hour), ClockUntil: at(time.Hour)}, "has gone back", true},
-		"back by a little":                         {payout.Standing{Now: at(-2 * time.Minute), ClockFrom: at(-time.Minute), ClockUntil: at(time.Hour)}, "has gone back", true},
-		"back, and behind this instance's by much": {payout.Standing{Now: at(-2 * time.Hour), ClockFrom: at(-time.Minute), ClockUntil: at(time.Hour)}, "behind this instance's", false},
-		"somebody saw it jump":                     {payout.Standing{Now: at(0), ClockFrom: at(-time.Minute), ClockUntil: at(time.Hour), ClockJumped: true}, "has jumped ahead", true},
+		"nobody has stamped it":                    {epochs.Standing{Now: at(time.Second)}, "", false},
+		"as it was":                                {epochs.Standing{Now: at(0), ClockFrom: at(-time.Minute), ClockUntil: at(time.Hour)}, "", false},
+		"a little slow":                            {epochs.Standing{Now: at(-3 * time.Hour), ClockFrom: at(-4 * time.Hour), ClockUntil: at(-2 * time.Hour)}, "", false},
+		"the fleet was down for a day":             {epochs.Standing{Now: at(0), ClockFrom: at(-24 * time.Hour), ClockUntil: at(-23 * time.Hour)}, "", false},
+		"ahead, and others vouch":                  {epochs.Standing{Now: at(2 * time.Hour), ClockFrom: at(time.Hour), ClockUntil: at(3 * time.Hour)}, "", false},
+		"ahead, and nobody vouches":                {epochs.Standing{Now: at(2 * time.Hour), ClockFrom: at(0), ClockUntil: at(time.Hour)}, "ahead of this instance's", false},
+		"ahead, with no epoch":                     {epochs.Standing{Now: at(2 * time.Hour)}, "ahead of this instance's", false},
+		"back from far ahead, still ahead":         {epochs.Standing{Now: at(2 * time.Hour), ClockFrom: at(9 * time.Hour), ClockUntil: at(3 * time.Hour)}, "ahead of this instance's", false},
+		"back from far ahead":                      {epochs.Standing{Now: at(0), ClockFrom: at(9 * time.Hour), ClockUntil: at(time.Hour)}, "has gone back", true},
+		"back by a little":                         {epochs.Standing{Now: at(-2 * time.Minute), ClockFrom: at(-time.Minute), ClockUntil: at(time.Hour)}, "has gone back", true},
+		"back, and behind this instance's by much": {epochs.Standing{Now: at(-2 * time.Hour), ClockFrom: at(-time.Minute), ClockUntil: at(time.Hour)}, "behind this instance's", false},
+		"somebody saw it jump":                     {epochs.Standing{Now: at(0), ClockFrom: at(-time.Minute), ClockUntil: at(time.Hour), ClockJumped: true}, "has jumped ahead", true},
 	} {
 		c.s.Epoch.ID, c.s.OpenedOn, c.s.RunID = "e", "r", "r"
 		if strings.Contains(name, "no epoch") {
@@ -74,7 +76,7 @@ func TestAClockThatJumpsAhead(t *testing.T) {
 		if e, why := i.Epoch(); e.ID != "" || !strings.Contains(why, "ahead of this instance's") {
 			t.Errorf("%+v %s", e, why)
 		}
-		if _, err := i.journal.Due(background, nil); !errors.Is(err, payout.ErrEpoch) {
+		if _, err := i.journal.Due(background, nil); !errors.Is(err, epochs.ErrOver) {
 			t.Errorf("a script runs: %v", err)
 		}
 		if n := fencesOf(t, k); n != 3 {
@@ -124,7 +126,7 @@ func TestAClockThatGoesBack(t *testing.T) {
 		before := i.settles(t)
 		marked()
 		r.SetTime(time.Now().Add(-30 * time.Minute))
-		if _, err := i.journal.Due(background, nil); !errors.Is(err, payout.ErrEpoch) || !strings.Contains(err.Error(), "gone back") {
+		if _, err := i.journal.Due(background, nil); !errors.Is(err, epochs.ErrOver) || !strings.Contains(err.Error(), "gone back") {
 			t.Errorf("a script runs: %v", err)
 		}
 		i.next(t, before)
@@ -215,12 +217,12 @@ func TestAfterAJumpTheMemoryReachesAsFarAsKafka(t *testing.T) {
 		r, client := newRedis(t)
 		i := startKeeper(t, k, client, "pod-1", 1)
 		before := i.settles(t)
-		announces(t, k, 0, payout.EventPaid, "w")
-		announces(t, k, 1, payout.EventPaid, "x")
+		announces(t, k, 0, message.EventPaid, "w")
+		announces(t, k, 1, message.EventPaid, "x")
 		time.Sleep(10 * time.Minute)
 		written := time.Now()
-		announces(t, k, 0, payout.EventPaid, "w2")
-		announces(t, k, 1, payout.EventPaid, "y")
+		announces(t, k, 0, message.EventPaid, "w2")
+		announces(t, k, 1, message.EventPaid, "y")
 		time.Sleep(10 * time.Minute)
 		if err := k.DeleteRecords(results, 1, 1); err != nil {
 			t.Fatal(err)
@@ -234,8 +236,8 @@ func TestAfterAJumpTheMemoryReachesAsFarAsKafka(t *testing.T) {
 		for n, at := range []time.Duration{-time.Minute, time.Minute, -time.Minute} {
 			entries[n].Payout.Source.Time = written.Add(at)
 		}
-		out, _, err := i.journal.Insert(background, payout.Range{To: 3}, entries)
-		if err != nil || out[0] != payout.TooOld || out[1] != payout.Added || out[2] != payout.Known {
+		out, _, err := i.journal.Insert(background, intake.Range{To: 3}, entries)
+		if err != nil || out[0] != intake.TooOld || out[1] != intake.Added || out[2] != intake.Known {
 			t.Fatalf("outcomes %q, %v", out, err)
 		}
 	})

@@ -14,7 +14,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"disburser/internal/kafkatest"
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // during holds the next request of a kind back for a second, and lets the test do
@@ -106,7 +108,7 @@ func TestTheWatermarkPassesNothingThatCameAfterTheLook(t *testing.T) {
 		var fence int64
 		during(k, kmsg.Fetch, func() {}, func() {
 			fence = write(t, k, 1, fenceOf("rival", 0))
-			announces(t, k, 0, payout.EventPaid, "y")
+			announces(t, k, 0, message.EventPaid, "y")
 		})
 		time.Sleep(2 * time.Second)
 		if s, err := i.journal.Standing(background); err != nil || s.Decisions[1] != fence || s.Results[0] != 0 {
@@ -157,7 +159,7 @@ func (u *unwritten) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 func TestAReplayThatCannotWriteDoesNotOpen(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		_, client := newRedis(t)
-		announces(t, k, 0, payout.EventPaid, "a")
+		announces(t, k, 0, message.EventPaid, "a")
 		fails := &unwritten{of: string(some("a")[0].Fingerprint)}
 		client.AddHook(fails)
 		i := startKeeper(t, k, client, "pod-1", 1)
@@ -179,7 +181,7 @@ func TestALongerLeaseOfTheFleetIsWaitedFor(t *testing.T) {
 		longest[0].LastSentAt = time.Now()
 		longest[0].SendBy = time.Now().Add(10 * time.Minute)
 		r := recordOf(KindSend, longest)
-		r.Epoch, r.Time = payout.Epoch{Number: 1, ID: "before"}, time.Now()
+		r.Epoch, r.Time = epochs.Epoch{Number: 1, ID: "before"}, time.Now()
 		value, err := json.Marshal(r)
 		if err != nil {
 			t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"disburser/internal/partition"
-	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // gap is what a rebuild can't read because the topics have lost it.
@@ -29,7 +29,7 @@ func (g *gap) trusted(witnesses map[string]string) map[string]string {
 // that is written into every partition of the decisions before anything else is done, so
 // that each later rebuild knows it, also that of a wiped journal: until the memory's
 // window has passed it must hold what it doesn't know (protocol E9).
-func (k *Keeper) gap(ctx context.Context, s payout.Standing, e payout.Epoch, fences map[int]int64) (*gap, error) {
+func (k *Keeper) gap(ctx context.Context, s epochs.Standing, e epochs.Epoch, fences map[int]int64) (*gap, error) {
 	g := &gap{}
 	var err error
 	for _, m := range []memory{memoryOf(s), k.known} {
@@ -91,7 +91,7 @@ const slack = time.Minute
 // there was a fence, and before the first commit of an offset too: where results or
 // commits are older than the decisions, these aren't the ones that they belong to. A
 // first start finds neither.
-func (k *Keeper) unlike(ctx context.Context, e payout.Epoch, fences map[int]int64) (why string, reach time.Time, err error) {
+func (k *Keeper) unlike(ctx context.Context, e epochs.Epoch, fences map[int]int64) (why string, reach time.Time, err error) {
 	virgin := true
 	var first time.Time
 	for p, fence := range fences {

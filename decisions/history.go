@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"disburser/internal/partition"
-	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // A rebuild believes that the topics still hold what was written to them. So it is noted,
@@ -41,7 +41,7 @@ type memory struct {
 	looked             time.Time // when the witnesses were looked at
 }
 
-func memoryOf(s payout.Standing) memory {
+func memoryOf(s epochs.Standing) memory {
 	return memory{decisions: s.Decisions, results: s.Results, witnesses: s.Witnesses}
 }
 
@@ -228,7 +228,7 @@ func (k *Keeper) lookBack(ctx context.Context, looked, results, decisionEnds, re
 	case err != nil:
 		return err
 	case gone.any():
-		return fmt.Errorf("decisions: %w: history is lost: %s", payout.ErrEpoch, gone)
+		return fmt.Errorf("decisions: %w: history is lost: %s", epochs.ErrOver, gone)
 	}
 	return k.see(ctx, k.known.witnesses, decisionEnds, resultEnds)
 }

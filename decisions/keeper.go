@@ -12,7 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"disburser/internal/partition"
-	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 const (
@@ -63,7 +63,7 @@ type Founder interface {
 
 // Dweller is what it needs to live in an epoch.
 type Dweller interface {
-	Standing(ctx context.Context) (payout.Standing, error)
+	Standing(ctx context.Context) (epochs.Standing, error)
 	Believe(id string)
 }
 
@@ -77,20 +77,20 @@ type Observer interface {
 // Builder is what it needs to begin one.
 type Builder interface {
 	Build(ctx context.Context, id, ending string, claim time.Duration) error
-	Restore(ctx context.Context, id string, lease time.Duration, items []payout.Restored) error
-	OpenEpoch(ctx context.Context, o payout.Opening) error
+	Restore(ctx context.Context, id string, lease time.Duration, items []epochs.Restored) error
+	OpenEpoch(ctx context.Context, o epochs.Opening) error
 }
 
 // Recoverer is what a beginning needs of what Redis still holds of the epoch before.
 type Recoverer interface {
-	Unsent(ctx context.Context, id string, n int) ([]payout.Restored, error)
+	Unsent(ctx context.Context, id string, n int) ([]epochs.Restored, error)
 	Upgrade(ctx context.Context, id string, far func(converted int)) (converted int, unread []error, err error)
 }
 
 // Sharer is what the instances need to do the work of a building together.
 type Sharer interface {
-	Plan(ctx context.Context, id string, shards int, portions []payout.Portion) error
-	Share(ctx context.Context, id string, shards int, worker string, claim time.Duration, held *payout.Portion) (given *payout.Portion, all []payout.Portion, err error)
+	Plan(ctx context.Context, id string, shards int, portions []epochs.Portion) error
+	Share(ctx context.Context, id string, shards int, worker string, claim time.Duration, held *epochs.Portion) (given *epochs.Portion, all []epochs.Portion, err error)
 }
 
 // KeeperConfig says what a keeper keeps.
@@ -125,7 +125,7 @@ type Keeper struct {
 	known  memory        // of the topics, since this instance was last in an epoch; owned by Run
 
 	mu      sync.Mutex
-	current payout.Epoch // zero while none is joined
+	current epochs.Epoch // zero while none is joined
 	why     string       // why none is, for /readyz
 }
 
@@ -135,13 +135,13 @@ func NewKeeper(c KeeperConfig) *Keeper {
 }
 
 // Epoch answers the joined epoch, or why there is none.
-func (k *Keeper) Epoch() (payout.Epoch, string) {
+func (k *Keeper) Epoch() (epochs.Epoch, string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.current, k.why
 }
 
-// Lost tells the keeper that somebody met payout.ErrEpoch. It never blocks.
+// Lost tells the keeper that somebody met epochs.ErrOver. It never blocks.
 func (k *Keeper) Lost() {
 	select {
 	case k.lost <- struct{}{}:
@@ -151,7 +151,7 @@ func (k *Keeper) Lost() {
 
 // Run keeps the shard in an epoch until ctx ends.
 func (k *Keeper) Run(ctx context.Context) {
-	var last payout.Epoch
+	var last epochs.Epoch
 	pause := again
 	for ctx.Err() == nil {
 		e, looked, results, err := k.establish(ctx)
@@ -193,7 +193,7 @@ func (k *Keeper) survive(doing string, f func() error) (err error) {
 
 // live stays in an epoch, moving its watermarks and saying now and then that it lives,
 // until somebody says that it is lost.
-func (k *Keeper) live(ctx context.Context, e payout.Epoch, looked, results map[int]int64) {
+func (k *Keeper) live(ctx context.Context, e epochs.Epoch, looked, results map[int]int64) {
 	ticker := time.NewTicker(markEvery)
 	defer ticker.Stop()
 	pulse, moved := newPulse(looked), time.Now()
@@ -202,17 +202,17 @@ func (k *Keeper) live(ctx context.Context, e payout.Epoch, looked, results map[i
 		case <-ctx.Done():
 			return
 		case <-k.lost:
-			k.set(payout.Epoch{}, "the epoch is being checked")
+			k.set(epochs.Epoch{}, "the epoch is being checked")
 			sleep(ctx, again/10) // whoever met the error keeps meeting it for a moment
 			return
 		case <-ticker.C:
 			// Apart from the watermarks: Kafka may be away for long.
-			if err := k.vouch(ctx, e.ID); errors.Is(err, payout.ErrEpoch) {
+			if err := k.vouch(ctx, e.ID); errors.Is(err, epochs.ErrOver) {
 				k.Logger.Error().Err(err).Int("shard", k.Log.shard).Msg("the clock of Redis has stepped")
 				k.Lost()
 				continue
 			}
-			if err := k.mark(ctx, e, looked, results); errors.Is(err, payout.ErrEpoch) {
+			if err := k.mark(ctx, e, looked, results); errors.Is(err, epochs.ErrOver) {
 				k.Lost()
 			} else if err != nil && ctx.Err() == nil {
 				event := k.Logger.Debug()
@@ -234,7 +234,7 @@ func (k *Keeper) say(ctx context.Context, err error) {
 		return
 	}
 	if !errors.Is(err, errElsewhere) { // which says more by itself
-		k.set(payout.Epoch{}, err.Error())
+		k.set(epochs.Epoch{}, err.Error())
 	}
 	if k.warned != err.Error() {
 		k.warned = err.Error()
@@ -242,7 +242,7 @@ func (k *Keeper) say(ctx context.Context, err error) {
 	}
 }
 
-func (k *Keeper) set(e payout.Epoch, why string) {
+func (k *Keeper) set(e epochs.Epoch, why string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.current, k.why = e, why
@@ -250,7 +250,7 @@ func (k *Keeper) set(e payout.Epoch, why string) {
 
 // establish joins the open epoch or begins the next one. It answers up to where the
 // partitions of decisions and results were looked at.
-func (k *Keeper) establish(ctx context.Context) (e payout.Epoch, looked, results map[int]int64, err error) {
+func (k *Keeper) establish(ctx context.Context) (e epochs.Epoch, looked, results map[int]int64, err error) {
 	select {
 	case <-k.lost: // whatever was met until now, this check is about it
 	default:
@@ -282,8 +282,8 @@ func (k *Keeper) establish(ctx context.Context) (e payout.Epoch, looked, results
 		if err == nil {
 			err = clock
 		}
-		if err == nil && s.Layout < payout.Layout {
-			err = fmt.Errorf("%w: its journal is of layout %d, this version writes %d", errDeadEpoch, s.Layout, payout.Layout)
+		if err == nil && s.Layout < epochs.Layout {
+			err = fmt.Errorf("%w: its journal is of layout %d, this version writes %d", errDeadEpoch, s.Layout, epochs.Layout)
 		}
 		if err == nil {
 			err = k.vouch(ctx, s.Epoch.ID)
@@ -303,7 +303,7 @@ func (k *Keeper) establish(ctx context.Context) (e payout.Epoch, looked, results
 	return k.begin(ctx, s)
 }
 
-func (k *Keeper) enter(e payout.Epoch, looked map[int]int64) {
+func (k *Keeper) enter(e epochs.Epoch, looked map[int]int64) {
 	k.Log.enter(e, looked)
 	k.Journal.Believe(e.ID)
 }
@@ -314,7 +314,7 @@ var errDeadEpoch = errors.New("the open epoch is dead")
 // follow reads the decisions from where the open epoch has been looked at to their end,
 // and answers these ends if no foreign fence stands there. If one does, the epoch is
 // over in the log though Redis still holds it (protocol E7).
-func (k *Keeper) follow(ctx context.Context, s payout.Standing) (map[int]int64, error) {
+func (k *Keeper) follow(ctx context.Context, s epochs.Standing) (map[int]int64, error) {
 	looked := map[int]int64{}
 	var foreign sight
 	if gone, err := k.missing(ctx, memoryOf(s)); err != nil {
@@ -340,7 +340,7 @@ func (k *Keeper) follow(ctx context.Context, s payout.Standing) (map[int]int64, 
 	}
 	switch {
 	case foreign.newer:
-		return nil, fmt.Errorf("decisions: %w: a later epoch is of a newer layout than %d", payout.ErrLayout, payout.Layout)
+		return nil, fmt.Errorf("decisions: %w: a later epoch is of a newer layout than %d", epochs.ErrNewerLayout, epochs.Layout)
 	case len(looked) == 0:
 		return nil, fmt.Errorf("%w: it doesn't say where its fences stand", errDeadEpoch)
 	case !foreign.fenced:
@@ -368,7 +368,7 @@ func (s sight) and(o sight) sight {
 
 // mark moves the watermarks (protocol E5): ends read, then looked for foreign fences up
 // to them in every partition of the decisions, then written.
-func (k *Keeper) mark(ctx context.Context, e payout.Epoch, looked, results map[int]int64) error {
+func (k *Keeper) mark(ctx context.Context, e epochs.Epoch, looked, results map[int]int64) error {
 	ends, err := k.resultEnds(ctx)
 	if err != nil {
 		return err
@@ -389,7 +389,7 @@ func (k *Keeper) mark(ctx context.Context, e payout.Epoch, looked, results map[i
 			return err
 		}
 		if seen.fenced {
-			return fmt.Errorf("decisions: %w: a later epoch has fenced partition %d", payout.ErrEpoch, p)
+			return fmt.Errorf("decisions: %w: a later epoch has fenced partition %d", epochs.ErrOver, p)
 		}
 	}
 	if err := k.Journal.Watermark(ctx, decisionEnds, ends); err != nil {

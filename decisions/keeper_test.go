@@ -19,7 +19,7 @@ import (
 	"disburser/internal/embedded"
 	"disburser/internal/kafkatest"
 	"disburser/journal"
-	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // instance is a process: its log, its keeper and its view of the one Redis.
@@ -61,12 +61,12 @@ func (h hooked) Build(ctx context.Context, id, ending string, claim time.Duratio
 	return h.Journal.Build(ctx, id, ending, claim)
 }
 
-func (h hooked) Restore(ctx context.Context, id string, lease time.Duration, items []payout.Restored) error {
+func (h hooked) Restore(ctx context.Context, id string, lease time.Duration, items []epochs.Restored) error {
 	h.before(h.Journal, "restore")
 	return h.Journal.Restore(ctx, id, lease, items)
 }
 
-func (h hooked) OpenEpoch(ctx context.Context, o payout.Opening) error {
+func (h hooked) OpenEpoch(ctx context.Context, o epochs.Opening) error {
 	h.before(h.Journal, "open")
 	return h.Journal.OpenEpoch(ctx, o)
 }
@@ -88,7 +88,7 @@ func startHooked(t *testing.T, k *kafkatest.Kafka, client *redis.Client, name st
 }
 
 // settles waits until the keeper is in an epoch.
-func (i *instance) settles(t *testing.T) payout.Epoch {
+func (i *instance) settles(t *testing.T) epochs.Epoch {
 	t.Helper()
 	for range 3000 {
 		if e, _ := i.Epoch(); e.ID != "" {
@@ -98,7 +98,7 @@ func (i *instance) settles(t *testing.T) payout.Epoch {
 	}
 	_, why := i.Epoch()
 	t.Fatalf("no epoch: %s", why)
-	return payout.Epoch{}
+	return epochs.Epoch{}
 }
 
 // works tells that decisions and the journal's scripts are accepted.
@@ -112,7 +112,7 @@ func (i *instance) works(t *testing.T) {
 	}
 }
 
-func (i *instance) current() payout.Epoch {
+func (i *instance) current() epochs.Epoch {
 	e, _ := i.Epoch()
 	return e
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"disburser/internal/kafkatest"
-	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // A keeper that finds the open epoch of an older layout begins another one and converts
@@ -44,7 +44,7 @@ func TestAnOlderLayoutIsConverted(t *testing.T) {
 // says why, and goes on looking.
 func TestANewerLayoutIsRefused(t *testing.T) {
 	of := func(t *testing.T, k *kafkatest.Kafka, kind Kind, layout, shard int) {
-		value, err := json.Marshal(Record{Kind: kind, Layout: layout, Shard: shard, Epoch: payout.Epoch{Number: 9, ID: "newer"}, Time: time.Now()})
+		value, err := json.Marshal(Record{Kind: kind, Layout: layout, Shard: shard, Epoch: epochs.Epoch{Number: 9, ID: "newer"}, Time: time.Now()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +52,7 @@ func TestANewerLayoutIsRefused(t *testing.T) {
 			write(t, k, p, string(value))
 		}
 	}
-	newer := func(t *testing.T, k *kafkatest.Kafka, kind Kind) { of(t, k, kind, payout.Layout+1, 0) }
+	newer := func(t *testing.T, k *kafkatest.Kafka, kind Kind) { of(t, k, kind, epochs.Layout+1, 0) }
 	for name, meet := range map[string]func(t *testing.T, k *kafkatest.Kafka) (keeper *instance, open string){
 		"in Redis": func(t *testing.T, k *kafkatest.Kafka) (*instance, string) {
 			_, client := newRedis(t)
@@ -67,13 +67,13 @@ func TestANewerLayoutIsRefused(t *testing.T) {
 		},
 		"in the decisions, of another shard": func(t *testing.T, k *kafkatest.Kafka) (*instance, string) {
 			_, client := newRedis(t)
-			of(t, k, KindFence, payout.Layout+1, 5)
+			of(t, k, KindFence, epochs.Layout+1, 5)
 			return startKeeper(t, k, client, "pod-2", 1), ""
 		},
 		"in the decisions, and not as their last": func(t *testing.T, k *kafkatest.Kafka) (*instance, string) {
 			_, client := newRedis(t)
 			newer(t, k, KindFence)
-			of(t, k, KindSend, payout.Layout, 0)
+			of(t, k, KindSend, epochs.Layout, 0)
 			return startKeeper(t, k, client, "pod-2", 1), ""
 		},
 		"in the decisions, behind the open epoch": func(t *testing.T, k *kafkatest.Kafka) (*instance, string) {

@@ -14,6 +14,7 @@ import (
 
 	"disburser/internal/partition"
 	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 const (
@@ -39,7 +40,7 @@ type Log struct {
 	requests chan request
 
 	mu     sync.Mutex
-	epoch  payout.Epoch // the one that decides; zero while none is joined
+	epoch  epochs.Epoch // the one that decides; zero while none is joined
 	home   int          // the partition in which this instance decides
 	looked int64        // the home's records before this offset hold no fence foreign to the epoch
 
@@ -68,7 +69,7 @@ func NewLog(client *kafka.Client, topic, instance string, shard int) *Log {
 // enter lets the log decide for an epoch. looked says, for each partition that holds the
 // epoch's fence, up to where it was seen to hold no foreign one behind it. Instances
 // spread over the partitions by name, so that each meets few records of others.
-func (l *Log) enter(e payout.Epoch, looked map[int]int64) {
+func (l *Log) enter(e epochs.Epoch, looked map[int]int64) {
 	partitions := slices.Sorted(maps.Keys(looked))
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(l.instance))
@@ -82,7 +83,7 @@ func (l *Log) enter(e payout.Epoch, looked map[int]int64) {
 func (l *Log) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.epoch = payout.Epoch{}
+	l.epoch = epochs.Epoch{}
 }
 
 func (l *Log) source(number int) partition.Source {
@@ -90,7 +91,7 @@ func (l *Log) source(number int) partition.Source {
 }
 
 // Send writes down that payouts, leased in an epoch, are about to be sent. Only after
-// nil may they be. An error that wraps payout.ErrEpoch says that the epoch is over;
+// nil may they be. An error that wraps epochs.ErrOver says that the epoch is over;
 // after any other one the record may or may not stand in the log, and the payouts must
 // not be sent on account of it.
 func (l *Log) Send(ctx context.Context, epoch string, payouts []payout.Payout) error {
@@ -160,7 +161,7 @@ func (l *Log) write(ctx context.Context, batch []request) {
 	var waiting []request
 	for _, r := range batch {
 		if epoch.ID == "" || r.epoch != epoch.ID {
-			r.answer <- fmt.Errorf("decisions: %w: it isn't the one that these payouts were leased in", payout.ErrEpoch)
+			r.answer <- fmt.Errorf("decisions: %w: it isn't the one that these payouts were leased in", epochs.ErrOver)
 			continue
 		}
 		for _, record := range r.records {
@@ -185,7 +186,7 @@ func (l *Log) write(ctx context.Context, batch []request) {
 // commit has all parts acknowledged, and then looks, once, up to the last of them: what
 // stands in several records is as good as in one. An error is about all requests, those
 // in failed about one each.
-func (l *Log) commit(ctx context.Context, epoch payout.Epoch, home int, looked int64, parts []part, failed []error) error {
+func (l *Log) commit(ctx context.Context, epoch epochs.Epoch, home int, looked int64, parts []part, failed []error) error {
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	first, last, end, err := l.appendAll(ctx, home, parts, failed)
@@ -208,7 +209,7 @@ func (l *Log) append(ctx context.Context, number int, records []Record) (base in
 }
 
 func (l *Log) encode(r Record) ([]byte, error) {
-	r.Layout = payout.Layout
+	r.Layout = epochs.Layout
 	r.Instance, r.Shard, r.Time = l.instance, l.shard, time.Now().UTC()
 	value, err := json.Marshal(r)
 	if err != nil {
@@ -238,9 +239,9 @@ func (l *Log) produce(ctx context.Context, number int, values [][]byte) (base in
 // look reads what stands between the last look and the last batch of own records: a
 // foreign fence there ends the epoch (protocol S4). Consecutive offsets leave nothing
 // to read, which is the common case of an instance alone in its partition.
-func (l *Log) look(ctx context.Context, epoch payout.Epoch, home int, looked, first, last, end int64) error {
+func (l *Log) look(ctx context.Context, epoch epochs.Epoch, home int, looked, first, last, end int64) error {
 	if first < looked {
-		return fmt.Errorf("decisions: %w: %s/%d is shorter than it was: was the topic made anew?", payout.ErrEpoch, l.topic, home)
+		return fmt.Errorf("decisions: %w: %s/%d is shorter than it was: was the topic made anew?", epochs.ErrOver, l.topic, home)
 	}
 	seen, err := survey(ctx, l.source(home), l.shard, epoch.ID, looked, last)
 	if err != nil {
@@ -250,10 +251,10 @@ func (l *Log) look(ctx context.Context, epoch payout.Epoch, home int, looked, fi
 	defer l.mu.Unlock()
 	switch {
 	case l.epoch != epoch || l.home != home:
-		return fmt.Errorf("decisions: %w: it was left while deciding", payout.ErrEpoch)
+		return fmt.Errorf("decisions: %w: it was left while deciding", epochs.ErrOver)
 	case seen.fenced:
-		l.epoch = payout.Epoch{}
-		return fmt.Errorf("decisions: %w: a later epoch has fenced %s/%d", payout.ErrEpoch, l.topic, home)
+		l.epoch = epochs.Epoch{}
+		return fmt.Errorf("decisions: %w: a later epoch has fenced %s/%d", epochs.ErrOver, l.topic, home)
 	}
 	l.looked = max(l.looked, end)
 	return nil
@@ -271,7 +272,7 @@ type sight struct {
 // saw notes that somebody else has looked, for the epoch, up to where. Without it an
 // instance that decides nothing for longer than the topic's retention would look for
 // records that are gone, and never decide again.
-func (l *Log) saw(e payout.Epoch, looked map[int]int64) {
+func (l *Log) saw(e epochs.Epoch, looked map[int]int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.epoch == e {

@@ -17,6 +17,7 @@ import (
 
 	"disburser/internal/kafkatest"
 	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 func TestARecordIsWhatTheContractSays(t *testing.T) {
@@ -100,7 +101,7 @@ func TestWhatIsNotAcknowledgedIsAnError(t *testing.T) {
 				l := joined(t, k, "pod-1")
 				k.Fail(kmsg.Produce, topic, c.err, 1)
 				err := l.Send(context.Background(), seventh.ID, some("a"))
-				if err == nil || errors.Is(err, payout.ErrEpoch) {
+				if err == nil || errors.Is(err, epochs.ErrOver) {
 					t.Fatal(err)
 				}
 				if n := len(values(t, k, 1, `"a"`)); n != c.stands {
@@ -125,7 +126,7 @@ func TestABrokerThatHangsOrDropsTheConnection(t *testing.T) {
 				k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) { return nil, answer, true })
 				began := time.Now()
 				err := l.Send(context.Background(), seventh.ID, some("a"))
-				if err == nil || errors.Is(err, payout.ErrEpoch) {
+				if err == nil || errors.Is(err, epochs.ErrOver) {
 					t.Fatal(err)
 				}
 				if took := time.Since(began); took > appendTimeout+time.Second {
@@ -252,7 +253,7 @@ func TestTheLook(t *testing.T) {
 					write(t, k, 1, v)
 				}
 				err := l.Send(context.Background(), seventh.ID, some("a"))
-				if errors.Is(err, payout.ErrEpoch) != c.fenced || (err == nil) == c.fenced {
+				if errors.Is(err, epochs.ErrOver) != c.fenced || (err == nil) == c.fenced {
 					t.Fatal(err)
 				}
 			})
@@ -267,12 +268,12 @@ func TestAfterAFenceEverythingIsRefusedUntilAnotherEpochIsEntered(t *testing.T) 
 			t.Fatal(err)
 		}
 		fence := write(t, k, 1, fenceOf("eight", 0))
-		if err := l.Send(context.Background(), seventh.ID, some("b")); !errors.Is(err, payout.ErrEpoch) {
+		if err := l.Send(context.Background(), seventh.ID, some("b")); !errors.Is(err, epochs.ErrOver) {
 			t.Fatal(err)
 		}
 		produced := count(k, kmsg.Produce)
 		for _, decide := range []func(context.Context, string, []payout.Payout) error{l.Send, l.Final} {
-			if err := decide(context.Background(), seventh.ID, some("c")); !errors.Is(err, payout.ErrEpoch) {
+			if err := decide(context.Background(), seventh.ID, some("c")); !errors.Is(err, epochs.ErrOver) {
 				t.Fatal(err)
 			}
 		}
@@ -280,10 +281,10 @@ func TestAfterAFenceEverythingIsRefusedUntilAnotherEpochIsEntered(t *testing.T) 
 			t.Error("it was written nevertheless")
 		}
 		l.enter(seventh, map[int]int64{1: 0}) // the same epoch again: the fence still stands
-		if err := l.Send(context.Background(), seventh.ID, some("d")); !errors.Is(err, payout.ErrEpoch) {
+		if err := l.Send(context.Background(), seventh.ID, some("d")); !errors.Is(err, epochs.ErrOver) {
 			t.Fatal(err)
 		}
-		l.enter(payout.Epoch{Number: 8, ID: "eight"}, map[int]int64{1: fence})
+		l.enter(epochs.Epoch{Number: 8, ID: "eight"}, map[int]int64{1: fence})
 		if err := l.Send(context.Background(), "eight", some("e")); err != nil {
 			t.Fatal(err)
 		}
@@ -308,7 +309,7 @@ func TestAFenceVoidsAllThatWaitTogether(t *testing.T) {
 		var deciding sync.WaitGroup
 		for i := range 10 {
 			deciding.Go(func() {
-				if err := l.Send(context.Background(), seventh.ID, some(fmt.Sprint("t", i))); !errors.Is(err, payout.ErrEpoch) {
+				if err := l.Send(context.Background(), seventh.ID, some(fmt.Sprint("t", i))); !errors.Is(err, epochs.ErrOver) {
 					t.Error(err)
 				}
 			})
@@ -323,12 +324,12 @@ func TestALookThatFailsIsAnErrorAndIsMadeUpFor(t *testing.T) {
 		l := joined(t, k, "pod-1")
 		write(t, k, 1, sendOf("seven"))
 		fault := k.Fail(kmsg.Fetch, topic, kerr.KafkaStorageError, -1)
-		if err := l.Send(context.Background(), seventh.ID, some("a")); err == nil || errors.Is(err, payout.ErrEpoch) {
+		if err := l.Send(context.Background(), seventh.ID, some("a")); err == nil || errors.Is(err, epochs.ErrOver) {
 			t.Fatal(err)
 		}
 		fault.Remove()
 		write(t, k, 1, fenceOf("eight", 0))
-		if err := l.Send(context.Background(), seventh.ID, some("b")); !errors.Is(err, payout.ErrEpoch) {
+		if err := l.Send(context.Background(), seventh.ID, some("b")); !errors.Is(err, epochs.ErrOver) {
 			t.Fatal(err)
 		}
 	})
@@ -365,12 +366,12 @@ func nothing(r *kmsg.FetchRequest) kmsg.Response {
 func TestNothingIsDecidedOutsideAnEpoch(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		l := startLog(t, k, "pod-1")
-		if err := l.Send(context.Background(), seventh.ID, some("a")); !errors.Is(err, payout.ErrEpoch) {
+		if err := l.Send(context.Background(), seventh.ID, some("a")); !errors.Is(err, epochs.ErrOver) {
 			t.Fatal(err)
 		}
 		l.enter(seventh, map[int]int64{1: write(t, k, 1, fenceOf("seven", 0))})
 		l.leave()
-		if err := l.Final(context.Background(), seventh.ID, some("a")); !errors.Is(err, payout.ErrEpoch) {
+		if err := l.Final(context.Background(), seventh.ID, some("a")); !errors.Is(err, epochs.ErrOver) {
 			t.Fatal(err)
 		}
 		if n := len(values(t, k, 1, `"a"`)); n != 0 {
@@ -382,7 +383,7 @@ func TestNothingIsDecidedOutsideAnEpoch(t *testing.T) {
 func TestAnEpochLeftWhileDecidingIsOver(t *testing.T) {
 	for name, change := range map[string]func(*Log){
 		"left":          (*Log).leave,
-		"another epoch": func(l *Log) { l.enter(payout.Epoch{Number: 8, ID: "eight"}, map[int]int64{1: 0}) },
+		"another epoch": func(l *Log) { l.enter(epochs.Epoch{Number: 8, ID: "eight"}, map[int]int64{1: 0}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
@@ -392,7 +393,7 @@ func TestAnEpochLeftWhileDecidingIsOver(t *testing.T) {
 					return nil, nil, false
 				})
 				time.AfterFunc(500*time.Millisecond, func() { change(l) })
-				if err := l.Send(context.Background(), seventh.ID, some("a")); !errors.Is(err, payout.ErrEpoch) {
+				if err := l.Send(context.Background(), seventh.ID, some("a")); !errors.Is(err, epochs.ErrOver) {
 					t.Fatal(err)
 				}
 			})

@@ -16,7 +16,10 @@ import (
 	"disburser/internal/kafkatest"
 	"disburser/internal/partition"
 	"disburser/journal"
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/intake"
 )
 
 // anew deletes a topic and makes it again, empty.
@@ -131,14 +134,14 @@ func TestAWipeAfterALostHistoryHoldsWhatItDoesNotKnow(t *testing.T) {
 			return next
 		},
 		"decisions made anew, and wiped, while nobody runs": func(t *testing.T, k *kafkatest.Kafka, r *embedded.Redis, client *redis.Client, i *instance) *instance {
-			announces(t, k, 1, payout.EventPaid, "earlier")
+			announces(t, k, 1, message.EventPaid, "earlier")
 			stop(i)
 			anew(t, k, topic, 3)
 			r.FlushAll()
 			return startKeeper(t, k, client, "pod-2", 1)
 		},
 		"the same, and a version that doesn't look has run in between": func(t *testing.T, k *kafkatest.Kafka, r *embedded.Redis, client *redis.Client, i *instance) *instance {
-			announces(t, k, 1, payout.EventPaid, "earlier")
+			announces(t, k, 1, message.EventPaid, "earlier")
 			stop(i)
 			time.Sleep(2 * slack)
 			anew(t, k, topic, 3)
@@ -196,8 +199,8 @@ func TestAWipeAfterALostHistoryHoldsWhatItDoesNotKnow(t *testing.T) {
 				})
 				time.Sleep(time.Second)
 				later := place(some("sent", "waiting", "later"))[2]
-				out, _, err := i.journal.Insert(background, payout.Range{To: 3}, append(ordered, later))
-				if err != nil || out[0] != payout.TooOld || out[1] != payout.TooOld || out[2] != payout.Added {
+				out, _, err := i.journal.Insert(background, intake.Range{To: 3}, append(ordered, later))
+				if err != nil || out[0] != intake.TooOld || out[1] != intake.TooOld || out[2] != intake.Added {
 					t.Fatalf("outcomes %q, %v", out, err)
 				}
 				if got := i.due(t, payout.StepSend); got != "later" {
@@ -214,8 +217,8 @@ func TestAWipeAfterALostHistoryHoldsWhatItDoesNotKnow(t *testing.T) {
 					_, err := again.journal.Position(background, 0, 0, false)
 					return err == nil
 				})
-				out, _, err = again.journal.Insert(background, payout.Range{To: 3}, append(ordered, later))
-				if err != nil || out[0] != payout.TooOld || out[1] != payout.TooOld || out[2] != payout.Added {
+				out, _, err = again.journal.Insert(background, intake.Range{To: 3}, append(ordered, later))
+				if err != nil || out[0] != intake.TooOld || out[1] != intake.TooOld || out[2] != intake.Added {
 					t.Errorf("after another wipe: outcomes %q, %v", out, err)
 				}
 			})
@@ -255,7 +258,7 @@ func TestAJournalThatIsWholeGoesOnAfterALostHistory(t *testing.T) {
 				before := i.settles(t)
 				i.takeIn(t, "a", "b")
 				i.decides(t, 1)
-				announces(t, k, 1, payout.EventPaid, "x")
+				announces(t, k, 1, message.EventPaid, "x")
 				backlog := place(some("a", "b", "backlog"))
 				marked()
 				anew(t, k, lost, map[string]int32{topic: 3, results: 2}[lost])
@@ -264,8 +267,8 @@ func TestAJournalThatIsWholeGoesOnAfterALostHistory(t *testing.T) {
 				if n := lostRecords(t, k, 3); n != records {
 					t.Errorf("%d records of the loss, want %d", n, records)
 				}
-				out, _, err := i.journal.Insert(background, payout.Range{To: 3}, backlog)
-				if err != nil || out[2] != payout.Added {
+				out, _, err := i.journal.Insert(background, intake.Range{To: 3}, backlog)
+				if err != nil || out[2] != intake.Added {
 					t.Errorf("outcomes %q, %v", out, err)
 				}
 				if got := names(i.decides(t, 2)); got != "b backlog" && got != "backlog b" {
@@ -301,8 +304,8 @@ func TestAWholeJournalThatWasNotTheLastOneHolds(t *testing.T) {
 				i.Lost()
 				i.next(t, before)
 				i.takeIn(t)
-				want := map[bool]payout.Outcome{true: payout.TooOld, false: payout.Added}[opened]
-				out, _, err := i.journal.Insert(background, payout.Range{To: 2}, backlog)
+				want := map[bool]intake.Outcome{true: intake.TooOld, false: intake.Added}[opened]
+				out, _, err := i.journal.Insert(background, intake.Range{To: 2}, backlog)
 				if err != nil || out[1] != want {
 					t.Errorf("outcomes %q, %v, want %q", out, err, want)
 				}
@@ -326,7 +329,7 @@ func TestWhatWaitsIsAskedAboutWhereItsDecisionMayBeLost(t *testing.T) {
 		scheduled := some("scheduled")
 		scheduled[0].Due = time.Now().Add(time.Hour / 2)
 		scheduled[0].Source = payout.Source{Offset: int64(len(all)), Time: time.Now()}
-		if _, _, err := i.journal.Insert(background, payout.Range{From: int64(len(all)), To: int64(len(all)) + 1}, []payout.Entry{{Payout: scheduled[0]}}); err != nil {
+		if _, _, err := i.journal.Insert(background, intake.Range{From: int64(len(all)), To: int64(len(all)) + 1}, []intake.Entry{{Payout: scheduled[0]}}); err != nil {
 			t.Fatal(err)
 		}
 		marked()
@@ -363,11 +366,11 @@ func TestAWipedJournalSaysWhatToDoAtAFirstStart(t *testing.T) {
 // stuck is a journal in which a payout waits to be sent, whatever is restored.
 type stuck struct{ Journal }
 
-func (stuck) Unsent(context.Context, string, int) ([]payout.Restored, error) {
-	return []payout.Restored{{TradeNo: "a"}}, nil
+func (stuck) Unsent(context.Context, string, int) ([]epochs.Restored, error) {
+	return []epochs.Restored{{TradeNo: "a"}}, nil
 }
 
-func (stuck) Restore(context.Context, string, time.Duration, []payout.Restored) error { return nil }
+func (stuck) Restore(context.Context, string, time.Duration, []epochs.Restored) error { return nil }
 
 func TestADoubtThatChangesNothingEnds(t *testing.T) {
 	k := NewKeeper(KeeperConfig{Journal: stuck{}, Log: &Log{}})
@@ -381,7 +384,7 @@ func TestALossIsAsLateAsTheClockThatIsAhead(t *testing.T) {
 	early, late := time.UnixMilli(1_764_000_000_000), time.UnixMilli(1_764_000_600_000)
 	for name, times := range map[string][2]time.Time{"the broker is ahead": {late, early}, "the instance is ahead": {early, late}} {
 		value := fmt.Sprintf(`{"kind":"lost","shard":3,"epoch":{"number":8,"id":"e"},"time":%q}`, times[1].UTC().Format(time.RFC3339Nano))
-		var p payout.Portion
+		var p epochs.Portion
 		if _, err := (reading{keeper: &Keeper{KeeperConfig: KeeperConfig{Log: &Log{}}}}).decision(partition.Record{Value: []byte(value), Time: times[0]}, &p); err != nil || p.Lost != late.UnixMilli() {
 			t.Errorf("%s: lost until %d, want %d, %v", name, p.Lost, late.UnixMilli(), err)
 		}
@@ -406,18 +409,18 @@ func TestAFirstStartHasLostNothing(t *testing.T) {
 		i := startOn(t, k, client, topic, func(context.Context) (bool, error) { return false, nil })
 		before := i.settles(t)
 		i.takeIn(t)
-		out, _, err := i.journal.Insert(background, payout.Range{To: 2}, old)
-		if err != nil || out[0] != payout.Added || out[1] != payout.Added {
+		out, _, err := i.journal.Insert(background, intake.Range{To: 2}, old)
+		if err != nil || out[0] != intake.Added || out[1] != intake.Added {
 			t.Fatalf("outcomes %q, %v", out, err)
 		}
 		i.decides(t, 1)
-		announces(t, k, 1, payout.EventPaid, "a")
+		announces(t, k, 1, message.EventPaid, "a")
 		r.FlushAll()
 		i.Lost()
 		i.next(t, before)
 		i.takeIn(t)
-		out, _, err = i.journal.Insert(background, payout.Range{To: 2}, old)
-		if err != nil || out[0] != payout.Known || out[1] != payout.Added {
+		out, _, err = i.journal.Insert(background, intake.Range{To: 2}, old)
+		if err != nil || out[0] != intake.Known || out[1] != intake.Added {
 			t.Errorf("outcomes %q, %v", out, err)
 		}
 		if n := lostRecords(t, k, 3); n != 0 {
@@ -474,8 +477,8 @@ func TestOffsetsThatAreMissingAreALostHistory(t *testing.T) {
 		next := startKeeper(t, k, client, "pod-2", 1)
 		next.settles(t)
 		next.takeIn(t)
-		out, _, err := next.journal.Insert(background, payout.Range{To: 1}, ordered)
-		if err != nil || out[0] != payout.TooOld {
+		out, _, err := next.journal.Insert(background, intake.Range{To: 1}, ordered)
+		if err != nil || out[0] != intake.TooOld {
 			t.Errorf("outcomes %q, %v", out, err)
 		}
 	})

@@ -5,18 +5,19 @@ import (
 	"time"
 
 	"disburser/internal/kafkatest"
-	"disburser/payout"
+	"disburser/message"
+	"disburser/payout/intake"
 )
 
 // outcomeOf is what becomes of an unknown command that was written at a moment.
-func (i *instance) outcomeOf(t *testing.T, written time.Time) payout.Outcome {
+func (i *instance) outcomeOf(t *testing.T, written time.Time) intake.Outcome {
 	t.Helper()
 	if _, err := i.journal.Position(background, 0, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	entries := place(some("unknown"))
 	entries[0].Payout.Source.Time = written
-	out, _, err := i.journal.Insert(background, payout.Range{To: 1}, entries)
+	out, _, err := i.journal.Insert(background, intake.Range{To: 1}, entries)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,9 +32,9 @@ func TestTheShortestReachCounts(t *testing.T) {
 		before := i.settles(t)
 		var trimmed []time.Time
 		for p := range 2 {
-			announces(t, k, p, payout.EventPaid, "gone")
+			announces(t, k, p, message.EventPaid, "gone")
 			time.Sleep(10 * time.Minute)
-			announces(t, k, p, payout.EventPaid, "left")
+			announces(t, k, p, message.EventPaid, "left")
 			trimmed = append(trimmed, time.Now())
 			if err := k.DeleteRecords(results, int32(p), 1); err != nil {
 				t.Fatal(err)
@@ -42,7 +43,7 @@ func TestTheShortestReachCounts(t *testing.T) {
 		r.FlushAll()
 		i.Lost()
 		i.next(t, before)
-		if got := i.outcomeOf(t, trimmed[0].Add(time.Minute)); got != payout.TooOld {
+		if got := i.outcomeOf(t, trimmed[0].Add(time.Minute)); got != intake.TooOld {
 			t.Errorf("outcome %q: the other partition tells nothing of that time", got)
 		}
 	})
@@ -54,7 +55,7 @@ func TestAnEmptiedPartitionVouchesForNothing(t *testing.T) {
 		r, client := newRedis(t)
 		i := startKeeper(t, k, client, "pod-1", 1)
 		before := i.settles(t)
-		announces(t, k, 1, payout.EventPaid, "gone")
+		announces(t, k, 1, message.EventPaid, "gone")
 		if err := k.DeleteRecords(results, 1, 1); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +65,7 @@ func TestAnEmptiedPartitionVouchesForNothing(t *testing.T) {
 		r.FlushAll()
 		i.Lost()
 		i.next(t, before)
-		if got := i.outcomeOf(t, written); got != payout.TooOld {
+		if got := i.outcomeOf(t, written); got != intake.TooOld {
 			t.Errorf("outcome %q", got)
 		}
 	})

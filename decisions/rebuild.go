@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"disburser/internal/partition"
-	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 const (
@@ -46,7 +46,7 @@ func (k *Keeper) newRebuild(id string) *rebuild {
 // Redis that lost its tail only is read to from its watermarks, which takes about a
 // second; a wiped one gets the whole window, and so does what is another topic now than
 // it was. reach says how far back the memory reaches afterwards; zero: as far as before.
-func (k *Keeper) plan(ctx context.Context, s payout.Standing, gap *gap, decisionEnds, resultEnds map[int]int64) (portions []payout.Portion, reach time.Time, err error) {
+func (k *Keeper) plan(ctx context.Context, s epochs.Standing, gap *gap, decisionEnds, resultEnds map[int]int64) (portions []epochs.Portion, reach time.Time, err error) {
 	fence := s.Was // who wrote what stands in this Redis; "" where it was wiped
 	if s.Epoch.ID != "" {
 		fence = s.Epoch.ID
@@ -62,7 +62,7 @@ func (k *Keeper) plan(ctx context.Context, s payout.Standing, gap *gap, decision
 				reach = trimmed
 			}
 			gap.unsent = gap.unsent || decisions && !whole && !s.Whole && !trimmed.IsZero()
-			p := payout.Portion{Decisions: decisions, Partition: number, From: from, Next: from, End: end}
+			p := epochs.Portion{Decisions: decisions, Partition: number, From: from, Next: from, End: end}
 			// Where records behind the mark are gone, so may a fence be: decisions count then.
 			if mark, known := marks[number]; decisions && (!known || from <= mark) {
 				p.Fence = fence
@@ -114,7 +114,7 @@ func begins(ctx context.Context, source partition.Source, end int64, marks map[i
 
 // replay lays the plan out for all instances, works, and answers when everything is done,
 // by whomever, what was learned of the topics themselves.
-func (r *rebuild) replay(ctx context.Context, portions []payout.Portion) (learned replayed, err error) {
+func (r *rebuild) replay(ctx context.Context, portions []epochs.Portion) (learned replayed, err error) {
 	if err := r.keeper.Journal.Plan(ctx, r.id, r.keeper.Shards, portions); err != nil {
 		return learned, err
 	}
@@ -150,26 +150,26 @@ func (k *Keeper) assist(ctx context.Context, id string) error {
 	r := k.newRebuild(id)
 	all, err := r.work(ctx, false)
 	switch {
-	case err != nil && !errors.Is(err, payout.ErrEpoch): // that is how it ends
+	case err != nil && !errors.Is(err, epochs.ErrOver): // that is how it ends
 		return fmt.Errorf("helping another instance to rebuild the journal: %w", err)
 	case len(all) == 0:
-		k.set(payout.Epoch{}, errElsewhere.Error())
+		k.set(epochs.Epoch{}, errElsewhere.Error())
 	default:
-		k.set(payout.Epoch{}, progress(all))
+		k.set(epochs.Epoch{}, progress(all))
 	}
 	return errElsewhere
 }
 
 // work runs the workers. The builder's stay until every portion is done, a helper's leave
 // when there is none to be had. It answers all portions as they stand then.
-func (r *rebuild) work(ctx context.Context, builder bool) ([]payout.Portion, error) {
+func (r *rebuild) work(ctx context.Context, builder bool) ([]epochs.Portion, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var running sync.WaitGroup
-	var last []payout.Portion
+	var last []epochs.Portion
 	for n := range workers {
 		running.Go(func() {
-			var all []payout.Portion
+			var all []epochs.Portion
 			err := r.keeper.survive("rebuilding", func() (err error) {
 				all, err = r.worker(ctx, builder)
 				return err
@@ -186,7 +186,7 @@ func (r *rebuild) work(ctx context.Context, builder bool) ([]payout.Portion, err
 	return last, context.Cause(ctx)
 }
 
-func (r *rebuild) worker(ctx context.Context, builder bool) ([]payout.Portion, error) {
+func (r *rebuild) worker(ctx context.Context, builder bool) ([]epochs.Portion, error) {
 	name := newID()
 	for {
 		portion, all, err := r.keeper.Journal.Share(ctx, r.id, r.keeper.Shards, name, portionClaim, nil)
@@ -221,7 +221,7 @@ func (r *rebuild) wait(ctx context.Context) {
 	}
 }
 
-func done(all []payout.Portion) bool {
+func done(all []epochs.Portion) bool {
 	if len(all) == 0 { // the plan is gone: that is no rebuild
 		return false
 	}
@@ -234,7 +234,7 @@ func done(all []payout.Portion) bool {
 }
 
 // restore works off a portion, page by page, until it is done or somebody else's.
-func (r *rebuild) restore(ctx context.Context, worker string, p *payout.Portion) error {
+func (r *rebuild) restore(ctx context.Context, worker string, p *epochs.Portion) error {
 	var reader partition.Reader
 	defer func() { reader.Rest() }()
 	for {
@@ -262,7 +262,7 @@ func (r *rebuild) restore(ctx context.Context, worker string, p *payout.Portion)
 }
 
 // reader answers the one of a portion: the same one as long as the portion is.
-func (r *rebuild) reader(last *partition.Reader, p *payout.Portion) *partition.Reader {
+func (r *rebuild) reader(last *partition.Reader, p *epochs.Portion) *partition.Reader {
 	source := r.keeper.results(p.Partition)
 	if p.Decisions {
 		source = r.keeper.Log.source(p.Partition)
@@ -275,7 +275,7 @@ func (r *rebuild) reader(last *partition.Reader, p *payout.Portion) *partition.R
 }
 
 // page restores the next page of a portion.
-func (r *rebuild) page(ctx context.Context, reader *partition.Reader, p *payout.Portion) error {
+func (r *rebuild) page(ctx context.Context, reader *partition.Reader, p *epochs.Portion) error {
 	page, err := reader.Next(ctx, p.Next, lookWait)
 	if err != nil {
 		return err
@@ -284,7 +284,7 @@ func (r *rebuild) page(ctx context.Context, reader *partition.Reader, p *payout.
 		return fmt.Errorf("%s/%d: the broker didn't return the records at %d that it has acknowledged", reader.Topic, reader.Partition, p.Next)
 	}
 	reading := reading{keeper: r.keeper, epoch: r.id}
-	var learned []payout.Restored
+	var learned []epochs.Restored
 	if page.Holes { // offsets that aren't there any more: these were compacted away
 		p.Lost = max(p.Lost, r.began.UnixMilli())
 	}
@@ -310,7 +310,7 @@ func (r *rebuild) page(ctx context.Context, reader *partition.Reader, p *payout.
 }
 
 // put restores what was learned, sends by the lease that they were decided under.
-func (r *rebuild) put(ctx context.Context, learned []payout.Restored) error {
+func (r *rebuild) put(ctx context.Context, learned []epochs.Restored) error {
 	if len(learned) == 0 {
 		return nil
 	}
@@ -322,20 +322,20 @@ func (r *rebuild) put(ctx context.Context, learned []payout.Restored) error {
 }
 
 // tell says, for /readyz and once a second in the log, how far all of it is.
-func (r *rebuild) tell(all []payout.Portion) {
+func (r *rebuild) tell(all []epochs.Portion) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if time.Since(r.said) < time.Second {
 		return
 	}
 	r.said = time.Now()
-	r.keeper.set(payout.Epoch{}, progress(all))
+	r.keeper.set(epochs.Epoch{}, progress(all))
 	if time.Since(r.began) > time.Second {
 		r.keeper.Logger.Info().Int("shard", r.keeper.Log.shard).Msg(progress(all))
 	}
 }
 
-func progress(all []payout.Portion) string {
+func progress(all []epochs.Portion) string {
 	var done, records int64
 	for _, p := range all {
 		done += min(p.Next, p.End) - p.From

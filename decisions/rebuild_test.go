@@ -15,7 +15,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"disburser/internal/kafkatest"
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/intake"
+	"disburser/payout/leases"
 )
 
 // A restart that loses nothing but a tail reads from the watermarks on only, and goes on
@@ -27,7 +31,7 @@ func TestARestartReplaysItsTailOnly(t *testing.T) {
 		first := i.settles(t)
 		i.takeIn(t, "a", "b", "c", "d")
 		for range 20 {
-			announces(t, k, 0, payout.EventPaid, "x", "y")
+			announces(t, k, 0, message.EventPaid, "x", "y")
 		}
 		i.decides(t, 1) // a
 		marked()
@@ -36,9 +40,9 @@ func TestARestartReplaysItsTailOnly(t *testing.T) {
 			t.Fatalf("%+v %v", s, err)
 		}
 		saved := imageOf(t, client)
-		i.decides(t, 1)                                // b, and this the Redis forgets
-		announces(t, k, 1, payout.EventPaid, "c", "z") // and this
-		decision(t, k, 2, KindFinal, first.ID, "d")    // and this
+		i.decides(t, 1)                                 // b, and this the Redis forgets
+		announces(t, k, 1, message.EventPaid, "c", "z") // and this
+		decision(t, k, 2, KindFinal, first.ID, "d")     // and this
 		saved.load(t, r, client)
 		seen := watchReads(k)
 		i.Lost()
@@ -80,11 +84,11 @@ func TestAWipedJournalIsRebuiltFromTheWholeWindow(t *testing.T) {
 		all := []string{"1-paid", "2-failed", "3-partial", "4-rejected", "5-sent", "6-ended", "7-stale", "8-received", "9-held"}
 		i.takeIn(t, all...)
 		i.decides(t, 5)
-		announces(t, k, 0, payout.EventPaid, "1-paid")
-		announces(t, k, 1, payout.EventFailed, "2-failed")
-		announces(t, k, 1, payout.EventPartial, "3-partial")
-		announces(t, k, 0, payout.EventRejected, "4-rejected")
-		announces(t, k, 0, payout.EventHeld, "9-held") // no final, but only a final follows it
+		announces(t, k, 0, message.EventPaid, "1-paid")
+		announces(t, k, 1, message.EventFailed, "2-failed")
+		announces(t, k, 1, message.EventPartial, "3-partial")
+		announces(t, k, 0, message.EventRejected, "4-rejected")
+		announces(t, k, 0, message.EventHeld, "9-held") // no final, but only a final follows it
 		marked()
 		decision(t, k, 0, KindFinal, first.ID, "6-ended")
 		decision(t, k, 1, KindFinal, "an epoch that was fenced", "7-stale")
@@ -234,10 +238,10 @@ func TestAStaleHalfIsRefusedAndDoesNotFight(t *testing.T) {
 		if got := live.takeIn(t, "a", "b", "c"); got != "nnn" {
 			t.Fatal(got)
 		}
-		if err := stale.Log.Send(background, sending.Epoch, sending.Payouts); !errors.Is(err, payout.ErrEpoch) {
+		if err := stale.Log.Send(background, sending.Epoch, sending.Payouts); !errors.Is(err, epochs.ErrOver) {
 			t.Errorf("the stale half may send: %v", err)
 		}
-		if err := stale.Log.Final(background, sending.Epoch, own); !errors.Is(err, payout.ErrEpoch) {
+		if err := stale.Log.Final(background, sending.Epoch, own); !errors.Is(err, epochs.ErrOver) {
 			t.Errorf("the stale half may end: %v", err)
 		}
 		live.decides(t, 1)
@@ -257,7 +261,7 @@ func TestAStaleHalfIsRefusedAndDoesNotFight(t *testing.T) {
 		// Its Redis would still give out work: asks that end in a hold, after the live half
 		// has announced the end.
 		for _, step := range []payout.Step{payout.StepAsk, payout.StepAnnounce} {
-			if _, err := stale.journal.Lease(background, payout.LeaseRequest{Step: step, Merchant: "eg-main", N: 9, For: time.Minute}); !errors.Is(err, payout.ErrEpoch) {
+			if _, err := stale.journal.Lease(background, leases.Request{Step: step, Merchant: "eg-main", N: 9, For: time.Minute}); !errors.Is(err, epochs.ErrOver) {
 				t.Errorf("the stale half may %v: %v", step, err)
 			}
 		}
@@ -280,7 +284,7 @@ func TestAStaleHalfIsRefusedAndDoesNotFight(t *testing.T) {
 		if got := stale.due(t, payout.StepAsk); !strings.Contains(got, "a") {
 			t.Errorf("asked about: %q; the half knows nothing of what the other one decided", got)
 		}
-		if err := live.Log.Send(background, after.ID, some("x")); !errors.Is(err, payout.ErrEpoch) {
+		if err := live.Log.Send(background, after.ID, some("x")); !errors.Is(err, epochs.ErrOver) {
 			t.Errorf("two halves decide at once: %v", err)
 		}
 	})
@@ -320,13 +324,13 @@ func TestTrimmedTopicsGiveAReach(t *testing.T) {
 				r, client := newRedis(t)
 				i := startKeeper(t, k, client, "pod-1", 1)
 				before := i.settles(t)
-				announces(t, k, 0, payout.EventPaid, "v")
-				announces(t, k, 0, payout.EventPaid, "w")
-				announces(t, k, 1, payout.EventPaid, "x")
+				announces(t, k, 0, message.EventPaid, "v")
+				announces(t, k, 0, message.EventPaid, "w")
+				announces(t, k, 1, message.EventPaid, "x")
 				time.Sleep(10 * time.Minute)
 				written := time.Now()
-				announces(t, k, 0, payout.EventPaid, "w2")
-				announces(t, k, 1, payout.EventPaid, "y")
+				announces(t, k, 0, message.EventPaid, "w2")
+				announces(t, k, 1, message.EventPaid, "y")
 				sent := decision(t, k, 2, KindSend, before.ID, "z")
 				time.Sleep(10 * time.Minute)
 				if err := trim(k, sent); err != nil {
@@ -340,8 +344,8 @@ func TestTrimmedTopicsGiveAReach(t *testing.T) {
 				for n, at := range []time.Duration{-time.Minute, time.Minute, -time.Minute, -time.Minute} {
 					entries[n].Payout.Source.Time = written.Add(at)
 				}
-				out, _, err := i.journal.Insert(background, payout.Range{To: 4}, entries)
-				if err != nil || out[0] != payout.TooOld || out[1] != payout.Added || out[2] != payout.Known || out[3] != payout.Known {
+				out, _, err := i.journal.Insert(background, intake.Range{To: 4}, entries)
+				if err != nil || out[0] != intake.TooOld || out[1] != intake.Added || out[2] != intake.Known || out[3] != intake.Known {
 					t.Fatalf("outcomes %q, %v", out, err)
 				}
 			})
@@ -368,8 +372,8 @@ func TestEverythingTrimmedHoldsWhateverIsOlderThanTheRebuilding(t *testing.T) {
 		i.Lost()
 		i.next(t, before)
 		_, _ = i.journal.Position(background, 0, 0, false)
-		out, _, err := i.journal.Insert(background, payout.Range{To: 1}, asked)
-		if err != nil || out[0] != payout.TooOld {
+		out, _, err := i.journal.Insert(background, intake.Range{To: 1}, asked)
+		if err != nil || out[0] != intake.TooOld {
 			t.Fatalf("%q %v", out, err)
 		}
 	})
@@ -383,9 +387,9 @@ func TestATopicTrimmedPastTheMarkIsReadWhole(t *testing.T) {
 		i.takeIn(t, "a", "b")
 		marked()
 		saved := imageOf(t, client)
-		announces(t, k, 1, payout.EventPaid, "lost", "gone")
+		announces(t, k, 1, message.EventPaid, "lost", "gone")
 		time.Sleep(time.Minute)
-		announces(t, k, 1, payout.EventPaid, "a")
+		announces(t, k, 1, message.EventPaid, "a")
 		if err := k.DeleteRecords(results, 1, 2); err != nil {
 			t.Fatal(err)
 		}
@@ -397,8 +401,8 @@ func TestATopicTrimmedPastTheMarkIsReadWhole(t *testing.T) {
 		}
 		entries := place(some("a", "b", "lost"))
 		entries[2].Payout.Source.Time = time.Now().Add(-2 * time.Minute)
-		out, _, err := i.journal.Insert(background, payout.Range{To: 3}, entries)
-		if err != nil || out[0] != payout.Known || out[2] != payout.TooOld {
+		out, _, err := i.journal.Insert(background, intake.Range{To: 3}, entries)
+		if err != nil || out[0] != intake.Known || out[2] != intake.TooOld {
 			t.Errorf("outcomes %q, %v: what was trimmed before it was known may have been paid", out, err)
 		}
 	})
@@ -447,7 +451,7 @@ func TestALogThatIsShorterThanItWasEndsTheEpoch(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		l := startLog(t, k, "pod-1")
 		l.enter(seventh, map[int]int64{1: 100})
-		if err := l.Send(background, seventh.ID, some("a")); !errors.Is(err, payout.ErrEpoch) || !strings.Contains(err.Error(), "shorter than it was") {
+		if err := l.Send(background, seventh.ID, some("a")); !errors.Is(err, epochs.ErrOver) || !strings.Contains(err.Error(), "shorter than it was") {
 			t.Fatal(err)
 		}
 	})
@@ -496,7 +500,7 @@ func TestKafkaFailingAtAnyStepOnlyPostponesTheEpoch(t *testing.T) {
 				before := i.settles(t)
 				i.takeIn(t, "a", "b", "c")
 				i.decides(t, 2)
-				announces(t, k, 1, payout.EventPaid, "a")
+				announces(t, k, 1, message.EventPaid, "a")
 				r.FlushAll()
 				k.Fault(fault)
 				i.Lost()
@@ -571,7 +575,7 @@ func TestAJournalLostWhileItIsRebuilt(t *testing.T) {
 						marked()
 						saved = imageOf(t, client)
 						i.decides(t, 2) // a, b
-						announces(t, k, 1, payout.EventPaid, "a")
+						announces(t, k, 1, message.EventPaid, "a")
 						i.decides(t, 2) // c, d
 						marked()        // the watermarks are past all of it
 						armed.Store(true)
@@ -597,7 +601,7 @@ func TestProgressIsVisible(t *testing.T) {
 		before := i.settles(t)
 		for n := range 10 {
 			decision(t, k, n%3, KindSend, before.ID, fmt.Sprint("t", n))
-			announces(t, k, n%2, payout.EventPaid, fmt.Sprint("u", n))
+			announces(t, k, n%2, message.EventPaid, fmt.Sprint("u", n))
 		}
 		k.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 			k.KeepControl()
@@ -641,7 +645,7 @@ func TestAPaymentsWindowIsReplayedInReasonableTime(t *testing.T) {
 		for m := range list {
 			list[m] = fmt.Sprintf("ended-%020d", n+m)
 		}
-		announces(t, k, n/each%2, payout.EventPaid, list...)
+		announces(t, k, n/each%2, message.EventPaid, list...)
 	}
 	for n := 0; n < sent; n += 100 {
 		list := make([]string, 100)
@@ -677,7 +681,7 @@ func TestAHoldKeepsTheReasonOfItsEvent(t *testing.T) {
 		i.takeIn(t, "a")
 		i.decides(t, 1)
 		p := some("a")[0]
-		value, err := json.Marshal(payout.Event{Type: payout.EventHeld, TradeNo: "a", Merchant: "eg-main", Reason: "its code 00032 is unknown"})
+		value, err := json.Marshal(message.Event{Type: message.EventHeld, TradeNo: "a", Merchant: "eg-main", Reason: "its code 00032 is unknown"})
 		if err != nil {
 			t.Fatal(err)
 		}

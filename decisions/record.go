@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // Kind says what a record of the decisions topic is. Readers skip kinds that they
@@ -24,11 +25,11 @@ const (
 // are fixed: older and newer instances read it too.
 type Record struct {
 	Kind         Kind                 `json:"kind"`
-	Layout       int                  `json:"layout,omitempty"` // payout.Layout of the writer; 0 stands for 1
+	Layout       int                  `json:"layout,omitempty"` // epochs.Layout of the writer; 0 stands for 1
 	Instance     string               `json:"instance"`
 	Seq          int64                `json:"seq"`
 	Shard        int                  `json:"shard"`
-	Epoch        payout.Epoch         `json:"epoch"`
+	Epoch        epochs.Epoch         `json:"epoch"`
 	Time         time.Time            `json:"time"`
 	Merchant     string               `json:"merchant,omitempty"`
 	Account      payout.Account       `json:"account,omitempty"` // of sends: to which account they go
@@ -41,7 +42,7 @@ type Record struct {
 }
 
 // newer tells that the record may say what this version doesn't know.
-func (r Record) newer() bool { return r.Layout > payout.Layout }
+func (r Record) newer() bool { return r.Layout > epochs.Layout }
 
 // recordOf lists payouts in a record; they share one merchant and one account, or it is
 // left out.

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"disburser/internal/partition"
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // reasonMost is what is kept of a hold's reason: the journal has it in memory.
@@ -21,11 +23,11 @@ type reading struct {
 
 // owns tells a payout of this shard. What is no tradeNo is a stranger's: no command can have it.
 func (r reading) owns(tradeNo string) bool {
-	return payout.ValidTradeNo(tradeNo) && r.keeper.Owns(tradeNo)
+	return message.ValidTradeNo(tradeNo) && r.keeper.Owns(tradeNo)
 }
 
 // read reads a record of a portion.
-func (r reading) read(record partition.Record, p *payout.Portion) ([]payout.Restored, error) {
+func (r reading) read(record partition.Record, p *epochs.Portion) ([]epochs.Restored, error) {
 	if p.Decisions {
 		return r.decision(record, p)
 	}
@@ -33,25 +35,25 @@ func (r reading) read(record partition.Record, p *payout.Portion) ([]payout.Rest
 }
 
 // result reads an event of this shard: a final one, or a hold, which only a final one ends.
-func (r reading) result(record partition.Record) []payout.Restored {
-	var e payout.Event
+func (r reading) result(record partition.Record) []epochs.Restored {
+	var e message.Event
 	if json.Unmarshal(record.Value, &e) != nil || !r.owns(e.TradeNo) {
 		return nil
 	}
-	f := payout.Restored{Kind: payout.WasAnnounced, TradeNo: e.TradeNo, Time: record.Time}
+	f := epochs.Restored{Kind: epochs.WasAnnounced, TradeNo: e.TradeNo, Time: record.Time}
 	if r.keeper.Knows(e.Merchant) { // else it shares the lane of those that aren't configured
 		f.Merchant = e.Merchant
 	}
 	var final bool
-	if f.State, final = payout.FinalOf(e.Type); !final {
-		if e.Type != payout.EventHeld {
+	if f.State, final = message.FinalOf(e.Type); !final {
+		if e.Type != message.EventHeld {
 			return nil
 		}
-		f.Kind, f.State, f.Reason = payout.WasHeld, payout.StateHeld, shortened(e.Reason, reasonMost)
+		f.Kind, f.State, f.Reason = epochs.WasHeld, payout.StateHeld, shortened(e.Reason, reasonMost)
 	}
 	for _, h := range record.Headers {
 		if h.Key == "ce_time" { // when it was held, which tells one hold from the next
-			if at, err := time.Parse(time.RFC3339Nano, string(h.Value)); err == nil && f.Kind == payout.WasHeld && !at.After(record.Time.Add(slack)) {
+			if at, err := time.Parse(time.RFC3339Nano, string(h.Value)); err == nil && f.Kind == epochs.WasHeld && !at.After(record.Time.Add(slack)) {
 				f.Time = at
 			}
 		}
@@ -60,7 +62,7 @@ func (r reading) result(record partition.Record) []payout.Restored {
 	if f.Fingerprint, ours = fingerprintOf(record); !ours {
 		return nil
 	}
-	return []payout.Restored{f}
+	return []epochs.Restored{f}
 }
 
 // fingerprintOf answers what a result says of its command; false where a stranger wrote it.
@@ -81,14 +83,14 @@ func fingerprintOf(result partition.Record) (f payout.Fingerprint, ours bool) {
 // and paid" that way.
 //
 // What a newer version has written is an error: it may mean what this one can't restore.
-func (r reading) decision(record partition.Record, p *payout.Portion) ([]payout.Restored, error) {
+func (r reading) decision(record partition.Record, p *epochs.Portion) ([]epochs.Restored, error) {
 	var d Record
 	if json.Unmarshal(record.Value, &d) != nil {
 		return nil, nil
 	}
 	if d.newer() {
 		return nil, fmt.Errorf("decisions: the record at offset %d of partition %d is of layout %d, this version knows %d: %w",
-			record.Offset, p.Partition, d.Layout, payout.Layout, payout.ErrLayout)
+			record.Offset, p.Partition, d.Layout, epochs.Layout, epochs.ErrNewerLayout)
 	}
 	if d.Epoch.ID != r.epoch { // its own fences stand there too
 		p.Highest = max(p.Highest, d.Epoch.Number)
@@ -120,12 +122,12 @@ func (r reading) decision(record partition.Record, p *payout.Portion) ([]payout.
 	return nil, nil
 }
 
-func (r reading) sends(d Record) []payout.Restored {
-	var sends []payout.Restored
+func (r reading) sends(d Record) []epochs.Restored {
+	var sends []epochs.Restored
 	for i, tradeNo := range d.TradeNos {
 		if i < len(d.Fingerprints) && r.owns(tradeNo) {
-			sends = append(sends, payout.Restored{
-				Kind: payout.WasDecided, TradeNo: tradeNo, Fingerprint: whole(d.Fingerprints[i]), Merchant: d.Merchant, Time: d.Time,
+			sends = append(sends, epochs.Restored{
+				Kind: epochs.WasDecided, TradeNo: tradeNo, Fingerprint: whole(d.Fingerprints[i]), Merchant: d.Merchant, Time: d.Time,
 				Lease: time.Duration(d.Lease) * time.Millisecond, Account: d.Account,
 			})
 		}
@@ -133,8 +135,8 @@ func (r reading) sends(d Record) []payout.Restored {
 	return sends
 }
 
-func (r reading) ends(d Record) []payout.Restored {
-	var ends []payout.Restored
+func (r reading) ends(d Record) []epochs.Restored {
+	var ends []epochs.Restored
 	for i, tradeNo := range d.TradeNos {
 		if i >= len(d.Fingerprints) || i >= len(d.States) || i >= len(d.Reasons) {
 			break
@@ -150,8 +152,8 @@ func (r reading) ends(d Record) []payout.Restored {
 		if !r.keeper.Knows(merchant) {
 			merchant = ""
 		}
-		ends = append(ends, payout.Restored{
-			Kind: payout.WasEnded, TradeNo: tradeNo, Fingerprint: whole(d.Fingerprints[i]), Merchant: merchant, State: state, Reason: d.Reasons[i], Time: d.Time,
+		ends = append(ends, epochs.Restored{
+			Kind: epochs.WasEnded, TradeNo: tradeNo, Fingerprint: whole(d.Fingerprints[i]), Merchant: merchant, State: state, Reason: d.Reasons[i], Time: d.Time,
 		})
 	}
 	return ends

@@ -7,7 +7,9 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"disburser/internal/partition"
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // Others may write into the topics that a rebuild reads. Whatever stands there, what is
@@ -24,17 +26,17 @@ func FuzzReplayedRecords(f *testing.F) {
 		}}
 		r := reading{keeper: k, epoch: "new"}
 		record := partition.Record{Value: value, Headers: []kafka.Header{{Key: "fingerprint", Value: []byte(fingerprint)}}}
-		for _, p := range []payout.Portion{{}, {Fence: "e"}} {
+		for _, p := range []epochs.Portion{{}, {Fence: "e"}} {
 			decided, err := r.decision(record, &p)
-			if err != nil && (!errors.Is(err, payout.ErrLayout) || decided != nil) {
+			if err != nil && (!errors.Is(err, epochs.ErrNewerLayout) || decided != nil) {
 				t.Errorf("%q: %v", value, err)
 			}
-			for _, restored := range [][]payout.Restored{r.result(record), decided} {
+			for _, restored := range [][]epochs.Restored{r.result(record), decided} {
 				for _, one := range restored {
-					if len(one.Fingerprint) != payout.FingerprintLen || !payout.ValidTradeNo(one.TradeNo) {
+					if len(one.Fingerprint) != payout.FingerprintLen || !message.ValidTradeNo(one.TradeNo) {
 						t.Errorf("%q replays %+v", value, one)
 					}
-					if one.Kind == payout.WasEnded && one.State != payout.StateRejected && one.State != payout.StateFailed {
+					if one.Kind == epochs.WasEnded && one.State != payout.StateRejected && one.State != payout.StateFailed {
 						t.Errorf("%q ends %+v", value, one)
 					}
 				}

@@ -14,13 +14,15 @@ import (
 
 	"disburser/internal/kafkatest"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/money"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const topic, results = "payout.decisions", "payout.results"
 
-var seventh = payout.Epoch{Number: 7, ID: "seven"}
+var seventh = epochs.Epoch{Number: 7, ID: "seven"}
 
 // inTime runs a test in virtual time on a Kafka with three partitions of decisions.
 func inTime(t *testing.T, test func(t *testing.T, k *kafkatest.Kafka)) {
@@ -65,7 +67,7 @@ func write(t *testing.T, k *kafkatest.Kafka, partition int, value string) int64 
 
 func some(tradeNos ...string) (list []payout.Payout) {
 	for _, tradeNo := range tradeNos {
-		a, _ := payout.ParseAmount("300")
+		a, _ := money.Parse("300")
 		list = append(list, payout.Begin(payout.Command{TradeNo: tradeNo, Merchant: "eg-main", Amount: a}, "egypt", payout.Source{}, "", time.Now()))
 	}
 	return list

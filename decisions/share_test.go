@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"disburser/internal/kafkatest"
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // history writes finals and sends into all partitions, enough for several pages.
@@ -20,7 +22,7 @@ func history(t *testing.T, k *kafkatest.Kafka, epoch string) (ended, sent []stri
 	t.Helper()
 	for n := range 30 {
 		final, send := fmt.Sprint("ended-", n), fmt.Sprint("sent-", n)
-		announces(t, k, n%2, payout.EventPaid, final)
+		announces(t, k, n%2, message.EventPaid, final)
 		decision(t, k, n%3, KindSend, epoch, send)
 		ended, sent = append(ended, final), append(sent, send)
 	}
@@ -102,7 +104,7 @@ func TestAHelperThatStopsIsReplaced(t *testing.T) {
 		if err := builder.journal.Build(background, "never-planned", "", 5*time.Second); err != nil { // keeps both waiting
 			t.Fatal(err)
 		}
-		if err := builder.journal.Plan(background, "never-planned", 1, []payout.Portion{{End: 15}, {Partition: 1, End: 15}}); err != nil {
+		if err := builder.journal.Plan(background, "never-planned", 1, []epochs.Portion{{End: 15}, {Partition: 1, End: 15}}); err != nil {
 			t.Fatal(err)
 		}
 		helper.Lost() // takes a portion of it and stops
@@ -133,7 +135,7 @@ func TestAWorkerThatFailsLeavesItsPortionToOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		// The end is a lie: the broker can't return what isn't there.
-		plan := []payout.Portion{{End: 15}, {Partition: 1, End: 99}}
+		plan := []epochs.Portion{{End: 15}, {Partition: 1, End: 99}}
 		if err := i.journal.Plan(background, "mine", 1, plan); err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +214,7 @@ func TestAHelperOfAnotherNumberOfShardsHasNoPart(t *testing.T) {
 		if err := builder.journal.Build(background, "planned", "", 5*time.Second); err != nil {
 			t.Fatal(err)
 		}
-		if err := builder.journal.Plan(background, "planned", 1, []payout.Portion{{End: 15}}); err != nil {
+		if err := builder.journal.Plan(background, "planned", 1, []epochs.Portion{{End: 15}}); err != nil {
 			t.Fatal(err)
 		}
 		helper := startHooked(t, k, client, "pod-2", 2, func(_ Journal, step string) {

@@ -10,6 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 const (
@@ -82,7 +83,7 @@ func (l *Log) appendAll(ctx context.Context, number int, parts []part, failed []
 		if first < 0 {
 			first = base
 		} else if base < end {
-			return 0, 0, 0, fmt.Errorf("decisions: %w: %s/%d became shorter between two batches: was the topic made anew?", payout.ErrEpoch, l.topic, number)
+			return 0, 0, 0, fmt.Errorf("decisions: %w: %s/%d became shorter between two batches: was the topic made anew?", epochs.ErrOver, l.topic, number)
 		}
 		last, end = base, base+int64(n)
 		parts = parts[n:]

@@ -18,6 +18,7 @@ import (
 
 	"disburser/internal/kafkatest"
 	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // takes says how much a topic takes in one batch.
@@ -141,7 +142,7 @@ func TestAFenceBetweenTheRecordsOfOneDecisionVoidsIt(t *testing.T) {
 		if len(all) < 5 || strings.Contains(string(all[len(all)-1].Value), "foreign") || len(values(t, k, 1, "foreign")) != 1 {
 			t.Fatalf("the fence isn't among the %d records", len(all))
 		}
-		if !errors.Is(err, payout.ErrEpoch) {
+		if !errors.Is(err, epochs.ErrOver) {
 			t.Errorf("%v: what stands behind a foreign fence counts as decided", err)
 		}
 	})
@@ -174,7 +175,7 @@ func TestATopicMadeAnewBetweenTheRecordsOfOneDecisionVoidsIt(t *testing.T) {
 		if got := decided(t, k, 1); len(got) == 0 || len(got) >= 500 {
 			t.Fatalf("%d payouts stand in the topic: it wasn't made anew in between", len(got))
 		}
-		if !errors.Is(err, payout.ErrEpoch) {
+		if !errors.Is(err, epochs.ErrOver) {
 			t.Errorf("%v: what is lost counts as decided", err)
 		}
 	})

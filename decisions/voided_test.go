@@ -10,6 +10,7 @@ import (
 
 	"disburser/internal/kafkatest"
 	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // A look that failed has seen nothing: what it should have read, the next one reads.
@@ -18,11 +19,11 @@ func TestALookThatFailedSeesTheFenceTheNextTime(t *testing.T) {
 		l := joined(t, k, "pod-1")
 		write(t, k, 1, fenceOf("eight", 0))
 		fault := k.Fail(kmsg.Fetch, topic, kerr.KafkaStorageError, -1)
-		if err := l.Send(background, seventh.ID, some("a")); err == nil || errors.Is(err, payout.ErrEpoch) {
+		if err := l.Send(background, seventh.ID, some("a")); err == nil || errors.Is(err, epochs.ErrOver) {
 			t.Fatal(err)
 		}
 		fault.Remove()
-		if err := l.Send(background, seventh.ID, some("b")); !errors.Is(err, payout.ErrEpoch) {
+		if err := l.Send(background, seventh.ID, some("b")); !errors.Is(err, epochs.ErrOver) {
 			t.Fatalf("decided behind the fence: %v", err)
 		}
 	})
@@ -34,11 +35,11 @@ func TestABatchIsDecidedInItsOwnEpochOnly(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		l := joined(t, k, "pod-1")
 		produced := count(k, kmsg.Produce)
-		refused := func(epochs ...string) {
+		refused := func(all ...string) {
 			t.Helper()
-			for _, epoch := range epochs {
+			for _, epoch := range all {
 				for _, decide := range []func(context.Context, string, []payout.Payout) error{l.Send, l.Final} {
-					if err := decide(background, epoch, some("a")); !errors.Is(err, payout.ErrEpoch) {
+					if err := decide(background, epoch, some("a")); !errors.Is(err, epochs.ErrOver) {
 						t.Errorf("of the epoch %q: %v", epoch, err)
 					}
 				}

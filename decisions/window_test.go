@@ -7,7 +7,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"disburser/internal/kafkatest"
-	"disburser/payout"
+	"disburser/message"
 )
 
 // The results go back further than the window, as Kafka deletes whole segments only: what is
@@ -17,10 +17,10 @@ func TestARebuildTakesWhatIsYoungerThanTheWindow(t *testing.T) {
 		r, client := newRedis(t)
 		i := startKeeper(t, k, client, "pod-1", 1)
 		first := i.settles(t)
-		announces(t, k, 0, payout.EventPaid, "old")
+		announces(t, k, 0, message.EventPaid, "old")
 		decision(t, k, 0, KindFinal, first.ID, "rejected long ago")
 		time.Sleep(2 * time.Hour)
-		announces(t, k, 0, payout.EventPaid, "young")
+		announces(t, k, 0, message.EventPaid, "young")
 		r.FlushAll()
 		i.Lost()
 		i.next(t, first)
@@ -37,7 +37,7 @@ func TestASlowClockMakesNoResultOld(t *testing.T) {
 		r, client := newRedis(t)
 		i := startKeeper(t, k, client, "pod-1", 1)
 		first := i.settles(t)
-		announces(t, k, 0, payout.EventPaid, "before")
+		announces(t, k, 0, message.EventPaid, "before")
 		value := `{"type":"payout.paid","tradeNo":"slow","merchant":"eg-main"}`
 		slow := kafkatest.Record("slow", value, kafka.Header{Key: "fingerprint", Value: []byte(some("slow")[0].Fingerprint)})
 		slow.Time = time.Now().Add(-30 * time.Hour)

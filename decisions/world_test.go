@@ -15,17 +15,21 @@ import (
 
 	"disburser/internal/embedded"
 	"disburser/internal/kafkatest"
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/intake"
+	"disburser/payout/leases"
 )
 
 var background = context.Background()
 
 // place gives commands their offsets, 0 first.
-func place(list []payout.Payout) []payout.Entry {
-	entries := make([]payout.Entry, len(list))
+func place(list []payout.Payout) []intake.Entry {
+	entries := make([]intake.Entry, len(list))
 	for i, p := range list {
 		p.Source = payout.Source{Offset: int64(i), Time: time.Now()}
-		entries[i] = payout.Entry{Payout: p}
+		entries[i] = intake.Entry{Payout: p}
 	}
 	return entries
 }
@@ -36,7 +40,7 @@ func (i *instance) takeIn(t *testing.T, tradeNos ...string) string {
 	if _, err := i.journal.Position(background, 0, 0, false); err != nil {
 		t.Fatal(err)
 	}
-	outcomes, _, err := i.journal.Insert(background, payout.Range{To: int64(len(tradeNos))}, place(some(tradeNos...)))
+	outcomes, _, err := i.journal.Insert(background, intake.Range{To: int64(len(tradeNos))}, place(some(tradeNos...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,13 +51,13 @@ func (i *instance) takeIn(t *testing.T, tradeNos ...string) string {
 	return letters
 }
 
-func (i *instance) lease(t *testing.T, step payout.Step, n int) payout.Batch {
+func (i *instance) lease(t *testing.T, step payout.Step, n int) leases.Leased {
 	t.Helper()
 	merchant := "eg-main"
 	if step == payout.StepAnnounce || step == payout.StepExpire {
 		merchant = ""
 	}
-	b, err := i.journal.Lease(background, payout.LeaseRequest{Step: step, Merchant: merchant, N: n, For: time.Minute})
+	b, err := i.journal.Lease(background, leases.Request{Step: step, Merchant: merchant, N: n, For: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +65,7 @@ func (i *instance) lease(t *testing.T, step payout.Step, n int) payout.Batch {
 }
 
 // decides leases n payouts to be sent and has that acknowledged.
-func (i *instance) decides(t *testing.T, n int) payout.Batch {
+func (i *instance) decides(t *testing.T, n int) leases.Leased {
 	t.Helper()
 	b := i.lease(t, payout.StepSend, n)
 	if len(b.Payouts) != n {
@@ -79,7 +83,7 @@ func (i *instance) due(t *testing.T, step payout.Step) string {
 	return names(i.lease(t, step, 100))
 }
 
-func names(b payout.Batch) string {
+func names(b leases.Leased) string {
 	var list []string
 	for _, p := range b.Payouts {
 		list = append(list, p.TradeNo)
@@ -88,11 +92,11 @@ func names(b payout.Batch) string {
 }
 
 // announces writes a final event, as the producer does.
-func announces(t *testing.T, k *kafkatest.Kafka, partition int, kind payout.EventType, tradeNos ...string) {
+func announces(t *testing.T, k *kafkatest.Kafka, partition int, kind message.EventType, tradeNos ...string) {
 	t.Helper()
 	var records []kafka.Record
 	for _, p := range some(tradeNos...) {
-		value, err := json.Marshal(payout.Event{Type: kind, TradeNo: p.TradeNo, Merchant: p.Merchant})
+		value, err := json.Marshal(message.Event{Type: kind, TradeNo: p.TradeNo, Merchant: p.Merchant})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +113,7 @@ func decision(t *testing.T, k *kafkatest.Kafka, partition int, kind Kind, epoch 
 		list[n].State, list[n].Reason = payout.StateRejected, "because"
 	}
 	r := recordOf(kind, list)
-	r.Instance, r.Epoch, r.Time = "other", payout.Epoch{Number: 1, ID: epoch}, time.Now()
+	r.Instance, r.Epoch, r.Time = "other", epochs.Epoch{Number: 1, ID: epoch}, time.Now()
 	value, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +134,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 }
 
 // next waits until the keeper is in another epoch.
-func (i *instance) next(t *testing.T, before payout.Epoch) (e payout.Epoch) {
+func (i *instance) next(t *testing.T, before epochs.Epoch) (e epochs.Epoch) {
 	t.Helper()
 	eventually(t, "another epoch", func() bool { e = i.current(); return e.ID != "" && e != before })
 	return e

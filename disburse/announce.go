@@ -5,7 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/leases"
 )
 
 // announceAgain is when an event that was not acknowledged is published again.
@@ -45,7 +47,7 @@ func (l *Loop) announceBatch(_, working context.Context, _ *lane, due int) (int,
 
 // decideOwn has the ends by our own word acknowledged. It answers what may be announced
 // and, with an error, what may not.
-func (l *Loop) decideOwn(ctx context.Context, batch payout.Batch) (ready, undecided []payout.Payout, err error) {
+func (l *Loop) decideOwn(ctx context.Context, batch leases.Leased) (ready, undecided []payout.Payout, err error) {
 	var own []payout.Payout
 	for _, p := range batch.Payouts {
 		if p.Own() {
@@ -66,15 +68,15 @@ func (l *Loop) decideOwn(ctx context.Context, batch payout.Batch) (ready, undeci
 // leased is a payout and the lease under which it is worked on.
 type leased struct {
 	payout.Payout
-	lease payout.Lease
+	lease leases.Lease
 }
 
 // announce publishes and, for each event that is acknowledged, ends the lease.
 func (l *Loop) announce(ctx context.Context, payouts []leased) error {
-	events := make([]payout.Event, 0, len(payouts))
+	events := make([]message.Event, 0, len(payouts))
 	said := make([]leased, 0, len(payouts))
 	for _, p := range payouts {
-		if e, speaks := payout.EventOf(p.Payout); speaks {
+		if e, speaks := message.EventOf(p.Payout); speaks {
 			events = append(events, e)
 			said = append(said, p)
 		}
@@ -98,7 +100,7 @@ func (l *Loop) announce(ctx context.Context, payouts []leased) error {
 		now := p.lease.Now(answered)
 		l.Metrics.announced(p.Payout, events[i], now)
 		after := p.Announced(now, l.policyOf(p.Payout))
-		l.writer.put(change{Change: payout.Change{Token: p.lease.Token, Epoch: p.lease.Epoch, Before: p.State, After: after, Forget: p.State.Final()}, until: p.lease.Deadline()})
+		l.writer.put(change{Change: leases.Change{Token: p.lease.Token, Epoch: p.lease.Epoch, Before: p.State, After: after, Forget: p.State.Final()}, until: p.lease.Deadline()})
 		line := l.Logger.Info()
 		if events[i].Contradiction != "" {
 			line = l.Logger.Warn().Str("contradiction", events[i].Contradiction)
@@ -115,7 +117,7 @@ func (l *Loop) announce(ctx context.Context, payouts []leased) error {
 // oversize answers which events the results topic takes not even alone, and says so: the
 // payouts stay to be announced, and hold up no others.
 func (l *Loop) oversize(err error) map[string]bool {
-	var e *payout.OversizeError
+	var e *message.OversizeError
 	if !errors.As(err, &e) {
 		return nil
 	}
@@ -147,7 +149,7 @@ func (l *Loop) Warning() string {
 func (l *Loop) announceLater(p leased, again time.Duration) {
 	after := p.Payout
 	after.Due = p.lease.Now(time.Now()).Add(again)
-	l.writer.put(change{Change: payout.Change{Token: p.lease.Token, Epoch: p.lease.Epoch, Before: p.State, After: after}, until: p.lease.Deadline()})
+	l.writer.put(change{Change: leases.Change{Token: p.lease.Token, Epoch: p.lease.Epoch, Before: p.State, After: after}, until: p.lease.Deadline()})
 }
 
 // policyOf is the payout's merchant's; of a merchant that isn't configured (any more)

@@ -9,7 +9,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/finding"
+	"disburser/payout/leases"
 )
 
 func ended(tradeNo string, state payout.State) payout.Payout {
@@ -65,7 +69,7 @@ func TestWhatIsNotAcknowledgedIsAnnouncedAgain(t *testing.T) {
 				b := newBench(t, ended("a1", payout.StatePaid), ended("a2", payout.StateFailed))
 				tries := 0
 				var again time.Time
-				b.announce.results = func(_ context.Context, events []payout.Event) ([]bool, error) {
+				b.announce.results = func(_ context.Context, events []message.Event) ([]bool, error) {
 					if tries++; tries <= 2 {
 						return answer(len(events))
 					}
@@ -144,7 +148,7 @@ func TestTheEpochsEndDropsWrites(t *testing.T) {
 		var mended atomic.Bool
 		b.journal.fault = func(op string) error {
 			if op == "apply" && !mended.Load() {
-				return fmt.Errorf("journal: %w", payout.ErrEpoch)
+				return fmt.Errorf("journal: %w", epochs.ErrOver)
 			}
 			return nil
 		}
@@ -167,7 +171,7 @@ func TestTheWriterGathersByEpoch(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t).build()
 		var batches [][]string
-		w := newWriter(applier(func(changes []payout.Change) []bool {
+		w := newWriter(applier(func(changes []leases.Change) []bool {
 			var seen []string
 			for _, c := range changes {
 				seen = append(seen, c.Epoch)
@@ -178,7 +182,7 @@ func TestTheWriterGathersByEpoch(t *testing.T) {
 			return slices.Repeat([]bool{true}, len(changes))
 		}), func() {}, func() bool { return true }, b.refused, b.over, b.config.Logger)
 		for _, epoch := range []string{"e0", "e1", "e1", "e2", "e1"} {
-			w.put(change{Change: payout.Change{Epoch: epoch}, until: time.Now().Add(time.Minute)})
+			w.put(change{Change: leases.Change{Epoch: epoch}, until: time.Now().Add(time.Minute)})
 		}
 		w.close()
 		w.run(context.Background())
@@ -188,20 +192,20 @@ func TestTheWriterGathersByEpoch(t *testing.T) {
 	})
 }
 
-type applier func([]payout.Change) []bool
+type applier func([]leases.Change) []bool
 
-func (a applier) Apply(_ context.Context, changes []payout.Change, _ []payout.Served) ([]bool, error) {
+func (a applier) Apply(_ context.Context, changes []leases.Change, _ []leases.Served) ([]bool, error) {
 	return a(changes), nil
 }
 
-func (applier) Resolve(context.Context, payout.Lease, []payout.Payout) ([]bool, error) {
+func (applier) Resolve(context.Context, leases.Lease, []payout.Payout) ([]bool, error) {
 	return nil, nil
 }
 
-func (applier) Due(context.Context, []string) (payout.Agenda, error) { return payout.Agenda{}, nil }
+func (applier) Due(context.Context, []string) (leases.Agenda, error) { return leases.Agenda{}, nil }
 
-func (applier) Lease(context.Context, payout.LeaseRequest) (payout.Batch, error) {
-	return payout.Batch{}, nil
+func (applier) Lease(context.Context, leases.Request) (leases.Leased, error) {
+	return leases.Leased{}, nil
 }
 
 // Stopped at any moment: what runs ends and is written, what wasn't sent is given back,
@@ -223,7 +227,7 @@ func TestStoppingAtAnyMoment(t *testing.T) {
 				m := b.merchant(name)
 				m.Send, m.Query = paced, paced
 				p := m.Provider.(provider)
-				p.send = func(context.Context, string, time.Time) payout.Finding {
+				p.send = func(context.Context, string, time.Time) finding.Finding {
 					time.Sleep(300 * time.Millisecond)
 					return good
 				}
@@ -254,9 +258,9 @@ func TestStoppingAtAnyMoment(t *testing.T) {
 func TestWorkingsEndCutsCallsOff(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, orders(20, "a")...)
-		hang := func(ctx context.Context, _ string, _ time.Time) payout.Finding { <-ctx.Done(); return bad }
+		hang := func(ctx context.Context, _ string, _ time.Time) finding.Finding { <-ctx.Done(); return bad }
 		b.merchant("a").Provider = provider{send: hang, ask: hang}
-		b.announce.results = func(ctx context.Context, e []payout.Event) ([]bool, error) {
+		b.announce.results = func(ctx context.Context, e []message.Event) ([]bool, error) {
 			<-ctx.Done()
 			return make([]bool, len(e)), ctx.Err()
 		}
@@ -285,13 +289,13 @@ func TestAResultThatIsTooLargeHoldsUpNoOther(t *testing.T) {
 		b := newBench(t, ended("large", payout.StatePaid), ended("a1", payout.StatePaid), ended("a2", payout.StatePaid))
 		var raised atomic.Bool
 		var tries atomic.Int64
-		b.announce.results = func(_ context.Context, events []payout.Event) ([]bool, error) {
+		b.announce.results = func(_ context.Context, events []message.Event) ([]bool, error) {
 			acknowledged := slices.Repeat([]bool{true}, len(events))
 			var err error
 			for i, e := range events {
 				if e.TradeNo == "large" && !raised.Load() {
 					tries.Add(1)
-					acknowledged[i], err = false, fmt.Errorf("publish: %w", &payout.OversizeError{Topic: "payout.results", Keys: []string{"large"}, Bytes: []int{4000}})
+					acknowledged[i], err = false, fmt.Errorf("publish: %w", &message.OversizeError{Topic: "payout.results", Keys: []string{"large"}, Bytes: []int{4000}})
 				}
 			}
 			return acknowledged, err

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/leases"
 )
 
 // askBatch asks the query endpoint about payouts that may have been sent: about those that
@@ -57,7 +59,7 @@ func ofJournal(n, stored int) int {
 }
 
 // asks is what there is to ask about: what is due in the journal, and what was kept.
-func (m *merchant) asks(a payout.Agenda) payout.Work {
+func (m *merchant) asks(a leases.Agenda) leases.Work {
 	w := a.Ask[m.Name]
 	m.stored.Store(int64(w.Due))
 	now := time.Now()
@@ -70,7 +72,7 @@ func (m *merchant) asks(a payout.Agenda) payout.Work {
 }
 
 // ask makes one call; an ask that can't be made is put back as it was.
-func (l *Loop) ask(taking, working context.Context, m *merchant, batch payout.Batch, p payout.Payout, moment time.Time, pass pass) {
+func (l *Loop) ask(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, moment time.Time, pass pass) {
 	defer l.slots[payout.StepAsk].release(m.Name, 1)
 	end := pass.unused
 	defer func() { end() }()
@@ -88,15 +90,15 @@ func (l *Loop) ask(taking, working context.Context, m *merchant, batch payout.Ba
 	if p.Orphan() {
 		found = f.Wordless()
 	}
-	if f.Kind == payout.NoRecord && !l.believable(taking, working, m, batch, p, began) {
-		found.Kind = payout.Unclear
+	if f.Kind == finding.NoRecord && !l.believable(taking, working, m, batch, p, began) {
+		found.Kind = finding.Unclear
 		found.Detail = "no record, but nothing shows that the provider serves this merchant at all"
 	}
 	l.found(m, batch, p, payout.Ask, found, began)
 	l.listen(working, m.Query, began, f)
 }
 
-func (l *Loop) query(ctx context.Context, m *merchant, c payout.Command, latest time.Time) payout.Finding {
+func (l *Loop) query(ctx context.Context, m *merchant, c payout.Command, latest time.Time) finding.Finding {
 	began := time.Now()
 	f := m.Provider.Ask(ctx, c, latest)
 	l.Metrics.called(m.Name, OperationQuery, f, time.Since(began))
@@ -106,7 +108,7 @@ func (l *Loop) query(ctx context.Context, m *merchant, c payout.Command, latest 
 // judging is what an answer of a merchant is judged by, of a call that began then: the
 // moment, and the policy with the doubt about it. Where Redis' clock and this process'
 // disagree, one of them has stepped, and less time may have passed than Redis' clock says.
-func (l *Loop) judging(m *merchant, batch payout.Batch, began time.Time) (now time.Time, policy payout.Policy) {
+func (l *Loop) judging(m *merchant, batch leases.Leased, began time.Time) (now time.Time, policy payout.Policy) {
 	now, policy = batch.Now(time.Now()), m.policy()
 	policy.Doubt = now.Sub(batch.Earliest(began)) + l.ClockDifference().Abs()
 	policy.Refusing = m.Send.Refusing()
@@ -116,7 +118,7 @@ func (l *Loop) judging(m *merchant, batch payout.Batch, began time.Time) (now ti
 // believable tells whether "no such order" is about this payout and not a refusal of
 // the whole merchant: somebody else of the merchant was answered lately. Where nobody
 // was, the merchant's latest settled payout is asked about.
-func (l *Loop) believable(taking, working context.Context, m *merchant, batch payout.Batch, p payout.Payout, asked time.Time) bool {
+func (l *Loop) believable(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, asked time.Time) bool {
 	now, policy := l.judging(m, batch, asked)
 	if !p.NoRecordMayCount(now, policy) {
 		return true // too early to count; the table only asks again
@@ -142,12 +144,12 @@ func (l *Loop) believable(taking, working context.Context, m *merchant, batch pa
 	if !f.Served {
 		return false
 	}
-	m.serve(payout.Served{Merchant: m.Name, At: batch.Earliest(began), About: witness})
+	m.serve(leases.Served{Merchant: m.Name, At: batch.Earliest(began), About: witness})
 	return true
 }
 
 // servedOther is the latest moment at which the provider answered about somebody else.
-func (m *merchant) servedOther(e payout.Evidence, tradeNo string) time.Time {
+func (m *merchant) servedOther(e leases.Evidence, tradeNo string) time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var latest time.Time
@@ -162,7 +164,7 @@ func (m *merchant) servedOther(e payout.Evidence, tradeNo string) time.Time {
 
 // serve notes evidence and answers what of it is worth writing into the journal: what
 // settled, and otherwise one a second.
-func (m *merchant) serve(s payout.Served) *payout.Served {
+func (m *merchant) serve(s leases.Served) *leases.Served {
 	s.Account = m.Policy.Account
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -177,7 +179,7 @@ func (m *merchant) serve(s payout.Served) *payout.Served {
 }
 
 // learn counts what the answer tells about how long payouts take to settle.
-func (m *merchant) learn(p payout.Payout, f payout.Finding, now time.Time) {
+func (m *merchant) learn(p payout.Payout, f finding.Finding, now time.Time) {
 	if after, before, settled, ok := p.Watched(f, now); ok {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -186,8 +188,8 @@ func (m *merchant) learn(p payout.Payout, f payout.Finding, now time.Time) {
 }
 
 // putBack ends the lease of a payout with which nothing was done.
-func (l *Loop) putBack(batch payout.Batch, p payout.Payout) {
+func (l *Loop) putBack(batch leases.Leased, p payout.Payout) {
 	after := p
 	after.Due = batch.Now(time.Now())
-	l.writer.put(change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
+	l.writer.put(change{Change: leases.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/leases"
 )
 
 // doubtful is a payout of merchant a that may have been sent long ago.
@@ -23,12 +25,12 @@ func doubtful(tradeNo string) payout.Payout {
 func TestWhenAWitnessIsAsked(t *testing.T) {
 	type world struct {
 		p        func(*payout.Payout)
-		evidence payout.Evidence
-		witness  payout.Finding
+		evidence leases.Evidence
+		witness  finding.Finding
 		deny     bool
 	}
 	long := func(d time.Duration) time.Time { return time.Now().Add(-d) }
-	served := payout.Finding{Kind: payout.Paid, Served: true}
+	served := finding.Finding{Kind: finding.Paid, Served: true}
 	for name, c := range map[string]struct {
 		world     func() world
 		asked     bool
@@ -40,15 +42,15 @@ func TestWhenAWitnessIsAsked(t *testing.T) {
 		}},
 		"too early after one":   {world: func() world { return world{p: counted(long(time.Minute)), witness: served} }, counts: 1},
 		"send's end is unknown": {world: func() world { return world{p: func(p *payout.Payout) { p.SendBy = time.Time{} }, witness: served} }},
-		"another was answered":  {world: func() world { return world{evidence: payout.Evidence{ServedAt: long(time.Minute), About: "a9"}} }, counts: 1},
+		"another was answered":  {world: func() world { return world{evidence: leases.Evidence{ServedAt: long(time.Minute), About: "a9"}} }, counts: 1},
 		"nobody to ask about":   {world: func() world { return world{} }},
-		"only itself":           {world: func() world { return world{evidence: payout.Evidence{ServedAt: long(0), About: "a1", Settled: "a1"}} }},
+		"only itself":           {world: func() world { return world{evidence: leases.Evidence{ServedAt: long(0), About: "a1", Settled: "a1"}} }},
 		"answered too long ago": {world: func() world { return world{evidence: witnessed(long(11 * time.Minute)), witness: served} }, asked: true, counts: 1},
 		"before the last count": {world: func() world {
 			return world{p: counted(long(6 * time.Minute)), evidence: witnessed(long(7 * time.Minute)), witness: served}
 		}, asked: true, counts: 2},
 		"the witness is refused": {world: func() world {
-			return world{evidence: witnessed(time.Time{}), witness: payout.Finding{Kind: payout.NoRecord}}
+			return world{evidence: witnessed(time.Time{}), witness: finding.Finding{Kind: finding.NoRecord}}
 		}, asked: true},
 		"no token for it": {world: func() world { return world{evidence: witnessed(time.Time{}), witness: served, deny: true} }},
 	} {
@@ -60,11 +62,11 @@ func TestWhenAWitnessIsAsked(t *testing.T) {
 				}
 				b := newBench(t, p)
 				b.journal.served["a"] = w.evidence
-				b.merchant("a").Provider = provider{ask: func(_ context.Context, tradeNo string, _ time.Time) payout.Finding {
+				b.merchant("a").Provider = provider{ask: func(_ context.Context, tradeNo string, _ time.Time) finding.Finding {
 					if tradeNo == "a8" {
 						return w.witness
 					}
-					return payout.Finding{Kind: payout.NoRecord}
+					return finding.Finding{Kind: finding.NoRecord}
 				}}
 				takes, l := 0, free
 				l.take = func(ctx context.Context, n int) ([]time.Time, time.Duration, error) {
@@ -92,19 +94,19 @@ func counted(at time.Time) func(*payout.Payout) {
 	return func(p *payout.Payout) { p.NoRecords, p.NoRecordAt = 1, at }
 }
 
-func witnessed(at time.Time) payout.Evidence {
-	return payout.Evidence{ServedAt: at, About: "a8", Settled: "a8"}
+func witnessed(at time.Time) leases.Evidence {
+	return leases.Evidence{ServedAt: at, About: "a8", Settled: "a8"}
 }
 
 func TestAbsenceIsHeldNotSentAgain(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, doubtful("a1"))
-		b.journal.served["a"] = payout.Evidence{Settled: "a8"}
-		b.merchant("a").Provider = provider{ask: func(_ context.Context, tradeNo string, _ time.Time) payout.Finding {
+		b.journal.served["a"] = leases.Evidence{Settled: "a8"}
+		b.merchant("a").Provider = provider{ask: func(_ context.Context, tradeNo string, _ time.Time) finding.Finding {
 			if tradeNo == "a8" {
-				return payout.Finding{Kind: payout.Paid, Served: true}
+				return finding.Finding{Kind: finding.Paid, Served: true}
 			}
-			return payout.Finding{Kind: payout.NoRecord}
+			return finding.Finding{Kind: finding.NoRecord}
 		}}
 		b.start()
 		time.Sleep(9 * time.Minute)
@@ -124,7 +126,7 @@ func TestAsksGoOnWhileSendsAreBroken(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, orders(200, "a")...)
 		p := b.merchant("a").Provider.(provider)
-		p.send = func(ctx context.Context, _ string, latest time.Time) payout.Finding {
+		p.send = func(ctx context.Context, _ string, latest time.Time) finding.Finding {
 			time.Sleep(time.Until(latest)) // hangs until its deadline
 			return bad
 		}
@@ -153,7 +155,7 @@ func TestAnEmptyAccountPausesAPayroll(t *testing.T) {
 		b.config.Slots = 16
 		p := b.merchant("a").Provider.(provider)
 		filled := time.Now().Add(5 * time.Minute)
-		p.send = func(context.Context, string, time.Time) payout.Finding {
+		p.send = func(context.Context, string, time.Time) finding.Finding {
 			if time.Sleep(100 * time.Millisecond); time.Now().Before(filled) {
 				return refused
 			}
@@ -182,13 +184,13 @@ func TestAHangingMerchantLeavesTheOtherAlone(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, append(orders(1000, "a"), orders(100, "b")...)...)
 		b.config.Breaker.MinRequests = 1 << 20 // no breaker to help
-		hang := func(_ context.Context, _ string, latest time.Time) payout.Finding {
+		hang := func(_ context.Context, _ string, latest time.Time) finding.Finding {
 			time.Sleep(time.Until(latest))
 			return bad
 		}
 		b.merchant("a").Provider = provider{send: hang, ask: hang}
 		slow := b.merchant("b").Provider.(provider)
-		slow.send = func(context.Context, string, time.Time) payout.Finding {
+		slow.send = func(context.Context, string, time.Time) finding.Finding {
 			time.Sleep(100 * time.Millisecond)
 			return good
 		}
@@ -220,7 +222,7 @@ func TestEverythingDueDoesntStarveAnnouncements(t *testing.T) {
 		ended.State, ended.Step, ended.SettledAt = payout.StatePaid, payout.StepAnnounce, time.Now()
 		b := newBench(t, append(orders(3000, "a"), ended)...)
 		p := b.merchant("a").Provider.(provider)
-		p.send = func(context.Context, string, time.Time) payout.Finding { time.Sleep(time.Second); return good }
+		p.send = func(context.Context, string, time.Time) finding.Finding { time.Sleep(time.Second); return good }
 		b.merchant("a").Provider = p
 		b.start()
 		time.Sleep(100 * time.Millisecond)
@@ -241,7 +243,7 @@ func TestNothingSpins(t *testing.T) {
 		"slots are exhausted": {func(b *bench) {
 			b.config.Slots = 4
 			p := b.merchant("a").Provider.(provider)
-			p.send = func(_ context.Context, _ string, latest time.Time) payout.Finding {
+			p.send = func(_ context.Context, _ string, latest time.Time) finding.Finding {
 				time.Sleep(time.Until(latest))
 				return good
 			}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/leases"
 )
 
 // A payout's own times, notBefore and expiresAt, have come when both clocks say so: Redis',
@@ -25,17 +26,17 @@ const (
 )
 
 // early is for how long a payout must not be sent yet, by one of the clocks at least.
-func early(lease payout.Lease, p payout.Payout, now time.Time) time.Duration {
+func early(lease leases.Lease, p payout.Payout, now time.Time) time.Duration {
 	return max(p.Early(lease.Earliest(now)), p.Early(now))
 }
 
 // sendable tells whether a payout may be sent by both clocks.
-func sendable(lease payout.Lease, p payout.Payout, now time.Time) bool {
+func sendable(lease leases.Lease, p payout.Payout, now time.Time) bool {
 	return early(lease, p, now) == 0 && !p.Expired(lease.Now(now)) && !p.Expired(now)
 }
 
 // undecided is for how long a payout is left alone because the clocks don't agree about it.
-func undecided(lease payout.Lease, p payout.Payout, now time.Time) time.Duration {
+func undecided(lease leases.Lease, p payout.Payout, now time.Time) time.Duration {
 	if wait := early(lease, p, now); wait > 0 {
 		return min(wait, clockLook)
 	}
@@ -47,7 +48,7 @@ func undecided(lease payout.Lease, p payout.Payout, now time.Time) time.Duration
 
 // lastByte is the moment of this process' clock before which a payout's expiresAt comes by
 // neither clock, if that is before end.
-func lastByte(lease payout.Lease, p payout.Payout, end time.Time) time.Time {
+func lastByte(lease leases.Lease, p payout.Payout, end time.Time) time.Time {
 	if p.ExpiresAt.IsZero() {
 		return end
 	}
@@ -62,7 +63,7 @@ func lastByte(lease payout.Lease, p payout.Payout, end time.Time) time.Time {
 
 // timely keeps of a batch what may be sent now, and gives the rest back before anything is
 // decided about it.
-func (l *Loop) timely(batch payout.Batch) payout.Batch {
+func (l *Loop) timely(batch leases.Leased) leases.Leased {
 	now, kept := time.Now(), batch.Payouts[:0]
 	for _, p := range batch.Payouts {
 		if sendable(batch.Lease, p, now) {
@@ -125,7 +126,7 @@ func (l *Loop) sawGrantClock(theirs, asked, now time.Time) {
 // overByGrant gives back what was not sent because the clock of its grant says that its
 // lease is over: so it is with every send where that clock is ahead of the journal's by a
 // lease. The payout rests, or it would be leased, decided and given back without end.
-func (l *Loop) overByGrant(m *merchant, batch payout.Batch, p payout.Payout, missed time.Duration) {
+func (l *Loop) overByGrant(m *merchant, batch leases.Leased, p payout.Payout, missed time.Duration) {
 	l.Metrics.overdue.WithLabelValues(m.Name).Inc()
 	l.Logger.Warn().Str("merchant", m.Name).Dur("ahead_by", missed).
 		Msg("a send was given back, because by the clock of the Redis that grants the calls its lease is over: this machine stood still, or that clock is ahead of the journal's: set the wrong one")

@@ -9,6 +9,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 // What expires between its lease and its call isn't sent, however long the decision or the
@@ -62,7 +63,7 @@ func TestACallEndsWithExpiresAt(t *testing.T) {
 		p.ExpiresAt = time.Now().Add(3 * time.Second)
 		b := newBench(t, p)
 		paying := b.merchant("a").Provider.(provider)
-		paying.send = func(_ context.Context, _ string, latest time.Time) payout.Finding {
+		paying.send = func(_ context.Context, _ string, latest time.Time) finding.Finding {
 			if latest.After(p.ExpiresAt) {
 				t.Errorf("bytes may leave %v after expiresAt", latest.Sub(p.ExpiresAt))
 			}
@@ -95,7 +96,7 @@ func TestAGrantTellsThatTheLeaseIsOver(t *testing.T) {
 				began := time.Now()
 				paying := b.merchant("a").Provider.(provider)
 				send := paying.send
-				paying.send = func(ctx context.Context, no string, latest time.Time) payout.Finding {
+				paying.send = func(ctx context.Context, no string, latest time.Time) finding.Finding {
 					if end := began.Add(28*time.Second - c.missed); latest.After(end) {
 						t.Errorf("bytes may leave until %v after the lease's end", latest.Sub(end))
 					}
@@ -125,7 +126,7 @@ func TestAGrantTellsThatTheLeaseIsOver(t *testing.T) {
 						t.Errorf("/readyz knows of %v", b.ClockDifference())
 					}
 				}
-				if !c.sent && (got.Sends > 1 || got.LastSend != payout.Unclear) {
+				if !c.sent && (got.Sends > 1 || got.LastSend != finding.Unclear) {
 					t.Errorf("not given back: %+v", got)
 				}
 			})
@@ -151,7 +152,7 @@ func TestAStepOfRedisClock(t *testing.T) {
 		began := time.Now()
 		paying := b.merchant("a").Provider.(provider)
 		send := paying.send
-		paying.send = func(ctx context.Context, no string, latest time.Time) payout.Finding {
+		paying.send = func(ctx context.Context, no string, latest time.Time) finding.Finding {
 			if at := time.Since(began); no[:5] == "early" && at < 30*time.Minute || no[:5] != "early" && (at < 20*time.Minute || at > 25*time.Minute) {
 				t.Errorf("%s was sent after %v", no, at)
 			}

@@ -8,7 +8,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/money"
 )
 
 // counterOf is a counter of a merchant and type, -1 if it isn't there.
@@ -41,38 +44,40 @@ func TestAContradictionIsAnnouncedOrHeld(t *testing.T) {
 			m := b.merchant("a")
 			m.Policy.Contradiction = choice
 			m.Provider = provider{
-				send: func(context.Context, string, time.Time) payout.Finding { return payout.Finding{Kind: payout.Accepted} },
-				ask: func(_ context.Context, tradeNo string, _ time.Time) payout.Finding {
-					f := payout.Finding{Kind: payout.Paid, Served: true, PaidAmount: "100", Share: payout.ShareAll}
+				send: func(context.Context, string, time.Time) finding.Finding {
+					return finding.Finding{Kind: finding.Accepted}
+				},
+				ask: func(_ context.Context, tradeNo string, _ time.Time) finding.Finding {
+					f := finding.Finding{Kind: finding.Paid, Served: true, PaidAmount: "100", Share: money.ShareAll}
 					if tradeNo == "a0001" {
-						f.PaidAmount, f.Share = "30", payout.SharePart
+						f.PaidAmount, f.Share = "30", money.SharePart
 					}
 					return f
 				},
 			}
-			var said []payout.Event
-			b.announce.results = func(_ context.Context, events []payout.Event) ([]bool, error) {
+			var said []message.Event
+			b.announce.results = func(_ context.Context, events []message.Event) ([]bool, error) {
 				said = append(said, events...)
 				return slices.Repeat([]bool{true}, len(events)), nil
 			}
 			b.start()
 			time.Sleep(time.Hour)
 			b.stop()
-			kinds := map[string][]payout.EventType{}
+			kinds := map[string][]message.EventType{}
 			for _, e := range said {
 				kinds[e.TradeNo] = append(kinds[e.TradeNo], e.Type)
 				if (e.Contradiction == "") != (e.TradeNo == "a0000") {
 					t.Errorf("%s: contradiction %q", e.TradeNo, e.Contradiction)
 				}
 			}
-			want := payout.EventPaid
+			want := message.EventPaid
 			if choice == payout.Hold {
-				want = payout.EventHeld
+				want = message.EventHeld
 			}
-			if !slices.Equal(kinds["a0000"], []payout.EventType{payout.EventPaid}) || !slices.Equal(kinds["a0001"], []payout.EventType{want}) {
+			if !slices.Equal(kinds["a0000"], []message.EventType{message.EventPaid}) || !slices.Equal(kinds["a0001"], []message.EventType{want}) {
 				t.Errorf("%s: %v", choice, kinds)
 			}
-			for _, kind := range []payout.EventType{payout.EventPaid, payout.EventPartial, payout.EventFailed, payout.EventHeld} {
+			for _, kind := range []message.EventType{message.EventPaid, message.EventPartial, message.EventFailed, message.EventHeld} {
 				n := 0.0
 				if kind == want {
 					n = 1
@@ -97,9 +102,11 @@ func TestAnAskBringsTheCommand(t *testing.T) {
 		var about []payout.Command
 		m := b.merchant("a")
 		m.Provider = provider{
-			send: func(context.Context, string, time.Time) payout.Finding { return payout.Finding{Kind: payout.Accepted} },
-			ask: func(context.Context, string, time.Time) payout.Finding {
-				return payout.Finding{Kind: payout.Paid, Served: true}
+			send: func(context.Context, string, time.Time) finding.Finding {
+				return finding.Finding{Kind: finding.Accepted}
+			},
+			ask: func(context.Context, string, time.Time) finding.Finding {
+				return finding.Finding{Kind: finding.Paid, Served: true}
 			},
 			about: func(c payout.Command) { about = append(about, c) },
 		}
@@ -121,13 +128,15 @@ func TestWordsAboutAnOrphanAreNotKept(t *testing.T) {
 		b := newBench(t, orphan, known)
 		m := b.merchant("a")
 		m.Provider = provider{
-			send: func(context.Context, string, time.Time) payout.Finding { return payout.Finding{Kind: payout.Accepted} },
-			ask: func(context.Context, string, time.Time) payout.Finding {
-				return payout.Finding{Kind: payout.Paid, Served: true, Status: "0000", StatusText: "wallet of kevin"}
+			send: func(context.Context, string, time.Time) finding.Finding {
+				return finding.Finding{Kind: finding.Accepted}
+			},
+			ask: func(context.Context, string, time.Time) finding.Finding {
+				return finding.Finding{Kind: finding.Paid, Served: true, Status: "0000", StatusText: "wallet of kevin"}
 			},
 		}
 		texts := map[string]string{}
-		b.announce.results = func(_ context.Context, events []payout.Event) ([]bool, error) {
+		b.announce.results = func(_ context.Context, events []message.Event) ([]bool, error) {
 			for _, e := range events {
 				texts[e.TradeNo] = e.Status + e.StatusText
 			}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/leases"
 )
 
 // What needs a time to have passed waits for it by both clocks: one of them may have stepped.
@@ -12,7 +13,7 @@ func TestAbsenceCountsByTheSlowerClock(t *testing.T) {
 	l := &Loop{}
 	m := &merchant{Merchant: Merchant{Send: free}}
 	now := time.Now()
-	batch := payout.Batch{Lease: payout.Lease{LeasedAt: now.Add(20 * time.Minute), Asked: now}}
+	batch := leases.Leased{Lease: leases.Lease{LeasedAt: now.Add(20 * time.Minute), Asked: now}}
 	policyOf := func(apart time.Duration) payout.Policy {
 		l.apart.Store(int64(apart))
 		_, policy := l.judging(m, batch, time.Now())

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/leases"
 )
 
 // epochNotes notes in which epoch things are decided and written.
@@ -24,7 +25,7 @@ func (e epochNotes) Final(_ context.Context, epoch string, _ []payout.Payout) er
 	return nil
 }
 
-func (e epochNotes) Apply(ctx context.Context, changes []payout.Change, served []payout.Served) ([]bool, error) {
+func (e epochNotes) Apply(ctx context.Context, changes []leases.Change, served []leases.Served) ([]bool, error) {
 	for _, c := range changes {
 		e.seen <- c.After.State.String() + " " + c.Epoch
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/leases"
 )
 
 // lookForMerchant bounds how long a payout whose merchant isn't known is left alone: another
@@ -34,7 +35,7 @@ func (l *Loop) expireBatch(_, working context.Context, la *lane, due int) (int, 
 		case after.State != p.State:
 			ended++
 		}
-		l.writer.put(change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
+		l.writer.put(change{Change: leases.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
 	}
 	if len(resolved) > 0 {
 		if e := l.resolve(working, batch.Lease, resolved); e != nil {
@@ -45,7 +46,7 @@ func (l *Loop) expireBatch(_, working context.Context, la *lane, due int) (int, 
 }
 
 // notSendable is what becomes of one of them; known says that it is its merchant's now.
-func (l *Loop) notSendable(lease payout.Lease, la *lane, p payout.Payout, now time.Time) (after payout.Payout, known bool, err error) {
+func (l *Loop) notSendable(lease leases.Lease, la *lane, p payout.Payout, now time.Time) (after payout.Payout, known bool, err error) {
 	theirs, account := lease.Now(now), p.Account
 	if m := l.merchants[p.Merchant]; m != nil { // else nobody here can tell its account: only its expiry counts
 		account = m.policy().Account
@@ -67,7 +68,7 @@ func (l *Loop) notSendable(lease payout.Lease, la *lane, p payout.Payout, now ti
 
 // lookUp is what becomes of a payout that waits for its merchant: due to be sent where this
 // instance knows it, rejected where nobody has for long, or looked at again.
-func (l *Loop) lookUp(lease payout.Lease, p payout.Payout, now time.Time) (payout.Payout, error) {
+func (l *Loop) lookUp(lease leases.Lease, p payout.Payout, now time.Time) (payout.Payout, error) {
 	command, country, invalid := l.Resolve(p.Command)
 	waited := min(now.Sub(p.ReceivedAt), lease.Earliest(now).Sub(p.ReceivedAt), l.knownFor(lease.Epoch, now))
 	switch {
@@ -94,7 +95,7 @@ func (l *Loop) knownFor(epoch string, now time.Time) time.Duration {
 }
 
 // resolve gives payouts to the merchant that this instance knows.
-func (l *Loop) resolve(working context.Context, lease payout.Lease, payouts []payout.Payout) error {
+func (l *Loop) resolve(working context.Context, lease leases.Lease, payouts []payout.Payout) error {
 	ctx, cancel := context.WithDeadline(working, lease.Deadline())
 	defer cancel()
 	moved, err := l.Journal.Resolve(ctx, lease, payouts)

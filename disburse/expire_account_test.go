@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/leases"
 )
 
 // An instance that lacks the merchant doesn't know its account: it holds nothing for having
 // been sent to another one, and leaves it to those that know.
 func TestAnUnknownMerchantsAccountIsNotAnotherOne(t *testing.T) {
 	now := time.Now()
-	lease := payout.Lease{LeasedAt: now, Until: now.Add(time.Minute), Asked: now}
+	lease := leases.Lease{LeasedAt: now, Until: now.Add(time.Minute), Asked: now}
 	p := payout.Begin(payout.Command{TradeNo: "a", Merchant: "gone"}, "egypt", payout.Source{}, "", now.Add(-time.Hour))
 	p.Sends, p.Account, p.Step = 1, "there000", payout.StepExpire
 	l := &Loop{merchants: map[string]*merchant{}}

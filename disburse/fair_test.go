@@ -9,10 +9,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"disburser/payout"
+	"disburser/payout/finding"
 )
 
-func answering(takes time.Duration, count *atomic.Int64, f payout.Finding) func(context.Context, string, time.Time) payout.Finding {
-	return func(context.Context, string, time.Time) payout.Finding {
+func answering(takes time.Duration, count *atomic.Int64, f finding.Finding) func(context.Context, string, time.Time) finding.Finding {
+	return func(context.Context, string, time.Time) finding.Finding {
 		time.Sleep(takes)
 		count.Add(1)
 		return f
@@ -26,11 +27,11 @@ func TestSlotsAreSharedEvenly(t *testing.T) {
 		b := newBench(t, orders(300, "a")...)
 		b.config.Slots = 40
 		var slow, quick, other atomic.Int64
-		asked := answering(0, &other, payout.Finding{Kind: payout.Paid, Served: true})
-		b.merchant("a").Provider = provider{send: answering(9*time.Second, &slow, payout.Finding{Kind: payout.Accepted}), ask: asked}
+		asked := answering(0, &other, finding.Finding{Kind: finding.Paid, Served: true})
+		b.merchant("a").Provider = provider{send: answering(9*time.Second, &slow, finding.Finding{Kind: finding.Accepted}), ask: asked}
 		b.merchant("a").Policy.Poll.First, b.merchant("b").Policy.Poll.First = time.Hour, time.Hour
 		b.merchant("a").Policy.Poll.Max, b.merchant("b").Policy.Poll.Max = time.Hour, time.Hour
-		b.merchant("b").Provider = provider{send: answering(time.Second, &quick, payout.Finding{Kind: payout.Accepted}), ask: asked}
+		b.merchant("b").Provider = provider{send: answering(time.Second, &quick, finding.Finding{Kind: finding.Accepted}), ask: asked}
 		b.start()
 		time.Sleep(30 * time.Second)
 		for _, p := range orders(700, "b") {
@@ -65,7 +66,7 @@ func TestOneThatCantCallKeepsNoSlots(t *testing.T) {
 				b.config.Slots = 40
 				var calls, tried atomic.Int64
 				down := b.merchant("a")
-				down.Provider = provider{send: answering(0, &tried, payout.Finding{Kind: payout.Unclear}), ask: answering(0, &tried, payout.Finding{Kind: payout.Unclear})}
+				down.Provider = provider{send: answering(0, &tried, finding.Finding{Kind: finding.Unclear}), ask: answering(0, &tried, finding.Finding{Kind: finding.Unclear})}
 				if why == "tokens" {
 					down.Send = limiter{
 						take: func(context.Context, int) ([]time.Time, time.Duration, error) { return nil, 50 * time.Millisecond, nil },
@@ -73,7 +74,7 @@ func TestOneThatCantCallKeepsNoSlots(t *testing.T) {
 					}
 				}
 				b.merchant("b").Policy.Poll.First, b.merchant("b").Policy.Poll.Max = time.Hour, time.Hour
-				b.merchant("b").Provider = provider{send: answering(time.Second, &calls, payout.Finding{Kind: payout.Accepted}), ask: answering(0, &tried, payout.Finding{Kind: payout.Paid})}
+				b.merchant("b").Provider = provider{send: answering(time.Second, &calls, finding.Finding{Kind: finding.Accepted}), ask: answering(0, &tried, finding.Finding{Kind: finding.Paid})}
 				b.start()
 				time.Sleep(20 * time.Second)
 				if calls.Load() < 27*20 { // 30 of 40 slots: half an even share stays free for the other
@@ -102,9 +103,11 @@ func TestAnOpenBreakerStopsWhatWaitsForItsMoment(t *testing.T) {
 			wait: func(_ context.Context, moment time.Time) error { time.Sleep(time.Until(moment)); return nil },
 		}
 		m.Provider = provider{
-			send: func(context.Context, string, time.Time) payout.Finding { return payout.Finding{Kind: payout.Unclear} },
-			ask: func(context.Context, string, time.Time) payout.Finding {
-				return payout.Finding{Kind: payout.Processing}
+			send: func(context.Context, string, time.Time) finding.Finding {
+				return finding.Finding{Kind: finding.Unclear}
+			},
+			ask: func(context.Context, string, time.Time) finding.Finding {
+				return finding.Finding{Kind: finding.Processing}
 			},
 		}
 		b.start()
@@ -132,8 +135,10 @@ func TestRefusalsAreSaidLoudly(t *testing.T) {
 		var asks atomic.Int64
 		m := b.merchant("a")
 		m.Provider = provider{
-			send: func(context.Context, string, time.Time) payout.Finding { return payout.Finding{Kind: payout.Refused} },
-			ask:  answering(0, &asks, payout.Finding{Kind: payout.Processing, Served: true}),
+			send: func(context.Context, string, time.Time) finding.Finding {
+				return finding.Finding{Kind: finding.Refused}
+			},
+			ask: answering(0, &asks, finding.Finding{Kind: finding.Processing, Served: true}),
 		}
 		b.config.Slots = 1 // one after the other, so that the row is exact
 		b.start()

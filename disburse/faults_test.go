@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 var errRedis = errors.New("redis: i/o timeout")
@@ -61,10 +63,10 @@ func underFaults(t *testing.T, seed uint64) {
 	for _, b := range []*bench{first, second} {
 		for _, name := range []string{"a", "b"} {
 			b.merchant(name).Provider = provider{
-				send: func(_ context.Context, tradeNo string, _ time.Time) payout.Finding {
+				send: func(_ context.Context, tradeNo string, _ time.Time) finding.Finding {
 					time.Sleep(d.upTo(12 * time.Second))
 					if d.one(9) {
-						return payout.Finding{Kind: payout.NotSent}
+						return finding.Finding{Kind: finding.NotSent}
 					}
 					at := <-ledger
 					if at[tradeNo] {
@@ -77,7 +79,7 @@ func underFaults(t *testing.T, seed uint64) {
 					}
 					return good
 				},
-				ask: func(_ context.Context, tradeNo string, _ time.Time) payout.Finding {
+				ask: func(_ context.Context, tradeNo string, _ time.Time) finding.Finding {
 					time.Sleep(d.upTo(3 * time.Second))
 					at := <-ledger
 					defer func() { ledger <- at }()
@@ -85,11 +87,11 @@ func underFaults(t *testing.T, seed uint64) {
 					case d.one(5):
 						return bad
 					case !at[tradeNo]:
-						return payout.Finding{Kind: payout.NoRecord}
+						return finding.Finding{Kind: finding.NoRecord}
 					case d.one(3):
-						return payout.Finding{Kind: payout.Processing, Served: true}
+						return finding.Finding{Kind: finding.Processing, Served: true}
 					}
-					return payout.Finding{Kind: payout.Paid, Served: true}
+					return finding.Finding{Kind: finding.Paid, Served: true}
 				},
 			}
 		}
@@ -100,7 +102,7 @@ func underFaults(t *testing.T, seed uint64) {
 			}
 			return nil
 		}
-		b.announce.results = func(_ context.Context, events []payout.Event) ([]bool, error) {
+		b.announce.results = func(_ context.Context, events []message.Event) ([]bool, error) {
 			ok := make([]bool, len(events))
 			for i := range ok {
 				ok[i] = !d.one(5)

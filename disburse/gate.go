@@ -12,7 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/sony/gobreaker/v2"
 
-	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 // BreakerSettings are the operator's (the configuration's key breaker).
@@ -82,11 +82,11 @@ func refusing(s *BreakerSettings, _ gobreaker.Counts, row int) bool { return row
 // failure: a provider that answers at all works, whatever it answers. "Too fast" may come
 // from a gateway in front of it and says neither; the rate takes care of it. Nor does a clear
 // answer that names no tradeNo: nothing of it is believed, but the provider works.
-func failure(f payout.Finding) error {
+func failure(f finding.Finding) error {
 	switch {
 	case f.TooFast, f.Nameless:
 		return errNothing
-	case f.Kind == payout.Unclear, f.Kind == payout.NotSent:
+	case f.Kind == finding.Unclear, f.Kind == finding.NotSent:
 		return failedBy(f)
 	}
 	return nil
@@ -94,9 +94,9 @@ func failure(f payout.Finding) error {
 
 // failedBy keeps what is said about a failure, for the breaker's reason. Of a refusal that
 // is the provider's own word.
-func failedBy(f payout.Finding) error {
+func failedBy(f finding.Finding) error {
 	said := []string{f.Detail}
-	if f.Kind == payout.Refused {
+	if f.Kind == finding.Refused {
 		said = []string{f.Status, f.StatusText, f.Detail}
 	}
 	said = slices.DeleteFunc(said, func(part string) bool { return part == "" })
@@ -106,11 +106,11 @@ func failedBy(f payout.Finding) error {
 	return errors.New(strings.Join(said, ", "))
 }
 
-func refusal(f payout.Finding) error {
+func refusal(f finding.Finding) error {
 	switch f.Kind {
-	case payout.Refused:
+	case finding.Refused:
 		return failedBy(f)
-	case payout.Unclear, payout.NotSent:
+	case finding.Unclear, finding.NotSent:
 		return errNothing
 	default:
 		return nil
@@ -120,7 +120,7 @@ func refusal(f payout.Finding) error {
 // pass is the right to make one call. Exactly one of done and unused must be called.
 type pass struct {
 	ends  []func(error)
-	means []func(payout.Finding) error
+	means []func(finding.Finding) error
 	still []func() bool
 }
 
@@ -134,14 +134,14 @@ func (p pass) good() bool {
 	return true
 }
 
-func (p pass) done(f payout.Finding) {
+func (p pass) done(f finding.Finding) {
 	for i, end := range p.ends {
 		end(p.means[i](f))
 	}
 }
 
 // panicked ends the pass of a call of which nobody knows how it ended.
-func (p pass) panicked() { p.done(payout.Finding{Kind: payout.Unclear}) }
+func (p pass) panicked() { p.done(finding.Finding{Kind: finding.Unclear}) }
 
 func (p pass) unused() {
 	for _, end := range p.ends {
@@ -192,7 +192,7 @@ func (g *gate) state() int {
 // breaker is a gobreaker whose time open doubles each time that the probes fail.
 type breaker struct {
 	two      *gobreaker.TwoStepCircuitBreaker[struct{}]
-	meaning  func(payout.Finding) error
+	meaning  func(finding.Finding) error
 	settings *settings
 
 	mu    sync.Mutex
@@ -207,7 +207,7 @@ type breaker struct {
 	since int    // changes of state so far: what began before the last one doesn't count
 }
 
-func newBreaker(s *settings, name string, say say, trip trips, meaning func(payout.Finding) error, probes uint32) *breaker {
+func newBreaker(s *settings, name string, say say, trip trips, meaning func(finding.Finding) error, probes uint32) *breaker {
 	b := &breaker{meaning: meaning, settings: s}
 	window := s.Load().Window
 	b.two = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{

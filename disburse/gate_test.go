@@ -11,17 +11,17 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 var (
-	good    = payout.Finding{Kind: payout.Accepted}
-	bad     = payout.Finding{Kind: payout.Unclear}
-	refused = payout.Finding{Kind: payout.Refused}
+	good    = finding.Finding{Kind: finding.Accepted}
+	bad     = finding.Finding{Kind: finding.Unclear}
+	refused = finding.Finding{Kind: finding.Refused}
 )
 
 // pass makes calls one after the other and answers how many were let through.
-func (g *gate) pass(n int, f payout.Finding) (through int) {
+func (g *gate) pass(n int, f finding.Finding) (through int) {
 	for range n {
 		for _, p := range g.admit(1) {
 			p.done(f)
@@ -68,7 +68,7 @@ func TestUnusedPassesAreNoCalls(t *testing.T) {
 				}
 			}
 			if len(passes) > 0 {
-				passes[0].done([]payout.Finding{good, bad}[i%2])
+				passes[0].done([]finding.Finding{good, bad}[i%2])
 			}
 		}
 		if g.state() != 2 {
@@ -79,7 +79,7 @@ func TestUnusedPassesAreNoCalls(t *testing.T) {
 
 func TestFailuresInARow(t *testing.T) {
 	for _, every := range []time.Duration{0, time.Second, time.Minute} { // a slow merchant too
-		for name, f := range map[string]payout.Finding{"failures": bad, "refusals": refused, "not sent": {Kind: payout.NotSent}} {
+		for name, f := range map[string]finding.Finding{"failures": bad, "refusals": refused, "not sent": {Kind: finding.NotSent}} {
 			t.Run(fmt.Sprint(name, " every ", every), func(t *testing.T) {
 				inTime(t, func(t *testing.T) {
 					g := sendGate()
@@ -104,18 +104,18 @@ func TestFailuresInARow(t *testing.T) {
 func TestBusinessFailuresAreSuccesses(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		g := sendGate()
-		for _, kind := range []payout.Kind{payout.SettledFailed, payout.SettledPartial, payout.SettledPaid} {
-			g.pass(100, payout.Finding{Kind: kind})
+		for _, kind := range []finding.Kind{finding.SettledFailed, finding.SettledPartial, finding.SettledPaid} {
+			g.pass(100, finding.Finding{Kind: kind})
 		}
 		g = sendGate()
 		for range 100 { // refused, but not in a row
 			g.pass(19, refused)
-			g.pass(1, payout.Finding{Kind: payout.SettledFailed})
+			g.pass(1, finding.Finding{Kind: finding.SettledFailed})
 		}
 		asks := gateOf(testBreaker(), false, zerolog.Nop())
-		for _, kind := range payout.AskKinds {
-			if kind != payout.Unclear {
-				asks.pass(100, payout.Finding{Kind: kind})
+		for _, kind := range finding.AskKinds {
+			if kind != finding.Unclear {
+				asks.pass(100, finding.Finding{Kind: kind})
 			}
 		}
 		if g.state() != 0 || asks.state() != 0 {
@@ -244,7 +244,7 @@ func TestSlotsAreKeptForTheOthers(t *testing.T) {
 // 429 isn't down: it neither opens a breaker nor proves that the provider works again.
 func TestTooFastIsNoFailure(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		tooFast := payout.Finding{Kind: payout.Unclear, TooFast: true}
+		tooFast := finding.Finding{Kind: finding.Unclear, TooFast: true}
 		g := sendGate()
 		if g.pass(500, tooFast); g.state() != 0 {
 			t.Fatal("open")
@@ -310,7 +310,7 @@ func TestTheFleetIsToldOfRefusals(t *testing.T) {
 		b.merchant("a").Send = m
 		var sends atomic.Int64
 		account := b.merchant("a").Provider.(provider)
-		account.send = func(context.Context, string, time.Time) payout.Finding {
+		account.send = func(context.Context, string, time.Time) finding.Finding {
 			switch n := sends.Add(1); {
 			case n <= 21:
 				return refused
@@ -335,9 +335,9 @@ func TestTheFleetIsToldOfRefusals(t *testing.T) {
 
 // Whoever reads that a breaker has opened wants to know by what.
 func TestAnOpeningSaysWhy(t *testing.T) {
-	hung := payout.Finding{Kind: payout.Unclear, Detail: "no whole answer before the deadline"}
-	cut := payout.Finding{Kind: payout.Unclear, Detail: "no connection: EOF"}
-	no := payout.Finding{Kind: payout.Refused, Status: "8000", StatusText: "low balance", Detail: "refused"}
+	hung := finding.Finding{Kind: finding.Unclear, Detail: "no whole answer before the deadline"}
+	cut := finding.Finding{Kind: finding.Unclear, Detail: "no connection: EOF"}
+	no := finding.Finding{Kind: finding.Refused, Status: "8000", StatusText: "low balance", Detail: "refused"}
 	for _, c := range []struct {
 		name  string
 		calls func(g *gate)
@@ -367,7 +367,7 @@ func TestAnOpeningSaysWhy(t *testing.T) {
 
 // A country's answers name no tradeNo. They are not believed, but the provider works.
 func TestANamelessAnswerSaysNothingToTheBreaker(t *testing.T) {
-	f := payout.Finding{Kind: payout.Unclear, Nameless: true, Detail: "an outcome without a tradeNo"}
+	f := finding.Finding{Kind: finding.Unclear, Nameless: true, Detail: "an outcome without a tradeNo"}
 	if got := failure(f); got != errNothing { //nolint:errorlint // it is told by itself
 		t.Errorf("it means %v", got)
 	}

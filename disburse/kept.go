@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/leases"
 )
 
 const (
@@ -45,7 +46,7 @@ type keptPayout struct {
 // sent is a payout with the batch that it was sent in, which holds nobody else any more.
 type sent struct {
 	payout.Payout
-	batch payout.Batch
+	batch leases.Leased
 }
 
 // expect tells whether there is room for one more; then add or miss must follow.
@@ -141,7 +142,7 @@ func (k *kept) forget(epoch string) {
 
 // keep lets the lease of a payout that was sent go on until its first ask, if the provider
 // has accepted it, the ask comes soon, and the lease leaves the whole time of a call after it.
-func (l *Loop) keep(m *merchant, batch payout.Batch, p payout.Payout, c *change) {
+func (l *Loop) keep(m *merchant, batch leases.Leased, p payout.Payout, c *change) {
 	now := time.Now()
 	wait := p.Due.Sub(batch.Now(now))
 	due := now.Add(wait)
@@ -163,7 +164,7 @@ func (l *Loop) keep(m *merchant, batch payout.Batch, p payout.Payout, c *change)
 // handBack ends the leases of payouts that were kept; they stay due when they were.
 func (l *Loop) handBack(all []keptPayout) {
 	for _, k := range all {
-		l.writer.put(change{Change: payout.Change{Token: k.batch.Token, Epoch: k.batch.Epoch, Before: k.State, After: k.Payout}, until: k.batch.Deadline()})
+		l.writer.put(change{Change: leases.Change{Token: k.batch.Token, Epoch: k.batch.Epoch, Before: k.State, After: k.Payout}, until: k.batch.Deadline()})
 	}
 }
 

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/finding"
+	"disburser/payout/leases"
 )
 
 // What was accepted and is asked about soon needs no second lease; everything else does.
@@ -30,8 +33,10 @@ func TestWhatIsKeptFromItsSendToItsAsk(t *testing.T) {
 		}, true},
 		{"unclear: nobody knows what the ask will lead to", func(b *bench) {
 			b.merchant("a").Provider = provider{
-				send: func(context.Context, string, time.Time) payout.Finding { return payout.Finding{Kind: payout.Unclear} },
-				ask:  b.merchant("a").Provider.(provider).ask,
+				send: func(context.Context, string, time.Time) finding.Finding {
+					return finding.Finding{Kind: finding.Unclear}
+				},
+				ask: b.merchant("a").Provider.(provider).ask,
 			}
 		}, true},
 	} {
@@ -86,9 +91,9 @@ func TestWhatIsKeptDoesntWaitForTheDrain(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, append(orders(20, "a"), orders(1, "b")...)...)
 		b.merchant("b").Provider = provider{
-			send: func(context.Context, string, time.Time) payout.Finding {
+			send: func(context.Context, string, time.Time) finding.Finding {
 				time.Sleep(9 * time.Second)
-				return payout.Finding{Kind: payout.Accepted}
+				return finding.Finding{Kind: finding.Accepted}
 			},
 			ask: b.merchant("b").Provider.(provider).ask,
 		}
@@ -179,9 +184,9 @@ func TestALostEpochForgetsWhatWasKept(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, append(orders(20, "a"), orders(1, "b")...)...)
 		b.merchant("b").Provider = provider{
-			send: func(context.Context, string, time.Time) payout.Finding {
+			send: func(context.Context, string, time.Time) finding.Finding {
 				time.Sleep(time.Second)
-				return payout.Finding{Kind: payout.Accepted}
+				return finding.Finding{Kind: finding.Accepted}
 			},
 			ask: b.merchant("b").Provider.(provider).ask,
 		}
@@ -197,7 +202,7 @@ func TestALostEpochForgetsWhatWasKept(t *testing.T) {
 		b.journal.mu.Lock()
 		b.journal.fault = func(op string) error {
 			if op == "apply" && time.Now().Before(over) {
-				return payout.ErrEpoch
+				return epochs.ErrOver
 			}
 			return nil
 		}
@@ -237,7 +242,7 @@ func TestTheOneThatIsDueFirstIsTakenFirst(t *testing.T) {
 		if !k.expect() {
 			t.Fatal("no room")
 		}
-		k.add(keptPayout{now.Add(time.Duration(n) * time.Second), &sent{payout.Payout{Asks: n}, payout.Batch{}}})
+		k.add(keptPayout{now.Add(time.Duration(n) * time.Second), &sent{payout.Payout{Asks: n}, leases.Leased{}}})
 	}
 	if due, next := k.work(now.Add(29 * time.Second)); due != 30 || !next.Equal(now.Add(30*time.Second)) {
 		t.Errorf("%d are due, the next at %v", due, next.Sub(now))

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 // After a payroll whose payouts all settle after half a minute, the next ones aren't asked
@@ -21,22 +21,22 @@ func TestTheLoopLearnsWhenToAsk(t *testing.T) {
 			m := b.merchant("a")
 			m.Policy.Poll.Learn = learn
 			m.Provider = provider{
-				send: func(_ context.Context, tradeNo string, _ time.Time) payout.Finding {
+				send: func(_ context.Context, tradeNo string, _ time.Time) finding.Finding {
 					mu.Lock()
 					defer mu.Unlock()
 					sent[tradeNo] = time.Now()
-					return payout.Finding{Kind: payout.Accepted}
+					return finding.Finding{Kind: finding.Accepted}
 				},
-				ask: func(_ context.Context, tradeNo string, _ time.Time) payout.Finding {
+				ask: func(_ context.Context, tradeNo string, _ time.Time) finding.Finding {
 					mu.Lock()
 					defer mu.Unlock()
 					asks[tradeNo]++
 					wait := time.Since(sent[tradeNo]) - 30*time.Second
 					if wait < 0 {
-						return payout.Finding{Kind: payout.Processing, Served: true}
+						return finding.Finding{Kind: finding.Processing, Served: true}
 					}
 					late = append(late, wait)
-					return payout.Finding{Kind: payout.Paid, Served: true}
+					return finding.Finding{Kind: finding.Paid, Served: true}
 				},
 			}
 			b.start()

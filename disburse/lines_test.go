@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 // Each line about a payout says which batch it is of, and a call that nobody answered
 // isn't called an answer.
 func TestThePayoutsLines(t *testing.T) {
-	findings := map[string]payout.Finding{
-		"a1": {Kind: payout.Accepted, HTTPStatus: http.StatusOK},
-		"a2": {Kind: payout.Unclear, Detail: "no whole answer before the deadline (timeout 10s)"},
-		"a3": {Kind: payout.NotSent, Detail: "no connection: refused"},
-		"a4": {Kind: payout.Unclear, HTTPStatus: http.StatusBadGateway, Detail: "HTTP 502"},
+	findings := map[string]finding.Finding{
+		"a1": {Kind: finding.Accepted, HTTPStatus: http.StatusOK},
+		"a2": {Kind: finding.Unclear, Detail: "no whole answer before the deadline (timeout 10s)"},
+		"a3": {Kind: finding.NotSent, Detail: "no connection: refused"},
+		"a4": {Kind: finding.Unclear, HTTPStatus: http.StatusBadGateway, Detail: "HTTP 502"},
 	}
 	said := map[string]string{"a1": "the provider answered", "a2": "the provider did not answer", "a3": "nothing was sent to the provider", "a4": "the provider answered"}
 	inTime(t, func(t *testing.T) {
@@ -30,9 +31,9 @@ func TestThePayoutsLines(t *testing.T) {
 		}
 		b := newBench(t, payouts...)
 		b.merchant("a").Provider = provider{
-			send: func(_ context.Context, tradeNo string, _ time.Time) payout.Finding { return findings[tradeNo] },
-			ask: func(context.Context, string, time.Time) payout.Finding {
-				return payout.Finding{Kind: payout.Paid, Served: true, HTTPStatus: http.StatusOK}
+			send: func(_ context.Context, tradeNo string, _ time.Time) finding.Finding { return findings[tradeNo] },
+			ask: func(context.Context, string, time.Time) finding.Finding {
+				return finding.Finding{Kind: finding.Paid, Served: true, HTTPStatus: http.StatusOK}
 			},
 		}
 		b.start()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 // What an answer says about the calls goes to the limiter of its operation, and the
@@ -20,13 +21,13 @@ func TestTheLimiterIsTold(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		f    payout.Finding
+		f    finding.Finding
 		told bool
 	}{
-		{"429", payout.Finding{Kind: payout.Unclear, TooFast: true, HTTPStatus: 429}, true},
-		{"429 with a pause", payout.Finding{Kind: payout.Unclear, TooFast: true, RetryAfter: 7 * time.Second}, true},
-		{"503 with a pause", payout.Finding{Kind: payout.Unclear, RetryAfter: 7 * time.Second}, true},
-		{"503", payout.Finding{Kind: payout.Unclear, HTTPStatus: 503}, false},
+		{"429", finding.Finding{Kind: finding.Unclear, TooFast: true, HTTPStatus: 429}, true},
+		{"429 with a pause", finding.Finding{Kind: finding.Unclear, TooFast: true, RetryAfter: 7 * time.Second}, true},
+		{"503 with a pause", finding.Finding{Kind: finding.Unclear, RetryAfter: 7 * time.Second}, true},
+		{"503", finding.Finding{Kind: finding.Unclear, HTTPStatus: 503}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inTime(t, func(t *testing.T) {
@@ -47,20 +48,20 @@ func TestTheLimiterIsTold(t *testing.T) {
 				start := time.Now()
 				asks := 0
 				m.Provider = provider{
-					send: func(context.Context, string, time.Time) payout.Finding {
+					send: func(context.Context, string, time.Time) finding.Finding {
 						time.Sleep(time.Second)
 						return c.f
 					},
-					ask: func(context.Context, string, time.Time) payout.Finding {
+					ask: func(context.Context, string, time.Time) finding.Finding {
 						if asks++; asks == 1 {
 							return c.f
 						}
-						return payout.Finding{Kind: payout.Paid, Served: true}
+						return finding.Finding{Kind: finding.Paid, Served: true}
 					},
 				}
 				b.start()
 				time.Sleep(2 * time.Second)
-				if p := b.journal.get("a0000"); p.State != payout.StateSending || p.LastSend != payout.Unclear {
+				if p := b.journal.get("a0000"); p.State != payout.StateSending || p.LastSend != finding.Unclear {
 					t.Errorf("%v, sent %v", p.State, p.LastSend)
 				}
 				time.Sleep(time.Minute)

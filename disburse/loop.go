@@ -13,6 +13,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/leases"
+	"disburser/polling"
 )
 
 const (
@@ -126,11 +129,11 @@ type merchant struct {
 
 	mu      sync.Mutex
 	now     payout.Policy // Policy, or what it was changed to
-	learner payout.Learner
-	plan    *payout.Plan // the learner's, as of planned and for the bounds
+	learner polling.Learner
+	plan    *polling.Intervals // the learner's, as of planned and for the bounds
 	planned time.Time
 	bounds  payout.Poll
-	served  payout.Served // the latest evidence that this process has seen
+	served  leases.Served // the latest evidence that this process has seen
 }
 
 // New makes a loop; Run starts it.
@@ -216,7 +219,7 @@ func (l *Loop) Run(taking, working context.Context) {
 type lane struct {
 	step     payout.Step
 	merchant *merchant // nil for announce and expire
-	work     func(payout.Agenda) payout.Work
+	work     func(leases.Agenda) leases.Work
 	run      func(taking, working context.Context, la *lane, due int) (leased int, err error)
 
 	busy      atomic.Bool
@@ -232,11 +235,11 @@ func (l *Loop) lanes() []*lane {
 		m := l.merchants[name]
 		all = append(all,
 			&lane{step: payout.StepAsk, merchant: m, run: l.askBatch, work: m.asks},
-			&lane{step: payout.StepSend, merchant: m, run: l.sendBatch, work: func(a payout.Agenda) payout.Work { return a.Send[m.Name] }})
+			&lane{step: payout.StepSend, merchant: m, run: l.sendBatch, work: func(a leases.Agenda) leases.Work { return a.Send[m.Name] }})
 	}
 	return append(all,
-		&lane{step: payout.StepAnnounce, run: l.announceBatch, work: func(a payout.Agenda) payout.Work { return a.Announce }},
-		&lane{step: payout.StepExpire, run: l.expireBatch, work: func(a payout.Agenda) payout.Work { return a.Expire }})
+		&lane{step: payout.StepAnnounce, run: l.announceBatch, work: func(a leases.Agenda) leases.Work { return a.Announce }},
+		&lane{step: payout.StepExpire, run: l.expireBatch, work: func(a leases.Agenda) leases.Work { return a.Expire }})
 }
 
 // round looks what is due, starts the lanes that have work, and answers how long there
@@ -358,7 +361,7 @@ func (l *Loop) survive(doing string) {
 // refused reports an error, the lost epoch to whom it concerns.
 func (l *Loop) refused(ctx context.Context, err error, doing string) {
 	switch {
-	case errors.Is(err, payout.ErrEpoch):
+	case errors.Is(err, epochs.ErrOver):
 		l.EpochLost()
 	case ctx.Err() != nil:
 	default:
@@ -474,10 +477,10 @@ func (a *allowance) shrink(n int) {
 // written and nobody knows of would leave its payouts sending, and somebody wondering
 // about each of them. It is repeated under the same token until a third of its time is
 // over.
-func (l *Loop) lease(working context.Context, step payout.Step, merchant string, n int) (payout.Batch, error) {
+func (l *Loop) lease(working context.Context, step payout.Step, merchant string, n int) (leases.Leased, error) {
 	ctx, cancel := context.WithTimeout(working, l.Lease/3)
 	defer cancel()
-	r := payout.LeaseRequest{Step: step, Merchant: merchant, N: n, For: l.Lease}
+	r := leases.Request{Step: step, Merchant: merchant, N: n, For: l.Lease}
 	if m := l.merchants[merchant]; m != nil {
 		r.Account = m.Policy.Account
 	}

@@ -6,7 +6,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 // Metrics are the loop's.
@@ -87,8 +89,8 @@ func NewMetrics(r prometheus.Registerer, merchants []string, tokenOutcomes []str
 	for _, name := range merchants {
 		m.create(name, tokenOutcomes)
 	}
-	m.results.WithLabelValues(unknown, string(payout.EventRejected))
-	m.payouts.WithLabelValues(unknown, string(payout.EventRejected))
+	m.results.WithLabelValues(unknown, string(message.EventRejected))
+	m.payouts.WithLabelValues(unknown, string(message.EventRejected))
 	m.slots.WithLabelValues("busy")
 	m.slots.WithLabelValues("free")
 	r.MustRegister(m.requests, m.seconds, m.results, m.contrary, m.payouts, m.tokens, m.breaker, m.slots, m.tooLarge, m.overdue)
@@ -96,7 +98,7 @@ func NewMetrics(r prometheus.Registerer, merchants []string, tokenOutcomes []str
 }
 
 func (m *Metrics) create(merchant string, tokenOutcomes []string) {
-	for operation, kinds := range map[string][]payout.Kind{OperationSend: payout.SendKinds, OperationQuery: payout.AskKinds} {
+	for operation, kinds := range map[string][]finding.Kind{OperationSend: finding.SendKinds, OperationQuery: finding.AskKinds} {
 		for _, k := range kinds {
 			m.requests.WithLabelValues(merchant, operation, k.String())
 		}
@@ -108,12 +110,12 @@ func (m *Metrics) create(merchant string, tokenOutcomes []string) {
 		m.breaker.WithLabelValues(merchant, operation)
 	}
 	m.overdue.WithLabelValues(merchant)
-	for _, t := range payout.EventTypes {
+	for _, t := range message.EventTypes {
 		m.results.WithLabelValues(merchant, string(t))
-		if t != payout.EventRejected {
+		if t != message.EventRejected {
 			m.contrary.WithLabelValues(merchant, string(t))
 		}
-		if t != payout.EventHeld {
+		if t != message.EventHeld {
 			m.payouts.WithLabelValues(merchant, string(t))
 		}
 	}
@@ -143,7 +145,7 @@ func (m *Metrics) Tokens(merchant, operation, outcome string, n int) {
 	m.tokens.WithLabelValues(merchant, operation, outcome).Add(float64(n))
 }
 
-func (m *Metrics) called(merchant, operation string, f payout.Finding, took time.Duration) {
+func (m *Metrics) called(merchant, operation string, f finding.Finding, took time.Duration) {
 	found := f.Kind.String()
 	if f.Nameless {
 		found = nameless
@@ -154,7 +156,7 @@ func (m *Metrics) called(merchant, operation string, f payout.Finding, took time
 
 // announced counts an event. Payouts of merchants that aren't configured are counted
 // under "unknown": their names come from outside and would make labels without end.
-func (m *Metrics) announced(p payout.Payout, e payout.Event, now time.Time) {
+func (m *Metrics) announced(p payout.Payout, e message.Event, now time.Time) {
 	merchant := e.Merchant
 	if p.Country == "" {
 		merchant = unknown

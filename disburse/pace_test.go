@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 // Under a backlog a lane with free slots doesn't look what is due before each batch.
@@ -32,11 +32,11 @@ func TestFewFreeSlotsWaitForMore(t *testing.T) {
 		b.merchant("a").Policy.Poll.First, b.merchant("a").Policy.Poll.Max = time.Hour, time.Hour
 		var calls atomic.Int64
 		b.merchant("a").Provider = provider{
-			send: func(context.Context, string, time.Time) payout.Finding {
+			send: func(context.Context, string, time.Time) finding.Finding {
 				time.Sleep(30*time.Millisecond + time.Duration(calls.Add(1)%30)*time.Millisecond)
-				return payout.Finding{Kind: payout.Accepted}
+				return finding.Finding{Kind: finding.Accepted}
 			},
-			ask: answering(0, &calls, payout.Finding{Kind: payout.Paid, Served: true}),
+			ask: answering(0, &calls, finding.Finding{Kind: finding.Paid, Served: true}),
 		}
 		b.start()
 		time.Sleep(2 * time.Second)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"time"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/leases"
 )
 
 // Journal is what the loop needs of the memory.
@@ -12,21 +15,21 @@ type Journal interface {
 	Leaser
 
 	// Resolve moves payouts whose merchant has become known to that merchant's lane.
-	Resolve(ctx context.Context, lease payout.Lease, payouts []payout.Payout) (moved []bool, err error)
+	Resolve(ctx context.Context, lease leases.Lease, payouts []payout.Payout) (moved []bool, err error)
 }
 
 // Leaser hands out what is due, and takes what became of it.
 type Leaser interface {
-	Due(ctx context.Context, merchants []string) (payout.Agenda, error)
-	Lease(ctx context.Context, r payout.LeaseRequest) (payout.Batch, error)
-	Apply(ctx context.Context, changes []payout.Change, served []payout.Served) ([]bool, error)
+	Due(ctx context.Context, merchants []string) (leases.Agenda, error)
+	Lease(ctx context.Context, r leases.Request) (leases.Leased, error)
+	Apply(ctx context.Context, changes []leases.Change, served []leases.Served) ([]bool, error)
 }
 
 // Provider is what the loop needs of a merchant's account at Paypro. After latest not
 // one byte of the request may be written.
 type Provider interface {
-	Send(ctx context.Context, c payout.Command, latest time.Time) payout.Finding
-	Ask(ctx context.Context, c payout.Command, latest time.Time) payout.Finding
+	Send(ctx context.Context, c payout.Command, latest time.Time) finding.Finding
+	Ask(ctx context.Context, c payout.Command, latest time.Time) finding.Finding
 }
 
 // Limiter is the fleet's rate of one merchant and operation; see package ratelimit.
@@ -67,5 +70,5 @@ type Decisions interface {
 
 // Announcer publishes result events and says which ones are acknowledged.
 type Announcer interface {
-	Results(ctx context.Context, events []payout.Event) (acknowledged []bool, err error)
+	Results(ctx context.Context, events []message.Event) (acknowledged []bool, err error)
 }

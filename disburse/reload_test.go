@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 // A policy that changes counts for the answers that come from then on.
@@ -18,10 +19,12 @@ func TestAPolicyChangesWhileTheLoopRuns(t *testing.T) {
 		p.Poll.First, p.Poll.Factor = 10*time.Second, 1
 		m.Policy = p
 		m.Provider = provider{
-			send: func(context.Context, string, time.Time) payout.Finding { return payout.Finding{Kind: payout.Accepted} },
-			ask: func(context.Context, string, time.Time) payout.Finding {
+			send: func(context.Context, string, time.Time) finding.Finding {
+				return finding.Finding{Kind: finding.Accepted}
+			},
+			ask: func(context.Context, string, time.Time) finding.Finding {
 				asked = append(asked, time.Now())
-				return payout.Finding{Kind: payout.Processing, Served: true}
+				return finding.Finding{Kind: finding.Processing, Served: true}
 			},
 		}
 		b.start()

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/leases"
 )
 
 // sendBatch takes received payouts through the gate to the provider. The order of its
@@ -50,7 +52,7 @@ func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (in
 
 // decide has the batch written down and acknowledged while the lease still leaves room
 // for the calls.
-func (l *Loop) decide(ctx context.Context, m *merchant, batch payout.Batch) error {
+func (l *Loop) decide(ctx context.Context, m *merchant, batch leases.Leased) error {
 	ctx, cancel := context.WithDeadline(ctx, batch.Deadline().Add(-l.margin()-m.Timeout))
 	defer cancel()
 	return l.Decisions.Send(ctx, batch.Epoch, batch.Payouts)
@@ -58,7 +60,7 @@ func (l *Loop) decide(ctx context.Context, m *merchant, batch payout.Batch) erro
 
 // send makes one call. Whatever happens, the payout is written: with the finding, or
 // given back because it certainly was not sent.
-func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.Batch, p payout.Payout, moment time.Time, pass pass) {
+func (l *Loop) send(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, moment time.Time, pass pass) {
 	defer l.slots[payout.StepSend].release(m.Name, 1)
 	end := pass.unused
 	defer func() { end() }()
@@ -75,7 +77,7 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.B
 	began, latest := time.Now(), lastByte(batch.Lease, p, l.latestFor(batch, m.Timeout))
 	l.sawGrantClock(theirs, asked, began)
 	if !began.Before(l.mustBegin(batch, m.Timeout)) || !began.Before(latest) {
-		if missed := batch.Missed - known.Missed; missed > 0 && began.Before(l.mustBegin(payout.Batch{Lease: known}, m.Timeout)) {
+		if missed := batch.Missed - known.Missed; missed > 0 && began.Before(l.mustBegin(leases.Leased{Lease: known}, m.Timeout)) {
 			batch.Lease = known // by the journal's own clock it may still be given back
 			l.overByGrant(m, batch, p, missed)
 		} else {
@@ -96,10 +98,10 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch payout.B
 
 // refusals tells the fleet that the provider refuses one send after the other, and what
 // became of the probe that looks whether it is over.
-func (l *Loop) refusals(ctx context.Context, m *merchant, began time.Time, f payout.Finding) {
+func (l *Loop) refusals(ctx context.Context, m *merchant, began time.Time, f finding.Finding) {
 	var err error
 	switch resting := m.Send.Refusing(); {
-	case f.Kind == payout.Refused && (resting || m.sendGate.refusing()):
+	case f.Kind == finding.Refused && (resting || m.sendGate.refusing()):
 		err = m.Send.Refused(ctx, began, l.breaker.Load().OpenFor)
 	case resting && refusal(f) == nil:
 		err = m.Send.Accepted(ctx, began)
@@ -111,7 +113,7 @@ func (l *Loop) refusals(ctx context.Context, m *merchant, began time.Time, f pay
 
 // listen passes on what an answer says about the calls themselves. It comes after the
 // result was handed over: what happened to a payout goes first.
-func (l *Loop) listen(ctx context.Context, limiter Limiter, began time.Time, f payout.Finding) {
+func (l *Loop) listen(ctx context.Context, limiter Limiter, began time.Time, f finding.Finding) {
 	if !f.TooFast && f.RetryAfter == 0 {
 		return
 	}
@@ -122,7 +124,7 @@ func (l *Loop) listen(ctx context.Context, limiter Limiter, began time.Time, f p
 
 // latestFor is the moment by which a call that begins now must be over: its timeout,
 // and in any case before the lease ends.
-func (l *Loop) latestFor(batch payout.Batch, timeout time.Duration) time.Time {
+func (l *Loop) latestFor(batch leases.Leased, timeout time.Duration) time.Time {
 	end := batch.Deadline().Add(-l.margin())
 	if byTimeout := time.Now().Add(timeout); byTimeout.Before(end) {
 		return byTimeout
@@ -132,7 +134,7 @@ func (l *Loop) latestFor(batch payout.Batch, timeout time.Duration) time.Time {
 
 // beginBy is the moment by which a call must have begun to have at least half of its time
 // before the lease ends. It waits for no longer than patience: it has a slot.
-func (l *Loop) beginBy(batch payout.Batch, timeout time.Duration) time.Time {
+func (l *Loop) beginBy(batch leases.Leased, timeout time.Duration) time.Time {
 	end := l.mustBegin(batch, timeout)
 	if impatient := time.Now().Add(max(patience, timeout/2)); impatient.Before(end) {
 		return impatient
@@ -140,7 +142,7 @@ func (l *Loop) beginBy(batch payout.Batch, timeout time.Duration) time.Time {
 	return end
 }
 
-func (l *Loop) mustBegin(batch payout.Batch, timeout time.Duration) time.Time {
+func (l *Loop) mustBegin(batch leases.Leased, timeout time.Duration) time.Time {
 	return batch.Deadline().Add(-l.margin() - timeout/2)
 }
 
@@ -160,12 +162,12 @@ func (l *Loop) ready(taking context.Context, limiter Limiter, moment, latest tim
 // giveBack makes received of a payout that was leased to be sent and certainly was not.
 // unheard says that its decision may still land in the log. Where the clocks disagree about
 // it, it is left alone for a while.
-func (l *Loop) giveBack(batch payout.Batch, p payout.Payout, unheard bool) {
+func (l *Loop) giveBack(batch leases.Leased, p payout.Payout, unheard bool) {
 	l.giveBackFor(batch, p, unheard, 0)
 }
 
 // giveBackFor does the same and leaves the payout alone for so long at least.
-func (l *Loop) giveBackFor(batch payout.Batch, p payout.Payout, unheard bool, rest time.Duration) {
+func (l *Loop) giveBackFor(batch leases.Leased, p payout.Payout, unheard bool, rest time.Duration) {
 	now := time.Now()
 	after, err := p.GiveBack(batch.Now(now), unheard)
 	if err != nil {
@@ -173,13 +175,13 @@ func (l *Loop) giveBackFor(batch payout.Batch, p payout.Payout, unheard bool, re
 		return
 	}
 	after.Due = after.Due.Add(max(rest, undecided(batch.Lease, p, now)))
-	l.writer.put(change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
+	l.writer.put(change{Change: leases.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
 }
 
 // heard says what the log's line of a call is about.
-func heard(f payout.Finding) string {
+func heard(f finding.Finding) string {
 	switch {
-	case f.Kind == payout.NotSent:
+	case f.Kind == finding.NotSent:
 		return "nothing was sent to the provider"
 	case f.HTTPStatus == 0:
 		return "the provider did not answer"
@@ -189,7 +191,7 @@ func heard(f payout.Finding) string {
 
 // found has the table say what a finding of a call that began then makes of a payout, and
 // writes it.
-func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase payout.Phase, f payout.Finding, began time.Time) {
+func (l *Loop) found(m *merchant, batch leases.Leased, p payout.Payout, phase payout.Phase, f finding.Finding, began time.Time) {
 	now, policy := l.judging(m, batch, began)
 	m.learn(p, f, now)
 	after, err := p.After(phase, f, now, policy)
@@ -197,17 +199,17 @@ func (l *Loop) found(m *merchant, batch payout.Batch, p payout.Payout, phase pay
 		l.Logger.Error().Err(err).Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Msg("an answer that the table has no place for")
 		after.Due = now.Add(policy.Poll.Max)
 	}
-	var served *payout.Served
+	var served *leases.Served
 	if phase == payout.Ask && f.Served {
-		served = m.serve(payout.Served{Merchant: m.Name, At: batch.Earliest(began), About: p.TradeNo, Settled: after.State.Final()})
+		served = m.serve(leases.Served{Merchant: m.Name, At: batch.Earliest(began), About: p.TradeNo, Settled: after.State.Final()})
 	}
 	event := l.Logger.Debug()
-	if f.Kind == payout.Unclear || f.Kind == payout.NotSent || f.Kind == payout.Refused {
+	if f.Kind == finding.Unclear || f.Kind == finding.NotSent || f.Kind == finding.Refused {
 		event = l.Logger.Info()
 	}
 	event.Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Str("merchant", m.Name).Stringer("finding", f.Kind).Str("detail", f.Detail).
 		Stringer("from", p.State).Stringer("to", after.State).Int("sends", after.Sends).Int("asks", after.Asks).Msg(heard(f))
-	c := change{Change: payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline(), served: served}
+	c := change{Change: leases.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline(), served: served}
 	switch {
 	case after.State.Final() && !after.Own() && l.settled.expect():
 		// What the provider says has ended is announced under the same lease. An end by our own

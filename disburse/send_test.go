@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/finding"
 )
 
 var errKafka = errors.New("kafka is away")
@@ -37,7 +40,7 @@ func TestADecisionThatFails(t *testing.T) {
 	for name, fail := range map[string]func(context.Context) error{
 		"at once":               func(context.Context) error { return errKafka },
 		"after its time":        func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
-		"with the epoch's end":  func(context.Context) error { return fmt.Errorf("fenced: %w", payout.ErrEpoch) },
+		"with the epoch's end":  func(context.Context) error { return fmt.Errorf("fenced: %w", epochs.ErrOver) },
 		"with a broken program": func(context.Context) error { panic("broken") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +120,7 @@ func TestALateCallEndsBeforeTheMargin(t *testing.T) {
 		b.merchant("a").Send = slow
 		began := time.Now()
 		p := b.merchant("a").Provider.(provider)
-		p.send = func(_ context.Context, _ string, latest time.Time) payout.Finding {
+		p.send = func(_ context.Context, _ string, latest time.Time) finding.Finding {
 			if latest.Sub(began) != 28*time.Second {
 				t.Errorf("it may take until %v after its lease began", latest.Sub(began))
 			}
@@ -154,7 +157,7 @@ func TestATakenOverResultIsReportedAndNotRetried(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, order("a1", "a"))
 		p := b.merchant("a").Provider.(provider)
-		p.send = func(context.Context, string, time.Time) payout.Finding {
+		p.send = func(context.Context, string, time.Time) finding.Finding {
 			b.journal.mu.Lock()
 			defer b.journal.mu.Unlock()
 			b.journal.rows["a1"].token, b.journal.rows["a1"].until = "another", time.Now().Add(time.Hour)
@@ -176,9 +179,9 @@ func TestNotSentIsReceivedAgain(t *testing.T) {
 		b := newBench(t, order("a1", "a"))
 		p := b.merchant("a").Provider.(provider)
 		calls := 0
-		p.send = func(context.Context, string, time.Time) payout.Finding {
+		p.send = func(context.Context, string, time.Time) finding.Finding {
 			if calls++; calls < 3 {
-				return payout.Finding{Kind: payout.NotSent}
+				return finding.Finding{Kind: finding.NotSent}
 			}
 			return good
 		}
@@ -200,14 +203,14 @@ func TestAPanicInTheProviderIsSurvived(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, orders(40, "a")...)
 		p := b.merchant("a").Provider.(provider)
-		p.send = func(_ context.Context, tradeNo string, _ time.Time) payout.Finding {
+		p.send = func(_ context.Context, tradeNo string, _ time.Time) finding.Finding {
 			if tradeNo < "a0010" {
 				panic("broken")
 			}
 			return good
 		}
 		ask, asked := p.ask, atomic.Int64{}
-		p.ask = func(ctx context.Context, tradeNo string, latest time.Time) payout.Finding {
+		p.ask = func(ctx context.Context, tradeNo string, latest time.Time) finding.Finding {
 			if asked.Add(1) < 5 {
 				panic("broken too")
 			}
@@ -274,7 +277,7 @@ func TestMetricsShowZerosBeforeTheFirstFailure(t *testing.T) {
 		}
 	}
 	for _, merchant := range []string{"a", "b"} {
-		for operation, kinds := range map[string][]payout.Kind{"send": payout.SendKinds, "query": payout.AskKinds} {
+		for operation, kinds := range map[string][]finding.Kind{"send": finding.SendKinds, "query": finding.AskKinds} {
 			for _, k := range kinds {
 				got["want disburser_provider_requests_total "+k.String()+" "+merchant+" "+operation] = true
 			}
@@ -284,9 +287,9 @@ func TestMetricsShowZerosBeforeTheFirstFailure(t *testing.T) {
 			got["want disburser_breaker_state "+merchant+" "+operation] = true
 			got["want disburser_provider_request_seconds "+merchant+" "+operation] = true
 		}
-		for _, e := range payout.EventTypes {
+		for _, e := range message.EventTypes {
 			got["want disburser_results_total "+merchant+" "+string(e)] = true
-			if e != payout.EventHeld {
+			if e != message.EventHeld {
 				got["want disburser_payout_seconds "+merchant+" "+string(e)] = true
 			}
 		}

@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/leases"
 )
 
 // settling is a payout that is asked about at once, and then paid.
@@ -44,11 +47,11 @@ func TestWhatCouldNotBeWrittenIsNotAnnounced(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, settling("a1"))
 		p := b.merchant("a").Provider.(provider)
-		p.ask = func(context.Context, string, time.Time) payout.Finding {
+		p.ask = func(context.Context, string, time.Time) finding.Finding {
 			b.journal.mu.Lock()
 			defer b.journal.mu.Unlock()
 			b.journal.rows["a1"].token, b.journal.rows["a1"].Due = "somebody else's", time.Now().Add(time.Hour)
-			return payout.Finding{Kind: payout.Paid, Served: true}
+			return finding.Finding{Kind: finding.Paid, Served: true}
 		}
 		b.merchant("a").Provider = p
 		b.start()
@@ -90,12 +93,14 @@ func TestALeaseThatIsOverAnnouncesNothing(t *testing.T) {
 func TestAnAbsenceIsDecidedBeforeItIsAnnounced(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		absent := settling("a1")
-		absent.LastSend, absent.Sends, absent.NoRecords = payout.Refused, 1, 2
+		absent.LastSend, absent.Sends, absent.NoRecords = finding.Refused, 1, 2
 		absent.SendBy, absent.NoRecordAt = time.Now().Add(-time.Hour), time.Now().Add(-time.Hour)
 		b := newBench(t, absent)
-		b.journal.served["a"] = payout.Evidence{ServedAt: time.Now().Add(-time.Second), About: "another", Settled: "another"}
+		b.journal.served["a"] = leases.Evidence{ServedAt: time.Now().Add(-time.Second), About: "another", Settled: "another"}
 		p := b.merchant("a").Provider.(provider)
-		p.ask = func(context.Context, string, time.Time) payout.Finding { return payout.Finding{Kind: payout.NoRecord} }
+		p.ask = func(context.Context, string, time.Time) finding.Finding {
+			return finding.Finding{Kind: finding.NoRecord}
+		}
 		b.merchant("a").Provider = p
 		b.start()
 		time.Sleep(time.Minute)
@@ -118,7 +123,7 @@ func TestAKafkaThatIsAwayFillsNoMemory(t *testing.T) {
 		}
 		b := newBench(t, all...)
 		back := time.Now().Add(20 * time.Second)
-		b.announce.results = func(ctx context.Context, events []payout.Event) ([]bool, error) {
+		b.announce.results = func(ctx context.Context, events []message.Event) ([]bool, error) {
 			if !time.Now().Before(back) {
 				return slices.Repeat([]bool{true}, len(events)), nil
 			}
@@ -147,9 +152,9 @@ func TestAStopAnnouncesWhatHasSettled(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, settling("a1"))
 		p := b.merchant("a").Provider.(provider)
-		p.ask = func(context.Context, string, time.Time) payout.Finding {
+		p.ask = func(context.Context, string, time.Time) finding.Finding {
 			time.Sleep(2 * time.Second)
-			return payout.Finding{Kind: payout.Paid, Served: true}
+			return finding.Finding{Kind: finding.Paid, Served: true}
 		}
 		b.merchant("a").Provider = p
 		b.start()

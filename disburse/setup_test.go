@@ -16,7 +16,11 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/leases"
+	"disburser/payout/money"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,7 +31,7 @@ const wallet = "01123456789" // must never show in a log
 type memory struct {
 	mu     sync.Mutex
 	rows   map[string]*row
-	served map[string]payout.Evidence
+	served map[string]leases.Evidence
 	gone   map[string]payout.State // forgotten, as what
 	calls  map[string]int
 	fault  func(op string) error // before a call; nil: none
@@ -52,7 +56,7 @@ type row struct {
 }
 
 func newMemory(payouts ...payout.Payout) *memory {
-	j := &memory{rows: map[string]*row{}, served: map[string]payout.Evidence{}, gone: map[string]payout.State{}, calls: map[string]int{}}
+	j := &memory{rows: map[string]*row{}, served: map[string]leases.Evidence{}, gone: map[string]payout.State{}, calls: map[string]int{}}
 	for _, p := range payouts {
 		j.rows[p.TradeNo] = &row{Payout: p}
 	}
@@ -136,16 +140,16 @@ func (j *memory) due(step payout.Step, merchant string, now time.Time) (due []*r
 	return due, next
 }
 
-func (j *memory) Due(_ context.Context, merchants []string) (payout.Agenda, error) {
+func (j *memory) Due(_ context.Context, merchants []string) (leases.Agenda, error) {
 	if err := j.begin("due"); err != nil {
-		return payout.Agenda{}, err
+		return leases.Agenda{}, err
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	a := payout.Agenda{Now: j.now(), Send: map[string]payout.Work{}, Ask: map[string]payout.Work{}}
-	work := func(step payout.Step, merchant string) payout.Work {
+	a := leases.Agenda{Now: j.now(), Send: map[string]leases.Work{}, Ask: map[string]leases.Work{}}
+	work := func(step payout.Step, merchant string) leases.Work {
 		due, next := j.due(step, merchant, a.Now)
-		return payout.Work{Due: len(due), Next: next}
+		return leases.Work{Due: len(due), Next: next}
 	}
 	for _, m := range merchants {
 		a.Send[m], a.Ask[m] = work(payout.StepSend, m), work(payout.StepAsk, m)
@@ -154,11 +158,11 @@ func (j *memory) Due(_ context.Context, merchants []string) (payout.Agenda, erro
 	return a, nil
 }
 
-func (j *memory) Lease(_ context.Context, request payout.LeaseRequest) (payout.Batch, error) {
+func (j *memory) Lease(_ context.Context, request leases.Request) (leases.Leased, error) {
 	step, merchant, n, lease := request.Step, request.Merchant, request.N, request.For
-	b := payout.Batch{Lease: payout.Lease{Epoch: "e1", Asked: time.Now()}}
+	b := leases.Leased{Lease: leases.Lease{Epoch: "e1", Asked: time.Now()}}
 	if err := j.begin("lease " + step.String()); err != nil {
-		return payout.Batch{}, err
+		return leases.Leased{}, err
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -184,13 +188,13 @@ func (j *memory) Lease(_ context.Context, request payout.LeaseRequest) (payout.B
 	}
 	if j.lost != nil {
 		if err := j.lost("lease"); err != nil {
-			return payout.Batch{}, err
+			return leases.Leased{}, err
 		}
 	}
 	return b, nil
 }
 
-func (j *memory) Apply(_ context.Context, changes []payout.Change, served []payout.Served) ([]bool, error) {
+func (j *memory) Apply(_ context.Context, changes []leases.Change, served []leases.Served) ([]bool, error) {
 	if err := j.begin("apply"); err != nil {
 		return nil, err
 	}
@@ -234,7 +238,7 @@ func (j *memory) Apply(_ context.Context, changes []payout.Change, served []payo
 	return written, nil
 }
 
-func (j *memory) Resolve(_ context.Context, lease payout.Lease, payouts []payout.Payout) ([]bool, error) {
+func (j *memory) Resolve(_ context.Context, lease leases.Lease, payouts []payout.Payout) ([]bool, error) {
 	if err := j.begin("resolve"); err != nil {
 		return nil, err
 	}
@@ -252,17 +256,17 @@ func (j *memory) Resolve(_ context.Context, lease payout.Lease, payouts []payout
 // The other ports, as structs of functions.
 
 type provider struct {
-	send func(ctx context.Context, tradeNo string, latest time.Time) payout.Finding
-	ask  func(ctx context.Context, tradeNo string, latest time.Time) payout.Finding
+	send func(ctx context.Context, tradeNo string, latest time.Time) finding.Finding
+	ask  func(ctx context.Context, tradeNo string, latest time.Time) finding.Finding
 
 	about func(c payout.Command) // is told what is asked about; nil: nobody is
 }
 
-func (p provider) Send(ctx context.Context, c payout.Command, latest time.Time) payout.Finding {
+func (p provider) Send(ctx context.Context, c payout.Command, latest time.Time) finding.Finding {
 	return p.send(ctx, c.TradeNo, latest)
 }
 
-func (p provider) Ask(ctx context.Context, c payout.Command, latest time.Time) payout.Finding {
+func (p provider) Ask(ctx context.Context, c payout.Command, latest time.Time) finding.Finding {
 	if p.about != nil {
 		p.about(c)
 	}
@@ -342,10 +346,10 @@ func (d decider) Final(ctx context.Context, epoch string, payouts []payout.Payou
 }
 
 type announcer struct {
-	results func(ctx context.Context, events []payout.Event) ([]bool, error)
+	results func(ctx context.Context, events []message.Event) ([]bool, error)
 }
 
-func (a announcer) Results(ctx context.Context, events []payout.Event) ([]bool, error) {
+func (a announcer) Results(ctx context.Context, events []message.Event) ([]bool, error) {
 	return a.results(ctx, events)
 }
 
@@ -430,14 +434,16 @@ func testBreaker() BreakerSettings {
 func newBench(t *testing.T, payouts ...payout.Payout) *bench {
 	b := &bench{t: t, journal: newMemory(payouts...), registry: prometheus.NewRegistry(), done: make(chan struct{}), sent: map[string]int{}, ids: map[string][]string{}}
 	paying := provider{
-		send: func(context.Context, string, time.Time) payout.Finding { return payout.Finding{Kind: payout.Accepted} },
-		ask: func(context.Context, string, time.Time) payout.Finding {
-			return payout.Finding{Kind: payout.Paid, Served: true}
+		send: func(context.Context, string, time.Time) finding.Finding {
+			return finding.Finding{Kind: finding.Accepted}
+		},
+		ask: func(context.Context, string, time.Time) finding.Finding {
+			return finding.Finding{Kind: finding.Paid, Served: true}
 		},
 	}
 	agreeing := func(context.Context, []payout.Payout) error { return nil }
 	b.decider = decider{send: agreeing, final: agreeing}
-	b.announce.results = func(_ context.Context, events []payout.Event) ([]bool, error) {
+	b.announce.results = func(_ context.Context, events []message.Event) ([]bool, error) {
 		return slices.Repeat([]bool{true}, len(events)), nil
 	}
 	b.config = Config{
@@ -470,7 +476,7 @@ func (b *bench) build() *bench {
 			b.t.Fatal("not the fake")
 		}
 		m.Provider = provider{
-			send: func(ctx context.Context, tradeNo string, latest time.Time) payout.Finding {
+			send: func(ctx context.Context, tradeNo string, latest time.Time) finding.Finding {
 				b.note("send " + tradeNo)
 				b.mu.Lock()
 				b.sent[tradeNo]++
@@ -482,7 +488,7 @@ func (b *bench) build() *bench {
 				b.journal.mu.Unlock()
 				return p.send(ctx, tradeNo, latest)
 			},
-			ask: func(ctx context.Context, tradeNo string, latest time.Time) payout.Finding {
+			ask: func(ctx context.Context, tradeNo string, latest time.Time) finding.Finding {
 				b.note("ask " + tradeNo)
 				return p.ask(ctx, tradeNo, latest)
 			},
@@ -505,7 +511,7 @@ func (b *bench) build() *bench {
 		}
 	}
 	b.config.Decisions = decider{send: traced("send", d.send), final: traced("final", d.final)}
-	b.config.Announcer = announcer{func(ctx context.Context, events []payout.Event) ([]bool, error) {
+	b.config.Announcer = announcer{func(ctx context.Context, events []message.Event) ([]bool, error) {
 		b.mu.Lock()
 		for _, e := range events {
 			b.trace = append(b.trace, "announce "+e.TradeNo)
@@ -576,7 +582,7 @@ func inTime(t *testing.T, test func(t *testing.T)) {
 }
 
 func order(tradeNo, merchant string) payout.Payout {
-	a, _ := payout.ParseAmount("100.00")
+	a, _ := money.Parse("100.00")
 	return payout.Begin(payout.Command{
 		TradeNo: tradeNo, Merchant: merchant, Amount: a, Currency: "EGP",
 		Payee: payout.NewPayee(map[string]string{"walletId": wallet}),

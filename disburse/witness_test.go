@@ -5,7 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/leases"
 )
 
 // What the provider answered about a payout says nothing about whether its absence can be
@@ -14,15 +15,15 @@ func TestAPayoutIsNoWitnessOfItself(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t).build() // its provider answers whoever asks
 		m, now := b.merchants["a"], time.Now()
-		itself := payout.Evidence{ServedAt: now, About: "a1", Settled: "a1"}
-		m.served = payout.Served{Merchant: "a", At: now, About: "a1"}
+		itself := leases.Evidence{ServedAt: now, About: "a1", Settled: "a1"}
+		m.served = leases.Served{Merchant: "a", At: now, About: "a1"}
 		if at := m.servedOther(itself, "a1"); !at.IsZero() {
 			t.Errorf("served at %v, about itself", at)
 		}
 		if at := m.servedOther(itself, "a2"); !at.Equal(now) {
 			t.Errorf("served at %v, about another", at)
 		}
-		batch := payout.Batch{Lease: payout.Lease{LeasedAt: now, Until: now.Add(30 * time.Second), Asked: now}, Evidence: itself}
+		batch := leases.Leased{Lease: leases.Lease{LeasedAt: now, Until: now.Add(30 * time.Second), Asked: now}, Evidence: itself}
 		for tradeNo, want := range map[string]bool{"a1": false, "a2": true} {
 			if got := b.believable(context.Background(), context.Background(), m, batch, doubtful(tradeNo), now); got != want {
 				t.Errorf("%s: believable %v", tradeNo, got)
@@ -48,7 +49,7 @@ func TestASlowLeaseAndASlowAnswerAreNoEvidence(t *testing.T) {
 		}},
 		"answer": {5 * time.Second, func(_ *bench, p *provider) {
 			ask := p.ask
-			p.ask = func(ctx context.Context, tradeNo string, latest time.Time) payout.Finding {
+			p.ask = func(ctx context.Context, tradeNo string, latest time.Time) finding.Finding {
 				f := ask(ctx, tradeNo, latest)
 				time.Sleep(8 * time.Second)
 				return f
@@ -60,8 +61,10 @@ func TestASlowLeaseAndASlowAnswerAreNoEvidence(t *testing.T) {
 				p := doubtful("a1")
 				p.SendBy = time.Now().Add(c.from - 5*time.Minute)
 				b := newBench(t, p)
-				b.journal.served["a"] = payout.Evidence{ServedAt: time.Now(), About: "a9"}
-				asks := provider{ask: func(context.Context, string, time.Time) payout.Finding { return payout.Finding{Kind: payout.NoRecord} }}
+				b.journal.served["a"] = leases.Evidence{ServedAt: time.Now(), About: "a9"}
+				asks := provider{ask: func(context.Context, string, time.Time) finding.Finding {
+					return finding.Finding{Kind: finding.NoRecord}
+				}}
 				c.slow(b, &asks)
 				b.merchant("a").Provider = asks
 				b.merchant("a").Policy.Poll.First, b.merchant("a").Policy.Poll.Factor = 9*time.Second, 1

@@ -9,7 +9,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/leases"
 )
 
 const (
@@ -41,13 +42,13 @@ type writer struct {
 
 	// Owned by run, and used for one batch after the other: a change is a kilobyte.
 	batch []change
-	bare  []payout.Change // the same without what the writer has to know
+	bare  []leases.Change // the same without what the writer has to know
 }
 
 type change struct {
-	payout.Change
+	leases.Change
 	until  time.Time // the lease's end: after it somebody else may have taken over
-	served *payout.Served
+	served *leases.Served
 	after  func(written bool) // told what became of it; may be nil. It must not block
 	mark   chan struct{}      // no change: closed when all before it are done
 }
@@ -155,10 +156,10 @@ func (w *writer) write(working context.Context, batch []change) {
 			return
 		}
 		w.refused(working, err, "write results")
-		if errors.Is(err, payout.ErrEpoch) {
+		if errors.Is(err, epochs.ErrOver) {
 			w.over(batch[0].Epoch)
 		}
-		if errors.Is(err, payout.ErrEpoch) || working.Err() != nil {
+		if errors.Is(err, epochs.ErrOver) || working.Err() != nil {
 			return // a new epoch learns it from Kafka or asks; a stopping process has no more time
 		}
 		time.Sleep(writeRest)
@@ -185,7 +186,7 @@ func (c change) tell(written bool) {
 	}
 }
 
-func (w *writer) changesOf(batch []change) []payout.Change {
+func (w *writer) changesOf(batch []change) []leases.Change {
 	w.bare = w.bare[:0]
 	for _, c := range batch {
 		w.bare = append(w.bare, c.Change)
@@ -194,18 +195,18 @@ func (w *writer) changesOf(batch []change) []payout.Change {
 }
 
 // servedOf keeps of each merchant the latest evidence and the latest that settled.
-func servedOf(batch []change) []payout.Served {
+func servedOf(batch []change) []leases.Served {
 	type key struct {
 		merchant string
 		settled  bool
 	}
-	latest := map[key]payout.Served{}
+	latest := map[key]leases.Served{}
 	for _, c := range batch {
 		if c.served != nil {
 			latest[key{c.served.Merchant, c.served.Settled}] = *c.served
 		}
 	}
-	served := make([]payout.Served, 0, len(latest))
+	served := make([]leases.Served, 0, len(latest))
 	for _, s := range latest {
 		served = append(served, s)
 	}

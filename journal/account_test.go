@@ -10,13 +10,15 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/leases"
 )
 
 const here, there payout.Account = "here0000", "there000"
 
-func leaseTo(t *testing.T, j *Journal, step payout.Step, account payout.Account) payout.Batch {
+func leaseTo(t *testing.T, j *Journal, step payout.Step, account payout.Account) leases.Leased {
 	t.Helper()
-	r := payout.LeaseRequest{Step: step, Merchant: "eg", Account: account, N: 9, For: time.Minute}
+	r := leases.Request{Step: step, Merchant: "eg", Account: account, N: 9, For: time.Minute}
 	if step == payout.StepExpire {
 		r.Merchant = ""
 	}
@@ -53,7 +55,7 @@ func TestALeaseToSendStampsTheAccount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: back}); !got[0] {
+		if got := apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: back}); !got[0] {
 			t.Fatal("not written")
 		}
 		checks(t, client, j)
@@ -67,7 +69,7 @@ func TestALeaseToSendStampsTheAccount(t *testing.T) {
 func TestEvidenceIsOfOneAccount(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
-		served := []payout.Served{{Merchant: "eg", Account: there, At: time.Now(), About: "somebody", Settled: true}}
+		served := []leases.Served{{Merchant: "eg", Account: there, At: time.Now(), About: "somebody", Settled: true}}
 		if _, err := j.Apply(context.Background(), nil, served); err != nil {
 			t.Fatal(err)
 		}
@@ -83,8 +85,8 @@ func TestEvidenceIsOfOneAccount(t *testing.T) {
 // What a rebuild learns of a send has its account, in the record and in the memory; of
 // sends to two accounts nobody is the right one to ask.
 func TestARebuildRemembersTheAccount(t *testing.T) {
-	sent := func(tradeNo string, account payout.Account) payout.Restored {
-		r := was(payout.WasDecided, tradeNo, 0)
+	sent := func(tradeNo string, account payout.Account) epochs.Restored {
+		r := was(epochs.WasDecided, tradeNo, 0)
 		r.Account = account
 		return r
 	}
@@ -99,7 +101,7 @@ func TestARebuildRemembersTheAccount(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: back})
+				apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: back})
 			}
 		}
 		open(t, j, build(t, j,
@@ -162,12 +164,12 @@ func TestALeaseToSendLooksBehindWhatMayNotBeSent(t *testing.T) {
 		}
 		for _, p := range b.Payouts {
 			p.State, p.Step, p.Disproved, p.Due = payout.StateReceived, payout.StepSend, 1, time.Now().Add(-time.Hour)
-			if got := apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p}); !got[0] {
+			if got := apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p}); !got[0] {
 				t.Fatal("not written")
 			}
 		}
 		insert(t, j, 12, at("x", 9), at("y", 10))
-		r := payout.LeaseRequest{Step: payout.StepSend, Merchant: "eg", Account: here, N: 1, For: time.Minute}
+		r := leases.Request{Step: payout.StepSend, Merchant: "eg", Account: here, N: 1, For: time.Minute}
 		for range 2 {
 			b, err := j.Lease(context.Background(), r)
 			if err != nil || len(b.Payouts) != 1 || b.Payouts[0].Account != here || b.Payouts[0].Sends != 1 {

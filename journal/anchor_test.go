@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"disburser/payout"
+	"disburser/payout/intake"
 )
 
 func TestTheAnchorMovesWithThePosition(t *testing.T) {
@@ -22,7 +23,7 @@ func TestTheAnchorMovesWithThePosition(t *testing.T) {
 		}
 		insert := func(from, to int64, text string) {
 			t.Helper()
-			if _, _, err := j.Insert(ctx, payout.Range{From: from, To: to, Anchor: text}, nil); err != nil {
+			if _, _, err := j.Insert(ctx, intake.Range{From: from, To: to, Anchor: text}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -54,7 +55,7 @@ func TestWhatIsDueAtOnceIsDueByRedisClock(t *testing.T) {
 		ctx := context.Background()
 		j := newJournal(t, client, time.Hour)
 		p := payout.Begin(order("a", "1").Command, "egypt", payout.Source{Time: time.Now()}, "", time.Now().Add(time.Hour))
-		if _, _, err := j.Insert(ctx, payout.Range{To: 1}, []payout.Entry{{Payout: p}}); err != nil {
+		if _, _, err := j.Insert(ctx, intake.Range{To: 1}, []intake.Entry{{Payout: p}}); err != nil {
 			t.Fatal(err)
 		}
 		if a, err := j.Due(ctx, []string{"eg"}); err != nil || a.Send["eg"].Due != 1 {

@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"disburser/payout"
+	"disburser/payout/intake"
 )
 
 func TestACarriedCommandMovesTheOpenOffset(t *testing.T) {
@@ -22,7 +23,7 @@ func TestACarriedCommandMovesTheOpenOffset(t *testing.T) {
 			t.Fatalf("lingering %+v, %v", old, err)
 		}
 		p.Source = payout.Source{Offset: 7, Time: time.Now()}
-		if _, _, err := j.Insert(ctx, payout.Range{From: 4, To: 8}, []payout.Entry{{Payout: p, Carried: payout.StateReceived}}); err != nil {
+		if _, _, err := j.Insert(ctx, intake.Range{From: 4, To: 8}, []intake.Entry{{Payout: p, Carried: payout.StateReceived}}); err != nil {
 			t.Fatal(err)
 		}
 		m, err := j.Marks(ctx, []int{0})
@@ -40,11 +41,11 @@ func TestACarriedCommandOfAnUnknownPayoutIsAsItsHeaderSays(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
 		sent, fresh := order("sent", "300"), order("fresh", "300")
-		entries := []payout.Entry{{Payout: sent, Carried: payout.StateSending}, {Payout: fresh, Carried: payout.StateReceived}}
+		entries := []intake.Entry{{Payout: sent, Carried: payout.StateSending}, {Payout: fresh, Carried: payout.StateReceived}}
 		for i := range entries {
 			entries[i].Payout.Source.Time = time.Now()
 		}
-		if _, _, err := j.Insert(context.Background(), payout.Range{To: 4}, entries); err != nil {
+		if _, _, err := j.Insert(context.Background(), intake.Range{To: 4}, entries); err != nil {
 			t.Fatal(err)
 		}
 		if b := lease(t, j, payout.StepSend, "eg", 9); len(b.Payouts) != 1 || b.Payouts[0].TradeNo != "fresh" {
@@ -75,7 +76,7 @@ func TestTheMarkIsAsOldAsItsRecord(t *testing.T) {
 		age(50 * time.Hour)
 		p.ReceivedAt = time.Now().Add(-50 * time.Hour)
 		p.Source = payout.Source{Offset: 7, Time: time.Now().Add(-time.Hour)}
-		if _, _, err := j.Insert(context.Background(), payout.Range{From: 4, To: 8}, []payout.Entry{{Payout: p, Carried: payout.StateReceived}}); err != nil {
+		if _, _, err := j.Insert(context.Background(), intake.Range{From: 4, To: 8}, []intake.Entry{{Payout: p, Carried: payout.StateReceived}}); err != nil {
 			t.Fatal(err)
 		}
 		age(time.Hour)

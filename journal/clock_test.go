@@ -10,6 +10,8 @@ import (
 
 	"disburser/internal/embedded"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/leases"
 )
 
 // onClock runs a test on a Redis whose clock can be set.
@@ -37,7 +39,7 @@ func TestAClockThatGoesBackHidesNothing(t *testing.T) {
 				p.State, p.Step, p.Due = payout.StatePaid, payout.StepAnnounce, now
 			})
 			b := lease(t, j, payout.StepAnnounce, "", 1)
-			if got := apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StatePaid, After: b.Payouts[0], Forget: true}); !got[0] {
+			if got := apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StatePaid, After: b.Payouts[0], Forget: true}); !got[0] {
 				t.Fatal("not forgotten")
 			}
 			r.SetTime(now.Add(-back))
@@ -56,9 +58,9 @@ func TestAnEndIsRecalledBeforeASend(t *testing.T) {
 	onClock(t, window, func(t *testing.T, r *embedded.Redis, j *Journal) {
 		now := time.Now()
 		r.SetTime(now)
-		open(t, j, build(t, j, was(payout.WasDecided, "a", 0)))
+		open(t, j, build(t, j, was(epochs.WasDecided, "a", 0)))
 		r.SetTime(now.Add(-window))
-		open(t, j, build(t, j, was(payout.WasAnnounced, "a", payout.StatePaid)))
+		open(t, j, build(t, j, was(epochs.WasAnnounced, "a", payout.StatePaid)))
 		if got := insert(t, j, 4, at("a", 3)); got != "d" {
 			t.Errorf("outcome %q", got)
 		}
@@ -87,7 +89,7 @@ func TestAClockOutOfBoundsIsRefused(t *testing.T) {
 				if name == "watermark" || name == "due" {
 					args = nil
 				}
-				if _, err := j.run(ctx, name, args...); errors.Is(err, payout.ErrEpoch) != want {
+				if _, err := j.run(ctx, name, args...); errors.Is(err, epochs.ErrOver) != want {
 					t.Errorf("%s: %s: %v", what, name, err)
 				}
 			}
@@ -103,7 +105,7 @@ func TestAClockOutOfBoundsIsRefused(t *testing.T) {
 		refused("a little ahead", 59*time.Minute, false)
 		refused("far ahead", 61*time.Minute, true)
 		refused("back from there", 0, true)
-		if _, _, err := j.Clock(ctx, id, now, false); !errors.Is(err, payout.ErrEpoch) {
+		if _, _, err := j.Clock(ctx, id, now, false); !errors.Is(err, epochs.ErrOver) {
 			t.Errorf("it is stamped over: %v", err)
 		}
 		s, err := j.Standing(ctx)
@@ -123,7 +125,7 @@ func TestAClockOutOfBoundsIsRefused(t *testing.T) {
 		if s, err := j.Standing(ctx); err != nil || !s.ClockJumped {
 			t.Errorf("%+v %v", s, err)
 		}
-		if _, _, err := j.Clock(ctx, "another", now, false); !errors.Is(err, payout.ErrEpoch) {
+		if _, _, err := j.Clock(ctx, "another", now, false); !errors.Is(err, epochs.ErrOver) {
 			t.Errorf("%v", err)
 		}
 	})

@@ -11,7 +11,12 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/finding"
+	"disburser/payout/intake"
+	"disburser/payout/leases"
 )
 
 // BenchmarkLife takes payouts through all that the journal sees of them on a real
@@ -60,7 +65,7 @@ func benchJournal(b *testing.B, client *redis.Client) *Journal {
 	if err := j.Build(ctx, "id", "", time.Minute); err != nil {
 		b.Fatal(err)
 	}
-	if err := j.OpenEpoch(ctx, payout.Opening{Epoch: payout.Epoch{Number: 1, ID: "id"}, Shards: 1}); err != nil {
+	if err := j.OpenEpoch(ctx, epochs.Opening{Epoch: epochs.Epoch{Number: 1, ID: "id"}, Shards: 1}); err != nil {
 		b.Fatal(err)
 	}
 	j.Believe("id")
@@ -78,28 +83,28 @@ func oneLife(b *testing.B, j *Journal, from, size int, measured func(string, fun
 			b.Fatal(err)
 		}
 	}
-	entries := make([]payout.Entry, size)
+	entries := make([]intake.Entry, size)
 	for i := range entries {
-		orders, err := payout.Decode([]byte(fmt.Sprintf(`{"tradeNo":"20261121%012d","merchant":"eg-main","amount":"300","currency":"EGP","payee":{"customerName":"kevin small","walletId":"01123456789"},"remark":"salary 2026-11","batchId":"2026-11-payroll"}`, from+i)))
+		orders, err := message.Decode([]byte(fmt.Sprintf(`{"tradeNo":"20261121%012d","merchant":"eg-main","amount":"300","currency":"EGP","payee":{"customerName":"kevin small","walletId":"01123456789"},"remark":"salary 2026-11","batchId":"2026-11-payroll"}`, from+i)))
 		must(err)
 		entries[i].Payout = payout.Begin(orders[0].Command, "egypt", payout.Source{Offset: int64(from + i), Time: time.Now()}, "", time.Now().Add(-time.Second))
 	}
 	measured("insert", func() {
-		_, _, err := j.Insert(ctx, payout.Range{From: int64(from), To: int64(from + size)}, entries)
+		_, _, err := j.Insert(ctx, intake.Range{From: int64(from), To: int64(from + size)}, entries)
 		must(err)
 	})
 	policy := payout.Policy{Poll: payout.Poll{First: time.Millisecond, Factor: 2, Max: time.Minute, GiveUp: time.Hour}}
-	step := func(step payout.Step, merchant string, after func(p payout.Payout, now time.Time) payout.Change) {
-		var batch payout.Batch
+	step := func(step payout.Step, merchant string, after func(p payout.Payout, now time.Time) leases.Change) {
+		var batch leases.Leased
 		measured("lease "+step.String(), func() {
 			var err error
-			batch, err = j.Lease(ctx, payout.LeaseRequest{Step: step, Merchant: merchant, N: size, For: time.Minute})
+			batch, err = j.Lease(ctx, leases.Request{Step: step, Merchant: merchant, N: size, For: time.Minute})
 			must(err)
 			if len(batch.Payouts) != size {
 				b.Fatalf("%d payouts for %v, not %d", len(batch.Payouts), step, size)
 			}
 		})
-		changes := make([]payout.Change, size)
+		changes := make([]leases.Change, size)
 		for i, p := range batch.Payouts {
 			changes[i] = after(p, batch.Now(time.Now()))
 			changes[i].Token, changes[i].Epoch, changes[i].Before = batch.Token, batch.Epoch, p.State
@@ -109,17 +114,17 @@ func oneLife(b *testing.B, j *Journal, from, size int, measured func(string, fun
 			must(err)
 		})
 	}
-	found := func(phase payout.Phase, f payout.Finding) func(p payout.Payout, now time.Time) payout.Change {
-		return func(p payout.Payout, now time.Time) payout.Change {
+	found := func(phase payout.Phase, f finding.Finding) func(p payout.Payout, now time.Time) leases.Change {
+		return func(p payout.Payout, now time.Time) leases.Change {
 			p, err := p.After(phase, f, now, policy)
 			must(err)
 			p.Due = now.Add(-time.Second) // due, whatever the clocks say
-			return payout.Change{After: p}
+			return leases.Change{After: p}
 		}
 	}
-	step(payout.StepSend, "eg-main", found(payout.OwnSend, payout.Finding{Kind: payout.Accepted, Status: "0015", StatusText: "processing", PlatformTradeNo: "2tjba3vz6wm6hx3l"}))
-	step(payout.StepAsk, "eg-main", found(payout.Ask, payout.Finding{Kind: payout.Paid, Status: "0000", StatusText: "SUCCESS", PaidAmount: "300", SuccessTime: "2026-11-21 18:34:31"}))
-	step(payout.StepAnnounce, "", func(p payout.Payout, _ time.Time) payout.Change { return payout.Change{After: p, Forget: true} })
+	step(payout.StepSend, "eg-main", found(payout.OwnSend, finding.Finding{Kind: finding.Accepted, Status: "0015", StatusText: "processing", PlatformTradeNo: "2tjba3vz6wm6hx3l"}))
+	step(payout.StepAsk, "eg-main", found(payout.Ask, finding.Finding{Kind: finding.Paid, Status: "0000", StatusText: "SUCCESS", PaidAmount: "300", SuccessTime: "2026-11-21 18:34:31"}))
+	step(payout.StepAnnounce, "", func(p payout.Payout, _ time.Time) leases.Change { return leases.Change{After: p, Forget: true} })
 }
 
 // serverTime is what the server has used of its processor.

@@ -9,5 +9,5 @@
 //
 // Every script first compares the epoch and the server's run id with those that the
 // caller believes in: a Redis that was wiped, restarted or replaced answers nothing
-// but payout.ErrEpoch.
+// but epochs.ErrOver.
 package journal

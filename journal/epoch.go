@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // epochHolder keeps the id of the epoch that this process believes in. Without one
@@ -27,19 +28,19 @@ func (j *Journal) Believe(id string) { j.epoch.value.Store(&id) }
 
 // Standing reads what Redis holds. It believes nothing and changes nothing. A journal with
 // another window is an error.
-func (j *Journal) Standing(ctx context.Context) (payout.Standing, error) {
+func (j *Journal) Standing(ctx context.Context) (epochs.Standing, error) {
 	a, err := j.runAs(ctx, "epoch", []any{""})
 	if err != nil {
-		return payout.Standing{}, err
+		return epochs.Standing{}, err
 	}
 	fields, marks := pairs(a, 8), pairs(a, 9)
-	s := payout.Standing{
-		RunID: word(a, 0), Epoch: payout.Epoch{Number: int(number(a, 1)), ID: word(a, 2)}, OpenedOn: word(a, 3), Shards: int(number(a, 4)),
+	s := epochs.Standing{
+		RunID: word(a, 0), Epoch: epochs.Epoch{Number: int(number(a, 1)), ID: word(a, 2)}, OpenedOn: word(a, 3), Shards: int(number(a, 4)),
 		Building: word(a, 5), BuildingOn: word(a, 6), ClaimLeft: time.Duration(number(a, 7)) * time.Millisecond,
 		Fences: map[int]int64{}, Was: fields["was"], Decisions: map[int]int64{}, Results: map[int]int64{}, Witnesses: map[string]string{},
 	}
 	if s.Layout, err = layoutOf(fields); err != nil {
-		return payout.Standing{}, err
+		return epochs.Standing{}, err
 	}
 	// The memory's keys are named by the window: another one would find nothing in it, and
 	// what was paid would be paid again.
@@ -48,7 +49,7 @@ func (j *Journal) Standing(ctx context.Context) (payout.Standing, error) {
 		window = onlyNumber(fields["window"]) // else it is what forOlder says
 	}
 	if own := strconv.FormatInt(j.window.Milliseconds(), 10); window != "" && window != own {
-		return payout.Standing{}, fmt.Errorf("journal: it remembers in windows of %s ms, redis.dedup_window is %s ms: set it back, or let every payout end and take another redis.namespace", window, own)
+		return epochs.Standing{}, fmt.Errorf("journal: it remembers in windows of %s ms, redis.dedup_window is %s ms: set it back, or let every payout end and take another redis.namespace", window, own)
 	}
 	s.Whole = s.Was != "" && fields["was_on"] == s.Was+" "+s.RunID
 	s.Now, s.ClockJumped = instant(a, 10), fields["clock_jumped"] != ""
@@ -77,7 +78,7 @@ func onlyNumber(text string) string {
 func layoutOf(epoch map[string]string) (int, error) {
 	layout := 1 // it had no version
 	if len(epoch) == 0 {
-		layout = payout.Layout
+		layout = epochs.Layout
 	}
 	for _, name := range []string{"building_layout", "layout"} {
 		text, known := epoch[name]
@@ -85,8 +86,8 @@ func layoutOf(epoch map[string]string) (int, error) {
 			continue
 		}
 		n, err := strconv.Atoi(text)
-		if err != nil || n > payout.Layout {
-			return 0, fmt.Errorf("journal: %w: its records are of layout %q, or being converted to it, this version knows %d", payout.ErrLayout, text, payout.Layout)
+		if err != nil || n > epochs.Layout {
+			return 0, fmt.Errorf("journal: %w: its records are of layout %q, or being converted to it, this version knows %d", epochs.ErrNewerLayout, text, epochs.Layout)
 		}
 		if name == "layout" {
 			layout = n
@@ -98,7 +99,7 @@ func layoutOf(epoch map[string]string) (int, error) {
 // forOlder stands where versions that know only layout 1 read the memory's window: they
 // find another one, say so and stay out. They print it before the unit.
 func (j *Journal) forOlder() string {
-	return fmt.Sprintf("%d (layout %d, of a newer version of the disburser: update this one)", j.window.Milliseconds(), payout.Layout)
+	return fmt.Sprintf("%d (layout %d, of a newer version of the disburser: update this one)", j.window.Milliseconds(), epochs.Layout)
 }
 
 // Clock stamps, for the epoch of the given id, within which bounds Redis' clock is believed
@@ -140,20 +141,20 @@ func spread(fields map[string]string, prefix string, into map[int]int64) {
 
 // Build begins the building of an epoch and ends the open one, which must be ending
 // ("" if none is open). From here on every script of the old epoch is refused. An
-// error that wraps payout.ErrEpoch says that somebody else is at it.
+// error that wraps epochs.ErrOver says that somebody else is at it.
 func (j *Journal) Build(ctx context.Context, id, ending string, claim time.Duration) error {
 	a, err := j.runAs(ctx, "build", []any{id, claim.Milliseconds(), ending, j.forOlder()})
 	if err != nil {
 		return err
 	}
 	if word(a, 0) != "1" {
-		return fmt.Errorf("journal: build: %w: %s", payout.ErrEpoch, word(a, 1))
+		return fmt.Errorf("journal: build: %w: %s", epochs.ErrOver, word(a, 1))
 	}
 	return nil
 }
 
 // OpenEpoch ends the building; refused unless each of its portions is done.
-func (j *Journal) OpenEpoch(ctx context.Context, o payout.Opening) error {
+func (j *Journal) OpenEpoch(ctx context.Context, o epochs.Opening) error {
 	reach := ""
 	if !o.Reach.IsZero() {
 		reach = strconv.FormatInt(o.Reach.UnixMilli(), 10)
@@ -202,15 +203,15 @@ func (j *Journal) Witness(ctx context.Context, witnesses map[string]string) erro
 }
 
 // Unsent answers up to n payouts of the building under id that wait to be sent now.
-func (j *Journal) Unsent(ctx context.Context, id string, n int) ([]payout.Restored, error) {
+func (j *Journal) Unsent(ctx context.Context, id string, n int) ([]epochs.Restored, error) {
 	a, err := j.runAs(ctx, "unsent", []any{id, n})
 	if err != nil {
 		return nil, err
 	}
-	var all []payout.Restored
+	var all []epochs.Restored
 	for i := 0; i+2 < len(a); i += 3 {
-		all = append(all, payout.Restored{
-			Kind: payout.WasDecided, TradeNo: word(a, i), Fingerprint: payout.Fingerprint(word(a, i+1)), Merchant: word(a, i+2),
+		all = append(all, epochs.Restored{
+			Kind: epochs.WasDecided, TradeNo: word(a, i), Fingerprint: payout.Fingerprint(word(a, i+1)), Merchant: word(a, i+2),
 		})
 	}
 	return all, nil
@@ -219,7 +220,7 @@ func (j *Journal) Unsent(ctx context.Context, id string, n int) ([]payout.Restor
 // Restore puts what a replay learned into the journal of the epoch that is being built
 // under id: announced finals first, then decisions to send, then ends by our own word.
 // lease is the longest of the fleet: until then a decided send may still leave.
-func (j *Journal) Restore(ctx context.Context, id string, lease time.Duration, items []payout.Restored) error {
+func (j *Journal) Restore(ctx context.Context, id string, lease time.Duration, items []epochs.Restored) error {
 	for len(items) > 0 {
 		part := items[:min(chunk, len(items))]
 		items = items[len(part):]
@@ -227,11 +228,11 @@ func (j *Journal) Restore(ctx context.Context, id string, lease time.Duration, i
 		args = append(args, id, j.window.Milliseconds(), lease.Milliseconds())
 		for _, r := range part {
 			at := r.Time
-			if r.Kind == payout.WasAnnounced || r.Kind == payout.WasEnded {
+			if r.Kind == epochs.WasAnnounced || r.Kind == epochs.WasEnded {
 				at = r.Seen
 			}
 			became := progress{Reason: r.Reason, Settled: millis(r.Time)}
-			if r.Kind == payout.WasHeld {
+			if r.Kind == epochs.WasHeld {
 				became = progress{Reason: r.Reason, Held: millis(r.Time)}
 			}
 			args = append(args, string(r.Kind), r.TradeNo, bucket(r.TradeNo), string(r.Fingerprint), r.Merchant, string(r.State), millis(at), account(r.Account), became.text())

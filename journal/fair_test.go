@@ -14,6 +14,8 @@ import (
 
 	"disburser/internal/embedded"
 	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/leases"
 )
 
 // processing makes n payouts that were sent just now and are due for an ask at a moment.
@@ -32,25 +34,25 @@ func processing(t *testing.T, j *Journal, prefix string, n int, due func(i int) 
 			t.Fatal("nothing to send")
 		}
 		for _, p := range b.Payouts {
-			after, err := p.After(payout.OwnSend, payout.Finding{Kind: payout.Accepted}, time.Now(), payout.Policy{})
+			after, err := p.After(payout.OwnSend, finding.Finding{Kind: finding.Accepted}, time.Now(), payout.Policy{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			after.Due = due(i)
 			i++
-			apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: p.State, After: after})
+			apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: p.State, After: after})
 		}
 	}
 }
 
-func names(b payout.Batch) (all []string) {
+func names(b leases.Leased) (all []string) {
 	for _, p := range b.Payouts {
 		all = append(all, p.TradeNo)
 	}
 	return all
 }
 
-func count(b payout.Batch, prefix string) (n int) {
+func count(b leases.Leased, prefix string) (n int) {
 	for _, p := range b.Payouts {
 		if strings.HasPrefix(p.TradeNo, prefix) {
 			n++
@@ -168,15 +170,15 @@ func TestYoungAndOldBothMakeProgress(t *testing.T) {
 			}
 			time.Sleep(500 * time.Millisecond)
 			b := lease(t, j, payout.StepAsk, "eg", 5)
-			var changes []payout.Change
+			var changes []leases.Change
 			for _, p := range b.Payouts {
 				asked[p.TradeNo]++
-				after, err := p.After(payout.Ask, payout.Finding{Kind: payout.Processing}, time.Now(), patient)
+				after, err := p.After(payout.Ask, finding.Finding{Kind: finding.Processing}, time.Now(), patient)
 				if err != nil {
 					t.Fatal(err)
 				}
 				after.Due = time.Now().Add(time.Minute)
-				change := payout.Change{Token: b.Token, Epoch: b.Epoch, Before: p.State}
+				change := leases.Change{Token: b.Token, Epoch: b.Epoch, Before: p.State}
 				if at, young := due[p.TradeNo]; young {
 					waits = append(waits, time.Since(at))
 					after.Due = time.Now().Add(5 * time.Second)

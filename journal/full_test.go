@@ -11,6 +11,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"disburser/payout"
+	"disburser/payout/intake"
+	"disburser/payout/leases"
 )
 
 // A Redis without memory takes nothing in, and lets what is open come to its end.
@@ -24,7 +26,7 @@ func TestAFullRedisLetsOpenPayoutsFinish(t *testing.T) {
 		if !fill(t, client) {
 			t.Skip("miniredis knows no limit")
 		}
-		if _, _, err := j.Insert(ctx, payout.Range{From: n, To: n + 1}, []payout.Entry{{Payout: at("more", n)}}); !errors.Is(err, payout.ErrFull) {
+		if _, _, err := j.Insert(ctx, intake.Range{From: n, To: n + 1}, []intake.Entry{{Payout: at("more", n)}}); !errors.Is(err, intake.ErrFull) {
 			t.Errorf("insert: %v", err)
 		}
 		for range 2 { // the first has nothing there that it could take away
@@ -53,12 +55,12 @@ func TestAFullRedisLetsOpenPayoutsFinish(t *testing.T) {
 			if len(b.Payouts) != n {
 				t.Fatalf("%v: leased %d", s.step, len(b.Payouts))
 			}
-			var changes []payout.Change
+			var changes []leases.Change
 			for _, p := range b.Payouts {
 				before := p.State
 				s.change(&p)
 				p.Due = time.Now().Add(-time.Second)
-				changes = append(changes, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: before, After: p, Forget: s.forget})
+				changes = append(changes, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: before, After: p, Forget: s.forget})
 			}
 			for i, written := range apply(t, j, changes...) {
 				if !written {
@@ -66,7 +68,7 @@ func TestAFullRedisLetsOpenPayoutsFinish(t *testing.T) {
 				}
 			}
 		}
-		if m, err := j.Marks(ctx, []int{0}); err != nil || m[0] != (payout.Mark{Position: n, Safe: n}) {
+		if m, err := j.Marks(ctx, []int{0}); err != nil || m[0] != (intake.Mark{Position: n, Safe: n}) {
 			t.Errorf("%+v %v", m, err)
 		}
 	})

@@ -8,13 +8,17 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/intake"
+	"disburser/payout/leases"
 )
 
 // carriedAgain inserts a command that was published again at an offset.
 func carriedAgain(t *testing.T, j *Journal, tradeNo string, offset int64, state payout.State) string {
 	t.Helper()
-	outcomes, _, err := j.Insert(context.Background(), payout.Range{From: offset, To: offset + 1}, []payout.Entry{{Payout: at(tradeNo, offset), Carried: state}})
+	outcomes, _, err := j.Insert(context.Background(), intake.Range{From: offset, To: offset + 1}, []intake.Entry{{Payout: at(tradeNo, offset), Carried: state}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +26,7 @@ func carriedAgain(t *testing.T, j *Journal, tradeNo string, offset int64, state 
 }
 
 // emptied wipes the journal and opens the next epoch with what a replay knows.
-func emptied(t *testing.T, client redis.UniversalClient, j *Journal, items ...payout.Restored) {
+func emptied(t *testing.T, client redis.UniversalClient, j *Journal, items ...epochs.Restored) {
 	t.Helper()
 	wipe(t, client, j)
 	open(t, j, build(t, j, items...))
@@ -52,12 +56,12 @@ func heldAndNeverSent(t *testing.T, client redis.UniversalClient, j *Journal, tr
 // must not begin counting its absence anew.
 func TestAHeldPayoutIsHeldAgainWhenItsCommandComesToALostJournal(t *testing.T) {
 	for name, c := range map[string]struct {
-		before []payout.Restored
+		before []epochs.Restored
 		prior  func(t *testing.T, j *Journal)
 	}{
 		"nothing is known":               {},
-		"it was sent":                    {before: []payout.Restored{was(payout.WasDecided, "a", 0)}},
-		"it was sent, and is read first": {before: []payout.Restored{was(payout.WasDecided, "a", 0)}, prior: func(t *testing.T, j *Journal) { insert(t, j, 4, at("a", 3)) }},
+		"it was sent":                    {before: []epochs.Restored{was(epochs.WasDecided, "a", 0)}},
+		"it was sent, and is read first": {before: []epochs.Restored{was(epochs.WasDecided, "a", 0)}, prior: func(t *testing.T, j *Journal) { insert(t, j, 4, at("a", 3)) }},
 		"received is read first":         {prior: func(t *testing.T, j *Journal) { insert(t, j, 4, at("a", 3)) }},
 		"it was acknowledged meanwhile": {prior: func(t *testing.T, j *Journal) {
 			insert(t, j, 4, at("a", 3))
@@ -95,9 +99,9 @@ func TestAnAnswerToAnOlderLeaseUndoesNoHold(t *testing.T) {
 
 // A hold that the results tell of outranks a send, in any order, and only a final follows it.
 func TestAHoldIsReplayed(t *testing.T) {
-	hold, sent, paid := was(payout.WasHeld, "a", payout.StateHeld), was(payout.WasDecided, "a", 0), was(payout.WasAnnounced, "a", payout.StatePaid)
-	ended := was(payout.WasEnded, "a", payout.StateFailed)
-	for name, items := range map[string][]payout.Restored{
+	hold, sent, paid := was(epochs.WasHeld, "a", payout.StateHeld), was(epochs.WasDecided, "a", 0), was(epochs.WasAnnounced, "a", payout.StatePaid)
+	ended := was(epochs.WasEnded, "a", payout.StateFailed)
+	for name, items := range map[string][]epochs.Restored{
 		"alone": {hold}, "twice": {hold, hold}, "sent, then held": {sent, hold}, "held, then sent": {hold, sent}, "a stale end": {hold, ended},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +114,7 @@ func TestAHoldIsReplayed(t *testing.T) {
 			})
 		})
 	}
-	for name, items := range map[string][]payout.Restored{"held, then paid": {hold, sent, paid}, "paid, then held": {paid, sent, hold}} {
+	for name, items := range map[string][]epochs.Restored{"held, then paid": {hold, sent, paid}, "paid, then held": {paid, sent, hold}} {
 		t.Run(name, func(t *testing.T) {
 			rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 				emptied(t, client, j, items...)
@@ -158,7 +162,7 @@ func TestAReplayLeavesAWitness(t *testing.T) {
 	for state, want := range map[payout.State]string{payout.StatePaid: "z", payout.StatePartial: "z", payout.StateFailed: "", payout.StateRejected: ""} {
 		t.Run(state.String(), func(t *testing.T) {
 			rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
-				emptied(t, client, j, was(payout.WasAnnounced, "z", state), was(payout.WasDecided, "a", 0))
+				emptied(t, client, j, was(epochs.WasAnnounced, "z", state), was(epochs.WasDecided, "a", 0))
 				insert(t, j, 4, at("a", 3))
 				b := lease(t, j, payout.StepAsk, "eg", 1)
 				if len(b.Payouts) != 1 || b.Evidence.Settled != want || !b.Evidence.ServedAt.IsZero() || b.Evidence.About != "" {
@@ -183,13 +187,13 @@ func TestAnOldUnknownCommandIsHeldThoughItIsInvalidNow(t *testing.T) {
 		if len(b.Payouts) != 2 {
 			t.Fatalf("%d are told", len(b.Payouts))
 		}
-		var changes []payout.Change
+		var changes []leases.Change
 		for _, p := range b.Payouts {
-			e, speaks := payout.EventOf(p)
-			if !speaks || e.Type != payout.EventHeld || strings.Contains(e.Reason, "configured") || e.SettledAt != "" || p.Merchant != "eg" {
+			e, speaks := message.EventOf(p)
+			if !speaks || e.Type != message.EventHeld || strings.Contains(e.Reason, "configured") || e.SettledAt != "" || p.Merchant != "eg" {
 				t.Errorf("%+v", e)
 			}
-			changes = append(changes, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: p.State, After: p.Announced(time.Now().Add(-time.Second), payout.Policy{})})
+			changes = append(changes, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: p.State, After: p.Announced(time.Now().Add(-time.Second), payout.Policy{})})
 		}
 		apply(t, j, changes...)
 		if b := lease(t, j, payout.StepAsk, "eg", 9); len(b.Payouts) != 1 || b.Payouts[0].TradeNo != "wrong" {
@@ -205,10 +209,10 @@ func TestAnOldUnknownCommandIsHeldThoughItIsInvalidNow(t *testing.T) {
 // it is a conflict, and what was sent is asked about all the same, in sight.
 func TestAConflictWithARememberedSendLeavesItAskedAbout(t *testing.T) {
 	for name, c := range map[string]struct {
-		item  payout.Restored
+		item  epochs.Restored
 		state payout.State
 	}{
-		"sent": {was(payout.WasDecided, "a", 0), payout.StateSending}, "held": {was(payout.WasHeld, "a", payout.StateHeld), payout.StateHeld},
+		"sent": {was(epochs.WasDecided, "a", 0), payout.StateSending}, "held": {was(epochs.WasHeld, "a", payout.StateHeld), payout.StateHeld},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
@@ -246,7 +250,7 @@ func TestAConflictWithARememberedSendLeavesItAskedAbout(t *testing.T) {
 
 func TestWhatIsAskedAboutWithoutContentIsHeldByItsCarriedCommand(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
-		emptied(t, client, j, was(payout.WasDecided, "a", 0))
+		emptied(t, client, j, was(epochs.WasDecided, "a", 0))
 		insert(t, j, 4, order("a", "301"))
 		insert(t, j, 4)
 		carriedAgain(t, j, "a", 4, payout.StateHeld)
@@ -257,21 +261,21 @@ func TestWhatIsAskedAboutWithoutContentIsHeldByItsCarriedCommand(t *testing.T) {
 // A replayed hold keeps the reason and the time of its event: a person who looks after a
 // wipe must not be told that nobody knows why.
 func TestAReplayedHoldKeepsItsReason(t *testing.T) {
-	hold := was(payout.WasHeld, "a", payout.StateHeld)
+	hold := was(epochs.WasHeld, "a", payout.StateHeld)
 	hold.Reason, hold.Time = "the provider answers 00032 \"unclear\"\nsince noon", time.Now().Add(-time.Hour).Truncate(time.Millisecond)
 	later := hold
 	later.Reason = "give_up"
-	keeps := func(t *testing.T, client redis.UniversalClient, j *Journal, want payout.Restored) {
+	keeps := func(t *testing.T, client redis.UniversalClient, j *Journal, want epochs.Restored) {
 		t.Helper()
 		if p := show(t, client, j, "a"); p.State != payout.StateHeld || p.Reason != want.Reason || !p.HeldAt.Equal(want.Time) {
 			t.Errorf("%v because of %q since %v, want %q since %v", p.State, p.Reason, p.HeldAt, want.Reason, want.Time)
 		}
 	}
 	for name, c := range map[string]struct {
-		items []payout.Restored
-		want  payout.Restored
+		items []epochs.Restored
+		want  epochs.Restored
 	}{
-		"alone": {[]payout.Restored{hold}, hold}, "sent, then held": {[]payout.Restored{was(payout.WasDecided, "a", 0), hold}, hold}, "held again": {[]payout.Restored{hold, later}, later},
+		"alone": {[]epochs.Restored{hold}, hold}, "sent, then held": {[]epochs.Restored{was(epochs.WasDecided, "a", 0), hold}, hold}, "held again": {[]epochs.Restored{hold, later}, later},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {

@@ -17,6 +17,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/intake"
+	"disburser/payout/leases"
 )
 
 // Numbers of the layout.
@@ -135,14 +138,14 @@ func refusal(err error) error {
 	switch {
 	case strings.HasPrefix(text, "EPOCH"):
 		_, why, _ := strings.Cut(text, " ")
-		return fmt.Errorf("%w: %s", payout.ErrEpoch, why)
+		return fmt.Errorf("%w: %s", epochs.ErrOver, why)
 	case strings.HasPrefix(text, "LAYOUT"):
 		_, what, _ := strings.Cut(text, " ")
-		return fmt.Errorf("%w: %s", payout.ErrLayout, what)
+		return fmt.Errorf("%w: %s", epochs.ErrNewerLayout, what)
 	case strings.HasPrefix(text, "POSITION"):
-		return fmt.Errorf("%w: %s", payout.ErrPosition, text)
+		return fmt.Errorf("%w: %s", intake.ErrPosition, text)
 	case strings.HasPrefix(text, "OOM"):
-		return fmt.Errorf("%w: %s", payout.ErrFull, text)
+		return fmt.Errorf("%w: %s", intake.ErrFull, text)
 	}
 	return err
 }
@@ -155,14 +158,14 @@ func refusal(err error) error {
 // letters first, and then calls again without them.
 //
 // After an error some entries may be known already; repeating the call is safe.
-func (j *Journal) Insert(ctx context.Context, r payout.Range, entries []payout.Entry) ([]payout.Outcome, int, error) {
-	outcomes := make([]payout.Outcome, 0, len(entries))
+func (j *Journal) Insert(ctx context.Context, r intake.Range, entries []intake.Entry) ([]intake.Outcome, int, error) {
+	outcomes := make([]intake.Outcome, 0, len(entries))
 	epoch := j.epoch.id() // of all chunks: between two of them the journal may have been lost
 	for {
 		part := entries[:min(chunk, len(entries))]
 		entries = entries[len(part):]
 		end := ""
-		if len(entries) == 0 && !slices.Contains(outcomes, payout.Conflicted) {
+		if len(entries) == 0 && !slices.Contains(outcomes, intake.Conflicted) {
 			end = strconv.FormatInt(r.To, 10)
 		}
 		args := make([]any, 0, 6+7*len(part))
@@ -180,7 +183,7 @@ func (j *Journal) Insert(ctx context.Context, r payout.Range, entries []payout.E
 		if len(letters) != len(part) {
 			return nil, 0, fmt.Errorf("journal: insert: %d outcomes for %d payouts", len(letters), len(part))
 		}
-		outcomes = append(outcomes, []payout.Outcome(letters)...)
+		outcomes = append(outcomes, []intake.Outcome(letters)...)
 		if len(entries) == 0 {
 			return outcomes, int(total), nil
 		}
@@ -197,7 +200,7 @@ func due(p payout.Payout) any {
 }
 
 // carried is the letter of a carried payout's state, "" for a payroll's own.
-func carried(e payout.Entry) string {
+func carried(e intake.Entry) string {
 	if e.Carried == 0 {
 		return ""
 	}
@@ -216,20 +219,20 @@ func NewToken() string {
 // reply the call is repeated under the same token, which answers the same batch, until ctx
 // ends. A record that can't be read is left out and
 // reported in the error beside the batch; its lease runs out.
-func (j *Journal) Lease(ctx context.Context, r payout.LeaseRequest) (payout.Batch, error) {
-	b := payout.Batch{Lease: payout.Lease{Token: NewToken(), Epoch: j.epoch.id(), Asked: time.Now()}}
+func (j *Journal) Lease(ctx context.Context, r leases.Request) (leases.Leased, error) {
+	b := leases.Leased{Lease: leases.Lease{Token: NewToken(), Epoch: j.epoch.id(), Asked: time.Now()}}
 	args := []any{b.Epoch, string(r.Step), r.Merchant, b.Token, r.N, r.For.Milliseconds(), account(r.Account)}
 	answer, err := j.runAs(ctx, "lease", args)
-	for err != nil && !errors.Is(err, payout.ErrEpoch) && pause(ctx) {
+	for err != nil && !errors.Is(err, epochs.ErrOver) && pause(ctx) {
 		b.Asked = time.Now()
 		answer, err = j.runAs(ctx, "lease", args)
 	}
 	if err != nil {
-		return payout.Batch{}, err
+		return leases.Leased{}, err
 	}
 	b.Took = time.Since(b.Asked)
 	b.LeasedAt, b.Until = instant(answer, 0), instant(answer, 1)
-	b.Evidence = payout.Evidence{ServedAt: instant(answer, 2), About: word(answer, 3), Settled: word(answer, 4)}
+	b.Evidence = leases.Evidence{ServedAt: instant(answer, 2), About: word(answer, 3), Settled: word(answer, 4)}
 	var broken error
 	b.Payouts = make([]payout.Payout, 0, max(0, len(answer)-5)/3)
 	for tradeNo, record := range handed(answer) {
@@ -262,7 +265,7 @@ func handed(answer []any) iter.Seq2[string, string] {
 // Apply writes changes of one epoch, each only if its lease still holds. It answers for
 // each whether it was written; false means that somebody else has taken over, and that
 // the caller must forget what it knows.
-func (j *Journal) Apply(ctx context.Context, changes []payout.Change, served []payout.Served) ([]bool, error) {
+func (j *Journal) Apply(ctx context.Context, changes []leases.Change, served []leases.Served) ([]bool, error) {
 	written := make([]bool, 0, len(changes))
 	epoch := j.epoch.id()
 	if len(changes) > 0 {
@@ -296,7 +299,7 @@ func (j *Journal) Apply(ctx context.Context, changes []payout.Change, served []p
 	}
 }
 
-func arguments(to []any, c payout.Change) []any {
+func arguments(to []any, c leases.Change) []any {
 	p := c.After
 	if c.Forget {
 		return append(to, p.TradeNo, c.Token, string(c.Before), bucket(p.TradeNo), "", string(p.State)+string(p.Fingerprint))
@@ -309,7 +312,7 @@ func arguments(to []any, c payout.Change) []any {
 }
 
 // Marks answers the marks of partitions, each pair read at one moment.
-func (j *Journal) Marks(ctx context.Context, partitions []int) (map[int]payout.Mark, error) {
+func (j *Journal) Marks(ctx context.Context, partitions []int) (map[int]intake.Mark, error) {
 	args := make([]any, len(partitions))
 	for i, p := range partitions {
 		args[i] = p
@@ -318,9 +321,9 @@ func (j *Journal) Marks(ctx context.Context, partitions []int) (map[int]payout.M
 	if err != nil {
 		return nil, err
 	}
-	marks := make(map[int]payout.Mark, len(partitions))
+	marks := make(map[int]intake.Mark, len(partitions))
 	for i, p := range partitions {
-		marks[p] = payout.Mark{Position: number(answer, 2*i), Safe: number(answer, 2*i+1)}
+		marks[p] = intake.Mark{Position: number(answer, 2*i), Safe: number(answer, 2*i+1)}
 	}
 	return marks, nil
 }
@@ -357,19 +360,19 @@ func (j *Journal) Position(ctx context.Context, partition int, offset int64, for
 }
 
 // Due answers what there is to do for the given merchants.
-func (j *Journal) Due(ctx context.Context, merchants []string) (payout.Agenda, error) {
+func (j *Journal) Due(ctx context.Context, merchants []string) (leases.Agenda, error) {
 	args := make([]any, len(merchants))
 	for i, m := range merchants {
 		args[i] = m
 	}
 	answer, err := j.run(ctx, "due", args...)
 	if err != nil {
-		return payout.Agenda{}, err
+		return leases.Agenda{}, err
 	}
-	work := func(i int) payout.Work {
-		return payout.Work{Due: int(number(answer, 1+2*i)), Next: instant(answer, 2+2*i)}
+	work := func(i int) leases.Work {
+		return leases.Work{Due: int(number(answer, 1+2*i)), Next: instant(answer, 2+2*i)}
 	}
-	a := payout.Agenda{Now: instant(answer, 0), Send: map[string]payout.Work{}, Ask: map[string]payout.Work{}}
+	a := leases.Agenda{Now: instant(answer, 0), Send: map[string]leases.Work{}, Ask: map[string]leases.Work{}}
 	for i, m := range merchants {
 		a.Send[m], a.Ask[m] = work(2*i), work(2*i+1)
 	}

@@ -12,6 +12,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/intake"
+	"disburser/payout/leases"
 )
 
 func TestInsertKnowsEachTradeNoOnce(t *testing.T) {
@@ -32,9 +35,9 @@ func TestInsertHoldsWhatIsUnknownAndOld(t *testing.T) {
 		j := newJournal(t, client, time.Hour)
 		old := order("old", "1")
 		old.Source.Time = time.Now().Add(-2 * time.Hour)
-		entries := []payout.Entry{{Payout: old}}
-		outcomes, open, err := j.Insert(context.Background(), payout.Range{To: 1}, entries)
-		if err != nil || open != 1 || payout.Outcome(outcomes[0]) != payout.TooOld {
+		entries := []intake.Entry{{Payout: old}}
+		outcomes, open, err := j.Insert(context.Background(), intake.Range{To: 1}, entries)
+		if err != nil || open != 1 || intake.Outcome(outcomes[0]) != intake.TooOld {
 			t.Fatalf("outcomes %q, open %d, %v", outcomes, open, err)
 		}
 		if b := lease(t, j, payout.StepSend, "eg", 9); len(b.Payouts) != 0 {
@@ -51,15 +54,15 @@ func TestInsertRefusesARangeBeyondThePosition(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
 		insert(t, j, 10, order("a", "1"))
-		_, _, err := j.Insert(context.Background(), payout.Range{From: 11, To: 12}, nil)
-		if !errors.Is(err, payout.ErrPosition) {
+		_, _, err := j.Insert(context.Background(), intake.Range{From: 11, To: 12}, nil)
+		if !errors.Is(err, intake.ErrPosition) {
 			t.Fatalf("want payout.ErrPosition, got %v", err)
 		}
 		if got := insert(t, j, 5); got != "" { // an old range never moves it back
 			t.Fatal(got)
 		}
 		m, err := j.Marks(context.Background(), []int{0, 7})
-		if err != nil || m[0] != (payout.Mark{Position: 10, Safe: 3}) || m[7] != (payout.Mark{Position: -1, Safe: -1}) {
+		if err != nil || m[0] != (intake.Mark{Position: 10, Safe: 3}) || m[7] != (intake.Mark{Position: -1, Safe: -1}) {
 			t.Fatalf("marks %v, %v", m, err)
 		}
 	})
@@ -138,7 +141,7 @@ func TestAnExpiredLeaseIsTakenOverByAskingNotSending(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
 		insert(t, j, 4, order("a", "300"))
-		lost, err := j.Lease(context.Background(), payout.LeaseRequest{Step: payout.StepSend, Merchant: "eg", N: 1, For: time.Millisecond})
+		lost, err := j.Lease(context.Background(), leases.Request{Step: payout.StepSend, Merchant: "eg", N: 1, For: time.Millisecond})
 		if err != nil || len(lost.Payouts) != 1 {
 			t.Fatal(lost, err)
 		}
@@ -152,7 +155,7 @@ func TestAnExpiredLeaseIsTakenOverByAskingNotSending(t *testing.T) {
 		}
 		late := lost.Payouts[0]
 		late.State = payout.StateProcessing
-		if got := apply(t, j, payout.Change{Token: lost.Token, Epoch: lost.Epoch, Before: payout.StateSending, After: late}); got[0] {
+		if got := apply(t, j, leases.Change{Token: lost.Token, Epoch: lost.Epoch, Before: payout.StateSending, After: late}); got[0] {
 			t.Fatal("the zombie's late result was written")
 		}
 	})
@@ -165,9 +168,9 @@ func TestApplyIsGuardedAndRepeatable(t *testing.T) {
 		b := lease(t, j, payout.StepSend, "eg", 1)
 		p := b.Payouts[0]
 		p.State, p.Step, p.Due, p.Asks, p.Status = payout.StateProcessing, payout.StepAsk, time.Now().Add(-time.Second), 7, "0015"
-		wrongState := payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: p}
-		wrongToken := payout.Change{Token: NewToken(), Epoch: b.Epoch, Before: payout.StateSending, After: p}
-		right := payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p}
+		wrongState := leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: p}
+		wrongToken := leases.Change{Token: NewToken(), Epoch: b.Epoch, Before: payout.StateSending, After: p}
+		right := leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p}
 		if got := apply(t, j, wrongState, wrongToken, right, right); !reflect.DeepEqual(got, []bool{false, false, true, true}) {
 			t.Fatalf("applied %v", got)
 		}
@@ -188,9 +191,9 @@ func TestForgetKeepsWhatDeduplicationNeeds(t *testing.T) {
 		b := lease(t, j, payout.StepSend, "eg", 1)
 		p := b.Payouts[0]
 		p.State, p.Step, p.Due = payout.StatePaid, payout.StepAnnounce, time.Now().Add(-time.Second)
-		apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p})
+		apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p})
 		b = lease(t, j, payout.StepAnnounce, "", 1)
-		forget := payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StatePaid, After: b.Payouts[0], Forget: true}
+		forget := leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StatePaid, After: b.Payouts[0], Forget: true}
 		if got := apply(t, j, forget, forget); !got[0] || !got[1] {
 			t.Fatalf("forgotten %v", got)
 		}
@@ -203,7 +206,7 @@ func TestForgetKeepsWhatDeduplicationNeeds(t *testing.T) {
 		insert(t, j, 9)
 		m, _ := j.Marks(context.Background(), []int{0})
 		c, _ := j.Count(context.Background(), []int{0})
-		if m[0] != (payout.Mark{Position: 9, Safe: 9}) || c.Open != 0 || c.States["eg"][payout.StatePaid] != 0 {
+		if m[0] != (intake.Mark{Position: 9, Safe: 9}) || c.Open != 0 || c.States["eg"][payout.StatePaid] != 0 {
 			t.Fatalf("marks %v, census %+v", m, c)
 		}
 	})
@@ -219,7 +222,7 @@ func TestGiveBackMakesItSendableAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.Due = p.Due.Add(-time.Second) // or this process' clock may be a millisecond ahead of Redis'
-		apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p})
+		apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p})
 		again := lease(t, j, payout.StepSend, "eg", 1)
 		if len(again.Payouts) != 1 || again.Payouts[0].Sends != 1 {
 			t.Fatalf("after giving back: %+v", again.Payouts)
@@ -246,7 +249,7 @@ func TestAnExpiredPayoutIsLeasedToExpireAndNeverToSend(t *testing.T) {
 		if err != nil || expired.State != payout.StateRejected {
 			t.Fatal(expired.State, err)
 		}
-		if got := apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: expired}); !got[0] {
+		if got := apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: expired}); !got[0] {
 			t.Fatal("not written")
 		}
 		a, err := j.Due(context.Background(), []string{"eg"})
@@ -269,7 +272,7 @@ func TestAnExpiryIsGivenBack(t *testing.T) {
 		}
 		after := b.Payouts[0]
 		after.Step, after.Due = payout.StepSend, time.Now().Add(time.Hour)
-		if got := apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: after}); !got[0] {
+		if got := apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: after}); !got[0] {
 			t.Fatal("not written")
 		}
 		a, err := j.Due(context.Background(), []string{"eg"})
@@ -286,7 +289,7 @@ func TestDueCountsPerMerchantAndStep(t *testing.T) {
 		scheduled.Due = time.Now().Add(time.Hour).Truncate(time.Millisecond)
 		insert(t, j, 4, order("a", "300"), order("b", "300"), scheduled)
 		a, err := j.Due(context.Background(), []string{"eg", "br"})
-		if err != nil || a.Send["eg"].Due != 2 || !a.Send["eg"].Next.Equal(scheduled.Due) || a.Send["br"] != (payout.Work{}) {
+		if err != nil || a.Send["eg"].Due != 2 || !a.Send["eg"].Next.Equal(scheduled.Due) || a.Send["br"] != (leases.Work{}) {
 			t.Fatalf("agenda %+v, %v", a, err)
 		}
 	})
@@ -296,11 +299,11 @@ func TestEvidenceIsKeptPerMerchant(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
 		at := time.UnixMilli(1_700_000_000_000).UTC()
-		served := []payout.Served{{Merchant: "eg", At: at, About: "x", Settled: true}, {Merchant: "eg", At: at.Add(time.Second), About: "y"}, {Merchant: "eg", At: at, About: "z"}}
+		served := []leases.Served{{Merchant: "eg", At: at, About: "x", Settled: true}, {Merchant: "eg", At: at.Add(time.Second), About: "y"}, {Merchant: "eg", At: at, About: "z"}}
 		if _, err := j.Apply(context.Background(), nil, served); err != nil {
 			t.Fatal(err)
 		}
-		if got := lease(t, j, payout.StepAsk, "eg", 1).Evidence; got != (payout.Evidence{ServedAt: at.Add(time.Second), About: "y", Settled: "x"}) {
+		if got := lease(t, j, payout.StepAsk, "eg", 1).Evidence; got != (leases.Evidence{ServedAt: at.Add(time.Second), About: "y", Settled: "x"}) {
 			t.Fatalf("evidence %+v", got)
 		}
 	})
@@ -319,17 +322,17 @@ func TestAnotherEpochIsRefusedByEveryScript(t *testing.T) {
 				if err := j.Build(context.Background(), "next", s.Epoch.ID, time.Minute); err != nil {
 					t.Fatal(err)
 				}
-				if err := j.Build(context.Background(), "other", "", time.Minute); !errors.Is(err, payout.ErrEpoch) {
+				if err := j.Build(context.Background(), "other", "", time.Minute); !errors.Is(err, epochs.ErrOver) {
 					t.Fatalf("a second builder was let in: %v", err)
 				}
-			} else if err := j.OpenEpoch(context.Background(), payout.Opening{Epoch: payout.Epoch{Number: 2, ID: "next"}, Shards: 1}); err != nil {
+			} else if err := j.OpenEpoch(context.Background(), epochs.Opening{Epoch: epochs.Epoch{Number: 2, ID: "next"}, Shards: 1}); err != nil {
 				t.Fatal(err)
 			}
 			for _, script := range Scripts {
 				if unbelieving[script] {
 					continue
 				}
-				if _, err := j.run(context.Background(), script, "s", "eg", "token-token-", "1", "1"); !errors.Is(err, payout.ErrEpoch) {
+				if _, err := j.run(context.Background(), script, "s", "eg", "token-token-", "1", "1"); !errors.Is(err, epochs.ErrOver) {
 					t.Errorf("%s while %s: %v", script, step, err)
 				}
 			}

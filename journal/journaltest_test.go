@@ -11,6 +11,10 @@ import (
 
 	"disburser/internal/embedded"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/intake"
+	"disburser/payout/leases"
+	"disburser/payout/money"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,7 +51,7 @@ func newJournal(t *testing.T, client redis.UniversalClient, window time.Duration
 	if err := j.Build(context.Background(), id, "", time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.OpenEpoch(context.Background(), payout.Opening{Epoch: payout.Epoch{Number: 1, ID: id}, Shards: 1, Fences: map[int]int64{3: 7}}); err != nil {
+	if err := j.OpenEpoch(context.Background(), epochs.Opening{Epoch: epochs.Epoch{Number: 1, ID: id}, Shards: 1, Fences: map[int]int64{3: 7}}); err != nil {
 		t.Fatal(err)
 	}
 	j.Believe(id)
@@ -58,7 +62,7 @@ func newJournal(t *testing.T, client redis.UniversalClient, window time.Duration
 }
 
 func order(tradeNo, amount string) payout.Payout {
-	a, _ := payout.ParseAmount(amount)
+	a, _ := money.Parse(amount)
 	return payout.Begin(payout.Command{
 		TradeNo: tradeNo, Merchant: "eg", Amount: a, Currency: "EGP",
 		Payee: payout.NewPayee(map[string]string{"walletId": "01123456789"}), Remark: "salary",
@@ -67,14 +71,14 @@ func order(tradeNo, amount string) payout.Payout {
 
 func insert(t *testing.T, j *Journal, to int64, payouts ...payout.Payout) string {
 	t.Helper()
-	entries := make([]payout.Entry, len(payouts))
+	entries := make([]intake.Entry, len(payouts))
 	for i, p := range payouts {
 		if p.Source.Time.IsZero() {
 			p.Source.Time = time.Now()
 		}
-		entries[i] = payout.Entry{Payout: p}
+		entries[i] = intake.Entry{Payout: p}
 	}
-	outcomes, _, err := j.Insert(context.Background(), payout.Range{From: 0, To: to}, entries)
+	outcomes, _, err := j.Insert(context.Background(), intake.Range{From: 0, To: to}, entries)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,16 +89,16 @@ func insert(t *testing.T, j *Journal, to int64, payouts ...payout.Payout) string
 	return letters
 }
 
-func lease(t *testing.T, j *Journal, step payout.Step, merchant string, n int) payout.Batch {
+func lease(t *testing.T, j *Journal, step payout.Step, merchant string, n int) leases.Leased {
 	t.Helper()
-	b, err := j.Lease(context.Background(), payout.LeaseRequest{Step: step, Merchant: merchant, N: n, For: time.Minute})
+	b, err := j.Lease(context.Background(), leases.Request{Step: step, Merchant: merchant, N: n, For: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
 }
 
-func apply(t *testing.T, j *Journal, changes ...payout.Change) []bool {
+func apply(t *testing.T, j *Journal, changes ...leases.Change) []bool {
 	t.Helper()
 	written, err := j.Apply(context.Background(), changes, nil)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"disburser/internal/embedded"
 	"disburser/payout"
+	"disburser/payout/leases"
 )
 
 // The sets say what is due, the records what may be done: what stands in a wrong set is
@@ -64,7 +65,7 @@ func TestARepeatedLeaseLeavesOutWhatIsNotItsAnyMore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		apply(t, j, payout.Change{Token: token, Epoch: j.epoch.id(), Before: payout.StateSending, After: back})
+		apply(t, j, leases.Change{Token: token, Epoch: j.epoch.id(), Before: payout.StateSending, After: back})
 		client.ZAdd(context.Background(), j.prefix+"due:a:eg", redis.Z{Score: 1, Member: "taken"}) // its lease is over
 		if b := lease(t, j, payout.StepAsk, "eg", 1); len(b.Payouts) != 1 {
 			t.Fatal("not taken over")
@@ -137,7 +138,7 @@ func TestALeaseThatGoesOnAfterAWrite(t *testing.T) {
 		b := lease(t, j, payout.StepSend, "eg", 1)
 		p := b.Payouts[0]
 		p.State, p.Step, p.SettledAt, p.Due = payout.StatePaid, payout.StepAnnounce, time.Now(), time.Now().Add(-time.Second)
-		kept := payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p, Until: b.Until}
+		kept := leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p, Until: b.Until}
 		for range 2 {
 			if written := apply(t, j, kept); !written[0] {
 				t.Fatal("not written, or the repeat was told so")
@@ -154,7 +155,7 @@ func TestALeaseThatGoesOnAfterAWrite(t *testing.T) {
 		if written := apply(t, j, other); written[0] {
 			t.Error("another end of the lease passed for a repeat")
 		}
-		forget := payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StatePaid, After: p, Forget: true}
+		forget := leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StatePaid, After: p, Forget: true}
 		for range 2 {
 			if written := apply(t, j, forget); !written[0] {
 				t.Fatal("not forgotten, or the repeat was told so")
@@ -178,7 +179,7 @@ func TestARepeatIsNotWrittenAgain(t *testing.T) {
 		b := lease(t, j, payout.StepSend, "eg", 1)
 		p := b.Payouts[0]
 		p.Due, p.Step = time.Now().Add(time.Minute), payout.StepAsk // still sending: the send was unclear
-		c := payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p}
+		c := leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p}
 		apply(t, j, c)
 		c.After.Due = p.Due.Add(time.Hour)
 		if written := apply(t, j, c); !written[0] {

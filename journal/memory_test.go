@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/leases"
 )
 
 // Wherever in a generation of the memory it ends, a payout is remembered for the window.
@@ -19,7 +20,7 @@ func TestAFinalIsRememberedForTheWholeWindow(t *testing.T) {
 				p.State, p.Step, p.Due = payout.StatePaid, payout.StepAnnounce, time.Now()
 			})
 			b := lease(t, j, payout.StepAnnounce, "", 1)
-			if got := apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StatePaid, After: b.Payouts[0], Forget: true}); !got[0] {
+			if got := apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StatePaid, After: b.Payouts[0], Forget: true}); !got[0] {
 				t.Fatal("not forgotten")
 			}
 			time.Sleep(window - time.Minute)

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"disburser/payout"
+	"disburser/payout/intake"
 )
 
 // hook lets a test do something around the calls of scripts.
@@ -52,8 +53,8 @@ func (h *hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 }
 
 // page is one chunk and one payout more.
-func page() []payout.Entry {
-	entries := make([]payout.Entry, chunk+1)
+func page() []intake.Entry {
+	entries := make([]intake.Entry, chunk+1)
 	for i := range entries {
 		entries[i].Payout = order(fmt.Sprint("t", i), "300")
 		entries[i].Payout.Source.Time = time.Now()
@@ -78,7 +79,7 @@ func TestThePositionMovesWithTheLastChunkOnly(t *testing.T) {
 			}
 			return nil
 		}})
-		if _, _, err := j.Insert(context.Background(), payout.Range{To: 9}, page()); !errors.Is(err, lost) {
+		if _, _, err := j.Insert(context.Background(), intake.Range{To: 9}, page()); !errors.Is(err, lost) {
 			t.Fatal(err)
 		}
 		positionIs(t, j, 0)
@@ -95,7 +96,7 @@ func TestAPageIsInsertedInOneEpochOnly(t *testing.T) {
 				open(t, j, build(t, j))
 			}
 		}})
-		_, _, err := j.Insert(context.Background(), payout.Range{To: 9}, page())
+		_, _, err := j.Insert(context.Background(), intake.Range{To: 9}, page())
 		epochError(t, err)
 		positionIs(t, j, 0)
 	})
@@ -105,7 +106,7 @@ func TestAConflictInAnEarlierChunkKeepsThePosition(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
 		insert(t, j, 1, order("t0", "5"))
-		if outcomes, _, err := j.Insert(context.Background(), payout.Range{From: 1, To: 9}, page()); err != nil || outcomes[0] != payout.Conflicted || outcomes[chunk] != payout.Added {
+		if outcomes, _, err := j.Insert(context.Background(), intake.Range{From: 1, To: 9}, page()); err != nil || outcomes[0] != intake.Conflicted || outcomes[chunk] != intake.Added {
 			t.Fatal(outcomes, err)
 		}
 		positionIs(t, j, 1)
@@ -153,7 +154,7 @@ func TestACarriedCommandToAnotherPartitionLeavesTheOldOne(t *testing.T) {
 		}
 		p := at("a", 7)
 		p.Source.Partition = 1
-		if _, _, err := j.Insert(ctx, payout.Range{Partition: 1, To: 8}, []payout.Entry{{Payout: p, Carried: payout.StateReceived}}); err != nil {
+		if _, _, err := j.Insert(ctx, intake.Range{Partition: 1, To: 8}, []intake.Entry{{Payout: p, Carried: payout.StateReceived}}); err != nil {
 			t.Fatal(err)
 		}
 		if m, err := j.Marks(ctx, []int{0, 1}); err != nil || m[0].Safe != 4 || m[1].Safe != 7 {
@@ -168,8 +169,8 @@ func TestWhatAnInsertFilledInStaysAfterTheNextWrite(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 		insert(t, j, 4, at("a", 3))
 		b := lease(t, j, payout.StepSend, "eg", 1)
-		carried := []payout.Entry{{Payout: at("a", 7), Carried: payout.StateSending}}
-		if _, _, err := j.Insert(context.Background(), payout.Range{From: 4, To: 8}, carried); err != nil {
+		carried := []intake.Entry{{Payout: at("a", 7), Carried: payout.StateSending}}
+		if _, _, err := j.Insert(context.Background(), intake.Range{From: 4, To: 8}, carried); err != nil {
 			t.Fatal(err)
 		}
 		if !write(t, j, b, func(p *payout.Payout) { p.State, p.Due = payout.StateProcessing, time.Now() }) {

@@ -8,12 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // Plan lays out the work of the building under id, for Share to hand out to instances
 // with the same number of shards and the same window.
-func (j *Journal) Plan(ctx context.Context, id string, shards int, portions []payout.Portion) error {
+func (j *Journal) Plan(ctx context.Context, id string, shards int, portions []epochs.Portion) error {
 	args := []any{id, j.settings(shards)}
 	for _, p := range portions {
 		args = append(args, portionName(p), text(p))
@@ -28,7 +28,7 @@ func (j *Journal) Plan(ctx context.Context, id string, shards int, portions []pa
 // was given it because the worker was too slow. all are all portions.
 //
 // A worker that calls again after a lost reply is given the same one.
-func (j *Journal) Share(ctx context.Context, id string, shards int, worker string, claim time.Duration, held *payout.Portion) (given *payout.Portion, all []payout.Portion, err error) {
+func (j *Journal) Share(ctx context.Context, id string, shards int, worker string, claim time.Duration, held *epochs.Portion) (given *epochs.Portion, all []epochs.Portion, err error) {
 	name, became, done := "", "", ""
 	if held != nil {
 		name, became = portionName(*held), text(*held)
@@ -57,18 +57,18 @@ func (j *Journal) Share(ctx context.Context, id string, shards int, worker strin
 // settings names what all workers of a rebuild must share. The layout at its end shuts out
 // versions that would lose what a portion says.
 func (j *Journal) settings(shards int) string {
-	return fmt.Sprintf("%d/%d/layout %d", shards, j.window.Milliseconds(), payout.Layout)
+	return fmt.Sprintf("%d/%d/layout %d", shards, j.window.Milliseconds(), epochs.Layout)
 }
 
 // portionName begins with r or d: share.lua hands out results first.
-func portionName(p payout.Portion) string {
+func portionName(p epochs.Portion) string {
 	if p.Decisions {
 		return "decisions:" + strconv.Itoa(p.Partition)
 	}
 	return "results:" + strconv.Itoa(p.Partition)
 }
 
-func portionOf(name, became string) (p payout.Portion, err error) {
+func portionOf(name, became string) (p epochs.Portion, err error) {
 	if err := json.Unmarshal([]byte(became), &p); err != nil {
 		return p, fmt.Errorf("journal: share: the portion %s can't be read: %w: written by another version?", name, err)
 	}
@@ -78,7 +78,7 @@ func portionOf(name, became string) (p payout.Portion, err error) {
 	return p, err
 }
 
-func text(p payout.Portion) string {
+func text(p epochs.Portion) string {
 	b, err := json.Marshal(p)
 	if err != nil { // texts and numbers only: can't fail
 		panic(fmt.Sprintf("journal: encode a portion: %v", err))

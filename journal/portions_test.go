@@ -8,22 +8,22 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // planned are two partitions of each topic.
 func planned(t *testing.T, j *Journal, id string) {
 	t.Helper()
-	var all []payout.Portion
+	var all []epochs.Portion
 	for p := range 2 {
-		all = append(all, payout.Portion{Decisions: true, Partition: p, End: 100, Fence: "before"}, payout.Portion{Partition: p, From: 3, Next: 3, End: 50})
+		all = append(all, epochs.Portion{Decisions: true, Partition: p, End: 100, Fence: "before"}, epochs.Portion{Partition: p, From: 3, Next: 3, End: 50})
 	}
 	if err := j.Plan(context.Background(), id, 1, all); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func share(t *testing.T, j *Journal, id, worker string, claim time.Duration, held *payout.Portion) (*payout.Portion, []payout.Portion) {
+func share(t *testing.T, j *Journal, id, worker string, claim time.Duration, held *epochs.Portion) (*epochs.Portion, []epochs.Portion) {
 	t.Helper()
 	given, all, err := j.Share(context.Background(), id, 1, worker, claim, held)
 	if err != nil {
@@ -36,7 +36,7 @@ func TestPortionsAreHandedOutOnceAndWorkedOff(t *testing.T) {
 	rebuilding(t, func(t *testing.T, _ redis.UniversalClient, j *Journal) {
 		id := build(t, j)
 		planned(t, j, id)
-		var done []payout.Portion
+		var done []epochs.Portion
 		for worker := range 4 {
 			name := string(rune('a' + worker))
 			mine, all := share(t, j, id, name, time.Minute, nil)
@@ -83,7 +83,7 @@ func TestPortionsAreHandedOutOnceAndWorkedOff(t *testing.T) {
 func TestASlowWorkerIsReplaced(t *testing.T) {
 	rebuilding(t, func(t *testing.T, _ redis.UniversalClient, j *Journal) {
 		id := build(t, j)
-		if err := j.Plan(context.Background(), id, 1, []payout.Portion{{End: 9}}); err != nil {
+		if err := j.Plan(context.Background(), id, 1, []epochs.Portion{{End: 9}}); err != nil {
 			t.Fatal(err)
 		}
 		slow, _ := share(t, j, id, "slow", time.Millisecond, nil)
@@ -116,7 +116,7 @@ func TestOnlyTheBuildingItselfIsShared(t *testing.T) {
 		ctx := context.Background()
 		refused := func(id string) {
 			t.Helper()
-			epochError(t, j.Plan(ctx, id, 1, []payout.Portion{{End: 9}}))
+			epochError(t, j.Plan(ctx, id, 1, []epochs.Portion{{End: 9}}))
 			_, _, err := j.Share(ctx, id, 1, "a", time.Minute, nil)
 			epochError(t, err)
 		}
@@ -160,9 +160,9 @@ func TestOnlyACompleteRebuildIsOpened(t *testing.T) {
 		ctx := context.Background()
 		before, _ := j.Standing(ctx)
 		id := build(t, j)
-		opening := payout.Opening{Epoch: payout.Epoch{Number: 2, ID: id}, Shards: 1, Portions: 1}
+		opening := epochs.Opening{Epoch: epochs.Epoch{Number: 2, ID: id}, Shards: 1, Portions: 1}
 		epochError(t, j.OpenEpoch(ctx, opening)) // nothing planned, or the plan is gone
-		if err := j.Plan(ctx, id, 1, []payout.Portion{{End: 9}}); err != nil {
+		if err := j.Plan(ctx, id, 1, []epochs.Portion{{End: 9}}); err != nil {
 			t.Fatal(err)
 		}
 		// A copy of the first call that was on its way for long: go-redis had repeated it.

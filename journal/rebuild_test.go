@@ -12,7 +12,12 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/finding"
+	"disburser/payout/intake"
+	"disburser/payout/leases"
 )
 
 // rebuilding runs a test on both servers, and the checker after it.
@@ -77,19 +82,19 @@ func at(tradeNo string, offset int64) payout.Payout {
 }
 
 // was is one thing that a replay learned of it.
-func was(kind payout.RestoredKind, tradeNo string, state payout.State) payout.Restored {
-	r := payout.Restored{Kind: kind, TradeNo: tradeNo, Fingerprint: order(tradeNo, "300").Fingerprint, Merchant: "eg", Time: time.Now().Add(-time.Second)}
-	if kind != payout.WasDecided {
+func was(kind epochs.RestoredKind, tradeNo string, state payout.State) epochs.Restored {
+	r := epochs.Restored{Kind: kind, TradeNo: tradeNo, Fingerprint: order(tradeNo, "300").Fingerprint, Merchant: "eg", Time: time.Now().Add(-time.Second)}
+	if kind != epochs.WasDecided {
 		r.State = state
 	}
-	if kind == payout.WasEnded {
+	if kind == epochs.WasEnded {
 		r.Reason = "the log says so"
 	}
 	return r
 }
 
 // build begins the next epoch; what is given is restored under it.
-func build(t *testing.T, j *Journal, items ...payout.Restored) (id string) {
+func build(t *testing.T, j *Journal, items ...epochs.Restored) (id string) {
 	t.Helper()
 	s, err := j.Standing(context.Background())
 	if err != nil {
@@ -103,7 +108,7 @@ func build(t *testing.T, j *Journal, items ...payout.Restored) (id string) {
 	return id
 }
 
-func restore(t *testing.T, j *Journal, id string, items ...payout.Restored) {
+func restore(t *testing.T, j *Journal, id string, items ...epochs.Restored) {
 	t.Helper()
 	if err := j.Restore(context.Background(), id, time.Minute, items); err != nil {
 		t.Fatal(err)
@@ -112,7 +117,7 @@ func restore(t *testing.T, j *Journal, id string, items ...payout.Restored) {
 
 func open(t *testing.T, j *Journal, id string) {
 	t.Helper()
-	if err := j.OpenEpoch(context.Background(), payout.Opening{Epoch: payout.Epoch{Number: 2, ID: id}, Shards: 1, Fences: map[int]int64{0: 1}}); err != nil {
+	if err := j.OpenEpoch(context.Background(), epochs.Opening{Epoch: epochs.Epoch{Number: 2, ID: id}, Shards: 1, Fences: map[int]int64{0: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	j.Believe(id)
@@ -155,12 +160,12 @@ func show(t *testing.T, client redis.UniversalClient, j *Journal, tradeNo string
 }
 
 // write makes of the payout of a lease what the change says.
-func write(t *testing.T, j *Journal, b payout.Batch, change func(*payout.Payout)) bool {
+func write(t *testing.T, j *Journal, b leases.Leased, change func(*payout.Payout)) bool {
 	t.Helper()
 	p := b.Payouts[0]
 	before := p.State
 	change(&p)
-	return apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: before, After: p})[0]
+	return apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: before, After: p})[0]
 }
 
 // known brings a payout into a state.
@@ -187,8 +192,8 @@ func known(t *testing.T, j *Journal, tradeNo string, offset int64, state payout.
 
 func epochError(t *testing.T, err error) {
 	t.Helper()
-	if !errors.Is(err, payout.ErrEpoch) {
-		t.Errorf("want payout.ErrEpoch, got %v", err)
+	if !errors.Is(err, epochs.ErrOver) {
+		t.Errorf("want epochs.ErrOver, got %v", err)
 	}
 }
 
@@ -202,11 +207,11 @@ func TestAfterBuildEveryBelievingScriptRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = j.Apply(context.Background(), []payout.Change{{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: back}}, nil)
+		_, err = j.Apply(context.Background(), []leases.Change{{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: back}}, nil)
 		epochError(t, err)
-		_, err = j.Lease(context.Background(), payout.LeaseRequest{Step: payout.StepAsk, Merchant: "eg", N: 1, For: time.Minute})
+		_, err = j.Lease(context.Background(), leases.Request{Step: payout.StepAsk, Merchant: "eg", N: 1, For: time.Minute})
 		epochError(t, err)
-		_, _, err = j.Insert(context.Background(), payout.Range{To: 9}, []payout.Entry{{Payout: at("b", 4)}})
+		_, _, err = j.Insert(context.Background(), intake.Range{To: 9}, []intake.Entry{{Payout: at("b", 4)}})
 		epochError(t, err)
 		_, err = j.Marks(context.Background(), []int{0})
 		epochError(t, err)
@@ -274,10 +279,10 @@ func TestOnlyTheBuilderRestoresAndOpens(t *testing.T) {
 					id = c.id
 				}
 				before := heldBy(t, client, j)
-				for _, kind := range []payout.RestoredKind{payout.WasAnnounced, payout.WasDecided, payout.WasEnded} {
-					epochError(t, j.Restore(context.Background(), id, time.Minute, []payout.Restored{was(kind, "a", payout.StateRejected), was(kind, "b", payout.StateRejected)}))
+				for _, kind := range []epochs.RestoredKind{epochs.WasAnnounced, epochs.WasDecided, epochs.WasEnded} {
+					epochError(t, j.Restore(context.Background(), id, time.Minute, []epochs.Restored{was(kind, "a", payout.StateRejected), was(kind, "b", payout.StateRejected)}))
 				}
-				epochError(t, j.OpenEpoch(context.Background(), payout.Opening{Epoch: payout.Epoch{Number: 9, ID: id}, Decisions: map[int]int64{0: 99}}))
+				epochError(t, j.OpenEpoch(context.Background(), epochs.Opening{Epoch: epochs.Epoch{Number: 9, ID: id}, Decisions: map[int]int64{0: 99}}))
 				if after := heldBy(t, client, j); !reflect.DeepEqual(before, after) {
 					t.Errorf("before %v\nafter %v", before, after)
 				}
@@ -295,8 +300,8 @@ func open2(t *testing.T, _ redis.UniversalClient, j *Journal, id string) { open(
 func TestWithoutABuildingRecordNothingIsRestored(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 		s, _ := j.Standing(context.Background())
-		epochError(t, j.Restore(context.Background(), s.Epoch.ID, time.Minute, []payout.Restored{was(payout.WasDecided, "a", 0)}))
-		epochError(t, j.Restore(context.Background(), "", time.Minute, []payout.Restored{was(payout.WasDecided, "a", 0)}))
+		epochError(t, j.Restore(context.Background(), s.Epoch.ID, time.Minute, []epochs.Restored{was(epochs.WasDecided, "a", 0)}))
+		epochError(t, j.Restore(context.Background(), "", time.Minute, []epochs.Restored{was(epochs.WasDecided, "a", 0)}))
 		epochError(t, j.Build(context.Background(), s.Epoch.ID, s.Epoch.ID, time.Minute)) // a late renewal after the opening
 		if again, _ := j.Standing(context.Background()); !again.Open() || again.Epoch != s.Epoch {
 			t.Fatalf("%+v", again)
@@ -306,13 +311,13 @@ func TestWithoutABuildingRecordNothingIsRestored(t *testing.T) {
 
 // Ranks: what a restored thing makes of what stands there.
 func TestRanks(t *testing.T) {
-	F, S, D := payout.WasAnnounced, payout.WasDecided, payout.WasEnded
+	F, S, D := epochs.WasAnnounced, epochs.WasDecided, epochs.WasEnded
 	states := map[string]payout.State{
 		"r": payout.StateReceived, "s": payout.StateSending, "p": payout.StateProcessing, "h": payout.StateHeld,
 		"P": payout.StatePaid, "Q": payout.StatePartial, "F": payout.StateFailed, "R": payout.StateRejected, "A": payout.StateFailed,
 	}
 	type deed struct {
-		kind  payout.RestoredKind
+		kind  epochs.RestoredKind
 		state payout.State
 	}
 	deeds := map[string]deed{"F": {F, payout.StatePaid}, "S": {S, 0}, "DR": {D, payout.StateRejected}, "DF": {D, payout.StateFailed}}
@@ -369,7 +374,7 @@ func TestRanks(t *testing.T) {
 					if string(p.State) != to {
 						t.Fatalf("%v, want %s", p.State, to)
 					}
-					if to == "s" && (p.Sends < 1 || p.Step != payout.StepAsk || !p.SendBy.After(time.Now().Add(50*time.Second)) || p.LastSend != payout.Unclear) {
+					if to == "s" && (p.Sends < 1 || p.Step != payout.StepAsk || !p.SendBy.After(time.Now().Add(50*time.Second)) || p.LastSend != finding.Unclear) {
 						t.Errorf("%+v", p)
 					}
 					if d.kind == D && to != from && (p.Reason != "the log says so" && from != "F" || p.Own() != (from != "F")) {
@@ -386,7 +391,7 @@ func TestRanks(t *testing.T) {
 
 func TestAnAnnouncedEndOutranksWhatIsRestoredLater(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
-		build(t, j, was(payout.WasAnnounced, "a", payout.StatePaid), was(payout.WasDecided, "a", 0), was(payout.WasEnded, "a", payout.StateRejected))
+		build(t, j, was(epochs.WasAnnounced, "a", payout.StatePaid), was(epochs.WasDecided, "a", 0), was(epochs.WasEnded, "a", payout.StateRejected))
 		if h := checks(t, client, j); len(h.records) != 0 || h.total != "0" {
 			t.Fatalf("%v", h)
 		}
@@ -395,9 +400,9 @@ func TestAnAnnouncedEndOutranksWhatIsRestoredLater(t *testing.T) {
 
 // Instances restore at once: the order in which they come must not matter.
 func TestAValidOwnEndOutranksItsSend(t *testing.T) {
-	sent, ended := was(payout.WasDecided, "a", 0), was(payout.WasEnded, "a", payout.StateFailed)
+	sent, ended := was(epochs.WasDecided, "a", 0), was(epochs.WasEnded, "a", payout.StateFailed)
 	for _, content := range []bool{false, true} {
-		for name, items := range map[string][]payout.Restored{
+		for name, items := range map[string][]epochs.Restored{
 			"before": {sent, ended}, "after": {ended, sent}, "around": {sent, ended, sent}, "twice": {ended, sent, ended, sent},
 		} {
 			t.Run(fmt.Sprint("the send ", name, ", content ", content), func(t *testing.T) {
@@ -421,8 +426,8 @@ func TestAValidOwnEndOutranksItsSend(t *testing.T) {
 // An end that only an earlier building's log vouched for ranks below a send again.
 func TestAnOwnEndIsVouchedForByItsBuildingOnly(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
-		open(t, j, build(t, j, was(payout.WasEnded, "a", payout.StateRejected)))
-		build(t, j, was(payout.WasDecided, "a", 0))
+		open(t, j, build(t, j, was(epochs.WasEnded, "a", payout.StateRejected)))
+		build(t, j, was(epochs.WasDecided, "a", 0))
 		if p := show(t, client, j, "a"); p.State != payout.StateSending {
 			t.Fatalf("%+v", p)
 		}
@@ -433,7 +438,7 @@ func TestAnOwnEndIsVouchedForByItsBuildingOnly(t *testing.T) {
 func TestAnAnnouncedEndReplacesARememberedSend(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 		wipe(t, client, j)
-		id := build(t, j, was(payout.WasDecided, "a", 0), was(payout.WasAnnounced, "a", payout.StatePaid), was(payout.WasDecided, "a", 0))
+		id := build(t, j, was(epochs.WasDecided, "a", 0), was(epochs.WasAnnounced, "a", payout.StatePaid), was(epochs.WasDecided, "a", 0))
 		if h := checks(t, client, j); h.memos["a"] != "P"+string(order("a", "300").Fingerprint) {
 			t.Fatalf("%v", h)
 		}
@@ -451,8 +456,8 @@ func TestARestoredSendIsNeverTheOnlyRefusedOne(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 		known(t, j, "a", 3, payout.StateReceived)
 		b := lease(t, j, payout.StepSend, "eg", 1)
-		write(t, j, b, func(p *payout.Payout) { p.LastSend, p.Due = payout.Refused, time.Now().Add(-time.Second) })
-		build(t, j, was(payout.WasDecided, "a", 0))
+		write(t, j, b, func(p *payout.Payout) { p.LastSend, p.Due = finding.Refused, time.Now().Add(-time.Second) })
+		build(t, j, was(epochs.WasDecided, "a", 0))
 		if p := show(t, client, j, "a"); p.Sends < 2 || p.State != payout.StateSending {
 			t.Fatalf("%+v", p)
 		}
@@ -469,10 +474,10 @@ func TestALateGiveBackOfTheOldEpochIsRefusedAlsoAfterTheOpening(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		id := build(t, j, was(payout.WasDecided, "a", 0))
+		id := build(t, j, was(epochs.WasDecided, "a", 0))
 		open(t, j, id)
-		change := payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: back}
-		_, err = j.Apply(context.Background(), []payout.Change{change}, nil)
+		change := leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: back}
+		_, err = j.Apply(context.Background(), []leases.Change{change}, nil)
 		epochError(t, err)
 		change.Epoch = id // and even if it spoke for the new epoch: its token is gone
 		if got := apply(t, j, change); got[0] {
@@ -494,12 +499,12 @@ func TestALateGiveBackOfTheOldEpochIsRefusedAlsoAfterTheOpening(t *testing.T) {
 func TestAdoption(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 		wipe(t, client, j)
-		id := build(t, j, was(payout.WasDecided, "a", 0), was(payout.WasDecided, "b", 0))
+		id := build(t, j, was(epochs.WasDecided, "a", 0), was(epochs.WasDecided, "b", 0))
 		open(t, j, id)
 		if _, err := j.Position(context.Background(), 0, 3, false); err != nil {
 			t.Fatal(err)
 		}
-		if m, _ := j.Marks(context.Background(), []int{0}); m[0] != (payout.Mark{Position: 3, Safe: 3}) {
+		if m, _ := j.Marks(context.Background(), []int{0}); m[0] != (intake.Mark{Position: 3, Safe: 3}) {
 			t.Fatalf("%+v", m)
 		}
 		if got := lease(t, j, payout.StepAsk, "eg", 1); len(got.Payouts) != 0 {
@@ -528,7 +533,7 @@ func TestAdoption(t *testing.T) {
 				t.Errorf("%+v", p)
 			}
 		}
-		if m, _ := j.Marks(context.Background(), []int{0}); m[0] != (payout.Mark{Position: 9, Safe: 3}) {
+		if m, _ := j.Marks(context.Background(), []int{0}); m[0] != (intake.Mark{Position: 9, Safe: 3}) {
 			t.Fatalf("%+v", m)
 		}
 	})
@@ -539,7 +544,7 @@ func TestAnInvalidRepeatOfARestoredPayoutIsNoRejection(t *testing.T) {
 		t.Run(country, func(t *testing.T) {
 			rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 				wipe(t, client, j)
-				open(t, j, build(t, j, was(payout.WasDecided, "a", 0)))
+				open(t, j, build(t, j, was(epochs.WasDecided, "a", 0)))
 				_, _ = j.Position(context.Background(), 0, 0, false)
 				invalid := payout.Begin(order("a", "300").Command, country, payout.Source{Offset: 3}, "merchant is unknown", time.Now())
 				if got := insert(t, j, 4, invalid); got != "d" {
@@ -563,7 +568,7 @@ func TestAFinalWithoutContentIsAnnouncedOnceItIsAdopted(t *testing.T) {
 		t.Run("decided of "+merchant, func(t *testing.T) {
 			rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 				wipe(t, client, j)
-				ended := was(payout.WasEnded, "a", payout.StateRejected)
+				ended := was(epochs.WasEnded, "a", payout.StateRejected)
 				ended.Merchant = merchant
 				open(t, j, build(t, j, ended))
 				_, _ = j.Position(context.Background(), 0, 0, false)
@@ -576,12 +581,12 @@ func TestAFinalWithoutContentIsAnnouncedOnceItIsAdopted(t *testing.T) {
 				if len(b.Payouts) != 1 {
 					t.Fatal("not announced after the adoption")
 				}
-				e, speaks := payout.EventOf(b.Payouts[0])
-				if !speaks || e.Type != payout.EventRejected || e.Amount != "300" || e.Reason != "the log says so" || e.Merchant != "eg" {
+				e, speaks := message.EventOf(b.Payouts[0])
+				if !speaks || e.Type != message.EventRejected || e.Amount != "300" || e.Reason != "the log says so" || e.Merchant != "eg" {
 					t.Fatalf("%+v", e)
 				}
-				apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateRejected, After: b.Payouts[0], Forget: true})
-				if m, _ := j.Marks(context.Background(), []int{0}); m[0] != (payout.Mark{Position: 4, Safe: 4}) {
+				apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateRejected, After: b.Payouts[0], Forget: true})
+				if m, _ := j.Marks(context.Background(), []int{0}); m[0] != (intake.Mark{Position: 4, Safe: 4}) {
 					t.Fatalf("the safe mark stays at %+v for ever", m)
 				}
 			})
@@ -600,8 +605,8 @@ func TestWithoutContentNothingIsSentOrAnnounced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 				wipe(t, client, j)
-				open(t, j, build(t, j, was(payout.WasEnded, "a", payout.StateRejected)))
-				open(t, j, build(t, j, was(payout.WasDecided, "a", 0)))
+				open(t, j, build(t, j, was(epochs.WasEnded, "a", payout.StateRejected)))
+				open(t, j, build(t, j, was(epochs.WasDecided, "a", 0)))
 				_, _ = j.Position(context.Background(), 0, 0, false)
 				b := lease(t, j, payout.StepAsk, "eg", 1)
 				if !write(t, j, b, func(p *payout.Payout) { after(p); p.Due = time.Now().Add(-time.Second) }) {
@@ -636,7 +641,7 @@ func TestWithoutContentNothingIsSentOrAnnounced(t *testing.T) {
 func TestReachHoldsWhatIsOlder(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 		id := build(t, j)
-		if err := j.OpenEpoch(context.Background(), payout.Opening{Epoch: payout.Epoch{Number: 2, ID: id}, Shards: 1, Reach: time.Now().Add(-time.Minute)}); err != nil {
+		if err := j.OpenEpoch(context.Background(), epochs.Opening{Epoch: epochs.Epoch{Number: 2, ID: id}, Shards: 1, Reach: time.Now().Add(-time.Minute)}); err != nil {
 			t.Fatal(err)
 		}
 		j.Believe(id)
@@ -679,12 +684,12 @@ func TestWatermarksNeverGoBackAndSurviveABuilding(t *testing.T) {
 		if during.Open() || during.Was != s.Epoch.ID || during.Building != id || during.BuildingOn != during.RunID || during.ClaimLeft <= 0 || len(during.Fences) != 0 || during.Epoch.Number != 1 || during.Shards != 1 {
 			t.Fatalf("%+v", during)
 		}
-		if err := j.OpenEpoch(ctx, payout.Opening{Epoch: payout.Epoch{Number: 2, ID: id}, Shards: 1, Fences: map[int]int64{0: 8, 1: 9}, Decisions: map[int]int64{0: 1<<40 + 9}, Results: map[int]int64{1: 1<<40 + 8, 2: 4}}); err != nil {
+		if err := j.OpenEpoch(ctx, epochs.Opening{Epoch: epochs.Epoch{Number: 2, ID: id}, Shards: 1, Fences: map[int]int64{0: 8, 1: 9}, Decisions: map[int]int64{0: 1<<40 + 9}, Results: map[int]int64{1: 1<<40 + 8, 2: 4}}); err != nil {
 			t.Fatal(err)
 		}
 		stand(map[int]int64{0: 1<<40 + 9, 12: 3}, map[int]int64{1: 1<<40 + 8, 2: 4})
 		after, _ := j.Standing(ctx)
-		if !after.Open() || after.Epoch != (payout.Epoch{Number: 2, ID: id}) || !reflect.DeepEqual(after.Fences, map[int]int64{0: 8, 1: 9}) || after.Building != "" || after.ClaimLeft != 0 {
+		if !after.Open() || after.Epoch != (epochs.Epoch{Number: 2, ID: id}) || !reflect.DeepEqual(after.Fences, map[int]int64{0: 8, 1: 9}) || after.Building != "" || after.ClaimLeft != 0 {
 			t.Fatalf("%+v", after)
 		}
 		j.Believe(id)
@@ -741,7 +746,7 @@ type books struct {
 	client  redis.UniversalClient
 	j       *Journal
 	offset  int64
-	batches []payout.Batch
+	batches []leases.Leased
 	seen    map[string]bool // decided by a replay, and not made received since by an asker
 }
 
@@ -776,7 +781,7 @@ func (b *books) insert() string {
 		b.t.Fatal(err)
 	}
 	b.offset++
-	out, _, err := b.j.Insert(context.Background(), payout.Range{To: b.offset}, []payout.Entry{{Payout: p, Carried: carried}})
+	out, _, err := b.j.Insert(context.Background(), intake.Range{To: b.offset}, []intake.Entry{{Payout: p, Carried: carried}})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -789,7 +794,7 @@ func (b *books) lease() string {
 	if step == payout.StepSend || step == payout.StepAsk {
 		lane = "eg"
 	}
-	batch, err := b.j.Lease(context.Background(), payout.LeaseRequest{Step: step, Merchant: lane, N: 1 + b.r.IntN(3), For: time.Duration(b.r.IntN(2))*time.Minute + time.Millisecond})
+	batch, err := b.j.Lease(context.Background(), leases.Request{Step: step, Merchant: lane, N: 1 + b.r.IntN(3), For: time.Duration(b.r.IntN(2))*time.Minute + time.Millisecond})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -813,9 +818,9 @@ func (b *books) apply() string {
 	}
 	batch := b.batches[b.r.IntN(len(b.batches))]
 	did := "apply"
-	var changes []payout.Change
+	var changes []leases.Change
 	for _, p := range batch.Payouts {
-		c := payout.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: p}
+		c := leases.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: p}
 		if b.r.IntN(3) == 0 {
 			s, _ := b.j.Standing(context.Background())
 			c.Epoch = s.Epoch.ID // a token of an old epoch must be worth nothing in the next
@@ -845,7 +850,7 @@ func (b *books) apply() string {
 	}
 	written, err := b.j.Apply(context.Background(), changes, nil)
 	if err != nil {
-		if !errors.Is(err, payout.ErrEpoch) {
+		if !errors.Is(err, epochs.ErrOver) {
 			b.t.Fatal(err)
 		}
 		return did + " refused"
@@ -860,26 +865,26 @@ func (b *books) apply() string {
 
 func (b *books) rebuild() string {
 	did := "rebuild:"
-	var before []payout.Restored
+	var before []epochs.Restored
 	if b.r.IntN(3) == 0 { // the log still says what it has said
 		wipe(b.t, b.client, b.j)
 		did = "wiped, rebuild:"
 		for tradeNo := range b.seen {
-			before = append(before, was(payout.WasDecided, tradeNo, 0))
+			before = append(before, was(epochs.WasDecided, tradeNo, 0))
 		}
 	}
 	id := build(b.t, b.j)
-	kinds := []payout.RestoredKind{payout.WasAnnounced, payout.WasDecided, payout.WasEnded}
+	kinds := []epochs.RestoredKind{epochs.WasAnnounced, epochs.WasDecided, epochs.WasEnded}
 	for _, n := range b.r.Perm(len(kinds)) { // instances restore at once
 		kind := kinds[n]
-		var items []payout.Restored
-		if kind == payout.WasDecided {
+		var items []epochs.Restored
+		if kind == epochs.WasDecided {
 			items = before
 		}
 		for range b.r.IntN(4) {
 			item := was(kind, b.tradeNo(), []payout.State{payout.StateRejected, payout.StateFailed}[b.r.IntN(2)])
 			item.Merchant = []string{"eg", "eg", ""}[b.r.IntN(3)]
-			if kind == payout.WasDecided {
+			if kind == epochs.WasDecided {
 				item.Merchant = "eg"
 				b.seen[item.TradeNo] = true
 			}
@@ -897,10 +902,10 @@ func (b *books) rebuild() string {
 // A rebuild takes of what has ended only what the memory of a journal that was never lost
 // would still have; of sends and holds everything.
 func TestARebuildForgetsWhatIsOlderThanTheWindow(t *testing.T) {
-	F, S, H, D := payout.WasAnnounced, payout.WasDecided, payout.WasHeld, payout.WasEnded
+	F, S, H, D := epochs.WasAnnounced, epochs.WasDecided, epochs.WasHeld, epochs.WasEnded
 	window := time.Hour // rebuilding's
 	for name, test := range map[string]struct {
-		kind  payout.RestoredKind
+		kind  epochs.RestoredKind
 		state payout.State
 		age   time.Duration
 		known bool

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/finding"
+	"disburser/payout/money"
 )
 
 // The layout of a record's head, the same as in lua/_layout.lua (which counts from 1).
@@ -32,7 +35,7 @@ const (
 // layout is the first letter of each record. What is written in another layout is
 // converted (see upgrade.go) or refused, never read: what this version doesn't know would
 // be lost at its next write.
-const layout = byte('0' + payout.Layout)
+const layout = byte('0' + epochs.Layout)
 
 const (
 	noToken   = "------------" // nobody has leased it yet
@@ -194,7 +197,7 @@ func decode(tradeNo, record string) (payout.Payout, error) {
 		return payout.Payout{}, fmt.Errorf("journal: the record of %s can't be read (%s): written by another version?", tradeNo, what)
 	}
 	if record == "" || record[0] != layout {
-		return broken(fmt.Sprintf("not in layout %d", payout.Layout))
+		return broken(fmt.Sprintf("not in layout %d", epochs.Layout))
 	}
 	if len(record) <= headLen {
 		return broken("too short")
@@ -233,7 +236,7 @@ func decode(tradeNo, record string) (payout.Payout, error) {
 }
 
 func (c content) payout() payout.Payout {
-	amount, _ := payout.ParseAmount(c.Amount) // "" where the command's was invalid
+	amount, _ := money.Parse(c.Amount) // "" where the command's was invalid
 	return payout.Payout{
 		Command: payout.Command{
 			Merchant: c.Merchant, Amount: amount, Currency: c.Currency, Payee: payout.NewPayee(c.Payee),
@@ -245,7 +248,7 @@ func (c content) payout() payout.Payout {
 }
 
 func (g progress) fill(p *payout.Payout) {
-	p.FirstSentAt, p.LastSend = moment(g.FirstSent), payout.Kind(g.LastSend)
+	p.FirstSentAt, p.LastSend = moment(g.FirstSent), finding.Kind(g.LastSend)
 	p.Disproved, p.Refusals, p.Unheard, p.Asks, p.AskRound = g.Disproved, g.Refusals, g.Unheard, g.Asks, g.AskRound
 	p.NoRecords, p.NoRecordAt, p.NoRecordOf, p.PartialAt = g.NoRecords, moment(g.NoRecord), payout.Account(g.NoRecordOf), moment(g.Partial)
 	p.PendingAt, p.Unknown, p.Shown = moment(g.Pending), g.Unknown, g.Shown

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 // Whatever a payout knows is there again when it is read; a field that is forgotten here
@@ -20,7 +21,7 @@ func TestARecordKeepsEverything(t *testing.T) {
 	p.BatchID, p.BatchSize, p.NotBefore, p.ExpiresAt = "b", 7, at(1), at(2)
 	p.Source, p.Trace, p.ReceivedAt = payout.Source{Partition: 3, Offset: 9, Time: at(3)}, payout.Trace{Parent: "p", State: "s"}, at(4)
 	p.State, p.Step, p.Due = payout.StateFailed, payout.StepAnnounce, time.Time{} // due is kept by a set
-	p.Sends, p.FirstSentAt, p.LastSentAt, p.SendBy, p.LastSend = 5, at(5), at(6), at(7), payout.Refused
+	p.Sends, p.FirstSentAt, p.LastSentAt, p.SendBy, p.LastSend = 5, at(5), at(6), at(7), finding.Refused
 	p.Account, p.Unread = payout.AccountOf("1", "http://x"), `"new":[1]`
 	p.Unheard, p.Disproved, p.Refusals, p.Asks, p.AskRound = true, 4, 6, 3, 2
 	p.NoRecordOf = "account0"

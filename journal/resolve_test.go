@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"disburser/payout"
+	"disburser/payout/leases"
 )
 
 // A payout whose merchant becomes known moves into that merchant's lane, once, with what its
@@ -30,14 +31,14 @@ func TestAPayoutMovesToItsMerchant(t *testing.T) {
 		}
 		later := b.Payouts[0]
 		later.Step, later.Due = payout.StepExpire, time.Now().Add(time.Minute)
-		apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: later})
+		apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: later})
 		a, err := j.Due(ctx, []string{"new"})
 		if err != nil || a.Expire.Due != 0 || a.Expire.Next.UnixMilli() != later.Due.UnixMilli() {
 			t.Fatalf("it is to be looked at at %v, not at %v", a.Expire.Next, later.Due)
 		}
 		again := later
 		again.Due = time.Now().Add(-time.Second)
-		apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: again}) // lost: written before
+		apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: again}) // lost: written before
 		if err := client.ZAdd(ctx, j.prefix+"due:x", redis.Z{Score: 1, Member: "a"}).Err(); err != nil {
 			t.Fatal(err)
 		}

@@ -4,11 +4,12 @@ import (
 	"testing"
 	"time"
 
+	"disburser/message"
 	"disburser/payout"
 )
 
 func BenchmarkRecord(b *testing.B) {
-	orders, err := payout.Decode([]byte(`{"tradeNo":"20261121103000000001","merchant":"eg-main","amount":"300","currency":"EGP","payee":{"customerName":"kevin small","walletId":"01123456789"},"remark":"salary 2026-11","batchId":"2026-11-payroll"}`))
+	orders, err := message.Decode([]byte(`{"tradeNo":"20261121103000000001","merchant":"eg-main","amount":"300","currency":"EGP","payee":{"customerName":"kevin small","walletId":"01123456789"},"remark":"salary 2026-11","batchId":"2026-11-payroll"}`))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func BenchmarkRecord(b *testing.B) {
 	b.Run("command", func(b *testing.B) {
 		value := []byte(`{"tradeNo":"20261121103000000001","merchant":"eg-main","amount":"300","currency":"EGP","payee":{"customerName":"kevin small","walletId":"01123456789"},"remark":"salary 2026-11","batchId":"2026-11-payroll"}`)
 		for b.Loop() {
-			orders, _ := payout.Decode(value)
+			orders, _ := message.Decode(value)
 			payout.Begin(orders[0].Command, "egypt", payout.Source{}, "", time.Now())
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // scanned is how many keys one call of scan looks at: it stays in the milliseconds.
@@ -38,7 +39,7 @@ func (j *Journal) Upgrade(ctx context.Context, id string, far func(converted int
 		for i := 1; i+1 < len(page); i += 2 {
 			tradeNo, old := word(page, i), word(page, i+1)
 			record, was, err := converting(tradeNo, old)
-			if errors.Is(err, payout.ErrLayout) {
+			if errors.Is(err, epochs.ErrNewerLayout) {
 				return converted, unread, err
 			}
 			if err != nil {
@@ -74,7 +75,7 @@ var head1 = regexp.MustCompile(`\A[rsphPQFR][sanx][^\n]{12}\d{13}[^\n]{16}\d{13}
 // nobody knows that either.
 func converting(tradeNo, old string) (record, was string, err error) {
 	if old != "" && old[0] > '0'+1 && old[0] <= '9' {
-		return "", "", fmt.Errorf("journal: upgrade: the record of %s is of layout %c, this version knows %d: %w", tradeNo, old[0], payout.Layout, payout.ErrLayout)
+		return "", "", fmt.Errorf("journal: upgrade: the record of %s is of layout %c, this version knows %d: %w", tradeNo, old[0], epochs.Layout, epochs.ErrNewerLayout)
 	}
 	if record, err = convert(old); err == nil {
 		return record, "", nil

@@ -17,6 +17,10 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/finding"
+	"disburser/payout/intake"
+	"disburser/payout/leases"
 )
 
 // oldScripts runs the scripts of layout 1, which stand in testdata as they were.
@@ -87,7 +91,7 @@ func oldJournal(t *testing.T, client redis.UniversalClient) (*Journal, oldScript
 }
 
 // upgraded begins an epoch on an old journal, as a keeper does.
-func upgraded(t *testing.T, j *Journal, items ...payout.Restored) {
+func upgraded(t *testing.T, j *Journal, items ...epochs.Restored) {
 	t.Helper()
 	ctx := context.Background()
 	s, err := j.Standing(ctx)
@@ -98,7 +102,7 @@ func upgraded(t *testing.T, j *Journal, items ...payout.Restored) {
 	if err := j.Build(ctx, id, s.Epoch.ID, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.OpenEpoch(ctx, payout.Opening{Epoch: payout.Epoch{Number: 2, ID: id}, Shards: 1}); err == nil {
+	if err := j.OpenEpoch(ctx, epochs.Opening{Epoch: epochs.Epoch{Number: 2, ID: id}, Shards: 1}); err == nil {
 		t.Fatal("an epoch was opened on records of the old layout")
 	}
 	if s, err = j.Standing(ctx); err != nil || s.Layout != 1 {
@@ -111,7 +115,7 @@ func upgraded(t *testing.T, j *Journal, items ...payout.Restored) {
 	if n, _, err := j.Upgrade(ctx, id, func(int) {}); err != nil || n != 0 {
 		t.Fatalf("%d converted once more: %v", n, err)
 	}
-	if s, err = j.Standing(ctx); err != nil || s.Layout != payout.Layout {
+	if s, err = j.Standing(ctx); err != nil || s.Layout != epochs.Layout {
 		t.Fatalf("%+v %v", s, err)
 	}
 	restore(t, j, id, items...)
@@ -156,7 +160,7 @@ func TestAJournalOfLayout1GoesOn(t *testing.T) {
 				t.Errorf("%s stands at offset %d, and is kept at %v", tradeNo, p.Source.Offset, score)
 			}
 		}
-		if p := show(t, client, j, "absent"); !p.Absent || p.Reason != "the provider refused it and has no record of it" || p.LastSend != payout.Refused {
+		if p := show(t, client, j, "absent"); !p.Absent || p.Reason != "the provider refused it and has no record of it" || p.LastSend != finding.Refused {
 			t.Errorf("%+v", p)
 		}
 		if p := show(t, client, j, "resent"); p.Sends != 1 || p.Disproved != 1 || p.Asks != 1 {
@@ -191,7 +195,7 @@ func oldRecords(t *testing.T, client redis.UniversalClient, j *Journal) map[stri
 func finish(t *testing.T, j *Journal) {
 	t.Helper()
 	ctx := context.Background()
-	end := func(b payout.Batch) {
+	end := func(b leases.Leased) {
 		for _, p := range b.Payouts {
 			before := p.State
 			forget := p.Step == payout.StepAnnounce && p.State.Final()
@@ -214,7 +218,7 @@ func finish(t *testing.T, j *Journal) {
 				p.State, p.Step = payout.StatePaid, payout.StepAnnounce
 			}
 			p.Due = time.Now().Add(-time.Second)
-			if ok := apply(t, j, payout.Change{Token: b.Token, Epoch: b.Epoch, Before: before, After: p, Forget: forget}); !ok[0] {
+			if ok := apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: before, After: p, Forget: forget}); !ok[0] {
 				t.Errorf("%s isn't written", p.TradeNo)
 			}
 		}
@@ -229,7 +233,7 @@ func finish(t *testing.T, j *Journal) {
 		_ = lane
 	}
 	for range 6 {
-		for _, r := range []payout.LeaseRequest{
+		for _, r := range []leases.Request{
 			{Step: payout.StepSend, Merchant: "eg"}, {Step: payout.StepAsk, Merchant: "eg"}, {Step: payout.StepExpire}, {Step: payout.StepAnnounce},
 		} {
 			r.Account, r.N, r.For = "account1", 100, time.Minute
@@ -246,7 +250,7 @@ func finish(t *testing.T, j *Journal) {
 func TestTheMemoryOfLayout1IsKept(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j, _ := oldJournal(t, client)
-		upgraded(t, j, was(payout.WasDecided, "remembered-send", 0))
+		upgraded(t, j, was(epochs.WasDecided, "remembered-send", 0))
 		if _, err := j.Position(context.Background(), 0, 0, false); err != nil {
 			t.Fatal(err)
 		}
@@ -362,7 +366,7 @@ func TestUnknownFieldsSurvive(t *testing.T) {
 			})
 		}
 		moved := at("a", 7)
-		if _, _, err := j.Insert(ctx, payout.Range{From: 4, To: 8}, []payout.Entry{{Payout: moved, Carried: payout.StateReceived}}); err != nil {
+		if _, _, err := j.Insert(ctx, intake.Range{From: 4, To: 8}, []intake.Entry{{Payout: moved, Carried: payout.StateReceived}}); err != nil {
 			t.Fatal(err)
 		}
 		got := client.Get(ctx, key).Val()
@@ -390,13 +394,13 @@ func building(t *testing.T, j *Journal) []error {
 		t.Fatalf("the building that it began itself: %v", err)
 	}
 	var unread []error
-	if s.Layout < payout.Layout {
+	if s.Layout < epochs.Layout {
 		if _, unread, err = j.Upgrade(ctx, id, func(int) {}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	open(t, j, id)
-	if s, err = j.Standing(ctx); err != nil || s.Layout != payout.Layout || !s.Open() {
+	if s, err = j.Standing(ctx); err != nil || s.Layout != epochs.Layout || !s.Open() {
 		t.Fatalf("%+v %v", s, err)
 	}
 	return unread
@@ -495,7 +499,7 @@ func TestOddRecordsOfLayout1(t *testing.T) {
 				t.Errorf("%s doesn't hold the safe mark back", tradeNo)
 			}
 		}
-		b, err := j.Lease(ctx, payout.LeaseRequest{Step: payout.StepSend, Merchant: "eg", N: 100, For: time.Minute})
+		b, err := j.Lease(ctx, leases.Request{Step: payout.StepSend, Merchant: "eg", N: 100, For: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -512,7 +516,7 @@ func TestOddRecordsOfLayout1(t *testing.T) {
 func TestAHalfConvertedJournalIsRefused(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		for _, field := range []string{"building_layout", "layout"} {
-			for _, value := range []string{strconv.Itoa(payout.Layout + 1), "10", "odd"} {
+			for _, value := range []string{strconv.Itoa(epochs.Layout + 1), "10", "odd"} {
 				j := newJournal(t, client, time.Hour)
 				ctx, key := context.Background(), j.prefix+"epoch"
 				s, err := j.Standing(ctx)
@@ -520,11 +524,11 @@ func TestAHalfConvertedJournalIsRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 				client.HSet(ctx, key, field, value)
-				if _, err := j.Standing(ctx); !errors.Is(err, payout.ErrLayout) {
+				if _, err := j.Standing(ctx); !errors.Is(err, epochs.ErrNewerLayout) {
 					t.Errorf("%s %s: %v", field, value, err)
 				}
 				before := client.HGetAll(ctx, key).Val()
-				if err := j.Build(ctx, "late", s.Epoch.ID, time.Minute); !errors.Is(err, payout.ErrLayout) {
+				if err := j.Build(ctx, "late", s.Epoch.ID, time.Minute); !errors.Is(err, epochs.ErrNewerLayout) {
 					t.Errorf("%s %s: built: %v", field, value, err)
 				}
 				if after := client.HGetAll(ctx, key).Val(); !maps.Equal(before, after) {
@@ -538,7 +542,7 @@ func TestAHalfConvertedJournalIsRefused(t *testing.T) {
 		if err := j.Build(ctx, "half", "first-building", time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{strconv.Itoa(payout.Layout), ""} {
+		for _, want := range []string{strconv.Itoa(epochs.Layout), ""} {
 			if got := client.HGet(ctx, j.prefix+"epoch", "building_layout").Val(); got != want {
 				t.Errorf("building_layout is %q, want %q", got, want)
 			}
@@ -565,7 +569,7 @@ func TestARecordOfAnotherLayoutIsLeftAlone(t *testing.T) {
 		client.Set(ctx, key, foreign, 0)
 		p := leased.Payouts[0]
 		p.State, p.Step = payout.StatePaid, payout.StepAnnounce
-		if ok := apply(t, j, payout.Change{Token: leased.Token, Epoch: leased.Epoch, Before: payout.StateSending, After: p}); ok[0] {
+		if ok := apply(t, j, leases.Change{Token: leased.Token, Epoch: leased.Epoch, Before: payout.StateSending, After: p}); ok[0] {
 			t.Error("written over")
 		}
 		waiting := "b"
@@ -573,30 +577,30 @@ func TestARecordOfAnotherLayoutIsLeftAlone(t *testing.T) {
 			waiting = "a"
 		}
 		client.Set(ctx, j.prefix+"p:"+waiting, "3"+client.Get(ctx, j.prefix+"p:"+waiting).Val()[1:], 0)
-		b, err := j.Lease(ctx, payout.LeaseRequest{Step: payout.StepSend, Merchant: "eg", N: 5, For: time.Minute})
+		b, err := j.Lease(ctx, leases.Request{Step: payout.StepSend, Merchant: "eg", N: 5, For: time.Minute})
 		if err == nil || !strings.Contains(err.Error(), waiting) || len(b.Payouts) != 1 || b.Payouts[0].TradeNo == waiting {
 			t.Errorf("%+v %v", b.Payouts, err)
 		}
-		if b, err = j.Lease(ctx, payout.LeaseRequest{Step: payout.StepSend, Merchant: "eg", N: 5, For: time.Minute}); err != nil || len(b.Payouts) != 0 {
+		if b, err = j.Lease(ctx, leases.Request{Step: payout.StepSend, Merchant: "eg", N: 5, For: time.Minute}); err != nil || len(b.Payouts) != 0 {
 			t.Errorf("it stands in the way of others: %+v %v", b, err)
 		}
-		if _, _, err := j.Insert(ctx, payout.Range{From: 9, To: 10}, []payout.Entry{{Payout: at(p.TradeNo, 9)}}); !errors.Is(err, payout.ErrLayout) {
+		if _, _, err := j.Insert(ctx, intake.Range{From: 9, To: 10}, []intake.Entry{{Payout: at(p.TradeNo, 9)}}); !errors.Is(err, epochs.ErrNewerLayout) {
 			t.Errorf("inserted: %v", err)
 		}
 		s, _ := j.Standing(ctx)
 		if err := j.Build(ctx, "next", s.Epoch.ID, time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		for _, kind := range []payout.RestoredKind{payout.WasAnnounced, payout.WasHeld, payout.WasDecided, payout.WasEnded} {
+		for _, kind := range []epochs.RestoredKind{epochs.WasAnnounced, epochs.WasHeld, epochs.WasDecided, epochs.WasEnded} {
 			r := was(kind, p.TradeNo, payout.StateFailed)
-			if err := j.Restore(ctx, "next", time.Minute, []payout.Restored{r}); !errors.Is(err, payout.ErrLayout) {
+			if err := j.Restore(ctx, "next", time.Minute, []epochs.Restored{r}); !errors.Is(err, epochs.ErrNewerLayout) {
 				t.Errorf("%c restored: %v", kind, err)
 			}
 		}
 		if got := client.Get(ctx, key).Val(); got != foreign {
 			t.Errorf("%q became %q", foreign, got)
 		}
-		if _, _, err := converting("a", foreign); !errors.Is(err, payout.ErrLayout) {
+		if _, _, err := converting("a", foreign); !errors.Is(err, epochs.ErrNewerLayout) {
 			t.Errorf("converted: %v", err)
 		}
 	})

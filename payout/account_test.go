@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"disburser/payout/finding"
 )
 
 func TestAnAccountIsNamedByNumberAndURL(t *testing.T) {
@@ -30,34 +32,34 @@ func TestAbsenceCountsAtTheAccountOfTheSendOnly(t *testing.T) {
 	asked := func(policy Policy) Policy { policy.Account = here; return policy }
 	for name, test := range map[string]struct {
 		account Account
-		answer  Kind // of the send
+		answer  finding.Kind // of the send
 		then    Choice
 		state   State
 		reason  string
 		after   int // asks until it is held, or ends
 	}{
-		"refused here":             {here, Refused, Hold, StateFailed, "the provider refused it and has no record of it", 3},
-		"unclear here, resend":     {here, Unclear, Resend, StateReceived, "", 3},
-		"unclear here":             {here, Unclear, Hold, StateHeld, "has no record", 3},
-		"refused there":            {there, Refused, Hold, StateHeld, "another account", 3},
-		"unclear there, resend":    {there, Unclear, Resend, StateHeld, "another account", 3},
-		"accepted there":           {there, Accepted, Resend, StateHeld, "another account", 3},
-		"failed there":             {there, SettledFailed, Resend, StateHeld, "another account", 3},
-		"sent to several":          {SeveralAccounts, Unclear, Resend, StateHeld, "another account", 3},
-		"refused, nobody knows":    {"", Refused, Hold, StateHeld, "nobody knows to which account", 3},
-		"unclear, nobody knows":    {"", Unclear, Resend, StateHeld, "nobody knows to which account", 3},
-		"a failure, nobody knows":  {"", SettledFailed, Hold, StateHeld, "nobody knows to which account", 3},
-		"a failure here is absent": {here, SettledFailed, Hold, StateFailed, "answered the send with a failure", 3},
+		"refused here":             {here, finding.Refused, Hold, StateFailed, "the provider refused it and has no record of it", 3},
+		"unclear here, resend":     {here, finding.Unclear, Resend, StateReceived, "", 3},
+		"unclear here":             {here, finding.Unclear, Hold, StateHeld, "has no record", 3},
+		"refused there":            {there, finding.Refused, Hold, StateHeld, "another account", 3},
+		"unclear there, resend":    {there, finding.Unclear, Resend, StateHeld, "another account", 3},
+		"accepted there":           {there, finding.Accepted, Resend, StateHeld, "another account", 3},
+		"failed there":             {there, finding.SettledFailed, Resend, StateHeld, "another account", 3},
+		"sent to several":          {SeveralAccounts, finding.Unclear, Resend, StateHeld, "another account", 3},
+		"refused, nobody knows":    {"", finding.Refused, Hold, StateHeld, "nobody knows to which account", 3},
+		"unclear, nobody knows":    {"", finding.Unclear, Resend, StateHeld, "nobody knows to which account", 3},
+		"a failure, nobody knows":  {"", finding.SettledFailed, Hold, StateHeld, "nobody knows to which account", 3},
+		"a failure here is absent": {here, finding.SettledFailed, Hold, StateFailed, "answered the send with a failure", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			policy := asked(with(func(p *Policy) { p.NoRecord.Then = test.then }))
 			p := sendingAt(t)
 			p.Account = test.account
-			p = after(t, p, OwnSend, Finding{Kind: test.answer}, t0.Add(time.Second), policy)
+			p = after(t, p, OwnSend, finding.Finding{Kind: test.answer}, t0.Add(time.Second), policy)
 			now, asks := p.SendBy, 0
 			for p.Step == StepAsk && asks < 9 {
 				now = now.Add(policy.NoRecord.Every)
-				p = after(t, p, Ask, Finding{Kind: NoRecord}, now, policy)
+				p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, now, policy)
 				asks++
 			}
 			if p.State != test.state || !strings.Contains(p.Reason, test.reason) || asks != test.after {
@@ -67,7 +69,7 @@ func TestAbsenceCountsAtTheAccountOfTheSendOnly(t *testing.T) {
 				return
 			}
 			// What the account says that it has counts, whichever it is.
-			if p = after(t, p, Ask, Finding{Kind: Paid}, now.Add(time.Hour), policy); p.State != StatePaid {
+			if p = after(t, p, Ask, finding.Finding{Kind: finding.Paid}, now.Add(time.Hour), policy); p.State != StatePaid {
 				t.Errorf("found paid it is %v", p.State)
 			}
 		})
@@ -117,12 +119,12 @@ func TestNotSendable(t *testing.T) {
 func TestWhatDidNotLeaveWentToNoAccount(t *testing.T) {
 	p := sendingAt(t)
 	p.Account = "there000"
-	if p = after(t, p, OwnSend, Finding{Kind: NotSent}, t0.Add(time.Second), standard()); p.Account != "" || p.Sends != 0 {
+	if p = after(t, p, OwnSend, finding.Finding{Kind: finding.NotSent}, t0.Add(time.Second), standard()); p.Account != "" || p.Sends != 0 {
 		t.Errorf("%+v", p)
 	}
 	p = leased(resent(t), t0)
 	p.Account = "there000"
-	if p = after(t, p, OwnSend, Finding{Kind: NotSent}, t0.Add(time.Second), standard()); p.Account != "there000" {
+	if p = after(t, p, OwnSend, finding.Finding{Kind: finding.NotSent}, t0.Add(time.Second), standard()); p.Account != "there000" {
 		t.Errorf("an earlier send is forgotten: %+v", p)
 	}
 }
@@ -138,12 +140,12 @@ func TestAnotherAccountsAbsenceIsCountedToo(t *testing.T) {
 		t.Error("it is not even looked whether the answer can be believed")
 	}
 	for range 9 { // at once: one answer, however often
-		p = after(t, p, Ask, Finding{Kind: NoRecord}, now, policy)
+		p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, now, policy)
 	}
 	if p.State != StateSending || p.NoRecords != 1 {
 		t.Fatalf("%v, %d counted", p.State, p.NoRecords)
 	}
-	if p = after(t, p, Ask, Finding{Kind: Processing}, now.Add(time.Second), policy); p.State != StateProcessing || p.NoRecords != 0 {
+	if p = after(t, p, Ask, finding.Finding{Kind: finding.Processing}, now.Add(time.Second), policy); p.State != StateProcessing || p.NoRecords != 0 {
 		t.Errorf("%v, %d counted", p.State, p.NoRecords)
 	}
 }
@@ -157,7 +159,7 @@ func TestUnknownStatusOfAnotherAccount(t *testing.T) {
 		now := p.SendBy
 		for range 2 {
 			now = now.Add(policy.NoRecord.Every)
-			p = after(t, p, Ask, Finding{Kind: UnknownStatus, Status: "0099"}, now, policy)
+			p = after(t, p, Ask, finding.Finding{Kind: finding.UnknownStatus, Status: "0099"}, now, policy)
 		}
 		if p.State != want {
 			t.Errorf("account %q: %v, want %v", account, p.State, want)
@@ -174,10 +176,10 @@ func TestAbsencesOfTwoAccountsAreNotAdded(t *testing.T) {
 	now := p.SendBy
 	for range here.NoRecord.Answers - 1 {
 		now = now.Add(here.NoRecord.Every)
-		p = after(t, p, Ask, Finding{Kind: NoRecord}, now, there)
+		p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, now, there)
 	}
 	now = now.Add(here.NoRecord.Every)
-	if p = after(t, p, Ask, Finding{Kind: NoRecord}, now, here); p.State != StateSending || p.NoRecords != 1 {
+	if p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, now, here); p.State != StateSending || p.NoRecords != 1 {
 		t.Errorf("%v after one absence at its own account, %d counted", p.State, p.NoRecords)
 	}
 }

@@ -3,6 +3,8 @@ package payout
 import (
 	"errors"
 	"time"
+
+	"disburser/payout/money"
 )
 
 // Command is one ordered payout as it stands in payout.commands (README, Messages),
@@ -10,7 +12,7 @@ import (
 type Command struct {
 	TradeNo   string // 1–64 of A–Z a–z 0–9 _ -; the identity of the payout
 	Merchant  string // a configured merchant's name; "" until the only one is filled in
-	Amount    Amount
+	Amount    money.Amount
 	Currency  string // "" until the merchant's is filled in
 	Payee     Payee
 	Remark    string

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"disburser/payout/finding"
+	"disburser/payout/money"
 )
 
 // zones is how far a success time may lie before the first send. It is the provider's local
@@ -16,7 +19,7 @@ const stampFormat = "2006-01-02T15:04:05.000Z"
 // contradiction says what of an outcome can't be true of this payout, "" if nothing: the
 // provider knows nothing but the tradeNo, and may speak of another order with the same one.
 // It names amounts and times only, never a text of the provider's.
-func (p Payout) contradiction(to State, f Finding) string {
+func (p Payout) contradiction(to State, f finding.Finding) string {
 	var says []string
 	if wrong := p.wrongShare(to, f.Share, f.PaidAmount); wrong != "" {
 		says = append(says, wrong)
@@ -28,9 +31,9 @@ func (p Payout) contradiction(to State, f Finding) string {
 	return strings.Join(says, "; ")
 }
 
-func (p Payout) wrongShare(to State, share Share, paid string) string {
-	if right := to == StatePaid && share == ShareAll || to == StatePartial && share == SharePart; right ||
-		share == ShareUnknown || to != StatePaid && to != StatePartial {
+func (p Payout) wrongShare(to State, share money.Share, paid string) string {
+	if right := to == StatePaid && share == money.ShareAll || to == StatePartial && share == money.SharePart; right ||
+		share == money.ShareUnknown || to != StatePaid && to != StatePartial {
 		return ""
 	}
 	return fmt.Sprintf("%v, yet the paid amount is %s where %s was ordered", to, paid, p.Amount)

@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"disburser/payout/finding"
+	"disburser/payout/money"
 )
 
 // What contradicts is announced with it, or held; from every state in which an outcome comes.
@@ -11,28 +14,28 @@ func TestContradictions(t *testing.T) {
 	holding := with(func(p *Policy) { p.Contradiction = Hold })
 	for _, test := range []struct {
 		name    string
-		f       Finding
+		f       finding.Finding
 		final   State
 		says    string // "" = no contradiction
 		partial bool   // seen twice
 	}{
-		{"paid all", Finding{Kind: Paid, Share: ShareAll, PaidAmount: "300.00"}, StatePaid, "", false},
-		{"no readable amount", Finding{Kind: Paid}, StatePaid, "", false},
-		{"paid 30 of 300", Finding{Kind: Paid, Share: SharePart, PaidAmount: "30"}, StatePaid, "the paid amount is 30 where 300 was ordered", false},
-		{"paid too much", Finding{Kind: Paid, Share: ShareMore, PaidAmount: "30000"}, StatePaid, "30000", false},
-		{"paid nothing", Finding{Kind: Paid, Share: ShareNothing, PaidAmount: "0"}, StatePaid, "0", false},
-		{"another amount, hidden", Finding{Kind: Paid, Share: ShareMore, PaidAmount: "***"}, StatePaid, "***", false},
-		{"a part", Finding{Kind: Partial, Share: SharePart, PaidAmount: "120"}, StatePartial, "", true},
-		{"partial without an amount", Finding{Kind: Partial}, StatePartial, "", true},
-		{"partial, yet all", Finding{Kind: Partial, Share: ShareAll, PaidAmount: "300"}, StatePartial, "300", true},
-		{"partial, yet more", Finding{Kind: Partial, Share: ShareMore, PaidAmount: "301"}, StatePartial, "301", true},
-		{"partial, yet nothing", Finding{Kind: Partial, Share: ShareNothing, PaidAmount: "0"}, StatePartial, "0", true},
-		{"failed with any amount", Finding{Kind: Failed, Share: ShareMore, PaidAmount: "30000"}, StateFailed, "", false}, // the samples have one
-		{"just not before", Finding{Kind: Paid, Share: ShareAll, SucceededAt: t0.Add(-26 * time.Hour)}, StatePaid, "", false},
-		{"before", Finding{Kind: Paid, Share: ShareAll, SucceededAt: t0.Add(-26*time.Hour - time.Second)}, StatePaid, "the success time 2026-11-20 08:29:59 is more than 26 hours before the first send at 2026-11-21T10:30:00.000Z", false},
-		{"failed before", Finding{Kind: Failed, SucceededAt: t0.Add(-40 * 24 * time.Hour)}, StateFailed, "success time", false},
-		{"after", Finding{Kind: Paid, Share: ShareAll, SucceededAt: t0.Add(400 * 24 * time.Hour)}, StatePaid, "", false},
-		{"both", Finding{Kind: Paid, Share: SharePart, PaidAmount: "30", SucceededAt: t0.Add(-40 * 24 * time.Hour)}, StatePaid, "ordered; the success time", false},
+		{"paid all", finding.Finding{Kind: finding.Paid, Share: money.ShareAll, PaidAmount: "300.00"}, StatePaid, "", false},
+		{"no readable amount", finding.Finding{Kind: finding.Paid}, StatePaid, "", false},
+		{"paid 30 of 300", finding.Finding{Kind: finding.Paid, Share: money.SharePart, PaidAmount: "30"}, StatePaid, "the paid amount is 30 where 300 was ordered", false},
+		{"paid too much", finding.Finding{Kind: finding.Paid, Share: money.ShareMore, PaidAmount: "30000"}, StatePaid, "30000", false},
+		{"paid nothing", finding.Finding{Kind: finding.Paid, Share: money.ShareNothing, PaidAmount: "0"}, StatePaid, "0", false},
+		{"another amount, hidden", finding.Finding{Kind: finding.Paid, Share: money.ShareMore, PaidAmount: "***"}, StatePaid, "***", false},
+		{"a part", finding.Finding{Kind: finding.Partial, Share: money.SharePart, PaidAmount: "120"}, StatePartial, "", true},
+		{"partial without an amount", finding.Finding{Kind: finding.Partial}, StatePartial, "", true},
+		{"partial, yet all", finding.Finding{Kind: finding.Partial, Share: money.ShareAll, PaidAmount: "300"}, StatePartial, "300", true},
+		{"partial, yet more", finding.Finding{Kind: finding.Partial, Share: money.ShareMore, PaidAmount: "301"}, StatePartial, "301", true},
+		{"partial, yet nothing", finding.Finding{Kind: finding.Partial, Share: money.ShareNothing, PaidAmount: "0"}, StatePartial, "0", true},
+		{"failed with any amount", finding.Finding{Kind: finding.Failed, Share: money.ShareMore, PaidAmount: "30000"}, StateFailed, "", false}, // the samples have one
+		{"just not before", finding.Finding{Kind: finding.Paid, Share: money.ShareAll, SucceededAt: t0.Add(-26 * time.Hour)}, StatePaid, "", false},
+		{"before", finding.Finding{Kind: finding.Paid, Share: money.ShareAll, SucceededAt: t0.Add(-26*time.Hour - time.Second)}, StatePaid, "the success time 2026-11-20 08:29:59 is more than 26 hours before the first send at 2026-11-21T10:30:00.000Z", false},
+		{"failed before", finding.Finding{Kind: finding.Failed, SucceededAt: t0.Add(-40 * 24 * time.Hour)}, StateFailed, "success time", false},
+		{"after", finding.Finding{Kind: finding.Paid, Share: money.ShareAll, SucceededAt: t0.Add(400 * 24 * time.Hour)}, StatePaid, "", false},
+		{"both", finding.Finding{Kind: finding.Paid, Share: money.SharePart, PaidAmount: "30", SucceededAt: t0.Add(-40 * 24 * time.Hour)}, StatePaid, "ordered; the success time", false},
 	} {
 		for _, start := range []State{StateSending, StateProcessing, StateHeld} {
 			for _, policy := range []Policy{standard(), holding} {
@@ -67,13 +70,13 @@ func TestContradictions(t *testing.T) {
 // Nobody knows when a payout was sent first that was carried forward into a lost journal, and
 // of one that the insert itself has held whether it was.
 func TestNoContradictionWithAnUnknownFirstSend(t *testing.T) {
-	weeksAgo := Finding{Kind: Paid, Share: ShareAll, SucceededAt: t0.Add(-40 * 24 * time.Hour)}
+	weeksAgo := finding.Finding{Kind: finding.Paid, Share: money.ShareAll, SucceededAt: t0.Add(-40 * 24 * time.Hour)}
 	carried := sendingAt(t)
 	carried.SendBy = carried.LastSentAt // as insert.lua writes it
 	unsent := received(t)
 	unsent.State, unsent.Step = StateHeld, StepAsk
 	for name, p := range map[string]Payout{"carried": carried, "held by the insert": unsent} {
-		p = after(t, p, Ask, Finding{Kind: Unclear}, t0.Add(time.Minute), standard())
+		p = after(t, p, Ask, finding.Finding{Kind: finding.Unclear}, t0.Add(time.Minute), standard())
 		p = after(t, p, Ask, weeksAgo, t0.Add(time.Hour), with(func(p *Policy) { p.Contradiction = Hold }))
 		if p.State != StatePaid || p.Contradiction != "" {
 			t.Errorf("%s: %v, contradiction %q", name, p.State, p.Contradiction)
@@ -85,7 +88,7 @@ func TestNoContradictionWithAnUnknownFirstSend(t *testing.T) {
 // with an answer that fits, or as the operator has chosen since.
 func TestAHeldContradictionDoesNotLoop(t *testing.T) {
 	holding := with(func(p *Policy) { p.Contradiction = Hold })
-	wrong := Finding{Kind: Paid, Status: "0000", Share: SharePart, PaidAmount: "30"}
+	wrong := finding.Finding{Kind: finding.Paid, Status: "0000", Share: money.SharePart, PaidAmount: "30"}
 	now := t0.Add(time.Minute)
 	p := after(t, sendingAt(t), Ask, wrong, now, holding)
 	wantState(t, p, StateHeld, StepAnnounce)
@@ -94,7 +97,7 @@ func TestAHeldContradictionDoesNotLoop(t *testing.T) {
 		p = p.Announced(now, holding)
 		now = now.Add(5 * time.Minute)
 		if i == 3 {
-			wrong.PaidAmount, wrong.Share = "31", SharePart // another one tells no more
+			wrong.PaidAmount, wrong.Share = "31", money.SharePart // another one tells no more
 		}
 		p = after(t, p, Ask, wrong, now, holding)
 		wantState(t, p, StateHeld, StepAsk)
@@ -106,7 +109,7 @@ func TestAHeldContradictionDoesNotLoop(t *testing.T) {
 	if announcing := after(t, p, Ask, wrong, now, standard()); announcing.State != StatePaid || announcing.Contradiction == "" {
 		t.Errorf("the operator wants it announced now: %v %q", announcing.State, announcing.Contradiction)
 	}
-	wrong.Share, wrong.PaidAmount = ShareAll, "300"
+	wrong.Share, wrong.PaidAmount = money.ShareAll, "300"
 	p = after(t, p, Ask, wrong, now, holding)
 	wantState(t, p, StatePaid, StepAnnounce)
 	if p.Contradiction != "" || p.Reason != "" || p.PaidAmount != "300" {
@@ -118,7 +121,7 @@ func TestAHeldContradictionDoesNotLoop(t *testing.T) {
 func TestAContradictionOfAHeldPayoutIsTold(t *testing.T) {
 	holding := with(func(p *Policy) { p.Contradiction = Hold })
 	p, now := in(t, StateHeld), t0.Add(80*time.Hour)
-	p = after(t, p, Ask, Finding{Kind: Paid, Share: SharePart, PaidAmount: "30"}, now, holding)
+	p = after(t, p, Ask, finding.Finding{Kind: finding.Paid, Share: money.SharePart, PaidAmount: "30"}, now, holding)
 	wantState(t, p, StateHeld, StepAnnounce)
 	if !p.HeldAt.Equal(now) { // else both events would have one id
 		t.Errorf("held at %v", p.HeldAt)
@@ -128,7 +131,7 @@ func TestAContradictionOfAHeldPayoutIsTold(t *testing.T) {
 // An answer that decides nothing and yet speaks of an order voids absence as a proof.
 func TestAnUnclearAnswerAboutAnOrder(t *testing.T) {
 	for _, phase := range []Phase{OwnSend, Ask} {
-		p := after(t, sendingAt(t), phase, Finding{Kind: Unclear, Order: true, Status: "0000"}, t0.Add(time.Second), resending())
+		p := after(t, sendingAt(t), phase, finding.Finding{Kind: finding.Unclear, Order: true, Status: "0000"}, t0.Add(time.Second), resending())
 		wantState(t, p, StateSending, StepAsk)
 		if p.Status != "" {
 			t.Errorf("status %q of an unclear answer", p.Status)
@@ -137,13 +140,13 @@ func TestAnUnclearAnswerAboutAnOrder(t *testing.T) {
 			t.Errorf("%c: it is %v", phase, p.State)
 		}
 	}
-	p := after(t, sendingAt(t), OwnSend, Finding{Kind: Refused}, t0.Add(time.Second), standard())
-	p = after(t, p, Ask, Finding{Kind: Unclear, Order: true}, t0.Add(2*time.Second), standard())
+	p := after(t, sendingAt(t), OwnSend, finding.Finding{Kind: finding.Refused}, t0.Add(time.Second), standard())
+	p = after(t, p, Ask, finding.Finding{Kind: finding.Unclear, Order: true}, t0.Add(2*time.Second), standard())
 	if p, _ = evidence(t, p, standard()); p.State != StateHeld {
 		t.Errorf("refused, shown and absent: it is %v", p.State)
 	}
-	p = after(t, sendingAt(t), Ask, Finding{Kind: NoRecord}, t0.Add(lease+5*time.Minute), standard())
-	p = after(t, p, Ask, Finding{Kind: Unclear, Order: true}, t0.Add(lease+6*time.Minute), standard())
+	p = after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.NoRecord}, t0.Add(lease+5*time.Minute), standard())
+	p = after(t, p, Ask, finding.Finding{Kind: finding.Unclear, Order: true}, t0.Add(lease+6*time.Minute), standard())
 	if p.NoRecords != 0 {
 		t.Errorf("%d counted before it was shown", p.NoRecords)
 	}
@@ -152,16 +155,16 @@ func TestAnUnclearAnswerAboutAnOrder(t *testing.T) {
 // Two codes that look the same because people's data in them is hidden are two codes.
 func TestHiddenStatusesAreToldApart(t *testing.T) {
 	failing := with(func(p *Policy) { p.UnknownStatus = Fail })
-	p := after(t, sendingAt(t), Ask, Finding{Kind: UnknownStatus, Status: "***", StatusKey: "a"}, t0.Add(time.Minute), failing)
-	p = after(t, p, Ask, Finding{Kind: UnknownStatus, Status: "***", StatusKey: "b"}, t0.Add(2*time.Minute), failing)
+	p := after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.UnknownStatus, Status: "***", StatusKey: "a"}, t0.Add(time.Minute), failing)
+	p = after(t, p, Ask, finding.Finding{Kind: finding.UnknownStatus, Status: "***", StatusKey: "b"}, t0.Add(2*time.Minute), failing)
 	wantState(t, p, StateSending, StepAsk)
-	p = after(t, p, Ask, Finding{Kind: UnknownStatus, Status: "***", StatusKey: "b"}, t0.Add(3*time.Minute), failing)
+	p = after(t, p, Ask, finding.Finding{Kind: finding.UnknownStatus, Status: "***", StatusKey: "b"}, t0.Add(3*time.Minute), failing)
 	wantState(t, p, StateFailed, StepAnnounce)
 }
 
 // An unknown status that is held is announced once.
 func TestAHeldUnknownStatusIsToldOnce(t *testing.T) {
-	unknown := Finding{Kind: UnknownStatus, Status: "00032"}
+	unknown := finding.Finding{Kind: finding.UnknownStatus, Status: "00032"}
 	p := after(t, sendingAt(t), Ask, unknown, t0.Add(time.Minute), standard())
 	p = after(t, p, Ask, unknown, t0.Add(2*time.Minute), standard())
 	wantState(t, p, StateHeld, StepAnnounce)
@@ -176,16 +179,16 @@ func TestAHeldUnknownStatusIsToldOnce(t *testing.T) {
 }
 
 func TestWordless(t *testing.T) {
-	f := Finding{Kind: UnknownStatus, Status: "WALLET 0112", StatusText: "kevin", PlatformTradeNo: "0112", PaidAmount: "300", SuccessTime: "kevin"}
-	want := Finding{Kind: UnknownStatus, Status: "***", StatusKey: "WALLET 0112", PaidAmount: "300"}
+	f := finding.Finding{Kind: finding.UnknownStatus, Status: "WALLET 0112", StatusText: "kevin", PlatformTradeNo: "0112", PaidAmount: "300", SuccessTime: "kevin"}
+	want := finding.Finding{Kind: finding.UnknownStatus, Status: "***", StatusKey: "WALLET 0112", PaidAmount: "300"}
 	if got := f.Wordless(); got != want {
 		t.Errorf("got %+v", got)
 	}
-	half := Finding{Kind: UnknownStatus, Status: "KEVIN ***", StatusKey: "ab12"} // an orphan's payee isn't known: what is left may be people's data
-	if got := half.Wordless(); got != (Finding{Kind: UnknownStatus, Status: "***", StatusKey: "ab12"}) {
+	half := finding.Finding{Kind: finding.UnknownStatus, Status: "KEVIN ***", StatusKey: "ab12"} // an orphan's payee isn't known: what is left may be people's data
+	if got := half.Wordless(); got != (finding.Finding{Kind: finding.UnknownStatus, Status: "***", StatusKey: "ab12"}) {
 		t.Errorf("got %+v", got)
 	}
-	f = Finding{Kind: Paid, Status: "0000", SuccessTime: "2026-11-21 18:34:31", SucceededAt: t0}
+	f = finding.Finding{Kind: finding.Paid, Status: "0000", SuccessTime: "2026-11-21 18:34:31", SucceededAt: t0}
 	if got := f.Wordless(); got != f {
 		t.Errorf("got %+v", got)
 	}
@@ -196,7 +199,7 @@ func TestWordless(t *testing.T) {
 
 // Of what a rebuild has learned only a later send may be known: no success is too early for it.
 func TestAnEarlySuccessOfAPayoutSentMoreThanOnce(t *testing.T) {
-	early := Finding{Kind: Paid, Status: "0000", Share: ShareAll, PaidAmount: "300", SucceededAt: t0.Add(-48 * time.Hour)}
+	early := finding.Finding{Kind: finding.Paid, Status: "0000", Share: money.ShareAll, PaidAmount: "300", SucceededAt: t0.Add(-48 * time.Hour)}
 	p := sendingAt(t)
 	if got := after(t, p, Ask, early, t0.Add(time.Minute), standard()); got.Contradiction == "" {
 		t.Error("a success two days before the only send is none of it")

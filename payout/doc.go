@@ -1,10 +1,9 @@
-// Package payout promises that a payout means the same thing everywhere: what a
-// command says, in which states a payout can be, which finding moves it where,
-// and what is announced of it. It is pure: it opens nothing, reads no clock
-// (now is always a parameter) and imports the standard library only.
+// Package payout promises that a payout means the same thing everywhere: what was ordered, in
+// which states it can be, and which finding of the provider moves it where. It is pure: it opens
+// nothing, reads no clock (now is always a parameter), and imports only the standard library and
+// its own subpackages.
 //
-// The money's way through it: Decode turns a Kafka value into Orders, Begin makes a
-// Payout of one, and Payout.After (state.go, the one table) says what a
-// Finding of the provider makes of it. Announcement turns what must be said into
-// an Event with an id that every repeat shares.
+// Begin makes a Payout of a command. Payout.After is the one table of states (state.go): what a
+// finding makes of the payout. The subpackages hold the words that this and other packages share:
+// money, finding, leases, epochs, intake, secrets.
 package payout

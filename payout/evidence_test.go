@@ -3,13 +3,15 @@ package payout
 import (
 	"testing"
 	"time"
+
+	"disburser/payout/finding"
 )
 
 func TestOnlyWhatNobodyAnsweredIsGivenBack(t *testing.T) {
 	for name, p := range map[string]Payout{
 		"it waits to be sent again": resent(t),
-		"its send was answered":     after(t, sendingAt(t), OwnSend, Finding{Kind: Refused}, t0.Add(time.Second), standard()),
-		"it was asked about":        after(t, sendingAt(t), Ask, Finding{Kind: Unclear}, t0.Add(time.Minute), standard()),
+		"its send was answered":     after(t, sendingAt(t), OwnSend, finding.Finding{Kind: finding.Refused}, t0.Add(time.Second), standard()),
+		"it was asked about":        after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.Unclear}, t0.Add(time.Minute), standard()),
 	} {
 		if got, err := p.GiveBack(t0.Add(time.Hour), false); err == nil {
 			t.Errorf("%s: given back, it is %v", name, got.State)
@@ -23,33 +25,33 @@ func TestEvidenceBeforeTheSendsEndIsVoid(t *testing.T) {
 	const every = 5 * time.Minute
 	unknown := sendingAt(t)
 	unknown.SendBy = time.Time{}
-	if p := after(t, unknown, Ask, Finding{Kind: NoRecord}, t0.Add(time.Hour), standard()); p.NoRecords != 0 {
+	if p := after(t, unknown, Ask, finding.Finding{Kind: finding.NoRecord}, t0.Add(time.Hour), standard()); p.NoRecords != 0 {
 		t.Error("counted though nobody knows when the send ended")
 	}
 
 	p, now := sendingAt(t), t0.Add(lease)
 	for range 2 {
 		now = now.Add(every)
-		p = after(t, p, Ask, Finding{Kind: NoRecord}, now, standard())
+		p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, now, standard())
 	}
 	p.SendBy = now.Add(time.Hour) // as a replay of the decisions sets it
 	if p.NoRecords != 2 || p.NoRecordMayCount(now.Add(every), standard()) {
 		t.Errorf("%d counted, and another one may count before the send has ended", p.NoRecords)
 	}
-	if early := after(t, p, Ask, Finding{Kind: NoRecord}, now.Add(every), standard()); early.NoRecords != 0 {
+	if early := after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, now.Add(every), standard()); early.NoRecords != 0 {
 		t.Errorf("%d are counted before the send has ended", early.NoRecords)
 	}
-	if p = after(t, p, Ask, Finding{Kind: NoRecord}, p.SendBy.Add(every), standard()); p.NoRecords != 1 || p.State != StateSending {
+	if p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, p.SendBy.Add(every), standard()); p.NoRecords != 1 || p.State != StateSending {
 		t.Errorf("%d counted, %v: the first after the send's end is the first", p.NoRecords, p.State)
 	}
 }
 
 // A refusal of a second send may just mean that the first one is there.
 func TestTheRefusalOfASecondSendProvesNothingOfTheFirst(t *testing.T) {
-	for _, answer := range []Kind{Refused, SettledFailed} {
+	for _, answer := range []finding.Kind{finding.Refused, finding.SettledFailed} {
 		p := sendingAt(t)
 		p.Sends = 2 // as a replay counts where nobody knows what the first one was answered
-		p = after(t, p, OwnSend, Finding{Kind: answer}, t0.Add(time.Second), standard())
+		p = after(t, p, OwnSend, finding.Finding{Kind: answer}, t0.Add(time.Second), standard())
 		if p, _ = evidence(t, p, standard()); p.State != StateHeld || p.Absent {
 			t.Errorf("the second send was answered %v, and absence made it %v", answer, p.State)
 		}
@@ -61,7 +63,7 @@ func TestAnUnheardDecisionFailsNothingThatWasAcknowledged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p = after(t, leased(p, t0), OwnSend, Finding{Kind: SettledFailed}, t0.Add(time.Second), standard())
+	p = after(t, leased(p, t0), OwnSend, finding.Finding{Kind: finding.SettledFailed}, t0.Add(time.Second), standard())
 	if p, _ = evidence(t, p, standard()); p.State != StateHeld || p.Absent {
 		t.Fatalf("%v by our own word, and its decision may still land", p.State)
 	}
@@ -85,26 +87,26 @@ func TestEvidenceCountsByTheEarliestReadingOfTheClock(t *testing.T) {
 
 	p := sendingAt(t)
 	from := t0.Add(lease + every)
-	if early := after(t, p, Ask, Finding{Kind: NoRecord}, from.Add(doubt-1), doubtful); early.NoRecords != 0 || p.NoRecordMayCount(from.Add(doubt-1), doubtful) {
+	if early := after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, from.Add(doubt-1), doubtful); early.NoRecords != 0 || p.NoRecordMayCount(from.Add(doubt-1), doubtful) {
 		t.Error("counted though the time may not have passed")
 	}
-	if p = after(t, p, Ask, Finding{Kind: NoRecord}, from.Add(doubt), doubtful); p.NoRecords != 1 || !p.NoRecordAt.Equal(from.Add(doubt)) {
+	if p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, from.Add(doubt), doubtful); p.NoRecords != 1 || !p.NoRecordAt.Equal(from.Add(doubt)) {
 		t.Errorf("%d counted, at %v: the next one counts from the latest reading", p.NoRecords, p.NoRecordAt)
 	}
 
-	p = after(t, sendingAt(t), Ask, Finding{Kind: Partial}, t0.Add(time.Minute), doubtful)
-	if again := after(t, p, Ask, Finding{Kind: Partial}, t0.Add(time.Minute+every+doubt-1), doubtful); again.State != StateSending {
+	p = after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.Partial}, t0.Add(time.Minute), doubtful)
+	if again := after(t, p, Ask, finding.Finding{Kind: finding.Partial}, t0.Add(time.Minute+every+doubt-1), doubtful); again.State != StateSending {
 		t.Errorf("%v though the sights may be closer", again.State)
 	}
-	if p = after(t, p, Ask, Finding{Kind: Partial}, t0.Add(time.Minute+every+doubt), doubtful); p.State != StatePartial {
+	if p = after(t, p, Ask, finding.Finding{Kind: finding.Partial}, t0.Add(time.Minute+every+doubt), doubtful); p.State != StatePartial {
 		t.Errorf("%v", p.State)
 	}
 
 	giveUp := t0.Add(standard().Poll.GiveUp)
-	if p := after(t, sendingAt(t), Ask, Finding{Kind: Unclear}, giveUp.Add(doubt-1), doubtful); p.State != StateSending {
+	if p := after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.Unclear}, giveUp.Add(doubt-1), doubtful); p.State != StateSending {
 		t.Errorf("%v before give_up", p.State)
 	}
-	if p := after(t, sendingAt(t), Ask, Finding{Kind: Unclear}, giveUp.Add(doubt), doubtful); p.State != StateHeld {
+	if p := after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.Unclear}, giveUp.Add(doubt), doubtful); p.State != StateHeld {
 		t.Errorf("%v after give_up", p.State)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 // After is the table of states: what an answer of the provider makes of a payout. A send
@@ -14,10 +15,10 @@ func ExamplePayout_After() {
 	policy := payout.Policy{Poll: payout.Poll{First: 2 * time.Second, Factor: 1.6, Max: 5 * time.Minute, GiveUp: 72 * time.Hour}}
 	p := payout.Payout{Command: payout.Command{TradeNo: "t-1"}, State: payout.StateSending, Sends: 1, FirstSentAt: now, LastSentAt: now}
 
-	p, err := p.After(payout.OwnSend, payout.Finding{Kind: payout.Unclear, Detail: "timeout"}, now, policy)
+	p, err := p.After(payout.OwnSend, finding.Finding{Kind: finding.Unclear, Detail: "timeout"}, now, policy)
 	fmt.Println(p.State, p.Step, p.Due.Sub(now), err)
 
-	p, err = p.After(payout.Ask, payout.Finding{Kind: payout.Paid, Status: "0000"}, now.Add(2*time.Second), policy)
+	p, err = p.After(payout.Ask, finding.Finding{Kind: finding.Paid, Status: "0000"}, now.Add(2*time.Second), policy)
 	fmt.Println(p.State, p.Step, err)
 	// Output:
 	// sending ask 2s <nil>

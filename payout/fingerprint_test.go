@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"disburser/payout/money"
 )
 
 func TestFingerprintIsOfTheContentAlone(t *testing.T) {
@@ -35,7 +37,7 @@ func payee(pairs ...string) Payee {
 
 func TestFingerprintTellsEveryFieldApart(t *testing.T) {
 	c := func(merchant, amount, currency string, pairs ...string) Command {
-		var a Amount
+		var a money.Amount
 		if amount != "" {
 			a = amountOf(t, amount)
 		}

@@ -4,6 +4,9 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"disburser/payout/finding"
+	"disburser/payout/money"
 )
 
 // t0 is where virtual time begins in these tests.
@@ -32,9 +35,9 @@ func with(change func(*Policy)) Policy {
 	return p
 }
 
-func amountOf(t testing.TB, text string) Amount {
+func amountOf(t testing.TB, text string) money.Amount {
 	t.Helper()
-	a, err := ParseAmount(text)
+	a, err := money.Parse(text)
 	if err != nil {
 		t.Fatalf("ParseAmount(%q): %v", text, err)
 	}
@@ -79,18 +82,18 @@ func in(t testing.TB, s State) Payout {
 	case StateSending:
 		return p
 	case StateProcessing:
-		return after(t, p, OwnSend, Finding{Kind: Accepted}, t0.Add(time.Second), standard())
+		return after(t, p, OwnSend, finding.Finding{Kind: finding.Accepted}, t0.Add(time.Second), standard())
 	case StateHeld:
 		late := t0.Add(73 * time.Hour)
-		p = after(t, p, Ask, Finding{Kind: Unclear}, late, standard())
+		p = after(t, p, Ask, finding.Finding{Kind: finding.Unclear}, late, standard())
 		return p.Announced(late, standard())
 	case StatePaid:
-		return after(t, p, Ask, Finding{Kind: Paid}, t0.Add(time.Minute), standard())
+		return after(t, p, Ask, finding.Finding{Kind: finding.Paid}, t0.Add(time.Minute), standard())
 	case StatePartial:
-		p = after(t, p, Ask, Finding{Kind: Partial}, t0.Add(time.Minute), standard())
-		return after(t, p, Ask, Finding{Kind: Partial}, t0.Add(time.Hour), standard())
+		p = after(t, p, Ask, finding.Finding{Kind: finding.Partial}, t0.Add(time.Minute), standard())
+		return after(t, p, Ask, finding.Finding{Kind: finding.Partial}, t0.Add(time.Hour), standard())
 	case StateFailed:
-		return after(t, p, Ask, Finding{Kind: Failed}, t0.Add(time.Minute), standard())
+		return after(t, p, Ask, finding.Finding{Kind: finding.Failed}, t0.Add(time.Minute), standard())
 	case StateRejected:
 		return Begin(command(t), "egypt", Source{}, "amount is missing", t0)
 	}
@@ -99,7 +102,7 @@ func in(t testing.TB, s State) Payout {
 }
 
 // after fails the test where the table has no rule.
-func after(t testing.TB, p Payout, phase Phase, f Finding, now time.Time, policy Policy) Payout {
+func after(t testing.TB, p Payout, phase Phase, f finding.Finding, now time.Time, policy Policy) Payout {
 	t.Helper()
 	next, err := p.After(phase, f, now, policy)
 	if err != nil {

@@ -3,6 +3,8 @@ package payout
 import (
 	"hash/fnv"
 	"time"
+
+	"disburser/payout/finding"
 )
 
 // One payout in so many is asked about without a plan: a provider that becomes faster
@@ -42,10 +44,10 @@ func explores(tradeNo string) (phase float64, ok bool) {
 
 // Watched tells what an answer says about how long a payout takes to settle, if anything:
 // it was unsettled at the age of after, and at the age of before it was settled or not.
-func (p Payout) Watched(f Finding, now time.Time) (after, before time.Duration, settled, ok bool) {
-	settled = f.Kind == Paid || f.Kind == Failed
+func (p Payout) Watched(f finding.Finding, now time.Time) (after, before time.Duration, settled, ok bool) {
+	settled = f.Kind == finding.Paid || f.Kind == finding.Failed
 	asked := p.State == StateSending || p.State == StateProcessing
-	if !settled && f.Kind != Processing || !asked || p.Sends != 1 || p.LastSentAt.IsZero() || now.Before(p.LastSentAt) { // of two sends nobody knows which one it was
+	if !settled && f.Kind != finding.Processing || !asked || p.Sends != 1 || p.LastSentAt.IsZero() || now.Before(p.LastSentAt) { // of two sends nobody knows which one it was
 		return 0, 0, false, false
 	}
 	if p.PendingAt.After(p.LastSentAt) {

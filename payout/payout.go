@@ -1,6 +1,10 @@
 package payout
 
-import "time"
+import (
+	"time"
+
+	"disburser/payout/finding"
+)
 
 // Source is where a payout's command stands in the commands topic.
 type Source struct {
@@ -45,7 +49,7 @@ type Payout struct {
 	FirstSentAt time.Time
 	LastSentAt  time.Time
 	SendBy      time.Time
-	LastSend    Kind // what the last send was answered; Unclear if nothing is known
+	LastSend    finding.Kind // what the last send was answered; Unclear if nothing is known
 
 	Account Account // to which it may have been sent; "" if it wasn't, or if nobody knows
 

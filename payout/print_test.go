@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"disburser/payout/finding"
 )
 
 // hides fails where any of the values, in clear or as bytes in hex or numbers, stands in what was printed.
@@ -79,7 +81,7 @@ func TestNothingThatHoldsThemPrintsThem(t *testing.T) {
 	if printed := fmt.Sprintf("%+v", p); !strings.Contains(printed, hidden) || !strings.Contains(printed, p.TradeNo) {
 		t.Errorf("a payout prints as %s", printed)
 	}
-	_, err := p.After(Ask, Finding{Kind: Paid}, t0, standard())
+	_, err := p.After(Ask, finding.Finding{Kind: finding.Paid}, t0, standard())
 	hides(t, "an error", err.Error())
 }
 

@@ -6,6 +6,9 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"disburser/payout/finding"
+	"disburser/payout/money"
 )
 
 // A life is one payout driven by chance through everything that can happen to it, and beside it what must be
@@ -112,9 +115,9 @@ func (l *life) send() {
 		l.p = p
 	default:
 		l.pass()
-		kind := SendKinds[l.rng.IntN(len(SendKinds))]
+		kind := finding.SendKinds[l.rng.IntN(len(finding.SendKinds))]
 		before := l.p
-		p, err := l.p.After(OwnSend, Finding{Kind: kind}, l.now, l.policy)
+		p, err := l.p.After(OwnSend, finding.Finding{Kind: kind}, l.now, l.policy)
 		l.note("send %v: %v", kind, p.State)
 		if err != nil {
 			l.t.Error(err)
@@ -122,10 +125,10 @@ func (l *life) send() {
 		if p.State.Final() || p.State == StateHeld {
 			l.t.Errorf("%v by what a send was answered", p.State)
 		}
-		if (kind == NotSent) != (p.State == StateReceived) {
+		if (kind == finding.NotSent) != (p.State == StateReceived) {
 			l.t.Errorf("%v made it %v", kind, p.State)
 		}
-		if kind == NotSent {
+		if kind == finding.NotSent {
 			l.sends--
 		}
 		if p.Asks != before.Asks {
@@ -137,15 +140,15 @@ func (l *life) send() {
 
 func (l *life) ask() {
 	before := l.p
-	f := Finding{Kind: AskKinds[l.rng.IntN(len(AskKinds))]}
+	f := finding.Finding{Kind: finding.AskKinds[l.rng.IntN(len(finding.AskKinds))]}
 	if l.rng.IntN(3) > 0 {
-		f.Kind = []Kind{NoRecord, Unclear, Partial}[l.rng.IntN(3)]
+		f.Kind = []finding.Kind{finding.NoRecord, finding.Unclear, finding.Partial}[l.rng.IntN(3)]
 	}
-	f.Order = f.Kind == Unclear && l.rng.IntN(4) == 0
+	f.Order = f.Kind == finding.Unclear && l.rng.IntN(4) == 0
 	if l.rng.IntN(4) == 0 {
-		f.Share = []Share{ShareNothing, SharePart, ShareAll, ShareMore}[l.rng.IntN(4)]
+		f.Share = []money.Share{money.ShareNothing, money.SharePart, money.ShareAll, money.ShareMore}[l.rng.IntN(4)]
 	}
-	if f.Kind == UnknownStatus {
+	if f.Kind == finding.UnknownStatus {
 		f.Status = []string{"00032", "00099"}[l.rng.IntN(2)]
 	}
 	p, err := l.p.After(Ask, f, l.now, l.policy)
@@ -159,10 +162,10 @@ func (l *life) ask() {
 }
 
 // witness counts what the finding means by the words of docs/design.md, States, and compares.
-func (l *life) witness(f Finding, before Payout) {
+func (l *life) witness(f finding.Finding, before Payout) {
 	p, secondPartial, secondUnknown := l.p, false, false
 	switch f.Kind {
-	case NoRecord:
+	case finding.NoRecord:
 		from := before.SendBy
 		if l.counted > 0 {
 			from = l.countedAt
@@ -171,20 +174,20 @@ func (l *life) witness(f Finding, before Payout) {
 			l.counted++
 			l.countedAt = l.now
 		}
-	case Processing:
+	case finding.Processing:
 		l.unknown = ""
-	case Partial:
+	case finding.Partial:
 		l.unknown = ""
 		if l.partialAt.IsZero() {
 			l.partialAt = l.now
 		}
 		secondPartial = l.now.Sub(l.partialAt) >= l.policy.NoRecord.Every
-	case UnknownStatus:
+	case finding.UnknownStatus:
 		secondUnknown = l.unknown == f.Status
 		l.unknown = f.Status
 	default:
 	}
-	if f.Kind != NoRecord && f.Kind != Unclear || f.Order { // the provider has shown an order
+	if f.Kind != finding.NoRecord && f.Kind != finding.Unclear || f.Order { // the provider has shown an order
 		l.shown, l.counted, l.countedAt = true, 0, time.Time{}
 	}
 	if l.shown && (p.State == StateReceived || p.Absent) {
@@ -194,7 +197,7 @@ func (l *life) witness(f Finding, before Payout) {
 	if p.State == StateHeld && before.State != StateHeld {
 		l.holds++
 	}
-	contradicts := f.Kind == Paid && f.Share != ShareAll && f.Share != ShareUnknown || f.Kind == Partial && f.Share != SharePart && f.Share != ShareUnknown
+	contradicts := f.Kind == finding.Paid && f.Share != money.ShareAll && f.Share != money.ShareUnknown || f.Kind == finding.Partial && f.Share != money.SharePart && f.Share != money.ShareUnknown
 	if p.State == StateHeld && p.Step == StepAnnounce {
 		l.told++
 	}
@@ -209,17 +212,17 @@ func (l *life) witness(f Finding, before Payout) {
 	}
 	switch moved := p.State != before.State; {
 	case !moved:
-	case p.State == StatePaid && f.Kind == Paid:
-	case p.State == StatePartial && f.Kind == Partial && secondPartial:
-	case p.State == StateFailed && f.Kind == Failed && !p.Absent:
+	case p.State == StatePaid && f.Kind == finding.Paid:
+	case p.State == StatePartial && f.Kind == finding.Partial && secondPartial:
+	case p.State == StateFailed && f.Kind == finding.Failed && !p.Absent:
 	case p.State == StateFailed && secondUnknown && l.policy.UnknownStatus == Fail && !p.Absent && l.partialAt.IsZero() && !l.contradicted:
-	case p.State == StateFailed && f.Kind == NoRecord && enough && l.sends-before.Disproved == 1 && p.Absent &&
-		(before.LastSend == Refused || before.LastSend == SettledFailed):
-	case p.State == StateReceived && f.Kind == NoRecord && enough && before.State == StateSending && l.policy.NoRecord.Then == Resend:
-		if before.LastSend == Refused && l.sends-before.Disproved == 1 {
+	case p.State == StateFailed && f.Kind == finding.NoRecord && enough && l.sends-before.Disproved == 1 && p.Absent &&
+		(before.LastSend == finding.Refused || before.LastSend == finding.SettledFailed):
+	case p.State == StateReceived && f.Kind == finding.NoRecord && enough && before.State == StateSending && l.policy.NoRecord.Then == Resend:
+		if before.LastSend == finding.Refused && l.sends-before.Disproved == 1 {
 			l.refusals++
 		}
-	case p.State == StateProcessing && f.Kind == Processing && before.State == StateSending:
+	case p.State == StateProcessing && f.Kind == finding.Processing && before.State == StateSending:
 	case p.State == StateHeld && p.Reason != "":
 	default:
 		l.t.Errorf("%v found %v and is %v (absent %v)", before.State, f.Kind, p.State, p.Absent)
@@ -287,7 +290,7 @@ func (l *life) forbidden() {
 			if _, allowed := expected[l.p.State][phase][kind]; allowed {
 				continue
 			}
-			p, err := l.p.After(phase, Finding{Kind: kind, Status: "0000", PaidAmount: "1"}, l.now, l.policy)
+			p, err := l.p.After(phase, finding.Finding{Kind: kind, Status: "0000", PaidAmount: "1"}, l.now, l.policy)
 			if err == nil || !reflect.DeepEqual(p, l.p) {
 				l.t.Errorf("%v took %v: %v", l.p.State, kind, err)
 			}

@@ -1,6 +1,10 @@
 package payout
 
-import "time"
+import (
+	"time"
+
+	"disburser/payout/finding"
+)
 
 const (
 	// mostSends bounds how often a payout is sent. The journal counts up to 99 sends, and the
@@ -35,7 +39,7 @@ func (p Payout) probeAgain(now time.Time) Payout {
 func (p Payout) sendAgain(now time.Time) Payout {
 	p.State, p.Step, p.Due = StateReceived, StepSend, now
 	p.NoRecords, p.NoRecordAt, p.AskRound = 0, time.Time{}, 0
-	p.LastSend, p.PartialAt, p.PendingAt, p.Unknown = Unclear, time.Time{}, time.Time{}, ""
+	p.LastSend, p.PartialAt, p.PendingAt, p.Unknown = finding.Unclear, time.Time{}, time.Time{}, ""
 	p.Disproved = p.Sends
 	return p
 }

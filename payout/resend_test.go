@@ -4,12 +4,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"disburser/payout/finding"
 )
 
 // refusedRound is one more send that is refused, and the proof that it isn't there.
 func refusedRound(t testing.TB, p Payout, now time.Time, policy Policy) (Payout, time.Time) {
 	t.Helper()
-	p = after(t, leased(p, now), OwnSend, Finding{Kind: Refused}, now.Add(time.Second), policy)
+	p = after(t, leased(p, now), OwnSend, finding.Finding{Kind: finding.Refused}, now.Add(time.Second), policy)
 	return evidence(t, p, policy)
 }
 

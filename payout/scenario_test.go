@@ -3,6 +3,8 @@ package payout
 import (
 	"testing"
 	"time"
+
+	"disburser/payout/finding"
 )
 
 func resending() Policy { return with(func(p *Policy) { p.NoRecord.Then = Resend }) }
@@ -13,7 +15,7 @@ func evidence(t testing.TB, p Payout, policy Policy) (Payout, time.Time) {
 	now := p.SendBy
 	for range policy.NoRecord.Answers {
 		now = now.Add(policy.NoRecord.Every)
-		p = after(t, p, Ask, Finding{Kind: NoRecord, Status: "8000"}, now, policy)
+		p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord, Status: "8000"}, now, policy)
 	}
 	return p, now
 }
@@ -29,7 +31,7 @@ func resent(t testing.TB) Payout {
 // sight is one ask: when, what it finds, and what is expected then.
 type sight struct {
 	after     time.Duration // since t0
-	kind      Kind
+	kind      finding.Kind
 	status    string
 	state     State
 	noRecords int
@@ -38,7 +40,7 @@ type sight struct {
 func walk(t *testing.T, p Payout, policy Policy, sights []sight) Payout {
 	t.Helper()
 	for i, s := range sights {
-		p = after(t, p, Ask, Finding{Kind: s.kind, Status: s.status}, t0.Add(s.after), policy)
+		p = after(t, p, Ask, finding.Finding{Kind: s.kind, Status: s.status}, t0.Add(s.after), policy)
 		if p.State != s.state || p.NoRecords != s.noRecords {
 			t.Fatalf("sight %d, %v after %v: %v with %d counted (reason %q); want %v with %d",
 				i+1, s.kind, s.after, p.State, p.NoRecords, p.Reason, s.state, s.noRecords)
@@ -51,26 +53,26 @@ func TestNoRecordCountsOnlyWhenItCanBeBelieved(t *testing.T) {
 	const every = 5 * time.Minute
 	first := lease + every // the first that counts: every after the last byte can have left
 	walk(t, sendingAt(t), standard(), []sight{
-		{time.Second, NoRecord, "8000", StateSending, 0},
-		{lease, NoRecord, "8000", StateSending, 0},
-		{first - 1, NoRecord, "8000", StateSending, 0},
-		{first, NoRecord, "8000", StateSending, 1},
-		{first + 1, NoRecord, "8000", StateSending, 1},
-		{first + every - 1, NoRecord, "8000", StateSending, 1},
-		{first + every, NoRecord, "8000", StateSending, 2},
-		{first + every + time.Second, Unclear, "", StateSending, 2}, // no answer takes nothing away
-		{first + 2*every - 1, NoRecord, "8000", StateSending, 2},
-		{first + 2*every, NoRecord, "8000", StateHeld, 3},
+		{time.Second, finding.NoRecord, "8000", StateSending, 0},
+		{lease, finding.NoRecord, "8000", StateSending, 0},
+		{first - 1, finding.NoRecord, "8000", StateSending, 0},
+		{first, finding.NoRecord, "8000", StateSending, 1},
+		{first + 1, finding.NoRecord, "8000", StateSending, 1},
+		{first + every - 1, finding.NoRecord, "8000", StateSending, 1},
+		{first + every, finding.NoRecord, "8000", StateSending, 2},
+		{first + every + time.Second, finding.Unclear, "", StateSending, 2}, // no answer takes nothing away
+		{first + 2*every - 1, finding.NoRecord, "8000", StateSending, 2},
+		{first + 2*every, finding.NoRecord, "8000", StateHeld, 3},
 	})
 }
 
 func TestNoRecordIsAskedForWhenItCounts(t *testing.T) {
-	p := after(t, sendingAt(t), Ask, Finding{Kind: NoRecord}, t0.Add(lease), standard())
+	p := after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.NoRecord}, t0.Add(lease), standard())
 	p.AskRound = 100 // the pause is at its longest
 	now := t0.Add(lease + time.Minute)
-	p = after(t, p, Ask, Finding{Kind: NoRecord}, now, standard())
+	p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, now, standard())
 	wantDue(t, p, t0.Add(lease+5*time.Minute)) // and not now + 5 min
-	p = after(t, p, Ask, Finding{Kind: NoRecord}, p.Due, standard())
+	p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, p.Due, standard())
 	if p.NoRecords != 1 {
 		t.Fatalf("%d counted at the moment from which it counts", p.NoRecords)
 	}
@@ -80,7 +82,7 @@ func TestMayCountAgreesWithCounting(t *testing.T) {
 	for _, late := range []time.Duration{0, lease, lease + 5*time.Minute - 1, lease + 5*time.Minute, time.Hour} {
 		p, now := sendingAt(t), t0.Add(late)
 		may := p.NoRecordMayCount(now, standard())
-		if counted := after(t, p, Ask, Finding{Kind: NoRecord}, now, standard()).NoRecords == 1; counted != may {
+		if counted := after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, now, standard()).NoRecords == 1; counted != may {
 			t.Errorf("after %v: may count %v, counted %v", late, may, counted)
 		}
 	}
@@ -90,12 +92,12 @@ func TestProcessingResetsTheEvidence(t *testing.T) {
 	const every = 5 * time.Minute
 	first := lease + every
 	p := walk(t, sendingAt(t), resending(), []sight{
-		{first, NoRecord, "8000", StateSending, 1},
-		{first + every, NoRecord, "8000", StateSending, 2},
-		{first + every + time.Second, Processing, "0015", StateProcessing, 0},
-		{first + 2*every, NoRecord, "8000", StateProcessing, 1},
-		{first + 3*every, NoRecord, "8000", StateProcessing, 2},
-		{first + 4*every, NoRecord, "8000", StateHeld, 3}, // the provider had it: not even resend sends it again
+		{first, finding.NoRecord, "8000", StateSending, 1},
+		{first + every, finding.NoRecord, "8000", StateSending, 2},
+		{first + every + time.Second, finding.Processing, "0015", StateProcessing, 0},
+		{first + 2*every, finding.NoRecord, "8000", StateProcessing, 1},
+		{first + 3*every, finding.NoRecord, "8000", StateProcessing, 2},
+		{first + 4*every, finding.NoRecord, "8000", StateHeld, 3}, // the provider had it: not even resend sends it again
 	})
 	if p.State != StateHeld || p.Step != StepAnnounce || p.Own() {
 		t.Fatalf("%v, own %v", p.State, p.Own())
@@ -103,12 +105,12 @@ func TestProcessingResetsTheEvidence(t *testing.T) {
 }
 
 func TestWhatAbsenceProves(t *testing.T) {
-	twice := func(t *testing.T, answer Kind) Payout {
+	twice := func(t *testing.T, answer finding.Kind) Payout {
 		p := leased(resent(t), t0.Add(time.Hour))
-		return after(t, p, OwnSend, Finding{Kind: answer}, t0.Add(time.Hour+time.Second), resending())
+		return after(t, p, OwnSend, finding.Finding{Kind: answer}, t0.Add(time.Hour+time.Second), resending())
 	}
-	once := func(t *testing.T, answer Kind) Payout {
-		return after(t, sendingAt(t), OwnSend, Finding{Kind: answer}, t0.Add(time.Second), standard())
+	once := func(t *testing.T, answer finding.Kind) Payout {
+		return after(t, sendingAt(t), OwnSend, finding.Finding{Kind: answer}, t0.Add(time.Second), standard())
 	}
 	for name, test := range map[string]struct {
 		payout Payout
@@ -116,26 +118,26 @@ func TestWhatAbsenceProves(t *testing.T) {
 		state  State
 		absent bool
 	}{
-		"the only send was refused":                     {once(t, Refused), standard(), StateFailed, true},
-		"the only send was refused, resend":             {once(t, Refused), resending(), StateFailed, true},
-		"the only send was refused, as all are":         {once(t, Refused), refusing(standard()), StateFailed, true},
-		"the only send was refused, as all are, resend": {once(t, Refused), refusing(resending()), StateReceived, false},
-		"expired meanwhile, all are refused, resend":    {expiring(once(t, Refused)), refusing(resending()), StateFailed, true},
-		"shown once, all are refused, resend":           {seenOnce(once(t, Refused)), refusing(resending()), StateHeld, false},
-		"unclear":                                       {once(t, Unclear), standard(), StateHeld, false},
-		"unclear, resend":                               {once(t, Unclear), resending(), StateReceived, false},
+		"the only send was refused":                     {once(t, finding.Refused), standard(), StateFailed, true},
+		"the only send was refused, resend":             {once(t, finding.Refused), resending(), StateFailed, true},
+		"the only send was refused, as all are":         {once(t, finding.Refused), refusing(standard()), StateFailed, true},
+		"the only send was refused, as all are, resend": {once(t, finding.Refused), refusing(resending()), StateReceived, false},
+		"expired meanwhile, all are refused, resend":    {expiring(once(t, finding.Refused)), refusing(resending()), StateFailed, true},
+		"shown once, all are refused, resend":           {seenOnce(once(t, finding.Refused)), refusing(resending()), StateHeld, false},
+		"unclear":                                       {once(t, finding.Unclear), standard(), StateHeld, false},
+		"unclear, resend":                               {once(t, finding.Unclear), resending(), StateReceived, false},
 		"taken over":                                    {sendingAt(t), standard(), StateHeld, false},
 		"taken over, resend":                            {sendingAt(t), resending(), StateReceived, false},
-		"the second send was refused":                   {twice(t, Refused), standard(), StateFailed, true},
-		"the second send was refused, resend":           {twice(t, Refused), resending(), StateFailed, true},
-		"acknowledged":                                  {once(t, Accepted), standard(), StateHeld, false},
-		"acknowledged, resend":                          {once(t, Accepted), resending(), StateHeld, false},
-		"answered paid":                                 {once(t, SettledPaid), resending(), StateHeld, false},
-		"answered partial":                              {once(t, SettledPartial), resending(), StateHeld, false},
-		"the only send was answered with a failure":     {once(t, SettledFailed), standard(), StateFailed, true},
-		"the only send was answered with another code":  {once(t, SettledOther), resending(), StateHeld, false},
-		"the second send was answered with a failure":   {twice(t, SettledFailed), standard(), StateFailed, true},
-		"the second send was acknowledged, then absent": {twice(t, Accepted), resending(), StateHeld, false},
+		"the second send was refused":                   {twice(t, finding.Refused), standard(), StateFailed, true},
+		"the second send was refused, resend":           {twice(t, finding.Refused), resending(), StateFailed, true},
+		"acknowledged":                                  {once(t, finding.Accepted), standard(), StateHeld, false},
+		"acknowledged, resend":                          {once(t, finding.Accepted), resending(), StateHeld, false},
+		"answered paid":                                 {once(t, finding.SettledPaid), resending(), StateHeld, false},
+		"answered partial":                              {once(t, finding.SettledPartial), resending(), StateHeld, false},
+		"the only send was answered with a failure":     {once(t, finding.SettledFailed), standard(), StateFailed, true},
+		"the only send was answered with another code":  {once(t, finding.SettledOther), resending(), StateHeld, false},
+		"the second send was answered with a failure":   {twice(t, finding.SettledFailed), standard(), StateFailed, true},
+		"the second send was acknowledged, then absent": {twice(t, finding.Accepted), resending(), StateHeld, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := test.payout
@@ -162,7 +164,7 @@ func seenOnce(p Payout) Payout { p.Shown = true; return p }
 // While the provider refuses every send, one that is proved absent is the next probe, before
 // others that would be refused too: by the operator's resend, and not for ever.
 func TestARefusedPayoutIsTheNextProbe(t *testing.T) {
-	before := after(t, sendingAt(t), OwnSend, Finding{Kind: Refused}, t0.Add(time.Second), standard())
+	before := after(t, sendingAt(t), OwnSend, finding.Finding{Kind: finding.Refused}, t0.Add(time.Second), standard())
 	before.ReceivedAt = t0.Add(-time.Hour)
 	p, _ := evidence(t, before, refusing(resending()))
 	wantState(t, p, StateReceived, StepSend)
@@ -188,15 +190,15 @@ func TestResendKeepsTheTradeNoAndGathersEvidenceAnew(t *testing.T) {
 		t.Fatalf("%+v", p)
 	}
 	again := now.Add(time.Minute)
-	p = after(t, leased(p, again), OwnSend, Finding{Kind: Refused}, again, resending())
+	p = after(t, leased(p, again), OwnSend, finding.Finding{Kind: finding.Refused}, again, resending())
 	if third, _ := evidence(t, p, resending()); third.State != StateFailed || !third.Absent {
 		t.Fatalf("%v: the former send is disproved, this one was refused and is absent: another round would be the same again", third.State)
 	}
-	p = after(t, p, Ask, Finding{Kind: NoRecord}, again.Add(lease+5*time.Minute-1), resending())
+	p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, again.Add(lease+5*time.Minute-1), resending())
 	if p.NoRecords != 0 {
 		t.Fatal("a NoRecord counted too early after the second send")
 	}
-	p = after(t, p, Ask, Finding{Kind: NoRecord}, again.Add(lease+5*time.Minute), resending())
+	p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, again.Add(lease+5*time.Minute), resending())
 	if p.NoRecords != 1 || p.Sends != 2 {
 		t.Fatalf("%d counted, %d sends", p.NoRecords, p.Sends)
 	}
@@ -210,7 +212,7 @@ func TestResendEndsWithGiveUp(t *testing.T) {
 	p = leased(p, now)
 	for p.State == StateSending {
 		now = now.Add(6 * time.Minute)
-		p = after(t, p, Ask, Finding{Kind: NoRecord}, now, policy)
+		p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, now, policy)
 	}
 	wantState(t, p, StateHeld, StepAnnounce)
 	if p.Sends != 2 {
@@ -219,9 +221,9 @@ func TestResendEndsWithGiveUp(t *testing.T) {
 
 	// Also where the evidence is complete only after give_up.
 	policy.Poll.GiveUp = 15 * time.Minute
-	p = after(t, sendingAt(t), Ask, Finding{Kind: NoRecord}, t0.Add(6*time.Minute), policy)
-	p = after(t, p, Ask, Finding{Kind: NoRecord}, t0.Add(11*time.Minute), policy)
-	p = after(t, p, Ask, Finding{Kind: NoRecord}, t0.Add(16*time.Minute), policy)
+	p = after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.NoRecord}, t0.Add(6*time.Minute), policy)
+	p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, t0.Add(11*time.Minute), policy)
+	p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, t0.Add(16*time.Minute), policy)
 	wantState(t, p, StateHeld, StepAnnounce)
 }
 
@@ -234,7 +236,7 @@ func TestPartialOnlyWhenSeenTwiceEveryApart(t *testing.T) {
 			if start == StateHeld {
 				first = t0.Add(80 * time.Hour)
 			}
-			partial := Finding{Kind: Partial, Status: "0001", StatusText: "PARTIAL", PaidAmount: "120"}
+			partial := finding.Finding{Kind: finding.Partial, Status: "0001", StatusText: "PARTIAL", PaidAmount: "120"}
 			p = after(t, p, Ask, partial, first, standard())
 			wantState(t, p, start, StepAsk)
 			wantDue(t, p, first.Add(every)) // no use to ask before
@@ -243,7 +245,7 @@ func TestPartialOnlyWhenSeenTwiceEveryApart(t *testing.T) {
 			if p.Due.Before(first.Add(every)) {
 				t.Fatalf("asked again %v before a second sight can count", first.Add(every).Sub(p.Due))
 			}
-			p = after(t, p, Ask, Finding{Kind: Unclear}, first.Add(every-1), standard())
+			p = after(t, p, Ask, finding.Finding{Kind: finding.Unclear}, first.Add(every-1), standard())
 			p = after(t, p, Ask, partial, first.Add(every), standard())
 			wantState(t, p, StatePartial, StepAnnounce)
 			if p.PaidAmount != "120" || p.State != StatePartial || p.Step != StepAnnounce || p.Own() {
@@ -254,9 +256,9 @@ func TestPartialOnlyWhenSeenTwiceEveryApart(t *testing.T) {
 }
 
 func TestOnceSeenPartialCanStillBecomeAnythingElse(t *testing.T) {
-	for kind, want := range map[Kind]State{Paid: StatePaid, Failed: StateFailed, Processing: StateProcessing} {
-		p := after(t, in(t, StateProcessing), Ask, Finding{Kind: Partial}, t0.Add(time.Minute), standard())
-		if p = after(t, p, Ask, Finding{Kind: kind}, t0.Add(time.Hour), standard()); p.State != want {
+	for kind, want := range map[finding.Kind]State{finding.Paid: StatePaid, finding.Failed: StateFailed, finding.Processing: StateProcessing} {
+		p := after(t, in(t, StateProcessing), Ask, finding.Finding{Kind: finding.Partial}, t0.Add(time.Minute), standard())
+		if p = after(t, p, Ask, finding.Finding{Kind: kind}, t0.Add(time.Hour), standard()); p.State != want {
 			t.Errorf("%v after a partial: %v", kind, p.State)
 		}
 	}
@@ -270,52 +272,52 @@ func TestUnknownStatus(t *testing.T) {
 		sights []sight
 	}{
 		"held at the second sight": {standard(), []sight{
-			{time.Minute, UnknownStatus, code, StateSending, 0},
-			{2 * time.Minute, UnknownStatus, code, StateHeld, 0},
+			{time.Minute, finding.UnknownStatus, code, StateSending, 0},
+			{2 * time.Minute, finding.UnknownStatus, code, StateHeld, 0},
 		}},
 		"failed at the second sight": {failing, []sight{
-			{time.Minute, UnknownStatus, code, StateSending, 0},
-			{2 * time.Minute, UnknownStatus, code, StateFailed, 0},
+			{time.Minute, finding.UnknownStatus, code, StateSending, 0},
+			{2 * time.Minute, finding.UnknownStatus, code, StateFailed, 0},
 		}},
 		"another code begins anew": {failing, []sight{
-			{time.Minute, UnknownStatus, code, StateSending, 0},
-			{2 * time.Minute, UnknownStatus, other, StateSending, 0},
-			{3 * time.Minute, UnknownStatus, other, StateFailed, 0},
+			{time.Minute, finding.UnknownStatus, code, StateSending, 0},
+			{2 * time.Minute, finding.UnknownStatus, other, StateSending, 0},
+			{3 * time.Minute, finding.UnknownStatus, other, StateFailed, 0},
 		}},
 		"processing in between begins anew": {failing, []sight{
-			{time.Minute, UnknownStatus, code, StateSending, 0},
-			{2 * time.Minute, Processing, "0015", StateProcessing, 0},
-			{3 * time.Minute, UnknownStatus, code, StateProcessing, 0},
-			{4 * time.Minute, UnknownStatus, code, StateFailed, 0},
+			{time.Minute, finding.UnknownStatus, code, StateSending, 0},
+			{2 * time.Minute, finding.Processing, "0015", StateProcessing, 0},
+			{3 * time.Minute, finding.UnknownStatus, code, StateProcessing, 0},
+			{4 * time.Minute, finding.UnknownStatus, code, StateFailed, 0},
 		}},
 		"paid after the first sight": {failing, []sight{
-			{time.Minute, UnknownStatus, code, StateSending, 0},
-			{2 * time.Minute, Paid, "0000", StatePaid, 0},
+			{time.Minute, finding.UnknownStatus, code, StateSending, 0},
+			{2 * time.Minute, finding.Paid, "0000", StatePaid, 0},
 		}},
 		"what is held obeys too": {failing, []sight{
-			{73 * time.Hour, Unclear, "", StateHeld, 0},
-			{74 * time.Hour, UnknownStatus, code, StateHeld, 0},
-			{75 * time.Hour, UnknownStatus, code, StateFailed, 0},
+			{73 * time.Hour, finding.Unclear, "", StateHeld, 0},
+			{74 * time.Hour, finding.UnknownStatus, code, StateHeld, 0},
+			{75 * time.Hour, finding.UnknownStatus, code, StateFailed, 0},
 		}},
 		"what is held needs the same code twice": {failing, []sight{
-			{73 * time.Hour, Unclear, "", StateHeld, 0},
-			{74 * time.Hour, UnknownStatus, code, StateHeld, 0},
-			{75 * time.Hour, UnknownStatus, other, StateHeld, 0},
-			{76 * time.Hour, UnknownStatus, code, StateHeld, 0},
-			{77 * time.Hour, UnknownStatus, code, StateFailed, 0},
+			{73 * time.Hour, finding.Unclear, "", StateHeld, 0},
+			{74 * time.Hour, finding.UnknownStatus, code, StateHeld, 0},
+			{75 * time.Hour, finding.UnknownStatus, other, StateHeld, 0},
+			{76 * time.Hour, finding.UnknownStatus, code, StateHeld, 0},
+			{77 * time.Hour, finding.UnknownStatus, code, StateFailed, 0},
 		}},
 		"what is held begins anew after processing": {failing, []sight{
-			{73 * time.Hour, Unclear, "", StateHeld, 0},
-			{74 * time.Hour, UnknownStatus, code, StateHeld, 0},
-			{75 * time.Hour, Processing, "0015", StateHeld, 0},
-			{76 * time.Hour, UnknownStatus, code, StateHeld, 0},
-			{77 * time.Hour, UnknownStatus, code, StateFailed, 0},
+			{73 * time.Hour, finding.Unclear, "", StateHeld, 0},
+			{74 * time.Hour, finding.UnknownStatus, code, StateHeld, 0},
+			{75 * time.Hour, finding.Processing, "0015", StateHeld, 0},
+			{76 * time.Hour, finding.UnknownStatus, code, StateHeld, 0},
+			{77 * time.Hour, finding.UnknownStatus, code, StateFailed, 0},
 		}},
 		"what is held stays held, and nobody is told again": {standard(), []sight{
-			{73 * time.Hour, Unclear, "", StateHeld, 0},
-			{74 * time.Hour, UnknownStatus, code, StateHeld, 0},
-			{75 * time.Hour, UnknownStatus, code, StateHeld, 0},
-			{76 * time.Hour, Paid, "0000", StatePaid, 0},
+			{73 * time.Hour, finding.Unclear, "", StateHeld, 0},
+			{74 * time.Hour, finding.UnknownStatus, code, StateHeld, 0},
+			{75 * time.Hour, finding.UnknownStatus, code, StateHeld, 0},
+			{76 * time.Hour, finding.Paid, "0000", StatePaid, 0},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -329,10 +331,10 @@ func TestUnknownStatus(t *testing.T) {
 
 func TestGiveUpHoldsOnce(t *testing.T) {
 	for _, start := range []State{StateSending, StateProcessing} {
-		for _, kind := range []Kind{Unclear, NoRecord, Partial, UnknownStatus, Processing} {
+		for _, kind := range []finding.Kind{finding.Unclear, finding.NoRecord, finding.Partial, finding.UnknownStatus, finding.Processing} {
 			t.Run(start.String()+"/"+kind.String(), func(t *testing.T) {
 				p, policy := in(t, start), standard()
-				f := Finding{Kind: kind, Status: "1"}
+				f := finding.Finding{Kind: kind, Status: "1"}
 				if young := after(t, p, Ask, f, t0.Add(policy.Poll.GiveUp-1), policy); young.State == StateHeld {
 					t.Fatal("held before give_up")
 				}
@@ -349,7 +351,7 @@ func TestGiveUpHoldsOnce(t *testing.T) {
 				wantDue(t, p, now.Add(policy.Poll.Max))
 				for range 5 { // asked on at a slow pace, silently
 					now = p.Due
-					p = after(t, p, Ask, Finding{Kind: Unclear}, now, policy)
+					p = after(t, p, Ask, finding.Finding{Kind: finding.Unclear}, now, policy)
 					wantState(t, p, StateHeld, StepAsk)
 					wantDue(t, p, now.Add(policy.Poll.Max))
 				}
@@ -364,14 +366,14 @@ func TestGiveUpHoldsOnce(t *testing.T) {
 func TestGiveUpCountsFromTheFirstSend(t *testing.T) {
 	policy := resending()
 	p := leased(resent(t), t0.Add(71*time.Hour))
-	p = after(t, p, OwnSend, Finding{Kind: Unclear}, t0.Add(71*time.Hour), policy)
-	p = after(t, p, Ask, Finding{Kind: Unclear}, t0.Add(72*time.Hour), policy)
+	p = after(t, p, OwnSend, finding.Finding{Kind: finding.Unclear}, t0.Add(71*time.Hour), policy)
+	p = after(t, p, Ask, finding.Finding{Kind: finding.Unclear}, t0.Add(72*time.Hour), policy)
 	wantState(t, p, StateHeld, StepAnnounce)
 }
 
 func TestHeldCanStillBecomeFinal(t *testing.T) {
-	for kind, want := range map[Kind]State{Paid: StatePaid, Failed: StateFailed} {
-		p := after(t, in(t, StateHeld), Ask, Finding{Kind: kind}, t0.Add(100*time.Hour), standard())
+	for kind, want := range map[finding.Kind]State{finding.Paid: StatePaid, finding.Failed: StateFailed} {
+		p := after(t, in(t, StateHeld), Ask, finding.Finding{Kind: kind}, t0.Add(100*time.Hour), standard())
 		wantState(t, p, want, StepAnnounce)
 		if p.Own() {
 			t.Errorf("%v: the provider's word, not ours", want)
@@ -382,7 +384,7 @@ func TestHeldCanStillBecomeFinal(t *testing.T) {
 func TestHeldIsNeverSentAgain(t *testing.T) {
 	p := in(t, StateHeld)
 	for i := range 20 {
-		p = after(t, p, Ask, Finding{Kind: NoRecord}, t0.Add(80*time.Hour+time.Duration(i)*time.Hour), resending())
+		p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, t0.Add(80*time.Hour+time.Duration(i)*time.Hour), resending())
 		wantState(t, p, StateHeld, StepAsk)
 	}
 }
@@ -431,12 +433,12 @@ func TestCorroborated(t *testing.T) {
 
 func TestTheIntervalGrowsUpToMax(t *testing.T) {
 	policy := standard()
-	p := after(t, sendingAt(t), OwnSend, Finding{Kind: Accepted}, t0, policy)
+	p := after(t, sendingAt(t), OwnSend, finding.Finding{Kind: finding.Accepted}, t0, policy)
 	wantDue(t, p, t0.Add(policy.Poll.First))
 	last, now := policy.Poll.First, p.Due
 	for i := range 2000 { // far beyond where 1.6^n fits a float
 		policy.Poll.GiveUp = 1e6 * time.Hour
-		p = after(t, p, Ask, Finding{Kind: Processing}, now, policy)
+		p = after(t, p, Ask, finding.Finding{Kind: finding.Processing}, now, policy)
 		pause := p.Due.Sub(now)
 		want := min(time.Duration(float64(last)*1.6), policy.Poll.Max)
 		if diff := pause - want; diff > time.Microsecond || diff < -time.Microsecond {
@@ -474,7 +476,7 @@ func TestAnUnheardDecisionIsNeverFollowedByAnEndOfOurOwn(t *testing.T) {
 	if err != nil || expired.State != StateHeld {
 		t.Fatalf("%v, %v: its decision may still land, and a replay would take it for a send", expired.State, err)
 	}
-	refused := after(t, leased(p, t0), OwnSend, Finding{Kind: Refused}, t0.Add(time.Second), standard())
+	refused := after(t, leased(p, t0), OwnSend, finding.Finding{Kind: finding.Refused}, t0.Add(time.Second), standard())
 	if p, _ := evidence(t, refused, standard()); p.State != StateHeld {
 		t.Fatalf("%v: failed by our own word", p.State)
 	}

@@ -3,6 +3,8 @@ package payout
 import (
 	"fmt"
 	"time"
+
+	"disburser/payout/finding"
 )
 
 // State is how far a payout is. There is no state "unknown": sending is unknown,
@@ -82,61 +84,61 @@ const (
 )
 
 // rule makes of a payout and a finding what it is afterwards, next step included.
-type rule func(p Payout, f Finding, now time.Time, policy Policy) Payout
+type rule func(p Payout, f finding.Finding, now time.Time, policy Policy) Payout
 
 // table is the whole of it: State × Phase × Kind. What is not in it can't happen;
 // After answers it with an error and leaves the payout as it was.
 //
 // Only the query endpoint's word makes paid, partial or failed: whatever a send is
 // answered, the outcome is asked for before it is published.
-var table = map[State]map[Phase]map[Kind]rule{
+var table = map[State]map[Phase]map[finding.Kind]rule{
 	StateSending: {
 		OwnSend: {
-			Accepted:       acknowledged,
-			SettledPaid:    acknowledged,
-			SettledPartial: acknowledged,
-			SettledFailed:  acknowledged, // remembered in LastSend: absence then proves the failure
-			SettledOther:   acknowledged, // which proves nothing: it may have been executed
-			Refused:        askAfterSend, // remembered like SettledFailed
-			NotSent:        backToReceived,
-			Unclear:        askAfterSend,
+			finding.Accepted:       acknowledged,
+			finding.SettledPaid:    acknowledged,
+			finding.SettledPartial: acknowledged,
+			finding.SettledFailed:  acknowledged, // remembered in LastSend: absence then proves the failure
+			finding.SettledOther:   acknowledged, // which proves nothing: it may have been executed
+			finding.Refused:        askAfterSend, // remembered like SettledFailed
+			finding.NotSent:        backToReceived,
+			finding.Unclear:        askAfterSend,
 		},
 		Ask: {
-			Processing:    nowProcessing,
-			Paid:          settle(StatePaid),
-			Partial:       partialSeen,
-			Failed:        settle(StateFailed),
-			NoRecord:      noRecordWhileSending,
-			UnknownStatus: unknownStatus,
-			Unclear:       askLater,
+			finding.Processing:    nowProcessing,
+			finding.Paid:          settle(StatePaid),
+			finding.Partial:       partialSeen,
+			finding.Failed:        settle(StateFailed),
+			finding.NoRecord:      noRecordWhileSending,
+			finding.UnknownStatus: unknownStatus,
+			finding.Unclear:       askLater,
 		},
 	},
 	StateProcessing: {
 		Ask: {
-			Processing:    nowProcessing,
-			Paid:          settle(StatePaid),
-			Partial:       partialSeen,
-			Failed:        settle(StateFailed),
-			NoRecord:      noRecordWhileProcessing,
-			UnknownStatus: unknownStatus,
-			Unclear:       askLater,
+			finding.Processing:    nowProcessing,
+			finding.Paid:          settle(StatePaid),
+			finding.Partial:       partialSeen,
+			finding.Failed:        settle(StateFailed),
+			finding.NoRecord:      noRecordWhileProcessing,
+			finding.UnknownStatus: unknownStatus,
+			finding.Unclear:       askLater,
 		},
 	},
 	StateHeld: {
 		Ask: {
-			Processing:    stillHeld,
-			Paid:          settle(StatePaid),
-			Partial:       partialSeen,
-			Failed:        settle(StateFailed),
-			NoRecord:      askLater,
-			UnknownStatus: unknownStatus,
-			Unclear:       askLater,
+			finding.Processing:    stillHeld,
+			finding.Paid:          settle(StatePaid),
+			finding.Partial:       partialSeen,
+			finding.Failed:        settle(StateFailed),
+			finding.NoRecord:      askLater,
+			finding.UnknownStatus: unknownStatus,
+			finding.Unclear:       askLater,
 		},
 	},
 }
 
 // After is the door through which every answer of the provider changes a payout.
-func (p Payout) After(phase Phase, f Finding, now time.Time, policy Policy) (Payout, error) {
+func (p Payout) After(phase Phase, f finding.Finding, now time.Time, policy Policy) (Payout, error) {
 	r := table[p.State][phase][f.Kind]
 	if r == nil {
 		return p, fmt.Errorf("payout %s: a payout that is %v can't find %v: left as it is", p.TradeNo, p.State, f.Kind)
@@ -145,7 +147,7 @@ func (p Payout) After(phase Phase, f Finding, now time.Time, policy Policy) (Pay
 }
 
 // heard notes what every answer leaves behind, whatever the rule makes of it.
-func (p Payout) heard(phase Phase, f Finding, now time.Time) Payout {
+func (p Payout) heard(phase Phase, f finding.Finding, now time.Time) Payout {
 	if phase == OwnSend {
 		p.LastSend = f.Kind
 		if p.FirstSentAt.IsZero() {
@@ -162,10 +164,10 @@ func (p Payout) heard(phase Phase, f Finding, now time.Time) Payout {
 		p.Shown = true
 		p.NoRecords, p.NoRecordAt = 0, time.Time{}
 	}
-	if phase == Ask && f.Kind == Processing {
+	if phase == Ask && f.Kind == finding.Processing {
 		p.PendingAt = now
 	}
-	if f.Kind == Unclear { // also an answer about somebody else: nothing of it is ours
+	if f.Kind == finding.Unclear { // also an answer about somebody else: nothing of it is ours
 		return p
 	}
 	if f.Status != "" {
@@ -179,41 +181,41 @@ func (p Payout) heard(phase Phase, f Finding, now time.Time) Payout {
 
 // The rules.
 
-func acknowledged(p Payout, _ Finding, now time.Time, policy Policy) Payout {
+func acknowledged(p Payout, _ finding.Finding, now time.Time, policy Policy) Payout {
 	p.State = StateProcessing
 	return p.askNext(now, policy)
 }
 
-func askAfterSend(p Payout, _ Finding, now time.Time, policy Policy) Payout {
+func askAfterSend(p Payout, _ finding.Finding, now time.Time, policy Policy) Payout {
 	return p.askNext(now, policy)
 }
 
 // backToReceived is for the proof that no byte of the request left: the send did
 // not happen and does not count.
-func backToReceived(p Payout, _ Finding, now time.Time, _ Policy) Payout {
+func backToReceived(p Payout, _ finding.Finding, now time.Time, _ Policy) Payout {
 	p.State, p.Step, p.Due = StateReceived, StepSend, now.Add(notSentPause)
 	p.Sends = max(0, p.Sends-1)
 	if p.Sends == 0 {
 		p.FirstSentAt, p.Account = time.Time{}, ""
 	}
-	p.LastSend = Unclear
+	p.LastSend = finding.Unclear
 	return p
 }
 
-func nowProcessing(p Payout, f Finding, now time.Time, policy Policy) Payout {
+func nowProcessing(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
 	p.State, p.Unknown = StateProcessing, ""
 	return askLater(p, f, now, policy)
 }
 
 // stillHeld: a person decides, but an unknown status before it is no evidence any more.
-func stillHeld(p Payout, f Finding, now time.Time, policy Policy) Payout {
+func stillHeld(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
 	p.Unknown = ""
 	return askLater(p, f, now, policy)
 }
 
 // askLater stays where it is, but not for ever: what is older than give_up since
 // its first send goes to a person.
-func askLater(p Payout, _ Finding, now time.Time, policy Policy) Payout {
+func askLater(p Payout, _ finding.Finding, now time.Time, policy Policy) Payout {
 	if p.State != StateHeld && p.gaveUp(now, policy) {
 		return p.hold(fmt.Sprintf("no outcome within %v since it was first sent", policy.Poll.GiveUp), now)
 	}
@@ -221,7 +223,7 @@ func askLater(p Payout, _ Finding, now time.Time, policy Policy) Payout {
 }
 
 func settle(to State) rule {
-	return func(p Payout, f Finding, now time.Time, policy Policy) Payout {
+	return func(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
 		says := p.contradiction(to, f)
 		if says != "" && policy.Contradiction == Hold {
 			return p.holdContradiction(to, says, now, policy)
@@ -241,7 +243,7 @@ func settle(to State) rule {
 
 // partialSeen believes 0001 only when it is seen twice, every apart: the pages
 // disagree whether a payout can be partial at all (paypro-api.md §5.2).
-func partialSeen(p Payout, f Finding, now time.Time, policy Policy) Payout {
+func partialSeen(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
 	p.Unknown = "" // an unknown status before it is no evidence any more
 	switch {
 	case p.PartialAt.IsZero():
@@ -266,7 +268,7 @@ func (p Payout) holdContradiction(to State, says string, now time.Time, policy P
 
 // noRecordWhileSending gathers the evidence that a payout that may have been sent
 // does not exist at the provider.
-func noRecordWhileSending(p Payout, f Finding, now time.Time, policy Policy) Payout {
+func noRecordWhileSending(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
 	p, enough := p.countNoRecord(now, policy)
 	switch {
 	case !enough:
@@ -276,7 +278,7 @@ func noRecordWhileSending(p Payout, f Finding, now time.Time, policy Policy) Pay
 		return p.hold(p.otherAccount(policy), now)
 	case p.Shown:
 		return p.hold(fmt.Sprintf("the provider has shown it and then said %d times that it has no record of it", p.NoRecords), now)
-	case p.Sends-p.Disproved == 1 && p.LastSend == Refused && !p.Unheard:
+	case p.Sends-p.Disproved == 1 && p.LastSend == finding.Refused && !p.Unheard:
 		if policy.Refusing && p.resends(now, policy) && !p.Expired(now) {
 			return p.probeAgain(now)
 		}
@@ -290,7 +292,7 @@ func noRecordWhileSending(p Payout, f Finding, now time.Time, policy Policy) Pay
 }
 
 // noRecordWhileProcessing: the provider had it and lost it.
-func noRecordWhileProcessing(p Payout, f Finding, now time.Time, policy Policy) Payout {
+func noRecordWhileProcessing(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
 	p, enough := p.countNoRecord(now, policy)
 	switch {
 	case !enough:
@@ -298,7 +300,7 @@ func noRecordWhileProcessing(p Payout, f Finding, now time.Time, policy Policy) 
 		return p.askBy(p.noRecordFrom(policy))
 	case p.otherAccount(policy) != "":
 		return p.hold(p.otherAccount(policy), now)
-	case p.Sends-p.Disproved == 1 && p.LastSend == SettledFailed && !p.Shown && !p.Unheard:
+	case p.Sends-p.Disproved == 1 && p.LastSend == finding.SettledFailed && !p.Shown && !p.Unheard:
 		p.Absent = true
 		p.Reason = "the provider answered the send with a failure and has no record of it"
 		return p.end(StateFailed, now)
@@ -346,11 +348,11 @@ func (p Payout) Expire(now time.Time) (Payout, error) {
 // GiveBack undoes a lease whose payout was certainly not sent: the decision was not
 // acknowledged (unheard), or no token came in time.
 func (p Payout) GiveBack(now time.Time, unheard bool) (Payout, error) {
-	if p.State != StateSending || p.Sends < 1 || p.LastSend != Unclear || p.AskRound > 0 {
+	if p.State != StateSending || p.Sends < 1 || p.LastSend != finding.Unclear || p.AskRound > 0 {
 		return p, fmt.Errorf("payout %s: a payout that is %v, sent %d times, answered %v and asked about %d times can't be given back: left as it is",
 			p.TradeNo, p.State, p.Sends, p.LastSend, p.AskRound)
 	}
-	p = backToReceived(p, Finding{}, now, Policy{})
+	p = backToReceived(p, finding.Finding{}, now, Policy{})
 	p.Due = now
 	p.Unheard = p.Unheard || unheard
 	return p, nil

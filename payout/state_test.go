@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"disburser/payout/finding"
 )
 
 // outcome is what the table says of one State × Phase × Kind.
@@ -14,59 +16,60 @@ type outcome struct {
 
 // expected is the table of docs/design.md, States, once more, written down independently of state.go: what becomes of a payout
 // at the first sight of a finding, young, with the default policy.
-var expected = map[State]map[Phase]map[Kind]outcome{
+var expected = map[State]map[Phase]map[finding.Kind]outcome{
 	StateSending: {
 		OwnSend: {
-			Accepted:       {StateProcessing, StepAsk},
-			SettledPaid:    {StateProcessing, StepAsk}, // published only after the query endpoint confirms it
-			SettledPartial: {StateProcessing, StepAsk},
-			SettledFailed:  {StateProcessing, StepAsk},
-			SettledOther:   {StateProcessing, StepAsk},
-			Refused:        {StateSending, StepAsk},
-			NotSent:        {StateReceived, StepSend},
-			Unclear:        {StateSending, StepAsk},
+			finding.Accepted:       {StateProcessing, StepAsk},
+			finding.SettledPaid:    {StateProcessing, StepAsk}, // published only after the query endpoint confirms it
+			finding.SettledPartial: {StateProcessing, StepAsk},
+			finding.SettledFailed:  {StateProcessing, StepAsk},
+			finding.SettledOther:   {StateProcessing, StepAsk},
+			finding.Refused:        {StateSending, StepAsk},
+			finding.NotSent:        {StateReceived, StepSend},
+			finding.Unclear:        {StateSending, StepAsk},
 		},
 		Ask: {
-			Processing:    {StateProcessing, StepAsk},
-			Paid:          {StatePaid, StepAnnounce},
-			Partial:       {StateSending, StepAsk},
-			Failed:        {StateFailed, StepAnnounce},
-			NoRecord:      {StateSending, StepAsk},
-			UnknownStatus: {StateSending, StepAsk},
-			Unclear:       {StateSending, StepAsk},
+			finding.Processing:    {StateProcessing, StepAsk},
+			finding.Paid:          {StatePaid, StepAnnounce},
+			finding.Partial:       {StateSending, StepAsk},
+			finding.Failed:        {StateFailed, StepAnnounce},
+			finding.NoRecord:      {StateSending, StepAsk},
+			finding.UnknownStatus: {StateSending, StepAsk},
+			finding.Unclear:       {StateSending, StepAsk},
 		},
 	},
 	StateProcessing: {
 		Ask: {
-			Processing:    {StateProcessing, StepAsk},
-			Paid:          {StatePaid, StepAnnounce},
-			Partial:       {StateProcessing, StepAsk},
-			Failed:        {StateFailed, StepAnnounce},
-			NoRecord:      {StateProcessing, StepAsk},
-			UnknownStatus: {StateProcessing, StepAsk},
-			Unclear:       {StateProcessing, StepAsk},
+			finding.Processing:    {StateProcessing, StepAsk},
+			finding.Paid:          {StatePaid, StepAnnounce},
+			finding.Partial:       {StateProcessing, StepAsk},
+			finding.Failed:        {StateFailed, StepAnnounce},
+			finding.NoRecord:      {StateProcessing, StepAsk},
+			finding.UnknownStatus: {StateProcessing, StepAsk},
+			finding.Unclear:       {StateProcessing, StepAsk},
 		},
 	},
 	StateHeld: {
 		Ask: {
-			Processing:    {StateHeld, StepAsk},
-			Paid:          {StatePaid, StepAnnounce},
-			Partial:       {StateHeld, StepAsk},
-			Failed:        {StateFailed, StepAnnounce},
-			NoRecord:      {StateHeld, StepAsk},
-			UnknownStatus: {StateHeld, StepAsk},
-			Unclear:       {StateHeld, StepAsk},
+			finding.Processing:    {StateHeld, StepAsk},
+			finding.Paid:          {StatePaid, StepAnnounce},
+			finding.Partial:       {StateHeld, StepAsk},
+			finding.Failed:        {StateFailed, StepAnnounce},
+			finding.NoRecord:      {StateHeld, StepAsk},
+			finding.UnknownStatus: {StateHeld, StepAsk},
+			finding.Unclear:       {StateHeld, StepAsk},
 		},
 	},
 }
 
 // everyKind is every verdict that exists, and one that doesn't.
-func everyKind() []Kind {
-	var kinds []Kind
-	for k := range kindNames {
-		kinds = append(kinds, Kind(k))
+func everyKind() (kinds []finding.Kind) {
+	for k := finding.Kind(0); ; k++ {
+		kinds = append(kinds, k)
+		if k.String() == "invalid" {
+			return kinds
+		}
 	}
-	return append(kinds, Kind(len(kindNames)))
 }
 
 func TestEveryStateAndFinding(t *testing.T) {
@@ -86,7 +89,7 @@ func TestEveryStateAndFinding(t *testing.T) {
 					if s == StateSending || s == StateProcessing {
 						now = t0.Add(2 * time.Minute)
 					}
-					f := Finding{Kind: kind, Status: "4711", StatusText: "said so", PlatformTradeNo: "plat"}
+					f := finding.Finding{Kind: kind, Status: "4711", StatusText: "said so", PlatformTradeNo: "plat"}
 					next, err := p.After(phase, f, now, standard())
 					want, known := expected[s][phase][kind]
 					if !known {
@@ -119,15 +122,15 @@ func TestEveryStateAndFinding(t *testing.T) {
 }
 
 func TestFindingsLeaveWhatTheProviderSaid(t *testing.T) {
-	p := after(t, sendingAt(t), OwnSend, Finding{Kind: Accepted, Status: "0015", StatusText: "CREATED", PlatformTradeNo: "2tjba"}, t0.Add(time.Second), standard())
-	if p.Asks != 0 || p.LastSend != Accepted || !p.FirstSentAt.Equal(t0) {
+	p := after(t, sendingAt(t), OwnSend, finding.Finding{Kind: finding.Accepted, Status: "0015", StatusText: "CREATED", PlatformTradeNo: "2tjba"}, t0.Add(time.Second), standard())
+	if p.Asks != 0 || p.LastSend != finding.Accepted || !p.FirstSentAt.Equal(t0) {
 		t.Fatalf("after the send: asks %d, last send %v, first sent %v", p.Asks, p.LastSend, p.FirstSentAt)
 	}
-	p = after(t, p, Ask, Finding{Kind: Unclear, Detail: "timeout"}, t0.Add(time.Minute), standard())
+	p = after(t, p, Ask, finding.Finding{Kind: finding.Unclear, Detail: "timeout"}, t0.Add(time.Minute), standard())
 	if p.Asks != 1 || p.Status != "0015" || p.StatusText != "CREATED" || p.PlatformTradeNo != "2tjba" {
 		t.Fatalf("an answer without words must not erase the former: %+v", p)
 	}
-	p = after(t, p, Ask, Finding{Kind: Paid, Status: "0000", StatusText: "SUCCESS", PaidAmount: "300.00", SuccessTime: "2026-11-21 18:34:31"}, t0.Add(2*time.Minute), standard())
+	p = after(t, p, Ask, finding.Finding{Kind: finding.Paid, Status: "0000", StatusText: "SUCCESS", PaidAmount: "300.00", SuccessTime: "2026-11-21 18:34:31"}, t0.Add(2*time.Minute), standard())
 	if p.Asks != 2 || p.Status != "0000" || p.PlatformTradeNo != "2tjba" || p.PaidAmount != "300.00" || p.SuccessTime != "2026-11-21 18:34:31" || p.Reason != "" {
 		t.Fatalf("paid: %+v", p)
 	}
@@ -137,14 +140,14 @@ func TestFindingsLeaveWhatTheProviderSaid(t *testing.T) {
 }
 
 func TestAmountsAreNotBelievedBeforeTheEnd(t *testing.T) {
-	p := after(t, in(t, StateProcessing), Ask, Finding{Kind: Processing, Status: "0015", PaidAmount: "200.00", SuccessTime: "2026-11-21 18:00:00"}, t0.Add(time.Minute), standard())
+	p := after(t, in(t, StateProcessing), Ask, finding.Finding{Kind: finding.Processing, Status: "0015", PaidAmount: "200.00", SuccessTime: "2026-11-21 18:00:00"}, t0.Add(time.Minute), standard())
 	if p.PaidAmount != "" || p.SuccessTime != "" {
 		t.Fatalf("paid amount %q, success time %q while processing", p.PaidAmount, p.SuccessTime)
 	}
 }
 
 func TestTakenOverPayoutKnowsWhenItWasFirstSent(t *testing.T) {
-	p := after(t, sendingAt(t), Ask, Finding{Kind: Unclear}, t0.Add(time.Minute), standard())
+	p := after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.Unclear}, t0.Add(time.Minute), standard())
 	if !p.FirstSentAt.Equal(t0) {
 		t.Fatalf("first sent at %v, want %v", p.FirstSentAt, t0)
 	}
@@ -152,10 +155,10 @@ func TestTakenOverPayoutKnowsWhenItWasFirstSent(t *testing.T) {
 
 func TestNotSentTakesTheSendBack(t *testing.T) {
 	now := t0.Add(3 * time.Second)
-	p := after(t, sendingAt(t), OwnSend, Finding{Kind: NotSent}, now, standard())
+	p := after(t, sendingAt(t), OwnSend, finding.Finding{Kind: finding.NotSent}, now, standard())
 	wantState(t, p, StateReceived, StepSend)
 	wantDue(t, p, now.Add(time.Second))
-	if p.Sends != 0 || !p.FirstSentAt.IsZero() || p.LastSend != Unclear {
+	if p.Sends != 0 || !p.FirstSentAt.IsZero() || p.LastSend != finding.Unclear {
 		t.Fatalf("sends %d, first sent %v, last send %v", p.Sends, p.FirstSentAt, p.LastSend)
 	}
 	p.ExpiresAt = now
@@ -167,7 +170,7 @@ func TestNotSentTakesTheSendBack(t *testing.T) {
 	// A send before that one still counts.
 	p = resent(t)
 	first := p.FirstSentAt
-	p = after(t, leased(p, t0.Add(time.Hour)), OwnSend, Finding{Kind: NotSent}, t0.Add(time.Hour), resending())
+	p = after(t, leased(p, t0.Add(time.Hour)), OwnSend, finding.Finding{Kind: finding.NotSent}, t0.Add(time.Hour), resending())
 	if p.Sends != 1 || !p.FirstSentAt.Equal(first) {
 		t.Fatalf("sends %d, first sent %v; want 1, %v", p.Sends, p.FirstSentAt, first)
 	}
@@ -308,22 +311,22 @@ func TestNames(t *testing.T) {
 	if len(seen) != 23 || seen[""] {
 		t.Errorf("%d distinct names: %v", len(seen), seen)
 	}
-	if State('x').String() != `invalid('x')` || Step('y').String() != `invalid('y')` || Kind(99).String() != "invalid" {
-		t.Errorf("%v %v %v", State('x'), Step('y'), Kind(99))
+	if State('x').String() != `invalid('x')` || Step('y').String() != `invalid('y')` || finding.Kind(99).String() != "invalid" {
+		t.Errorf("%v %v %v", State('x'), Step('y'), finding.Kind(99))
 	}
-	listed := map[Kind]bool{}
-	for _, k := range append(append([]Kind{}, SendKinds...), AskKinds...) {
+	listed := map[finding.Kind]bool{}
+	for _, k := range append(append([]finding.Kind{}, finding.SendKinds...), finding.AskKinds...) {
 		listed[k] = true
 	}
-	if len(SendKinds) != 8 || len(AskKinds) != 7 || len(listed) != len(kindNames) {
-		t.Errorf("SendKinds %v, AskKinds %v", SendKinds, AskKinds)
+	if len(finding.SendKinds) != 8 || len(finding.AskKinds) != 7 || len(listed) != len(everyKind())-1 {
+		t.Errorf("SendKinds %v, AskKinds %v", finding.SendKinds, finding.AskKinds)
 	}
 }
 
 // An amount that can't be read leaves paidAmount empty, but not in silence.
 func TestAnAmountThatCantBeReadIsSaid(t *testing.T) {
 	for unread, reason := range map[bool]string{false: "", true: "the amount in the provider's answer can't be read exactly"} {
-		p := after(t, in(t, StateProcessing), Ask, Finding{Kind: Paid, AmountUnread: unread}, t0.Add(time.Minute), standard())
+		p := after(t, in(t, StateProcessing), Ask, finding.Finding{Kind: finding.Paid, AmountUnread: unread}, t0.Add(time.Minute), standard())
 		if p.State != StatePaid || p.Reason != reason || p.PaidAmount != "" {
 			t.Errorf("unread %v: %+v", unread, p)
 		}

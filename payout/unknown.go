@@ -3,13 +3,15 @@ package payout
 import (
 	"cmp"
 	"time"
+
+	"disburser/payout/finding"
 )
 
 // unknownStatus acts at the second sight of a code that says nothing we know. To fail
 // it must be the same code twice; to hold any two will do. What is held already obeys the
 // operator's present choice too. What an account says of a payout that may have been sent
 // to another one makes no failure either.
-func unknownStatus(p Payout, f Finding, now time.Time, policy Policy) Payout {
+func unknownStatus(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
 	before := p.Unknown
 	p.Unknown = cmp.Or(f.StatusKey, f.Status)
 	fails := policy.UnknownStatus == Fail && !p.maybePaid(f) && p.otherAccount(policy) == ""
@@ -28,6 +30,6 @@ func unknownStatus(p Payout, f Finding, now time.Time, policy Policy) Payout {
 
 // maybePaid tells that the provider has spoken of money that went out, or that its answers
 // contradict the payout. No unknown status makes a failure of that.
-func (p Payout) maybePaid(f Finding) bool {
+func (p Payout) maybePaid(f finding.Finding) bool {
 	return !p.PartialAt.IsZero() || p.Contradiction != "" || p.contradiction(StateFailed, f) != ""
 }

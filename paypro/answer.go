@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode"
 
-	"disburser/payout"
+	"disburser/payout/money"
 )
 
 // The outer codes that the pages know (SouthKorea/errorcode).
@@ -157,7 +157,7 @@ func (a answer) amount(names []string) (text, written string, unread bool) {
 			continue
 		}
 		if written, ok := textOf(v); ok {
-			if amount, err := payout.ReadAmount(written); err == nil {
+			if amount, err := money.Read(written); err == nil {
 				return amount.String(), written, false
 			}
 		}

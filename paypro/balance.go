@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"disburser/payout"
+	"disburser/payout/money"
 )
 
 // Balance is a merchant's money at the provider, as decimal text.
@@ -82,7 +82,7 @@ func (a answer) balance(spellings []string) (Balance, error) {
 func (a answer) signed(name string) string {
 	text, _ := textOf(a.data[name])
 	digits, negative := strings.CutPrefix(text, "-")
-	amount, err := payout.ReadAmount(digits)
+	amount, err := money.Read(digits)
 	switch {
 	case err != nil:
 		return ""

@@ -9,7 +9,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/money"
 )
 
 var errMinAboveMax = errors.New("is above amount.max")
@@ -32,7 +34,7 @@ func (c *Client) Check(cmd payout.Command) error {
 	return errors.New(strings.Join(problems, "; "))
 }
 
-func (r amountRule) problems(a payout.Amount) []string {
+func (r amountRule) problems(a money.Amount) []string {
 	switch {
 	case a.IsZero():
 		return []string{"amount is required"}
@@ -99,7 +101,7 @@ func (p profile) openProblems(payee map[string]string) []string {
 	}
 	var problems []string
 	for _, name := range slices.Sorted(maps.Keys(payee)) {
-		field := Field{MaxLen: payout.MaxPayeeField, words: isWords(name)}
+		field := Field{MaxLen: message.MaxPayeeField, words: isWords(name)}
 		switch problem := field.problem(payee[name]); {
 		case !fieldName.MatchString(name):
 			problems = append(problems, "payee has a field whose name is not letters and digits")

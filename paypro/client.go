@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/secrets"
 )
 
 // Client talks to the provider for one merchant. It is safe for concurrent use.
@@ -23,7 +25,7 @@ type Client struct {
 	noRecord   []string // outer codes
 	emptyData  bool     // code 0000 without data says so too
 	tooFast    []string // outer codes and data.statuses
-	secret     payout.Secret
+	secret     secrets.Secret
 	own        mask
 	signer     signer
 	profile    profile           // the country's, with the operator's changes
@@ -86,20 +88,20 @@ func unknownCountry(country string) error {
 // Send orders one payout, once. Not one byte is written from latest on; a zero
 // latest has passed. Whoever calls it holds the lease and has the decision
 // acknowledged (protocol S1, S3).
-func (c *Client) Send(ctx context.Context, cmd payout.Command, latest time.Time) payout.Finding {
+func (c *Client) Send(ctx context.Context, cmd payout.Command, latest time.Time) finding.Finding {
 	if latest.IsZero() {
-		return payout.Finding{Kind: payout.NotSent, Detail: errTooLate.Error()}
+		return finding.Finding{Kind: finding.NotSent, Detail: errTooLate.Error()}
 	}
 	r := c.exchange(ctx, c.sendOrder(cmd, time.Now()), latest)
 	if r.unsent {
-		return payout.Finding{Kind: payout.NotSent, Detail: cmp.Or(r.problem, unexpected(r.status))}
+		return finding.Finding{Kind: finding.NotSent, Detail: cmp.Or(r.problem, unexpected(r.status))}
 	}
 	return c.judge(sendVerdict, cmd, r)
 }
 
 // Ask asks what became of a command's tradeNo; the rest of it is what the answer is looked
 // at with. A zero latest is no limit: asking harms nobody.
-func (c *Client) Ask(ctx context.Context, cmd payout.Command, latest time.Time) payout.Finding {
+func (c *Client) Ask(ctx context.Context, cmd payout.Command, latest time.Time) finding.Finding {
 	r := c.exchange(ctx, c.askOrder(cmd.TradeNo, time.Now()), latest)
 	return c.judge(c.askVerdict, cmd, r)
 }

@@ -16,12 +16,13 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 const accepted = `{"msg":"success","code":"0000","data":{"tradeNo":"test_00000001","platFormTradeNo":"p1","status":"0015","desc":"CREATED"}}`
 
 // expect checks a finding's kind and that it keeps people's data to itself.
-func expect(t *testing.T, f payout.Finding, want payout.Kind) {
+func expect(t *testing.T, f finding.Finding, want finding.Kind) {
 	t.Helper()
 	if f.Kind != want {
 		t.Errorf("got %v (%s), want %v", f.Kind, f.Detail, want)
@@ -44,8 +45,8 @@ func TestSendAndAsk(t *testing.T) {
 			_, _ = io.WriteString(w, accepted)
 		})
 		c := client(t, egypt(), n.dial)
-		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Accepted)
-		expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, time.Time{}), payout.Processing)
+		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Accepted)
+		expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, time.Time{}), finding.Processing)
 		// 2000-01-01 00:00 UTC is where virtual time begins.
 		want := []string{
 			`POST /egy-pay/v1/paypro/payOut 0000000001 application/json [] {"amount":"300","customerName":"Kevin Quatermain",` +
@@ -81,7 +82,7 @@ func TestNeverRepeats(t *testing.T) {
 				w.WriteHeader(status)
 			})
 			f := client(t, egypt(), n.dial).Send(t.Context(), egyptCommand(t), soon())
-			expect(t, f, payout.Unclear)
+			expect(t, f, finding.Unclear)
 			if f.HTTPStatus != status || requests != 1 {
 				t.Errorf("HTTP %d: %d requests, finding %+v", status, requests, f)
 			}
@@ -102,13 +103,13 @@ func TestNeverRepeatsOnAnOldConnection(t *testing.T) {
 			return true
 		})
 		c := client(t, egypt(), n.dial)
-		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Accepted)
-		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Unclear)
+		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Accepted)
+		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Unclear)
 		if requests.Load() != 2 || n.dialled() != 1 {
 			t.Errorf("%d requests on %d connections for two sends", requests.Load(), n.dialled())
 		}
 		synctest.Wait()
-		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Unclear) // the server is silent now, and nobody uses what it closed
+		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Unclear) // the server is silent now, and nobody uses what it closed
 		if n.dialled() != 2 {
 			t.Errorf("%d connections", n.dialled())
 		}
@@ -146,7 +147,7 @@ func TestStaleConnection(t *testing.T) {
 			mu.Lock()
 			got := seen[cmd.TradeNo]
 			mu.Unlock()
-			if f.Kind == payout.NotSent && got != 0 || f.Kind == payout.Accepted && got != 1 || got > 1 {
+			if f.Kind == finding.NotSent && got != 0 || f.Kind == finding.Accepted && got != 1 || got > 1 {
 				t.Fatalf("%s: %v (%s), and the server saw it %d times", cmd.TradeNo, f.Kind, f.Detail, got)
 			}
 		}
@@ -195,13 +196,13 @@ func TestBrokenConnections(t *testing.T) {
 				n.serveRaw(t, each)
 				c := client(t, egypt(), n.dial)
 				start := time.Now()
-				want := payout.Unclear
+				want := finding.Unclear
 				if name == "closed before the request is read" {
-					want = payout.NotSent // a pipe takes no byte that nobody reads
+					want = finding.NotSent // a pipe takes no byte that nobody reads
 				}
 				f := c.Send(t.Context(), egyptCommand(t), soon())
 				expect(t, f, want)
-				expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, soon()), payout.Unclear)
+				expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, soon()), finding.Unclear)
 				if took := time.Since(start); took > 2*defaultTimeout {
 					t.Errorf("took %v", took)
 				}
@@ -238,7 +239,7 @@ func TestManyAtOnce(t *testing.T) {
 	for range rounds {
 		var calls sync.WaitGroup
 		for range many {
-			calls.Go(func() { expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Accepted) })
+			calls.Go(func() { expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Accepted) })
 		}
 		calls.Wait()
 	}
@@ -262,7 +263,7 @@ func TestEndlessAnswer(t *testing.T) {
 		})
 		start := time.Now()
 		f := client(t, egypt(), n.dial).Ask(t.Context(), payout.Command{TradeNo: "t-1"}, soon())
-		expect(t, f, payout.Unclear)
+		expect(t, f, finding.Unclear)
 		if took := time.Since(start); took > time.Second || !strings.Contains(f.Detail, "1 MiB") {
 			t.Errorf("took %v: %s", took, f.Detail)
 		}
@@ -280,7 +281,7 @@ func TestCallersDeadline(t *testing.T) {
 		for callers, want := range map[time.Duration]time.Duration{time.Second: time.Second, time.Hour: defaultTimeout} {
 			ctx, cancel := context.WithTimeout(t.Context(), callers)
 			start := time.Now()
-			expect(t, c.Send(ctx, egyptCommand(t), start.Add(time.Hour)), payout.Unclear)
+			expect(t, c.Send(ctx, egyptCommand(t), start.Add(time.Hour)), finding.Unclear)
 			if took := time.Since(start); took != want {
 				t.Errorf("caller's deadline %v: took %v, want %v", callers, took, want)
 			}

@@ -17,6 +17,7 @@ import (
 	"unsafe"
 
 	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 // writes is a connection whose next write does as it is told.
@@ -77,7 +78,7 @@ func TestShortWrite(t *testing.T) {
 				})
 				return writes{Conn: ours, n: n}, nil
 			})
-			expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Unclear)
+			expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Unclear)
 		})
 	}
 }
@@ -108,11 +109,11 @@ func TestNoGoodbyeAfterTheLastMoment(t *testing.T) {
 func TestLongAnswersAreNotKept(t *testing.T) {
 	c := client(t, egypt(), nil)
 	before := heap()
-	var kept []payout.Finding
+	var kept []finding.Finding
 	for range 50 {
 		body := fmt.Sprintf(`{"code":"0000","data":{"tradeNo":"t-1","status":"0000","platFormTradeNo":"p","successTime":"now","amount":"3","message":"paid","x":%q}}`, strings.Repeat("x", 900<<10))
 		f := c.judge(c.askVerdict, aboutOne, reply{status: http.StatusOK, body: []byte(body)})
-		expect(t, f, payout.Paid)
+		expect(t, f, finding.Paid)
 		kept = append(kept, f)
 	}
 	if more := heap() - before; more > 5<<20 {
@@ -147,7 +148,7 @@ func TestUnaskedAnswers(t *testing.T) {
 				})
 				c := client(t, egypt(), n.dial)
 				for range 3 {
-					expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, soon()), payout.Processing)
+					expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, soon()), finding.Processing)
 					time.Sleep(2 * time.Second)
 				}
 				if n.dialled() != 3 {
@@ -185,7 +186,7 @@ func TestWhatIsKept(t *testing.T) {
 				})
 				c := client(t, egypt(), n.dial)
 				for range 3 {
-					expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, soon()), payout.Processing)
+					expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, soon()), finding.Processing)
 					time.Sleep(test.pause)
 				}
 				if n.dialled() != test.dials && test.dials > 0 {
@@ -241,7 +242,7 @@ func TestTheCallerStops(t *testing.T) {
 				time.AfterFunc(time.Second, cancel)
 				began := time.Now()
 				f := client(t, egypt(), n.dial).Send(ctx, egyptCommand(t), soon())
-				expect(t, f, payout.Unclear)
+				expect(t, f, finding.Unclear)
 				if took := time.Since(began); took != time.Second || !strings.Contains(f.Detail, "stopped waiting") {
 					t.Errorf("took %v: %s", took, f.Detail)
 				}
@@ -278,7 +279,7 @@ func TestConnectionsThatEnd(t *testing.T) {
 			defer func() { done <- struct{}{} }()
 			for i := range 100 {
 				tradeNo := fmt.Sprintf("t-%d-%d", worker, i)
-				if f := c.Ask(t.Context(), payout.Command{TradeNo: tradeNo}, soon()); f.Kind != payout.Paid || f.PlatformTradeNo != "of "+tradeNo {
+				if f := c.Ask(t.Context(), payout.Command{TradeNo: tradeNo}, soon()); f.Kind != finding.Paid || f.PlatformTradeNo != "of "+tradeNo {
 					t.Errorf("%s: %v %s (%s)", tradeNo, f.Kind, f.PlatformTradeNo, f.Detail)
 				}
 			}

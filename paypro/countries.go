@@ -1,6 +1,8 @@
 package paypro
 
-import "disburser/payout"
+import (
+	"disburser/payout/money"
+)
 
 // This file is the one place for what differs between countries. It follows the
 // provider's page <country>/payout and its neighbours; where pages disagree or
@@ -19,8 +21,8 @@ func oneOf(values ...string) Field { return Field{Required: true, OneOf: values}
 func shaped(pattern, rule string) Field { return Field{Required: true, Pattern: pattern, Rule: rule} }
 
 // limit is an amount that stands in this file.
-func limit(amount string) payout.Amount {
-	a, err := payout.ParseAmount(amount)
+func limit(amount string) money.Amount {
+	a, err := money.Parse(amount)
 	if err != nil {
 		panic("paypro: countries.go: amount " + amount + " " + err.Error())
 	}

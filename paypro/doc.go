@@ -1,6 +1,6 @@
 // Package paypro promises to ask the provider exactly once what it was told to
 // ask, and to claim no more about the outcome than the answer proves: it turns
-// every answer, and every lack of one, into a payout.Finding.
+// every answer, and every lack of one, into a finding.Finding.
 //
 // What it never does: repeat a request (no redirect is followed, a 307 would pay
 // twice; what broke on the way is not tried again), write a byte after the moment its

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/money"
+	"disburser/payout/secrets"
 	"disburser/paypro"
 	"disburser/paypro/paysim"
 )
@@ -23,14 +25,14 @@ func Example_paysim() {
 
 	client, err := paypro.New(paypro.Settings{
 		Name: "eg-main", Country: "egypt", BaseURL: server.URL + "/egy-pay", MerchantNo: "0000000001",
-		Secret: payout.NewSecret("simulated"), NotifyURL: "https://example.com/notify",
+		Secret: secrets.New("simulated"), NotifyURL: "https://example.com/notify",
 	}, nil)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer client.Close()
-	amount, _ := payout.ParseAmount("300")
+	amount, _ := money.Parse("300")
 	command := payout.Command{
 		TradeNo: "t-1", Merchant: "eg-main", Amount: amount, Remark: "salary",
 		Payee: payout.NewPayee(map[string]string{"customerName": "kevin", "walletId": "01123456789"}),

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"disburser/payout"
+	"disburser/message"
 )
 
 // extraProblems says what is wrong with the merchant's constant fields: none may stand in
@@ -47,7 +47,7 @@ func checkConstant(name, value string) error {
 		return errors.New("is empty, and what is empty is neither sent nor signed")
 	case !clean(value):
 		return errors.New("must be UTF-8 text without control characters")
-	case utf8.RuneCountInString(value) > payout.MaxPayeeField:
+	case utf8.RuneCountInString(value) > message.MaxPayeeField:
 		return errors.New("must not be longer than 256 characters")
 	}
 	return nil

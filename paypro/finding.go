@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/money"
 )
 
 // The two tables of findings (docs/design.md, States), for which paypro-api.md §5 gives
@@ -21,24 +23,24 @@ import (
 // 00032 UNKNOWN_ERROR too, is SettledOther. None of it is final: the query endpoint
 // decides. The failures are those of asked, since together with "no record" such an answer
 // proves that nothing was paid.
-var sent = map[string]payout.Kind{
-	"0015":    payout.Accepted,
-	"0000":    payout.SettledPaid,
-	"0001":    payout.SettledPartial,
-	"00029":   payout.SettledFailed,
-	"0029":    payout.SettledFailed,
-	"0100019": payout.SettledFailed,
+var sent = map[string]finding.Kind{
+	"0015":    finding.Accepted,
+	"0000":    finding.SettledPaid,
+	"0001":    finding.SettledPartial,
+	"00029":   finding.SettledFailed,
+	"0029":    finding.SettledFailed,
+	"0100019": finding.SettledFailed,
 }
 
 // asked is what data.status says in the answer to a query; any other non-empty
 // one, 00032 UNKNOWN_ERROR too, is UnknownStatus.
-var asked = map[string]payout.Kind{
-	"0015":    payout.Processing,
-	"0000":    payout.Paid,
-	"0001":    payout.Partial,
-	"00029":   payout.Failed,
-	"0029":    payout.Failed, // the same, as mexico/errorcode spells it in its prose
-	"0100019": payout.Failed, // the payee's daily limit (mexico/errorcode, older copy)
+var asked = map[string]finding.Kind{
+	"0015":    finding.Processing,
+	"0000":    finding.Paid,
+	"0001":    finding.Partial,
+	"00029":   finding.Failed,
+	"0029":    finding.Failed, // the same, as mexico/errorcode spells it in its prose
+	"0100019": finding.Failed, // the payee's daily limit (mexico/errorcode, older copy)
 }
 
 // documented are all codes that the pages explain, of both layers; 00032 is
@@ -53,52 +55,52 @@ const (
 )
 
 // verdict judges a readable answer with HTTP status 200 that is about our tradeNo.
-type verdict func(a answer) (payout.Kind, string)
+type verdict func(a answer) (finding.Kind, string)
 
 // sendVerdict judges the answer to a payout.
-func sendVerdict(a answer) (payout.Kind, string) {
+func sendVerdict(a answer) (finding.Kind, string) {
 	switch {
 	case a.code == codeOK && a.success == no:
-		return payout.Unclear, denied
+		return finding.Unclear, denied
 	case a.code == codeOK && a.status == "":
-		return payout.Unclear, "accepted by its code, but without a data.status"
+		return finding.Unclear, "accepted by its code, but without a data.status"
 	case a.code == codeOK:
-		return lookUp(sent, a.status, payout.SettledOther), "answered with a data.status"
+		return lookUp(sent, a.status, finding.SettledOther), "answered with a data.status"
 	case a.status != "":
-		return payout.Unclear, contradictory
+		return finding.Unclear, contradictory
 	case a.code == codeFailed && a.success == yes:
-		return payout.Unclear, "contradictory: code 8000, and yet success is true"
+		return finding.Unclear, "contradictory: code 8000, and yet success is true"
 	case a.code == codeFailed:
-		return payout.Refused, "the provider says that the request failed"
+		return finding.Refused, "the provider says that the request failed"
 	case a.code == codeException:
-		return payout.Unclear, "a system exception at the provider, the order may exist"
+		return finding.Unclear, "a system exception at the provider, the order may exist"
 	}
-	return payout.Unclear, "a code that no page explains"
+	return finding.Unclear, "a code that no page explains"
 }
 
 // askVerdict judges the answer to a query. Its outer code is no payout's failure
 // (mexico/errorcode, later copy).
-func (c *Client) askVerdict(a answer) (payout.Kind, string) {
+func (c *Client) askVerdict(a answer) (finding.Kind, string) {
 	switch {
 	case a.code == codeOK && a.success == no:
-		return payout.Unclear, denied
+		return finding.Unclear, denied
 	case a.code == codeOK && a.bare() && c.emptyData:
-		return payout.NoRecord, "the provider has no such order: code 0000 without data"
+		return finding.NoRecord, "the provider has no such order: code 0000 without data"
 	case a.code == codeOK && a.status == "":
-		return payout.Unclear, "answered without a data.status"
+		return finding.Unclear, "answered without a data.status"
 	case a.code == codeOK:
-		return lookUp(asked, a.status, payout.UnknownStatus), "answered with a data.status"
+		return lookUp(asked, a.status, finding.UnknownStatus), "answered with a data.status"
 	case a.status != "":
-		return payout.Unclear, contradictory
+		return finding.Unclear, contradictory
 	case slices.Contains(c.noRecord, a.code) && a.success == yes:
-		return payout.Unclear, "contradictory: a code that means no such order, and yet success is true"
+		return finding.Unclear, "contradictory: a code that means no such order, and yet success is true"
 	case slices.Contains(c.noRecord, a.code):
-		return payout.NoRecord, "the provider has no such order, or refuses the merchant"
+		return finding.NoRecord, "the provider has no such order, or refuses the merchant"
 	}
-	return payout.Unclear, "the query was not answered, by its code"
+	return finding.Unclear, "the query was not answered, by its code"
 }
 
-func lookUp(kinds map[string]payout.Kind, status string, other payout.Kind) payout.Kind {
+func lookUp(kinds map[string]finding.Kind, status string, other finding.Kind) finding.Kind {
 	if kind, ok := kinds[status]; ok {
 		return kind
 	}
@@ -106,8 +108,8 @@ func lookUp(kinds map[string]payout.Kind, status string, other payout.Kind) payo
 }
 
 // judge makes the finding of a reply to a request that left, or may have.
-func (c *Client) judge(v verdict, cmd payout.Command, r reply) payout.Finding {
-	f := payout.Finding{HTTPStatus: r.status, TooFast: r.status == http.StatusTooManyRequests, RetryAfter: r.pause()}
+func (c *Client) judge(v verdict, cmd payout.Command, r reply) finding.Finding {
+	f := finding.Finding{HTTPStatus: r.status, TooFast: r.status == http.StatusTooManyRequests, RetryAfter: r.pause()}
 	switch {
 	case r.problem != "":
 		f.Detail = r.problem
@@ -136,26 +138,26 @@ func (c *Client) judge(v verdict, cmd payout.Command, r reply) payout.Finding {
 	}
 	f.Kind, f.Detail = v(a)
 	if whose == nobodys && !c.profile.nameless && ends(f.Kind) {
-		f.Kind, f.Detail, f.Nameless = payout.Unclear, nameless, true
+		f.Kind, f.Detail, f.Nameless = finding.Unclear, nameless, true
 	}
 	if f.AmountUnread {
 		f.Detail += "; its amount can't be read exactly"
 	}
-	f.Order = f.Kind == payout.Unclear && (a.status != "" || a.code == codeOK && whose == ours)
-	if f.Kind == payout.NoRecord && a.code == codeOK { // "success" would stand in the result as if it were the order's
+	f.Order = f.Kind == finding.Unclear && (a.status != "" || a.code == codeOK && whose == ours)
+	if f.Kind == finding.NoRecord && a.code == codeOK { // "success" would stand in the result as if it were the order's
 		f.Status, f.StatusText = "", ""
 	}
 	// An answer without data shows nothing: a wrong account would be answered so as well.
-	f.Served = f.Served && f.Kind != payout.NoRecord
+	f.Served = f.Served && f.Kind != finding.NoRecord
 	return f
 }
 
 // ends tells the kinds that say how an order has ended: only with its own tradeNo are they
 // believed. What a send was answered ends nothing, but a failure is part of a proof.
-func ends(k payout.Kind) bool {
+func ends(k finding.Kind) bool {
 	switch k {
-	case payout.Paid, payout.Partial, payout.Failed, payout.UnknownStatus,
-		payout.SettledPaid, payout.SettledPartial, payout.SettledFailed, payout.SettledOther:
+	case finding.Paid, finding.Partial, finding.Failed, finding.UnknownStatus,
+		finding.SettledPaid, finding.SettledPartial, finding.SettledFailed, finding.SettledOther:
 		return true
 	default:
 		return false
@@ -164,7 +166,7 @@ func ends(k payout.Kind) bool {
 
 // quote copies what the provider wrote, made fit to be kept and printed: copies, since a
 // text that was cut out of the answer would keep all of it in memory.
-func (c *Client) quote(f *payout.Finding, a answer, cmd payout.Command) {
+func (c *Client) quote(f *finding.Finding, a answer, cmd payout.Command) {
 	names, hide := c.profile.reply, c.maskOf(cmd)
 	f.Served = a.code == codeOK && a.success != no
 	c.quoteStatus(f, cmp.Or(a.status, a.code), hide)
@@ -177,7 +179,7 @@ func (c *Client) quote(f *payout.Finding, a answer, cmd payout.Command) {
 
 	paid, written, unread := a.amount(names.paid)
 	f.PaidAmount, f.AmountUnread, f.Share = strings.Clone(paid), unread, cmd.Amount.ShareOf(paid)
-	if f.Share != payout.ShareAll && hide.number(written) != written { // what was ordered is nobody's account
+	if f.Share != money.ShareAll && hide.number(written) != written { // what was ordered is nobody's account
 		f.PaidAmount = hiddenText
 	}
 	at := oneLine(firstText(a.data, "successTime"), maxAnswer)
@@ -189,7 +191,7 @@ func (c *Client) quote(f *payout.Finding, a answer, cmd payout.Command) {
 
 // quoteStatus hides in a code that no page has whatever stands in it, but not that it is
 // another one than the last.
-func (c *Client) quoteStatus(f *payout.Finding, code string, hide mask) {
+func (c *Client) quoteStatus(f *finding.Finding, code string, hide mask) {
 	f.Status = strings.Clone(code)
 	if slices.Contains(documented, code) || slices.Contains(c.noRecord, code) || slices.Contains(c.tooFast, code) {
 		return

@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 // judged is the finding of an answer with HTTP 200 to a send and to an ask.
-func judged(c *Client, body string) (send, ask payout.Finding) {
+func judged(c *Client, body string) (send, ask finding.Finding) {
 	r := reply{status: http.StatusOK, body: []byte(body)}
 	return c.judge(sendVerdict, aboutOne, r), c.judge(c.askVerdict, aboutOne, r)
 }
@@ -22,24 +23,24 @@ var aboutOne = payout.Command{TradeNo: "t-1", Payee: payout.NewPayee(map[string]
 
 func TestFinding(t *testing.T) {
 	const (
-		unclear = payout.Unclear
+		unclear = finding.Unclear
 	)
 	c := client(t, egypt(), nil)
 	for _, test := range []struct {
 		body      string
-		send, ask payout.Kind
+		send, ask finding.Kind
 		served    bool
 	}{
 		// The table of statuses.
-		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0015"}}`, payout.Accepted, payout.Processing, true},
-		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0000"}}`, payout.SettledPaid, payout.Paid, true},
-		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0001"}}`, payout.SettledPartial, payout.Partial, true},
-		{`{"code":"0000","data":{"tradeNo":"t-1","status":"00029"}}`, payout.SettledFailed, payout.Failed, true},
-		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0029"}}`, payout.SettledFailed, payout.Failed, true},
-		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0100019"}}`, payout.SettledFailed, payout.Failed, true},
-		{`{"code":"0000","data":{"tradeNo":"t-1","status":"00032"}}`, payout.SettledOther, payout.UnknownStatus, true},
-		{`{"code":"0000","data":{"tradeNo":"t-1","status":"029"}}`, payout.SettledOther, payout.UnknownStatus, true},
-		{`{"code":"0000","data":{"tradeNo":"t-1","status":"SOMETHING NEW"}}`, payout.SettledOther, payout.UnknownStatus, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0015"}}`, finding.Accepted, finding.Processing, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0000"}}`, finding.SettledPaid, finding.Paid, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0001"}}`, finding.SettledPartial, finding.Partial, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"00029"}}`, finding.SettledFailed, finding.Failed, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0029"}}`, finding.SettledFailed, finding.Failed, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0100019"}}`, finding.SettledFailed, finding.Failed, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"00032"}}`, finding.SettledOther, finding.UnknownStatus, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"029"}}`, finding.SettledOther, finding.UnknownStatus, true},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"SOMETHING NEW"}}`, finding.SettledOther, finding.UnknownStatus, true},
 
 		// Accepted without saying what.
 		{`{"code":"0000"}`, unclear, unclear, true},
@@ -49,12 +50,12 @@ func TestFinding(t *testing.T) {
 		{`{"code":"0000","data":{"status":null}}`, unclear, unclear, true},
 
 		// The outer codes.
-		{`{"code":"8000","msg":"order error"}`, payout.Refused, payout.NoRecord, false},
-		{`{"code":"8000","data":null}`, payout.Refused, payout.NoRecord, false},
-		{`{"code":"8000","data":""}`, payout.Refused, payout.NoRecord, false},
-		{`{"code":"8000","data":[]}`, payout.Refused, payout.NoRecord, false},
-		{`{"code":"8000","data":{"tradeNo":"t-1","status":""}}`, payout.Refused, payout.NoRecord, false},
-		{`{"code":"8000","data":{"tradeNo":"t-1"}}`, payout.Refused, payout.NoRecord, false},
+		{`{"code":"8000","msg":"order error"}`, finding.Refused, finding.NoRecord, false},
+		{`{"code":"8000","data":null}`, finding.Refused, finding.NoRecord, false},
+		{`{"code":"8000","data":""}`, finding.Refused, finding.NoRecord, false},
+		{`{"code":"8000","data":[]}`, finding.Refused, finding.NoRecord, false},
+		{`{"code":"8000","data":{"tradeNo":"t-1","status":""}}`, finding.Refused, finding.NoRecord, false},
+		{`{"code":"8000","data":{"tradeNo":"t-1"}}`, finding.Refused, finding.NoRecord, false},
 		{`{"code":"8000","data":{"tradeNo":"t-2"}}`, unclear, unclear, false},
 		{`{"code":"8000","data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
 		{`{"code":"8000","data":{"tradeNo":"t-1","status":"00029"}}`, unclear, unclear, false},
@@ -68,7 +69,7 @@ func TestFinding(t *testing.T) {
 		{`{"status":"0000","tradeNo":"t-1"}`, unclear, unclear, false},
 
 		// Whose answer is it.
-		{`{"code":"0000","data":{"status":"0000","tradeNo":"t-1"}}`, payout.SettledPaid, payout.Paid, true},
+		{`{"code":"0000","data":{"status":"0000","tradeNo":"t-1"}}`, finding.SettledPaid, finding.Paid, true},
 		{`{"code":"0000","data":{"status":"0000","tradeNo":""}}`, unclear, unclear, true},
 		{`{"code":"0000","data":{"status":"0000","tradeNo":null}}`, unclear, unclear, true},
 		{`{"code":"0000","data":{"status":"0000"}}`, unclear, unclear, true},
@@ -76,24 +77,24 @@ func TestFinding(t *testing.T) {
 		{`{"code":"0000","data":{"status":"00029"}}`, unclear, unclear, true},
 		{`{"code":"0000","data":{"status":"00032"}}`, unclear, unclear, true},
 		{`{"code":"0000","tradeNo":"t-1","data":{"status":"0000"}}`, unclear, unclear, true},
-		{`{"code":"0000","data":{"status":"0015"}}`, payout.Accepted, payout.Processing, true}, // ends nothing
+		{`{"code":"0000","data":{"status":"0015"}}`, finding.Accepted, finding.Processing, true}, // ends nothing
 
 		// The success flag, where it contradicts.
 		{`{"code":"0000","success":false,"data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
 		{`{"code":"0000","success":"False","data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
 		{`{"code":"0000","success":false,"data":{"tradeNo":"t-1","status":"00029"}}`, unclear, unclear, false},
 		{`{"code":"0000","success":false,"data":{"tradeNo":"t-1","status":"0015"}}`, unclear, unclear, false},
-		{`{"code":"0000","success":true,"data":{"tradeNo":"t-1","status":"0000"}}`, payout.SettledPaid, payout.Paid, true},
-		{`{"code":"0000","success":null,"data":{"tradeNo":"t-1","status":"0000"}}`, payout.SettledPaid, payout.Paid, true},
-		{`{"code":"8000","success":false}`, payout.Refused, payout.NoRecord, false},
+		{`{"code":"0000","success":true,"data":{"tradeNo":"t-1","status":"0000"}}`, finding.SettledPaid, finding.Paid, true},
+		{`{"code":"0000","success":null,"data":{"tradeNo":"t-1","status":"0000"}}`, finding.SettledPaid, finding.Paid, true},
+		{`{"code":"8000","success":false}`, finding.Refused, finding.NoRecord, false},
 		{`{"code":"8000","success":true}`, unclear, unclear, false},
 		{`{"code":"0000","data":{"status":"0000","tradeNo":"t-2"}}`, unclear, unclear, true},
 		{`{"code":"0000","data":{"status":"0000","tradeNo":"T-1"}}`, unclear, unclear, true},
 		{`{"code":"0000","data":{"status":"0000","tradeNo":["t-1"]}}`, unclear, unclear, true},
 
 		// Types: tolerant where nothing is decided, strict where money is.
-		{`{"code":"0000","success":"true","timestamp":"1","data":{"tradeNo":"t-1","status":"0000","amount":3.0000},"x":{"y":[1]}}`, payout.SettledPaid, payout.Paid, true},
-		{`{"code":"0000","success":1,"timestamp":1,"data":{"tradeNo":"t-1","status":"0000","amount":"3"}}`, payout.SettledPaid, payout.Paid, true},
+		{`{"code":"0000","success":"true","timestamp":"1","data":{"tradeNo":"t-1","status":"0000","amount":3.0000},"x":{"y":[1]}}`, finding.SettledPaid, finding.Paid, true},
+		{`{"code":"0000","success":1,"timestamp":1,"data":{"tradeNo":"t-1","status":"0000","amount":"3"}}`, finding.SettledPaid, finding.Paid, true},
 		{`{"code":0,"data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
 		{`{"code":8000}`, unclear, unclear, false},
 		{`{"code":"0000","data":{"tradeNo":"t-1","status":0}}`, unclear, unclear, false},
@@ -146,7 +147,7 @@ func TestFindingOfOtherStatuses(t *testing.T) {
 			r := reply{status: status, body: []byte(body)}
 			for _, v := range []verdict{sendVerdict, c.askVerdict} {
 				f := c.judge(v, aboutOne, r)
-				if (f.Kind != payout.Unclear || f.Served) != (status == http.StatusOK) {
+				if (f.Kind != finding.Unclear || f.Served) != (status == http.StatusOK) {
 					t.Errorf("HTTP %d, %s: %v, served %v", status, body, f.Kind, f.Served)
 				}
 			}
@@ -158,7 +159,7 @@ func TestNoRecordCodes(t *testing.T) {
 	s := egypt()
 	s.NoRecordCodes = []string{"4040", "4041"}
 	c := client(t, s, nil)
-	for code, want := range map[string]payout.Kind{"4040": payout.NoRecord, "4041": payout.NoRecord, "8000": payout.Unclear} {
+	for code, want := range map[string]finding.Kind{"4040": finding.NoRecord, "4041": finding.NoRecord, "8000": finding.Unclear} {
 		if _, ask := judged(c, `{"code":"`+code+`"}`); ask.Kind != want {
 			t.Errorf("%s: got %v, want %v", code, ask.Kind, want)
 		}
@@ -168,35 +169,35 @@ func TestNoRecordCodes(t *testing.T) {
 func TestFindingQuotes(t *testing.T) {
 	for _, test := range []struct {
 		country, body string
-		want          payout.Finding
+		want          finding.Finding
 	}{
 		{
 			"egypt", `{"msg":"success","code":"0000","data":{"tradeNo":"t-1","platFormTradeNo":"2tjba3vz6wm6hx3l","status":"0015","desc":"CREATED"}}`,
-			payout.Finding{Kind: payout.Processing, Status: "0015", StatusText: "CREATED", PlatformTradeNo: "2tjba3vz6wm6hx3l"},
+			finding.Finding{Kind: finding.Processing, Status: "0015", StatusText: "CREATED", PlatformTradeNo: "2tjba3vz6wm6hx3l"},
 		},
 		{
 			"brazil", `{"msg":"success","code":"0000","data":{"tradeNo":"t-1","platformTradeNo":"p","status":"00029","message":"REJECTED_TRANSACTION","amount":"30000","successTime":"2024-07-01 18:34:31"}}`,
-			payout.Finding{Kind: payout.Failed, Status: "00029", StatusText: "REJECTED_TRANSACTION", PlatformTradeNo: "p", PaidAmount: "30000", SuccessTime: "2024-07-01 18:34:31"},
+			finding.Finding{Kind: finding.Failed, Status: "00029", StatusText: "REJECTED_TRANSACTION", PlatformTradeNo: "p", PaidAmount: "30000", SuccessTime: "2024-07-01 18:34:31"},
 		},
 		{
 			"kenya", `{"code":"0000","data":{"serialNumber":77,"status":"0000","amount":3.0000}}`,
-			payout.Finding{Kind: payout.Paid, Status: "0000", PlatformTradeNo: "77", PaidAmount: "3.0000"},
+			finding.Finding{Kind: finding.Paid, Status: "0000", PlatformTradeNo: "77", PaidAmount: "3.0000"},
 		},
 		{
 			"indonesia", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","orderAmount":"300.00","payAmount":"200.00","amount":"1"}}`,
-			payout.Finding{Kind: payout.Paid, Status: "0000", PaidAmount: "200.00"},
+			finding.Finding{Kind: finding.Paid, Status: "0000", PaidAmount: "200.00"},
 		},
 		{
 			"egypt", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":"call 01123456789"}}`,
-			payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true},
+			finding.Finding{Kind: finding.Paid, Status: "0000", AmountUnread: true},
 		},
-		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":0.30000000000000004}}`, payout.Finding{Kind: payout.Paid, Status: "0000", PaidAmount: "0.30000000000000004"}},
-		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":3e2}}`, payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true}},
-		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":[300]}}`, payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true}},
-		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":"-3"}}`, payout.Finding{Kind: payout.Paid, Status: "0000", AmountUnread: true}},
-		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":"0"}}`, payout.Finding{Kind: payout.Paid, Status: "0000", PaidAmount: "0"}},
-		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":"","payAmount":null}}`, payout.Finding{Kind: payout.Paid, Status: "0000"}},
-		{"egypt", `{"code":"5000","msg":"system\r\nexception"}`, payout.Finding{Status: "5000", StatusText: "systemexception"}},
+		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":0.30000000000000004}}`, finding.Finding{Kind: finding.Paid, Status: "0000", PaidAmount: "0.30000000000000004"}},
+		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":3e2}}`, finding.Finding{Kind: finding.Paid, Status: "0000", AmountUnread: true}},
+		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":[300]}}`, finding.Finding{Kind: finding.Paid, Status: "0000", AmountUnread: true}},
+		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":"-3"}}`, finding.Finding{Kind: finding.Paid, Status: "0000", AmountUnread: true}},
+		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":"0"}}`, finding.Finding{Kind: finding.Paid, Status: "0000", PaidAmount: "0"}},
+		{"brazil", `{"code":"0000","data":{"tradeNo":"t-1","status":"0000","amount":"","payAmount":null}}`, finding.Finding{Kind: finding.Paid, Status: "0000"}},
+		{"egypt", `{"code":"5000","msg":"system\r\nexception"}`, finding.Finding{Status: "5000", StatusText: "systemexception"}},
 	} {
 		_, got := judged(client(t, merchant(test.country), nil), test.body)
 		test.want.Detail, test.want.HTTPStatus, test.want.Served = got.Detail, 200, got.Served
@@ -274,11 +275,11 @@ func TestTooFast(t *testing.T) {
 		{"another code", reply{status: 200, retryAfter: "2", body: []byte(`{"code":"9428"}`)}, false, 0},
 		{"a failure", reply{status: 200, body: []byte(`{"code":"0000","data":{"status":"00029","tradeNo":"t-1"}}`)}, false, 0},
 	} {
-		for _, got := range []payout.Finding{c.judge(sendVerdict, aboutOne, test.r), c.judge(c.askVerdict, aboutOne, test.r)} {
+		for _, got := range []finding.Finding{c.judge(sendVerdict, aboutOne, test.r), c.judge(c.askVerdict, aboutOne, test.r)} {
 			if got.TooFast != test.fast || got.RetryAfter != test.retryAfter {
 				t.Errorf("%s: %+v", test.name, got)
 			}
-			if got.TooFast && (got.Kind != payout.Unclear || got.Served) {
+			if got.TooFast && (got.Kind != finding.Unclear || got.Served) {
 				t.Errorf("%s: it says something about the payout: %+v", test.name, got)
 			}
 		}
@@ -302,8 +303,8 @@ func FuzzFinding(f *testing.F) {
 		r := reply{status: status, body: []byte(body)}
 		send := c.judge(sendVerdict, aboutOne, r)
 		ask := c.judge(c.askVerdict, aboutOne, r)
-		for _, got := range []payout.Finding{send, ask} {
-			if got.Kind == payout.Unclear {
+		for _, got := range []finding.Finding{send, ask} {
+			if got.Kind == finding.Unclear {
 				continue
 			}
 			if status != 200 {
@@ -319,7 +320,7 @@ func FuzzFinding(f *testing.F) {
 				}
 			}
 		}
-		if slices.Contains(payout.AskKinds, send.Kind) && send.Kind != payout.Unclear || slices.Contains(payout.SendKinds, ask.Kind) && ask.Kind != payout.Unclear {
+		if slices.Contains(finding.AskKinds, send.Kind) && send.Kind != finding.Unclear || slices.Contains(finding.SendKinds, ask.Kind) && ask.Kind != finding.Unclear {
 			t.Fatalf("send found %v, ask found %v", send.Kind, ask.Kind)
 		}
 		if len(send.StatusText) > maxText || len(send.Detail) > maxText {
@@ -329,10 +330,10 @@ func FuzzFinding(f *testing.F) {
 }
 
 // proofOf is the status that a kind must rest on; nil = any.
-var proofOf = map[payout.Kind][]string{
-	payout.Accepted: {"0015"}, payout.SettledPaid: {"0000"}, payout.SettledPartial: {"0001"}, payout.SettledFailed: {"00029", "0029", "0100019"}, payout.SettledOther: nil,
-	payout.Refused: {"8000"}, payout.NoRecord: {"8000"}, payout.Processing: {"0015"}, payout.Paid: {"0000"},
-	payout.Partial: {"0001"}, payout.Failed: {"00029", "0029", "0100019"}, payout.UnknownStatus: nil,
+var proofOf = map[finding.Kind][]string{
+	finding.Accepted: {"0015"}, finding.SettledPaid: {"0000"}, finding.SettledPartial: {"0001"}, finding.SettledFailed: {"00029", "0029", "0100019"}, finding.SettledOther: nil,
+	finding.Refused: {"8000"}, finding.NoRecord: {"8000"}, finding.Processing: {"0015"}, finding.Paid: {"0000"},
+	finding.Partial: {"0001"}, finding.Failed: {"00029", "0029", "0100019"}, finding.UnknownStatus: nil,
 }
 
 // unescaped turns the \u escapes of digits back, as a JSON reader does.

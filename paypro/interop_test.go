@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/money"
 	"disburser/paypro/paysim"
 )
 
@@ -28,14 +30,14 @@ func TestAgainstSimulator(t *testing.T) {
 				if err := c.Check(cmd); err != nil {
 					t.Fatal(err)
 				}
-				expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "t-1"}, time.Time{}), payout.NoRecord)
+				expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "t-1"}, time.Time{}), finding.NoRecord)
 				send := c.Send(t.Context(), cmd, soon())
-				if !slices.Contains([]payout.Kind{payout.Accepted, payout.SettledPaid}, send.Kind) || !send.Served || send.PlatformTradeNo == "" {
+				if !slices.Contains([]finding.Kind{finding.Accepted, finding.SettledPaid}, send.Kind) || !send.Served || send.PlatformTradeNo == "" {
 					t.Fatalf("send: %+v", send)
 				}
 				time.Sleep(time.Hour)
 				ask := c.Ask(t.Context(), cmd, time.Time{})
-				if ask.Kind != payout.Paid && ask.Kind != payout.Failed || ask.PlatformTradeNo != send.PlatformTradeNo || ask.PaidAmount == "" || ask.Kind == payout.Paid && ask.Share != payout.ShareAll {
+				if ask.Kind != finding.Paid && ask.Kind != finding.Failed || ask.PlatformTradeNo != send.PlatformTradeNo || ask.PaidAmount == "" || ask.Kind == finding.Paid && ask.Share != money.ShareAll {
 					t.Errorf("ask: %+v", ask)
 				}
 				if b, err := c.Balance(t.Context()); err != nil || b.Available == "" {

@@ -15,6 +15,8 @@ import (
 	"go.uber.org/goleak"
 
 	"disburser/payout"
+	"disburser/payout/money"
+	"disburser/payout/secrets"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -29,7 +31,7 @@ const (
 func egypt() Settings {
 	return Settings{
 		Name: "eg-main", Country: "egypt", BaseURL: "http://paypro.test/egy-pay/", MerchantNo: "0000000001",
-		Secret: payout.NewSecret(testSecret), NotifyURL: "https://example.com/notify?a=1&b=2",
+		Secret: secrets.New(testSecret), NotifyURL: "https://example.com/notify?a=1&b=2",
 	}
 }
 
@@ -39,9 +41,9 @@ func merchant(country string) Settings {
 	return s
 }
 
-func amount(t testing.TB, text string) payout.Amount {
+func amount(t testing.TB, text string) money.Amount {
 	t.Helper()
-	a, err := payout.ParseAmount(text)
+	a, err := money.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"disburser/payout"
+	"disburser/payout/secrets"
 )
 
 // The provider's words may quote what we sent: people's data, or the secret. It is replaced
@@ -33,7 +34,7 @@ type hiddenValue struct {
 }
 
 // ownMask hides what only the operator knows: the secret, and the values of extra.
-func ownMask(secret payout.Secret, extra Extra) mask {
+func ownMask(secret secrets.Secret, extra Extra) mask {
 	m := maskFor(secret.Reveal())
 	for _, fields := range []map[string]string{extra.Send, extra.Query, extra.Balance} {
 		for _, value := range fields {

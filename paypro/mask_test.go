@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/money"
 )
 
 // quoting is an answer in which one text field quotes a value.
@@ -99,19 +101,19 @@ func TestShortValuesHideLittle(t *testing.T) {
 	cmd := payout.Command{TradeNo: "t-1", Amount: amount(t, "300"), Payee: payout.NewPayee(payee)}
 	for _, test := range []struct {
 		status, text, platform, paid, at string
-		want                             payout.Finding
+		want                             finding.Finding
 	}{
 		{"0000", "0000 - SUCCESSFULLY PAID 11 of 21 - LIMIT", "2tj1ba3vz00li0002hx3l", "300.00", "2026-11-21 18:34:31",
-			payout.Finding{Status: "0000", StatusText: "0000 - SUCCESSFULLY PAID 11 of 21 - LIMIT", PlatformTradeNo: "2tj1ba3vz00li0002hx3l", PaidAmount: "300.00", SuccessTime: "2026-11-21 18:34:31"}},
+			finding.Finding{Status: "0000", StatusText: "0000 - SUCCESSFULLY PAID 11 of 21 - LIMIT", PlatformTradeNo: "2tj1ba3vz00li0002hx3l", PaidAmount: "300.00", SuccessTime: "2026-11-21 18:34:31"}},
 		{"00029", "00029: bank 0002, no. 1, (LI)", "0002", "300", "",
-			payout.Finding{Status: "00029", StatusText: "00029: bank ***, no. ***, (***)", PlatformTradeNo: "***", PaidAmount: "300"}},
-		{"0000", "", "", "1", "2026", payout.Finding{Status: "0000", PaidAmount: "***", SuccessTime: "***"}},
-		{"0000", "", "", "1.5", "", payout.Finding{Status: "0000", PaidAmount: "1.5"}},
+			finding.Finding{Status: "00029", StatusText: "00029: bank ***, no. ***, (***)", PlatformTradeNo: "***", PaidAmount: "300"}},
+		{"0000", "", "", "1", "2026", finding.Finding{Status: "0000", PaidAmount: "***", SuccessTime: "***"}},
+		{"0000", "", "", "1.5", "", finding.Finding{Status: "0000", PaidAmount: "1.5"}},
 	} {
 		body := fmt.Sprintf(`{"code":"0000","data":{"tradeNo":"t-1","status":%q,"desc":%q,"platFormTradeNo":%q,"amount":%q,"successTime":%q}}`,
 			test.status, test.text, test.platform, test.paid, test.at)
 		got := c.judge(c.askVerdict, cmd, reply{status: 200, body: []byte(body)})
-		got = payout.Finding{Status: got.Status, StatusText: got.StatusText, PlatformTradeNo: got.PlatformTradeNo, PaidAmount: got.PaidAmount, SuccessTime: got.SuccessTime}
+		got = finding.Finding{Status: got.Status, StatusText: got.StatusText, PlatformTradeNo: got.PlatformTradeNo, PaidAmount: got.PaidAmount, SuccessTime: got.SuccessTime}
 		if got != test.want {
 			t.Errorf("got %+v\nwant %+v", got, test.want)
 		}
@@ -123,11 +125,11 @@ func TestShortValuesHideLittle(t *testing.T) {
 func TestHiddenTextsDecide(t *testing.T) {
 	c := client(t, egypt(), nil)
 	cmd := egyptCommand(t)
-	ask := func(status, paid, at string) payout.Finding {
+	ask := func(status, paid, at string) finding.Finding {
 		body := fmt.Sprintf(`{"code":"0000","data":{"tradeNo":%q,"status":%q,"amount":%q,"successTime":%q}}`, cmd.TradeNo, status, paid, at)
 		return c.judge(c.askVerdict, cmd, reply{status: 200, body: []byte(body)})
 	}
-	if f := ask("0000", testWallet, ""); f.PaidAmount != "***" || f.Share != payout.ShareMore || f.Kind != payout.Paid {
+	if f := ask("0000", testWallet, ""); f.PaidAmount != "***" || f.Share != money.ShareMore || f.Kind != finding.Paid {
 		t.Errorf("%+v", f)
 	}
 	one, other := ask("NO "+testWallet+" 1", "", ""), ask("NO "+testWallet+" 1 "+testWallet, "", "")
@@ -137,7 +139,7 @@ func TestHiddenTextsDecide(t *testing.T) {
 	if f := ask("00032", "", ""); f.Status != "00032" || f.StatusKey != "" {
 		t.Errorf("%+v", f)
 	}
-	if f := ask("0000", "300", "2026-11-21 18:34:31"); !f.SucceededAt.Equal(time.Date(2026, 11, 21, 18, 34, 31, 0, time.UTC)) || f.Share != payout.ShareAll {
+	if f := ask("0000", "300", "2026-11-21 18:34:31"); !f.SucceededAt.Equal(time.Date(2026, 11, 21, 18, 34, 31, 0, time.UTC)) || f.Share != money.ShareAll {
 		t.Errorf("%+v", f)
 	}
 	for _, text := range []string{"", "soon", "2026-13-45 00:00:00", "0000-00-00 00:00:00", "1795286071000"} {
@@ -169,32 +171,32 @@ func TestEmptyData(t *testing.T) {
 	both := client(t, s, nil)
 	for _, test := range []struct {
 		body             string
-		without, with    payout.Kind
+		without, with    finding.Kind
 		servedWith       bool
-		withCode, asSend payout.Kind
+		withCode, asSend finding.Kind
 	}{
-		{`{"code":"0000"}`, payout.Unclear, payout.NoRecord, false, payout.NoRecord, payout.Unclear},
-		{`{"code":"0000","data":null}`, payout.Unclear, payout.NoRecord, false, payout.NoRecord, payout.Unclear},
-		{`{"code":"0000","data":{}}`, payout.Unclear, payout.NoRecord, false, payout.NoRecord, payout.Unclear},
-		{`{"code":"0000","data":""}`, payout.Unclear, payout.NoRecord, false, payout.NoRecord, payout.Unclear},
-		{`{"code":"0000","msg":"success"}`, payout.Unclear, payout.NoRecord, false, payout.NoRecord, payout.Unclear},
-		{`{"code":"0000","success":true,"data":[]}`, payout.Unclear, payout.NoRecord, false, payout.NoRecord, payout.Unclear},
-		{`{"code":"0000","success":false,"data":null}`, payout.Unclear, payout.Unclear, false, payout.Unclear, payout.Unclear},
-		{`{"code":"0000","data":{"status":""}}`, payout.Unclear, payout.Unclear, true, payout.Unclear, payout.Unclear},
-		{`{"code":"0000","data":{"tradeNo":"t-1"}}`, payout.Unclear, payout.Unclear, true, payout.Unclear, payout.Unclear},
-		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0000"}}`, payout.Paid, payout.Paid, true, payout.Paid, payout.SettledPaid},
-		{`{"code":"8000","data":null}`, payout.NoRecord, payout.Unclear, false, payout.Unclear, payout.Refused},
-		{`{"code":"4040","data":null}`, payout.Unclear, payout.Unclear, false, payout.NoRecord, payout.Unclear},
+		{`{"code":"0000"}`, finding.Unclear, finding.NoRecord, false, finding.NoRecord, finding.Unclear},
+		{`{"code":"0000","data":null}`, finding.Unclear, finding.NoRecord, false, finding.NoRecord, finding.Unclear},
+		{`{"code":"0000","data":{}}`, finding.Unclear, finding.NoRecord, false, finding.NoRecord, finding.Unclear},
+		{`{"code":"0000","data":""}`, finding.Unclear, finding.NoRecord, false, finding.NoRecord, finding.Unclear},
+		{`{"code":"0000","msg":"success"}`, finding.Unclear, finding.NoRecord, false, finding.NoRecord, finding.Unclear},
+		{`{"code":"0000","success":true,"data":[]}`, finding.Unclear, finding.NoRecord, false, finding.NoRecord, finding.Unclear},
+		{`{"code":"0000","success":false,"data":null}`, finding.Unclear, finding.Unclear, false, finding.Unclear, finding.Unclear},
+		{`{"code":"0000","data":{"status":""}}`, finding.Unclear, finding.Unclear, true, finding.Unclear, finding.Unclear},
+		{`{"code":"0000","data":{"tradeNo":"t-1"}}`, finding.Unclear, finding.Unclear, true, finding.Unclear, finding.Unclear},
+		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0000"}}`, finding.Paid, finding.Paid, true, finding.Paid, finding.SettledPaid},
+		{`{"code":"8000","data":null}`, finding.NoRecord, finding.Unclear, false, finding.Unclear, finding.Refused},
+		{`{"code":"4040","data":null}`, finding.Unclear, finding.Unclear, false, finding.NoRecord, finding.Unclear},
 	} {
 		r := reply{status: http.StatusOK, body: []byte(test.body)}
-		ask := func(c *Client) payout.Finding { return c.judge(c.askVerdict, aboutOne, r) }
+		ask := func(c *Client) finding.Finding { return c.judge(c.askVerdict, aboutOne, r) }
 		if got := ask(without).Kind; got != test.without {
 			t.Errorf("%s: %v", test.body, got)
 		}
 		if got := ask(with); got.Kind != test.with || got.Served != test.servedWith {
 			t.Errorf("%s with empty_data: %v, served %v", test.body, got.Kind, got.Served)
 		}
-		if got := ask(with); got.Kind == payout.NoRecord && got.Status+got.StatusText != "" {
+		if got := ask(with); got.Kind == finding.NoRecord && got.Status+got.StatusText != "" {
 			t.Errorf("%s: an absence with the words %q %q, as if they were the order's", test.body, got.Status, got.StatusText)
 		}
 		if got := ask(both).Kind; got != test.withCode {
@@ -211,17 +213,17 @@ func TestEmptyData(t *testing.T) {
 func TestWhereAnswersNameNoTradeNo(t *testing.T) {
 	for _, country := range Countries() {
 		c := client(t, merchant(country.Name), nil)
-		ask := func(body string) payout.Finding {
+		ask := func(body string) finding.Finding {
 			return c.judge(c.askVerdict, aboutOne, reply{status: http.StatusOK, body: []byte(body)})
 		}
-		want := payout.Unclear
+		want := finding.Unclear
 		if country.Name == "kenya" {
-			want = payout.Paid
+			want = finding.Paid
 		}
-		if f := ask(`{"code":"0000","data":{"status":"0000"}}`); f.Kind != want || f.Order != (want == payout.Unclear) {
+		if f := ask(`{"code":"0000","data":{"status":"0000"}}`); f.Kind != want || f.Order != (want == finding.Unclear) {
 			t.Errorf("%s: %+v", country.Name, f)
 		}
-		if f := ask(`{"code":"0000","data":{"status":"0000","tradeNo":"t-2"}}`); f.Kind != payout.Unclear || f.Order {
+		if f := ask(`{"code":"0000","data":{"status":"0000","tradeNo":"t-2"}}`); f.Kind != finding.Unclear || f.Order {
 			t.Errorf("%s: %+v", country.Name, f)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"disburser/payout"
+	"disburser/payout/money"
 )
 
 // profile is what one country wants of a request and calls things in an answer:
@@ -42,7 +42,7 @@ type profile struct {
 type amountRule struct {
 	whole    bool // no decimal point at all, not even "300.00"
 	decimals int  // no more digits behind the point: the currency's by ISO 4217, filled in by find
-	min, max payout.Amount
+	min, max money.Amount
 }
 
 // decimals are those of the countries' currencies, by ISO 4217. What has none takes whole
@@ -109,11 +109,11 @@ func (r amountRule) override(lowest, highest, places string) (amountRule, []erro
 		}
 		r.decimals, r.whole = n, n == 0
 	}
-	limit := func(setting, text string, own payout.Amount) payout.Amount {
+	limit := func(setting, text string, own money.Amount) money.Amount {
 		if text == "" {
 			return own
 		}
-		amount, err := payout.ParseAmount(text)
+		amount, err := money.Parse(text)
 		errs = append(errs, compact(wrong(setting, err))...)
 		return amount
 	}

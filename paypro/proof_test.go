@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 // The proofs: what left, what did not, and in time.
@@ -42,8 +43,8 @@ func TestNotSent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := client(t, egypt(), dial)
-				expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.NotSent)
-				expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "t-1"}, soon()), payout.Unclear)
+				expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.NotSent)
+				expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "t-1"}, soon()), finding.Unclear)
 			})
 		})
 	}
@@ -51,7 +52,7 @@ func TestNotSent(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		c := client(t, egypt(), func(context.Context, string, string) (net.Conn, error) { return nil, refused })
-		expect(t, c.Send(ctx, egyptCommand(t), soon()), payout.NotSent)
+		expect(t, c.Send(ctx, egyptCommand(t), soon()), finding.NotSent)
 	})
 }
 
@@ -71,7 +72,7 @@ func TestHalfWritten(t *testing.T) {
 			return &faulty{ours, bytes}, nil
 		})
 		f := c.Send(t.Context(), egyptCommand(t), soon())
-		expect(t, f, payout.Unclear)
+		expect(t, f, finding.Unclear)
 	}
 }
 
@@ -91,7 +92,7 @@ func TestTooLate(t *testing.T) {
 			"past by the wall clock only": time.Now().Add(time.Second).Round(0),
 		} {
 			f := c.Send(t.Context(), egyptCommand(t), latest)
-			expect(t, f, payout.NotSent)
+			expect(t, f, finding.NotSent)
 			if !strings.Contains(f.Detail, "too late") {
 				t.Errorf("%s: %s", name, f.Detail)
 			}
@@ -99,7 +100,7 @@ func TestTooLate(t *testing.T) {
 		if requests != 0 {
 			t.Errorf("%d requests left too late", requests)
 		}
-		expect(t, c.Send(t.Context(), egyptCommand(t), time.Now().Add(time.Hour)), payout.Accepted)
+		expect(t, c.Send(t.Context(), egyptCommand(t), time.Now().Add(time.Hour)), finding.Accepted)
 	})
 }
 
@@ -117,7 +118,7 @@ func TestTooLateHalfWay(t *testing.T) {
 		})
 		cmd := egyptCommand(t)
 		cmd.Remark = strings.Repeat("long ", 5000)
-		expect(t, client(t, egypt(), n.dial).Send(t.Context(), cmd, time.Now().Add(time.Second)), payout.Unclear)
+		expect(t, client(t, egypt(), n.dial).Send(t.Context(), cmd, time.Now().Add(time.Second)), finding.Unclear)
 		time.Sleep(5 * time.Second)
 		if got.Load() != 4096 {
 			t.Errorf("the server got %d bytes", got.Load())
@@ -139,7 +140,7 @@ func TestNotSentIsAProof(t *testing.T) {
 	s := egypt()
 	s.BaseURL = server.URL
 	c := client(t, s, nil)
-	kinds := map[payout.Kind]int{}
+	kinds := map[finding.Kind]int{}
 	for i := range 400 {
 		ctx, cancel := context.WithCancel(t.Context())
 		cmd := egyptCommand(t)
@@ -148,7 +149,7 @@ func TestNotSentIsAProof(t *testing.T) {
 		f := c.Send(ctx, cmd, soon())
 		cancel()
 		kinds[f.Kind]++
-		if f.Kind == payout.NotSent {
+		if f.Kind == finding.NotSent {
 			cmd.Remark = "not sent"
 			defer func() {
 				if _, found := received.Load(cmd.TradeNo); found {
@@ -178,7 +179,7 @@ func TestTLS(t *testing.T) {
 	s.BaseURL = server.URL
 
 	stranger := client(t, s, nil)
-	expect(t, stranger.Send(t.Context(), egyptCommand(t), soon()), payout.NotSent)
+	expect(t, stranger.Send(t.Context(), egyptCommand(t), soon()), finding.NotSent)
 
 	var last *faultyLater
 	c := client(t, s, func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -187,16 +188,16 @@ func TestTLS(t *testing.T) {
 		return last, err
 	})
 	c.wire.secure.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Accepted)
-	if f := c.Send(t.Context(), egyptCommand(t), time.Now().Add(-time.Second)); f.Kind != payout.NotSent {
+	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Accepted)
+	if f := c.Send(t.Context(), egyptCommand(t), time.Now().Add(-time.Second)); f.Kind != finding.NotSent {
 		t.Errorf("late: %+v", f)
 	}
 	last.broken.Store(true)
-	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.NotSent)
-	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Accepted)
+	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.NotSent)
+	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Accepted)
 	last.broken.Store(true)
 	last.bytes.Store(7)
-	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), payout.Unclear)
+	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Unclear)
 	if requests.Load() != 2 {
 		t.Errorf("%d requests", requests.Load())
 	}
@@ -229,11 +230,11 @@ func TestAnswerBeforeTheRequest(t *testing.T) {
 			})
 			c := client(t, egypt(), n.dial)
 			ask := c.Ask(t.Context(), payout.Command{TradeNo: "t-1"}, soon())
-			expect(t, ask, payout.Unclear)
+			expect(t, ask, finding.Unclear)
 			if ask.Served {
 				t.Error("served by an answer to nothing")
 			}
-			if send := c.Send(t.Context(), egyptCommand(t), soon()); send.Kind != payout.Unclear && (bytes > 0 || send.Kind != payout.NotSent) {
+			if send := c.Send(t.Context(), egyptCommand(t), soon()); send.Kind != finding.Unclear && (bytes > 0 || send.Kind != finding.NotSent) {
 				t.Errorf("send: %v", send.Kind)
 			}
 		})

@@ -12,7 +12,8 @@ import (
 	"time"
 	"unicode"
 
-	"disburser/payout"
+	"disburser/message"
+	"disburser/payout/secrets"
 )
 
 // Where the secret stands in the signed text, and where the sign goes.
@@ -35,7 +36,7 @@ type Settings struct {
 	Country    string // one of Countries
 	BaseURL    string // with its path segment, such as https://…/pak-pay
 	MerchantNo string // the merchantNo header of every call
-	Secret     payout.Secret
+	Secret     secrets.Secret
 	NotifyURL  string
 	Salt       string // suffix or prefix. Defaults to suffix
 	SignIn     string // body, header or both. Defaults to the country's own
@@ -179,7 +180,7 @@ func notGraphic(r rune) bool { return r <= ' ' || r > '~' }
 
 // checkSecret refuses the line break that a secret file likes to end with: it
 // would make every signature wrong, and the provider's answer doesn't say so.
-func checkSecret(s payout.Secret) error {
+func checkSecret(s secrets.Secret) error {
 	text := s.Reveal()
 	switch {
 	case text == "":
@@ -333,12 +334,12 @@ func (f Field) compile(name string) (Field, error) {
 		return f, errors.New("is filled in by the disburser, it can't be a payee field")
 	case err != nil:
 		return f, fmt.Errorf("pattern: %w", err)
-	case f.MaxLen < 0 || f.MaxLen > payout.MaxPayeeField:
-		return f, fmt.Errorf("max_len: must be from 0 to %d", payout.MaxPayeeField)
+	case f.MaxLen < 0 || f.MaxLen > message.MaxPayeeField:
+		return f, fmt.Errorf("max_len: must be from 0 to %d", message.MaxPayeeField)
 	}
 	f.pattern = pattern
 	f.words = isWords(name)
-	f.MaxLen = cmp.Or(f.MaxLen, payout.MaxPayeeField)
+	f.MaxLen = cmp.Or(f.MaxLen, message.MaxPayeeField)
 	f.Rule = cmp.Or(f.Rule, "must match "+f.Pattern)
 	return f, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/secrets"
 )
 
 func TestCountries(t *testing.T) {
@@ -34,7 +35,7 @@ func TestCountries(t *testing.T) {
 // All mistakes at once, each with its setting's name, none with a secret.
 func TestNewTellsAll(t *testing.T) {
 	_, err := New(Settings{
-		Country: "nigeria", BaseURL: "https://user:" + testSecret + "@host/", MerchantNo: "1\n", Secret: payout.NewSecret(testSecret + "\n"),
+		Country: "nigeria", BaseURL: "https://user:" + testSecret + "@host/", MerchantNo: "1\n", Secret: secrets.New(testSecret + "\n"),
 		NotifyURL: "ftp://x", Salt: "middle", SignIn: "query", Paths: Paths{Send: "payout", Query: "/x?y", Balance: "/../x"},
 		Fields:    map[string]Field{"amount": {}, "a b": {}, "c": {Pattern: "("}, "d": {MaxLen: -1}, "gone": {Drop: true}},
 		AmountMin: "0", AmountMax: "-1", NoRecordCodes: []string{"0000"}, Timeout: -1,
@@ -70,7 +71,7 @@ func TestNewRefuses(t *testing.T) {
 		{func(s *Settings) { s.BaseURL = "https://zahlung-ü.test/x" }, "base_url: must name its host in ASCII letters"},
 		{func(s *Settings) { s.BaseURL = "http://[fe80::1%25eth0]/x" }, "base_url: must name its host in ASCII letters"},
 		{func(s *Settings) { s.MerchantNo = "" }, "merchant_no: is required"},
-		{func(s *Settings) { s.Secret = payout.Secret{} }, "secret: is required"},
+		{func(s *Settings) { s.Secret = secrets.Secret{} }, "secret: is required"},
 		{func(s *Settings) { s.NotifyURL = "" }, "notify_url: is required"},
 		{func(s *Settings) { s.AmountMin, s.AmountMax = "20", "10" }, "amount.min: is above amount.max"},
 		{func(s *Settings) { s.AmountMin = "10001" }, "amount.min: is above amount.max"},

@@ -6,12 +6,12 @@ import (
 	"maps"
 	"slices"
 
-	"disburser/payout"
+	"disburser/payout/secrets"
 )
 
 // signer signs one merchant's requests.
 type signer struct {
-	secret payout.Secret
+	secret secrets.Secret
 	prefix bool // the secret goes before the text instead of after it
 }
 

@@ -3,7 +3,7 @@ package paypro
 import (
 	"testing"
 
-	"disburser/payout"
+	"disburser/payout/secrets"
 )
 
 // The vectors of docs/paypro-api.md §2.5: they fix our two modes.
@@ -50,7 +50,7 @@ func TestSign(t *testing.T) {
 			if got := string(signText(nil, sorted(test.params), test.params)); got != test.text {
 				t.Errorf("signed text\n got %s\nwant %s", got, test.text)
 			}
-			secret := payout.NewSecret(testSecret)
+			secret := secrets.New(testSecret)
 			if got := (signer{secret, false}).sign(sorted(test.params), test.params); got != test.suffix {
 				t.Errorf("suffix: got %s, want %s", got, test.suffix)
 			}

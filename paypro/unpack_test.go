@@ -12,7 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 func zipped(t *testing.T, text string) string {
@@ -38,26 +38,26 @@ func TestPackedAnswers(t *testing.T) {
 	_ = d.Close()
 	for _, test := range []struct {
 		name, encoding, body string
-		want                 payout.Kind
+		want                 finding.Kind
 		dials                int // for two calls
 	}{
-		{"none", "", paid, payout.Paid, 1},
-		{"identity", "identity", paid, payout.Paid, 1},
-		{"gzip", "gzip", zipped(t, paid), payout.Paid, 1},
-		{"in capitals", "GZIP", zipped(t, paid), payout.Paid, 1},
-		{"by its old name", "x-gzip", zipped(t, paid), payout.Paid, 1},
-		{"and identity", "identity, gzip", zipped(t, paid), payout.Paid, 1},
-		{"two members", "gzip", zipped(t, paid[:20]) + zipped(t, paid[20:]), payout.Paid, 1},
-		{"not packed", "gzip", paid, payout.Unclear, 2},
-		{"nothing", "gzip", "", payout.Unclear, 2},
-		{"cut off", "gzip", zipped(t, paid)[:30], payout.Unclear, 2},
-		{"without its checksum", "gzip", zipped(t, paid)[:len(zipped(t, paid))-8], payout.Unclear, 2},
-		{"another checksum", "gzip", zipped(t, paid)[:len(zipped(t, paid))-8] + "01234567", payout.Unclear, 2},
-		{"something behind it", "gzip", zipped(t, paid) + "x", payout.Unclear, 2},
-		{"a bomb", "gzip", zipped(t, padded), payout.Unclear, 2},
-		{"packed twice", "gzip, gzip", zipped(t, zipped(t, paid)), payout.Unclear, 2},
-		{"deflate", "deflate", deflated.String(), payout.Unclear, 2},
-		{"brotli, it says", "br", paid, payout.Unclear, 2},
+		{"none", "", paid, finding.Paid, 1},
+		{"identity", "identity", paid, finding.Paid, 1},
+		{"gzip", "gzip", zipped(t, paid), finding.Paid, 1},
+		{"in capitals", "GZIP", zipped(t, paid), finding.Paid, 1},
+		{"by its old name", "x-gzip", zipped(t, paid), finding.Paid, 1},
+		{"and identity", "identity, gzip", zipped(t, paid), finding.Paid, 1},
+		{"two members", "gzip", zipped(t, paid[:20]) + zipped(t, paid[20:]), finding.Paid, 1},
+		{"not packed", "gzip", paid, finding.Unclear, 2},
+		{"nothing", "gzip", "", finding.Unclear, 2},
+		{"cut off", "gzip", zipped(t, paid)[:30], finding.Unclear, 2},
+		{"without its checksum", "gzip", zipped(t, paid)[:len(zipped(t, paid))-8], finding.Unclear, 2},
+		{"another checksum", "gzip", zipped(t, paid)[:len(zipped(t, paid))-8] + "01234567", finding.Unclear, 2},
+		{"something behind it", "gzip", zipped(t, paid) + "x", finding.Unclear, 2},
+		{"a bomb", "gzip", zipped(t, padded), finding.Unclear, 2},
+		{"packed twice", "gzip, gzip", zipped(t, zipped(t, paid)), finding.Unclear, 2},
+		{"deflate", "deflate", deflated.String(), finding.Unclear, 2},
+		{"brotli, it says", "br", paid, finding.Unclear, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"disburser/message"
 	"disburser/payout"
 )
 
@@ -17,7 +18,7 @@ func (p *Producer) Carry(ctx context.Context, payouts []payout.Payout) error {
 	for i, o := range payouts {
 		command := o.Command
 		command.Currency = named(o)
-		value, err := payout.EncodeKnown(command)
+		value, err := message.EncodeKnown(command)
 		if err != nil {
 			return fmt.Errorf("producer: carry %s: %w", o.TradeNo, err)
 		}
@@ -29,8 +30,8 @@ func (p *Producer) Carry(ctx context.Context, payouts []payout.Payout) error {
 			state = payout.StateReceived
 		}
 		messages[i] = kafka.Message{Key: []byte(o.TradeNo), Value: value, Headers: []kafka.Header{
-			header(payout.CarriedHeader, state.String()),
-			header(payout.CarriedReceivedAt, o.ReceivedAt.UTC().Format(time.RFC3339Nano)), header(payout.CarriedCountry, o.Country),
+			header(message.CarriedHeader, state.String()),
+			header(message.CarriedReceivedAt, o.ReceivedAt.UTC().Format(time.RFC3339Nano)), header(message.CarriedCountry, o.Country),
 		}}
 		if o.Trace.Parent != "" {
 			messages[i].Headers = append(messages[i].Headers, header("traceparent", o.Trace.Parent), header("tracestate", o.Trace.State))

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"disburser/internal/kafkatest"
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/money"
 )
 
 // Only what was certainly never sent is carried as received: a journal that was wiped
@@ -21,7 +23,7 @@ func TestOnlyWhatWasNeverSentIsCarriedAsReceived(t *testing.T) {
 		var open []payout.Payout
 		want := []string{"received", "sending", "sending", "sending", "held"}
 		for i, state := range []payout.State{payout.StateReceived, payout.StateReceived, payout.StateSending, payout.StateProcessing, payout.StateHeld} {
-			a, _ := payout.ParseAmount("300.50")
+			a, _ := money.Parse("300.50")
 			o := payout.Begin(payout.Command{
 				TradeNo: string(rune('a' + i)), Merchant: "eg-main", Amount: a, Currency: "EGP", Payee: payout.NewPayee(map[string]string{"walletId": "1"}),
 			}, "egypt", payout.Source{}, "", time.Now())
@@ -36,10 +38,10 @@ func TestOnlyWhatWasNeverSentIsCarriedAsReceived(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, r := range k.Read(t, commands, 0) {
-			if got := kafkatest.Header(t, r.Headers, payout.CarriedHeader); got != want[i] || string(r.Key) != open[i].TradeNo {
+			if got := kafkatest.Header(t, r.Headers, message.CarriedHeader); got != want[i] || string(r.Key) != open[i].TradeNo {
 				t.Errorf("%s, %v sent %d times: carried as %q", r.Key, open[i].State, open[i].Sends, got)
 			}
-			orders, err := payout.Decode(r.Value)
+			orders, err := message.Decode(r.Value)
 			if err != nil || orders[0].Command.Fingerprint() != open[i].Fingerprint {
 				t.Errorf("%s is another payout now: %v", r.Key, err)
 			}
@@ -50,7 +52,7 @@ func TestOnlyWhatWasNeverSentIsCarriedAsReceived(t *testing.T) {
 // A currency that only the country named is left out again: with it the command would
 // be another one to whoever reads it.
 func TestACurrencyThatNobodyNamedIsNotCarried(t *testing.T) {
-	a, _ := payout.ParseAmount("300")
+	a, _ := money.Parse("300")
 	c := payout.Command{TradeNo: "a", Merchant: "eg-main", Amount: a, Currency: "EGP", Payee: payout.NewPayee(map[string]string{"walletId": "1"})}
 	for from, want := range map[payout.CurrencyFrom]string{payout.FromCommand: "EGP", payout.FromMerchant: "EGP", payout.FromCountry: ""} {
 		c.CurrencyFrom = from

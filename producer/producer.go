@@ -16,7 +16,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"disburser/payout"
+	"disburser/message"
 )
 
 const (
@@ -83,7 +83,7 @@ func (p *Producer) Close() error {
 
 // Results publishes events and answers for each whether it is acknowledged; err says
 // why some are not.
-func (p *Producer) Results(ctx context.Context, events []payout.Event) (acknowledged []bool, err error) {
+func (p *Producer) Results(ctx context.Context, events []message.Event) (acknowledged []bool, err error) {
 	messages := make([]kafka.Message, len(events))
 	for i, e := range events {
 		m, err := resultMessage(e)
@@ -96,7 +96,7 @@ func (p *Producer) Results(ctx context.Context, events []payout.Event) (acknowle
 	return published.acknowledged, err
 }
 
-func resultMessage(e payout.Event) (kafka.Message, error) {
+func resultMessage(e message.Event) (kafka.Message, error) {
 	value, err := json.Marshal(e)
 	headers := []kafka.Header{
 		header("ce_specversion", "1.0"),
@@ -129,7 +129,7 @@ func source(merchant string) string {
 
 // DeadLetters publishes all of them or answers an error; only after nil may the offset
 // of their source move on.
-func (p *Producer) DeadLetters(ctx context.Context, letters []payout.DeadLetter) error {
+func (p *Producer) DeadLetters(ctx context.Context, letters []message.DeadLetter) error {
 	now := time.Now().UTC().Format(time.RFC3339Nano)
 	for cut := 0; ; cut++ {
 		messages := make([]kafka.Message, len(letters))
@@ -140,7 +140,7 @@ func (p *Producer) DeadLetters(ctx context.Context, letters []payout.DeadLetter)
 		if len(published.oversize) == 0 || len(published.waiting) > 0 || cut+1 == len(cuts) {
 			return namedBySource(err, published.oversize, letters)
 		}
-		var left []payout.DeadLetter // what is too large is cut once more
+		var left []message.DeadLetter // what is too large is cut once more
 		for _, at := range published.oversize {
 			left = append(left, letters[at])
 		}
@@ -150,8 +150,8 @@ func (p *Producer) DeadLetters(ctx context.Context, letters []payout.DeadLetter)
 
 // namedBySource names dead letters that no topic takes by where they stand in the commands:
 // their keys are somebody else's, and may be people's data.
-func namedBySource(err error, oversize []int, letters []payout.DeadLetter) error {
-	var e *payout.OversizeError
+func namedBySource(err error, oversize []int, letters []message.DeadLetter) error {
+	var e *message.OversizeError
 	if !errors.As(err, &e) {
 		return err
 	}
@@ -168,7 +168,7 @@ type cut struct{ most, kept int }
 // by default. A dead letter that can't be written would stop its partition for ever.
 var cuts = []cut{{deadLetterMax, deadLetterCut}, {100_000, 30_000}, {10_000, 3000}, {1000, 300}, {0, 0}}
 
-func deadLetterMessage(d payout.DeadLetter, now string, c cut) kafka.Message {
+func deadLetterMessage(d message.DeadLetter, now string, c cut) kafka.Message {
 	d = fitting(d, c)
 	headers := make([]kafka.Header, 0, len(d.Headers)+7)
 	for _, h := range d.Headers {
@@ -187,7 +187,7 @@ func deadLetterMessage(d payout.DeadLetter, now string, c cut) kafka.Message {
 // fitting cuts what a broker would refuse: our headers come on top of a message that
 // may already have been as large as the topic takes, and a dead letter that can't be
 // written would stop its partition for ever. The source offset tells where all of it is.
-func fitting(d payout.DeadLetter, c cut) payout.DeadLetter {
+func fitting(d message.DeadLetter, c cut) message.DeadLetter {
 	headers := 0
 	for _, h := range d.Headers {
 		headers += len(h.Key) + len(h.Value) + headerOverhead
@@ -195,7 +195,7 @@ func fitting(d payout.DeadLetter, c cut) payout.DeadLetter {
 	if headers > c.most/2 { // no client of ours writes such; the value says more
 		d.Headers, headers = nil, 0
 	}
-	if d.Code == payout.TooLarge || len(d.Key)+len(d.Value)+headers > c.most {
+	if d.Code == message.TooLarge || len(d.Key)+len(d.Value)+headers > c.most {
 		d.Value = d.Value[:min(len(d.Value), c.kept)]
 	}
 	if len(d.Key)+len(d.Value)+headers > c.most {

@@ -19,7 +19,9 @@ import (
 	"go.uber.org/goleak"
 
 	"disburser/internal/kafkatest"
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/money"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -43,16 +45,16 @@ func setup(t *testing.T, test func(t *testing.T, k *kafkatest.Kafka, p *Producer
 	})
 }
 
-func event(tradeNo string) payout.Event {
-	a, _ := payout.ParseAmount("300")
+func event(tradeNo string) message.Event {
+	a, _ := money.Parse("300")
 	p := payout.Begin(payout.Command{TradeNo: tradeNo, Merchant: "eg-main", Amount: a, Currency: "EGP", BatchID: "b-1"},
 		"egypt", payout.Source{Offset: 3}, "payee is missing", time.Date(2026, 11, 21, 10, 30, 0, 5e6, time.UTC))
-	e, _ := payout.EventOf(p)
+	e, _ := message.EventOf(p)
 	return e
 }
 
-func events(n int) []payout.Event {
-	list := make([]payout.Event, n)
+func events(n int) []message.Event {
+	list := make([]message.Event, n)
 	for i := range list {
 		list[i] = event(fmt.Sprint("trade-", i))
 	}
@@ -75,7 +77,7 @@ func TestAResultIsACloudEvent(t *testing.T) {
 	setup(t, func(t *testing.T, k *kafkatest.Kafka, p *Producer) {
 		e := event("20261121103000000001")
 		e.Trace = payout.Trace{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", State: "v=1"}
-		if acknowledged, err := p.Results(context.Background(), []payout.Event{e}); err != nil || !slices.Equal(acknowledged, []bool{true}) {
+		if acknowledged, err := p.Results(context.Background(), []message.Event{e}); err != nil || !slices.Equal(acknowledged, []bool{true}) {
 			t.Fatal(acknowledged, err)
 		}
 		var got []string
@@ -113,7 +115,7 @@ func TestAResultIsACloudEvent(t *testing.T) {
 func TestARepeatCarriesTheSameIDAndNoTraceIsMadeUp(t *testing.T) {
 	setup(t, func(t *testing.T, k *kafkatest.Kafka, p *Producer) {
 		for range 3 {
-			if _, err := p.Results(context.Background(), []payout.Event{event("one")}); err != nil {
+			if _, err := p.Results(context.Background(), []message.Event{event("one")}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -142,7 +144,7 @@ func TestPartitionsAreJavas(t *testing.T) {
 			"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971, "abc": 479470107,
 		}
 		for key := range hashes {
-			if _, err := p.Results(context.Background(), []payout.Event{event(key)}); err != nil {
+			if _, err := p.Results(context.Background(), []message.Event{event(key)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -168,7 +170,7 @@ func TestEveryWriteAsksAllReplicas(t *testing.T) {
 		if _, err := p.Results(context.Background(), events(20)); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.DeadLetters(context.Background(), []payout.DeadLetter{letter("x")}); err != nil {
+		if err := p.DeadLetters(context.Background(), []message.DeadLetter{letter("x")}); err != nil {
 			t.Fatal(err)
 		}
 		if len(acks) < 2 {
@@ -208,7 +210,7 @@ func TestTemporaryErrorsAreWaitedOut(t *testing.T) {
 func TestARefusalAfterTheWriteMakesCopiesUnderOneID(t *testing.T) {
 	setup(t, func(t *testing.T, k *kafkatest.Kafka, p *Producer) {
 		k.Fail(kmsg.Produce, results, kerr.NotEnoughReplicasAfterAppend, 2)
-		if _, err := p.Results(context.Background(), []payout.Event{event("one")}); err != nil {
+		if _, err := p.Results(context.Background(), []message.Event{event("one")}); err != nil {
 			t.Fatal(err)
 		}
 		ids := map[string]bool{}
@@ -302,10 +304,10 @@ func TestNothingToPublishIsNoRequest(t *testing.T) {
 	})
 }
 
-func letter(value string) payout.DeadLetter {
-	return payout.DeadLetter{
-		Key: []byte("k"), Value: []byte(value), Code: payout.Malformed, Reason: "the value is not JSON", Index: -1,
-		Headers: []payout.Header{{Key: "traceparent", Value: []byte("00-a-b-01")}, {Key: "x", Value: []byte{0, 255}}},
+func letter(value string) message.DeadLetter {
+	return message.DeadLetter{
+		Key: []byte("k"), Value: []byte(value), Code: message.Malformed, Reason: "the value is not JSON", Index: -1,
+		Headers: []message.Header{{Key: "traceparent", Value: []byte("00-a-b-01")}, {Key: "x", Value: []byte{0, 255}}},
 		Topic:   "payout.commands", Source: payout.Source{Partition: 3, Offset: 812},
 	}
 }
@@ -313,8 +315,8 @@ func letter(value string) payout.DeadLetter {
 func TestADeadLetterKeepsItsOrigin(t *testing.T) {
 	setup(t, func(t *testing.T, k *kafkatest.Kafka, p *Producer) {
 		element := letter("two")
-		element.Index, element.Code, element.Reason = 7, payout.Conflict, "other content"
-		if err := p.DeadLetters(context.Background(), []payout.DeadLetter{letter("one"), element}); err != nil {
+		element.Index, element.Code, element.Reason = 7, message.Conflict, "other content"
+		if err := p.DeadLetters(context.Background(), []message.DeadLetter{letter("one"), element}); err != nil {
 			t.Fatal(err)
 		}
 		got := k.Read(t, letters, 0)
@@ -347,7 +349,7 @@ func TestADeadLetterWithoutKeyOrValueStaysSo(t *testing.T) {
 	setup(t, func(t *testing.T, k *kafkatest.Kafka, p *Producer) {
 		d := letter("")
 		d.Key, d.Value, d.Headers = nil, nil, nil
-		if err := p.DeadLetters(context.Background(), []payout.DeadLetter{d}); err != nil {
+		if err := p.DeadLetters(context.Background(), []message.DeadLetter{d}); err != nil {
 			t.Fatal(err)
 		}
 		if r := k.Read(t, letters, 0)[0]; len(r.Key) != 0 || len(r.Value) != 0 || len(r.Headers) != 6 {
@@ -359,37 +361,37 @@ func TestADeadLetterWithoutKeyOrValueStaysSo(t *testing.T) {
 // A dead letter that can't be written would stop its partition for ever: whatever
 // size it has, it must fit a topic with the broker's default limit.
 func TestEverySizeOfDeadLetterFits(t *testing.T) {
-	header := func(size int) []payout.Header {
-		return []payout.Header{{Key: "h", Value: bytes.Repeat([]byte("h"), size)}}
+	header := func(size int) []message.Header {
+		return []message.Header{{Key: "h", Value: bytes.Repeat([]byte("h"), size)}}
 	}
-	many := make([]payout.Header, 150_000)
+	many := make([]message.Header, 150_000)
 	for i := range many {
-		many[i] = payout.Header{Key: "h"}
+		many[i] = message.Header{Key: "h"}
 	}
 	cases := map[string]struct {
 		key, value  int
-		headers     []payout.Header
-		code        payout.Code
+		headers     []message.Header
+		code        message.Code
 		wantValue   int
 		wantHeaders bool
 	}{
-		"1 MiB":                {1, 1 << 20, header(10), payout.Malformed, deadLetterCut, true},
-		"as large as is whole": {1, deadLetterMax - 1 - 11 - headerOverhead, header(10), payout.Malformed, deadLetterMax - 1 - 11 - headerOverhead, true},
-		"one more":             {1, deadLetterMax - 11 - headerOverhead, header(10), payout.Malformed, deadLetterCut, true},
-		"too large":            {1, 5 << 20, header(10), payout.TooLarge, deadLetterCut, true},
-		"too many":             {1, 300_000, header(10), payout.TooLarge, deadLetterCut, true},
-		"a large key":          {1 << 20, 100, header(10), payout.Malformed, 100, true},
-		"both large":           {1 << 20, 1 << 20, header(10), payout.Malformed, deadLetterCut, true},
-		"large headers":        {1, 100, header(1 << 20), payout.Malformed, 100, false},
-		"many headers":         {1, 100, many, payout.Malformed, 100, false},
-		"half headers":         {1, 900_000, header(400_000), payout.Malformed, deadLetterCut, true},
+		"1 MiB":                {1, 1 << 20, header(10), message.Malformed, deadLetterCut, true},
+		"as large as is whole": {1, deadLetterMax - 1 - 11 - headerOverhead, header(10), message.Malformed, deadLetterMax - 1 - 11 - headerOverhead, true},
+		"one more":             {1, deadLetterMax - 11 - headerOverhead, header(10), message.Malformed, deadLetterCut, true},
+		"too large":            {1, 5 << 20, header(10), message.TooLarge, deadLetterCut, true},
+		"too many":             {1, 300_000, header(10), message.TooLarge, deadLetterCut, true},
+		"a large key":          {1 << 20, 100, header(10), message.Malformed, 100, true},
+		"both large":           {1 << 20, 1 << 20, header(10), message.Malformed, deadLetterCut, true},
+		"large headers":        {1, 100, header(1 << 20), message.Malformed, 100, false},
+		"many headers":         {1, 100, many, message.Malformed, 100, false},
+		"half headers":         {1, 900_000, header(400_000), message.Malformed, deadLetterCut, true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			setup(t, func(t *testing.T, k *kafkatest.Kafka, p *Producer) {
 				d := letter("")
 				d.Key, d.Value, d.Headers, d.Code = bytes.Repeat([]byte("k"), c.key), bytes.Repeat([]byte("v"), c.value), c.headers, c.code
-				if err := p.DeadLetters(context.Background(), []payout.DeadLetter{d}); err != nil {
+				if err := p.DeadLetters(context.Background(), []message.DeadLetter{d}); err != nil {
 					t.Fatal(err)
 				}
 				got := k.Read(t, letters, 0)[0]
@@ -409,7 +411,7 @@ func TestEverySizeOfDeadLetterFits(t *testing.T) {
 
 func TestManyLargeDeadLettersGoInSeveralRequests(t *testing.T) {
 	setup(t, func(t *testing.T, k *kafkatest.Kafka, p *Producer) {
-		var list []payout.DeadLetter
+		var list []message.DeadLetter
 		for range 9 {
 			list = append(list, letter(strings.Repeat("v", 400_000)))
 		}
@@ -425,7 +427,7 @@ func TestManyLargeDeadLettersGoInSeveralRequests(t *testing.T) {
 func TestDeadLettersAreAllOrAnError(t *testing.T) {
 	setup(t, func(t *testing.T, k *kafkatest.Kafka, p *Producer) {
 		k.Fail(kmsg.Produce, letters, kerr.TopicAuthorizationFailed, -1)
-		err := p.DeadLetters(context.Background(), []payout.DeadLetter{letter("x"), letter("y")})
+		err := p.DeadLetters(context.Background(), []message.DeadLetter{letter("x"), letter("y")})
 		if err == nil || !strings.Contains(err.Error(), kafka.TopicAuthorizationFailed.Title()) {
 			t.Fatal(err)
 		}

@@ -15,7 +15,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"disburser/internal/kafkatest"
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/money"
 )
 
 // takes says how much a topic takes in one batch.
@@ -45,7 +47,7 @@ func TestResultsOfEverySizeInTopicsOfEverySize(t *testing.T) {
 					list[i].Reason, large = strings.Repeat("r", limit), large+1
 				}
 				acknowledged, err := p.Results(context.Background(), list)
-				var oversize *payout.OversizeError
+				var oversize *message.OversizeError
 				if (large > 0) != errors.As(err, &oversize) || large == 0 && err != nil {
 					t.Fatal(err)
 				}
@@ -96,7 +98,7 @@ func TestDeadLettersOfEverySizeInTopicsOfEverySize(t *testing.T) {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			setup(t, func(t *testing.T, k *kafkatest.Kafka, p *Producer) {
 				takes(t, k, letters, limit)
-				var list []payout.DeadLetter
+				var list []message.DeadLetter
 				for n := range 60 {
 					d := letter(strings.Repeat("v", rand.N(1<<20)))
 					if n%3 == 0 {
@@ -143,7 +145,7 @@ func TestCarriedCommandsOfEverySize(t *testing.T) {
 		}
 		var open []payout.Payout
 		for n := range 200 {
-			a, _ := payout.ParseAmount("300")
+			a, _ := money.Parse("300")
 			remark := strings.Repeat("<", rand.N(15_000))
 			if n == 77 {
 				remark = strings.Repeat("<", 1_500_000)
@@ -151,7 +153,7 @@ func TestCarriedCommandsOfEverySize(t *testing.T) {
 			open = append(open, payout.Begin(payout.Command{TradeNo: fmt.Sprint("t", n), Merchant: "eg-main", Amount: a, Remark: remark}, "egypt", payout.Source{}, "", time.Now()))
 		}
 		err := p.Carry(context.Background(), open)
-		var oversize *payout.OversizeError
+		var oversize *message.OversizeError
 		if !errors.As(err, &oversize) || !slices.Equal(oversize.Keys, []string{"t77"}) || strings.Contains(err.Error(), "<<") {
 			t.Errorf("%v", err)
 		}
@@ -167,8 +169,8 @@ func TestCarriedCommandsOfEverySize(t *testing.T) {
 
 // A dead letter's key is somebody else's: where it stands in the commands names it.
 func TestADeadLetterIsNamedByItsSource(t *testing.T) {
-	e := &payout.OversizeError{Topic: "payout.commands.dead", Keys: []string{"Kevin Quatermain", "01123456789"}, Bytes: []int{1, 2}}
-	list := make([]payout.DeadLetter, 3)
+	e := &message.OversizeError{Topic: "payout.commands.dead", Keys: []string{"Kevin Quatermain", "01123456789"}, Bytes: []int{1, 2}}
+	list := make([]message.DeadLetter, 3)
 	for i := range list {
 		list[i].Source = payout.Source{Partition: 4, Offset: int64(10 + i)}
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"disburser/payout"
+	"disburser/message"
 )
 
 // steps are the largest batches that a topic is offered, one after the other. A topic may
@@ -178,7 +178,7 @@ func (t *topic) tooLarge(p *publishing) error {
 	if len(p.oversize) == 0 {
 		return nil
 	}
-	e := &payout.OversizeError{Topic: t.name}
+	e := &message.OversizeError{Topic: t.name}
 	for _, at := range p.oversize {
 		e.Keys, e.Bytes = append(e.Keys, string(p.messages[at].Key)), append(e.Bytes, sizeOf(p.messages[at]))
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"disburser/internal/trial"
-	"disburser/payout"
+	"disburser/message"
 )
 
 var update = flag.Bool("update", false, "write payroll/november.jsonl anew")
@@ -35,7 +35,7 @@ func TestTheSampleHasSomethingOfEverything(t *testing.T) {
 	}
 	e := trial.Expect(lines)
 	t.Logf("%d messages, %d payouts, %d duplicates, dead letters %v", len(lines), len(e.TradeNos), e.Duplicates, e.Codes)
-	if len(e.TradeNos) < 450 || e.Duplicates == 0 || e.Codes[payout.Malformed] == 0 || e.Codes[payout.Conflict] == 0 {
+	if len(e.TradeNos) < 450 || e.Duplicates == 0 || e.Codes[message.Malformed] == 0 || e.Codes[message.Conflict] == 0 {
 		t.Error("something is missing")
 	}
 }

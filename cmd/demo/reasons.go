@@ -9,7 +9,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"disburser/internal/trial"
-	"disburser/payout"
+	"disburser/message"
 )
 
 // reasons says of one's own commands why they were rejected, failed, or became dead
@@ -19,11 +19,11 @@ func (s *screen) reasons(w *world, e trial.Expected) {
 	for _, tradeNo := range slices.Sorted(maps.Keys(e.TradeNos)) {
 		for _, seen := range w.watcher.Results(tradeNo) {
 			switch event := seen.Event; event.Type {
-			case payout.EventRejected:
+			case message.EventRejected:
 				all = append(all, [2]string{"rejected", tradeNo + ": " + event.Reason})
-			case payout.EventFailed:
+			case message.EventFailed:
 				all = append(all, [2]string{"failed", tradeNo + ": " + cmp.Or(event.Reason, event.Status+" "+event.StatusText)})
-			case payout.EventPaid, payout.EventPartial, payout.EventHeld: // nothing to correct
+			case message.EventPaid, message.EventPartial, message.EventHeld: // nothing to correct
 			}
 		}
 	}

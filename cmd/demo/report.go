@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"disburser/internal/trial"
-	"disburser/payout"
+	"disburser/message"
 	"disburser/paypro/paysim"
 )
 
@@ -63,14 +63,14 @@ func (s *screen) fact(name, text string) {
 
 // columns are the outcomes in the order in which they are shown.
 var columns = []struct {
-	kind   payout.EventType
+	kind   message.EventType
 	name   string
 	colour string
 }{
-	{payout.EventPaid, "paid", green},
-	{payout.EventPartial, "partial", yellow},
-	{payout.EventFailed, "failed", red},
-	{payout.EventRejected, "rejected", red},
+	{message.EventPaid, "paid", green},
+	{message.EventPartial, "partial", yellow},
+	{message.EventFailed, "failed", red},
+	{message.EventRejected, "rejected", red},
 }
 
 // table shows how many payouts of each merchant ended in which way.

@@ -16,7 +16,7 @@ import (
 	"disburser/internal/app"
 	"disburser/internal/embedded"
 	"disburser/internal/trial"
-	"disburser/payout"
+	"disburser/payout/secrets"
 	"disburser/paypro/paysim"
 )
 
@@ -147,7 +147,7 @@ func (w *world) config() config.Config {
 func merchant(country, base, no, secret, currency string) config.Merchant {
 	m := config.DefaultMerchant()
 	m.Country, m.BaseURL, m.MerchantNo, m.Currency = country, "http://paysim"+base, no, currency
-	m.Secret, m.NotifyURL = payout.NewSecret(secret), "https://example.com/notify"
+	m.Secret, m.NotifyURL = secrets.New(secret), "https://example.com/notify"
 	m.Timeout = 2 * time.Second // short, so that a lost reply is soon asked about
 	m.Poll.First, m.Poll.Max = 500*time.Millisecond, 2*time.Second
 	// The simulator shows an order from the moment it accepts it, so "no record", said three

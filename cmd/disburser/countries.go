@@ -9,7 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"disburser/payout"
+	"disburser/message"
 	"disburser/paypro"
 )
 
@@ -121,7 +121,7 @@ fields: those are the provider's to check.
 
 | Country | Currency | Decimals | Amount | Payee fields (optional ones in brackets) | `+"`accept_unverified`"+` |
 |---|---|---|---|---|---|
-`, payout.MaxPayeeField)
+`, message.MaxPayeeField)
 	for _, s := range sheets {
 		var fields []string
 		for _, p := range s.Payee {

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"disburser/internal/embedded"
-	"disburser/payout"
+	"disburser/payout/secrets"
 	"disburser/paypro/paysim"
 )
 
@@ -34,7 +34,7 @@ func TestProfilesNeedTheTokenAlways(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := on(t, r.Dial, nil)
-			a.config.Admin.Token = payout.NewSecret(c.token)
+			a.config.Admin.Token = secrets.New(c.token)
 			for _, path := range []string{"/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/symbol", "/debug/pprof/goroutine"} {
 				for _, from := range []string{"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "192.0.2.1:1"} {
 					request := httptest.NewRequest(http.MethodGet, path, nil)

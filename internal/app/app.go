@@ -22,7 +22,7 @@ import (
 	"disburser/decisions"
 	"disburser/disburse"
 	"disburser/journal"
-	"disburser/payout"
+	"disburser/payout/epochs"
 	"disburser/paypro"
 	"disburser/producer"
 	"disburser/ratelimit"
@@ -386,7 +386,7 @@ func (a *App) epochs() (sum int) {
 }
 
 func (a *App) epochNumber() int {
-	var e payout.Epoch
+	var e epochs.Epoch
 	for _, k := range a.keepers {
 		if e, _ = k.Epoch(); e.ID == "" {
 			return 0

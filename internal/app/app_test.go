@@ -12,7 +12,7 @@ import (
 	"disburser/config"
 	"disburser/internal/embedded"
 	"disburser/internal/trial"
-	"disburser/payout"
+	"disburser/payout/secrets"
 	"disburser/paypro/paysim"
 )
 
@@ -20,10 +20,10 @@ func testConfig() config.Config {
 	c := config.Default()
 	c.Kafka.Brokers, c.Redis.Addresses = []string{"kafka:9092"}, []string{"redis:6379"}
 	eg := config.DefaultMerchant()
-	eg.Country, eg.BaseURL, eg.MerchantNo, eg.Secret = "egypt", "http://paysim/egy-pay", "0000000001", payout.NewSecret("secret-eg")
+	eg.Country, eg.BaseURL, eg.MerchantNo, eg.Secret = "egypt", "http://paysim/egy-pay", "0000000001", secrets.New("secret-eg")
 	eg.NotifyURL, eg.Currency, eg.NoRecord.Every, eg.NoRecord.Then, eg.Timeout = "https://example.com/n", "EGP", time.Second, "resend", 2*time.Second
 	br := eg
-	br.Country, br.BaseURL, br.MerchantNo, br.Secret, br.Currency = "brazil", "http://paysim/brz-pay", "0000000002", payout.NewSecret("secret-br"), "BRL"
+	br.Country, br.BaseURL, br.MerchantNo, br.Secret, br.Currency = "brazil", "http://paysim/brz-pay", "0000000002", secrets.New("secret-br"), "BRL"
 	c.Merchants = map[string]config.Merchant{"eg-main": eg, "br-main": br}
 	c.UnknownMerchantGrace = time.Second
 	return c

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"disburser/payout"
+	"disburser/payout/money"
 )
 
 // Egypt pays pounds, whatever nobody configured: a command in another currency is rejected,
@@ -32,7 +33,7 @@ func TestACommandInAnotherCurrencyIsRejected(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			amount, _ := payout.ParseAmount("300")
+			amount, _ := money.Parse("300")
 			command := payout.Command{
 				TradeNo: "a", Merchant: "eg-main", Amount: amount, Currency: c.named,
 				Payee: payout.NewPayee(map[string]string{"customerName": "kevin", "walletId": "01123456789"}),

@@ -11,6 +11,7 @@ import (
 
 	"disburser/internal/partition"
 	"disburser/payout"
+	"disburser/payout/finding"
 	"disburser/paypro"
 )
 
@@ -119,9 +120,9 @@ func (a *App) probeMerchant(ctx context.Context, name string) (string, error) {
 	}
 	f := a.clients[name].Ask(ctx, payout.Command{TradeNo: "check-" + time.Now().UTC().Format("20060102150405")}, time.Time{})
 	switch {
-	case f.Served, f.Kind == payout.NoRecord && f.Status == "0000": // no_record.empty_data
+	case f.Served, f.Kind == finding.NoRecord && f.Status == "0000": // no_record.empty_data
 		return "a signed query was accepted", nil
-	case f.HTTPStatus == http.StatusOK && f.Kind == payout.NoRecord:
+	case f.HTTPStatus == http.StatusOK && f.Kind == finding.NoRecord:
 		return fmt.Sprintf("it answers a query about an unknown tradeNo with %s %q, which may also mean a wrong signature: not proven (%v)", f.Status, f.StatusText, refused), nil
 	}
 	return "", fmt.Errorf("a signed query: %s; before that, %w", f.Detail, refused)

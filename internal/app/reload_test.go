@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"disburser/config"
-	"disburser/payout"
+	"disburser/payout/secrets"
 	"disburser/paypro/paysim"
 )
 
@@ -36,7 +36,7 @@ func TestReload(t *testing.T) {
 		}
 		c := w.changed(func(c *config.Config, eg *config.Merchant) {
 			eg.Send.Rate, eg.Poll.First, c.Log.Level, c.Breaker.MinRequests = 40, 3*time.Second, "debug", 7
-			eg.Secret, eg.Timeout, c.Disburse.Slots = payout.NewSecret("never-in-a-log"), 3*time.Second, 5
+			eg.Secret, eg.Timeout, c.Disburse.Slots = secrets.New("never-in-a-log"), 3*time.Second, 5
 			delete(c.Merchants, "br-main")
 		})
 		a.Reload(c)

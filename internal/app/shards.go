@@ -7,6 +7,7 @@ import (
 
 	"disburser/journal"
 	"disburser/payout"
+	"disburser/payout/intake"
 )
 
 // shards is the consumer's inbox over all shards of the journal: each payout goes into
@@ -24,7 +25,7 @@ func (s shards) of(tradeNo string) int {
 
 // Insert makes the payouts of a range known in their shards; every shard's position
 // moves.
-func (s shards) Insert(ctx context.Context, r payout.Range, entries []payout.Entry) ([]payout.Outcome, int, error) {
+func (s shards) Insert(ctx context.Context, r intake.Range, entries []intake.Entry) ([]intake.Outcome, int, error) {
 	if len(s.journals) == 1 {
 		outcomes, open, err := s.journals[0].Insert(ctx, r, entries)
 		if err == nil && len(entries) > 0 {
@@ -32,12 +33,12 @@ func (s shards) Insert(ctx context.Context, r payout.Range, entries []payout.Ent
 		}
 		return outcomes, open, err
 	}
-	parts, places := make([][]payout.Entry, len(s.journals)), make([][]int, len(s.journals))
+	parts, places := make([][]intake.Entry, len(s.journals)), make([][]int, len(s.journals))
 	for i, e := range entries {
 		at := s.of(e.Payout.TradeNo)
 		parts[at], places[at] = append(parts[at], e), append(places[at], i)
 	}
-	outcomes, open := make([]payout.Outcome, len(entries)), 0
+	outcomes, open := make([]intake.Outcome, len(entries)), 0
 	for at, j := range s.journals {
 		some, n, err := j.Insert(ctx, r, parts[at])
 		if err != nil {
@@ -108,8 +109,8 @@ func (s shards) Lingering(ctx context.Context, partition, n int) ([]payout.Payou
 }
 
 // Marks answers the smallest position and safe mark of all shards.
-func (s shards) Marks(ctx context.Context, partitions []int) (map[int]payout.Mark, error) {
-	all := map[int]payout.Mark{}
+func (s shards) Marks(ctx context.Context, partitions []int) (map[int]intake.Mark, error) {
+	all := map[int]intake.Mark{}
 	for i, j := range s.journals {
 		marks, err := j.Marks(ctx, partitions)
 		if err != nil {
@@ -117,7 +118,7 @@ func (s shards) Marks(ctx context.Context, partitions []int) (map[int]payout.Mar
 		}
 		for p, m := range marks {
 			if i > 0 {
-				m = payout.Mark{Position: min(m.Position, all[p].Position), Safe: min(m.Safe, all[p].Safe)}
+				m = intake.Mark{Position: min(m.Position, all[p].Position), Safe: min(m.Safe, all[p].Safe)}
 			}
 			all[p] = m
 		}

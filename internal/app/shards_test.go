@@ -11,6 +11,8 @@ import (
 	"disburser/internal/embedded"
 	"disburser/journal"
 	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/intake"
 )
 
 // A shard that is behind the others, or whose payout is open, holds back what is read and
@@ -27,11 +29,11 @@ func TestMarksAreTheSmallestOfAllShards(t *testing.T) {
 	s := shards{inserted: func() {}}
 	for n, position := range []int64{9, 5} {
 		j := journal.New(client, journal.Options{Namespace: "test", Shard: n, Window: time.Hour})
-		e := payout.Epoch{Number: 1, ID: fmt.Sprint("epoch-of-", n)}
+		e := epochs.Epoch{Number: 1, ID: fmt.Sprint("epoch-of-", n)}
 		if err := j.Build(ctx, e.ID, "", time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		if err := j.OpenEpoch(ctx, payout.Opening{Epoch: e, Shards: 2}); err != nil {
+		if err := j.OpenEpoch(ctx, epochs.Opening{Epoch: e, Shards: 2}); err != nil {
 			t.Fatal(err)
 		}
 		j.Believe(e.ID)
@@ -40,7 +42,7 @@ func TestMarksAreTheSmallestOfAllShards(t *testing.T) {
 		}
 		s.journals = append(s.journals, j)
 	}
-	marks := func(want payout.Mark) {
+	marks := func(want intake.Mark) {
 		t.Helper()
 		if m, err := s.Marks(ctx, []int{0}); err != nil || m[0] != want {
 			t.Errorf("%+v, %v; want %+v", m[0], err, want)
@@ -49,14 +51,14 @@ func TestMarksAreTheSmallestOfAllShards(t *testing.T) {
 			t.Errorf("position %d, %v; want %d", p, err, want.Position)
 		}
 	}
-	marks(payout.Mark{Position: 5, Safe: 5})
+	marks(intake.Mark{Position: 5, Safe: 5})
 	tradeNo := "a"
 	for s.of(tradeNo) != 1 {
 		tradeNo += "a"
 	}
 	p := payout.Begin(payout.Command{TradeNo: tradeNo, Merchant: "eg-main"}, "egypt", payout.Source{Offset: 3, Time: time.Now()}, "", time.Now())
-	if _, _, err := s.Insert(ctx, payout.Range{From: 3, To: 4}, []payout.Entry{{Payout: p}}); err != nil {
+	if _, _, err := s.Insert(ctx, intake.Range{From: 3, To: 4}, []intake.Entry{{Payout: p}}); err != nil {
 		t.Fatal(err)
 	}
-	marks(payout.Mark{Position: 5, Safe: 3})
+	marks(intake.Mark{Position: 5, Safe: 3})
 }

@@ -27,11 +27,11 @@ type part struct {
 
 var parts = []part{
 	{"throughput", "the whole service against a program without safety: payouts a second, CPU per payout", throughput},
-	{"intake", "commands into the journal: new ones, and known ones read again", intake},
+	{"intake", "commands into the journal: new ones, and known ones read again", intakeRows},
 	{"rate", "a limit shared by three instances: how much of it is used, and how far it is overshot", sharedRate},
 	{"backlog", "what a payout costs beside 10 k, 100 k and a million open ones", backlog},
 	{"memory", "bytes in Redis for an open payout and for a remembered one, memory of the process", memory},
-	{"polling", "asks per payout and how late outcomes are seen, in virtual time", polling},
+	{"polling", "asks per payout and how late outcomes are seen, in virtual time", pollingRows},
 	{"isolation", "a merchant whose provider is dead, or hangs, beside a healthy one", isolation},
 }
 

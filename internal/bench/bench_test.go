@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"disburser/payout"
+	"disburser/message"
 )
 
 func TestNumbersAreForPeople(t *testing.T) {
@@ -49,7 +49,7 @@ func TestPlotsAreXML(t *testing.T) {
 
 func TestCommandsAreValid(t *testing.T) {
 	p := payouts{prefix: "B", notBefore: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}
-	orders, err := payout.Decode(p.value(42))
+	orders, err := message.Decode(p.value(42))
 	if err != nil || orders[0].Invalid != "" || orders[0].Unreadable != nil {
 		t.Fatalf("%v %+v", err, orders)
 	}

@@ -22,9 +22,9 @@ type flow struct {
 // later is far enough away that nothing is sent while the bench runs.
 func later() time.Time { return time.Now().Add(100 * time.Hour).Truncate(time.Second) }
 
-// intake lets one instance read commands that aren't due for long, and then the same
+// intakeRows lets one instance read commands that aren't due for long, and then the same
 // commands once more.
-func intake(ctx context.Context, s *stage) (result, error) {
+func intakeRows(ctx context.Context, s *stage) (result, error) {
 	n := s.n(300_000)
 	t, err := s.newSite(ctx, "intake", "")
 	if t != nil {

@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"disburser/journal"
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/intake"
+	"disburser/payout/leases"
 )
 
 // remembered is what the memory of finals takes.
@@ -87,24 +90,24 @@ func (s *stage) remember(ctx context.Context, n int) (m remembered, err error) {
 // forget makes payouts known that are over, and has them remembered only.
 func forget(ctx context.Context, j *journal.Journal, from, n int) error {
 	p := payouts{prefix: "M"}
-	entries := make([]payout.Entry, n)
+	entries := make([]intake.Entry, n)
 	for i := range entries {
-		orders, err := payout.Decode(p.value(from + i))
+		orders, err := message.Decode(p.value(from + i))
 		if err != nil {
 			return err
 		}
 		entries[i].Payout = payout.Begin(orders[0].Command, "egypt", payout.Source{Offset: int64(from + i), Time: time.Now()}, "a bench", time.Now())
 	}
-	if _, _, err := j.Insert(ctx, payout.Range{From: int64(from), To: int64(from + n)}, entries); err != nil {
+	if _, _, err := j.Insert(ctx, intake.Range{From: int64(from), To: int64(from + n)}, entries); err != nil {
 		return err
 	}
-	b, err := j.Lease(ctx, payout.LeaseRequest{Step: payout.StepAnnounce, N: n, For: time.Minute})
+	b, err := j.Lease(ctx, leases.Request{Step: payout.StepAnnounce, N: n, For: time.Minute})
 	if err != nil || len(b.Payouts) != n {
 		return fmt.Errorf("%d payouts were leased, not %d: %w", len(b.Payouts), n, err)
 	}
-	changes := make([]payout.Change, n)
+	changes := make([]leases.Change, n)
 	for i, p := range b.Payouts {
-		changes[i] = payout.Change{Token: b.Token, Epoch: b.Epoch, Before: p.State, After: p, Forget: true}
+		changes[i] = leases.Change{Token: b.Token, Epoch: b.Epoch, Before: p.State, After: p, Forget: true}
 	}
 	_, err = j.Apply(ctx, changes, nil)
 	return err

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/polling"
 )
 
 // schedule says when to ask the provider about a payout: the policy of the state table,
 // with the plan that its learner has made so far.
 type schedule struct {
 	policy  payout.Policy
-	learner payout.Learner
+	learner polling.Learner
 	random  *rand.Rand
 }
 
@@ -77,8 +78,8 @@ type asked struct {
 	P95          time.Duration `json:"p95Delay"`
 }
 
-// polling plays schedules against distributions in virtual time.
-func polling(_ context.Context, s *stage) (result, error) {
+// pollingRows plays schedules against distributions in virtual time.
+func pollingRows(_ context.Context, s *stage) (result, error) {
 	r := result{Head: []string{"outcomes come", "schedule", "asks per payout", "seen after, median", "95 %"}}
 	var all []asked
 	for _, d := range distributions {

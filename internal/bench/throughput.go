@@ -12,7 +12,7 @@ import (
 
 	"disburser/internal/harness"
 	"disburser/internal/partition"
-	"disburser/payout"
+	"disburser/message"
 )
 
 // leg is one run of one program over the same number of payouts.
@@ -241,8 +241,8 @@ func (t *site) allPaid(ctx context.Context, n int) (asks float64, err error) {
 				return 0, err
 			}
 			for _, record := range page.Records {
-				var e payout.Event
-				if err := json.Unmarshal(record.Value, &e); err != nil || e.Type != payout.EventPaid {
+				var e message.Event
+				if err := json.Unmarshal(record.Value, &e); err != nil || e.Type != message.EventPaid {
 					return 0, fmt.Errorf("not paid: %s (%w)", record.Value, err)
 				}
 				seen[e.TradeNo] = true

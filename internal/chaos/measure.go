@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"disburser/decisions"
-	"disburser/payout"
+	"disburser/message"
 )
 
 // wait is a recovery that is measured after the run, from what was written meanwhile.
@@ -61,7 +61,7 @@ func (r *run) history(ctx context.Context) (h history, err error) {
 		return h, err
 	}
 	for _, record := range records {
-		var e payout.Event
+		var e message.Event
 		if json.Unmarshal(record.Value, &e) == nil {
 			h.results[e.TradeNo] = append(h.results[e.TradeNo], record.Time)
 		}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"disburser/decisions"
-	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 // at is a moment of an imagined run, in seconds.
@@ -14,7 +14,7 @@ func at(seconds float64) time.Time {
 }
 
 func sent(seconds float64, epoch, instance string, tradeNos ...string) decisions.Record {
-	return decisions.Record{Kind: decisions.KindSend, Time: at(seconds), Epoch: payout.Epoch{ID: epoch}, Instance: instance, TradeNos: tradeNos}
+	return decisions.Record{Kind: decisions.KindSend, Time: at(seconds), Epoch: epochs.Epoch{ID: epoch}, Instance: instance, TradeNos: tradeNos}
 }
 
 func TestSendingAgainTakesAnEpochThatNobodyKnew(t *testing.T) {

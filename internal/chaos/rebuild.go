@@ -16,7 +16,9 @@ import (
 	"disburser/internal/harness"
 	"disburser/internal/partition"
 	"disburser/internal/trial"
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/epochs"
 )
 
 const (
@@ -42,7 +44,7 @@ func history100k(ctx context.Context, r *run) error {
 	}
 	decided := make([][]kafka.Record, n) // by partition
 	add := func(p int, d decisions.Record) {
-		d.Instance, d.Time, d.Epoch = "past", time.Now().UTC(), payout.Epoch{Number: 1, ID: "past"}
+		d.Instance, d.Time, d.Epoch = "past", time.Now().UTC(), epochs.Epoch{Number: 1, ID: "past"}
 		value, _ := json.Marshal(d) // its own types: never fails
 		decided[p] = append(decided[p], kafka.Record{Key: kafka.NewBytes([]byte("past")), Value: kafka.NewBytes(value)})
 	}
@@ -94,7 +96,7 @@ func pastLine(id string, i int) string {
 }
 
 func past(id string, i int) (payout.Command, error) {
-	orders, err := payout.Decode([]byte(pastLine(id, i)))
+	orders, err := message.Decode([]byte(pastLine(id, i)))
 	if err != nil {
 		return payout.Command{}, err
 	}
@@ -103,12 +105,12 @@ func past(id string, i int) (payout.Command, error) {
 
 // announced is the result event of a failed payout as an instance writes it.
 func announced(c payout.Command) kafka.Message {
-	value, _ := json.Marshal(payout.Event{ // its own types: never fails
-		EventID: c.TradeNo, Type: payout.EventFailed, TradeNo: c.TradeNo, Merchant: c.Merchant, Amount: c.Amount.String(),
+	value, _ := json.Marshal(message.Event{ // its own types: never fails
+		EventID: c.TradeNo, Type: message.EventFailed, TradeNo: c.TradeNo, Merchant: c.Merchant, Amount: c.Amount.String(),
 		Currency: c.Currency, Country: "egypt", Reason: "of the past", Status: "0029", Sends: 1, Asks: 2,
 	})
 	return kafka.Message{Key: []byte(c.TradeNo), Value: value, Headers: []kafka.Header{
-		{Key: "ce_id", Value: []byte(c.TradeNo)}, {Key: "ce_type", Value: []byte(payout.EventFailed)},
+		{Key: "ce_id", Value: []byte(c.TradeNo)}, {Key: "ce_type", Value: []byte(message.EventFailed)},
 		{Key: "fingerprint", Value: []byte(c.Fingerprint())},
 	}}
 }

@@ -11,14 +11,14 @@ import (
 	"time"
 
 	"disburser/internal/trial"
-	"disburser/payout"
+	"disburser/message"
 )
 
 // row is what the summary says of a scenario.
 type row struct {
 	name       string
 	payouts    int
-	outcomes   map[payout.EventType]int
+	outcomes   map[message.EventType]int
 	letters    int
 	held       int
 	repeats    int
@@ -53,7 +53,7 @@ func (r *run) judge(ctx context.Context, quiet, took time.Duration) (row, error)
 	r.weigh(report)
 	r.inspect()
 	out := row{
-		name: r.scenario.name, payouts: len(expected.TradeNos), outcomes: map[payout.EventType]int{}, letters: report.Letters,
+		name: r.scenario.name, payouts: len(expected.TradeNos), outcomes: map[message.EventType]int{}, letters: report.Letters,
 		held: report.Held, repeats: report.Repeats, faults: r.faults, quiet: quiet, took: took,
 	}
 	for _, entry := range ledger.Entries {
@@ -119,7 +119,7 @@ func (w *world) summarize(rows []row) bool {
 			verdict, held = fmt.Sprintf("BROKEN (%d)", len(r.problems)), false
 		}
 		fmt.Fprintf(w.Out, "%-10s %8d %7d %7d %6d %8d %7d %5d %7d %6d %5.0fs %5.0fs  %s\n", r.name, r.payouts,
-			r.outcomes[payout.EventPaid], r.outcomes[payout.EventPartial], r.outcomes[payout.EventFailed], r.outcomes[payout.EventRejected],
+			r.outcomes[message.EventPaid], r.outcomes[message.EventPartial], r.outcomes[message.EventFailed], r.outcomes[message.EventRejected],
 			r.letters, r.held, r.repeats, r.again, r.quiet.Seconds(), r.took.Seconds(), verdict)
 		total += r.payouts
 	}

@@ -75,9 +75,9 @@ var sending = []Guard{
 	{"S3 give-back", "what may have been sent, or asked about, is received again", []Mutant{
 		{Removes: "of any state", Edits: edit("payout/state.go", "if p.State != StateSending || p.Sends < 1 ||", "if p.Sends < 1 ||"),
 			Killer: Killer{"payout", "TestOnlyWhatNobodyAnsweredIsGivenBack"}},
-		{Removes: "though its send was answered", Edits: edit("payout/state.go", "p.LastSend != Unclear || p.AskRound > 0 {", "p.AskRound > 0 {"),
+		{Removes: "though its send was answered", Edits: edit("payout/state.go", "p.LastSend != finding.Unclear || p.AskRound > 0 {", "p.AskRound > 0 {"),
 			Killer: Killer{"payout", "TestOnlyWhatNobodyAnsweredIsGivenBack"}},
-		{Removes: "though it was asked about", Edits: edit("payout/state.go", "p.LastSend != Unclear || p.AskRound > 0 {", "p.LastSend != Unclear {"),
+		{Removes: "though it was asked about", Edits: edit("payout/state.go", "p.LastSend != finding.Unclear || p.AskRound > 0 {", "p.LastSend != finding.Unclear {"),
 			Killer: Killer{"payout", "TestOnlyWhatNobodyAnsweredIsGivenBack"}},
 	}},
 	{"S3 leasing rests while decisions fail", "a leader election turns whole batches into holds", []Mutant{
@@ -97,7 +97,7 @@ var sending = []Guard{
 			"\t\treturn fmt.Errorf(\"decisions: look for a fence: %w\", err)\n", "\t\tl.mu.Lock()\n\t\tl.looked = max(l.looked, end)\n\t\tl.mu.Unlock()\n\t\treturn fmt.Errorf(\"decisions: look for a fence: %w\", err)\n"),
 			Killer: Killer{"decisions", "TestALookThatFailedSeesTheFenceTheNextTime"}},
 		{Removes: "after a fence it goes on writing", Edits: edit("decisions/log.go",
-			"\t\tl.epoch = payout.Epoch{}\n\t\treturn fmt.Errorf(\"decisions: %w: a later epoch", "\t\treturn fmt.Errorf(\"decisions: %w: a later epoch"),
+			"\t\tl.epoch = epochs.Epoch{}\n\t\treturn fmt.Errorf(\"decisions: %w: a later epoch", "\t\treturn fmt.Errorf(\"decisions: %w: a later epoch"),
 			Killer: Killer{"decisions", "TestAfterAFenceEverythingIsRefusedUntilAnotherEpochIsEntered"}},
 		{Removes: "a log that became shorter is looked at from nowhere", Edits: edit("decisions/log.go", "if first < looked {", "if false {"),
 			Killer: Killer{"decisions", "TestALogThatIsShorterThanItWasEndsTheEpoch"}},
@@ -135,9 +135,9 @@ var sending = []Guard{
 	{"S5 the call ends before the lease", "a slow call is still writing while somebody else has taken over", []Mutant{
 		{Removes: "the margin before the lease's end", Edits: edit("disburse/send.go", "end := batch.Deadline().Add(-l.margin())", "end := batch.Deadline().Add(l.margin())"),
 			Killer: Killer{"disburse", "TestALateCallEndsBeforeTheMargin"}},
-		{Removes: "the lease's end is read off the journal's clock", Edits: edit("payout/lease.go",
+		{Removes: "the lease's end is read off the journal's clock", Edits: edit("payout/leases/lease.go",
 			"return l.Local(l.Until) }", "return l.Until }"),
-			Killer: Killer{"payout", "TestALeaseCountsByTheJournalsClock"}},
+			Killer: Killer{"payout/leases", "TestALeaseCountsByTheJournalsClock"}},
 		{Removes: "a lease is asked for when its answer comes", Edits: edit("journal/journal.go",
 			"\tb.LeasedAt, b.Until = instant(answer, 0), instant(answer, 1)\n", "\tb.Asked, b.LeasedAt, b.Until = time.Now(), instant(answer, 0), instant(answer, 1)\n"),
 			Killer: Killer{"journal", "TestALeaseCountsFromBeforeItWasAskedFor"}},
@@ -147,8 +147,8 @@ var sending = []Guard{
 	{"S5 the grant tells Redis' time", "a machine that stood still with its clocks sends after its lease", []Mutant{
 		{Removes: "the lease hears nothing", Edits: edit("disburse/send.go", "batch.Lease = known.Heard(theirs, asked)", ""),
 			Killer: Killer{"disburse", "TestAGrantTellsThatTheLeaseIsOver"}},
-		{Removes: "what was missed counts for nothing", Edits: edit("payout/lease.go", "l.Missed += max(0, journal.Sub(l.Now(asked)))", ""),
-			Killer: Killer{"payout", "TestALeaseHearsWhatAMachineHasMissed"}},
+		{Removes: "what was missed counts for nothing", Edits: edit("payout/leases/lease.go", "l.Missed += max(0, journal.Sub(l.Now(asked)))", ""),
+			Killer: Killer{"payout/leases", "TestALeaseHearsWhatAMachineHasMissed"}},
 		{Removes: "a call is made though it heard that its lease is over", Edits: edit("disburse/send.go", "if !began.Before(l.mustBegin(batch, m.Timeout)) || !began.Before(latest) {", "if p.Expired(began) {"),
 			Killer: Killer{"disburse", "TestAGrantTellsThatTheLeaseIsOver"}},
 		{Removes: "it is leased again at once", Edits: edit("disburse/clocks.go", "l.giveBackFor(batch, p, false, grantRest)", "l.giveBack(batch, p, false)"),

@@ -11,7 +11,7 @@ import (
 	"disburser/decisions"
 	"disburser/internal/partition"
 	"disburser/internal/trial"
-	"disburser/payout"
+	"disburser/message"
 )
 
 // evidence is what stands in Kafka, each with when it was appended.
@@ -19,7 +19,7 @@ type evidence struct {
 	commands  []command
 	results   map[string][]result // by tradeNo, in order
 	decisions []decision
-	letters   map[string]payout.Code // by origin
+	letters   map[string]message.Code // by origin
 
 	next map[place]int64
 }
@@ -39,7 +39,7 @@ type command struct {
 
 type result struct {
 	id    string
-	event payout.Event
+	event message.Event
 	at    time.Time
 }
 
@@ -53,7 +53,7 @@ type decision struct {
 }
 
 func newEvidence() *evidence {
-	return &evidence{results: map[string][]result{}, letters: map[string]payout.Code{}, next: map[place]int64{}}
+	return &evidence{results: map[string][]result{}, letters: map[string]message.Code{}, next: map[place]int64{}}
 }
 
 // gather reads what has been added since.
@@ -74,9 +74,9 @@ func (e *evidence) take(b *broker, at place, r partition.Record) {
 	switch at.topic {
 	case trial.DefaultTopics.Commands:
 		c := command{
-			partition: at.partition, offset: r.Offset, at: r.Time, carried: header(r.Headers, payout.CarriedHeader) != "",
+			partition: at.partition, offset: r.Offset, at: r.Time, carried: header(r.Headers, message.CarriedHeader) != "",
 		}
-		orders, _ := payout.Decode(r.Value) // unreadable: a dead letter
+		orders, _ := message.Decode(r.Value) // unreadable: a dead letter
 		for _, o := range orders {
 			if o.Unreadable == nil {
 				c.tradeNos = append(c.tradeNos, o.Command.TradeNo)
@@ -84,7 +84,7 @@ func (e *evidence) take(b *broker, at place, r partition.Record) {
 		}
 		e.commands = append(e.commands, c)
 	case trial.DefaultTopics.Results:
-		var v payout.Event
+		var v message.Event
 		if err := json.Unmarshal(r.Value, &v); err != nil {
 			v.TradeNo = "unreadable: " + err.Error()
 		}
@@ -95,7 +95,7 @@ func (e *evidence) take(b *broker, at place, r partition.Record) {
 		e.decisions = append(e.decisions, e.validate(d))
 	case trial.DefaultTopics.DeadLetter:
 		origin := fmt.Sprint(header(r.Headers, "source_partition"), "/", header(r.Headers, "source_offset"), "/", header(r.Headers, "index"))
-		e.letters[origin] = payout.Code(header(r.Headers, "error_code"))
+		e.letters[origin] = message.Code(header(r.Headers, "error_code"))
 	}
 }
 
@@ -123,7 +123,7 @@ func header(headers []kafka.Header, name string) (value string) {
 // final is a payout's first final event.
 func (e *evidence) final(tradeNo string) (result, bool) {
 	for _, r := range e.results[tradeNo] {
-		if r.event.Type != payout.EventHeld {
+		if r.event.Type != message.EventHeld {
 			return r, true
 		}
 	}

@@ -9,7 +9,8 @@ import (
 
 	"disburser/decisions"
 	"disburser/internal/trial"
-	"disburser/payout"
+	"disburser/message"
+	"disburser/payout/money"
 	"disburser/paypro/paysim"
 )
 
@@ -130,7 +131,7 @@ func (o *oracle) executions() {
 func (o *oracle) endings(tradeNo string) {
 	finals := map[string]bool{}
 	for _, r := range o.results[tradeNo] {
-		if r.event.Type != payout.EventHeld {
+		if r.event.Type != message.EventHeld {
 			finals[r.id] = true
 		}
 	}
@@ -143,7 +144,7 @@ func (o *oracle) endings(tradeNo string) {
 }
 
 func (o *oracle) letterCount() {
-	have := map[payout.Code]int{}
+	have := map[message.Code]int{}
 	for _, code := range o.letters {
 		have[code]++
 	}
@@ -154,7 +155,7 @@ func (o *oracle) letterCount() {
 
 // order: what is new after a final event contradicts it; an old event may come again.
 func (o *oracle) order(tradeNo string) {
-	kinds, ended := map[string]payout.EventType{}, false
+	kinds, ended := map[string]message.EventType{}, false
 	for _, r := range o.results[tradeNo] {
 		kind, seen := kinds[r.id]
 		switch {
@@ -166,7 +167,7 @@ func (o *oracle) order(tradeNo string) {
 			o.violated(forward, tradeNo, "%s came after a final event", r.event.Type)
 		}
 		kinds[r.id] = r.event.Type
-		ended = ended || r.event.Type != payout.EventHeld
+		ended = ended || r.event.Type != message.EventHeld
 	}
 }
 
@@ -178,21 +179,21 @@ func (o *oracle) honesty(tradeNo string) {
 	}
 	e, ordered := entry(o.ledger, o.expected.TradeNos[tradeNo], tradeNo), o.expected.Commands[tradeNo]
 	switch r.event.Type {
-	case payout.EventPaid, payout.EventPartial:
+	case message.EventPaid, message.EventPartial:
 		if e.Paid() != 1 || "payout."+e.Outcome != string(r.event.Type) {
 			o.violated(honest, tradeNo, "the result says %s, the provider %q, paid %d times", r.event.Type, e.Outcome, e.Paid())
 		} else if !same(e.Executions[0].PaidAmount, r.event.PaidAmount) || !same(e.Amount, ordered.Amount.String()) {
 			o.violated(honest, tradeNo, "ordered %v, the result says %q, the provider paid %s", ordered.Amount, r.event.PaidAmount, e.Executions[0].PaidAmount)
 		}
-	case payout.EventFailed:
+	case message.EventFailed:
 		if e.Paid() > 0 || len(e.Executions) > 0 && e.Outcome == "" {
 			o.violated(honest, tradeNo, "the result says failed, the provider %q, paid %d times", e.Outcome, e.Paid())
 		}
-	case payout.EventRejected:
+	case message.EventRejected:
 		if e.Placements > 0 {
 			o.violated(honest, tradeNo, "the result says rejected, it was sent %d times", e.Placements)
 		}
-	case payout.EventHeld:
+	case message.EventHeld:
 	}
 }
 
@@ -200,7 +201,7 @@ func (o *oracle) honesty(tradeNo string) {
 func (o *oracle) holds(tradeNo string) {
 	e := entry(o.ledger, o.expected.TradeNos[tradeNo], tradeNo)
 	for n, r := range o.results[tradeNo] {
-		if r.event.Type == payout.EventHeld && !o.explained(tradeNo, r, n > 0, e) {
+		if r.event.Type == message.EventHeld && !o.explained(tradeNo, r, n > 0, e) {
 			o.violated(reasoned, tradeNo, "held at %s, sends %d, first sent %q, placed %d times, though %s", since(r.at), r.event.Sends, r.event.SentAt, e.Placements, r.event.Reason)
 		}
 	}
@@ -276,8 +277,8 @@ func (o *oracle) decidedBefore(tradeNo string, at time.Time) bool {
 
 // same compares amounts by value.
 func same(a, b string) bool {
-	x, errX := payout.ParseAmount(a)
-	y, errY := payout.ParseAmount(b)
+	x, errX := money.Parse(a)
+	y, errY := money.Parse(b)
 	return errX == nil && errY == nil && x.Compare(y) == 0
 }
 

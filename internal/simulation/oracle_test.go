@@ -7,6 +7,7 @@ import (
 
 	"disburser/decisions"
 	"disburser/internal/trial"
+	"disburser/message"
 	"disburser/payout"
 )
 
@@ -16,7 +17,7 @@ func testOracle(then string, faults ...Fault) *oracle {
 	return &oracle{
 		evidence: newEvidence(), hearing: &hearing{}, plan: Plan{Then: then, Memory: time.Hour, Faults: faults},
 		expected: trial.Expected{
-			TradeNos: map[string]string{"a": "eg-main"}, Commands: map[string]payout.Command{"a": {TradeNo: "a"}}, Codes: map[payout.Code]int{},
+			TradeNos: map[string]string{"a": "eg-main"}, Commands: map[string]payout.Command{"a": {TradeNo: "a"}}, Codes: map[message.Code]int{},
 		},
 	}
 }
@@ -96,7 +97,7 @@ func TestAHoldNeedsAReason(t *testing.T) {
 		if c.expires {
 			o.expected.Commands["a"] = payout.Command{TradeNo: "a", ExpiresAt: at}
 		}
-		e := payout.Event{Type: payout.EventHeld, TradeNo: "a", Reason: c.reason, Sends: c.sends, SentAt: at.Add(-c.age).Format(time.RFC3339), ReceivedAt: at.Add(-c.age).Format(time.RFC3339)}
+		e := message.Event{Type: message.EventHeld, TradeNo: "a", Reason: c.reason, Sends: c.sends, SentAt: at.Add(-c.age).Format(time.RFC3339), ReceivedAt: at.Add(-c.age).Format(time.RFC3339)}
 		o.results["a"] = []result{{"id", e, at}}
 		if o.holds("a"); o.found(reasoned) == c.fine {
 			t.Errorf("%s: %v", name, o.violations)

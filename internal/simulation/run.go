@@ -7,7 +7,7 @@ import (
 
 	"disburser/decisions"
 	"disburser/internal/trial"
-	"disburser/payout"
+	"disburser/message"
 )
 
 const (
@@ -27,7 +27,7 @@ type Report struct {
 	Trace      string        // of what was violated
 	Virtual    time.Duration // from the first command to the end
 	Quiet      time.Duration // of it, after the last fault
-	Results    map[payout.EventType]int
+	Results    map[message.EventType]int
 	Placements int
 	Epochs     int // opened
 	Lives      int // of instances
@@ -46,7 +46,7 @@ func (r Report) String() string {
 		verdict = "VIOLATED"
 	}
 	return fmt.Sprintf("%s  %v virtual, %v of it after the faults; %d sends, %d held, %d carried, %d lives, %d epochs; %s", verdict,
-		r.Virtual.Round(time.Second), r.Quiet.Round(time.Second), r.Placements, r.Results[payout.EventHeld], r.Carried, r.Lives, r.Epochs, strings.Join(kinds, " "))
+		r.Virtual.Round(time.Second), r.Quiet.Round(time.Second), r.Placements, r.Results[message.EventHeld], r.Carried, r.Lives, r.Epochs, strings.Join(kinds, " "))
 }
 
 // Run simulates a plan. It must be called in a synctest bubble, where a minute of virtual
@@ -75,7 +75,7 @@ func Run(plan Plan, story string) (Report, error) {
 	for _, p := range w.problems {
 		violations = append(violations, Violation{Promise: lively, Text: p})
 	}
-	r := Report{Plan: plan, Violations: violations, Virtual: time.Since(epoch), Quiet: quiet, Results: map[payout.EventType]int{}}
+	r := Report{Plan: plan, Violations: violations, Virtual: time.Since(epoch), Quiet: quiet, Results: map[message.EventType]int{}}
 	r.count(o)
 	for slot, n := range w.lives {
 		r.Lives += n
@@ -146,7 +146,7 @@ func (w *world) look(o *oracle) {
 
 func (r *Report) count(o *oracle) {
 	for tradeNo := range o.expected.TradeNos {
-		kind := payout.EventHeld
+		kind := message.EventHeld
 		if f, ended := o.final(tradeNo); ended {
 			kind = f.event.Type
 		}

@@ -12,7 +12,7 @@ import (
 	"disburser/config"
 	"disburser/internal/app"
 	"disburser/internal/trial"
-	"disburser/payout"
+	"disburser/payout/secrets"
 )
 
 // epoch is when every simulation begins: the provider wants timestamps of 13 digits,
@@ -150,7 +150,7 @@ func (w *world) config() config.Config {
 func (w *world) merchant(country, base, name, secret string) config.Merchant {
 	m := config.DefaultMerchant()
 	m.Country, m.BaseURL, m.MerchantNo, m.Currency = country, "http://paysim"+base, accounts[name], trial.Currencies[name]
-	m.Secret, m.NotifyURL, m.Timeout = payout.NewSecret(secret), "https://example.com/notify", timeout
+	m.Secret, m.NotifyURL, m.Timeout = secrets.New(secret), "https://example.com/notify", timeout
 	m.Send, m.Query = config.Rate{Rate: sendRate, Burst: sendBurst}, config.Rate{Rate: 40, Burst: 5}
 	m.Poll = config.Poll{First: 200 * time.Millisecond, Factor: 1.6, Max: 2 * time.Second, GiveUp: giveUp}
 	m.NoRecord.Answers, m.NoRecord.Every, m.NoRecord.Then = 3, time.Second, w.plan.Then

@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"disburser/message"
 	"disburser/payout"
 )
 
@@ -13,16 +14,16 @@ type Expected struct {
 	TradeNos   map[string]string         // every payout that was ordered, and its merchant as ordered
 	Commands   map[string]payout.Command // the same payouts, as first ordered
 	Letters    int                       // dead letters
-	Codes      map[payout.Code]int       // the same, by code
+	Codes      map[message.Code]int      // the same, by code
 	Duplicates int                       // repeats of a known payout, word for word or in other words
 }
 
 // Expect reads the commands as README describes them (Messages), in the order in which they stand.
 func Expect(lines []string) Expected {
-	e := Expected{TradeNos: map[string]string{}, Commands: map[string]payout.Command{}, Codes: map[payout.Code]int{}}
+	e := Expected{TradeNos: map[string]string{}, Commands: map[string]payout.Command{}, Codes: map[message.Code]int{}}
 	first := map[string]payout.Fingerprint{}
 	for _, line := range lines {
-		orders, err := payout.Decode([]byte(line))
+		orders, err := message.Decode([]byte(line))
 		if err != nil {
 			e.bury(codeOf(err))
 			continue
@@ -38,14 +39,14 @@ func Expect(lines []string) Expected {
 	return e
 }
 
-func codeOf(err error) payout.Code {
-	if u, ok := err.(*payout.Unreadable); ok { //nolint:errorlint // Decode promises this very type
+func codeOf(err error) message.Code {
+	if u, ok := err.(*message.Unreadable); ok { //nolint:errorlint // Decode promises this very type
 		return u.Code
 	}
-	return payout.Malformed
+	return message.Malformed
 }
 
-func (e *Expected) bury(code payout.Code) {
+func (e *Expected) bury(code message.Code) {
 	e.Letters++
 	e.Codes[code]++
 }
@@ -62,6 +63,6 @@ func (e *Expected) order(c payout.Command, first map[string]payout.Fingerprint) 
 	case before == content:
 		e.Duplicates++
 	default:
-		e.bury(payout.Conflict)
+		e.bury(message.Conflict)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"disburser/payout"
+	"disburser/message"
 )
 
 // largestBatch is above any line: the library refuses what is larger than its batch.
@@ -55,7 +55,7 @@ func publish(ctx context.Context, brokers []string, transport kafka.RoundTripper
 func keys(lines []string) []string {
 	same, about := groups{}, make([]string, len(lines))
 	for i, line := range lines {
-		orders, _ := payout.Decode([]byte(line)) // unreadable: none
+		orders, _ := message.Decode([]byte(line)) // unreadable: none
 		for _, o := range orders {
 			if o.Unreadable == nil {
 				about[i] = same.join(about[i], o.Command.TradeNo)

@@ -9,7 +9,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"disburser/internal/partition"
-	"disburser/payout"
+	"disburser/message"
 	"disburser/paypro/paysim"
 )
 
@@ -23,12 +23,12 @@ func TestExpectReadsCommandsAsTheContractDoes(t *testing.T) {
 		strings.Replace(one, `"300"`, `"301"`, 1),                                     // a conflict
 		`{"merchant": "eg-main", "payouts": [{"tradeNo": "t-2"}, {"amount": "300"}]}`, // an invalid and a malformed one
 		"{",
-		`{"payouts": "` + strings.Repeat("x", payout.MaxValueBytes) + `"}`,
+		`{"payouts": "` + strings.Repeat("x", message.MaxValueBytes) + `"}`,
 	})
 	if len(e.TradeNos) != 2 || e.Duplicates != 2 || e.Letters != 4 {
 		t.Errorf("%d payouts, %d duplicates, %d dead letters, want 2, 2 and 4", len(e.TradeNos), e.Duplicates, e.Letters)
 	}
-	if e.Codes[payout.Malformed] != 2 || e.Codes[payout.Conflict] != 1 || e.Codes[payout.TooLarge] != 1 {
+	if e.Codes[message.Malformed] != 2 || e.Codes[message.Conflict] != 1 || e.Codes[message.TooLarge] != 1 {
 		t.Errorf("by code %v", e.Codes)
 	}
 }
@@ -49,16 +49,16 @@ func TestThePayrollIsTheSameForTheSameSeed(t *testing.T) {
 		t.Error("the seed must choose the lines, and nothing else")
 	}
 	e := Expect(a)
-	if len(e.TradeNos) < 300 || e.Duplicates == 0 || e.Codes[payout.Conflict] == 0 || e.Codes[payout.Malformed] == 0 {
+	if len(e.TradeNos) < 300 || e.Duplicates == 0 || e.Codes[message.Conflict] == 0 || e.Codes[message.Malformed] == 0 {
 		t.Errorf("%d payouts, %d duplicates, %v", len(e.TradeNos), e.Duplicates, e.Codes)
 	}
 }
 
 // A verdict that finds nothing is worth what it would have found: each kind of mistake.
 func TestTheVerdict(t *testing.T) {
-	paid := payout.Event{TradeNo: "t-1", Merchant: "eg-main", Type: payout.EventPaid, Amount: "300", PaidAmount: "300"}
+	paid := message.Event{TradeNo: "t-1", Merchant: "eg-main", Type: message.EventPaid, Amount: "300", PaidAmount: "300"}
 	failed, held, partial, less := paid, paid, paid, paid
-	failed.Type, held.Type, partial.Type, less.PaidAmount = payout.EventFailed, payout.EventHeld, payout.EventPartial, "299"
+	failed.Type, held.Type, partial.Type, less.PaidAmount = message.EventFailed, message.EventHeld, message.EventPartial, "299"
 	stranger := paid
 	stranger.TradeNo = "t-9"
 	execution := paysim.Execution{Status: "0000", PaidAmount: "300"}
@@ -69,26 +69,26 @@ func TestTheVerdict(t *testing.T) {
 
 	for _, c := range []struct {
 		name   string
-		events []payout.Event
+		events []message.Event
 		entry  paysim.Entry
 		codes  []string // of dead letters; one conflict is due
 		want   string   // of the problems, "" for none
 	}{
-		{"all is well", []payout.Event{paid}, good, []string{"conflict"}, ""},
-		{"a repeat", []payout.Event{paid, paid}, good, []string{"conflict"}, ""},
-		{"held, then final", []payout.Event{held, paid}, good, []string{"conflict"}, ""},
-		{"held only", []payout.Event{held}, good, []string{"conflict"}, "held, no final result"},
-		{"two outcomes", []payout.Event{paid, failed}, good, []string{"conflict"}, "2 different final results"},
-		{"paid twice", []payout.Event{paid}, twice, []string{"conflict"}, "PAID 2 TIMES"},
-		{"failed, but paid", []payout.Event{failed}, good, []string{"conflict"}, "the provider paid 1 times"},
-		{"paid, but failed", []payout.Event{paid}, unpaid, []string{"conflict"}, "the provider paid 0 times"},
-		{"partial, but all", []payout.Event{partial}, good, []string{"conflict"}, `the provider's outcome is "paid"`},
-		{"another sum", []payout.Event{less}, good, []string{"conflict"}, `the result says that "299" was paid`},
-		{"sent in other words", []payout.Event{paid}, changed, []string{"conflict"}, "sent again with other content"},
-		{"nobody ordered it", []payout.Event{paid, stranger}, good, []string{"conflict"}, "nobody ordered it"},
-		{"no dead letter", []payout.Event{paid}, good, nil, "0 dead letters conflict, 1 are due"},
-		{"one too many", []payout.Event{paid}, good, []string{"conflict", "conflict"}, "2 dead letters conflict, 1 are due"},
-		{"of another kind", []payout.Event{paid}, good, []string{"malformed"}, "1 dead letters malformed, 0 are due"},
+		{"all is well", []message.Event{paid}, good, []string{"conflict"}, ""},
+		{"a repeat", []message.Event{paid, paid}, good, []string{"conflict"}, ""},
+		{"held, then final", []message.Event{held, paid}, good, []string{"conflict"}, ""},
+		{"held only", []message.Event{held}, good, []string{"conflict"}, "held, no final result"},
+		{"two outcomes", []message.Event{paid, failed}, good, []string{"conflict"}, "2 different final results"},
+		{"paid twice", []message.Event{paid}, twice, []string{"conflict"}, "PAID 2 TIMES"},
+		{"failed, but paid", []message.Event{failed}, good, []string{"conflict"}, "the provider paid 1 times"},
+		{"paid, but failed", []message.Event{paid}, unpaid, []string{"conflict"}, "the provider paid 0 times"},
+		{"partial, but all", []message.Event{partial}, good, []string{"conflict"}, `the provider's outcome is "paid"`},
+		{"another sum", []message.Event{less}, good, []string{"conflict"}, `the result says that "299" was paid`},
+		{"sent in other words", []message.Event{paid}, changed, []string{"conflict"}, "sent again with other content"},
+		{"nobody ordered it", []message.Event{paid, stranger}, good, []string{"conflict"}, "nobody ordered it"},
+		{"no dead letter", []message.Event{paid}, good, nil, "0 dead letters conflict, 1 are due"},
+		{"one too many", []message.Event{paid}, good, []string{"conflict", "conflict"}, "2 dead letters conflict, 1 are due"},
+		{"of another kind", []message.Event{paid}, good, []string{"malformed"}, "1 dead letters malformed, 0 are due"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := NewWatcher(nil, DefaultTopics)
@@ -124,7 +124,7 @@ func TestADeadLetterThatCameAgainCountsOnce(t *testing.T) {
 	}
 }
 
-func resultOf(t *testing.T, e payout.Event) partition.Record {
+func resultOf(t *testing.T, e message.Event) partition.Record {
 	t.Helper()
 	value, err := json.Marshal(e)
 	if err != nil {

@@ -5,21 +5,23 @@ import (
 	"maps"
 	"slices"
 
+	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/money"
 	"disburser/paypro/paysim"
 )
 
 // Report is the verdict.
 type Report struct {
-	Rows          map[string]map[payout.EventType]int // by merchant and final outcome
-	HeldOf        map[string]int                      // by merchant: visibly held, without a final event
-	Held          int                                 // the same of all
-	Open          []string                            // tradeNos of which nothing was announced
-	Repeats       int                                 // events that came more than once, under the same id
+	Rows          map[string]map[message.EventType]int // by merchant and final outcome
+	HeldOf        map[string]int                       // by merchant: visibly held, without a final event
+	Held          int                                  // the same of all
+	Open          []string                             // tradeNos of which nothing was announced
+	Repeats       int                                  // events that came more than once, under the same id
 	Letters       int
-	Codes         map[payout.Code]int // dead letters by code
-	LetterRepeats int                 // dead letters that came more than once, with the same origin
-	Problems      []string            // what else must not be
+	Codes         map[message.Code]int // dead letters by code
+	LetterRepeats int                  // dead letters that came more than once, with the same origin
+	Problems      []string             // what else must not be
 }
 
 // Good tells whether every command has exactly one final result that the ledger agrees
@@ -32,8 +34,8 @@ func (w *Watcher) Judge(expected Expected, ledger paysim.Ledger, merchantNos map
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := Report{
-		Rows: map[string]map[payout.EventType]int{}, HeldOf: map[string]int{},
-		Letters: len(w.letters), LetterRepeats: w.repeats, Codes: map[payout.Code]int{},
+		Rows: map[string]map[message.EventType]int{}, HeldOf: map[string]int{},
+		Letters: len(w.letters), LetterRepeats: w.repeats, Codes: map[message.Code]int{},
 	}
 	for _, tradeNo := range slices.Sorted(maps.Keys(expected.TradeNos)) {
 		r.payout(expected.Commands[tradeNo], w.results[tradeNo], ledger, merchantNos)
@@ -64,19 +66,19 @@ func (r *Report) payout(c payout.Command, seen []Seen, ledger paysim.Ledger, mer
 	}
 	e := finals[0].Event
 	if r.Rows[e.Merchant] == nil {
-		r.Rows[e.Merchant] = map[payout.EventType]int{}
+		r.Rows[e.Merchant] = map[message.EventType]int{}
 	}
 	r.Rows[e.Merchant][e.Type]++
 	r.against(e, ledger.Entry(merchantNos[e.Merchant], c.TradeNo))
-	if e.Type != payout.EventRejected && !same(e.Amount, c.Amount.String()) {
+	if e.Type != message.EventRejected && !same(e.Amount, c.Amount.String()) {
 		r.problem("%s: ordered were %s, the result is about %s", c.TradeNo, c.Amount, e.Amount)
 	}
 }
 
 // against compares a final event with the provider's books.
-func (r *Report) against(e payout.Event, entry paysim.Entry) {
+func (r *Report) against(e message.Event, entry paysim.Entry) {
 	due := 0
-	if e.Type == payout.EventPaid || e.Type == payout.EventPartial {
+	if e.Type == message.EventPaid || e.Type == message.EventPartial {
 		due = 1
 	}
 	if entry.Paid() != due {
@@ -84,22 +86,22 @@ func (r *Report) against(e payout.Event, entry paysim.Entry) {
 		return
 	}
 	switch e.Type {
-	case payout.EventPaid, payout.EventPartial:
+	case message.EventPaid, message.EventPartial:
 		r.sum(e, entry)
-	case payout.EventFailed:
+	case message.EventFailed:
 		if n := len(entry.Executions); n > 0 && entry.Outcome == "" {
 			r.problem("%s: the result says %s, the provider has not decided yet", e.TradeNo, e.Type)
 		}
-	case payout.EventRejected:
+	case message.EventRejected:
 		if entry.Placements > 0 {
 			r.problem("%s: rejected, but it was sent", e.TradeNo)
 		}
-	case payout.EventHeld: // not final
+	case message.EventHeld: // not final
 	}
 }
 
 // sum compares the outcome and the money of a payout that was paid once.
-func (r *Report) sum(e payout.Event, entry paysim.Entry) {
+func (r *Report) sum(e message.Event, entry paysim.Entry) {
 	if "payout."+entry.Outcome != string(e.Type) {
 		r.problem("%s: the result says %s, the provider's outcome is %q", e.TradeNo, e.Type, entry.Outcome)
 	}
@@ -142,8 +144,8 @@ func (r *Report) letters(expected Expected) {
 
 // same compares amounts by value.
 func same(a, b string) bool {
-	x, errX := payout.ParseAmount(a)
-	y, errY := payout.ParseAmount(b)
+	x, errX := money.Parse(a)
+	y, errY := money.Parse(b)
 	return errX == nil && errY == nil && x.Compare(y) == 0
 }
 

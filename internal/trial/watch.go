@@ -9,7 +9,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"disburser/internal/partition"
-	"disburser/payout"
+	"disburser/message"
 )
 
 // patience is the pause before a broker that didn't answer is asked again.
@@ -24,7 +24,7 @@ var DefaultTopics = Topics{"payout.commands", "payout.results", "payout.decision
 // Seen is one result event as it came.
 type Seen struct {
 	ID    string // ce_id
-	Event payout.Event
+	Event message.Event
 }
 
 // Watcher gathers results and dead letters from the beginning of their topics.
@@ -42,7 +42,7 @@ type Watcher struct {
 
 // letter is a dead letter as it came.
 type letter struct {
-	Code    payout.Code
+	Code    message.Code
 	Message kafka.Message
 }
 
@@ -126,7 +126,7 @@ func (w *Watcher) readOf(at place) int64 {
 }
 
 func (w *Watcher) result(r partition.Record) {
-	var e payout.Event
+	var e message.Event
 	if err := json.Unmarshal(r.Value, &e); err != nil {
 		e.TradeNo = "unreadable result: " + err.Error()
 	}
@@ -144,7 +144,7 @@ func (w *Watcher) result(r partition.Record) {
 // same origin.
 func (w *Watcher) letter(r partition.Record) {
 	l := letter{
-		Code:    payout.Code(HeaderOf(r.Headers, "error_code")),
+		Code:    message.Code(HeaderOf(r.Headers, "error_code")),
 		Message: kafka.Message{Key: r.Key, Value: r.Value, Headers: r.Headers},
 	}
 	origin := HeaderOf(r.Headers, "source_topic") + "/" + HeaderOf(r.Headers, "source_partition") + "/" +
@@ -222,7 +222,7 @@ func finalsOf(seen []Seen) []Seen {
 	var finals []Seen
 	ids := map[string]bool{}
 	for _, s := range seen {
-		if s.Event.Type != payout.EventHeld && !ids[s.ID] {
+		if s.Event.Type != message.EventHeld && !ids[s.ID] {
 			ids[s.ID] = true
 			finals = append(finals, s)
 		}

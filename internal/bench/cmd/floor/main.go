@@ -22,7 +22,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/segmentio/kafka-go"
 
-	"disburser/payout"
+	"disburser/message"
 )
 
 // workers is the service's default number of slots.
@@ -156,8 +156,8 @@ func (f *floor) ask(ctx context.Context, c command) error {
 	if a.Data.Status != "0000" {
 		return fmt.Errorf("asked: %s %s", a.Code, a.Data.Status)
 	}
-	e := payout.Event{
-		EventID: c.TradeNo + "-paid", Type: payout.EventPaid, TradeNo: c.TradeNo, Merchant: c.Merchant, Country: "egypt", BatchID: c.BatchID,
+	e := message.Event{
+		EventID: c.TradeNo + "-paid", Type: message.EventPaid, TradeNo: c.TradeNo, Merchant: c.Merchant, Country: "egypt", BatchID: c.BatchID,
 		Amount: c.Amount, Currency: "EGP", Status: a.Data.Status, StatusText: a.Data.Message, PlatformTradeNo: a.Data.PlatFormTradeNo,
 		PaidAmount: a.Data.Amount, SuccessTime: a.Data.SuccessTime, Remark: c.Remark, Sends: 1, Asks: 1,
 		ReceivedAt: c.received.Format(time.RFC3339Nano), SentAt: c.sent.Format(time.RFC3339Nano), SettledAt: time.Now().UTC().Format(time.RFC3339Nano),
