@@ -8,10 +8,10 @@ SHELL := bash
 # No C compiler: the programs are static, and the tests build the same way. Only the race detector wants cgo.
 export CGO_ENABLED := 0
 
-# A tag gives the version. Without one a program says its own (cmd/disburser/main.go).
+# A tag gives the version. Without one a program says its own (internal/cli/version.go).
 VERSION := $(patsubst v%,%,$(shell git describe --tags --dirty 2>/dev/null))
 COMMIT  := $(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)
-BUILDFLAGS := -trimpath -buildvcs=false -ldflags '$(if $(VERSION),-X main.version=$(VERSION) )-X main.commit=$(COMMIT)'
+BUILDFLAGS := -trimpath -buildvcs=false -ldflags '$(if $(VERSION),-X disburser/internal/cli.Version=$(VERSION) )-X disburser/internal/cli.Commit=$(COMMIT)'
 
 SERVERS  := deployments/local/servers.sh
 FUZZTIME ?= 5s

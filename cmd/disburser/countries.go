@@ -2,49 +2,56 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
+	"disburser/internal/cli"
 	"disburser/message"
 	"disburser/paypro"
 )
 
 // countries prints what a country wants of a command: one that is named, or all of them.
-func countries(args []string) int {
-	flags := flag.NewFlagSet("disburser countries", flag.ContinueOnError)
-	asMarkdown := flags.Bool("markdown", false, "all of them, as docs/countries.md has them")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return done
-	case err != nil:
-		return wrong
-	case flags.NArg() > 1 || flags.NArg() > 0 && *asMarkdown:
-		fmt.Fprintln(os.Stderr, "disburser countries: give the name of one country, or nothing for all of them")
-		return wrong
-	case *asMarkdown:
-		fmt.Print(markdown(paypro.Sheets()))
-		return done
+type countries struct {
+	Country  string `arg:"" name:"country" optional:"" help:"The country, such as egypt. Without it: all of them."`
+	Markdown bool   `name:"markdown" help:"All of them, as docs/countries.md has them."`
+}
+
+// Help is what the help text says beyond the flags.
+func (*countries) Help() string {
+	return "For each country: payee fields, amount, currency, decimals, and what is unverified. Known are " + strings.Join(names(paypro.Sheets()), ", ") + "."
+}
+
+func (*countries) Examples() []cli.Example {
+	return []cli.Example{
+		{Line: "disburser countries egypt"},
+		{Line: "disburser countries --markdown", Does: "makes docs/countries.md"},
 	}
+}
+
+func (c *countries) Run(s cli.Streams) error {
 	sheets := paypro.Sheets()
-	if name := flags.Arg(0); name != "" {
-		i := slices.IndexFunc(sheets, func(s paypro.Sheet) bool { return s.Name == name })
+	switch {
+	case c.Markdown && c.Country != "":
+		return cli.Usage(errors.New("give the name of one country or --markdown, not both"))
+	case c.Markdown:
+		fmt.Fprint(s.Out, markdown(sheets))
+		return nil
+	case c.Country != "":
+		i := slices.IndexFunc(sheets, func(s paypro.Sheet) bool { return s.Name == c.Country })
 		if i < 0 {
-			fmt.Fprintf(os.Stderr, "disburser countries: there is no country %q: known are %s\n", name, strings.Join(names(sheets), ", "))
-			return wrong
+			return cli.Usage(fmt.Errorf("there is no country %q: known are %s", c.Country, strings.Join(names(sheets), ", ")))
 		}
 		sheets = sheets[i : i+1]
 	}
-	for i, s := range sheets {
+	for i, sheet := range sheets {
 		if i > 0 {
-			fmt.Println()
+			fmt.Fprintln(s.Out)
 		}
-		fmt.Print(plain(s))
+		fmt.Fprint(s.Out, plain(sheet))
 	}
-	return done
+	return nil
 }
 
 func names(sheets []paypro.Sheet) []string {

@@ -42,17 +42,3 @@ func TestEveryCountryIsPrinted(t *testing.T) {
 		t.Errorf("countries %v", all)
 	}
 }
-
-func TestCountriesUsage(t *testing.T) {
-	for _, c := range []struct {
-		args []string
-		want int
-	}{
-		{nil, done}, {[]string{"egypt"}, done}, {[]string{"--markdown"}, done}, {[]string{"-h"}, done},
-		{[]string{"Egypt"}, wrong}, {[]string{"egypt", "kenya"}, wrong}, {[]string{"--markdown", "egypt"}, wrong}, {[]string{"--what"}, wrong},
-	} {
-		if got := countries(c.args); got != c.want {
-			t.Errorf("%v: status %d, want %d", c.args, got, c.want)
-		}
-	}
-}

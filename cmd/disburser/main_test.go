@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
+
+	"disburser/internal/cli"
+	"disburser/internal/cli/clitest"
 )
 
 // TestMain runs the program itself where a test asks for it.
@@ -81,14 +83,48 @@ func TestSIGHUP(t *testing.T) {
 	}
 }
 
-// The version of a build without a tag is the changelog's newest.
-func TestTheVersionIsTheChangelogsNewest(t *testing.T) {
-	text, err := os.ReadFile("../../CHANGELOG.md")
-	if err != nil {
-		t.Fatal(err)
+// A configuration without a mistake, and one with three.
+func TestCommandLines(t *testing.T) {
+	clitest.Check(t, program())
+	good, bad := filepath.Join(t.TempDir(), "good.yaml"), filepath.Join(t.TempDir(), "bad.yaml")
+	for file, text := range map[string]string{good: strings.Replace(nobody, "RATE", "10", 1), bad: "kafka: {brokrs: []}\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	newest := regexp.MustCompile(`(?m)^## \[([0-9]+\.[0-9]+\.[0-9]+)\]`).FindSubmatch(text)
-	if newest == nil || string(newest[1]) != version {
-		t.Errorf("the program says %s, CHANGELOG.md %s", version, newest)
+	clitest.Lines(t, program(), clitest.Table{
+		{"", cli.Wrong, "Usage: disburser <command>"},
+		{"help", cli.Done, "Runs the service."},
+		{"--help", cli.Done, "SIGHUP makes a running service read its file again"},
+		{"-h", cli.Done, "Validates the configuration and prints every problem."},
+		{"-help", cli.Done, "disburser version"},
+		{"help check", cli.Done, "--connect"},
+		{"version", cli.Done, "disburser 0.1.0, commit unknown, go1"},
+		{"version now", cli.Wrong, "unexpected argument now"},
+		{"chekc", cli.Wrong, `did you mean "check"?`},
+		{"nonsense", cli.Wrong, "Commands: run, check, countries, version."},
+		{"run", cli.Wrong, "disburser run: missing flags: --config=FILE\nTry disburser run --help."},
+		{"run --config", cli.Wrong, "--config needs a value: --config=FILE"},
+		{"check --config ''", cli.Wrong, "--config FILE"},
+		{"check --config nowhere.yaml", cli.Wrong, "nowhere.yaml"},
+		{"check --config " + bad, cli.Wrong, "brokrs"},
+		{"check --config " + bad + " --connect", cli.Wrong, "brokrs"},
+		{"run --config " + bad, cli.Wrong, "brokrs"},
+		{"check --config " + good + " extra", cli.Wrong, "unexpected argument extra"},
+		{"check --config " + good + " --conect", cli.Wrong, `did you mean "--connect"?`},
+		{"countries", cli.Done, "vietnam"},
+		{"countries egypt", cli.Done, "payee.walletId"},
+		{"countries --markdown", cli.Done, "# What each country wants"},
+		{"countries -h", cli.Done, "Usage: disburser countries"},
+		{"countries Egypt", cli.Wrong, `there is no country "Egypt": known are bangladesh`},
+		{"countries egypt kenya", cli.Wrong, "unexpected argument kenya"},
+		{"countries --markdown egypt", cli.Wrong, "not both"},
+		{"countries --what", cli.Wrong, "unknown flag --what"},
+	})
+	for _, args := range []string{"check --config ", "check -config ", "check --config=", "check -config="} {
+		status, out, errs := clitest.Run(t, program(), clitest.Words(args+good)...)
+		if status != cli.Done || out != "the configuration is good; nothing was connected to\n" {
+			t.Errorf("%s: status %d, %s%s", args, status, out, errs)
+		}
 	}
 }

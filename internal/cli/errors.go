@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// problem is an error that means the exit status Wrong.
+type problem struct {
+	error
+	usage bool // of the command line: where to read about it is said too
+}
+
+func (p problem) Unwrap() error { return p.error }
+
+// Usage marks an error of the command line: exit status Wrong, and the way to the help text.
+func Usage(err error) error { return problem{err, true} }
+
+// Setup marks an error of what the command line names, such as the configuration: exit
+// status Wrong.
+func Setup(err error) error { return problem{err, false} }
+
+// Told is the error of a command that has said everything itself. It is the exit status.
+type Told int
+
+func (t Told) Error() string { return fmt.Sprintf("exit status %d", int(t)) }
+
+// report prints an error and answers the exit status. An error without a mark is Failed.
+func report(err error, l line, program string, w io.Writer) int {
+	var told Told
+	var known problem
+	switch {
+	case err == nil:
+		return Done
+	case errors.As(err, &told):
+		return int(told)
+	case !errors.As(err, &known):
+		fmt.Fprintf(w, "%s: %s\n", program, err)
+		return Failed
+	case known.usage:
+		at, commands := place(l, program)
+		fmt.Fprintf(w, "%s: %s\n%sTry %s --help.\n", at, err, commands, at)
+	default:
+		fmt.Fprintf(w, "%s: %s\n", program, err)
+	}
+	return Wrong
+}
+
+// place is the command that a line has come to, by its full name, and which commands it
+// has, if one of them was expected there.
+func place(l line, program string) (at, commands string) {
+	if l.context == nil {
+		return program, ""
+	}
+	node := l.context.Selected()
+	if node == nil {
+		node = l.context.Model.Node
+	}
+	var names []string
+	for _, child := range node.Children {
+		if child.Type == kong.CommandNode && !child.Hidden {
+			names = append(names, child.Name)
+		}
+	}
+	if len(names) > 0 {
+		commands = "Commands: " + strings.Join(names, ", ") + ".\n"
+	}
+	return node.FullPath(), commands
+}
