@@ -2,8 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
-	"context"
 	"crypto/md5"
 	"fmt"
 	"io"
@@ -11,11 +9,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
+
+	"disburser/internal/cli"
+	"disburser/internal/cli/clitest"
 	"disburser/paypro/paysim"
 )
 
@@ -96,43 +99,49 @@ func get(t *testing.T, url, want string) {
 	}
 }
 
-func TestWrongUsage(t *testing.T) {
+func TestCommandLines(t *testing.T) {
+	clitest.Check(t, program())
 	broken := write(t, `{"seeds": 1}`)
-	for _, c := range []struct{ args, says string }{
-		{"", "at least one merchant"},
-		{"--nonsense", "nonsense"},
-		{"--merchant egypt:1", "COUNTRY:MERCHANTNO:SECRET"},
-		{"--merchant atlantis:1:s", "atlantis"},
-		{"--merchant egypt:1:s extra", "extra"},
-		{"--merchant egypt:1:s --failed 2", "failed must be between 0 and 1"},
-		{"--merchant egypt:1:s --repeat often", "pay-again, refuse, replay"},
-		{"--config /nowhere.json", "/nowhere.json"},
-		{"--config " + broken, "seeds"},
-	} {
-		var out, errs bytes.Buffer
-		if code := run(context.Background(), strings.Fields(c.args), &out, &errs); code != 2 || !strings.Contains(errs.String(), c.says) || out.Len() > 0 {
-			t.Errorf("%s: got %d %q %q", c.args, code, errs.String(), out.String())
+	clitest.Lines(t, program(), clitest.Table{
+		{"", cli.Wrong, "at least one merchant"},
+		{"--nonsense", cli.Wrong, "nonsense"},
+		{"--merchant egypt:1", cli.Wrong, "--merchant: must be COUNTRY:MERCHANTNO:SECRET"},
+		{"--merchant", cli.Wrong, "--merchant needs a value"},
+		{"--merchant atlantis:1:s", cli.Wrong, "atlantis"},
+		{"--merchant egypt:1:s extra", cli.Wrong, "unexpected argument extra"},
+		{"--merchant egypt:1:s --failed 2", cli.Wrong, "paysim: failed must be between 0 and 1\nthe fates add up to 2"},
+		{"--merchant egypt:1:s --failed much", cli.Wrong, "--failed"},
+		{"--merchant egypt:1:s --lost-replay 1", cli.Wrong, `did you mean "--lost-reply"?`},
+		{"--merchant egypt:1:s --repeat often", cli.Wrong, "pay-again, refuse, replay"},
+		{"--config /nowhere.json", cli.Wrong, "/nowhere.json"},
+		{"--config " + broken, cli.Wrong, "seeds"},
+		{"--listen 256.0.0.1:1 --merchant egypt:1:s", cli.Failed, "paysim: listen"},
+		{"--help", cli.Done, "south_korea"},
+		{"-h", cli.Done, "--lost-reply=FRACTION"},
+		{"-help", cli.Done, "--outer-5000=FRACTION"},
+		{"--version", cli.Done, "paysim "},
+	})
+}
+
+// A setting's flag has its name, with dashes.
+func TestEverySettingHasAFlag(t *testing.T) {
+	settings := reflect.TypeFor[paysim.Behavior]()
+	for i := range settings.NumField() {
+		f := settings.Field(i)
+		name := f.Tag.Get("name")
+		if strings.ReplaceAll(name, "-", "") != strings.ToLower(f.Name) || program().Groups[f.Tag.Get("group")] == "" {
+			t.Errorf("%s has the flag --%s in the group %q", f.Name, name, f.Tag.Get("group"))
+		}
+		if err := program().Parse([]string{"--" + name + "=" + map[bool]string{true: "1s", false: "1"}[f.Type == reflect.TypeFor[time.Duration]()]}); err != nil && !strings.Contains(err.Error(), "must not be below") {
+			t.Error(err)
 		}
 	}
 }
 
-func TestHelp(t *testing.T) {
-	var out, errs bytes.Buffer
-	if code := run(context.Background(), []string{"--help"}, &out, &errs); code != 0 || errs.Len() > 0 {
-		t.Errorf("got %d %s", code, errs.String())
-	}
-	for _, part := range []string{"Examples:", "-lost-reply", "-settle-min", "-outer-5000", "south_korea"} {
-		if !strings.Contains(out.String(), part) {
-			t.Errorf("%q is missing", part)
-		}
-	}
-}
-
-func TestListenFailure(t *testing.T) {
-	var out, errs bytes.Buffer
-	args := []string{"--listen", "256.0.0.1:1", "--merchant", "egypt:1:s"}
-	if code := run(context.Background(), args, &out, &errs); code != 1 || errs.Len() == 0 {
-		t.Errorf("got %d", code)
+// A secret in a wrong flag is not printed.
+func TestAWrongMerchantIsNotRepeated(t *testing.T) {
+	if _, out, errs := clitest.Run(t, program(), "--merchant", "hunter2:egypt"); strings.Contains(out+errs, "hunter2") {
+		t.Error(out + errs)
 	}
 }
 
@@ -140,10 +149,7 @@ func TestListenFailure(t *testing.T) {
 func TestFileAndFlags(t *testing.T) {
 	file := write(t, `{"seed": 7, "repeat": "replay", "behavior": {"failed": 0.1, "settleMin": "2s", "settleMax": "3s"},
 		"merchants": [{"country": "kenya", "merchantNo": "3", "secret": "s", "behavior": {"refused": 1}}]}`)
-	cfg, listen, err := configure(strings.Fields("--failed 0.2 --listen :0 --merchant egypt:1:s:/base --config " + file))
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg, listen := configured(t, "--failed 0.2 --listen :0 --merchant egypt:1:s:/base --config "+file)
 	b := cfg.Behavior
 	if listen != ":0" || cfg.Seed != 7 || cfg.Repeat != paysim.Replay || b.Failed != 0.2 || b.SettleMin != 2*time.Second {
 		t.Errorf("%q %+v", listen, cfg)
@@ -151,6 +157,33 @@ func TestFileAndFlags(t *testing.T) {
 	if len(cfg.Merchants) != 2 || cfg.Merchants[0].Behavior.Refused != 1 || cfg.Merchants[1].BasePath != "/base" {
 		t.Errorf("%+v", cfg.Merchants)
 	}
+	// A flag goes before the file also where it says what is the default.
+	cfg, listen = configured(t, "--seed 0 --repeat pay-again --failed 0 --merchant egypt:1:s,t:/a --merchant egypt:2:u --config "+file)
+	if listen != "127.0.0.1:8090" || cfg.Seed != 0 || cfg.Repeat != paysim.PayAgain || cfg.Behavior.Failed != 0 || cfg.Behavior.SettleMax != 3*time.Second {
+		t.Errorf("%q %+v", listen, cfg)
+	}
+	if len(cfg.Merchants) != 3 || cfg.Merchants[1].Secret != "s,t" || cfg.Merchants[2].MerchantNo != "2" {
+		t.Errorf("%+v", cfg.Merchants)
+	}
+}
+
+// configured is what the simulator would serve for a command line.
+func configured(t *testing.T, args string) (paysim.Config, string) {
+	t.Helper()
+	var o options
+	parser, err := kong.New(&o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := parser.Parse(strings.Fields(args))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := o.configure(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg, o.Listen
 }
 
 func write(t *testing.T, text string) string {

@@ -52,6 +52,7 @@ type Program struct {
 	// examples.
 	Grammar any
 
+	Groups   map[string]string // the title of each group of flags in a help text, by their tag group
 	Vars     map[string]string // what ${NAME} in the tags stands for
 	Statuses string            // what the exit statuses mean, if more than those of every program
 }
@@ -129,6 +130,7 @@ func (p Program) parser(s Streams, told func(int)) (*kong.Kong, error) {
 		kong.Name(p.Name),
 		kong.Description(p.About),
 		kong.Vars(p.Vars),
+		kong.ExplicitGroups(p.groups()),
 		kong.Embed(&common{}),
 		kong.Writers(s.Out, s.Err),
 		kong.Exit(told),
@@ -138,6 +140,13 @@ func (p Program) parser(s Streams, told func(int)) (*kong.Kong, error) {
 		kong.PostBuild(func(k *kong.Kong) error { k.Model.HelpFlag.Help = "Print this text."; return nil }),
 		stringsAsTheyAre,
 	)
+}
+
+func (p Program) groups() (all []kong.Group) {
+	for key, title := range p.Groups {
+		all = append(all, kong.Group{Key: key, Title: title})
+	}
+	return all
 }
 
 // common are the flags that every program has.

@@ -39,15 +39,25 @@ func report(err error, l line, program string, w io.Writer) int {
 	case errors.As(err, &told):
 		return int(told)
 	case !errors.As(err, &known):
-		fmt.Fprintf(w, "%s: %s\n", program, err)
+		fmt.Fprintf(w, "%s: %s\n", program, text(err, program))
 		return Failed
 	case known.usage:
 		at, commands := place(l, program)
-		fmt.Fprintf(w, "%s: %s\n%sTry %s --help.\n", at, err, commands, at)
+		fmt.Fprintf(w, "%s: %s\n%sTry %s --help.\n", at, text(err, program), commands, at)
 	default:
-		fmt.Fprintf(w, "%s: %s\n", program, err)
+		fmt.Fprintf(w, "%s: %s\n", program, text(err, program))
 	}
 	return Wrong
+}
+
+// text is an error without the program's name before each line: a package of that name has
+// put it there.
+func text(err error, program string) string {
+	var lines []string
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		lines = append(lines, strings.TrimPrefix(line, program+": "))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // place is the command that a line has come to, by its full name, and which commands it

@@ -3,97 +3,83 @@ package paysim
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // Behavior is how a merchant's calls are treated. Fractions are between 0 and 1.
 // The zero Behavior is a perfect provider: it answers at once, and every payout is
 // paid by the time of the first query.
+//
+// The tags are for a command line: a flag's name, and what its help text says of it.
 type Behavior struct {
 	// From acceptance to the final outcome: log-uniform, or uniform when SettleMin is 0.
-	SettleMin, SettleMax time.Duration
+	SettleMin time.Duration `name:"settle-min" placeholder:"TIME" group:"times" help:"Shortest time from acceptance to the outcome."`
+	SettleMax time.Duration `name:"settle-max" placeholder:"TIME" group:"times" help:"Longest time from acceptance to the outcome."`
+
 	// Before any answer, uniform; the work is done before the wait. LatencyMax 0 = exactly Latency.
-	Latency, LatencyMax time.Duration
+	Latency    time.Duration `name:"latency" placeholder:"TIME" group:"times" help:"Shortest time before an answer."`
+	LatencyMax time.Duration `name:"latency-max" placeholder:"TIME" group:"times" help:"Longest time before an answer; 0 = exactly --latency."`
 
 	// Fates: fractions of tradeNos, the same for every attempt. What is left is paid.
-	Failed       float64 // settles as 00029
-	Partial      float64 // settles as 0001 and pays half
-	Limited      float64 // settles as 0100019, page mexico/errorcode (older): the payee's daily limit
-	Unknown      float64 // settles as 00032; whether money left is a further draw
-	Refused      float64 // outer 8000 at placement, no order exists
-	FailedAtOnce float64 // placement answered 00029, no order is kept
-	Vanished     float64 // placement answered 0015, but the order is lost and never executed
-	SettleAtOnce float64 // drawn apart: settled at acceptance, and the placement's answer says so
+	// Unknown: whether money left is a further draw. Limited: page mexico/errorcode (older).
+	// SettleAtOnce is drawn apart: settled at acceptance, and the placement's answer says so.
+	Failed       float64 `name:"failed" placeholder:"FRACTION" group:"fates" help:"TradeNos that settle as 00029."`
+	Partial      float64 `name:"partial" placeholder:"FRACTION" group:"fates" help:"TradeNos that settle as 0001: half is paid."`
+	Limited      float64 `name:"limited" placeholder:"FRACTION" group:"fates" help:"TradeNos that settle as 0100019: the payee's daily limit."`
+	Unknown      float64 `name:"unknown" placeholder:"FRACTION" group:"fates" help:"TradeNos that settle as 00032, paid or not."`
+	Refused      float64 `name:"refused" placeholder:"FRACTION" group:"fates" help:"TradeNos refused with outer 8000: no order exists."`
+	FailedAtOnce float64 `name:"failed-at-once" placeholder:"FRACTION" group:"fates" help:"TradeNos answered 00029 at placement, no order kept."`
+	Vanished     float64 `name:"vanished" placeholder:"FRACTION" group:"fates" help:"TradeNos answered 0015 at placement, then lost and never executed."`
+	SettleAtOnce float64 `name:"settle-at-once" placeholder:"FRACTION" group:"fates" help:"TradeNos whose placement is answered with the outcome."`
 
 	// Faults of a placement: fractions of calls, drawn per attempt, at most one each.
-	EarlyError float64 // HTTP 500 before acceptance: no order exists
-	LateError  float64 // HTTP 500 after acceptance: the order exists
-	LostReply  float64 // accepted, then the connection is cut
-	Outer5000  float64 // outer code 5000; accepted or not by a further draw
-	Garbled    float64 // accepted, HTTP 200 with half of a JSON body
-	Hang       float64 // accepted, answered after HangFor
+	EarlyError float64 `name:"early-error" placeholder:"FRACTION" group:"placements" help:"Placements answered HTTP 500 before acceptance: no order exists."`
+	LateError  float64 `name:"late-error" placeholder:"FRACTION" group:"placements" help:"Placements answered HTTP 500 after acceptance: the order exists."`
+	LostReply  float64 `name:"lost-reply" placeholder:"FRACTION" group:"placements" help:"Placements accepted, then the connection is cut."`
+	Outer5000  float64 `name:"outer-5000" placeholder:"FRACTION" group:"placements" help:"Placements answered outer 5000, accepted or not."`
+	Garbled    float64 `name:"garbled" placeholder:"FRACTION" group:"placements" help:"Placements accepted, answered HTTP 200 with half a body."`
+	Hang       float64 `name:"hang" placeholder:"FRACTION" group:"placements" help:"Placements accepted, answered after --hang-for."`
 
 	// HangFor ends a hang with the normal answer; 0 = only the client's leaving ends it.
-	HangFor time.Duration
+	HangFor time.Duration `name:"hang-for" placeholder:"TIME" group:"times" help:"How long a hang lasts; 0 = until the client leaves."`
 
 	// Faults of a query.
-	QueryLost, QueryError, Query5000, QueryGarbled, QueryHang float64
+	QueryLost    float64 `name:"query-lost" placeholder:"FRACTION" group:"queries" help:"Queries cut."`
+	QueryError   float64 `name:"query-error" placeholder:"FRACTION" group:"queries" help:"Queries answered HTTP 500."`
+	Query5000    float64 `name:"query-5000" placeholder:"FRACTION" group:"queries" help:"Queries answered outer 5000."`
+	QueryGarbled float64 `name:"query-garbled" placeholder:"FRACTION" group:"queries" help:"Queries answered with half a body."`
+	QueryHang    float64 `name:"query-hang" placeholder:"FRACTION" group:"queries" help:"Queries answered after --hang-for."`
 
 	// Above so many calls of an operation within a second, calls are answered "too fast"
 	// and nothing is done; 0 = never. The answer is HTTP 429, or with TooFastCode HTTP 200
 	// and that outer code. RetryAfter, in whole seconds, goes with it.
-	TooFastAbove int
-	TooFastCode  string
-	RetryAfter   time.Duration
+	TooFastAbove int           `name:"too-fast-above" placeholder:"CALLS" group:"rate" help:"Calls of an operation within a second above which they are answered as too fast; 0 = never."`
+	TooFastCode  string        `name:"too-fast-code" placeholder:"CODE" group:"rate" help:"Outer code of such an answer; none = HTTP 429."`
+	RetryAfter   time.Duration `name:"retry-after" placeholder:"TIME" group:"rate" help:"Retry-After of such an answer, in whole seconds."`
 
-	NoRecordLag  time.Duration // for so long after acceptance a query says "no such order"
-	PartialFirst float64       // of tradeNos that are paid: the first answer after the settlement says 0001
+	NoRecordLag  time.Duration `name:"no-record-lag" placeholder:"TIME" group:"times" help:"For so long after acceptance a query finds no such order."`
+	PartialFirst float64       `name:"partial-first" placeholder:"FRACTION" group:"fates" help:"Paid tradeNos whose first answer after the settlement says 0001."`
 }
 
-// knob is one setting, its name and what it does: a *float64 (a fraction), a
-// *time.Duration, an *int or a *string.
+// knob is one setting: its name in JSON, and a *float64 (a fraction), a *time.Duration, an
+// *int or a *string.
 type knob struct {
-	name, help string
-	value      any
+	name  string
+	value any
 }
 
-// knobs lists every setting once, for flags, JSON and validation alike.
+// knobs lists every setting, for JSON and validation alike. SettleMin is called settleMin.
 func (b *Behavior) knobs() []knob {
-	return []knob{
-		{"settleMin", "shortest time from acceptance to the outcome", &b.SettleMin},
-		{"settleMax", "longest time from acceptance to the outcome", &b.SettleMax},
-		{"latency", "shortest time before an answer", &b.Latency},
-		{"latencyMax", "longest time before an answer", &b.LatencyMax},
-		{"failed", "tradeNos that settle as 00029", &b.Failed},
-		{"partial", "tradeNos that settle as 0001", &b.Partial},
-		{"limited", "tradeNos that settle as 0100019", &b.Limited},
-		{"unknown", "tradeNos that settle as 00032", &b.Unknown},
-		{"refused", "tradeNos refused with outer 8000", &b.Refused},
-		{"failedAtOnce", "tradeNos answered 00029 at placement, no order kept", &b.FailedAtOnce},
-		{"vanished", "tradeNos answered 0015 at placement, then lost", &b.Vanished},
-		{"settleAtOnce", "tradeNos whose placement is answered with the outcome", &b.SettleAtOnce},
-		{"earlyError", "placements answered HTTP 500 before acceptance", &b.EarlyError},
-		{"lateError", "placements answered HTTP 500 after acceptance", &b.LateError},
-		{"lostReply", "placements accepted, then cut", &b.LostReply},
-		{"outer5000", "placements answered outer 5000, accepted or not", &b.Outer5000},
-		{"garbled", "placements accepted, answered with half a body", &b.Garbled},
-		{"hang", "placements accepted, answered after hang-for", &b.Hang},
-		{"hangFor", "how long a hang lasts; 0 = until the client leaves", &b.HangFor},
-		{"queryLost", "queries cut", &b.QueryLost},
-		{"queryError", "queries answered HTTP 500", &b.QueryError},
-		{"query5000", "queries answered outer 5000", &b.Query5000},
-		{"queryGarbled", "queries answered with half a body", &b.QueryGarbled},
-		{"queryHang", "queries answered after hang-for", &b.QueryHang},
-		{"tooFastAbove", "calls of an operation within a second above which they are answered \"too fast\"; 0 = never", &b.TooFastAbove},
-		{"tooFastCode", "outer code of such an answer; none = HTTP 429", &b.TooFastCode},
-		{"retryAfter", "Retry-After of such an answer", &b.RetryAfter},
-		{"noRecordLag", "time after acceptance in which a query finds nothing", &b.NoRecordLag},
-		{"partialFirst", "paid tradeNos whose first settled answer says 0001", &b.PartialFirst},
+	v := reflect.ValueOf(b).Elem()
+	all := make([]knob, v.NumField())
+	for i := range all {
+		name := v.Type().Field(i).Name
+		all[i] = knob{strings.ToLower(name[:1]) + name[1:], v.Field(i).Addr().Interface()}
 	}
+	return all
 }
 
 // Validate reports every setting that makes no sense.
@@ -132,33 +118,6 @@ func (b Behavior) validateTogether() (problems []error) {
 		problems = append(problems, errors.New("paysim: settleMax and latencyMax must not be below settleMin and latency"))
 	}
 	return problems
-}
-
-// BindFlags adds one flag per setting (settleMin becomes --settle-min).
-func (b *Behavior) BindFlags(fs *flag.FlagSet) {
-	for _, k := range b.knobs() {
-		switch v := k.value.(type) {
-		case *float64:
-			fs.Float64Var(v, kebab(k.name), *v, "`fraction` of "+k.help)
-		case *time.Duration:
-			fs.DurationVar(v, kebab(k.name), *v, k.help)
-		case *int:
-			fs.IntVar(v, kebab(k.name), *v, k.help)
-		case *string:
-			fs.StringVar(v, kebab(k.name), *v, k.help)
-		}
-	}
-}
-
-func kebab(name string) string {
-	var out strings.Builder
-	for i, r := range name {
-		if unicode.IsUpper(r) || r == '5' && i > 0 { // outer5000 reads better as outer-5000
-			out.WriteByte('-')
-		}
-		out.WriteRune(unicode.ToLower(r))
-	}
-	return out.String()
 }
 
 // MarshalJSON writes every setting, durations as text such as "2s".
