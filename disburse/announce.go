@@ -10,6 +10,9 @@ import (
 	"disburser/payout/leases"
 )
 
+// announceLargest bounds a batch of announcements: they take no slots.
+const announceLargest = 500
+
 // announceAgain is when an event that was not acknowledged is published again.
 const announceAgain = time.Second
 

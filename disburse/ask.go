@@ -58,19 +58,6 @@ func ofJournal(n, stored int) int {
 	return min(stored, quarter)
 }
 
-// asks is what there is to ask about: what is due in the journal, and what was kept.
-func (m *merchant) asks(a leases.Agenda) leases.Work {
-	w := a.Ask[m.Name]
-	m.stored.Store(int64(w.Due))
-	now := time.Now()
-	due, next := m.kept.work(now)
-	w.Due += due
-	if at := a.Now.Add(next.Sub(now)); !next.IsZero() && (w.Next.IsZero() || at.Before(w.Next)) {
-		w.Next = at
-	}
-	return w
-}
-
 // ask makes one call; an ask that can't be made is put back as it was.
 func (l *Loop) ask(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, moment time.Time, pass pass) {
 	defer l.slots[payout.StepAsk].release(m.Name, 1)
@@ -146,45 +133,6 @@ func (l *Loop) believable(taking, working context.Context, m *merchant, batch le
 	}
 	m.serve(leases.Served{Merchant: m.Name, At: batch.Earliest(began), About: witness})
 	return true
-}
-
-// servedOther is the latest moment at which the provider answered about somebody else.
-func (m *merchant) servedOther(e leases.Evidence, tradeNo string) time.Time {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var latest time.Time
-	if e.About != tradeNo {
-		latest = e.ServedAt
-	}
-	if m.served.About != tradeNo && m.served.At.After(latest) {
-		latest = m.served.At
-	}
-	return latest
-}
-
-// serve notes evidence and answers what of it is worth writing into the journal: what
-// settled, and otherwise one a second.
-func (m *merchant) serve(s leases.Served) *leases.Served {
-	s.Account = m.Policy.Account
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	worth := s.Settled || s.At.Sub(m.served.At) > time.Second
-	if worth || s.At.After(m.served.At) {
-		m.served = s
-	}
-	if !worth {
-		return nil
-	}
-	return &s
-}
-
-// learn counts what the answer tells about how long payouts take to settle.
-func (m *merchant) learn(p payout.Payout, f finding.Finding, now time.Time) {
-	if after, before, settled, ok := p.Watched(f, now); ok {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.learner.Saw(after, before, settled)
-	}
 }
 
 // putBack ends the lease of a payout with which nothing was done.

@@ -10,6 +10,12 @@ import (
 	"disburser/payout/leases"
 )
 
+// patience is how long a send that is prepared waits for its moment at least, if its lease
+// allows: to give it back and prepare it anew costs a decision, and should the journal be
+// lost then, a hold. A rate's schedule rests for a second in a new epoch, and calls queue
+// for half a second.
+const patience = 2 * time.Second
+
 // sendBatch takes received payouts through the gate to the provider. The order of its
 // steps is the protocol: everything that may refuse comes first; then the lease writes
 // sending; then the decision is acknowledged; only then does anything leave.

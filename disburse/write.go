@@ -27,6 +27,9 @@ const (
 
 	// writeRest is the pause after a write that failed.
 	writeRest = 100 * time.Millisecond
+
+	// writeTime bounds a write of results after the work context has ended.
+	writeTime = 5 * time.Second
 )
 
 // writer puts changes into the journal, as many at once as have gathered while the last

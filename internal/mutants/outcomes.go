@@ -169,9 +169,9 @@ var outcomes = []Guard{
 	{"O4 corroborated", "a wrong signature looks like the absence of every payout", []Mutant{
 		{Removes: "nobody else need be answered", Edits: edit("disburse/ask.go", "if f.Kind == finding.NoRecord && !l.believable(", "if f.Kind == finding.NoRecord && false && !l.believable("),
 			Killer: Killer{"disburse", "TestWhenAWitnessIsAsked"}},
-		{Removes: "an answer about itself is evidence (journal's)", Edits: edit("disburse/ask.go", "if e.About != tradeNo {", "if true {"),
+		{Removes: "an answer about itself is evidence (journal's)", Edits: edit("disburse/merchant.go", "if e.About != tradeNo {", "if true {"),
 			Killer: Killer{"disburse", "TestWhenAWitnessIsAsked"}},
-		{Removes: "an answer about itself is evidence (own)", Edits: edit("disburse/ask.go", "if m.served.About != tradeNo && m.served.At", "if m.served.At"),
+		{Removes: "an answer about itself is evidence (own)", Edits: edit("disburse/merchant.go", "if m.served.About != tradeNo && m.served.At", "if m.served.At"),
 			Killer: Killer{"disburse", "TestAPayoutIsNoWitnessOfItself"}},
 		{Removes: "it is its own witness", Edits: edit("disburse/ask.go", "if witness == \"\" || witness == p.TradeNo {", "if witness == \"\" {"),
 			Killer: Killer{"disburse", "TestAPayoutIsNoWitnessOfItself"}},

@@ -81,7 +81,7 @@ var sending = []Guard{
 			Killer: Killer{"payout", "TestOnlyWhatNobodyAnsweredIsGivenBack"}},
 	}},
 	{"S3 leasing rests while decisions fail", "a leader election turns whole batches into holds", []Mutant{
-		{Removes: "the lane's rest", Edits: edit("disburse/loop.go", "la.restUntil.Store(time.Now().Add(min(rest<<min(la.failures-1, 10), mostRest)).UnixNano())", ""),
+		{Removes: "the lane's rest", Edits: edit("disburse/lane.go", "la.restUntil.Store(time.Now().Add(min(rest<<min(la.failures-1, 10), mostRest)).UnixNano())", ""),
 			Killer: Killer{"disburse", "TestADecisionThatFails"}},
 	}},
 	{"S4 look", "a stale half of a split Redis sends too", []Mutant{

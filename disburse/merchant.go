@@ -1,0 +1,127 @@
+package disburse
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/leases"
+	"disburser/polling"
+)
+
+const (
+	// planEvery is how often what was learned becomes a plan at most: making one takes
+	// milliseconds, and a fast merchant settles hundreds of payouts a second. The learner
+	// makes one only where it knows a quarter more; until the first one a payroll is asked
+	// about more often than it need be.
+	planEvery = time.Second
+)
+
+// Merchant is one configured merchant as the loop sees it.
+type Merchant struct {
+	Name     string
+	Policy   payout.Policy
+	Timeout  time.Duration // of one call to the provider
+	Provider Provider
+	Send     Limiter
+	Query    Limiter
+}
+
+// merchant is a Merchant with what the loop keeps of it.
+type merchant struct {
+	Merchant
+	sendGate, askGate *gate
+	kept              kept
+	stored            atomic.Int64 // asks that were due in the journal at the last look
+
+	mu      sync.Mutex
+	now     payout.Policy // Policy, or what it was changed to
+	learner polling.Learner
+	plan    *polling.Intervals // the learner's, as of planned and for the bounds
+	planned time.Time
+	bounds  payout.Poll
+	served  leases.Served // the latest evidence that this process has seen
+}
+
+// policy is the merchant's with a jitter of the moment and what has been learned so far.
+func (m *merchant) policy() payout.Policy {
+	m.mu.Lock()
+	p := m.now
+	if now := time.Now(); now.Sub(m.planned) >= planEvery || p.Poll != m.bounds {
+		m.plan, m.planned, m.bounds = m.learner.Plan(p.Poll), now, p.Poll
+	}
+	if m.plan != nil {
+		p.Learned = m.plan
+	}
+	m.mu.Unlock()
+	p.Jitter = rand.Float64()
+	return p
+}
+
+// Reload changes merchants' policies, for the answers that come from now on, and what
+// opens a breaker and for how long; its window and probes stay.
+func (l *Loop) Reload(policies map[string]payout.Policy, b BreakerSettings) {
+	for name, p := range policies {
+		if m := l.merchants[name]; m != nil {
+			m.mu.Lock()
+			m.now = p
+			m.mu.Unlock()
+		}
+	}
+	l.breaker.Store(&b)
+}
+
+// servedOther is the latest moment at which the provider answered about somebody else.
+func (m *merchant) servedOther(e leases.Evidence, tradeNo string) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var latest time.Time
+	if e.About != tradeNo {
+		latest = e.ServedAt
+	}
+	if m.served.About != tradeNo && m.served.At.After(latest) {
+		latest = m.served.At
+	}
+	return latest
+}
+
+// serve notes evidence and answers what of it is worth writing into the journal: what
+// settled, and otherwise one a second.
+func (m *merchant) serve(s leases.Served) *leases.Served {
+	s.Account = m.Policy.Account
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	worth := s.Settled || s.At.Sub(m.served.At) > time.Second
+	if worth || s.At.After(m.served.At) {
+		m.served = s
+	}
+	if !worth {
+		return nil
+	}
+	return &s
+}
+
+// learn counts what the answer tells about how long payouts take to settle.
+func (m *merchant) learn(p payout.Payout, f finding.Finding, now time.Time) {
+	if after, before, settled, ok := p.Watched(f, now); ok {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.learner.Saw(after, before, settled)
+	}
+}
+
+// asks is what there is to ask about: what is due in the journal, and what was kept.
+func (m *merchant) asks(a leases.Agenda) leases.Work {
+	w := a.Ask[m.Name]
+	m.stored.Store(int64(w.Due))
+	now := time.Now()
+	due, next := m.kept.work(now)
+	w.Due += due
+	if at := a.Now.Add(next.Sub(now)); !next.IsZero() && (w.Next.IsZero() || at.Before(w.Next)) {
+		w.Next = at
+	}
+	return w
+}
