@@ -245,7 +245,7 @@ func TestAnExpiredPayoutIsLeasedToExpireAndNeverToSend(t *testing.T) {
 		if len(b.Payouts) != 1 || b.Payouts[0].State != payout.StateReceived {
 			t.Fatalf("leased to expire: %+v", b.Payouts)
 		}
-		expired, err := b.Payouts[0].Expire(time.Now())
+		expired, err := b.Payouts[0].NotSendable(time.Now(), b.Payouts[0].Account)
 		if err != nil || expired.State != payout.StateRejected {
 			t.Fatal(expired.State, err)
 		}

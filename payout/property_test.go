@@ -230,7 +230,7 @@ func (l *life) witness(f finding.Finding, before Payout) {
 }
 
 func (l *life) expire() {
-	p, err := l.p.Expire(l.now)
+	p, err := l.p.expire(l.now)
 	l.note("expires: %v", p.State)
 	want := StateRejected
 	switch {
@@ -296,7 +296,7 @@ func (l *life) forbidden() {
 			}
 		}
 	}
-	if _, err := l.p.Expire(l.now); err == nil && l.p.State != StateReceived {
+	if _, err := l.p.expire(l.now); err == nil && l.p.State != StateReceived {
 		l.t.Errorf("%v expired", l.p.State)
 	}
 	if _, err := l.p.GiveBack(l.now, false); err == nil && l.p.State != StateSending {

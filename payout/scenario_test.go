@@ -472,7 +472,7 @@ func TestAnUnheardDecisionIsNeverFollowedByAnEndOfOurOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.ExpiresAt = t0.Add(time.Hour)
-	expired, err := p.Expire(t0.Add(time.Hour))
+	expired, err := p.expire(t0.Add(time.Hour))
 	if err != nil || expired.State != StateHeld {
 		t.Fatalf("%v, %v: its decision may still land, and a replay would take it for a send", expired.State, err)
 	}

@@ -7,73 +7,6 @@ import (
 	"disburser/payout/finding"
 )
 
-// State is how far a payout is. There is no state "unknown": sending is unknown,
-// so a crash, a timeout and a lost lease need no code of their own.
-type State byte
-
-// The states. Their letters are what the journal stores and its scripts compare.
-const (
-	StateReceived   State = 'r' // durable, certainly not being sent
-	StateSending    State = 's' // may have been sent: who wrote it uses the answer, everybody else asks
-	StateProcessing State = 'p' // the provider acknowledged it
-	StateHeld       State = 'h' // needs a person; still asked at a slow pace
-	StatePaid       State = 'P' // final
-	StatePartial    State = 'Q' // final
-	StateFailed     State = 'F' // final
-	StateRejected   State = 'R' // final, never sent
-)
-
-// States lists them all, in the order of a payout's life.
-var States = []State{
-	StateReceived, StateSending, StateProcessing, StateHeld,
-	StatePaid, StatePartial, StateFailed, StateRejected,
-}
-
-var stateNames = map[State]string{
-	StateReceived: "received", StateSending: "sending", StateProcessing: "processing", StateHeld: "held",
-	StatePaid: "paid", StatePartial: "partial", StateFailed: "failed", StateRejected: "rejected",
-}
-
-// String is the state's name as metrics and logs carry it.
-func (s State) String() string {
-	if name, known := stateNames[s]; known {
-		return name
-	}
-	return fmt.Sprintf("invalid(%q)", byte(s))
-}
-
-// Final tells that nothing but an announcement is left to do.
-func (s State) Final() bool {
-	return s == StatePaid || s == StatePartial || s == StateFailed || s == StateRejected
-}
-
-// Step is what is to be done with a payout when it is due. Its letter names the
-// journal's due set.
-type Step byte
-
-// The steps.
-const (
-	StepSend     Step = 's' // received: decide and send
-	StepAsk      Step = 'a' // sending, processing, held: ask the query endpoint
-	StepAnnounce Step = 'n' // held or final: publish the event
-	StepExpire   Step = 'x' // received, its expiresAt has come: reject or hold
-)
-
-// String is the step's name as logs carry it.
-func (s Step) String() string {
-	switch s {
-	case StepSend:
-		return "send"
-	case StepAsk:
-		return "ask"
-	case StepAnnounce:
-		return "announce"
-	case StepExpire:
-		return "expire"
-	}
-	return fmt.Sprintf("invalid(%q)", byte(s))
-}
-
 // Phase is whose answer a finding is: the worker's own send, or an ask.
 type Phase byte
 
@@ -324,12 +257,12 @@ func (p Payout) NotSendable(now time.Time, account Account) (Payout, error) {
 		p.Step, p.Due = StepSend, now.Add(notSentPause)
 		return p, nil
 	}
-	return p.Expire(now)
+	return p.expire(now)
 }
 
 // Expire is for a received payout whose expiresAt has come: rejected if it was never sent,
 // failed if each of its sends was refused and is proved absent, else held.
-func (p Payout) Expire(now time.Time) (Payout, error) {
+func (p Payout) expire(now time.Time) (Payout, error) {
 	switch {
 	case p.State != StateReceived:
 		return p, fmt.Errorf("payout %s: a payout that is %v can't expire: left as it is", p.TradeNo, p.State)

@@ -162,7 +162,7 @@ func TestNotSentTakesTheSendBack(t *testing.T) {
 		t.Fatalf("sends %d, first sent %v, last send %v", p.Sends, p.FirstSentAt, p.LastSend)
 	}
 	p.ExpiresAt = now
-	expired, err := p.Expire(now)
+	expired, err := p.expire(now)
 	if err != nil || expired.State != StateRejected {
 		t.Fatalf("never sent, yet its end is %v, %v", expired.State, err)
 	}
@@ -175,7 +175,7 @@ func TestNotSentTakesTheSendBack(t *testing.T) {
 		t.Fatalf("sends %d, first sent %v; want 1, %v", p.Sends, p.FirstSentAt, first)
 	}
 	p.ExpiresAt = now
-	if expired, err := p.Expire(now); err != nil || expired.State != StateHeld {
+	if expired, err := p.expire(now); err != nil || expired.State != StateHeld {
 		t.Fatalf("may have been sent, yet its end is %v, %v", expired.State, err)
 	}
 }
@@ -208,7 +208,7 @@ func TestExpire(t *testing.T) {
 	now := t0.Add(time.Hour)
 	never := received(t)
 	never.ExpiresAt = t0.Add(time.Hour)
-	p, err := never.Expire(now)
+	p, err := never.expire(now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestExpire(t *testing.T) {
 
 	maybe := resent(t)
 	maybe.ExpiresAt = t0.Add(time.Hour)
-	if p, err = maybe.Expire(now); err != nil {
+	if p, err = maybe.expire(now); err != nil {
 		t.Fatal(err)
 	}
 	wantState(t, p, StateHeld, StepAnnounce)
@@ -232,7 +232,7 @@ func TestExpire(t *testing.T) {
 			continue
 		}
 		before := in(t, s)
-		p, err := before.Expire(now)
+		p, err := before.expire(now)
 		if err == nil {
 			t.Errorf("a payout that is %v expired", s)
 		}

@@ -85,6 +85,14 @@ var rebuild = []Guard{
 		{Removes: "what is received stays so", Edits: edit("journal/lua/restore.lua", "if not (state == 'r' or state == 's' or own_end(record)) or token", "if not (state == 's' or own_end(record)) or token"),
 			Killer: Killer{"journal", "TestRanks"}},
 	}},
+	{"E4d no transition but the listed ones", "a script makes of a payout what nobody has thought about", []Mutant{
+		{Removes: "a replayed hold is sending", Edits: edit("journal/lua/restore.lua", "write(tradeNo, record, LAYOUT .. 'ha' .. NO_TOKEN", "write(tradeNo, record, LAYOUT .. 'sa' .. NO_TOKEN"),
+			Killer: Killer{"journal", "TestScriptsMakeTheTransitionsThatAreListed"}},
+		{Removes: "another script writes a record", Edits: edit("journal/lua/unsent.lua", "local answer, left = {}, tonumber(ARGV[2])\n", "local answer, left = {}, tonumber(ARGV[2])\ncall('SETRANGE', P .. 'p:' .. '0', 1, 'h')\n"),
+			Killer: Killer{"journal", "TestEveryScriptThatWritesARecordIsListed"}},
+		{Removes: "a method makes a state of its own", Edits: edit("payout/awaiting.go", "p.Command, p.Country, p.Step, p.Due = c, country, StepSend, now", "p.Command, p.Country, p.State, p.Step, p.Due = c, country, StateReceived, StepSend, now"),
+			Killer: Killer{"payout", "TestOurMethodsMakeTheTransitionsThatAreListed"}},
+	}},
 	{"E4d an undecided own end ranks below a send", "one half said expired and never told the log; the other half sent", []Mutant{
 		{Removes: "it stays", Edits: edit("journal/lua/restore.lua", "local function own_end(record) return sub(record, FLAGS_FROM, FLAGS_FROM) == OWN_END end", "local function own_end(record) return false end"),
 			Killer: Killer{"journal", "TestRanks"}},
