@@ -1,24 +1,24 @@
-// Package config promises that a Config it hands out is complete and fit to run
-// with: read from one YAML file, every default filled in, every rule checked. A
-// file that breaks a rule yields no Config but all of its mistakes at once, each
-// with its line; secrets stand in none of them.
+// Package config reads the configuration: one YAML file. A Config that it hands out is complete and fit to
+// run with: every default is filled in, every rule is checked. A file that breaks a rule yields no Config.
+// It yields all its mistakes at once, each with its line and key. No mistake shows a secret.
 //
-// What a value may hold:
-//   - ${NAME} is the environment variable NAME, which must be set (to nothing, if
-//     need be); ${NAME:-text} is text when NAME is unset or empty. Several may stand
-//     in one value. Expansion happens after the YAML is read, so a variable may hold
-//     any character, and what it holds is never expanded again: a text that needs a
-//     literal "${" comes from a variable. Every other dollar stays as it is, $$ too.
-//     Inside [ ] or { } write quotes around it: YAML takes its braces for its own.
-//   - Text is taken as it is written: merchant_no: 0000000001 keeps its zeros.
-//     Numbers, durations, true and false may be quoted, as they come from variables.
+// The tags of the structs in config.go and merchant.go say what each key means, its default and its allowed values.
+// keys.go says what each tag means. docs/configuration.md is made from the tags.
+//
+// What a value may be:
+//   - ${NAME} is the environment variable NAME, which must be set (it may be empty). ${NAME:-text} is text when
+//     NAME is unset or empty. Several may stand in one value. Variables are put in after the YAML is read, so they may
+//     hold any character. What a variable holds is not expanded again: a text that needs a literal "${" comes from a
+//     variable. Every other dollar stays as it is, $$ too. Inside [ ] and { } a value with ${NAME} needs quotes.
+//   - Text is taken as it is written: merchant_no: 0000000001 keeps its zeros. Numbers, durations, true and false
+//     may be quoted.
 //   - A duration is Go's (10s, 1h30m), with d for 24 hours (30d, 1d12h).
-//   - A key without a value (or ~ or null) keeps its default.
-//   - Anchors, aliases, merge keys and tags are mistakes: an unquoted password that
-//     begins with & * or ! would otherwise silently become another one.
+//   - A key without a value (or with ~ or null) keeps its default.
+//   - Anchors, aliases, merge keys and tags of YAML are mistakes. Otherwise an unquoted password that begins with
+//     & * or ! would silently become another one.
 //
-// The journey: Parse makes a yaml.Node of the text, shape.go says which key goes
-// where, read.go carries it there, check.go and merchant.go look at the result.
+// The way of a file: syntax.go makes nodes of the text, read.go puts each value into the field of its key, rules.go
+// checks the tags, check.go and check_merchant.go check what concerns several keys together. report.go adds each problem with its line.
 package config
 
 import (
@@ -29,162 +29,129 @@ import (
 
 // Config is the whole file. Printing it is safe: secrets print as ***.
 type Config struct {
-	Kafka     Kafka
-	Redis     Redis
-	Merchants map[string]Merchant
-	Breaker   Breaker
-	Disburse  Disburse
-	Admin     Admin
+	Kafka     Kafka               `key:"kafka" about:"where commands come from and results go to"`
+	Redis     Redis               `key:"redis" about:"where the journal is: the records of all payouts"`
+	Merchants map[string]Merchant `key:"merchants" names:"merchant name" about:"the accounts at the provider, by the names that commands use; at least one"`
+	Breaker   Breaker             `key:"breaker" about:"stops calls to a provider that fails; one for the sends and one for the queries of each merchant"`
+	Disburse  Disburse            `key:"disburse" about:"bounds of the loop that sends, asks and announces"`
+	Admin     Admin               `key:"admin" about:"the HTTP server for health, metrics and profiles"`
 
-	// UnknownMerchantGrace is how long a payout waits whose merchant isn't configured: an
-	// instance with a newer file may know it.
-	UnknownMerchantGrace time.Duration
+	// An instance with a newer file may know the merchant. The default is what a rollout of a new file takes.
+	UnknownMerchantGrace time.Duration `key:"unknown_merchant_grace" default:"5m" min:"0s" max:"24h" about:"how long a payout of an unknown merchant waits before it is rejected"`
 
-	Log Log
+	Log Log `key:"log" about:"how much is logged, and for whom"`
 }
 
 // Kafka says where commands come from and results go to.
 type Kafka struct {
-	Brokers        []string
-	Group          string
-	SessionTimeout time.Duration // how soon a dead instance's partitions move
-	Topics         Topics
+	Brokers []string `key:"brokers" required:"true" format:"addresses" about:"the brokers to begin with; a variable may hold several, with commas"`
+	Group   string   `key:"group" default:"disburser" required:"true" about:"the consumer group; one for a fleet"`
 
-	// RequireReplicas is how many replicas each topic must have, and then at least two in
-	// sync for each write; 0 = it is only warned of.
-	RequireReplicas int
+	// The default is long enough for a garbage collection or a slow broker. It is short enough that nobody notices
+	// when a dead instance's partitions move. Below a second the heartbeats themselves come too late.
+	SessionTimeout time.Duration `key:"session_timeout" default:"10s" min:"1s" max:"5m" about:"how soon a dead instance's partitions move to others; brokers usually refuse less than 6s"`
+	Topics         Topics        `key:"topics" about:"four different topics, which must exist"`
 
-	TLS  KafkaTLS
-	SASL SASL
+	// The most is a bound against mistyping: nobody has more copies of a topic.
+	RequireReplicas int      `key:"require_replicas" default:"0" min:"0" max:"32" about:"N: start only where each topic has N replicas, and at least two in sync for each write; 0 only warns"`
+	TLS             KafkaTLS `key:"tls" about:"encrypted connections to the brokers"`
+	SASL            SASL     `key:"sasl" about:"the login at the brokers; off while mechanism is empty"`
 }
 
 // Topics are four different topics.
-type Topics struct{ Commands, Results, Decisions, DeadLetter string }
+type Topics struct {
+	Commands   string `key:"commands" default:"payout.commands" format:"topic" about:"read: what to pay"`
+	Results    string `key:"results" default:"payout.results" format:"topic" about:"written: what came of it"`
+	Decisions  string `key:"decisions" default:"payout.decisions" format:"topic" about:"written before anything is sent; never compact it or delete it early"`
+	DeadLetter string `key:"dead_letter" default:"payout.dead-letter" format:"topic" about:"written: what could not be understood"`
+}
 
-// KafkaTLS holds file names; "" = the system's roots, no client certificate.
+// KafkaTLS holds names of files.
 type KafkaTLS struct {
-	Enabled                   bool
-	CAFile, CertFile, KeyFile string
+	Enabled  bool   `key:"enabled" default:"false" about:"whether brokers are reached over TLS"`
+	CAFile   string `key:"ca_file" about:"the roots that sign the brokers' certificates; empty: the system's"`
+	CertFile string `key:"cert_file" about:"a client certificate, together with key_file; empty: none"`
+	KeyFile  string `key:"key_file" about:"the key of the client certificate"`
 }
 
-// SASL is off while Mechanism is "".
+// SASL is off while Mechanism is empty.
 type SASL struct {
-	Mechanism, Username string // plain, scram-sha-256, scram-sha-512
-	Password            secrets.Secret
+	Mechanism string         `key:"mechanism" oneof:",plain,scram-sha-256,scram-sha-512" about:"how to log in; empty: not at all"`
+	Username  string         `key:"username" about:"the login at the brokers; required with a mechanism"`
+	Password  secrets.Secret `key:"password" secret:"true" unset:"allowed" about:"its password; required with a mechanism"`
 }
 
-// Redis says where the journal lives: one address is a single server, several are
-// a cluster, and with MasterName they are sentinels, even a single one.
+// Redis says where the journal is.
 type Redis struct {
-	Addresses            []string
-	MasterName, Username string
-	Password             secrets.Secret
-	SentinelUsername     string // the sentinels' own; username and password are for the servers
-	SentinelPassword     secrets.Secret
-	TLS                  bool
-	DB                   int
-	Namespace            string // begins every key; no braces, they would be a hash tag
-	Shards               int
-	DedupWindow          time.Duration // how long a tradeNo is the identity of a payout
+	Addresses        []string       `key:"addresses" required:"true" format:"addresses" about:"one: a single server; several: a cluster, or sentinels with master_name"`
+	MasterName       string         `key:"master_name" about:"given: the addresses are sentinels, even a single one"`
+	Username         string         `key:"username" about:"the login at Redis"`
+	Password         secrets.Secret `key:"password" secret:"true" about:"its password"`
+	SentinelUsername string         `key:"sentinel_username" about:"the sentinels' own login, where they want one"`
+	SentinelPassword secrets.Secret `key:"sentinel_password" secret:"true" about:"its password"`
+	TLS              bool           `key:"tls" default:"false" about:"whether Redis is reached over TLS"`
+	DB               int            `key:"db" default:"0" min:"0" about:"the number of the database; a cluster has only 0"`
+
+	// No braces: Redis would take them for a hash tag, and the shards would not be spread.
+	Namespace string `key:"namespace" default:"disburser" format:"namespace" about:"begins every key; another one for every fleet that shares this Redis"`
+
+	// One server does what a fleet needs, more only help a cluster. Every shard costs every instance its own scripts.
+	Shards int `key:"shards" default:"1" min:"1" max:"64" about:"into how many parts the journal is divided; it can't be changed while payouts are open"`
+
+	// The default recognises a monthly payroll that is repeated by mistake. Below the least a tradeNo could be
+	// forgotten while it is still on its way.
+	DedupWindow time.Duration `key:"dedup_window" default:"30d" min:"1m" about:"how long a tradeNo is remembered: within it, it is never paid twice"`
 }
 
 // IsCluster tells that the addresses are those of a Redis cluster.
 func (r Redis) IsCluster() bool { return len(r.Addresses) > 1 && r.MasterName == "" }
 
-// Merchant is one account at the provider.
-type Merchant struct {
-	Country, BaseURL, MerchantNo string
-	Secret                       secrets.Secret // from secret or secret_file
-	NotifyURL                    string
-	Currency                     string // "" = the country's; any = not checked
-	Salt                         string // suffix, prefix
-	SignIn                       string // body, header, both; "" = the country's own
-	AcceptUnverified             bool
-	Paths                        Paths
-	Fields                       map[string]Field // payee fields told by the provider
-	Amount                       Limits
-	UnknownStatus                string // hold, fail
-	Contradiction                string // announce, hold
-	Timeout                      time.Duration
-	Send, Query                  Rate
-	Poll                         Poll
-	NoRecord                     NoRecord
-	TooFast                      TooFast
-	Extra                        Extra
-}
-
-// Extra are constant fields that the provider wants on a call besides the country's own.
-type Extra struct{ Send, Query, Balance map[string]string }
-
-// Paths of the provider's calls; "" = the country's own.
-type Paths struct{ Send, Query, Balance string }
-
-// Field is the rule for one payee field. In the file also as one word: required,
-// optional or drop.
-type Field struct {
-	Required bool
-	Pattern  string   // Go regular expression for the whole value
-	OneOf    []string // empty = anything
-	MaxLen   int      // characters; 0 = any
-	Drop     bool     // the country asks for it, this merchant does not
-}
-
-// Limits are amounts as written, and how many decimals they may have; "" = the country's own.
-type Limits struct{ Min, Max, Decimals string }
-
-// Rate is for the whole fleet, per second.
-type Rate struct {
-	Rate  float64
-	Burst int
-}
-
-// Poll says when to ask: first after First, then ever later by Factor up to Max,
-// until GiveUp after the first send a person is needed.
-type Poll struct {
-	First       time.Duration
-	Factor      float64
-	Max, GiveUp time.Duration
-	Learn       bool // ask when settle times suggest it, within First and Max
-}
-
-// NoRecord says what counts as "the provider knows no such payout", how often it
-// must say so, how far apart, and what then happens.
-type NoRecord struct {
-	Answers int
-	Every   time.Duration
-	Then    string   // hold, resend
-	Codes   []string // outer codes of the query
-
-	EmptyData bool // code 0000 without data says so too
-}
-
-// TooFast names how the provider says that it is called too often, beside HTTP 429.
-type TooFast struct {
-	Codes []string // outer codes or data.statuses, of sends and queries; none = only HTTP 429 says so
-}
-
-// Breaker stops calling a provider that fails.
+// Breaker stops calls to a provider that fails.
 type Breaker struct {
-	FailureRatio                float64
-	MinRequests                 int
-	Window, OpenFor, MaxOpenFor time.Duration
-	Probes                      int // good ones in a row that close it
-	Refusals                    int // in a row that pause a merchant's sends
+	// Half of all calls failing is no accident.
+	FailureRatio float64 `key:"failure_ratio" default:"0.5" above:"0" max:"1" reload:"true" about:"a breaker opens when this part of the calls fails"`
+	// Fewer calls prove nothing.
+	MinRequests int `key:"min_requests" default:"20" above:"0" reload:"true" about:"of at least so many calls, or after so many failures in a row"`
+	// A calm day must not outweigh a bad half-minute. Not reloaded: gobreaker takes it once.
+	Window time.Duration `key:"window" default:"30s" above:"0" about:"the time in which the calls are counted"`
+	// Most failures are over by then.
+	OpenFor time.Duration `key:"open_for" default:"10s" above:"0" reload:"true" about:"how long it stays open, doubled each time that the probes fail"`
+	// After a long outage work goes on within a minute.
+	MaxOpenFor time.Duration `key:"max_open_for" default:"60s" reload:"true" about:"the longest that it stays open; not less than open_for"`
+	// One good answer may be luck. Not reloaded: gobreaker takes it once.
+	Probes int `key:"probes" default:"3" above:"0" about:"so many good calls in a row close it"`
+	// A low balance or a revoked key refuses everything.
+	Refusals int `key:"refusals" default:"20" above:"0" reload:"true" about:"so many refused sends in a row (a low balance, a revoked key) pause the merchant's sends"`
 }
 
 // Disburse bounds the loop.
 type Disburse struct {
-	Slots   int           // calls at once, per instance
-	Lease   time.Duration // how long a payout belongs to who took it
-	MaxOpen int           // open payouts above which intake pauses
-	Drain   time.Duration // how long a stop waits for running calls
+	// 100 calls a second that take a second each, and some room.
+	Slots int `key:"slots" default:"128" above:"0" about:"calls at once, for each instance"`
+	// The timeout of a call and its margin, twice.
+	Lease time.Duration `key:"lease" default:"30s" above:"0" about:"how long a payout belongs to the instance that took it; check says the least for the longest timeout"`
+	// At about 1 kB each it is what a small Redis holds.
+	MaxOpen int `key:"max_open" default:"1000000" above:"0" about:"open payouts above which no more commands are read"`
+	// Kubernetes kills after 30 s.
+	Drain time.Duration `key:"drain" default:"25s" above:"0" about:"how long a stop waits for calls; let your platform kill 5s later"`
 }
 
-// Admin is the HTTP side door.
+// Admin is the HTTP server for people and machines that watch.
 type Admin struct {
-	Listen string
-	Token  secrets.Secret
+	// The default can be reached from the same machine only.
+	Listen string         `key:"listen" default:"127.0.0.1:8080" format:"listen address" about:"address of /healthz, /readyz and /metrics; :8080 is open to everybody, then with a token"`
+	Token  secrets.Secret `key:"token" secret:"true" about:"bearer token for the profiles"`
 }
 
 // Log says how much is logged, and for whom.
-type Log struct{ Level, Format string }
+type Log struct {
+	Level  string `key:"level" default:"info" oneof:"debug,info,warn,error" reload:"true" about:"the least level that is logged"`
+	Format string `key:"format" default:"json" oneof:"json,console" about:"console is for people"`
+}
+
+// Default is the Config of a file that says nothing. It has no merchants, see DefaultMerchant.
+func Default() Config {
+	var c Config
+	setDefaults(&c)
+	return c
+}

@@ -130,14 +130,27 @@ func TestExampleFile(t *testing.T) {
 	}
 	// And it shows every key: the first merchant's equal to the default where there is one.
 	text := read(t, path)
-	for _, section := range []keys{new(Config).keys(), new(Kafka).keys(), new(Redis).keys(), new(Merchant).keys(), new(Rate).keys(),
-		new(Poll).keys(), new(NoRecord).keys(), new(Field).keys(), new(Breaker).keys(), new(Disburse).keys(), {"secret_file": nil}} {
-		for key := range section {
-			if !strings.Contains(text, key+":") {
-				t.Errorf("the example does not show %s", key)
-			}
+	for _, name := range allKeys(reflect.TypeFor[Config]()) {
+		if !strings.Contains(text, name+":") {
+			t.Errorf("the example does not show %s", name)
 		}
 	}
+}
+
+// allKeys are the names of all keys in a struct and in what it holds.
+func allKeys(of reflect.Type) (names []string) {
+	switch {
+	case of == reflect.TypeFor[Merchant]():
+		of = reflect.TypeFor[merchantKeys]()
+	case of.Kind() == reflect.Map:
+		return allKeys(of.Elem())
+	case !isSection(of):
+		return nil
+	}
+	for _, k := range keysOf(of) {
+		names = append(append(names, k.name), allKeys(of.FieldByIndex(k.index).Type)...)
+	}
+	return names
 }
 
 func TestExampleMerchantShowsDefaults(t *testing.T) {

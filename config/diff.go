@@ -6,70 +6,70 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"unicode"
-
-	"disburser/payout/secrets"
 )
 
 // Difference is one key that two configurations have different values for.
 type Difference struct {
 	Key      string // as the file has it, such as merchants.eg-main.send.rate
 	Old, New string // for people; *** for secrets
+	Reload   bool   // a running instance takes the new value, by Reloaded
 }
 
-// Diff lists what differs, by key. A merchant that only one of them has is one
-// difference.
+// Diff lists what differs, by key. A merchant that only one of them has is one difference.
 func Diff(before, after Config) []Difference {
 	var all differences
-	all.compare("", reflect.ValueOf(before), reflect.ValueOf(after))
+	all.compareKeys("", reflect.ValueOf(before), reflect.ValueOf(after))
 	slices.SortFunc(all, func(a, b Difference) int { return strings.Compare(a.Key, b.Key) })
 	return all
 }
 
-// With is c with the values that other has for the keys that are chosen. Merchants that
-// only one of them has stay as c has them.
-func (c Config) With(other Config, chosen func(key string) bool) Config {
+// Reloaded is c with the values of other for the keys that a running instance can take. Merchants that only one of them
+// has stay as c has them.
+func (c Config) Reloaded(other Config) Config {
 	merchants := maps.Clone(c.Merchants)
 	for name, m := range merchants {
 		if now, still := other.Merchants[name]; still {
-			take(join("merchants", name), reflect.ValueOf(&m).Elem(), reflect.ValueOf(now), chosen)
+			reload(reflect.ValueOf(&m).Elem(), reflect.ValueOf(now))
 			merchants[name] = m
 		}
 	}
-	take("", reflect.ValueOf(&c).Elem(), reflect.ValueOf(other), chosen)
+	reload(reflect.ValueOf(&c).Elem(), reflect.ValueOf(other))
 	c.Merchants = merchants
 	return c
 }
 
-func take(path string, to, from reflect.Value, chosen func(key string) bool) {
-	switch {
-	case chosen(path):
-		to.Set(from)
-	case to.Kind() == reflect.Struct && to.Type() != reflect.TypeFor[secrets.Secret]():
-		for i := range to.NumField() {
-			take(join(path, snake(to.Type().Field(i).Name)), to.Field(i), from.Field(i), chosen)
+// reload copies the values of the keys with the tag reload.
+func reload(to, from reflect.Value) {
+	for _, k := range keysOf(to.Type()) {
+		field, now := to.FieldByIndex(k.index), from.FieldByIndex(k.index)
+		if isSection(field.Type()) {
+			reload(field, now)
+		} else if k.reload {
+			field.Set(now)
 		}
 	}
 }
 
 type differences []Difference
 
-func (all *differences) compare(path string, a, b reflect.Value) {
+func (all *differences) compareKeys(path string, a, b reflect.Value) {
+	for _, k := range keysOf(a.Type()) {
+		all.compare(join(path, k.name), k, a.FieldByIndex(k.index), b.FieldByIndex(k.index))
+	}
+}
+
+func (all *differences) compare(path string, k key, a, b reflect.Value) {
+	x, y := a.Interface(), b.Interface()
 	switch {
-	case a.Type() == reflect.TypeFor[secrets.Secret]():
-		x, _ := a.Interface().(secrets.Secret)
-		y, _ := b.Interface().(secrets.Secret)
-		if x.Reveal() != y.Reveal() { // a Secret hides behind a pointer: two of them are never the same
-			all.add(path, x.String(), y.String())
-		}
-	case a.Kind() == reflect.Struct:
-		for i := range a.NumField() {
-			all.compare(join(path, snake(a.Type().Field(i).Name)), a.Field(i), b.Field(i))
-		}
+	case isSection(a.Type()):
+		all.compareKeys(path, a, b)
 	case path == "merchants":
 		all.merchants(path, a, b)
-	case !reflect.DeepEqual(a.Interface(), b.Interface()):
-		all.add(path, fmt.Sprint(a.Interface()), fmt.Sprint(b.Interface()))
+	case reflect.DeepEqual(x, y): // it looks behind the pointers of secrets
+	case k.secret:
+		all.add(Difference{path, "***", "***", k.reload})
+	default:
+		all.add(Difference{path, fmt.Sprint(x), fmt.Sprint(y), k.reload})
 	}
 }
 
@@ -78,33 +78,16 @@ func (all *differences) merchants(path string, a, b reflect.Value) {
 	after, _ := b.Interface().(map[string]Merchant)
 	for name, m := range before {
 		if now, still := after[name]; still {
-			all.compare(join(path, name), reflect.ValueOf(m), reflect.ValueOf(now))
+			all.compareKeys(join(path, name), reflect.ValueOf(m), reflect.ValueOf(now))
 		} else {
-			all.add(join(path, name), "there", "gone")
+			all.add(Difference{Key: join(path, name), Old: "there", New: "gone"})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(after)) {
 		if _, known := before[name]; !known {
-			all.add(join(path, name), "not there", "new")
+			all.add(Difference{Key: join(path, name), Old: "not there", New: "new"})
 		}
 	}
 }
 
-func (all *differences) add(key, before, after string) {
-	*all = append(*all, Difference{key, before, after})
-}
-
-// snake makes a file's key of a field's name: MaxOpenFor is max_open_for, CAFile ca_file.
-func snake(name string) string {
-	var out strings.Builder
-	letters := []rune(name)
-	for i, r := range letters {
-		endsWord := i > 0 && unicode.IsLower(letters[i-1])
-		beginsWord := i > 0 && i+1 < len(letters) && unicode.IsLower(letters[i+1])
-		if unicode.IsUpper(r) && (endsWord || beginsWord) {
-			out.WriteByte('_')
-		}
-		out.WriteRune(unicode.ToLower(r))
-	}
-	return out.String()
-}
+func (all *differences) add(d Difference) { *all = append(*all, d) }

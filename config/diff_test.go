@@ -2,7 +2,6 @@ package config
 
 import (
 	"reflect"
-	"strings"
 	"testing"
 	"time"
 
@@ -31,32 +30,32 @@ func TestDiff(t *testing.T) {
 	delete(b.Merchants, "br")
 	b.Log.Level, b.Kafka.TLS.CAFile, b.Redis.DB, b.Kafka.SASL.Username, b.Breaker.MaxOpenFor = "debug", "/ca", 1, "u", time.Hour
 	want := []Difference{
-		{"breaker.max_open_for", "1m0s", "1h0m0s"},
-		{"kafka.sasl.username", "", "u"},
-		{"kafka.tls.ca_file", "", "/ca"},
-		{"log.level", "info", "debug"},
-		{"merchants.br", "there", "gone"},
-		{"merchants.eg.no_record.codes", "[8000]", "[8000 4040]"},
-		{"merchants.eg.poll.give_up", "72h0m0s", "1h0m0s"},
-		{"merchants.eg.secret", "***", "***"},
-		{"merchants.eg.send.rate", "50", "7.5"},
-		{"merchants.mx", "not there", "new"},
-		{"redis.db", "0", "1"},
+		{"breaker.max_open_for", "1m0s", "1h0m0s", true},
+		{"kafka.sasl.username", "", "u", false},
+		{"kafka.tls.ca_file", "", "/ca", false},
+		{"log.level", "info", "debug", true},
+		{"merchants.br", "there", "gone", false},
+		{"merchants.eg.no_record.codes", "[8000]", "[8000 4040]", false},
+		{"merchants.eg.poll.give_up", "72h0m0s", "1h0m0s", true},
+		{"merchants.eg.secret", "***", "***", false},
+		{"merchants.eg.send.rate", "50", "7.5", true},
+		{"merchants.mx", "not there", "new", false},
+		{"redis.db", "0", "1", false},
 	}
 	if got := Diff(a, b); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }
 
-func TestWith(t *testing.T) {
+func TestReloaded(t *testing.T) {
 	a, b := twoConfigs()
 	eg := b.Merchants["eg"]
 	eg.Send.Rate, eg.Send.Burst, eg.Secret = 7.5, 9, secrets.New("hunter3")
 	b.Merchants["eg"], b.Merchants["mx"] = eg, eg
 	delete(b.Merchants, "br")
 	b.Log.Level, b.Log.Format = "debug", "console"
-	c := a.With(b, func(key string) bool { return key == "log.level" || key == "merchants.eg.send.rate" })
-	want := []Difference{{"log.level", "info", "debug"}, {"merchants.eg.send.rate", "50", "7.5"}}
+	c := a.Reloaded(b)
+	want := []Difference{{"log.level", "info", "debug", true}, {"merchants.eg.send.burst", "5", "9", true}, {"merchants.eg.send.rate", "50", "7.5", true}}
 	if got := Diff(a, c); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
@@ -65,31 +64,28 @@ func TestWith(t *testing.T) {
 	}
 }
 
-// Every key that Diff can name is one that the file can have.
-func TestDiffNamesKeysOfTheFile(t *testing.T) {
-	var c Config
-	var m Merchant
-	known := map[string]keys{
-		"": c.keys(), "kafka": c.Kafka.keys(), "redis": c.Redis.keys(), "breaker": c.Breaker.keys(), "disburse": c.Disburse.keys(),
-		"merchant": m.keys(), "merchant.send": m.Send.keys(), "merchant.query": m.Query.keys(), "merchant.poll": m.Poll.keys(), "merchant.no_record": m.NoRecord.keys(),
-	}
-	for section, of := range map[string]any{
-		"": c, "kafka": c.Kafka, "redis": c.Redis, "breaker": c.Breaker, "disburse": c.Disburse, "merchant": m,
-		"merchant.send": m.Send, "merchant.query": m.Query, "merchant.poll": m.Poll, "merchant.no_record": m.NoRecord,
-	} {
-		fields := reflect.TypeOf(of)
-		if fields.NumField() != len(known[section]) {
-			t.Errorf("%q: %d fields, %d keys", section, fields.NumField(), len(known[section]))
-		}
-		for i := range fields.NumField() {
-			if key := snake(fields.Field(i).Name); known[section][key] == nil {
-				t.Errorf("%q has no key %s", section, key)
+// What a running instance takes at SIGHUP. A key more is a promise more: nothing built from its old value may stay.
+func TestWhatIsReloaded(t *testing.T) {
+	var reloaded []string
+	var walk func(path string, of reflect.Type)
+	walk = func(path string, of reflect.Type) {
+		for _, k := range keysOf(of) {
+			at, field := join(path, k.name), of.FieldByIndex(k.index).Type
+			switch {
+			case field == reflect.TypeFor[map[string]Merchant]():
+				walk(at+".*", field.Elem())
+			case isSection(field):
+				walk(at, field)
+			case k.reload:
+				reloaded = append(reloaded, at)
 			}
 		}
 	}
-	for name, key := range map[string]string{"CAFile": "ca_file", "BaseURL": "base_url", "SASL": "sasl", "TLS": "tls", "DB": "db", "OneOf": "one_of", "MaxOpenFor": "max_open_for"} {
-		if got := snake(name); got != key || strings.Contains(got, "__") {
-			t.Errorf("%s is %s", name, got)
-		}
-	}
+	walk("", reflect.TypeFor[Config]())
+	same(t, reloaded, []string{
+		"merchants.*.send.rate", "merchants.*.send.burst", "merchants.*.query.rate", "merchants.*.query.burst",
+		"merchants.*.poll.first", "merchants.*.poll.factor", "merchants.*.poll.max", "merchants.*.poll.give_up", "merchants.*.poll.learn",
+		"breaker.failure_ratio", "breaker.min_requests", "breaker.open_for", "breaker.max_open_for", "breaker.refusals",
+		"log.level",
+	})
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"reflect"
 )
 
 // Rules is what config must be told, as it imports nobody who knows.
@@ -37,7 +38,7 @@ func Parse(name string, text []byte, rules Rules) (Config, []string, error) {
 	r := &reader{file: name, rules: rules.complete(), places: map[string]place{}, told: map[string]bool{}, unset: map[string]string{}}
 	c := Default()
 	if root := r.parse(text); root != nil {
-		r.read(value{node: root, line: 1}, section(c.keys()))
+		r.read(value{node: root, line: 1}, func(v value) { r.section(v, reflect.ValueOf(&c).Elem()) })
 		r.check(c)
 	}
 	r.problems.sort()

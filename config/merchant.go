@@ -2,59 +2,163 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"maps"
-	"net/url"
-	"regexp"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
-	"disburser/message"
-	"disburser/payout/money"
 	"disburser/payout/secrets"
 )
 
-var (
-	merchantName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
-	merchantNo   = regexp.MustCompile(`^[0-9]+$`)
-	currencyName = regexp.MustCompile(`^([A-Z]{3}|any)?$`)
-	fieldName    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
-	decimalsText = regexp.MustCompile(`^[0-8]?$`)
-	pathText     = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*/?$`)
-)
+// Merchant is one account at the provider.
+type Merchant struct {
+	Country    string         `key:"country" required:"true" about:"whose rules hold; the command disburser countries lists them"`
+	BaseURL    string         `key:"base_url" required:"true" format:"URL,no query" secret:"true" about:"where the provider is called; from its business contact"`
+	MerchantNo string         `key:"merchant_no" required:"true" format:"digits" about:"the account at the provider"`
+	Secret     secrets.Secret `key:"secret" required:"true" secret:"true" about:"the key that signs requests; or secret_file, not both"`
+	NotifyURL  string         `key:"notify_url" required:"true" format:"URL" secret:"true" about:"where the provider sends its callbacks, which the disburser does not read"`
+	Currency   string         `key:"currency" format:"currency" about:"a command with another one is rejected"`
 
-// merchantNoDigits is what the pages say; two of them then show seven.
-const merchantNoDigits = 10
+	// At the end is the only place that any page shows (docs/paypro-api.md).
+	Salt             string           `key:"salt" default:"suffix" oneof:"suffix,prefix" about:"where the secret stands in the text that is signed"`
+	SignIn           string           `key:"sign_in" oneof:",body,header,both" about:"where the signature stands; empty: as in the country"`
+	AcceptUnverified bool             `key:"accept_unverified" default:"false" about:"must be true where the country's paths or payee fields are undocumented"`
+	Paths            Paths            `key:"paths" about:"paths of the provider's calls, where it told others than the country's"`
+	Fields           map[string]Field `key:"fields" names:"payee field" about:"payee fields, where the provider told other rules"`
+	Amount           Limits           `key:"amount" about:"which amounts are accepted"`
 
-func readMerchant(r *reader, v value) Merchant {
-	m, file := DefaultMerchant(), ""
-	section(m.keys().and(keys{"secret_file": text(&file)}))(r, v)
-	if file == "" {
-		return m
+	// A wrong guess at "failed" invites a second payment.
+	UnknownStatus string `key:"unknown_status" default:"hold" oneof:"hold,fail" about:"what a code that no page names does; fail may pay people twice"`
+	// The pages don't say in which unit the query's amount is.
+	Contradiction string `key:"contradiction" default:"announce" oneof:"announce,hold" about:"what happens to an outcome whose amount or time can't be this payout's; hold, once you know the unit of the query's amount"`
+	// The provider answers in one or two seconds. After ten the answer is lost.
+	Timeout time.Duration `key:"timeout" default:"10s" above:"0" about:"of one call; disburse.lease must be longer: check says how much"`
+
+	Send Rate `key:"send" default:"rate: 50, burst: 5" about:"how fast payouts are sent; ask the provider what it bears"`
+	// Twice the sends: a payout is asked about more than once.
+	Query    Rate     `key:"query" default:"rate: 100, burst: 10" about:"how fast outcomes are asked for"`
+	Poll     Poll     `key:"poll" about:"when to ask for an outcome"`
+	NoRecord NoRecord `key:"no_record" about:"what counts as the provider's word that it knows no such payout"`
+	TooFast  TooFast  `key:"too_fast" about:"how the provider says that it is called too often, besides HTTP 429"`
+	Extra    Extra    `key:"extra" about:"constant fields that the provider wants on a call besides the country's own, signed like these"`
+}
+
+// Paths of the provider's calls.
+type Paths struct {
+	Send    string `key:"send" format:"path" about:"path of a payout; empty: the country's own"`
+	Query   string `key:"query" format:"path" about:"path of a query; empty: the country's own"`
+	Balance string `key:"balance" format:"path" about:"path of a balance query; empty: the country's own"`
+}
+
+// Field is the rule for one payee field. In the file it may also be one word: required, optional or drop.
+type Field struct {
+	Required bool     `key:"required" default:"false" about:"whether a command must have it"`
+	Pattern  string   `key:"pattern" format:"regular expression" about:"for the whole value; empty: anything"`
+	OneOf    []string `key:"one_of" format:"different texts" about:"the values that are allowed; none: anything"`
+	MaxLen   int      `key:"max_len" default:"0" min:"0" max:"256" unit:"characters" about:"the longest value; 0: 256"`
+	Drop     bool     `key:"drop" default:"false" about:"the country asks for it, this merchant does not; then without other rules"`
+}
+
+// Limits are amounts as they are written.
+type Limits struct {
+	Min      string `key:"min" format:"amount" about:"the least amount; empty: the country's own"`
+	Max      string `key:"max" format:"amount" about:"the largest amount, not less than min; empty: the country's own"`
+	Decimals string `key:"decimals" format:"decimals" about:"decimals at most; empty: those of the currency (ISO 4217)"`
+}
+
+// Rate is for the whole fleet.
+type Rate struct {
+	Rate  float64 `key:"rate" above:"0" unit:"per second" reload:"true" about:"calls of the whole fleet"`
+	Burst int     `key:"burst" above:"0" unit:"calls" reload:"true" about:"how many may leave at once after a pause"`
+}
+
+// Poll says when to ask: first after First, then ever later by Factor up to Max. GiveUp after the first send a
+// person is needed. 2 s to 5 min by 1.6 are about ten steps.
+type Poll struct {
+	// Most payouts are settled by then.
+	First  time.Duration `key:"first" default:"2s" above:"0" reload:"true" about:"the first ask after a send"`
+	Factor float64       `key:"factor" default:"1.6" min:"1" reload:"true" about:"each pause between asks is so many times the last one"`
+	Max    time.Duration `key:"max" default:"5m" reload:"true" about:"the longest pause between asks; not less than first"`
+	// A weekend and a bank holiday.
+	GiveUp time.Duration `key:"give_up" default:"72h" reload:"true" about:"then a person is needed (payout.held); it is still asked, slowly; more than max"`
+	// Fewer asks, and nobody waits longer for a result.
+	Learn bool `key:"learn" default:"true" reload:"true" about:"ask when payouts settle by experience, within first and max; false: exactly by first, factor and max"`
+}
+
+// NoRecord says how often the provider must say that it knows no such payout, how far apart, and what then happens.
+type NoRecord struct {
+	// One may come from a replica that lags.
+	Answers int `key:"answers" default:"3" above:"0" about:"so many answers \"no such payout\" are evidence"`
+	// Longer than any replica lags.
+	Every time.Duration `key:"every" default:"5m" above:"0" about:"at least so far apart"`
+	// To send again needs the provider's word.
+	Then      string   `key:"then" default:"hold" oneof:"hold,resend" about:"resend (the same tradeNo) only with the provider's word that this can't pay twice"`
+	Codes     []string `key:"codes" default:"8000" about:"outer codes of a query that say so; never 0000 or 5000; at least one, unless empty_data says so"`
+	EmptyData bool     `key:"empty_data" default:"false" about:"true: an answer 0000 without data says so too"`
+}
+
+// TooFast names how the provider says that it is called too often, besides HTTP 429.
+type TooFast struct {
+	Codes []string `key:"codes" format:"codes" about:"outer codes, or data.statuses, of sends and queries, as the provider told you; no code that its pages explain"`
+}
+
+// Extra are constant fields that the provider wants on a call besides the country's own. They may hold a key.
+type Extra struct {
+	Send    map[string]string `key:"send" secret:"true" about:"fields of a payout"`
+	Query   map[string]string `key:"query" secret:"true" about:"fields of a query"`
+	Balance map[string]string `key:"balance" secret:"true" about:"fields of a balance query"`
+}
+
+// DefaultMerchant is the merchant of whom nothing is said.
+func DefaultMerchant() Merchant {
+	var m Merchant
+	setDefaults(&m)
+	return m
+}
+
+// merchantKeys are the keys of a merchant in the file: those of Merchant, and one that becomes its Secret.
+type merchantKeys struct {
+	Merchant
+	SecretFile string `key:"secret_file" about:"a file with the secret, instead of secret"`
+}
+
+// readKey reads a merchant, and its secret from secret_file.
+func (m *Merchant) readKey(r *reader, v value) {
+	file := merchantKeys{Merchant: DefaultMerchant()}
+	r.section(v, reflect.ValueOf(&file).Elem())
+	path := join(v.path, "secret_file")
+	if file.SecretFile != "" {
+		file.Secret = r.secretOf(file, path)
 	}
-	path := v.path + ".secret_file"
-	if !m.Secret.IsEmpty() {
+	if r.silenced(path) { // its problem is told: nobody has to give a secret besides
+		r.told[join(v.path, "secret")] = true
+	}
+	*m = file.Merchant
+}
+
+// secretOf reads the secret_file at path.
+func (r *reader) secretOf(file merchantKeys, path string) secrets.Secret {
+	if !file.Secret.IsEmpty() {
 		r.bad(path, "must not stand together with secret")
-		return m
+		return file.Secret
 	}
-	content, err := r.rules.ReadFile(file)
+	content, err := r.rules.ReadFile(file.SecretFile)
 	if err != nil {
 		r.bad(path, "can't be read: %v", cause(err))
-		return m
+		return secrets.Secret{}
 	}
 	// Editors and echo end a file with a newline, which is not part of the key.
 	key := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 	if key == "" {
 		r.bad(path, "is an empty file")
 	}
-	m.Secret = secrets.New(key)
-	return m
+	return secrets.New(key)
 }
 
-// cause is a file error less the name, which may come from a variable.
+// cause is the error of a file without its name, which may come from a variable.
 func cause(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
@@ -62,197 +166,16 @@ func cause(err error) error {
 	return errors.New("unknown reason")
 }
 
-func readField(r *reader, v value) Field {
-	var f Field
+// readKey reads the rules of a payee field, or the one word that stands for them.
+func (f *Field) readKey(r *reader, v value) {
 	if v.node.Kind != yaml.ScalarNode {
-		section(f.keys())(r, v)
-		return f
+		r.section(v, reflect.ValueOf(f).Elem())
+		return
 	}
 	word, ok := r.text(v, "text")
 	if !ok {
-		return f
+		return
 	}
 	r.must(slices.Contains([]string{"required", "optional", "drop"}, word), v.path, "must be required, optional, drop, or a mapping of rules")
-	return Field{Required: word == "required", Drop: word == "drop"}
-}
-
-func readText(r *reader, v value) string {
-	var one string
-	link(&one)(r, v) // no message shows it: it may be a key
-	return one
-}
-
-func (r *reader) checkMerchants(merchants map[string]Merchant) {
-	r.must(len(merchants) > 0, "merchants", "must name at least one merchant")
-	accounts := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(merchants)) {
-		m, path := merchants[name], "merchants."+name
-		r.must(merchantName.MatchString(name), path, "must have a name of 1 to 64 of A-Z a-z 0-9 _ . -")
-		r.checkAccount(m, path)
-		r.checkAddresses(m, path)
-		r.checkContent(m, path)
-		r.checkFields(m.Fields, path+".fields.")
-		r.checkPace(m, path)
-		r.checkNoRecord(m.NoRecord, path+".no_record.")
-		r.checkTooFast(m, path+".too_fast.codes")
-		r.checkDeeper(name, m)
-		r.checkShared(m, name, accounts)
-	}
-}
-
-func (r *reader) checkAccount(m Merchant, path string) {
-	r.required(path+".country", m.Country != "")
-	r.checkCountry(m, path)
-	no := path + ".merchant_no"
-	r.required(no, m.MerchantNo != "")
-	r.must(merchantNo.MatchString(m.MerchantNo), no, "must be digits only")
-	if merchantNo.MatchString(m.MerchantNo) && len(m.MerchantNo) != merchantNoDigits {
-		r.warn(no, fmt.Sprintf("has %d digits, the provider's pages say %d", len(m.MerchantNo), merchantNoDigits))
-	}
-	if r.silenced(path + ".secret_file") { // there is one, and its problem is told: nobody has to put a secret beside it
-		r.told[path+".secret"] = true
-	}
-	r.required(path+".secret", !m.Secret.IsEmpty())
-	r.must(currencyName.MatchString(m.Currency), path+".currency", `must be three capital letters, any (nothing is checked), or "" (the country's)`)
-	r.oneOf(path+".salt", m.Salt, "suffix", "prefix")
-	r.oneOf(path+".sign_in", m.SignIn, "", "body", "header", "both")
-}
-
-func (r *reader) checkCountry(m Merchant, path string) {
-	if r.rules.Countries == nil {
-		return
-	}
-	needsAccept, known := r.rules.Countries[m.Country]
-	if !known && m.Country != "" {
-		r.bad(path+".country", "%s", r.unlike(path+".country", m.Country, slices.Sorted(maps.Keys(r.rules.Countries))))
-	}
-	r.must(!needsAccept || m.AcceptUnverified, path+".accept_unverified",
-		"must be true for %s, where paths or payee fields are undocumented (set them first as the provider told them)", m.Country)
-}
-
-func (r *reader) checkAddresses(m Merchant, path string) {
-	const absolute = "must be an absolute URL such as https://host/path"
-	r.required(path+".base_url", m.BaseURL != "")
-	base, ok := webURL(m.BaseURL)
-	r.must(ok, path+".base_url", absolute)
-	if ok {
-		bare := base.User == nil && base.RawQuery == "" && base.Fragment == "" && !base.ForceQuery
-		r.must(bare, path+".base_url", "must have no user, no ? and no #")
-		if base.Scheme == "http" && !isLoopback(base.Hostname()) {
-			r.warn(path+".base_url", "is http: payees' data and signatures travel in clear")
-		}
-	}
-	r.required(path+".notify_url", m.NotifyURL != "")
-	_, ok = webURL(m.NotifyURL)
-	r.must(ok, path+".notify_url", absolute)
-	for _, p := range [][2]string{{"send", m.Paths.Send}, {"query", m.Paths.Query}, {"balance", m.Paths.Balance}} {
-		ok := pathText.MatchString(p[1]) && !strings.Contains(p[1], "..")
-		r.must(ok, path+".paths."+p[0], `must be a path such as /v1/paypro/payout, or ""`)
-	}
-}
-
-func webURL(text string) (*url.URL, bool) {
-	u, err := url.Parse(text)
-	return u, err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
-}
-
-func (r *reader) checkContent(m Merchant, path string) {
-	least, okMin := r.checkAmount(m.Amount.Min, path+".amount.min")
-	most, okMax := r.checkAmount(m.Amount.Max, path+".amount.max")
-	if okMin && okMax {
-		r.must(least.Compare(most) <= 0, path+".amount.max", "must not be less than min")
-	}
-	r.must(decimalsText.MatchString(m.Amount.Decimals), path+".amount.decimals", `must be a whole number from 0 to 8, or "" (the currency's)`)
-	r.oneOf(path+".contradiction", m.Contradiction, "announce", "hold")
-	r.oneOf(path+".unknown_status", m.UnknownStatus, "hold", "fail")
-	if m.UnknownStatus == "fail" {
-		r.warn(path+".unknown_status", "fail calls a code failed that no page names: where that is wrong, people pay a second time")
-	}
-}
-
-// checkAmount returns the amount if there is a good one.
-func (r *reader) checkAmount(text, path string) (money.Amount, bool) {
-	if text == "" {
-		return money.Amount{}, false
-	}
-	amount, err := money.Parse(text)
-	if err != nil {
-		r.must(false, path, "%v", err)
-	}
-	return amount, err == nil
-}
-
-func (r *reader) checkFields(fields map[string]Field, path string) {
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		f, key := fields[name], path+name
-		r.must(fieldName.MatchString(name), key, "must be named as the provider names it: a letter, then letters, digits, _")
-		r.must(!f.Drop || !f.Required && f.Pattern == "" && len(f.OneOf) == 0 && f.MaxLen == 0, key, "must not be dropped and have other rules too")
-		_, err := regexp.Compile(f.Pattern)
-		r.must(err == nil, key+".pattern", "must be a regular expression as Go knows them (no look-ahead)")
-		r.must(f.MaxLen >= 0 && f.MaxLen <= message.MaxPayeeField, key+".max_len", "must be from 0 to %d", message.MaxPayeeField)
-		r.must(!slices.Contains(f.OneOf, "") && !repeats(f.OneOf), key+".one_of", "must be different texts, none of them empty")
-	}
-}
-
-func (r *reader) checkPace(m Merchant, path string) {
-	r.must(m.Timeout > 0, path+".timeout", aboveZero)
-	r.must(m.Send.Rate > 0, path+".send.rate", aboveZero)
-	r.must(m.Send.Burst >= 1, path+".send.burst", aboveZero)
-	r.must(m.Query.Rate > 0, path+".query.rate", aboveZero)
-	r.must(m.Query.Burst >= 1, path+".query.burst", aboveZero)
-	p := m.Poll
-	r.must(p.First > 0, path+".poll.first", aboveZero)
-	r.must(p.Factor >= 1, path+".poll.factor", "must be 1 or more")
-	r.must(p.Max >= p.First, path+".poll.max", "must not be less than first (%v)", brief(p.First))
-	r.must(p.GiveUp > p.Max, path+".poll.give_up", "must be more than max (%v)", brief(p.Max))
-}
-
-func (r *reader) checkNoRecord(n NoRecord, path string) {
-	r.must(n.Answers >= 1, path+"answers", aboveZero)
-	r.must(n.Every > 0, path+"every", aboveZero)
-	r.oneOf(path+"then", n.Then, "hold", "resend")
-	if n.Then == "resend" {
-		r.warn(path+"then", "resend needs the provider's word that a tradeNo can't be executed twice; without it people are paid twice")
-	}
-	some := len(n.Codes) > 0 || n.EmptyData // then no code need say so
-	r.must(some && !slices.Contains(n.Codes, ""), path+"codes", "must be one code or more, none of them empty")
-	// 0000 would make a lost order of a good answer, 5000 one of a system exception.
-	never := slices.Contains(n.Codes, "0000") || slices.Contains(n.Codes, "5000")
-	r.must(!never, path+"codes", "must not have 0000 (accepted) or 5000 (outcome unknown)")
-}
-
-// checkTooFast: what the codes must not be besides, the provider's package knows.
-func (r *reader) checkTooFast(m Merchant, path string) {
-	r.must(!slices.Contains(m.TooFast.Codes, ""), path, "must not have an empty code")
-	for _, code := range m.TooFast.Codes {
-		r.must(!slices.Contains(m.NoRecord.Codes, code), path, "must not have a code that no_record.codes has too: it can't say both")
-	}
-}
-
-// checkDeeper asks the caller's rules, if there is a country to know rules of.
-func (r *reader) checkDeeper(name string, m Merchant) {
-	path := "merchants." + name
-	if r.rules.CheckMerchant == nil || m.Country == "" || r.silenced(path+".country") {
-		return
-	}
-	for _, p := range r.rules.CheckMerchant(name, m) {
-		key := strings.TrimSuffix(path+"."+p.Key, ".")
-		if !r.silenced(key) {
-			r.add(r.lineOf(key), key, p.Text)
-		}
-	}
-}
-
-// checkShared warns of two merchants with one account: each keeps to its own rate,
-// the provider sees the sum.
-func (r *reader) checkShared(m Merchant, name string, accounts map[string]string) {
-	if m.BaseURL == "" || m.MerchantNo == "" {
-		return
-	}
-	account := strings.ToLower(strings.TrimRight(m.BaseURL, "/")) + " " + m.MerchantNo
-	if other, shared := accounts[account]; shared {
-		r.warn("merchants."+name+".merchant_no", "with this base_url is also merchants."+other+": together they send at the sum of both rates")
-		return
-	}
-	accounts[account] = name
+	*f = Field{Required: word == "required", Drop: word == "drop"}
 }

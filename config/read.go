@@ -2,7 +2,7 @@ package config
 
 import (
 	"fmt"
-	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,14 +10,14 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// reader walks the nodes of one file and remembers where everything stood.
+// reader walks the nodes of one file and remembers where each key stands.
 type reader struct {
 	file     string
 	rules    Rules
 	problems Problems
 	warnings Problems
 	places   map[string]place  // by key path
-	told     map[string]bool   // key paths with a problem: one is enough for each
+	told     map[string]bool   // key paths that have a problem: one is enough for each
 	unset    map[string]string // what is wrong with values that may not be needed, by key path
 }
 
@@ -25,7 +25,7 @@ type reader struct {
 type place struct {
 	line  int
 	shown string // its value for people, "" if there is none to show
-	wrong bool   // could not be read: nothing below it deserves a look
+	wrong bool   // it could not be read: nothing below it deserves a look
 }
 
 // value is a node on its way to the Config.
@@ -36,13 +36,13 @@ type value struct {
 	line int
 }
 
-// into takes a value that is neither absent nor YAML trickery.
-type into func(r *reader, v value)
+// keyReader is a type that reads its value itself.
+type keyReader interface{ readKey(r *reader, v value) }
 
 const needsQuotes = "begins with & * or !, which YAML takes for an anchor, an alias or a tag (none is supported): a text needs quotes there"
 
-// read notes where v stands and hands it over. A null keeps the default.
-func (r *reader) read(v value, to into) {
+// read notes where v stands, and calls to with it. A null keeps the default.
+func (r *reader) read(v value, to func(v value)) {
 	n := v.node
 	r.places[v.path] = place{line: v.line, shown: shown(n)}
 	switch {
@@ -50,61 +50,69 @@ func (r *reader) read(v value, to into) {
 		r.wrong(v, needsQuotes)
 	case isNull(n):
 	default:
-		to(r, v)
+		to(v)
 	}
 }
 
-// wrong tells that v can't be read.
-func (r *reader) wrong(v value, text string, args ...any) {
-	p := r.places[v.path]
-	p.wrong = true
-	r.places[v.path] = p
-	r.told[v.path] = true
-	r.add(v.line, v.path, fmt.Sprintf(text, args...))
+// readInto reads v into the field of a key, by the field's type.
+func (r *reader) readInto(v value, k key, to reflect.Value) {
+	if own, ok := to.Addr().Interface().(keyReader); ok {
+		own.readKey(r, v)
+		return
+	}
+	switch {
+	case isSection(to.Type()):
+		r.section(v, to)
+	case to.Kind() == reflect.Map:
+		r.byName(v, k, to)
+	case slices.Contains(k.formats, "addresses"):
+		to.Set(reflect.ValueOf(r.readAddresses(v)))
+	case to.Kind() == reflect.Slice:
+		if list, ok := r.readList(v); ok {
+			to.Set(reflect.ValueOf(list))
+		}
+	default:
+		r.readScalar(v, k, to)
+	}
 }
 
-func (r *reader) add(line int, path, text string) {
-	r.problems = append(r.problems, Problem{File: r.file, Line: line, Key: path, Text: text})
-}
-
-// section reads a mapping whose keys are known.
-func section(known keys) into {
-	return func(r *reader, v value) {
-		seen := lines{}
-		for _, child := range r.children(v) {
-			to, ok := known[child.name]
-			if !ok {
-				r.unknown(v, child, known)
-			} else if r.first(child, seen) {
-				r.read(child, to)
-			}
+// section reads a mapping whose keys are those of a struct.
+func (r *reader) section(v value, to reflect.Value) {
+	keys, seen := keysOf(to.Type()), lines{}
+	for _, child := range r.children(v) {
+		k, known := find(keys, child.name)
+		if !known {
+			r.unknown(v, child, keys)
+		} else if r.first(child, seen) {
+			r.read(child, func(v value) { r.readInto(v, k, to.FieldByIndex(k.index)) })
 		}
 	}
 }
 
-// named reads a mapping whose keys are names that the operator chose.
-func named[T any](to *map[string]T, read func(*reader, value) T) into {
-	return func(r *reader, v value) {
-		*to = map[string]T{}
-		seen := lines{}
-		for _, child := range r.children(v) {
-			if r.first(child, seen) {
-				var none T
-				(*to)[child.name] = none // whatever comes of it: the name was given
-				if isNull(child.node) {
-					child.node = &yaml.Node{Kind: yaml.MappingNode}
-				}
-				r.read(child, func(r *reader, child value) { (*to)[child.name] = read(r, child) })
-			}
+// byName reads a mapping whose keys are names of the operator's choice.
+func (r *reader) byName(v value, k key, to reflect.Value) {
+	to.Set(reflect.MakeMap(to.Type()))
+	seen := lines{}
+	for _, child := range r.children(v) {
+		if !r.first(child, seen) {
+			continue
 		}
+		name, one := reflect.ValueOf(child.name), reflect.New(to.Type().Elem()).Elem()
+		to.SetMapIndex(name, one) // whatever comes of it: the name was given
+		if isNull(child.node) {
+			child.node = &yaml.Node{Kind: yaml.MappingNode}
+		}
+		r.read(child, func(v value) {
+			r.readInto(v, key{secret: k.secret}, one)
+			to.SetMapIndex(name, one)
+		})
 	}
 }
 
-// lines are where the keys of one mapping stood. Paths would not do: a merchant may
-// be named a.send.
+// lines are where the keys of one mapping stood. Paths would not do: a merchant may be named a.send.
 type lines map[string]int
 
-// first tells that a key stands for the first time, else that it is a mistake.
+// first tells that a key stands for the first time. Otherwise it tells the mistake.
 func (r *reader) first(v value, seen lines) bool {
 	earlier, repeated := seen[v.name]
 	if repeated {
@@ -118,7 +126,7 @@ func (r *reader) first(v value, seen lines) bool {
 // children are the pairs of a mapping.
 func (r *reader) children(v value) []value {
 	if v.node.Kind != yaml.MappingNode {
-		r.wrong(v, "must be a mapping of keys to values, is %s", kind(v.node))
+		r.wrong(v, "must be a mapping of keys to values, is %s", kindOf(v.node))
 		return nil
 	}
 	var all []value
@@ -148,28 +156,31 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// unknown tells of a key that parent must not have. In {a: b, c: d} a key that
-// resembles none may be the rest of an unquoted password with a comma in it, so it
-// is not printed.
-func (r *reader) unknown(parent, child value, known keys) {
-	names := slices.Sorted(maps.Keys(known))
-	meant := nearest(child.name, names)
+// unknown tells of a key that parent must not have. In {a: b, c: d} a key that resembles none may be the rest of an
+// unquoted password with a comma in it. So it is not printed there.
+func (r *reader) unknown(parent, child value, keys []key) {
+	var names []string
+	for _, k := range keys {
+		names = append(names, k.name)
+	}
+	slices.Sort(names)
+	known, meant := strings.Join(names, ", "), nearest(child.name, names)
 	switch {
 	case child.name == "<<":
 		r.add(child.line, parent.path, "has a merge key (<<), which is not supported: write the keys out")
 	case meant != "":
 		r.add(child.line, child.path, "is not a known key: did you mean "+meant+"?")
 	case parent.node.Style&yaml.FlowStyle != 0:
-		r.add(child.line, parent.path, "has a key in { } that is not known: known are "+strings.Join(names, ", ")+"; a text with a comma needs quotes")
+		r.add(child.line, parent.path, "has a key in { } that is not known: known are "+known+"; a text with a comma needs quotes")
 	default:
-		r.add(child.line, child.path, "is not a known key: known are "+strings.Join(names, ", "))
+		r.add(child.line, child.path, "is not a known key: known are "+known)
 	}
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
-// kind is what a node is, in plain words.
-func kind(n *yaml.Node) string {
+// kindOf is what a node is, in plain words.
+func kindOf(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
 		return "a mapping"
@@ -178,21 +189,4 @@ func kind(n *yaml.Node) string {
 	default:
 		return "a single value"
 	}
-}
-
-// shown is a value as the file has it: never what a variable holds, which may be
-// a secret in the wrong place.
-func shown(n *yaml.Node) string {
-	const most = 60 // enough to recognise it
-	if n.Kind != yaml.ScalarNode || isNull(n) {
-		return ""
-	}
-	text := n.Value
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	if bare.MatchString(text) {
-		return text
-	}
-	return fmt.Sprintf("%q", text)
 }

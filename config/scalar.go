@@ -4,9 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net"
+	"reflect"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,29 +15,88 @@ import (
 	"disburser/payout/secrets"
 )
 
-// bare are values that need no quotes in a message: numbers, durations, variables.
-var bare = regexp.MustCompile(`^(true|false|-?[0-9.]+[0-9a-zµ.]*|[^"\\\s]*\$\{[^"\\\s]*)$`)
+// scalar is how a single value of a Go type is written in the file.
+type scalar struct {
+	must  string // be in messages: "must be a whole number"
+	parse func(text string) (any, error)
+}
 
-// scalar reads one value; want is what it must be, in plain words.
-func scalar[T any](to *T, want string, parse func(string) (T, error)) into {
-	return func(r *reader, v value) {
-		text, ok := r.text(v, want)
-		if !ok {
-			return
-		}
-		got, err := parse(text)
-		if err != nil {
-			r.wrong(v, "must be %s, is %s", want, shown(v.node))
-			return
-		}
-		*to = got
+// scalars are the types of single values that a field may have.
+var scalars = map[reflect.Type]scalar{
+	reflect.TypeFor[string]():         {"text", func(s string) (any, error) { return s, nil }},
+	reflect.TypeFor[secrets.Secret](): {"text", func(s string) (any, error) { return secrets.New(s), nil }},
+	reflect.TypeFor[bool]():           {"true or false", parseTruth},
+	reflect.TypeFor[int]():            {"a whole number", func(s string) (any, error) { return strconv.Atoi(strings.TrimSpace(s)) }},
+	reflect.TypeFor[float64]():        {"a number", parseNumber},
+	reflect.TypeFor[time.Duration]():  {"a duration such as 10s, 5m, 72h or 30d", parseDuration},
+}
+
+func parseTruth(s string) (any, error) {
+	s = strings.TrimSpace(s)
+	if s != "true" && s != "false" {
+		return nil, errors.New("neither")
+	}
+	return s == "true", nil
+}
+
+func parseNumber(s string) (any, error) {
+	f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		err = errors.New("no number to count with")
+	}
+	return f, err
+}
+
+// parseDuration is Go's, with days in front: an operator thinks of 30d, not of 720h.
+func parseDuration(s string) (any, error) {
+	s = strings.TrimSpace(s)
+	days, rest, found := strings.Cut(s, "d")
+	if !found {
+		return time.ParseDuration(s)
+	}
+	const most = 10000 // keeps the sum far from overflow
+	n, err := strconv.ParseUint(days, 10, 16)
+	if err != nil || n > most {
+		return nil, errors.New("not a number of days")
+	}
+	if rest == "" {
+		rest = "0"
+	}
+	d, err := time.ParseDuration(rest)
+	if err != nil || d < 0 || d > most*time.Hour {
+		return nil, errors.New("not a duration")
+	}
+	return time.Duration(n)*24*time.Hour + d, nil
+}
+
+// readScalar reads a single value.
+func (r *reader) readScalar(v value, k key, to reflect.Value) {
+	if k.secret {
+		r.places[v.path] = place{line: v.line} // without what the file has there
+	}
+	if k.unsetAllowed && r.lacksVariable(v) {
+		return
+	}
+	kind := scalars[to.Type()]
+	text, ok := r.text(v, kind.must)
+	if !ok {
+		return
+	}
+	parsed, err := kind.parse(text)
+	if err != nil {
+		r.wrong(v, "must be %s, is %s", kind.must, shown(v.node))
+		return
+	}
+	to.Set(reflect.ValueOf(parsed))
+	if _, isSecret := parsed.(secrets.Secret); isSecret && strings.TrimSpace(text) != text {
+		r.warn(v.path, "begins or ends with white space, which is taken as part of it")
 	}
 }
 
-// text returns the expanded text of a single value.
-func (r *reader) text(v value, want string) (string, bool) {
+// text returns the text of a single value, with its variables.
+func (r *reader) text(v value, must string) (string, bool) {
 	if v.node.Kind != yaml.ScalarNode {
-		r.wrong(v, "must be %s, is %s", want, kind(v.node))
+		r.wrong(v, "must be %s, is %s", must, kindOf(v.node))
 		return "", false
 	}
 	text, err := expand(v.node.Value, r.rules.LookupEnv)
@@ -49,153 +107,70 @@ func (r *reader) text(v value, want string) (string, bool) {
 	return text, true
 }
 
-func text(to *string) into {
-	return scalar(to, "text", func(s string) (string, error) { return s, nil })
-}
-
-// link is text that no message shows: a URL may carry a password or a token.
-func link(to *string) into { return hidden(text(to)) }
-
-func secret(to *secrets.Secret) into {
-	return hidden(func(r *reader, v value) {
-		text, ok := r.text(v, "text")
-		if !ok {
-			return
-		}
-		*to = secrets.New(text)
-		if strings.TrimSpace(text) != text {
-			r.warn(v.path, "begins or ends with white space, which is taken as part of it")
-		}
-	})
-}
-
-// unlessUnused reads a value that only counts where another setting switches it on: a
-// variable that isn't set is a mistake then, and not before. check.go decides.
-func unlessUnused(to into) into {
-	return func(r *reader, v value) {
-		if v.node.Kind == yaml.ScalarNode {
-			if _, err := expand(v.node.Value, r.rules.LookupEnv); err != nil {
-				r.unset[v.path] = err.Error()
-				return
-			}
-		}
-		to(r, v)
+// lacksVariable tells that a value has a variable that isn't set, and notes it for check.go.
+func (r *reader) lacksVariable(v value) bool {
+	if v.node.Kind != yaml.ScalarNode {
+		return false
 	}
-}
-
-func hidden(to into) into {
-	return func(r *reader, v value) {
-		r.places[v.path] = place{line: v.line}
-		to(r, v)
+	_, err := expand(v.node.Value, r.rules.LookupEnv)
+	if err != nil {
+		r.unset[v.path] = err.Error()
 	}
+	return err != nil
 }
 
-func truth(to *bool) into {
-	return scalar(to, "true or false", func(s string) (bool, error) {
-		s = strings.TrimSpace(s)
-		if s != "true" && s != "false" {
-			return false, errors.New("neither")
+// readList reads a list of texts.
+func (r *reader) readList(v value) ([]string, bool) {
+	if v.node.Kind != yaml.SequenceNode {
+		r.wrong(v, "must be a list such as [a, b], is %s", kindOf(v.node))
+		return nil, false
+	}
+	var list []string
+	for i, node := range v.node.Content {
+		var one string
+		element := value{node: node, path: fmt.Sprintf("%s[%d]", v.path, i), line: node.Line}
+		r.read(element, func(v value) { r.readScalar(v, key{}, reflect.ValueOf(&one).Elem()) })
+		if r.places[element.path].wrong {
+			r.places[v.path] = place{line: v.line, wrong: true} // no second problem for the list
 		}
-		return s == "true", nil
-	})
-}
-
-func whole(to *int) into {
-	return scalar(to, "a whole number", func(s string) (int, error) { return strconv.Atoi(strings.TrimSpace(s)) })
-}
-
-func number(to *float64) into {
-	return scalar(to, "a number", func(s string) (float64, error) {
-		f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
-		if math.IsNaN(f) || math.IsInf(f, 0) {
-			err = errors.New("no number to count with")
-		}
-		return f, err
-	})
-}
-
-func duration(to *time.Duration) into {
-	return scalar(to, "a duration such as 10s, 5m, 72h or 30d", parseDuration)
-}
-
-// parseDuration is Go's, with days in front: an operator thinks of a memory of 30d.
-func parseDuration(s string) (time.Duration, error) {
-	s = strings.TrimSpace(s)
-	days, rest, found := strings.Cut(s, "d")
-	if !found {
-		return time.ParseDuration(s)
+		list = append(list, one)
 	}
-	const most = 10000 // keeps the sum far from overflow
-	n, err := strconv.ParseUint(days, 10, 16)
-	if err != nil || n > most {
-		return 0, errors.New("not a number of days")
-	}
-	if rest == "" {
-		rest = "0"
-	}
-	d, err := time.ParseDuration(rest)
-	if err != nil || d < 0 || d > most*time.Hour {
-		return 0, errors.New("not a duration")
-	}
-	return time.Duration(n)*24*time.Hour + d, nil
+	return list, true
 }
 
-// texts reads a list of texts.
-func texts(to *[]string) into {
-	return func(r *reader, v value) {
-		if v.node.Kind != yaml.SequenceNode {
-			r.wrong(v, "must be a list such as [a, b], is %s", kind(v.node))
-			return
-		}
-		*to = nil
-		for i, node := range v.node.Content {
-			var one string
-			element := value{node: node, path: fmt.Sprintf("%s[%d]", v.path, i), line: node.Line}
-			r.read(element, text(&one))
-			if r.places[element.path].wrong {
-				r.places[v.path] = place{line: v.line, wrong: true} // no second problem for the list
-			}
-			*to = append(*to, one)
+// readAddresses reads a list, or one text with commas, as it comes from a variable. For the same reason each element
+// of the list may hold several.
+func (r *reader) readAddresses(v value) []string {
+	var list []string
+	if v.node.Kind != yaml.ScalarNode {
+		list, _ = r.readList(v)
+	} else if one, ok := r.text(v, "text"); ok {
+		list = []string{one}
+	}
+	var all []string
+	for one := range strings.SplitSeq(strings.Join(list, ","), ",") {
+		if one = strings.TrimSpace(one); one != "" {
+			all = append(all, one)
 		}
 	}
+	return all
 }
 
-// addresses reads a list of host:port, or one text with commas between them, as
-// it comes from a variable; each element may hold several, for the same reason.
-func addresses(to *[]string) into {
-	return func(r *reader, v value) {
-		all := []string{""}
-		if v.node.Kind == yaml.ScalarNode {
-			text(&all[0])(r, v)
-		} else {
-			texts(&all)(r, v)
-		}
-		*to = nil
-		for _, one := range strings.Split(strings.Join(all, ","), ",") {
-			if one = strings.TrimSpace(one); one != "" {
-				*to = append(*to, one)
-			}
-		}
-		if bad := slices.IndexFunc(*to, func(s string) bool { return !isAddress(s) }); bad >= 0 {
-			r.bad(v.path, "must be host:port each, number %d is not", bad+1)
-		}
-		if repeats(*to) {
-			r.bad(v.path, "names an address twice")
-		}
+// bare are values that need no quotes in a message: numbers, durations, variables.
+var bare = regexp.MustCompile(`^(true|false|-?[0-9.]+[0-9a-zµ.]*|[^"\\\s]*\$\{[^"\\\s]*)$`)
+
+// shown is a value as the file has it. It never has what a variable holds, which may be a secret in the wrong place.
+func shown(n *yaml.Node) string {
+	const most = 60 // enough to recognise it
+	if n.Kind != yaml.ScalarNode || isNull(n) {
+		return ""
 	}
-}
-
-// isAddress tells a host:port that can be dialled.
-func isAddress(s string) bool {
-	host, port, err := net.SplitHostPort(s)
-	return err == nil && isPort(port, 1) && host != "" && !strings.ContainsAny(host, "/@ ")
-}
-
-func isPort(s string, least uint64) bool {
-	n, err := strconv.ParseUint(s, 10, 16)
-	return err == nil && n >= least
-}
-
-func repeats(list []string) bool {
-	return len(slices.Compact(slices.Sorted(slices.Values(list)))) < len(list)
+	text := n.Value
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	if bare.MatchString(text) {
+		return text
+	}
+	return fmt.Sprintf("%q", text)
 }

@@ -3,23 +3,12 @@ package app
 import (
 	"errors"
 	"maps"
-	"regexp"
 	"slices"
 
 	"disburser/config"
 	"disburser/disburse"
 	"disburser/payout"
 )
-
-// live are the keys that a running instance can change, because nothing but the next
-// decision depends on them: how fast, when to ask, what opens a breaker, how much is
-// logged. What says who is paid by whom, what an answer means, or what the parts were
-// built with takes a restart.
-var live = regexp.MustCompile(`^(` +
-	`merchants\..+\.(send|query)\.(rate|burst)|` +
-	`merchants\..+\.poll\.(first|factor|max|give_up|learn)|` +
-	`breaker\.(failure_ratio|min_requests|open_for|max_open_for|refusals)|` +
-	`log\.level)$`)
 
 // ReloadFrom reads the configuration again, by what load answers as config.Load does,
 // and puts in force what can be. Of a bad one nothing is.
@@ -44,8 +33,10 @@ func (a *App) ReloadFrom(load func() (config.Config, []string, error)) {
 	}
 }
 
-// Reload puts in force what of a good configuration can change in a running instance,
-// and says what it did and what needs a restart.
+// Reload puts in force what of a good configuration a running instance can take: the keys with the tag reload in
+// package config. Only the next decision depends on them: how fast, when to ask, what opens a breaker, how much is
+// logged. What says who is paid by whom, what an answer means, or what the parts were built with needs a restart.
+// Reload logs what it changed, and what needs a restart.
 func (a *App) Reload(c config.Config) {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
@@ -55,10 +46,10 @@ func (a *App) Reload(c config.Config) {
 		return
 	}
 	var later []string
-	changed := a.running.With(c, live.MatchString)
+	changed := a.running.Reloaded(c)
 	a.apply(changed)
 	for _, d := range differences {
-		if live.MatchString(d.Key) {
+		if d.Reload {
 			a.logger.Info().Str("key", d.Key).Str("old", d.Old).Str("new", d.New).Msg("the configuration has changed")
 		} else {
 			later = append(later, d.Key)
