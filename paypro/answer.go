@@ -32,35 +32,35 @@ type answer struct {
 	status  string // data.status; "" = none
 	msg     string
 	data    map[string]any // nil = none
-	success flag           // decides nothing by itself: it may only contradict the code
+	success successFlag    // decides nothing by itself: it may only contradict the code
 }
 
 // flag is the success of an envelope. The pages' tables call it a text, their samples
 // show true or false (paypro-api.md §4.1).
-type flag int8
+type successFlag int8
 
 const (
-	unsaid flag = iota
-	yes
-	no
+	successMissing successFlag = iota
+	successTrue
+	successFalse
 )
 
-func flagOf(v any) flag {
+func readSuccess(v any) successFlag {
 	switch v := v.(type) {
 	case bool:
 		if v {
-			return yes
+			return successTrue
 		}
-		return no
+		return successFalse
 	case string:
 		switch strings.ToLower(strings.TrimSpace(v)) {
 		case "true":
-			return yes
+			return successTrue
 		case "false":
-			return no
+			return successFalse
 		}
 	}
-	return unsaid
+	return successMissing
 }
 
 // readAnswer reads a body. Its errors name the field, never what stood in it.
@@ -69,23 +69,23 @@ func readAnswer(body []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{msg: firstText(fields, "msg"), success: flagOf(fields["success"])}
-	if a.data, err = dataOf(fields["data"]); err != nil {
+	a := answer{msg: firstText(fields, "msg"), success: readSuccess(fields["success"])}
+	if a.data, err = readData(fields["data"]); err != nil {
 		return answer{}, err
 	}
-	if a.code, err = codeOf(fields, "code"); err != nil {
+	if a.code, err = readCode(fields, "code"); err != nil {
 		return answer{}, err
 	}
 	if a.code == "" {
 		return answer{}, errors.New("it has no code")
 	}
-	a.status, err = codeOf(a.data, "status")
+	a.status, err = readCode(a.data, "status")
 	return a, err
 }
 
 // dataOf is the inner object. What it is in an error's answer is documented
 // nowhere: null, missing and every empty value mean that there is none.
-func dataOf(v any) (map[string]any, error) {
+func readData(v any) (map[string]any, error) {
 	switch v := v.(type) {
 	case map[string]any:
 		return v, nil
@@ -106,12 +106,12 @@ func dataOf(v any) (map[string]any, error) {
 // codeOf reads a code, "" if there is none. A JSON number is refused: 0015 and 15
 // could be the same number, its leading zeros are lost. So is a text that
 // somebody must have mangled: "0000 " is not 0000, but neither is it a failure.
-func codeOf(fields map[string]any, name string) (string, error) {
+func readCode(fields map[string]any, name string) (string, error) {
 	switch v := fields[name].(type) {
 	case nil:
 		return "", nil
 	case string:
-		if v == "" || readable(v) {
+		if v == "" || validCode(v) {
 			return v, nil
 		}
 	}
@@ -119,33 +119,33 @@ func codeOf(fields map[string]any, name string) (string, error) {
 }
 
 // readable tells what may be a code: short, printable, without spaces around it.
-func readable(code string) bool {
+func validCode(code string) bool {
 	return code != "" && len(code) <= maxCode && strings.TrimSpace(code) == code &&
 		!strings.ContainsFunc(code, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar })
 }
 
 // about says whose answer it is.
-type about int8
+type subject int8
 
 const (
-	nobodys about = iota // it names no tradeNo
-	ours                 // it names the one that was asked about
-	another              // a mix-up, or a tradeNo of a wrong type
+	subjectMissing subject = iota // it names no tradeNo
+	subjectOurs                   // it names the one that was asked about
+	subjectOther                  // a mix-up, or a tradeNo of a wrong type
 )
 
-func (a answer) about(tradeNo string) about {
+func (a answer) subjectFor(tradeNo string) subject {
 	v := a.data["tradeNo"]
 	if v == nil || v == "" {
-		return nobodys
+		return subjectMissing
 	}
 	if text, ok := textOf(v); ok && text == tradeNo {
-		return ours
+		return subjectOurs
 	}
-	return another
+	return subjectOther
 }
 
 // bare tells that the answer has no data at all, not even an empty status.
-func (a answer) bare() bool { return len(a.data) == 0 }
+func (a answer) hasNoData() bool { return len(a.data) == 0 }
 
 // amount is the first of the names that holds an amount that can be read exactly, "" if
 // none does, and how it was written; unread tells that one of them holds something else.
@@ -190,7 +190,7 @@ func textOf(v any) (string, bool) {
 // oneLine makes provider text fit for a log: one line, nothing that moves a
 // cursor, not longer than limit bytes.
 func oneLine(text string, limit int) string {
-	if !plain(text) { // nearly all are: looking is cheaper than making anew
+	if !printableASCII(text) { // nearly all are: looking is cheaper than making anew
 		text = strings.Map(func(r rune) rune {
 			if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
 				return -1
@@ -205,7 +205,7 @@ func oneLine(text string, limit int) string {
 }
 
 // plain tells whether a text is printable ASCII.
-func plain(text string) bool {
+func printableASCII(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {
 			return false
@@ -221,8 +221,8 @@ func readJSON(body []byte) (map[string]any, error) {
 	if !json.Valid(body) {
 		return nil, errors.New("it is no JSON")
 	}
-	w := walker{text: string(body)}
-	value, err := w.value(maxDepth)
+	r := jsonReader{text: string(body)}
+	value, err := r.value(maxDepth)
 	if err != nil {
 		return nil, err
 	}

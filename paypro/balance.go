@@ -32,12 +32,12 @@ func (c *Client) Balance(ctx context.Context) (Balance, error) {
 }
 
 func (c *Client) balance(ctx context.Context) (Balance, error) {
-	r := c.exchange(ctx, c.balanceOrder(time.Now()), time.Time{})
+	r := c.exchange(ctx, c.balanceRequest(time.Now()), time.Time{})
 	switch {
 	case r.problem != "":
 		return Balance{}, errors.New(r.problem)
 	case r.status != http.StatusOK:
-		return Balance{}, errors.New(unexpected(r.status))
+		return Balance{}, errors.New(describeStatus(r.status))
 	}
 	a, err := readAnswer(r.body)
 	if err != nil {
@@ -51,7 +51,7 @@ func (c *Client) balance(ctx context.Context) (Balance, error) {
 
 // refusalOf quotes a refusal. Its words are hidden first and cut then: half of a secret would stand.
 func (c *Client) refusalOf(a answer) error {
-	words := oneLine(c.own.words(oneLine(a.msg, maxAnswer)), maxText)
+	words := oneLine(c.operatorMask.hideInText(oneLine(a.msg, maxAnswer)), maxText)
 	return fmt.Errorf("%w with code %s (%s): check merchant_no, secret, salt and sign_in", ErrRefused, a.code, words)
 }
 

@@ -11,7 +11,7 @@ import (
 // account of them. Names are read by people, and some can't be written without joiners.
 
 // accountWords are parts of the names of fields that machines compare.
-var accountWords = []string{
+var exactWords = []string{
 	"account", "bic", "card", "cert", "clabe", "code", "email", "iban", "id", "identity", "ifsc", "ip", "key", "mail",
 	"mobile", "msisdn", "no", "number", "phone", "pix", "swift", "type", "upi", "wallet",
 }
@@ -19,15 +19,15 @@ var accountWords = []string{
 // isWords tells by a field's name whether it holds text for people. A name that has "name"
 // in it does (bankName), one with a part that says otherwise doesn't (bankAccountNo), and of
 // others nobody knows: they may hold anything.
-func isWords(name string) bool {
-	parts := partsOf(name)
+func isFreeText(name string) bool {
+	parts := nameParts(name)
 	for _, part := range parts {
 		if strings.Contains(part, "name") {
 			return true
 		}
 	}
 	for _, part := range parts {
-		for _, word := range accountWords {
+		for _, word := range exactWords {
 			if part == word {
 				return false
 			}
@@ -37,7 +37,7 @@ func isWords(name string) bool {
 }
 
 // partsOf splits bankAccountNo into bank, account, no, and bankNCode into bank, n, code.
-func partsOf(name string) []string {
+func nameParts(name string) []string {
 	var parts strings.Builder
 	letters := []rune(name)
 	for i, c := range letters {
@@ -53,20 +53,20 @@ func partsOf(name string) []string {
 // invisible tells a character that leaves no mark: white space, joiners, marks of
 // direction, fillers.
 func invisible(c rune) bool {
-	return unicode.IsSpace(c) || hidden(c)
+	return unicode.IsSpace(c) || invisibleNotSpace(c)
 }
 
 // hidden is what is invisible and no white space. U+2800 is the empty pattern of Braille.
-func hidden(c rune) bool {
+func invisibleNotSpace(c rune) bool {
 	return c == '\u2800' || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // unfit names the first character that has no place in what machines compare, "" if there
 // is none.
-func unfit(value string) string {
+func forbiddenCharacter(value string) string {
 	for _, c := range value {
 		switch {
-		case hidden(c):
+		case invisibleNotSpace(c):
 			return fmt.Sprintf("the invisible character %U", c)
 		case unicode.IsSpace(c):
 			return fmt.Sprintf("white space (%U)", c)

@@ -17,7 +17,7 @@ import (
 var errMinAboveMax = errors.New("is above amount.max")
 
 // ownNames are the request's parameters that are not payee fields.
-var ownNames = []string{"amount", "merchantNo", "notifyUrl", "remark", "sign", "timestamp", "tradeNo"}
+var reservedNames = []string{"amount", "merchantNo", "notifyUrl", "remark", "sign", "timestamp", "tradeNo"}
 
 // Check says everything that is wrong with a command for this merchant, in one
 // line, or nil. It names fields and rules, never a value: values are people's
@@ -54,7 +54,7 @@ func (r amountRule) problems(a money.Amount) []string {
 // country doesn't know are ignored and not sent: names that nobody knows are no mistake.
 func (p profile) payeeProblems(payee map[string]string) []string {
 	if p.anyPayee {
-		return p.openProblems(payee)
+		return p.anyPayeeProblems(payee)
 	}
 	var problems []string
 	for _, name := range slices.Sorted(maps.Keys(p.fields)) {
@@ -73,11 +73,11 @@ func (f Field) problem(value string) string {
 		return "is required"
 	case value == "":
 		return ""
-	case !clean(value):
+	case !validText(value):
 		return "must be UTF-8 text without control characters"
-	case !f.words && unfit(value) != "":
-		return "must not have " + unfit(value)
-	case f.words && strings.TrimFunc(value, invisible) == "":
+	case !f.freeText && forbiddenCharacter(value) != "":
+		return "must not have " + forbiddenCharacter(value)
+	case f.freeText && strings.TrimFunc(value, invisible) == "":
 		if f.Required {
 			return "is required: it has nothing but invisible characters"
 		}
@@ -95,17 +95,17 @@ func (f Field) problem(value string) string {
 // openProblems is for the countries of which no page names a field: whatever the
 // command has is sent, so its names must be sound as well. A bad name is not
 // printed, it may be somebody's data in the wrong place.
-func (p profile) openProblems(payee map[string]string) []string {
+func (p profile) anyPayeeProblems(payee map[string]string) []string {
 	if len(payee) == 0 {
 		return []string{"payee is required"}
 	}
 	var problems []string
 	for _, name := range slices.Sorted(maps.Keys(payee)) {
-		field := Field{MaxLen: message.MaxPayeeField, words: isWords(name)}
+		field := Field{MaxLen: message.MaxPayeeField, freeText: isFreeText(name)}
 		switch problem := field.problem(payee[name]); {
 		case !fieldName.MatchString(name):
 			problems = append(problems, "payee has a field whose name is not letters and digits")
-		case slices.Contains(ownNames, name):
+		case slices.Contains(reservedNames, name):
 			problems = append(problems, "payee."+name+" is filled in by the disburser")
 		case p.extra.Send[name] != "" && p.extra.Send[name] != payee[name]:
 			problems = append(problems, "payee."+name+" is filled in by the merchant's extra.send, with another value")
@@ -117,6 +117,6 @@ func (p profile) openProblems(payee map[string]string) []string {
 }
 
 // clean tells valid UTF-8 without control characters.
-func clean(text string) bool {
+func validText(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }

@@ -172,8 +172,8 @@ func TestKindsOfFields(t *testing.T) {
 	words := map[string]bool{"customerName": true, "name": true, "accountName": true, "bankName": true}
 	for _, p := range countries {
 		for name := range p.fields {
-			if isWords(name) != words[name] {
-				t.Errorf("%s: %s is taken for text for people: %v", p.name, name, isWords(name))
+			if isFreeText(name) != words[name] {
+				t.Errorf("%s: %s is taken for text for people: %v", p.name, name, isFreeText(name))
 			}
 		}
 	}
@@ -181,7 +181,7 @@ func TestKindsOfFields(t *testing.T) {
 		"IBAN": false, "pixKey": false, "bank_number": false, "mobile2": false, "recipientID": false, "beneficiary": true, "city": true, "street": true,
 		"username": true, "no": false, "note": true, "idea": true,
 	} {
-		if isWords(name) != want {
+		if isFreeText(name) != want {
 			t.Errorf("%s is taken for text for people: %v", name, !want)
 		}
 	}

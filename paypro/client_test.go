@@ -51,9 +51,9 @@ func TestSendAndAsk(t *testing.T) {
 		want := []string{
 			`POST /egy-pay/v1/paypro/payOut 0000000001 application/json [] {"amount":"300","customerName":"Kevin Quatermain",` +
 				`"notifyUrl":"https://example.com/notify?a=1&b=2","remark":"salary","sign":"` +
-				c.signed(c.sendOrder(egyptCommand(t), time.Now())) + `","timestamp":"946684800000","tradeNo":"test_00000001","walletId":"01123456789"}`,
+				c.signed(c.payoutRequest(egyptCommand(t), time.Now())) + `","timestamp":"946684800000","tradeNo":"test_00000001","walletId":"01123456789"}`,
 			`POST /egy-pay/v1/paypro/queryPayOutResult 0000000001 application/json [] {"sign":"` +
-				c.signed(c.askOrder("test_00000001", time.Now())) + `","timestamp":"946684800000","tradeNo":"test_00000001"}`,
+				c.signed(c.queryRequest("test_00000001", time.Now())) + `","timestamp":"946684800000","tradeNo":"test_00000001"}`,
 		}
 		if fmt.Sprint(seen) != fmt.Sprint(want) {
 			t.Errorf("got\n%s\nwant\n%s", strings.Join(seen, "\n"), strings.Join(want, "\n"))

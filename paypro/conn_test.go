@@ -29,39 +29,39 @@ type writes struct {
 
 func (w writes) Write([]byte) (int, error) { return w.n, w.err }
 
-func TestOutlet(t *testing.T) {
+func TestGuardedConn(t *testing.T) {
 	broken := errors.New("broken")
 	for _, test := range []struct {
 		name string
-		do   func(o *outlet) error
+		do   func(o *guardedConn) error
 		left bool
 		want error
 	}{
-		{"nothing is written", func(*outlet) error { return nil }, false, nil},
-		{"a write of nothing", func(o *outlet) error { return write(o, 0, nil) }, false, nil},
-		{"a write that fails with nothing written", func(o *outlet) error { return write(o, 0, broken) }, false, broken},
-		{"a byte leaves", func(o *outlet) error { return write(o, 1, nil) }, true, nil},
-		{"a byte leaves, and it fails", func(o *outlet) error { return write(o, 1, broken) }, true, broken},
-		{"a byte leaves, then a write of nothing", func(o *outlet) error { _ = write(o, 1, nil); return write(o, 0, broken) }, true, broken},
-		{"a count that can't be", func(o *outlet) error { return write(o, -1, nil) }, true, nil},
-		{"too late", func(o *outlet) error { o.guard(time.Now()); return write(o, 1, nil) }, false, errTooLate},
-		{"too late for the rest", func(o *outlet) error {
+		{"nothing is written", func(*guardedConn) error { return nil }, false, nil},
+		{"a write of nothing", func(o *guardedConn) error { return write(o, 0, nil) }, false, nil},
+		{"a write that fails with nothing written", func(o *guardedConn) error { return write(o, 0, broken) }, false, broken},
+		{"a byte leaves", func(o *guardedConn) error { return write(o, 1, nil) }, true, nil},
+		{"a byte leaves, and it fails", func(o *guardedConn) error { return write(o, 1, broken) }, true, broken},
+		{"a byte leaves, then a write of nothing", func(o *guardedConn) error { _ = write(o, 1, nil); return write(o, 0, broken) }, true, broken},
+		{"a count that can't be", func(o *guardedConn) error { return write(o, -1, nil) }, true, nil},
+		{"too late", func(o *guardedConn) error { o.beginRequest(time.Now()); return write(o, 1, nil) }, false, errTooLate},
+		{"too late for the rest", func(o *guardedConn) error {
 			_ = write(o, 1, nil)
 			o.latest = time.Now()
 			return write(o, 1, nil)
 		}, true, errTooLate},
 	} {
-		o := &outlet{}
+		o := &guardedConn{}
 		_ = write(o, 1, nil) // the handshake, or the call before
-		o.guard(time.Now().Add(time.Hour))
+		o.beginRequest(time.Now().Add(time.Hour))
 		err := test.do(o)
-		if left := o.release(); left != test.left || !errors.Is(err, test.want) {
+		if left := o.endRequest(); left != test.left || !errors.Is(err, test.want) {
 			t.Errorf("%s: left %v, %v", test.name, left, err)
 		}
 	}
 }
 
-func write(o *outlet, n int, err error) error {
+func write(o *guardedConn, n int, err error) error {
 	o.Conn = writes{n: n, err: err}
 	_, err = o.Write(make([]byte, 9))
 	return err
@@ -97,9 +97,9 @@ func TestNoGoodbyeAfterTheLastMoment(t *testing.T) {
 	ours, theirs := net.Pipe()
 	read := make(chan string)
 	go func() { all, _ := io.ReadAll(theirs); read <- string(all) }()
-	o := &outlet{Conn: ours}
-	c := &conn{Conn: polite{o}, out: o, wire: &wire{}, answers: make(chan reply, 1)}
-	r, stale := c.carry(t.Context(), []byte("POST"), time.Now().Add(-time.Second), time.Now().Add(time.Minute))
+	o := &guardedConn{Conn: ours}
+	c := &conn{Conn: polite{o}, guarded: o, pool: &connPool{}, replies: make(chan reply, 1)}
+	r, stale := c.roundTrip(t.Context(), []byte("POST"), time.Now().Add(-time.Second), time.Now().Add(time.Minute))
 	if got := <-read; got != "" || !r.unsent || stale {
 		t.Errorf("%q left; %+v, stale %v", got, r, stale)
 	}
@@ -112,7 +112,7 @@ func TestLongAnswersAreNotKept(t *testing.T) {
 	var kept []finding.Finding
 	for range 50 {
 		body := fmt.Sprintf(`{"code":"0000","data":{"tradeNo":"t-1","status":"0000","platFormTradeNo":"p","successTime":"now","amount":"3","message":"paid","x":%q}}`, strings.Repeat("x", 900<<10))
-		f := c.judge(c.askVerdict, aboutOne, reply{status: http.StatusOK, body: []byte(body)})
+		f := c.judge(c.queryVerdict, aboutOne, reply{status: http.StatusOK, body: []byte(body)})
 		expect(t, f, finding.Paid)
 		kept = append(kept, f)
 	}
@@ -130,7 +130,7 @@ func heap() int64 {
 }
 
 // What a server says between two calls is no answer to the second one.
-func TestUnaskedAnswers(t *testing.T) {
+func TestUnrequestedAnswers(t *testing.T) {
 	stray := ok(`{"code":"0000","data":{"tradeNo":"test_00000001","status":"0000"}}`)
 	for name, at := range map[string]time.Duration{"right behind the first answer": 0, "later": time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -160,7 +160,7 @@ func TestUnaskedAnswers(t *testing.T) {
 }
 
 // Which connections carry another call.
-func TestWhatIsKept(t *testing.T) {
+func TestConnectionReuse(t *testing.T) {
 	for _, test := range []struct {
 		name, answer string
 		pause        time.Duration // between two calls
@@ -172,9 +172,9 @@ func TestWhatIsKept(t *testing.T) {
 		{"asked to close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: LEN\r\n\r\nBODY", 0, 3},
 		{"an old server", "HTTP/1.0 200 OK\r\nContent-Length: LEN\r\n\r\nBODY", 0, 3},
 		{"up to the end", "HTTP/1.1 200 OK\r\n\r\nBODY", 0, 3},
-		{"for less than the idle time", "HTTP/1.1 200 OK\r\nContent-Length: LEN\r\n\r\nBODY", idleFor - time.Second, 1},
-		{"just when the idle time ends", "HTTP/1.1 200 OK\r\nContent-Length: LEN\r\n\r\nBODY", idleFor, 0},
-		{"for longer", "HTTP/1.1 200 OK\r\nContent-Length: LEN\r\n\r\nBODY", idleFor + time.Second, 3},
+		{"for less than the idle time", "HTTP/1.1 200 OK\r\nContent-Length: LEN\r\n\r\nBODY", idleTimeout - time.Second, 1},
+		{"just when the idle time ends", "HTTP/1.1 200 OK\r\nContent-Length: LEN\r\n\r\nBODY", idleTimeout, 0},
+		{"for longer", "HTTP/1.1 200 OK\r\nContent-Length: LEN\r\n\r\nBODY", idleTimeout + time.Second, 3},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -198,31 +198,31 @@ func TestWhatIsKept(t *testing.T) {
 }
 
 // What comes may belong to the call that just begins, or to nobody.
-func TestWhatIsHeard(t *testing.T) {
-	w := &wire{}
+func TestReadEvents(t *testing.T) {
+	p := &connPool{}
 	for _, test := range []struct {
-		phase phase
+		phase connPhase
 		begun bool // a byte may have left
 		err   error
 		until time.Duration
-		want  heard
+		want  readEvent
 	}{
-		{asking, false, os.ErrDeadlineExceeded, time.Minute, again},
-		{asking, true, os.ErrDeadlineExceeded, time.Minute, again},
-		{asking, true, os.ErrDeadlineExceeded, 0, broken},
-		{asking, true, io.EOF, time.Minute, broken},
-		{asking, false, io.EOF, time.Minute, broken},
-		{asking, true, nil, time.Minute, answering},
-		{asking, false, nil, time.Minute, early},
-		{free, true, os.ErrDeadlineExceeded, time.Minute, unasked},
-		{free, true, nil, time.Minute, unasked},
-		{answered, true, nil, time.Minute, unasked},
+		{phaseRequesting, false, os.ErrDeadlineExceeded, time.Minute, eventOldDeadline},
+		{phaseRequesting, true, os.ErrDeadlineExceeded, time.Minute, eventOldDeadline},
+		{phaseRequesting, true, os.ErrDeadlineExceeded, 0, eventFailed},
+		{phaseRequesting, true, io.EOF, time.Minute, eventFailed},
+		{phaseRequesting, false, io.EOF, time.Minute, eventFailed},
+		{phaseRequesting, true, nil, time.Minute, eventAnswer},
+		{phaseRequesting, false, nil, time.Minute, eventTooEarly},
+		{phaseIdle, true, os.ErrDeadlineExceeded, time.Minute, eventUnrequested},
+		{phaseIdle, true, nil, time.Minute, eventUnrequested},
+		{phaseAnswering, true, nil, time.Minute, eventUnrequested},
 	} {
-		c := &conn{wire: w, phase: test.phase, out: &outlet{begun: test.begun}, until: time.Now().Add(test.until)}
-		if got := w.hears(c, test.err); got != test.want {
+		c := &conn{pool: p, phase: test.phase, guarded: &guardedConn{writeBegun: test.begun}, deadline: time.Now().Add(test.until)}
+		if got := p.classify(c, test.err); got != test.want {
 			t.Errorf("%+v: %v", test, got)
 		}
-		if begins := w.begins(c, time.Now()); begins {
+		if begins := p.beginRequest(c, time.Now()); begins {
 			t.Errorf("%+v: another call begins", test)
 		}
 	}
@@ -298,7 +298,7 @@ func skewed(t time.Time, monotonic time.Duration) time.Time {
 	return t
 }
 
-func TestPassed(t *testing.T) {
+func TestIsPast(t *testing.T) {
 	now := time.Now()
 	for _, test := range []struct {
 		name   string
@@ -313,7 +313,7 @@ func TestPassed(t *testing.T) {
 		{"the wall clock alone says no", now.Add(time.Minute).Round(0), false},
 		{"the wall clock alone says yes", now.Add(-time.Minute).Round(0), true},
 	} {
-		if got := passed(test.latest); got != test.want {
+		if got := isPast(test.latest); got != test.want {
 			t.Errorf("%s: %v", test.name, got)
 		}
 	}

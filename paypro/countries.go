@@ -18,10 +18,10 @@ var (
 func oneOf(values ...string) Field { return Field{Required: true, OneOf: values} }
 
 // shaped is a required field with a pattern and the words for it.
-func shaped(pattern, rule string) Field { return Field{Required: true, Pattern: pattern, Rule: rule} }
+func matching(pattern, rule string) Field { return Field{Required: true, Pattern: pattern, Rule: rule} }
 
 // limit is an amount that stands in this file.
-func limit(amount string) money.Amount {
+func mustAmount(amount string) money.Amount {
 	a, err := money.Parse(amount)
 	if err != nil {
 		panic("paypro: countries.go: amount " + amount + " " + err.Error())
@@ -40,7 +40,7 @@ const (
 // usualReply holds for the countries whose balance is spelled in full, and whose
 // query says amount. All spellings that any country uses are accepted: what was
 // paid and who the provider calls what decide nothing.
-var usualReply = replyNames{
+var commonNames = replyNames{
 	platformNo: []string{"platFormTradeNo", "platformTradeNo", "serialNumber"},
 	paid:       []string{"amount", "payAmount"},
 	text:       []string{"desc", "message"},
@@ -49,15 +49,15 @@ var usualReply = replyNames{
 
 // orderAndPaid is for Indonesia and Mexico: orderAmount was ordered and payAmount
 // paid, and the balance lacks its second e (indonesia/payoutQuery, mexico/balance).
-var orderAndPaid = replyNames{
-	platformNo: usualReply.platformNo,
+var twoAmountNames = replyNames{
+	platformNo: commonNames.platformNo,
 	paid:       []string{"payAmount", "amount"},
-	text:       usualReply.text,
-	available:  usualReply.available,
+	text:       commonNames.text,
+	available:  commonNames.available,
 }
 
 // everywhere is what no page of any country settles.
-var everywhere = []doubt{
+var commonQuestions = []openQuestion{
 	{"salt", "no page of the provider shows whether the secret goes after the text (salt: suffix) or before it: " +
 		"check --connect against the sandbox tells"},
 	{"reply", "what a query answers for an unknown tradeNo, and a payout for a repeated one, is on no page"},
@@ -65,11 +65,11 @@ var everywhere = []doubt{
 
 // Doubts that several countries share.
 var (
-	guessedSend    = doubt{"paths.send", "paths.send: on no page; " + sendLower + " is a guess after its neighbours"}
-	guessedQuery   = doubt{"paths.query", "paths.query: on no page; " + queryPath + " is a guess after its neighbours"}
-	guessedBalance = doubt{"paths.balance", "paths.balance: on no page; a guess after its neighbours"}
-	guessedSign    = doubt{"sign_in", "sign_in: where the sign of some calls goes is on no page; the body is a guess after its neighbours"}
-	unknownPayee   = doubt{"payee", "fields: no page names the payee fields; whatever a command has is sent unchecked"}
+	guessedSend    = openQuestion{"paths.send", "paths.send: on no page; " + sendLower + " is a guess after its neighbours"}
+	guessedQuery   = openQuestion{"paths.query", "paths.query: on no page; " + queryPath + " is a guess after its neighbours"}
+	guessedBalance = openQuestion{"paths.balance", "paths.balance: on no page; a guess after its neighbours"}
+	guessedSign    = openQuestion{"sign_in", "sign_in: where the sign of some calls goes is on no page; the body is a guess after its neighbours"}
+	unknownPayee   = openQuestion{"payee", "fields: no page names the payee fields; whatever a command has is sent unchecked"}
 )
 
 var countries = []profile{
@@ -81,10 +81,10 @@ var countries = []profile{
 			"customerName": required,
 			"walletId":     required, // the sample's 11 digits are no rule
 		},
-		amount:         amountRule{whole: true, min: limit("100"), max: limit("10000")}, // "adjustable" per merchant
+		amount:         amountRule{whole: true, min: mustAmount("100"), max: mustAmount("10000")}, // "adjustable" per merchant
 		remarkRequired: true,
-		reply:          usualReply,
-		doubts:         []doubt{guessedBalance},
+		reply:          commonNames,
+		openQuestions:  []openQuestion{guessedBalance},
 	},
 	{
 		name: "brazil", currency: "BRL", verified: true, sandbox: "https://sandbox-api.paypro.tech/brz-pay",
@@ -100,8 +100,8 @@ var countries = []profile{
 			"userIdentity": required,
 		},
 		remarkRequired: true,
-		reply:          usualReply,
-		doubts: []doubt{
+		reply:          commonNames,
+		openQuestions: []openQuestion{
 			{"sign_in", "sign_in: the older pages of Brazil (payout, payoutQuery, balance) put the sign in a header, " +
 				"the later ones of payout and balance in the body; header is used"},
 			{"amount", "amount: no page says whether a fraction is taken, nor any limit"},
@@ -113,15 +113,15 @@ var countries = []profile{
 		signIn: signBody,
 		fields: map[string]Field{
 			"customerName":  required,
-			"mobile":        shaped(`08\d{8,11}|628\d{7,10}`, "must start with 08 or 628 and have 10 to 13 digits"),
+			"mobile":        matching(`08\d{8,11}|628\d{7,10}`, "must start with 08 or 628 and have 10 to 13 digits"),
 			"email":         required,
 			"bankAccountNo": required,
 			"bankCode":      required, // 0002: its leading zeros matter
 		},
-		amount:  amountRule{whole: true},
-		numbers: true, // table: float and integer; sample: JSON numbers
-		reply:   orderAndPaid,
-		doubts: []doubt{
+		amount:      amountRule{whole: true},
+		jsonNumbers: true, // table: float and integer; sample: JSON numbers
+		reply:       twoAmountNames,
+		openQuestions: []openQuestion{
 			{"numbers", "amount and timestamp go as JSON numbers, as the page's sample has them; " +
 				"which text of a number the provider signs is on no page (we sign its digits)"},
 		},
@@ -132,17 +132,17 @@ var countries = []profile{
 		signIn: signBody,
 		fields: map[string]Field{
 			"name":         required,
-			"customerCert": shaped(`\d{13}`, "must be 13 digits without dashes"), // "strictly checked"; the printed pattern has 12 places
+			"customerCert": matching(`\d{13}`, "must be 13 digits without dashes"), // "strictly checked"; the printed pattern has 12 places
 			"email":        required,
-			"mobile":       shaped(`3\d{9}`, "must be 10 digits starting with 3"),
+			"mobile":       matching(`3\d{9}`, "must be 10 digits starting with 3"),
 			"accountType":  oneOf("BANK", "WALLET"),
 			"bankName":     required,
 			"bankNumber":   required,
 		},
-		amount:         amountRule{whole: true, min: limit("1")},
+		amount:         amountRule{whole: true, min: mustAmount("1")},
 		remarkRequired: true,
-		reply:          usualReply,
-		doubts: []doubt{
+		reply:          commonNames,
+		openQuestions: []openQuestion{
 			{"timestamp", "timestamp: the text of pakistan/payout wants milliseconds (13 digits, sent), its sample has seconds"},
 			{"fields", "payee.customerCert: 13 digits as in the sample; the pattern printed beside it has 12"},
 		},
@@ -157,8 +157,8 @@ var countries = []profile{
 			"bankName":    required,
 			"bankNumber":  required, // the sample's 11 digits from 09 are no rule
 		},
-		reply: usualReply,
-		doubts: []doubt{
+		reply: commonNames,
+		openQuestions: []openQuestion{
 			guessedSend, guessedQuery, guessedSign,
 			{"fields", "fields: only the sister site docs.vexora.com names accountName, bankName, bankNumber"},
 		},
@@ -170,13 +170,13 @@ var countries = []profile{
 		fields: map[string]Field{
 			"ipAddress":  required, // in the table, not in the sample
 			"name":       required,
-			"mobile":     shaped(`(91)?[6-9]\d{9}`, "must be 10 digits starting with 6 to 9"),
+			"mobile":     matching(`(91)?[6-9]\d{9}`, "must be 10 digits starting with 6 to 9"),
 			"email":      required,
 			"bankNumber": required,
-			"bankNCode":  shaped(`[0-9A-Za-z]{11}`, "must be an IFSC of 11 letters and digits"),
+			"bankNCode":  matching(`[0-9A-Za-z]{11}`, "must be an IFSC of 11 letters and digits"),
 		},
-		reply: usualReply,
-		doubts: []doubt{
+		reply: commonNames,
+		openQuestions: []openQuestion{
 			guessedQuery, guessedBalance, guessedSign,
 			{"fields", "payee.bankNCode: called so in the table of india/payout and bankCode in its sample; " +
 				"payee.ipAddress: required by the table, missing from the sample; " +
@@ -185,19 +185,19 @@ var countries = []profile{
 	},
 	{
 		name: "kenya", currency: "KES", verified: true,
-		paths:               Paths{"/api/payout", "/api/queryPayOutResult", "/api/queryBalance"},
-		signIn:              signBody,
-		fields:              map[string]Field{"mobile": shaped(`254[17]\d{8}`, "must be 12 digits starting with 2541 or 2547")},
-		amount:              amountRule{whole: true}, // "above 50 recommended" is no limit
-		askWithoutTimestamp: true,                    // kenya/payoutQuery documents tradeNo and sign only
-		nameless:            true,                    // kenya/payoutQuery: the sample's answer has a tradeNo, its table has none
+		paths:                 Paths{"/api/payout", "/api/queryPayOutResult", "/api/queryBalance"},
+		signIn:                signBody,
+		fields:                map[string]Field{"mobile": matching(`254[17]\d{8}`, "must be 12 digits starting with 2541 or 2547")},
+		amount:                amountRule{whole: true}, // "above 50 recommended" is no limit
+		queryWithoutTimestamp: true,                    // kenya/payoutQuery documents tradeNo and sign only
+		tradeNoOptional:       true,                    // kenya/payoutQuery: the sample's answer has a tradeNo, its table has none
 		reply: replyNames{
 			platformNo: []string{"serialNumber", "platFormTradeNo", "platformTradeNo"}, // payout's reply; the query's has the usual name
-			paid:       usualReply.paid,
-			text:       usualReply.text,
-			available:  usualReply.available,
+			paid:       commonNames.paid,
+			text:       commonNames.text,
+			available:  commonNames.available,
 		},
-		doubts: []doubt{
+		openQuestions: []openQuestion{
 			guessedBalance,
 			{"timestamp", "query: kenya/payoutQuery documents no timestamp, none is sent"},
 			{"reply", "query: the table of kenya/payoutQuery lists no tradeNo in the answer; an outcome without one is believed"},
@@ -216,10 +216,10 @@ var countries = []profile{
 			"customerEmail":       optional,
 			"identity":            optional,
 		},
-		amount:      amountRule{whole: true},
-		bareBalance: true, // mexico/balance lists the merchantNo header only
-		reply:       orderAndPaid,
-		doubts: []doubt{
+		amount:            amountRule{whole: true},
+		balanceHeaderOnly: true, // mexico/balance lists the merchantNo header only
+		reply:             twoAmountNames,
+		openQuestions: []openQuestion{
 			{"balance", "balance: mexico/balance lists neither body nor sign, none is sent; so it doesn't prove the signature"},
 		},
 	},
@@ -231,30 +231,30 @@ var countries = []profile{
 			"walletId": required,
 			"wayCode":  oneOf("EWALLET_BKASH", "EWALLET_ROCKET", "EWALLET_NAGAD"),
 		},
-		reply:  usualReply,
-		doubts: []doubt{guessedQuery, guessedBalance, guessedSign},
+		reply:         commonNames,
+		openQuestions: []openQuestion{guessedQuery, guessedBalance, guessedSign},
 	},
 	{
 		// nigeria/payout could not be read.
 		name: "nigeria", currency: "NGN",
-		paths:    Paths{sendLower, queryPath, balancePath},
-		signIn:   signBody,
-		anyPayee: true,
-		reply:    usualReply,
-		doubts:   []doubt{guessedSend, guessedSign, unknownPayee},
+		paths:         Paths{sendLower, queryPath, balancePath},
+		signIn:        signBody,
+		anyPayee:      true,
+		reply:         commonNames,
+		openQuestions: []openQuestion{guessedSend, guessedSign, unknownPayee},
 	},
 	{
 		name: "vietnam", currency: "VND", verified: true, sandbox: "https://openapi-test.paypro.tech/vietnam-pay",
 		paths:  Paths{"/v1/payproVN/payout", "/v1/payproVN/queryPayOutResult", "/v1/payproVN/queryBalance"},
 		signIn: signBody,
 		fields: map[string]Field{
-			"accountName": shaped(`[A-Za-z .,'&()/-]+`, "must be Latin letters without Vietnamese marks"),
+			"accountName": matching(`[A-Za-z .,'&()/-]+`, "must be Latin letters without Vietnamese marks"),
 			"bankName":    required,
 			"bankNumber":  required,
 		},
-		amount: amountRule{whole: true, min: limit("50000")},
-		reply:  usualReply,
-		doubts: []doubt{
+		amount: amountRule{whole: true, min: mustAmount("50000")},
+		reply:  commonNames,
+		openQuestions: []openQuestion{
 			guessedBalance,
 			{"country", "Vietnam is no longer in the menu of the provider's pages"},
 		},
@@ -265,8 +265,8 @@ var countries = []profile{
 		paths:    Paths{sendLower, queryPath, balancePath},
 		signIn:   signBody,
 		anyPayee: true,
-		reply:    usualReply,
-		doubts: []doubt{
+		reply:    commonNames,
+		openQuestions: []openQuestion{
 			guessedSend, guessedQuery, guessedSign, unknownPayee,
 			{"fields", "payee.subMerchantNo: required for pay-ins (SouthKorea/paymentPage), unknown for payouts; " +
 				"an integrator of the sister brand sends it on every call: if the provider wants that, set extra"},

@@ -19,11 +19,11 @@ func (p profile) extraProblems() []error {
 	)
 	for _, name := range slices.Sorted(maps.Keys(p.extra.Send)) {
 		if _, payee := p.fields[name]; payee {
-			errs = append(errs, wrong("extra.send."+name, errors.New("is a payee field, which the command fills in")))
+			errs = append(errs, inSetting("extra.send."+name, errors.New("is a payee field, which the command fills in")))
 		}
 	}
-	if p.bareBalance && len(p.extra.Balance) > 0 {
-		errs = append(errs, wrong("extra.balance", errors.New("can't be sent: the balance call of "+p.name+" has no fields")))
+	if p.balanceHeaderOnly && len(p.extra.Balance) > 0 {
+		errs = append(errs, inSetting("extra.balance", errors.New("can't be sent: the balance call of "+p.name+" has no fields")))
 	}
 	return errs
 }
@@ -31,7 +31,7 @@ func (p profile) extraProblems() []error {
 func checkExtra(setting string, fields map[string]string) (errs []error) {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if err := checkConstant(name, fields[name]); err != nil {
-			errs = append(errs, wrong(setting+"."+name, err))
+			errs = append(errs, inSetting(setting+"."+name, err))
 		}
 	}
 	return errs
@@ -41,11 +41,11 @@ func checkConstant(name, value string) error {
 	switch {
 	case !fieldName.MatchString(name):
 		return errors.New("is no field name: use letters, digits and _")
-	case slices.Contains(ownNames, name):
+	case slices.Contains(reservedNames, name):
 		return errors.New("is filled in by the disburser, it can't be constant")
 	case value == "":
 		return errors.New("is empty, and what is empty is neither sent nor signed")
-	case !clean(value):
+	case !validText(value):
 		return errors.New("must be UTF-8 text without control characters")
 	case utf8.RuneCountInString(value) > message.MaxPayeeField:
 		return errors.New("must not be longer than 256 characters")

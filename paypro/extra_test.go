@@ -25,10 +25,10 @@ func TestExtraFields(t *testing.T) {
 		without := client(t, s, nil)
 		now := time.UnixMilli(1728611780130)
 		cmd := payout.Command{TradeNo: "t-1", Amount: amount(t, "300"), Payee: payout.NewPayee(map[string]string{"name": "k"})}
-		for call, orders := range map[string][2]order{
-			"s-1": {with.sendOrder(cmd, now), without.sendOrder(cmd, now)},
-			"q-1": {with.askOrder("t-1", now), without.askOrder("t-1", now)},
-			"b-1": {with.balanceOrder(now), without.balanceOrder(now)},
+		for call, orders := range map[string][2]apiRequest{
+			"s-1": {with.payoutRequest(cmd, now), without.payoutRequest(cmd, now)},
+			"q-1": {with.queryRequest("t-1", now), without.queryRequest("t-1", now)},
+			"b-1": {with.balanceRequest(now), without.balanceRequest(now)},
 		} {
 			o, plain := orders[0], orders[1]
 			if with.signed(o) == without.signed(plain) {
@@ -37,7 +37,7 @@ func TestExtraFields(t *testing.T) {
 			if plain.params["subMerchantNo"] = call; with.signed(o) != without.signed(plain) {
 				t.Errorf("%s is signed otherwise than a payee field of that name", call)
 			}
-			text, err := with.request(o)
+			text, err := with.encode(o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,14 +64,14 @@ func TestExtraFieldsCantReplace(t *testing.T) {
 			t.Errorf("it shows the value: %v", err)
 		}
 	}
-	for _, name := range ownNames {
+	for _, name := range reservedNames {
 		evil := map[string]string{name: "evil"}
 		bad("egypt", Extra{Send: evil}, "extra.send."+name+": is filled in by the disburser")
 		bad("egypt", Extra{Query: evil}, "extra.query."+name+": is filled in by the disburser")
 		bad("egypt", Extra{Balance: evil}, "extra.balance."+name+": is filled in by the disburser")
 	}
 	for _, country := range Countries() {
-		own, _ := find(country.Name)
+		own, _ := findCountry(country.Name)
 		for name := range own.fields {
 			bad(country.Name, Extra{Send: map[string]string{name: "evil"}}, "extra.send."+name+": is a payee field")
 		}
@@ -102,7 +102,7 @@ func TestExtraFieldsAndOpenPayees(t *testing.T) {
 		if err := c.Check(cmd); (err == nil) != ok {
 			t.Errorf("%s: %v", value, err)
 		}
-		if got := c.sendOrder(cmd, time.Now()).params["subMerchantNo"]; got != "1" {
+		if got := c.payoutRequest(cmd, time.Now()).params["subMerchantNo"]; got != "1" {
 			t.Errorf("%s is sent", got)
 		}
 	}

@@ -23,7 +23,7 @@ import (
 // 00032 UNKNOWN_ERROR too, is SettledOther. None of it is final: the query endpoint
 // decides. The failures are those of asked, since together with "no record" such an answer
 // proves that nothing was paid.
-var sent = map[string]finding.Kind{
+var sendStatuses = map[string]finding.Kind{
 	"0015":    finding.Accepted,
 	"0000":    finding.SettledPaid,
 	"0001":    finding.SettledPartial,
@@ -34,7 +34,7 @@ var sent = map[string]finding.Kind{
 
 // asked is what data.status says in the answer to a query; any other non-empty
 // one, 00032 UNKNOWN_ERROR too, is UnknownStatus.
-var asked = map[string]finding.Kind{
+var queryStatuses = map[string]finding.Kind{
 	"0015":    finding.Processing,
 	"0000":    finding.Paid,
 	"0001":    finding.Partial,
@@ -49,9 +49,9 @@ var documented = []string{codeOK, codeException, codeFailed, "0001", "0015", "00
 
 // Why an answer that speaks of an order decides nothing.
 const (
-	contradictory = "contradictory: a code other than 0000, and yet a data.status"
-	denied        = "contradictory: code 0000, and yet success is false"
-	nameless      = "an outcome without a tradeNo: nothing shows whose it is"
+	detailStatusDespiteError = "contradictory: a code other than 0000, and yet a data.status"
+	detailSuccessFalse       = "contradictory: code 0000, and yet success is false"
+	detailNoTradeNo          = "an outcome without a tradeNo: nothing shows whose it is"
 )
 
 // verdict judges a readable answer with HTTP status 200 that is about our tradeNo.
@@ -60,15 +60,15 @@ type verdict func(a answer) (finding.Kind, string)
 // sendVerdict judges the answer to a payout.
 func sendVerdict(a answer) (finding.Kind, string) {
 	switch {
-	case a.code == codeOK && a.success == no:
-		return finding.Unclear, denied
+	case a.code == codeOK && a.success == successFalse:
+		return finding.Unclear, detailSuccessFalse
 	case a.code == codeOK && a.status == "":
 		return finding.Unclear, "accepted by its code, but without a data.status"
 	case a.code == codeOK:
-		return lookUp(sent, a.status, finding.SettledOther), "answered with a data.status"
+		return lookUp(sendStatuses, a.status, finding.SettledOther), "answered with a data.status"
 	case a.status != "":
-		return finding.Unclear, contradictory
-	case a.code == codeFailed && a.success == yes:
+		return finding.Unclear, detailStatusDespiteError
+	case a.code == codeFailed && a.success == successTrue:
 		return finding.Unclear, "contradictory: code 8000, and yet success is true"
 	case a.code == codeFailed:
 		return finding.Refused, "the provider says that the request failed"
@@ -80,21 +80,21 @@ func sendVerdict(a answer) (finding.Kind, string) {
 
 // askVerdict judges the answer to a query. Its outer code is no payout's failure
 // (mexico/errorcode, later copy).
-func (c *Client) askVerdict(a answer) (finding.Kind, string) {
+func (c *Client) queryVerdict(a answer) (finding.Kind, string) {
 	switch {
-	case a.code == codeOK && a.success == no:
-		return finding.Unclear, denied
-	case a.code == codeOK && a.bare() && c.emptyData:
+	case a.code == codeOK && a.success == successFalse:
+		return finding.Unclear, detailSuccessFalse
+	case a.code == codeOK && a.hasNoData() && c.noDataIsNoRecord:
 		return finding.NoRecord, "the provider has no such order: code 0000 without data"
 	case a.code == codeOK && a.status == "":
 		return finding.Unclear, "answered without a data.status"
 	case a.code == codeOK:
-		return lookUp(asked, a.status, finding.UnknownStatus), "answered with a data.status"
+		return lookUp(queryStatuses, a.status, finding.UnknownStatus), "answered with a data.status"
 	case a.status != "":
-		return finding.Unclear, contradictory
-	case slices.Contains(c.noRecord, a.code) && a.success == yes:
+		return finding.Unclear, detailStatusDespiteError
+	case slices.Contains(c.noRecordCodes, a.code) && a.success == successTrue:
 		return finding.Unclear, "contradictory: a code that means no such order, and yet success is true"
-	case slices.Contains(c.noRecord, a.code):
+	case slices.Contains(c.noRecordCodes, a.code):
 		return finding.NoRecord, "the provider has no such order, or refuses the merchant"
 	}
 	return finding.Unclear, "the query was not answered, by its code"
@@ -109,13 +109,13 @@ func lookUp(kinds map[string]finding.Kind, status string, other finding.Kind) fi
 
 // judge makes the finding of a reply to a request that left, or may have.
 func (c *Client) judge(v verdict, cmd payout.Command, r reply) finding.Finding {
-	f := finding.Finding{HTTPStatus: r.status, TooFast: r.status == http.StatusTooManyRequests, RetryAfter: r.pause()}
+	f := finding.Finding{HTTPStatus: r.status, TooFast: r.status == http.StatusTooManyRequests, RetryAfter: r.pauseAsked()}
 	switch {
 	case r.problem != "":
 		f.Detail = r.problem
 		return f
 	case r.status != http.StatusOK:
-		f.Detail = unexpected(r.status)
+		f.Detail = describeStatus(r.status)
 		return f
 	}
 	a, err := readAnswer(r.body)
@@ -127,23 +127,23 @@ func (c *Client) judge(v verdict, cmd payout.Command, r reply) finding.Finding {
 	if c.saysTooFast(a) {
 		// A gateway may say so before anybody has looked at the signature or the order: it is
 		// neither evidence that the merchant is served nor a word about the payout.
-		f.TooFast, f.Served, f.RetryAfter = true, false, r.wait()
+		f.TooFast, f.Served, f.RetryAfter = true, false, r.readRetryAfter()
 		f.Detail = "the provider says that it is called too often"
 		return f
 	}
-	whose := a.about(cmd.TradeNo)
-	if whose == another {
+	whose := a.subjectFor(cmd.TradeNo)
+	if whose == subjectOther {
 		f.Detail = "the answer is about another tradeNo"
 		return f
 	}
 	f.Kind, f.Detail = v(a)
-	if whose == nobodys && !c.profile.nameless && ends(f.Kind) {
-		f.Kind, f.Detail, f.Nameless = finding.Unclear, nameless, true
+	if whose == subjectMissing && !c.profile.tradeNoOptional && needsTradeNo(f.Kind) {
+		f.Kind, f.Detail, f.Nameless = finding.Unclear, detailNoTradeNo, true
 	}
 	if f.AmountUnread {
 		f.Detail += "; its amount can't be read exactly"
 	}
-	f.Order = f.Kind == finding.Unclear && (a.status != "" || a.code == codeOK && whose == ours)
+	f.Order = f.Kind == finding.Unclear && (a.status != "" || a.code == codeOK && whose == subjectOurs)
 	if f.Kind == finding.NoRecord && a.code == codeOK { // "success" would stand in the result as if it were the order's
 		f.Status, f.StatusText = "", ""
 	}
@@ -154,7 +154,7 @@ func (c *Client) judge(v verdict, cmd payout.Command, r reply) finding.Finding {
 
 // ends tells the kinds that say how an order has ended: only with its own tradeNo are they
 // believed. What a send was answered ends nothing, but a failure is part of a proof.
-func ends(k finding.Kind) bool {
+func needsTradeNo(k finding.Kind) bool {
 	switch k {
 	case finding.Paid, finding.Partial, finding.Failed, finding.UnknownStatus,
 		finding.SettledPaid, finding.SettledPartial, finding.SettledFailed, finding.SettledOther:
@@ -167,37 +167,37 @@ func ends(k finding.Kind) bool {
 // quote copies what the provider wrote, made fit to be kept and printed: copies, since a
 // text that was cut out of the answer would keep all of it in memory.
 func (c *Client) quote(f *finding.Finding, a answer, cmd payout.Command) {
-	names, hide := c.profile.reply, c.maskOf(cmd)
-	f.Served = a.code == codeOK && a.success != no
-	c.quoteStatus(f, cmp.Or(a.status, a.code), hide)
+	names, payeeMask := c.profile.reply, c.maskOfCommand(cmd)
+	f.Served = a.code == codeOK && a.success != successFalse
+	c.quoteStatus(f, cmp.Or(a.status, a.code), payeeMask)
 	words := firstText(a.data, names.text...)
 	if words == "" {
 		words = a.msg
 	}
-	f.StatusText = strings.Clone(oneLine(hide.words(oneLine(words, maxAnswer)), maxText))
-	f.PlatformTradeNo = strings.Clone(oneLine(hide.words(oneLine(firstText(a.data, names.platformNo...), maxAnswer)), maxCode))
+	f.StatusText = strings.Clone(oneLine(payeeMask.hideInText(oneLine(words, maxAnswer)), maxText))
+	f.PlatformTradeNo = strings.Clone(oneLine(payeeMask.hideInText(oneLine(firstText(a.data, names.platformNo...), maxAnswer)), maxCode))
 
 	paid, written, unread := a.amount(names.paid)
 	f.PaidAmount, f.AmountUnread, f.Share = strings.Clone(paid), unread, cmd.Amount.ShareOf(paid)
-	if f.Share != money.ShareAll && hide.number(written) != written { // what was ordered is nobody's account
+	if f.Share != money.ShareAll && payeeMask.hideInNumber(written) != written { // what was ordered is nobody's account
 		f.PaidAmount = hiddenText
 	}
 	at := oneLine(firstText(a.data, "successTime"), maxAnswer)
 	if f.SucceededAt = localTime(at); f.SucceededAt.IsZero() { // some other words
-		at = hide.words(at)
+		at = payeeMask.hideInText(at)
 	}
-	f.SuccessTime = strings.Clone(oneLine(hide.number(at), maxCode))
+	f.SuccessTime = strings.Clone(oneLine(payeeMask.hideInNumber(at), maxCode))
 }
 
 // quoteStatus hides in a code that no page has whatever stands in it, but not that it is
 // another one than the last.
-func (c *Client) quoteStatus(f *finding.Finding, code string, hide mask) {
+func (c *Client) quoteStatus(f *finding.Finding, code string, payeeMask mask) {
 	f.Status = strings.Clone(code)
-	if slices.Contains(documented, code) || slices.Contains(c.noRecord, code) || slices.Contains(c.tooFast, code) {
+	if slices.Contains(documented, code) || slices.Contains(c.noRecordCodes, code) || slices.Contains(c.tooFastCodes, code) {
 		return
 	}
-	if shown := hide.words(code); shown != code {
-		f.Status, f.StatusKey = shown, keyOf(code)
+	if shown := payeeMask.hideInText(code); shown != code {
+		f.Status, f.StatusKey = shown, fingerprint(code)
 	}
 }
 
@@ -214,7 +214,7 @@ func localTime(text string) time.Time {
 
 // unexpected names an HTTP status other than 200. No page says how the provider
 // uses them, so none of them says anything about a payout.
-func unexpected(status int) string {
+func describeStatus(status int) string {
 	if status >= 300 && status < 400 {
 		return fmt.Sprintf("HTTP %d: redirects are not followed, a repeated payout could pay twice", status)
 	}
@@ -228,19 +228,19 @@ const maxPause = 10 * time.Minute
 // saysTooFast tells whether the operator has named the answer's code or status so. It
 // counts for sends and queries alike, and whatever else the answer says.
 func (c *Client) saysTooFast(a answer) bool {
-	return slices.Contains(c.tooFast, a.code) || slices.Contains(c.tooFast, a.status)
+	return slices.Contains(c.tooFastCodes, a.code) || slices.Contains(c.tooFastCodes, a.status)
 }
 
 // pause is the Retry-After of a 429 or 503.
-func (r reply) pause() time.Duration {
+func (r reply) pauseAsked() time.Duration {
 	if r.status != http.StatusTooManyRequests && r.status != http.StatusServiceUnavailable {
 		return 0
 	}
-	return r.wait()
+	return r.readRetryAfter()
 }
 
 // wait is the Retry-After, seconds or a date, of an answer that may ask for one.
-func (r reply) wait() time.Duration {
+func (r reply) readRetryAfter() time.Duration {
 	if seconds, err := strconv.ParseUint(r.retryAfter, 10, 31); err == nil {
 		return min(time.Duration(seconds)*time.Second, maxPause)
 	}

@@ -15,7 +15,7 @@ import (
 // judged is the finding of an answer with HTTP 200 to a send and to an ask.
 func judged(c *Client, body string) (send, ask finding.Finding) {
 	r := reply{status: http.StatusOK, body: []byte(body)}
-	return c.judge(sendVerdict, aboutOne, r), c.judge(c.askVerdict, aboutOne, r)
+	return c.judge(sendVerdict, aboutOne, r), c.judge(c.queryVerdict, aboutOne, r)
 }
 
 // aboutOne is the command that the answers are about.
@@ -145,7 +145,7 @@ func TestFindingOfOtherStatuses(t *testing.T) {
 	for status := 100; status < 600; status++ {
 		for _, body := range []string{`{"code":"0000","data":{"status":"0000"}}`, `{"code":"8000"}`} {
 			r := reply{status: status, body: []byte(body)}
-			for _, v := range []verdict{sendVerdict, c.askVerdict} {
+			for _, v := range []verdict{sendVerdict, c.queryVerdict} {
 				f := c.judge(v, aboutOne, r)
 				if (f.Kind != finding.Unclear || f.Served) != (status == http.StatusOK) {
 					t.Errorf("HTTP %d, %s: %v, served %v", status, body, f.Kind, f.Served)
@@ -252,7 +252,7 @@ func TestRetryAfter(t *testing.T) {
 		{429, later(-time.Minute), 0, 0},
 		{429, later(48 * time.Hour), maxPause, maxPause},
 	} {
-		if got := (reply{status: test.status, retryAfter: test.header}).pause(); got < test.from || got > test.to {
+		if got := (reply{status: test.status, retryAfter: test.header}).pauseAsked(); got < test.from || got > test.to {
 			t.Errorf("HTTP %d, Retry-After %q: got %v", test.status, test.header, got)
 		}
 	}
@@ -260,7 +260,7 @@ func TestRetryAfter(t *testing.T) {
 
 func TestTooFast(t *testing.T) {
 	c := client(t, egypt(), nil)
-	c.tooFast = []string{"9429", "00099"}
+	c.tooFastCodes = []string{"9429", "00099"}
 	for _, test := range []struct {
 		name       string
 		r          reply
@@ -275,7 +275,7 @@ func TestTooFast(t *testing.T) {
 		{"another code", reply{status: 200, retryAfter: "2", body: []byte(`{"code":"9428"}`)}, false, 0},
 		{"a failure", reply{status: 200, body: []byte(`{"code":"0000","data":{"status":"00029","tradeNo":"t-1"}}`)}, false, 0},
 	} {
-		for _, got := range []finding.Finding{c.judge(sendVerdict, aboutOne, test.r), c.judge(c.askVerdict, aboutOne, test.r)} {
+		for _, got := range []finding.Finding{c.judge(sendVerdict, aboutOne, test.r), c.judge(c.queryVerdict, aboutOne, test.r)} {
 			if got.TooFast != test.fast || got.RetryAfter != test.retryAfter {
 				t.Errorf("%s: %+v", test.name, got)
 			}
@@ -302,7 +302,7 @@ func FuzzFinding(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		r := reply{status: status, body: []byte(body)}
 		send := c.judge(sendVerdict, aboutOne, r)
-		ask := c.judge(c.askVerdict, aboutOne, r)
+		ask := c.judge(c.queryVerdict, aboutOne, r)
 		for _, got := range []finding.Finding{send, ask} {
 			if got.Kind == finding.Unclear {
 				continue

@@ -8,12 +8,12 @@ import (
 // The short way for plain texts and the long one agree.
 func TestPlainTextsAreFoldedLikeOthers(t *testing.T) {
 	for c := rune(' '); c <= '~'; c++ {
-		long := []rune(folded(string(c) + "é"))[0]
-		if short := []rune(folded(string(c)))[0]; short != long {
+		long := []rune(foldCase(string(c) + "é"))[0]
+		if short := []rune(foldCase(string(c)))[0]; short != long {
 			t.Errorf("%q is folded to %q alone and to %q beside others", c, short, long)
 		}
 		for other := unicode.SimpleFold(c); other != c; other = unicode.SimpleFold(other) {
-			if folded(string(other)) != folded(string(c)) {
+			if foldCase(string(other)) != foldCase(string(c)) {
 				t.Errorf("%q and %q are the same letter, and are folded apart", c, other)
 			}
 		}
@@ -21,7 +21,7 @@ func TestPlainTextsAreFoldedLikeOthers(t *testing.T) {
 	for text, want := range map[string]string{
 		"kevin was here": "*** was here", "KEVIN": "***", "\u212aevin": "***", "kevi": "kevi", " kevin\u200b": " ***",
 	} {
-		if got := maskFor(" kevin ").words(oneLine(text, maxAnswer)); got != want {
+		if got := maskOfValue(" kevin ").hideInText(oneLine(text, maxAnswer)); got != want {
 			t.Errorf("%q is masked to %q, want %q", text, got, want)
 		}
 	}

@@ -69,7 +69,7 @@ func client(t testing.TB, s Settings, dial Dial) *Client {
 }
 
 // signed is an order's sign.
-func (c *Client) signed(o order) string { return c.signer.sign(sorted(o.params), o.params) }
+func (c *Client) signed(o apiRequest) string { return c.signer.sign(sortedNames(o.params), o.params) }
 
 // soon is a lease that lasts.
 func soon() time.Time { return time.Now().Add(time.Minute) }

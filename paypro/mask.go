@@ -21,24 +21,24 @@ const hiddenText = "***"
 
 // shortValue is the length in characters below which a value is replaced only where it
 // stands by itself: a payee field of "1" or "Ann" stands in codes and other words by chance.
-const shortValue = 6
+const shortLength = 6
 
 // mask replaces values in texts.
 type mask struct{ values []hiddenValue }
 
 // hiddenValue is a value, fit to be found.
 type hiddenValue struct {
-	text   string // one line, without space around it
-	folded string
-	length int // in characters
+	text       string // one line, without space around it
+	foldedText string
+	length     int // in characters
 }
 
 // ownMask hides what only the operator knows: the secret, and the values of extra.
-func ownMask(secret secrets.Secret, extra Extra) mask {
-	m := maskFor(secret.Reveal())
+func newOperatorMask(secret secrets.Secret, extra Extra) mask {
+	m := maskOfValue(secret.Reveal())
 	for _, fields := range []map[string]string{extra.Send, extra.Query, extra.Balance} {
 		for _, value := range fields {
-			m.values = append(m.values, maskFor(value).values...)
+			m.values = append(m.values, maskOfValue(value).values...)
 		}
 	}
 	m.sort()
@@ -51,46 +51,46 @@ func (m mask) sort() {
 }
 
 // maskOf hides what only the operator knows and, of a command, every payee field.
-func (c *Client) maskOf(cmd payout.Command) mask {
-	m := mask{values: slices.Clone(c.own.values)}
+func (c *Client) maskOfCommand(cmd payout.Command) mask {
+	m := mask{values: slices.Clone(c.operatorMask.values)}
 	for _, value := range cmd.Payee.Reveal() {
-		m.values = append(m.values, maskFor(value).values...)
+		m.values = append(m.values, maskOfValue(value).values...)
 	}
 	m.sort()
 	return m
 }
 
 // maskFor hides one value. One without any letter or digit is nobody's data.
-func maskFor(value string) (m mask) {
+func maskOfValue(value string) (m mask) {
 	text := strings.TrimSpace(oneLine(value, maxAnswer))
 	if strings.ContainsFunc(text, alphanumeric) {
-		m.values = append(m.values, hiddenValue{text, folded(text), utf8.RuneCountInString(text)})
+		m.values = append(m.values, hiddenValue{text, foldCase(text), utf8.RuneCountInString(text)})
 	}
 	return m
 }
 
 // words replaces the values wherever the text has them, in any letter case. The text has
 // been through oneLine.
-func (m mask) words(text string) string {
-	in := folded(text)
+func (m mask) hideInText(text string) string {
+	in := foldCase(text)
 	for _, v := range m.values {
-		if !strings.Contains(in, v.folded) { // so it is with nearly all answers
+		if !strings.Contains(in, v.foldedText) { // so it is with nearly all answers
 			continue
 		}
-		if text = v.replaced(text, v.length < shortValue); text == hiddenText {
+		if text = v.hideIn(text, v.length < shortLength); text == hiddenText {
 			return text
 		}
-		in = folded(text)
+		in = foldCase(text)
 	}
 	return text
 }
 
 // number replaces the values in a text that is a number or a time. A short value must be
 // all of it: 1 stands in most numbers.
-func (m mask) number(text string) string {
-	in := folded(text)
+func (m mask) hideInNumber(text string) string {
+	in := foldCase(text)
 	for _, v := range m.values {
-		if in == v.folded || v.length >= shortValue && strings.Contains(in, v.folded) {
+		if in == v.foldedText || v.length >= shortLength && strings.Contains(in, v.foldedText) {
 			return hiddenText
 		}
 	}
@@ -98,7 +98,7 @@ func (m mask) number(text string) string {
 }
 
 // replaced is the text without the value; alone: only where no letter or digit touches it.
-func (v hiddenValue) replaced(text string, alone bool) string {
+func (v hiddenValue) hideIn(text string, alone bool) string {
 	pattern, err := regexp.Compile("(?i)" + regexp.QuoteMeta(v.text))
 	if err != nil {
 		return hiddenText // can't tell what it hides, so it hides all
@@ -112,7 +112,7 @@ func (v hiddenValue) replaced(text string, alone bool) string {
 			return out.String()
 		}
 		begin, end := from+at[0], from+at[1]
-		if alone && touched(text, begin, end) {
+		if alone && besideLetterOrDigit(text, begin, end) {
 			_, size := utf8.DecodeRuneInString(text[begin:])
 			from = begin + size
 			continue
@@ -124,7 +124,7 @@ func (v hiddenValue) replaced(text string, alone bool) string {
 }
 
 // touched tells whether a letter or digit stands right beside a part of the text.
-func touched(text string, begin, end int) bool {
+func besideLetterOrDigit(text string, begin, end int) bool {
 	before, _ := utf8.DecodeLastRuneInString(text[:begin])
 	after, _ := utf8.DecodeRuneInString(text[end:])
 	return alphanumeric(before) || alphanumeric(after)
@@ -133,15 +133,15 @@ func touched(text string, begin, end int) bool {
 func alphanumeric(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // keyOf tells one text from another where both are hidden.
-func keyOf(text string) string {
+func fingerprint(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])
 }
 
 // folded is the same for texts that differ in letter case only, as patterns with (?i)
 // see it: K is also the sign of Kelvin.
-func folded(text string) string {
-	if plain(text) { // of the forms of an ASCII letter the capital is the least
+func foldCase(text string) string {
+	if printableASCII(text) { // of the forms of an ASCII letter the capital is the least
 		return strings.ToUpper(text)
 	}
 	return strings.Map(func(r rune) rune {

@@ -77,7 +77,7 @@ func TestNoAnswerShowsThePayee(t *testing.T) {
 			stands := regexp.MustCompile(`(?i)(^|[^\pL\pN])` + regexp.QuoteMeta(value) + `($|[^\pL\pN])`)
 			for _, q := range quotings() {
 				for _, text := range []string{value, "wallet " + value + " of NAME does not exist", strings.ToUpper(value) + "/" + strings.ToLower(value)} {
-					for phase, v := range map[string]verdict{"send": sendVerdict, "ask": c.askVerdict} {
+					for phase, v := range map[string]verdict{"send": sendVerdict, "ask": c.queryVerdict} {
 						r := q.answer("t-1", text)
 						f, plain := c.judge(v, cmd, r), c.judge(v, stranger, r)
 						shown := fmt.Sprintf("%s|%s|%s|%s|%s|%s", f.Status, f.StatusText, f.PlatformTradeNo, f.PaidAmount, f.SuccessTime, f.Detail)
@@ -112,7 +112,7 @@ func TestShortValuesHideLittle(t *testing.T) {
 	} {
 		body := fmt.Sprintf(`{"code":"0000","data":{"tradeNo":"t-1","status":%q,"desc":%q,"platFormTradeNo":%q,"amount":%q,"successTime":%q}}`,
 			test.status, test.text, test.platform, test.paid, test.at)
-		got := c.judge(c.askVerdict, cmd, reply{status: 200, body: []byte(body)})
+		got := c.judge(c.queryVerdict, cmd, reply{status: 200, body: []byte(body)})
 		got = finding.Finding{Status: got.Status, StatusText: got.StatusText, PlatformTradeNo: got.PlatformTradeNo, PaidAmount: got.PaidAmount, SuccessTime: got.SuccessTime}
 		if got != test.want {
 			t.Errorf("got %+v\nwant %+v", got, test.want)
@@ -127,7 +127,7 @@ func TestHiddenTextsDecide(t *testing.T) {
 	cmd := egyptCommand(t)
 	ask := func(status, paid, at string) finding.Finding {
 		body := fmt.Sprintf(`{"code":"0000","data":{"tradeNo":%q,"status":%q,"amount":%q,"successTime":%q}}`, cmd.TradeNo, status, paid, at)
-		return c.judge(c.askVerdict, cmd, reply{status: 200, body: []byte(body)})
+		return c.judge(c.queryVerdict, cmd, reply{status: 200, body: []byte(body)})
 	}
 	if f := ask("0000", testWallet, ""); f.PaidAmount != "***" || f.Share != money.ShareMore || f.Kind != finding.Paid {
 		t.Errorf("%+v", f)
@@ -153,7 +153,7 @@ func TestHiddenTextsDecide(t *testing.T) {
 func TestNoAnswerShowsTheSecret(t *testing.T) {
 	c := client(t, egypt(), nil)
 	for _, q := range quotings() {
-		for _, v := range []verdict{sendVerdict, c.askVerdict} {
+		for _, v := range []verdict{sendVerdict, c.queryVerdict} {
 			if f := c.judge(v, aboutOne, q.answer("t-1", "key "+testSecret)); leaks(fmt.Sprintf("%+v", f)) {
 				t.Errorf("%s: %+v", q.name, f)
 			}
@@ -189,7 +189,7 @@ func TestEmptyData(t *testing.T) {
 		{`{"code":"4040","data":null}`, finding.Unclear, finding.Unclear, false, finding.NoRecord, finding.Unclear},
 	} {
 		r := reply{status: http.StatusOK, body: []byte(test.body)}
-		ask := func(c *Client) finding.Finding { return c.judge(c.askVerdict, aboutOne, r) }
+		ask := func(c *Client) finding.Finding { return c.judge(c.queryVerdict, aboutOne, r) }
 		if got := ask(without).Kind; got != test.without {
 			t.Errorf("%s: %v", test.body, got)
 		}
@@ -214,7 +214,7 @@ func TestWhereAnswersNameNoTradeNo(t *testing.T) {
 	for _, country := range Countries() {
 		c := client(t, merchant(country.Name), nil)
 		ask := func(body string) finding.Finding {
-			return c.judge(c.askVerdict, aboutOne, reply{status: http.StatusOK, body: []byte(body)})
+			return c.judge(c.queryVerdict, aboutOne, reply{status: http.StatusOK, body: []byte(body)})
 		}
 		want := finding.Unclear
 		if country.Name == "kenya" {
@@ -239,7 +239,7 @@ func TestWhereAnswersNameNoTradeNo(t *testing.T) {
 		`{"code":"0000"}`: false,
 		`{"code":"8000","data":{"tradeNo":"t-2","status":"0000"}}`: false,
 	} {
-		if f := c.judge(c.askVerdict, aboutOne, reply{status: http.StatusOK, body: []byte(body)}); f.Order != order {
+		if f := c.judge(c.queryVerdict, aboutOne, reply{status: http.StatusOK, body: []byte(body)}); f.Order != order {
 			t.Errorf("%s: %+v", body, f)
 		}
 	}
@@ -251,7 +251,7 @@ func TestNoAnswerShowsExtra(t *testing.T) {
 	s.Extra = Extra{Send: map[string]string{"subMerchant": "hidden-send"}, Query: map[string]string{"token": "hidden-query"}, Balance: map[string]string{"token": "hidden-balance"}}
 	c := client(t, s, nil)
 	r := reply{status: http.StatusOK, body: []byte(`{"code":"8000","msg":"HIDDEN-SEND hidden-query, hidden-balance"}`)}
-	if got := c.judge(c.askVerdict, aboutOne, r).StatusText; got != "*** ***, ***" {
+	if got := c.judge(c.queryVerdict, aboutOne, r).StatusText; got != "*** ***, ***" {
 		t.Errorf("shows %q", got)
 	}
 }
@@ -273,7 +273,7 @@ func TestAClearAnswerWithoutATradeNoIsNameless(t *testing.T) {
 		`{"code":"0000","data":{"status":"0000","tradeNo":"t-1"}}`: false,
 		`{"code":"5000","data":{"status":"0000"}}`:                 false,
 	} {
-		if got := c.judge(c.askVerdict, aboutOne, reply{status: http.StatusOK, body: []byte(body)}).Nameless; got != want {
+		if got := c.judge(c.queryVerdict, aboutOne, reply{status: http.StatusOK, body: []byte(body)}).Nameless; got != want {
 			t.Errorf("%s: %v", body, got)
 		}
 	}

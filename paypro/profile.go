@@ -28,14 +28,14 @@ type profile struct {
 	extra  Extra // the merchant's own
 
 	// Quirks, each with its page in countries.go.
-	remarkRequired      bool // "-" is sent where a command has none
-	numbers             bool // amount and timestamp are JSON numbers
-	askWithoutTimestamp bool
-	bareBalance         bool // the balance call has neither body nor sign
-	anyPayee            bool // no page names the fields: what the command has is sent
-	nameless            bool // the query's answer may lack its tradeNo
+	remarkRequired        bool // "-" is sent where a command has none
+	jsonNumbers           bool // amount and timestamp are JSON numbers
+	queryWithoutTimestamp bool
+	balanceHeaderOnly     bool // the balance call has neither body nor sign
+	anyPayee              bool // no page names the fields: what the command has is sent
+	tradeNoOptional       bool // the query's answer may lack its tradeNo
 
-	doubts []doubt
+	openQuestions []openQuestion
 }
 
 // amountRule is what a country says of amounts. The zero Amount is no limit.
@@ -63,7 +63,7 @@ type replyNames struct {
 
 // doubt is something that is unverified about a country; about is the setting
 // with which the operator may settle it, if there is one.
-type doubt struct{ about, says string }
+type openQuestion struct{ setting, text string }
 
 // Country is one country that a merchant can be configured for.
 type Country struct {
@@ -84,7 +84,7 @@ func Countries() []Country {
 }
 
 // find returns the country's profile.
-func find(country string) (profile, bool) {
+func findCountry(country string) (profile, bool) {
 	for _, p := range countries {
 		if p.name == country {
 			p.amount.decimals = decimals[p.currency]
@@ -96,7 +96,7 @@ func find(country string) (profile, bool) {
 }
 
 // mostDecimals bounds what an operator may set: ISO 4217 knows four at most.
-const mostDecimals = 8
+const maxDecimals = 8
 
 // override puts the operator's limits over the country's. Who sets decimals knows what the
 // provider takes: more than none also lifts the rule of whole amounts.
@@ -104,8 +104,8 @@ func (r amountRule) override(lowest, highest, places string) (amountRule, []erro
 	var errs []error
 	if places != "" {
 		n, err := strconv.Atoi(places)
-		if err != nil || n < 0 || n > mostDecimals {
-			errs = append(errs, wrong("amount.decimals", fmt.Errorf("must be a whole number from 0 to %d", mostDecimals)))
+		if err != nil || n < 0 || n > maxDecimals {
+			errs = append(errs, inSetting("amount.decimals", fmt.Errorf("must be a whole number from 0 to %d", maxDecimals)))
 		}
 		r.decimals, r.whole = n, n == 0
 	}
@@ -114,13 +114,13 @@ func (r amountRule) override(lowest, highest, places string) (amountRule, []erro
 			return own
 		}
 		amount, err := money.Parse(text)
-		errs = append(errs, compact(wrong(setting, err))...)
+		errs = append(errs, withoutNil(inSetting(setting, err))...)
 		return amount
 	}
 	r.min = limit("amount.min", lowest, r.min)
 	r.max = limit("amount.max", highest, r.max)
 	if !r.min.IsZero() && !r.max.IsZero() && r.min.Compare(r.max) > 0 {
-		errs = append(errs, wrong("amount.min", errMinAboveMax))
+		errs = append(errs, inSetting("amount.min", errMinAboveMax))
 	}
 	return r, errs
 }

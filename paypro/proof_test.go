@@ -187,7 +187,7 @@ func TestTLS(t *testing.T) {
 		last = &faultyLater{Conn: inner}
 		return last, err
 	})
-	c.wire.secure.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	c.pool.tls.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Accepted)
 	if f := c.Send(t.Context(), egyptCommand(t), time.Now().Add(-time.Second)); f.Kind != finding.NotSent {
 		t.Errorf("late: %+v", f)

@@ -15,36 +15,36 @@ import (
 
 // noRemark goes where a country requires a remark and the command has none
 // (egypt, brazil and pakistan payout).
-const noRemark = "-"
+const emptyRemark = "-"
 
 // order is one request before it becomes HTTP: where it goes and what it says.
-type order struct {
-	path   string
-	params map[string]string // without the sign
-	bare   bool              // neither body nor sign
+type apiRequest struct {
+	path       string
+	params     map[string]string // without the sign
+	headerOnly bool              // neither body nor sign
 }
 
 // sendOrder is the payout itself: the payee's fields first, so that none of them
 // could ever replace the amount or the tradeNo.
-func (c *Client) sendOrder(cmd payout.Command, now time.Time) order {
-	params := c.profile.known(cmd.Payee.Reveal())
+func (c *Client) payoutRequest(cmd payout.Command, now time.Time) apiRequest {
+	params := c.profile.payeeParams(cmd.Payee.Reveal())
 	params["tradeNo"] = cmd.TradeNo
 	params["amount"] = cmd.Amount.String()
 	params["notifyUrl"] = c.notifyURL
 	params["timestamp"] = millis(now)
 	params["remark"] = cmd.Remark
 	if cmd.Remark == "" && c.profile.remarkRequired {
-		params["remark"] = noRemark
+		params["remark"] = emptyRemark
 	}
 	maps.Copy(params, c.profile.extra.Send) // none of them has a name of the above
-	return order{path: c.profile.paths.Send, params: params}
+	return apiRequest{path: c.profile.paths.Send, params: params}
 }
 
 // known keeps the payee fields that the country has.
-func (p profile) known(payee map[string]string) map[string]string {
-	params := make(map[string]string, len(payee)+len(ownNames))
+func (p profile) payeeParams(payee map[string]string) map[string]string {
+	params := make(map[string]string, len(payee)+len(reservedNames))
 	for name, value := range payee {
-		if _, ok := p.fields[name]; ok || p.anyPayee && !slices.Contains(ownNames, name) {
+		if _, ok := p.fields[name]; ok || p.anyPayee && !slices.Contains(reservedNames, name) {
 			params[name] = value
 		}
 	}
@@ -52,19 +52,19 @@ func (p profile) known(payee map[string]string) map[string]string {
 }
 
 // askOrder asks for one tradeNo; the provider knows no other key.
-func (c *Client) askOrder(tradeNo string, now time.Time) order {
+func (c *Client) queryRequest(tradeNo string, now time.Time) apiRequest {
 	params := map[string]string{"tradeNo": tradeNo}
-	if !c.profile.askWithoutTimestamp {
+	if !c.profile.queryWithoutTimestamp {
 		params["timestamp"] = millis(now)
 	}
 	maps.Copy(params, c.profile.extra.Query)
-	return order{path: c.profile.paths.Query, params: params}
+	return apiRequest{path: c.profile.paths.Query, params: params}
 }
 
-func (c *Client) balanceOrder(now time.Time) order {
+func (c *Client) balanceRequest(now time.Time) apiRequest {
 	params := map[string]string{"timestamp": millis(now)}
 	maps.Copy(params, c.profile.extra.Balance)
-	return order{path: c.profile.paths.Balance, params: params, bare: c.profile.bareBalance}
+	return apiRequest{path: c.profile.paths.Balance, params: params, headerOnly: c.profile.balanceHeaderOnly}
 }
 
 // millis is the provider's timestamp: 13 digits.
@@ -73,23 +73,23 @@ func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 // head writes how each request to a path begins: all that is the same for all of them.
 // The pages spell it merchantNo. Header names have no case in HTTP, but not every
 // server knows, so it goes out as it is spelled.
-func (c *Client) head(base *url.URL, path string) []byte {
+func (c *Client) requestHead(base *url.URL, path string) []byte {
 	return fmt.Appendf(nil, "POST %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: disburser\r\nContent-Type: application/json\r\nAccept-Encoding: identity\r\nmerchantNo: %s\r\n",
 		base.EscapedPath(), path, base.Host, c.merchantNo)
 }
 
 // request makes HTTP of an order.
-func (c *Client) request(o order) ([]byte, error) {
-	names := sorted(o.params)
+func (c *Client) encode(o apiRequest) ([]byte, error) {
+	names := sortedNames(o.params)
 	sign := c.signer.sign(names, o.params)
 	body, err := c.body(o, names, sign)
 	if err != nil {
 		return nil, err
 	}
-	head := c.heads[o.path]
+	head := c.requestHeads[o.path]
 	text := make([]byte, 0, len(head)+len(body)+96)
 	text = append(text, head...)
-	if !o.bare && c.profile.signIn != signBody {
+	if !o.headerOnly && c.profile.signIn != signBody {
 		text = append(append(append(text, "sign: "...), sign...), "\r\n"...)
 	}
 	text = strconv.AppendInt(append(text, "Content-Length: "...), int64(len(body)), 10)
@@ -98,8 +98,8 @@ func (c *Client) request(o order) ([]byte, error) {
 
 // body writes the parameters as one JSON object, sign among them where it belongs.
 // Empty ones are left out: what the signature skips is not sent either.
-func (c *Client) body(o order, names []string, sign string) ([]byte, error) {
-	if o.bare {
+func (c *Client) body(o apiRequest, names []string, sign string) ([]byte, error) {
+	if o.headerOnly {
 		return nil, nil
 	}
 	if c.profile.signIn != signHeader {
@@ -117,15 +117,15 @@ func (c *Client) body(o order, names []string, sign string) ([]byte, error) {
 		}
 		body = append(body, ',')
 		var err error
-		if body, err = appendText(body, name); err != nil {
+		if body, err = appendJSONString(body, name); err != nil {
 			return nil, err
 		}
 		body = append(body, ':')
-		if c.profile.numbers && (name == "amount" || name == "timestamp") { // the country's page shows a number
+		if c.profile.jsonNumbers && (name == "amount" || name == "timestamp") { // the country's page shows a number
 			body = append(body, value...)
 			continue
 		}
-		if body, err = appendText(body, value); err != nil {
+		if body, err = appendJSONString(body, value); err != nil {
 			return nil, err
 		}
 	}
@@ -137,7 +137,7 @@ func (c *Client) body(o order, names []string, sign string) ([]byte, error) {
 }
 
 // appendText appends a text as JSON. An & or < stays as it is signed.
-func appendText(to []byte, text string) ([]byte, error) {
+func appendJSONString(to []byte, text string) ([]byte, error) {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
 			buffer := bytes.NewBuffer(to)

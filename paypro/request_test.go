@@ -52,12 +52,12 @@ func TestRequests(t *testing.T) {
 		s := merchant(test.country)
 		s.SignIn = test.signIn
 		c := client(t, s, nil)
-		o := map[string]order{
-			"send":    c.sendOrder(payout.Command{TradeNo: "t-1", Amount: amount(t, "300"), Payee: payout.NewPayee(good[test.country])}, now),
-			"ask":     c.askOrder("t-1", now),
-			"balance": c.balanceOrder(now),
+		o := map[string]apiRequest{
+			"send":    c.payoutRequest(payout.Command{TradeNo: "t-1", Amount: amount(t, "300"), Payee: payout.NewPayee(good[test.country])}, now),
+			"ask":     c.queryRequest("t-1", now),
+			"balance": c.balanceRequest(now),
 		}[test.call]
-		text, err := c.request(o)
+		text, err := c.encode(o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,8 +96,8 @@ func TestRequests(t *testing.T) {
 func TestBodiesAreJSON(t *testing.T) {
 	c := client(t, egypt(), nil)
 	for _, value := range []string{"plain", "a&b<c>d", `quote " and \ slash`, "line\nbreak\ttab\x00", "José Núñez", "\u2028 \u2029", "invalid \xff UTF-8", "\x7f", "😀"} {
-		o := order{params: map[string]string{"name": value, "tradeNo": "t-1"}}
-		body, err := c.body(o, sorted(o.params), "s")
+		o := apiRequest{params: map[string]string{"name": value, "tradeNo": "t-1"}}
+		body, err := c.body(o, sortedNames(o.params), "s")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,12 +116,12 @@ func TestBodiesAreJSON(t *testing.T) {
 // A payee field can't take the place of the request's own.
 func TestPayeeCantReplace(t *testing.T) {
 	payee := map[string]string{}
-	for _, name := range ownNames {
+	for _, name := range reservedNames {
 		payee[name] = "evil"
 	}
 	for _, country := range Countries() {
 		c := client(t, merchant(country.Name), nil)
-		o := c.sendOrder(payout.Command{TradeNo: "t-1", Amount: amount(t, "300"), Remark: "r", Payee: payout.NewPayee(payee)}, time.Now())
+		o := c.payoutRequest(payout.Command{TradeNo: "t-1", Amount: amount(t, "300"), Remark: "r", Payee: payout.NewPayee(payee)}, time.Now())
 		for name, value := range o.params {
 			if value == "evil" {
 				t.Errorf("%s: %s", country.Name, name)

@@ -85,8 +85,8 @@ type Field struct {
 	MaxLen   int      // in characters. Defaults to 256
 	Drop     bool     // in Settings.Fields: the country's field is not wanted
 
-	pattern *regexp.Regexp // Pattern compiled, by compile
-	words   bool           // a name or another text for people, by compile
+	pattern  *regexp.Regexp // Pattern compiled, by compile
+	freeText bool           // a name or another text for people, by compile
 }
 
 // withDefaults fills in what the operator left out.
@@ -103,21 +103,21 @@ func (s Settings) withDefaults() Settings {
 // problem begins with the setting's name. What the country has to say is added
 // by applyTo.
 func (s Settings) problems() []error {
-	return compact(
-		wrong("base_url", checkURL(s.BaseURL)),
-		wrong("merchant_no", checkMerchantNo(s.MerchantNo)),
-		wrong("secret", checkSecret(s.Secret)),
-		wrong("notify_url", checkURL(s.NotifyURL)),
-		wrong("salt", checkWord(s.Salt, saltSuffix, saltPrefix)),
-		wrong("sign_in", checkWord(s.SignIn, "", signBody, signHeader, signBoth)),
-		wrong("no_record.codes", checkNoRecordCodes(s.NoRecordCodes)),
-		wrong("too_fast.codes", checkTooFastCodes(s.TooFastCodes, s.NoRecordCodes)),
-		wrong("timeout", checkTimeout(s.Timeout)),
+	return withoutNil(
+		inSetting("base_url", checkURL(s.BaseURL)),
+		inSetting("merchant_no", checkMerchantNo(s.MerchantNo)),
+		inSetting("secret", checkSecret(s.Secret)),
+		inSetting("notify_url", checkURL(s.NotifyURL)),
+		inSetting("salt", checkOneOf(s.Salt, saltSuffix, saltPrefix)),
+		inSetting("sign_in", checkOneOf(s.SignIn, "", signBody, signHeader, signBoth)),
+		inSetting("no_record.codes", checkNoRecordCodes(s.NoRecordCodes)),
+		inSetting("too_fast.codes", checkTooFastCodes(s.TooFastCodes, s.NoRecordCodes)),
+		inSetting("timeout", checkTimeout(s.Timeout)),
 	)
 }
 
 // wrong puts the setting's name before its problem, if it has one.
-func wrong(setting string, err error) error {
+func inSetting(setting string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -125,7 +125,7 @@ func wrong(setting string, err error) error {
 }
 
 // compact drops the nils.
-func compact(errs ...error) []error {
+func withoutNil(errs ...error) []error {
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
@@ -152,15 +152,15 @@ func checkBase(text string) error {
 	switch {
 	case strings.ContainsAny(text, "?#"):
 		return errors.New("must not carry a query: the country's paths are appended to it")
-	case !plainHost(text):
+	case !asciiHost(text):
 		return errors.New("must name its host in ASCII letters (xn--… for others), and no zone")
 	}
 	return nil
 }
 
-func plainHost(text string) bool {
+func asciiHost(text string) bool {
 	u, err := url.Parse(text)
-	return err != nil || !strings.ContainsFunc(u.Host, notGraphic) && !strings.Contains(u.Host, "%")
+	return err != nil || !strings.ContainsFunc(u.Host, notVisibleASCII) && !strings.Contains(u.Host, "%")
 }
 
 // checkMerchantNo is lenient on purpose: mexico/overview says 10 digits and shows
@@ -169,14 +169,14 @@ func checkMerchantNo(no string) error {
 	switch {
 	case no == "":
 		return errors.New("is required")
-	case len(no) > 64 || strings.ContainsFunc(no, notGraphic):
+	case len(no) > 64 || strings.ContainsFunc(no, notVisibleASCII):
 		return errors.New("must be 1 to 64 printable characters without spaces")
 	}
 	return nil
 }
 
 // notGraphic tells characters that are not visible ASCII.
-func notGraphic(r rune) bool { return r <= ' ' || r > '~' }
+func notVisibleASCII(r rune) bool { return r <= ' ' || r > '~' }
 
 // checkSecret refuses the line break that a secret file likes to end with: it
 // would make every signature wrong, and the provider's answer doesn't say so.
@@ -192,7 +192,7 @@ func checkSecret(s secrets.Secret) error {
 }
 
 // checkWord wants one of the words.
-func checkWord(word string, words ...string) error {
+func checkOneOf(word string, words ...string) error {
 	if slices.Contains(words, word) {
 		return nil
 	}
@@ -205,7 +205,7 @@ func checkWord(word string, words ...string) error {
 func checkNoRecordCodes(codes []string) error {
 	for _, code := range codes {
 		switch {
-		case !readable(code):
+		case !validCode(code):
 			return fmt.Errorf("%q is not a code", code)
 		case code == codeOK:
 			return errors.New("0000 says that the call was accepted, it can't say that there is no order")
@@ -222,7 +222,7 @@ func checkNoRecordCodes(codes []string) error {
 func checkTooFastCodes(codes, noRecord []string) error {
 	for _, code := range codes {
 		switch {
-		case !readable(code):
+		case !validCode(code):
 			return fmt.Errorf("%q is not a code", code)
 		case slices.Contains(documented, code):
 			return fmt.Errorf("%s is a code that the provider's pages explain, and not as too fast", code)
@@ -246,14 +246,14 @@ func (s Settings) applyTo(p profile) (profile, []error) {
 	p.paths.Send = cmp.Or(s.Paths.Send, p.paths.Send)
 	p.paths.Query = cmp.Or(s.Paths.Query, p.paths.Query)
 	p.paths.Balance = cmp.Or(s.Paths.Balance, p.paths.Balance)
-	p.doubts = slices.DeleteFunc(slices.Clone(p.doubts), func(d doubt) bool { return s.settles(d.about) })
+	p.openQuestions = slices.DeleteFunc(slices.Clone(p.openQuestions), func(d openQuestion) bool { return s.decides(d.setting) })
 
-	errs := compact(
-		wrong("accept_unverified", s.checkAccepted(p)),
-		wrong("base_url", checkBase(s.BaseURL)),
-		wrong("paths.send", checkPath(p.paths.Send)),
-		wrong("paths.query", checkPath(p.paths.Query)),
-		wrong("paths.balance", checkPath(p.paths.Balance)),
+	errs := withoutNil(
+		inSetting("accept_unverified", s.checkAccepted(p)),
+		inSetting("base_url", checkBase(s.BaseURL)),
+		inSetting("paths.send", checkPath(p.paths.Send)),
+		inSetting("paths.query", checkPath(p.paths.Query)),
+		inSetting("paths.balance", checkPath(p.paths.Balance)),
 	)
 	fields, fieldErrs := mergeFields(p.fields, s.Fields)
 	p.fields = fields
@@ -265,7 +265,7 @@ func (s Settings) applyTo(p profile) (profile, []error) {
 }
 
 // settles tells that the operator decided what the pages leave open.
-func (s Settings) settles(about string) bool {
+func (s Settings) decides(about string) bool {
 	switch about {
 	case "paths.send":
 		return s.Paths.Send != ""
@@ -294,7 +294,7 @@ func checkPath(path string) error {
 	switch {
 	case !strings.HasPrefix(path, "/"):
 		return errors.New("must begin with /")
-	case strings.ContainsAny(path, "?#%\\") || strings.ContainsFunc(path, notGraphic) || strings.Contains(path, "/.."):
+	case strings.ContainsAny(path, "?#%\\") || strings.ContainsFunc(path, notVisibleASCII) || strings.Contains(path, "/.."):
 		return errors.New("must be a plain path such as /v1/paypro/payout")
 	}
 	return nil
@@ -317,7 +317,7 @@ func mergeFields(own, over map[string]Field) (map[string]Field, []error) {
 	for _, name := range slices.Sorted(maps.Keys(merged)) {
 		field, err := merged[name].compile(name)
 		if err != nil {
-			errs = append(errs, wrong("fields."+name, err))
+			errs = append(errs, inSetting("fields."+name, err))
 		}
 		merged[name] = field
 	}
@@ -330,7 +330,7 @@ func (f Field) compile(name string) (Field, error) {
 	switch {
 	case !fieldName.MatchString(name):
 		return f, errors.New("is no field name: use letters, digits and _")
-	case slices.Contains(ownNames, name):
+	case slices.Contains(reservedNames, name):
 		return f, errors.New("is filled in by the disburser, it can't be a payee field")
 	case err != nil:
 		return f, fmt.Errorf("pattern: %w", err)
@@ -338,7 +338,7 @@ func (f Field) compile(name string) (Field, error) {
 		return f, fmt.Errorf("max_len: must be from 0 to %d", message.MaxPayeeField)
 	}
 	f.pattern = pattern
-	f.words = isWords(name)
+	f.freeText = isFreeText(name)
 	f.MaxLen = cmp.Or(f.MaxLen, message.MaxPayeeField)
 	f.Rule = cmp.Or(f.Rule, "must match "+f.Pattern)
 	return f, nil

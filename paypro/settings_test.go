@@ -111,7 +111,7 @@ func TestOverrides(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	o := c.sendOrder(egyptCommand(t), time.Now())
+	o := c.payoutRequest(egyptCommand(t), time.Now())
 	if _, sent := o.params["customerName"]; sent || o.path != "/v2/pay" || c.profile.paths.Query != queryPath {
 		t.Errorf("%+v", o)
 	}
@@ -120,7 +120,7 @@ func TestOverrides(t *testing.T) {
 			t.Errorf("settled, and still said: %s", says)
 		}
 	}
-	if own, _ := find("egypt"); len(own.fields) != 2 || own.fields["city"].OneOf != nil {
+	if own, _ := findCountry("egypt"); len(own.fields) != 2 || own.fields["city"].OneOf != nil {
 		t.Error("one merchant's settings changed the country")
 	}
 }

@@ -31,7 +31,7 @@ type PayeeRule struct {
 func Sheets() []Sheet {
 	sheets := make([]Sheet, 0, len(countries))
 	for _, c := range Countries() {
-		p, _ := find(c.Name)
+		p, _ := findCountry(c.Name)
 		sheets = append(sheets, p.sheet(c))
 	}
 	return sheets
@@ -39,7 +39,7 @@ func Sheets() []Sheet {
 
 func (p profile) sheet(c Country) Sheet {
 	s := Sheet{
-		Country: c, Decimals: decimals[p.currency], Amount: p.amount.words(), AnyPayee: p.anyPayee,
+		Country: c, Decimals: decimals[p.currency], Amount: p.amount.describe(), AnyPayee: p.anyPayee,
 		Remark: "sent where a command has one", SignIn: p.signIn, Paths: p.paths,
 	}
 	if p.remarkRequired {
@@ -47,16 +47,16 @@ func (p profile) sheet(c Country) Sheet {
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.fields)) {
 		f := p.fields[name]
-		s.Payee = append(s.Payee, PayeeRule{name, f.Required, f.inWords(name)})
+		s.Payee = append(s.Payee, PayeeRule{name, f.Required, f.describe(name)})
 	}
-	for _, d := range slices.Concat(p.doubts, everywhere) {
-		s.Unverified = append(s.Unverified, d.says)
+	for _, d := range slices.Concat(p.openQuestions, commonQuestions) {
+		s.Unverified = append(s.Unverified, d.text)
 	}
 	return s
 }
 
 // words is the rule as a person would say it.
-func (r amountRule) words() string {
+func (r amountRule) describe() string {
 	text := fmt.Sprintf("plain digits, at most %d decimals", r.decimals)
 	if r.whole {
 		text = "whole numbers, without a decimal point"
@@ -70,13 +70,13 @@ func (r amountRule) words() string {
 	return text
 }
 
-func (f Field) inWords(name string) string {
+func (f Field) describe(name string) string {
 	switch {
 	case len(f.OneOf) > 0:
 		return "must be one of " + strings.Join(f.OneOf, ", ")
 	case f.Pattern != "":
 		return f.Rule
-	case isWords(name):
+	case isFreeText(name):
 		return "any text that can be seen"
 	}
 	return "text without white space and invisible characters, its digits 0 to 9"

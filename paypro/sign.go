@@ -11,8 +11,8 @@ import (
 
 // signer signs one merchant's requests.
 type signer struct {
-	secret secrets.Secret
-	prefix bool // the secret goes before the text instead of after it
+	secret      secrets.Secret
+	secretFirst bool // the secret goes before the text instead of after it
 }
 
 // sign is the provider's digest of the parameters: lower case hex of the MD5 of
@@ -24,11 +24,11 @@ type signer struct {
 // the secret goes; three pages of its sister site append it.
 func (s signer) sign(names []string, params map[string]string) string {
 	text := make([]byte, 0, 512)
-	if s.prefix {
+	if s.secretFirst {
 		text = append(text, s.secret.Reveal()...)
 	}
-	text = signText(text, names, params)
-	if !s.prefix {
+	text = appendCanonical(text, names, params)
+	if !s.secretFirst {
 		text = append(text, s.secret.Reveal()...)
 	}
 	sum := md5.Sum(text) //nolint:gosec // see above
@@ -36,11 +36,11 @@ func (s signer) sign(names []string, params map[string]string) string {
 }
 
 // sorted are the names of parameters in the order in which they are signed.
-func sorted(params map[string]string) []string { return slices.Sorted(maps.Keys(params)) }
+func sortedNames(params map[string]string) []string { return slices.Sorted(maps.Keys(params)) }
 
 // signText appends the parameters in the order of their names. Empty values and sign
 // itself are left out, and nothing is URL-encoded.
-func signText(to []byte, names []string, params map[string]string) []byte {
+func appendCanonical(to []byte, names []string, params map[string]string) []byte {
 	for _, name := range names {
 		if value := params[name]; value != "" && name != "sign" {
 			to = append(append(append(to, name...), '='), value...)

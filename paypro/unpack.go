@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-const tooLong = "the answer is longer than 1 MiB"
+const problemTooLong = "the answer is longer than 1 MiB"
 
 // unpacked is a body without its encoding. We ask for none, but a gateway may use gzip all
 // the same. What it unpacks to is bounded like every body.
-func unpacked(body []byte, encodings []string) (text []byte, problem string) {
+func unzip(body []byte, encodings []string) (text []byte, problem string) {
 	packed := false
 	for name := range strings.SplitSeq(strings.Join(encodings, ","), ",") {
 		switch strings.ToLower(strings.TrimSpace(name)) {
@@ -36,7 +36,7 @@ func unpacked(body []byte, encodings []string) (text []byte, problem string) {
 	case err != nil:
 		return nil, "the answer says that it is gzip and can't be unpacked"
 	case len(text) > maxAnswer:
-		return nil, tooLong
+		return nil, problemTooLong
 	}
 	return text, ""
 }

@@ -83,7 +83,7 @@ func TestABombIsNotUnpacked(t *testing.T) {
 	bomb := []byte(zipped(t, strings.Repeat(" ", 200<<20)))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if _, problem := unpacked(bomb, []string{"gzip"}); problem != tooLong {
+	if _, problem := unzip(bomb, []string{"gzip"}); problem != problemTooLong {
 		t.Errorf("problem %q", problem)
 	}
 	runtime.ReadMemStats(&after)

@@ -208,9 +208,9 @@ var intake = []Guard{
 			Killer: Killer{"internal/app", "TestACommandInAnotherCurrencyIsRejected"}},
 	}},
 	{"only what can be read one way is sent", "a payout goes to another account or with another amount than the provider reads", []Mutant{
-		{Removes: "invisible characters pass", Edits: edit("paypro/check.go", "case !f.words && unfit(value) != \"\":", "case false:"),
+		{Removes: "invisible characters pass", Edits: edit("paypro/check.go", "case !f.freeText && forbiddenCharacter(value) != \"\":", "case false:"),
 			Killer: Killer{"paypro", "TestCheckRules"}},
-		{Removes: "a name may be invisible", Edits: edit("paypro/check.go", "case f.words && strings.TrimFunc(value, invisible) == \"\":", "case false:"),
+		{Removes: "a name may be invisible", Edits: edit("paypro/check.go", "case f.freeText && strings.TrimFunc(value, invisible) == \"\":", "case false:"),
 			Killer: Killer{"paypro", "TestCheckRules"}},
 		{Removes: "any number of decimals passes", Edits: edit("paypro/check.go", "case a.Decimals() > r.decimals:", "case false:"),
 			Killer: Killer{"paypro", "TestCheckDecimals"}},

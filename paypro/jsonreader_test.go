@@ -8,7 +8,7 @@ import (
 )
 
 // What the walker reads of valid JSON is what the library reads, but for repeated names.
-func FuzzWalk(f *testing.F) {
+func FuzzJSONReader(f *testing.F) {
 	for _, text := range []string{
 		`{}`, `{"a": 1}`, ` { "a" : [ 1 , -2.50e+3 , "x" , true , false , null , { } , [ ] ] , "b" : "" } `, `{"":""}`,
 		`{"a":"\\\" \\u00e9 \\ud83d\\ude00 \\ud800 \\/ \\n,:}]"}`, "{\"a\":\"\xff\xfe\"}", `{"a":"{,}","b":"[:]"}`, "{\"a\":0}\n", `{"a":{"b":{"c":[[[]]]}}}`,
@@ -41,7 +41,7 @@ func TestWordsAreHiddenInAnyLetterCase(t *testing.T) {
 		{"a.b", "a.b", "***"},
 		{"axb", "a.b", "axb"},
 	} {
-		if got := maskFor(c.value).words(c.text); got != c.want {
+		if got := maskOfValue(c.value).hideInText(c.text); got != c.want {
 			t.Errorf("%q without %q is %q, not %q", c.text, c.value, got, c.want)
 		}
 	}

@@ -9,17 +9,17 @@ import (
 
 // walker goes through a text that is known to be valid JSON: many times cheaper than
 // Decoder.Token, which every answer would pay for.
-type walker struct {
+type jsonReader struct {
 	text string
 	at   int
 }
 
 // next skips space and commas and colons, and answers what stands there.
-func (w *walker) next() byte {
+func (r *jsonReader) next() byte {
 	for {
-		switch c := w.text[w.at]; c {
+		switch c := r.text[r.at]; c {
 		case ' ', '\t', '\n', '\r', ',', ':':
-			w.at++
+			r.at++
 		default:
 			return c
 		}
@@ -28,20 +28,20 @@ func (w *walker) next() byte {
 
 // value reads the next value, nested no deeper than depth: a string, json.Number, bool,
 // nil, map[string]any or []any.
-func (w *walker) value(depth int) (any, error) {
-	switch c := w.next(); c {
+func (r *jsonReader) value(depth int) (any, error) {
+	switch c := r.next(); c {
 	case '{', '[':
 		if depth == 0 {
 			return nil, errors.New("it is nested too deep")
 		}
 		if c == '{' {
-			return w.object(depth - 1)
+			return r.object(depth - 1)
 		}
-		return w.array(depth - 1)
+		return r.array(depth - 1)
 	case '"':
-		return w.string(), nil
+		return r.string(), nil
 	}
-	switch word := w.word(); word {
+	switch word := r.word(); word {
 	case "true", "false":
 		return word == "true", nil
 	case "null":
@@ -52,18 +52,18 @@ func (w *walker) value(depth int) (any, error) {
 }
 
 // string reads a string.
-func (w *walker) string() string {
-	from, escaped := w.at, false
-	for w.at++; w.text[w.at] != '"'; w.at++ {
-		if w.text[w.at] == '\\' {
+func (r *jsonReader) string() string {
+	from, escaped := r.at, false
+	for r.at++; r.text[r.at] != '"'; r.at++ {
+		if r.text[r.at] == '\\' {
 			escaped = true
-			w.at++
+			r.at++
 		}
 	}
-	w.at++
-	inner := w.text[from+1 : w.at-1]
+	r.at++
+	inner := r.text[from+1 : r.at-1]
 	if escaped || !utf8.ValidString(inner) {
-		return unquoted(w.text[from:w.at])
+		return unquoted(r.text[from:r.at])
 	}
 	return inner
 }
@@ -75,42 +75,42 @@ func unquoted(quoted string) (text string) {
 }
 
 // word reads a number, true, false or null.
-func (w *walker) word() string {
-	from := w.at
-	for w.at < len(w.text) && !strings.ContainsRune(" \t\n\r,]}", rune(w.text[w.at])) {
-		w.at++
+func (r *jsonReader) word() string {
+	from := r.at
+	for r.at < len(r.text) && !strings.ContainsRune(" \t\n\r,]}", rune(r.text[r.at])) {
+		r.at++
 	}
-	return w.text[from:w.at]
+	return r.text[from:r.at]
 }
 
 // object reads up to the closing brace and refuses a name that stands twice.
-func (w *walker) object(depth int) (map[string]any, error) {
+func (r *jsonReader) object(depth int) (map[string]any, error) {
 	object := map[string]any{}
-	for w.at++; w.next() != '}'; {
-		name := w.string()
+	for r.at++; r.next() != '}'; {
+		name := r.string()
 		if _, twice := object[name]; twice {
 			return nil, errors.New("a name stands twice in it")
 		}
-		value, err := w.value(depth)
+		value, err := r.value(depth)
 		if err != nil {
 			return nil, err
 		}
 		object[name] = value
 	}
-	w.at++
+	r.at++
 	return object, nil
 }
 
 // array reads up to the closing bracket.
-func (w *walker) array(depth int) ([]any, error) {
+func (r *jsonReader) array(depth int) ([]any, error) {
 	array := []any{}
-	for w.at++; w.next() != ']'; {
-		value, err := w.value(depth)
+	for r.at++; r.next() != ']'; {
+		value, err := r.value(depth)
 		if err != nil {
 			return nil, err
 		}
 		array = append(array, value)
 	}
-	w.at++
+	r.at++
 	return array, nil
 }
