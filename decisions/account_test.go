@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"disburser/internal/kafkatest"
+	"disburser/message"
 	"disburser/payout"
 )
 
@@ -22,7 +23,7 @@ func TestASendNamesItsAccount(t *testing.T) {
 		}
 		records := k.Read(t, topic, 1)
 		last := records[len(records)-1]
-		var got Record
+		var got message.Decision
 		if err := json.Unmarshal(last.Value, &got); err != nil || got.Account != there {
 			t.Errorf("%s %v", last.Value, err)
 		}
@@ -33,7 +34,7 @@ func TestASendNamesItsAccount(t *testing.T) {
 			}
 		}
 		list[1].Account = payout.SeveralAccounts
-		if r := recordOf(KindSend, list); r.Account != "" {
+		if r := message.DecisionOf(message.KindSend, list); r.Account != "" {
 			t.Errorf("two accounts are named as one: %+v", r)
 		}
 	})

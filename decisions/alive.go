@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"disburser/message"
 	"disburser/payout/epochs"
 )
 
@@ -52,7 +53,7 @@ func (p *pulse) silent(ends map[int]int64, now time.Time) (partitions []int) {
 func (k *Keeper) alive(ctx context.Context, e epochs.Epoch, partitions []int) {
 	for _, number := range partitions {
 		ctx, cancel := context.WithTimeout(ctx, appendTimeout)
-		if _, err := k.Log.append(ctx, number, []Record{{Kind: KindAlive, Epoch: e}}); err != nil && ctx.Err() == nil {
+		if _, err := k.Log.append(ctx, number, []message.Decision{{Kind: message.KindAlive, Epoch: e}}); err != nil && ctx.Err() == nil {
 			k.Logger.Debug().Err(err).Msg("no sign of life written, trying again")
 		}
 		cancel()

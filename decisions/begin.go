@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"disburser/internal/partition"
+	"disburser/message"
 	"disburser/payout/epochs"
 )
 
@@ -115,7 +115,7 @@ func (k *Keeper) ends(ctx context.Context, fences map[int]int64) (decisions, res
 // stale: without it they wait their silence out.
 func (k *Keeper) tellOpen(ctx context.Context, e epochs.Epoch, fences map[int]int64) {
 	for p := range fences {
-		if _, err := k.Log.append(ctx, p, []Record{{Kind: KindOpen, Epoch: e}}); err != nil {
+		if _, err := k.Log.append(ctx, p, []message.Decision{{Kind: message.KindOpen, Epoch: e}}); err != nil {
 			k.Logger.Warn().Err(err).Msg("the opening of the epoch is not in the log")
 		}
 	}
@@ -135,8 +135,10 @@ func (k *Keeper) knowsLatest(ctx context.Context) error {
 			continue
 		}
 		record, found, e := k.Log.source(p).At(ctx, end-1)
-		var r Record
-		if err = e; found && json.Unmarshal(record.Value, &r) == nil && r.newer() {
+		if err = e; err != nil || !found {
+			continue
+		}
+		if r, unreadable := message.DecodeDecision(record.Value); unreadable == nil && r.Newer() {
 			err = fmt.Errorf("decisions: the last record of partition %d is of layout %d, this version knows %d: %w", p, r.Layout, epochs.Layout, epochs.ErrNewerLayout)
 		}
 	}
@@ -156,8 +158,8 @@ func (k *Keeper) readBack(ctx context.Context, p int) error {
 	}
 	if at, known := k.newest[p]; !known || at < start {
 		delete(k.newest, p)
-		err = walk(ctx, k.Log.source(p), start, end, func(offset int64, r Record) {
-			if r.newer() {
+		err = walk(ctx, k.Log.source(p), start, end, func(offset int64, r message.Decision) {
+			if r.Newer() {
 				k.newest[p] = offset
 			}
 		})
@@ -224,7 +226,7 @@ func (k *Keeper) fence(ctx context.Context, e epochs.Epoch) (map[int]int64, erro
 			return fences, nil
 		}
 		for p := len(fences); p < n; p++ {
-			if fences[p], err = k.Log.append(ctx, p, []Record{{Kind: KindFence, Epoch: e}}); err != nil {
+			if fences[p], err = k.Log.append(ctx, p, []message.Decision{{Kind: message.KindFence, Epoch: e}}); err != nil {
 				return nil, err
 			}
 		}

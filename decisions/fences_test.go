@@ -48,7 +48,7 @@ func TestADecisionThatLandsBeforeTheFenceIsReplayed(t *testing.T) {
 		i := startKeeper(t, k, client, "pod-1", 1)
 		before := i.settles(t)
 		r.FlushAll()
-		during(k, kmsg.Produce, i.Lost, func() { decision(t, k, 0, KindSend, before.ID, "a") })
+		during(k, kmsg.Produce, i.Lost, func() { decision(t, k, 0, message.KindSend, before.ID, "a") })
 		i.next(t, before)
 		if got := i.takeIn(t, "a"); got != "d" {
 			t.Errorf("outcome %s", got)
@@ -104,7 +104,7 @@ func TestTheWatermarkPassesNothingThatCameAfterTheLook(t *testing.T) {
 		_, client := newRedis(t)
 		i := startKeeper(t, k, client, "pod-1", 1)
 		e := i.settles(t)
-		decision(t, k, 1, KindSend, e.ID, "x") // so that there is something to look at
+		decision(t, k, 1, message.KindSend, e.ID, "x") // so that there is something to look at
 		var fence int64
 		during(k, kmsg.Fetch, func() {}, func() {
 			fence = write(t, k, 1, fenceOf("rival", 0))
@@ -180,7 +180,7 @@ func TestALongerLeaseOfTheFleetIsWaitedFor(t *testing.T) {
 		longest := some("a")
 		longest[0].LastSentAt = time.Now()
 		longest[0].SendBy = time.Now().Add(10 * time.Minute)
-		r := recordOf(KindSend, longest)
+		r := message.DecisionOf(message.KindSend, longest)
 		r.Epoch, r.Time = epochs.Epoch{Number: 1, ID: "before"}, time.Now()
 		value, err := json.Marshal(r)
 		if err != nil {

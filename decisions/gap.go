@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"disburser/internal/partition"
+	"disburser/message"
 	"disburser/payout/epochs"
 )
 
@@ -57,7 +58,7 @@ func (k *Keeper) gap(ctx context.Context, s epochs.Standing, e epochs.Epoch, fen
 		Str("to_do", toDo(wiped)).
 		Msg("kafka has lost what was decided or announced: if redis is lost too within redis.dedup_window, commands of before are held")
 	for p := range fences {
-		if _, err := k.Log.append(ctx, p, []Record{{Kind: KindLost, Epoch: e, Why: g.String()}}); err != nil {
+		if _, err := k.Log.append(ctx, p, []message.Decision{{Kind: message.KindLost, Epoch: e, Why: g.String()}}); err != nil {
 			return nil, err
 		}
 	}

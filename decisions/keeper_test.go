@@ -19,6 +19,7 @@ import (
 	"disburser/internal/embedded"
 	"disburser/internal/kafkatest"
 	"disburser/journal"
+	"disburser/message"
 	"disburser/payout/epochs"
 )
 
@@ -120,7 +121,7 @@ func (i *instance) current() epochs.Epoch {
 func kinds(t *testing.T, k *kafkatest.Kafka, partition int) (list []string) {
 	t.Helper()
 	for _, r := range k.Read(t, topic, partition) {
-		var d Record
+		var d message.Decision
 		_ = json.Unmarshal(r.Value, &d)
 		list = append(list, fmt.Sprintf("%s %d", d.Kind, d.Epoch.Number))
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"disburser/internal/kafkatest"
+	"disburser/message"
 	"disburser/payout/epochs"
 )
 
@@ -43,8 +44,8 @@ func TestAnOlderLayoutIsConverted(t *testing.T) {
 // An instance joins no epoch of a newer layout, and begins none after one: it isn't ready,
 // says why, and goes on looking.
 func TestANewerLayoutIsRefused(t *testing.T) {
-	of := func(t *testing.T, k *kafkatest.Kafka, kind Kind, layout, shard int) {
-		value, err := json.Marshal(Record{Kind: kind, Layout: layout, Shard: shard, Epoch: epochs.Epoch{Number: 9, ID: "newer"}, Time: time.Now()})
+	of := func(t *testing.T, k *kafkatest.Kafka, kind message.DecisionKind, layout, shard int) {
+		value, err := json.Marshal(message.Decision{Kind: kind, Layout: layout, Shard: shard, Epoch: epochs.Epoch{Number: 9, ID: "newer"}, Time: time.Now()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +53,7 @@ func TestANewerLayoutIsRefused(t *testing.T) {
 			write(t, k, p, string(value))
 		}
 	}
-	newer := func(t *testing.T, k *kafkatest.Kafka, kind Kind) { of(t, k, kind, epochs.Layout+1, 0) }
+	newer := func(t *testing.T, k *kafkatest.Kafka, kind message.DecisionKind) { of(t, k, kind, epochs.Layout+1, 0) }
 	for name, meet := range map[string]func(t *testing.T, k *kafkatest.Kafka) (keeper *instance, open string){
 		"in Redis": func(t *testing.T, k *kafkatest.Kafka) (*instance, string) {
 			_, client := newRedis(t)
@@ -62,25 +63,25 @@ func TestANewerLayoutIsRefused(t *testing.T) {
 		},
 		"in the decisions, after a wipe": func(t *testing.T, k *kafkatest.Kafka) (*instance, string) {
 			_, client := newRedis(t)
-			newer(t, k, KindFence)
+			newer(t, k, message.KindFence)
 			return startKeeper(t, k, client, "pod-2", 1), ""
 		},
 		"in the decisions, of another shard": func(t *testing.T, k *kafkatest.Kafka) (*instance, string) {
 			_, client := newRedis(t)
-			of(t, k, KindFence, epochs.Layout+1, 5)
+			of(t, k, message.KindFence, epochs.Layout+1, 5)
 			return startKeeper(t, k, client, "pod-2", 1), ""
 		},
 		"in the decisions, and not as their last": func(t *testing.T, k *kafkatest.Kafka) (*instance, string) {
 			_, client := newRedis(t)
-			newer(t, k, KindFence)
-			of(t, k, KindSend, epochs.Layout, 0)
+			newer(t, k, message.KindFence)
+			of(t, k, message.KindSend, epochs.Layout, 0)
 			return startKeeper(t, k, client, "pod-2", 1), ""
 		},
 		"in the decisions, behind the open epoch": func(t *testing.T, k *kafkatest.Kafka) (*instance, string) {
 			_, client := newRedis(t)
 			i := startKeeper(t, k, client, "pod-1", 1)
 			i.settles(t)
-			newer(t, k, KindFence)
+			newer(t, k, message.KindFence)
 			i.Lost()
 			return i, i.current().ID
 		},

@@ -2,7 +2,6 @@ package decisions
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -13,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"disburser/internal/partition"
+	"disburser/message"
 	"disburser/payout"
 	"disburser/payout/epochs"
 )
@@ -50,13 +50,13 @@ type Log struct {
 
 type request struct {
 	epoch   string
-	records []Record // of one lease; together they are one decision
+	records []message.Decision // of one lease; together they are one decision
 	answer  chan<- error
 }
 
 func (r request) size() (n int) {
 	for _, record := range r.records {
-		n += record.size()
+		n += sizeOf(record)
 	}
 	return n
 }
@@ -95,16 +95,16 @@ func (l *Log) source(number int) partition.Source {
 // after any other one the record may or may not stand in the log, and the payouts must
 // not be sent on account of it.
 func (l *Log) Send(ctx context.Context, epoch string, payouts []payout.Payout) error {
-	return l.decide(ctx, epoch, KindSend, payouts)
+	return l.decide(ctx, epoch, message.KindSend, payouts)
 }
 
 // Final writes down that payouts, leased in an epoch, ended by our own word. Only after
 // nil may that be announced.
 func (l *Log) Final(ctx context.Context, epoch string, payouts []payout.Payout) error {
-	return l.decide(ctx, epoch, KindFinal, payouts)
+	return l.decide(ctx, epoch, message.KindFinal, payouts)
 }
 
-func (l *Log) decide(ctx context.Context, epoch string, kind Kind, payouts []payout.Payout) error {
+func (l *Log) decide(ctx context.Context, epoch string, kind message.DecisionKind, payouts []payout.Payout) error {
 	answer := make(chan error, 1)
 	select {
 	case l.requests <- request{epoch, recordsOf(kind, payouts, together), answer}:
@@ -198,7 +198,7 @@ func (l *Log) commit(ctx context.Context, epoch epochs.Epoch, home int, looked i
 
 // append writes records and waits for all replicas. Acknowledged means both errors nil:
 // the call's and the broker's (protocol S3).
-func (l *Log) append(ctx context.Context, number int, records []Record) (base int64, err error) {
+func (l *Log) append(ctx context.Context, number int, records []message.Decision) (base int64, err error) {
 	values := make([][]byte, len(records))
 	for i, r := range records {
 		if values[i], err = l.encode(r); err != nil {
@@ -208,12 +208,12 @@ func (l *Log) append(ctx context.Context, number int, records []Record) (base in
 	return l.produce(ctx, number, values)
 }
 
-func (l *Log) encode(r Record) ([]byte, error) {
+func (l *Log) encode(r message.Decision) ([]byte, error) {
 	r.Layout = epochs.Layout
 	r.Instance, r.Shard, r.Time = l.instance, l.shard, time.Now().UTC()
-	value, err := json.Marshal(r)
+	value, err := message.EncodeDecision(r)
 	if err != nil {
-		return nil, fmt.Errorf("decisions: encode a record: %w", err)
+		return nil, fmt.Errorf("decisions: %w", err)
 	}
 	return value, nil
 }
@@ -284,16 +284,16 @@ func (l *Log) saw(e epochs.Epoch, looked map[int]int64) {
 // given one.
 func survey(ctx context.Context, source partition.Source, shard int, epoch string, from, to int64) (sight, error) {
 	var s sight
-	err := walk(ctx, source, from, to, func(_ int64, r Record) {
+	err := walk(ctx, source, from, to, func(_ int64, r message.Decision) {
 		if r.Shard != shard || r.Epoch.ID == epoch {
 			return
 		}
 		s.last = r.Time
-		s.newer = s.newer || r.newer()
+		s.newer = s.newer || r.Newer()
 		switch r.Kind {
-		case KindFence:
+		case message.KindFence:
 			s.fenced, s.fencedAt = true, r.Time
-		case KindOpen:
+		case message.KindOpen:
 			s.opened = true
 		default: // decisions; readers skip kinds that they don't know
 		}
@@ -303,7 +303,7 @@ func survey(ctx context.Context, source partition.Source, shard int, epoch strin
 
 // walk reads the records at [from, to) of a partition. Values that can't be read are
 // left out: only disbursers write fences and decisions, and theirs can be read.
-func walk(ctx context.Context, source partition.Source, from, to int64, visit func(offset int64, r Record)) error {
+func walk(ctx context.Context, source partition.Source, from, to int64, visit func(offset int64, r message.Decision)) error {
 	reader := partition.Reader{Source: source}
 	defer reader.Rest()
 	for from < to {
@@ -312,8 +312,10 @@ func walk(ctx context.Context, source partition.Source, from, to int64, visit fu
 			return err
 		}
 		for _, raw := range page.Records {
-			var r Record
-			if raw.Offset < to && json.Unmarshal(raw.Value, &r) == nil {
+			if raw.Offset >= to {
+				break
+			}
+			if r, err := message.DecodeDecision(raw.Value); err == nil {
 				visit(raw.Offset, r)
 			}
 		}
@@ -327,6 +329,6 @@ func walk(ctx context.Context, source partition.Source, from, to int64, visit fu
 
 // isFence tells whether a record's value is one, of whatever shard.
 func isFence(value []byte) bool {
-	var r Record
-	return json.Unmarshal(value, &r) == nil && r.Kind == KindFence
+	r, err := message.DecodeDecision(value)
+	return err == nil && r.Kind == message.KindFence
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"disburser/internal/kafkatest"
+	"disburser/message"
 	"disburser/payout"
 	"disburser/payout/epochs"
 )
@@ -60,7 +61,7 @@ func TestAFinalNamesStatesAndReasons(t *testing.T) {
 		if err := l.Final(context.Background(), seventh.ID, list); err != nil {
 			t.Fatal(err)
 		}
-		var got Record
+		var got message.Decision
 		if err := json.Unmarshal([]byte(values(t, k, 1, `"kind":"final"`)[0]), &got); err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +190,7 @@ func TestDecisionsThatWaitGoOutTogether(t *testing.T) {
 		seqs, tradeNos := map[int64]bool{}, map[string]bool{}
 		last := int64(0)
 		for _, v := range values(t, k, 1, `"kind":"send"`) {
-			var r Record
+			var r message.Decision
 			_ = json.Unmarshal([]byte(v), &r)
 			seqs[r.Seq], tradeNos[r.TradeNos[0]] = true, true
 			if r.Seq <= last {

@@ -49,7 +49,7 @@ func compacts(t *testing.T, k *kafkatest.Kafka, i *instance) {
 	t.Helper()
 	for p := range 3 {
 		for range 2 { // the last batch stays
-			if _, err := i.Log.append(background, p, []Record{{Kind: KindAlive, Epoch: i.current()}}); err != nil {
+			if _, err := i.Log.append(background, p, []message.Decision{{Kind: message.KindAlive, Epoch: i.current()}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -230,7 +230,7 @@ func TestAWipeAfterALostHistoryHoldsWhatItDoesNotKnow(t *testing.T) {
 func lostRecords(t *testing.T, k *kafkatest.Kafka, partitions int) (n int) {
 	t.Helper()
 	for p := range partitions {
-		n += strings.Count(fmt.Sprint(kinds(t, k, p)), string(KindLost))
+		n += strings.Count(fmt.Sprint(kinds(t, k, p)), string(message.KindLost))
 	}
 	return n
 }
@@ -297,7 +297,7 @@ func TestAWholeJournalThatWasNotTheLastOneHolds(t *testing.T) {
 				backlog := place(some("a", "backlog"))
 				marked()
 				for p := range 3 {
-					for _, kind := range map[bool][]Kind{true: {KindFence, KindLost, KindOpen}, false: {KindFence, KindLost}}[opened] {
+					for _, kind := range map[bool][]message.DecisionKind{true: {message.KindFence, message.KindLost, message.KindOpen}, false: {message.KindFence, message.KindLost}}[opened] {
 						write(t, k, p, fmt.Sprintf(`{"kind":%q,"shard":0,"epoch":{"number":2,"id":"elsewhere"},"time":%q}`, kind, time.Now().Format(time.RFC3339Nano)))
 					}
 				}
@@ -436,7 +436,7 @@ func TestRetentionIsNoLostHistory(t *testing.T) {
 		i := startKeeper(t, k, client, "pod-1", 1)
 		e := i.settles(t)
 		for range 5 {
-			decision(t, k, 1, KindSend, e.ID, "x")
+			decision(t, k, 1, message.KindSend, e.ID, "x")
 			time.Sleep(lookBackEvery + markEvery)
 			_, end, err := i.Log.source(1).Bounds(background)
 			if err != nil {

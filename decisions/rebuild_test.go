@@ -40,9 +40,9 @@ func TestARestartReplaysItsTailOnly(t *testing.T) {
 			t.Fatalf("%+v %v", s, err)
 		}
 		saved := imageOf(t, client)
-		i.decides(t, 1)                                 // b, and this the Redis forgets
-		announces(t, k, 1, message.EventPaid, "c", "z") // and this
-		decision(t, k, 2, KindFinal, first.ID, "d")     // and this
+		i.decides(t, 1)                                     // b, and this the Redis forgets
+		announces(t, k, 1, message.EventPaid, "c", "z")     // and this
+		decision(t, k, 2, message.KindFinal, first.ID, "d") // and this
 		saved.load(t, r, client)
 		seen := watchReads(k)
 		i.Lost()
@@ -90,8 +90,8 @@ func TestAWipedJournalIsRebuiltFromTheWholeWindow(t *testing.T) {
 		announces(t, k, 0, message.EventRejected, "4-rejected")
 		announces(t, k, 0, message.EventHeld, "9-held") // no final, but only a final follows it
 		marked()
-		decision(t, k, 0, KindFinal, first.ID, "6-ended")
-		decision(t, k, 1, KindFinal, "an epoch that was fenced", "7-stale")
+		decision(t, k, 0, message.KindFinal, first.ID, "6-ended")
+		decision(t, k, 1, message.KindFinal, "an epoch that was fenced", "7-stale")
 		for _, nonsense := range []string{"nonsense", "", `{"kind":7}`, `{"kind":"send","tradeNos":["8-received"]}`, `{"kind":"final","tradeNos":["8-received"],"fingerprints":[]}`, `null`, `[]`, `{"kind":"resolve","tradeNos":["8-received"]}`} {
 			write(t, k, 2, nonsense)
 			k.Write(t, results, 0, kafkatest.Record("x", nonsense))
@@ -130,17 +130,17 @@ func TestAWipedJournalIsRebuiltFromTheWholeWindow(t *testing.T) {
 // A decision, to send or final, counts by the last fence before it in its partition.
 func TestDecisionsCountByTheirFence(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
-		decision(t, k, 0, KindFinal, "one", "before-any-fence")
+		decision(t, k, 0, message.KindFinal, "one", "before-any-fence")
 		write(t, k, 0, fenceOf("one", 0))
-		decision(t, k, 0, KindFinal, "one", "valid-1")
+		decision(t, k, 0, message.KindFinal, "one", "valid-1")
 		write(t, k, 0, fenceOf("two", 1)) // of another shard
-		decision(t, k, 0, KindFinal, "one", "valid-2")
+		decision(t, k, 0, message.KindFinal, "one", "valid-2")
 		write(t, k, 0, fenceOf("two", 0))
-		decision(t, k, 0, KindFinal, "one", "stale")
-		decision(t, k, 0, KindFinal, "two", "valid-3")
-		decision(t, k, 0, KindSend, "one", "stale-send")
+		decision(t, k, 0, message.KindFinal, "one", "stale")
+		decision(t, k, 0, message.KindFinal, "two", "valid-3")
+		decision(t, k, 0, message.KindSend, "one", "stale-send")
 		write(t, k, 1, fenceOf("one", 0)) // no fence of two here: it didn't come so far
-		decision(t, k, 1, KindFinal, "one", "valid-4")
+		decision(t, k, 1, message.KindFinal, "one", "valid-4")
 		_, client := newRedis(t)
 		i := startKeeper(t, k, client, "pod-1", 1)
 		i.settles(t)
@@ -331,7 +331,7 @@ func TestTrimmedTopicsGiveAReach(t *testing.T) {
 				written := time.Now()
 				announces(t, k, 0, message.EventPaid, "w2")
 				announces(t, k, 1, message.EventPaid, "y")
-				sent := decision(t, k, 2, KindSend, before.ID, "z")
+				sent := decision(t, k, 2, message.KindSend, before.ID, "z")
 				time.Sleep(10 * time.Minute)
 				if err := trim(k, sent); err != nil {
 					t.Fatal(err)
@@ -467,7 +467,7 @@ func TestAnIdleInstanceDecidesAfterRetention(t *testing.T) {
 		i.works(t)
 		home := i.Log.home
 		for range 5 {
-			decision(t, k, home, KindSend, i.current().ID, "x")
+			decision(t, k, home, message.KindSend, i.current().ID, "x")
 		}
 		marked()
 		_, end, err := i.Log.source(home).Bounds(background)
@@ -600,7 +600,7 @@ func TestProgressIsVisible(t *testing.T) {
 		i := startKeeper(t, k, client, "pod-1", 1)
 		before := i.settles(t)
 		for n := range 10 {
-			decision(t, k, n%3, KindSend, before.ID, fmt.Sprint("t", n))
+			decision(t, k, n%3, message.KindSend, before.ID, fmt.Sprint("t", n))
 			announces(t, k, n%2, message.EventPaid, fmt.Sprint("u", n))
 		}
 		k.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
@@ -652,7 +652,7 @@ func TestAPaymentsWindowIsReplayedInReasonableTime(t *testing.T) {
 		for m := range list {
 			list[m] = fmt.Sprintf("sent-%020d", n+m)
 		}
-		decision(t, k, n/100%3, KindSend, before.ID, list...)
+		decision(t, k, n/100%3, message.KindSend, before.ID, list...)
 	}
 	r.FlushAll()
 	began := time.Now()

@@ -84,36 +84,36 @@ func fingerprintOf(result partition.Record) (f payout.Fingerprint, ours bool) {
 //
 // What a newer version has written is an error: it may mean what this one can't restore.
 func (r reading) decision(record partition.Record, p *epochs.Portion) ([]epochs.Restored, error) {
-	var d Record
-	if json.Unmarshal(record.Value, &d) != nil {
-		return nil, nil
+	d, err := message.DecodeDecision(record.Value)
+	if err != nil {
+		return nil, nil // a stranger's: what a disburser writes can be read
 	}
-	if d.newer() {
+	if d.Newer() {
 		return nil, fmt.Errorf("decisions: the record at offset %d of partition %d is of layout %d, this version knows %d: %w",
 			record.Offset, p.Partition, d.Layout, epochs.Layout, epochs.ErrNewerLayout)
 	}
 	if d.Epoch.ID != r.epoch { // its own fences stand there too
 		p.Highest = max(p.Highest, d.Epoch.Number)
 	}
-	if d.Kind == KindLost { // about the topics, so it says it for all shards
+	if d.Kind == message.KindLost { // about the topics, so it says it for all shards
 		p.Lost = max(p.Lost, d.Time.UnixMilli(), record.Time.UnixMilli()) // by whichever clock is ahead
 	}
 	ours := d.Shard == r.keeper.Log.shard
-	if ours && d.Kind != KindFence && d.Kind != KindLost { // with these two it only begins
+	if ours && d.Kind != message.KindFence && d.Kind != message.KindLost { // with these two it only begins
 		p.Worked = max(p.Worked, d.Epoch.Number)
 	}
 	switch d.Kind {
-	case KindFence:
+	case message.KindFence:
 		if ours {
 			p.Fence = d.Epoch.ID
 		}
-	case KindSend:
+	case message.KindSend:
 		// By whatever shard: their number may have been another one. Where no fence can be
 		// read before it, it counts: that costs a question at most.
 		if !ours || p.Fence == "" || d.Epoch.ID == p.Fence {
 			return r.sends(d), nil
 		}
-	case KindFinal:
+	case message.KindFinal:
 		if ours && d.Epoch.ID == p.Fence {
 			return r.ends(d), nil
 		}
@@ -122,7 +122,7 @@ func (r reading) decision(record partition.Record, p *epochs.Portion) ([]epochs.
 	return nil, nil
 }
 
-func (r reading) sends(d Record) []epochs.Restored {
+func (r reading) sends(d message.Decision) []epochs.Restored {
 	var sends []epochs.Restored
 	for i, tradeNo := range d.TradeNos {
 		if i < len(d.Fingerprints) && r.owns(tradeNo) {
@@ -135,7 +135,7 @@ func (r reading) sends(d Record) []epochs.Restored {
 	return sends
 }
 
-func (r reading) ends(d Record) []epochs.Restored {
+func (r reading) ends(d message.Decision) []epochs.Restored {
 	var ends []epochs.Restored
 	for i, tradeNo := range d.TradeNos {
 		if i >= len(d.Fingerprints) || i >= len(d.States) || i >= len(d.Reasons) {

@@ -23,7 +23,7 @@ func history(t *testing.T, k *kafkatest.Kafka, epoch string) (ended, sent []stri
 	for n := range 30 {
 		final, send := fmt.Sprint("ended-", n), fmt.Sprint("sent-", n)
 		announces(t, k, n%2, message.EventPaid, final)
-		decision(t, k, n%3, KindSend, epoch, send)
+		decision(t, k, n%3, message.KindSend, epoch, send)
 		ended, sent = append(ended, final), append(sent, send)
 	}
 	return ended, sent

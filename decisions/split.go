@@ -9,6 +9,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"disburser/message"
 	"disburser/payout"
 	"disburser/payout/epochs"
 )
@@ -24,7 +25,7 @@ const (
 
 // part is one record of a request, or of several.
 type part struct {
-	record  Record
+	record  message.Decision
 	request int // its place among those that are written together
 }
 
@@ -115,7 +116,7 @@ func (l *Log) pack(parts []part) (values [][]byte, n, size int, err error) {
 func smaller(p part) (parts []part, possible bool) {
 	r := p.record
 	if n := len(r.TradeNos); n > 1 {
-		return []part{{r.span(0, n/2), p.request}, {r.span(n/2, n), p.request}}, true
+		return []part{{span(r, 0, n/2), p.request}, {span(r, n/2, n), p.request}}, true
 	}
 	if len(r.Reasons) == 1 && len(r.Reasons[0]) > 0 {
 		r.Reasons = []string{shortened(r.Reasons[0], len(r.Reasons[0])/2)}
@@ -135,22 +136,34 @@ func shortened(text string, most int) string {
 	return text[:most]
 }
 
-// span is the record of some of its payouts.
-func (r Record) span(from, to int) Record {
+// sizeOf estimates the length of a decision's JSON, in bytes.
+func sizeOf(d message.Decision) int {
+	n := 300 // the other fields
+	for i := range d.TradeNos {
+		n += len(d.TradeNos[i]) + len(d.Fingerprints[i]) + 8
+	}
+	for _, reason := range d.Reasons {
+		n += len(reason) + 16
+	}
+	return n
+}
+
+// span is the decision about some of its payouts.
+func span(r message.Decision, from, to int) message.Decision {
 	r.TradeNos, r.Fingerprints = r.TradeNos[from:to], r.Fingerprints[from:to]
-	if r.Kind == KindFinal {
+	if r.Kind == message.KindFinal {
 		r.States, r.Reasons = r.States[from:to], r.Reasons[from:to]
 	}
 	return r
 }
 
 // recordsOf lists payouts in as many records as keep to a size.
-func recordsOf(kind Kind, payouts []payout.Payout, most int) []Record {
-	whole := recordOf(kind, payouts)
-	records := []Record{whole}
+func recordsOf(kind message.DecisionKind, payouts []payout.Payout, most int) []message.Decision {
+	whole := message.DecisionOf(kind, payouts)
+	records := []message.Decision{whole}
 	for i := 0; i < len(records); {
-		if n := len(records[i].TradeNos); n > 1 && records[i].size() > most {
-			records = append(records[:i], append([]Record{records[i].span(0, n/2), records[i].span(n/2, n)}, records[i+1:]...)...)
+		if n := len(records[i].TradeNos); n > 1 && sizeOf(records[i]) > most {
+			records = append(records[:i], append([]message.Decision{span(records[i], 0, n/2), span(records[i], n/2, n)}, records[i+1:]...)...)
 		} else {
 			i++
 		}

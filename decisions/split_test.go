@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"disburser/internal/kafkatest"
+	"disburser/message"
 	"disburser/payout"
 	"disburser/payout/epochs"
 )
@@ -47,11 +48,11 @@ func ended(n, reason int) []payout.Payout {
 func decided(t *testing.T, k *kafkatest.Kafka, partition int) (tradeNos []string) {
 	t.Helper()
 	for _, raw := range k.Read(t, topic, partition) {
-		var r Record
+		var r message.Decision
 		if err := json.Unmarshal(raw.Value, &r); err != nil {
 			t.Fatal(err)
 		}
-		if len(r.Fingerprints) != len(r.TradeNos) || r.Kind == KindFinal && (len(r.States) != len(r.TradeNos) || len(r.Reasons) != len(r.TradeNos)) {
+		if len(r.Fingerprints) != len(r.TradeNos) || r.Kind == message.KindFinal && (len(r.States) != len(r.TradeNos) || len(r.Reasons) != len(r.TradeNos)) {
 			t.Fatalf("lists of different lengths: %s", raw.Value)
 		}
 		tradeNos = append(tradeNos, r.TradeNos...)

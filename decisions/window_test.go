@@ -18,7 +18,7 @@ func TestARebuildTakesWhatIsYoungerThanTheWindow(t *testing.T) {
 		i := startKeeper(t, k, client, "pod-1", 1)
 		first := i.settles(t)
 		announces(t, k, 0, message.EventPaid, "old")
-		decision(t, k, 0, KindFinal, first.ID, "rejected long ago")
+		decision(t, k, 0, message.KindFinal, first.ID, "rejected long ago")
 		time.Sleep(2 * time.Hour)
 		announces(t, k, 0, message.EventPaid, "young")
 		r.FlushAll()

@@ -106,13 +106,13 @@ func announces(t *testing.T, k *kafkatest.Kafka, partition int, kind message.Eve
 }
 
 // decision writes one as another instance would have.
-func decision(t *testing.T, k *kafkatest.Kafka, partition int, kind Kind, epoch string, tradeNos ...string) int64 {
+func decision(t *testing.T, k *kafkatest.Kafka, partition int, kind message.DecisionKind, epoch string, tradeNos ...string) int64 {
 	t.Helper()
 	list := some(tradeNos...)
 	for n := range list {
 		list[n].State, list[n].Reason = payout.StateRejected, "because"
 	}
-	r := recordOf(kind, list)
+	r := message.DecisionOf(kind, list)
 	r.Instance, r.Epoch, r.Time = "other", epochs.Epoch{Number: 1, ID: epoch}, time.Now()
 	value, err := json.Marshal(r)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"disburser/decisions"
 	"disburser/message"
 )
 
@@ -39,7 +38,7 @@ func (r *run) expect(w wait) {
 
 // history is what was written down while the scenario ran.
 type history struct {
-	decisions []decisions.Record
+	decisions []message.Decision
 	results   map[string][]time.Time // by tradeNo
 	answers   map[string][]answer    // of the provider, by tradeNo
 	instances map[string]string      // the log of each instance, by its name in the decisions
@@ -55,7 +54,7 @@ func (r *run) history(ctx context.Context) (h history, err error) {
 	if h.decisions, err = r.decided(ctx); err != nil {
 		return h, err
 	}
-	slices.SortStableFunc(h.decisions, func(a, b decisions.Record) int { return a.Time.Compare(b.Time) })
+	slices.SortStableFunc(h.decisions, func(a, b message.Decision) int { return a.Time.Compare(b.Time) })
 	records, err := r.records(ctx, r.topics.Results)
 	if err != nil {
 		return h, err
@@ -109,7 +108,7 @@ func (h *history) measure(w wait) (took time.Duration, about string, ok bool) {
 		switch {
 		case d.Time.Before(w.broken):
 			known[d.Epoch.ID] = true
-		case d.Kind == decisions.KindSend && (!known[d.Epoch.ID] || w.kind == sendsOn && d.Time.After(w.since)):
+		case d.Kind == message.KindSend && (!known[d.Epoch.ID] || w.kind == sendsOn && d.Time.After(w.since)):
 			return max(0, d.Time.Sub(w.since)), "", true
 		}
 	}
@@ -120,7 +119,7 @@ func (h *history) measure(w wait) (took time.Duration, about string, ok bool) {
 // send within a lease before its end waited for somebody else to do something about it.
 func (h *history) takeover(w wait) (took time.Duration, about string, ok bool) {
 	for _, d := range h.decisions {
-		if d.Kind != decisions.KindSend || h.instances[d.Instance] != w.victim || d.Time.Before(w.broken.Add(-lease)) {
+		if d.Kind != message.KindSend || h.instances[d.Instance] != w.victim || d.Time.Before(w.broken.Add(-lease)) {
 			continue
 		}
 		for _, tradeNo := range d.TradeNos {

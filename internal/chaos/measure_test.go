@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"disburser/decisions"
+	"disburser/message"
 	"disburser/payout/epochs"
 )
 
@@ -13,12 +13,12 @@ func at(seconds float64) time.Time {
 	return time.Unix(1_800_000_000, 0).Add(time.Duration(seconds * float64(time.Second)))
 }
 
-func sent(seconds float64, epoch, instance string, tradeNos ...string) decisions.Record {
-	return decisions.Record{Kind: decisions.KindSend, Time: at(seconds), Epoch: epochs.Epoch{ID: epoch}, Instance: instance, TradeNos: tradeNos}
+func sent(seconds float64, epoch, instance string, tradeNos ...string) message.Decision {
+	return message.Decision{Kind: message.KindSend, Time: at(seconds), Epoch: epochs.Epoch{ID: epoch}, Instance: instance, TradeNos: tradeNos}
 }
 
 func TestSendingAgainTakesAnEpochThatNobodyKnew(t *testing.T) {
-	h := history{decisions: []decisions.Record{sent(1, "old", "a"), sent(4, "old", "a"), sent(5, "new", "a")}}
+	h := history{decisions: []message.Decision{sent(1, "old", "a"), sent(4, "old", "a"), sent(5, "new", "a")}}
 	for _, c := range []struct {
 		kind string
 		want time.Duration
@@ -36,7 +36,7 @@ func TestSendingAgainTakesAnEpochThatNobodyKnew(t *testing.T) {
 func TestTakeoverIsTheSlowestOfTheVictimsOpenPayouts(t *testing.T) {
 	h := history{
 		instances: map[string]string{"a": "a.log", "b": "b.log"},
-		decisions: []decisions.Record{
+		decisions: []message.Decision{
 			sent(1, "e", "a", "old"), // longer than a lease ago: nobody's any more
 			sent(9, "e", "a", "over", "fast", "slow"), sent(9, "e", "b", "foreign"),
 		},

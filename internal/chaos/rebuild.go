@@ -12,7 +12,6 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"disburser/decisions"
 	"disburser/internal/harness"
 	"disburser/internal/partition"
 	"disburser/internal/trial"
@@ -43,16 +42,16 @@ func history100k(ctx context.Context, r *run) error {
 		return err
 	}
 	decided := make([][]kafka.Record, n) // by partition
-	add := func(p int, d decisions.Record) {
+	add := func(p int, d message.Decision) {
 		d.Instance, d.Time, d.Epoch = "past", time.Now().UTC(), epochs.Epoch{Number: 1, ID: "past"}
-		value, _ := json.Marshal(d) // its own types: never fails
+		value, _ := message.EncodeDecision(d) // its own types: never fails
 		decided[p] = append(decided[p], kafka.Record{Key: kafka.NewBytes([]byte("past")), Value: kafka.NewBytes(value)})
 	}
 	for p := range n {
-		add(p, decisions.Record{Kind: decisions.KindFence})
+		add(p, message.Decision{Kind: message.KindFence})
 	}
 	results := make([]kafka.Message, 0, finals)
-	var batch decisions.Record
+	var batch message.Decision
 	for i := range finals {
 		c, err := past(r.id, i)
 		if err != nil {
@@ -62,9 +61,9 @@ func history100k(ctx context.Context, r *run) error {
 		results = append(results, announced(c))
 		batch.TradeNos, batch.Fingerprints = append(batch.TradeNos, c.TradeNo), append(batch.Fingerprints, c.Fingerprint())
 		if len(batch.TradeNos) == together || i == finals-1 {
-			batch.Kind, batch.Merchant, batch.Lease = decisions.KindSend, c.Merchant, 4000
+			batch.Kind, batch.Merchant, batch.Lease = message.KindSend, c.Merchant, 4000
 			add(i/together%n, batch)
-			batch = decisions.Record{}
+			batch = message.Decision{}
 		}
 	}
 	for p, records := range decided {

@@ -2,15 +2,14 @@ package chaos
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 
-	"disburser/decisions"
 	"disburser/internal/harness"
 	"disburser/internal/partition"
 	"disburser/internal/trial"
+	"disburser/message"
 )
 
 func (r *run) createTopics(ctx context.Context) error {
@@ -61,11 +60,10 @@ func (r *run) ordered(ctx context.Context) (trial.Expected, error) {
 }
 
 // decided are all decisions.
-func (r *run) decided(ctx context.Context) (all []decisions.Record, err error) {
+func (r *run) decided(ctx context.Context) (all []message.Decision, err error) {
 	records, err := r.records(ctx, r.topics.Decisions)
 	for _, record := range records {
-		var d decisions.Record
-		if json.Unmarshal(record.Value, &d) == nil {
+		if d, err := message.DecodeDecision(record.Value); err == nil {
 			all = append(all, d)
 		}
 	}

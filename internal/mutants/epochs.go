@@ -114,11 +114,11 @@ var epochs = []Guard{
 	{"E10 layout", "what a newer version has written is lost, or an older one writes what this one can't read", []Mutant{
 		{Removes: "any layout is joined", Edits: edit("journal/epoch.go", "err != nil || n > epochs.Layout {", "err != nil {"),
 			Killer: Killer{"decisions", "TestANewerLayoutIsRefused"}},
-		{Removes: "what is newer in the decisions is replayed", Edits: edit("decisions/replay.go", "if d.newer() {", "if false {"),
+		{Removes: "what is newer in the decisions is replayed", Edits: edit("decisions/replay.go", "if d.Newer() {", "if false {"),
 			Killer: Killer{"decisions", "TestANewerLayoutIsRefused"}},
 		{Removes: "an epoch goes on behind a newer one's fence", Edits: edit("decisions/keeper.go", "case foreign.newer:", "case false:"),
 			Killer: Killer{"decisions", "TestANewerLayoutIsRefused"}},
-		{Removes: "what a newer one has begun is fenced", Edits: edit("decisions/begin.go", "json.Unmarshal(record.Value, &r) == nil && r.newer() {", "false {"),
+		{Removes: "what a newer one has begun is fenced", Edits: edit("decisions/begin.go", "unreadable == nil && r.Newer() {", "unreadable == nil && r.Layout < 0 {"),
 			Killer: Killer{"decisions", "TestANewerLayoutIsRefused"}},
 		{Removes: "it is fenced again and again", Edits: edit("decisions/begin.go", "k.barred = k.barred || errors.Is(err, epochs.ErrNewerLayout)\n", ""),
 			Killer: Killer{"decisions", "TestANewerLayoutIsRefused"}},

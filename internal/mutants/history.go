@@ -20,7 +20,7 @@ var history = []Guard{
 	}},
 	{"E9 a lost history is on record", "the next wipe takes the topics for whole", []Mutant{
 		{Removes: "it isn't written", Edits: edit("decisions/gap.go", "for p := range fences {\n\t\tif _, err", "for p := range map[int]int64{} {\n\t\tif _, err"), Killer: lostHistory},
-		{Removes: "it isn't read", Edits: edit("decisions/replay.go", "if d.Kind == KindLost {", "if false {"), Killer: lostHistory},
+		{Removes: "it isn't read", Edits: edit("decisions/replay.go", "if d.Kind == message.KindLost {", "if false {"), Killer: lostHistory},
 		{Removes: "what was read is forgotten", Edits: edit("decisions/gap.go", "latest(trimmed, lost, g.reach)", "latest(trimmed, g.reach)"), Killer: lostHistory},
 	}},
 	{"E9 a journal that lost its end beside a lost history holds", "what was sent is unknown, or waits to be sent, and is sent again", []Mutant{

@@ -250,7 +250,7 @@ var intake = []Guard{
 			Killer: Killer{"consumer", "TestAMerchantsOwnCurrencyMayBeNamedOrNot"}},
 		{Removes: "a filled in currency is carried", Edits: edit("producer/carry.go", "bare.Fingerprint() == p.Fingerprint {", "false {"),
 			Killer: Killer{"producer", "TestACurrencyThatNobodyNamedIsNotCarried"}},
-		{Removes: "decisions don't carry it", Edits: edit("decisions/record.go", "\t\tr.Fingerprints = append(r.Fingerprints, p.Fingerprint)\n", "\t\tr.Fingerprints = append(r.Fingerprints, \"\")\n"),
+		{Removes: "decisions don't carry it", Edits: edit("message/decision.go", "\t\td.Fingerprints = append(d.Fingerprints, p.Fingerprint)\n", "\t\td.Fingerprints = append(d.Fingerprints, \"\")\n"),
 			Killer: Killer{"decisions", "TestARecordIsWhatTheContractSays"}},
 	}},
 }

@@ -68,7 +68,7 @@ var outcomes = []Guard{
 			Killer: Killer{"journal", "TestALeaseToSendStampsTheAccount"}},
 		{Removes: "the evidence of another account counts", Edits: edit("journal/lua/lease.lua", "if evidence[4] ~= ARGV[7] then", "if false then"),
 			Killer: Killer{"journal", "TestEvidenceIsOfOneAccount"}},
-		{Removes: "the decision doesn't say it", Edits: edit("decisions/record.go", "r.Account = p.Account\n", "r.Account = \"\"\n"),
+		{Removes: "the decision doesn't say it", Edits: edit("message/decision.go", "d.Account = p.Account\n", "d.Account = \"\"\n"),
 			Killer: Killer{"decisions", "TestASendNamesItsAccount"}},
 		{Removes: "a replay doesn't read it", Edits: edit("decisions/replay.go", ", Account: d.Account,", ","),
 			Killer: Killer{"decisions", "TestASendNamesItsAccount"}},

@@ -25,7 +25,7 @@ var rebuild = []Guard{
 			Killer: Killer{"journal", "TestABuildingIsClaimedOnceAndTheClaimEnds"}},
 	}},
 	{"E4b a fence in every partition", "the old epoch decides on in the partition that has none", []Mutant{
-		{Removes: "a fence that isn't acknowledged counts", Edits: edit("decisions/begin.go", "[]Record{{Kind: KindFence, Epoch: e}}); err != nil {", "[]Record{{Kind: KindFence, Epoch: e}}); false {"),
+		{Removes: "a fence that isn't acknowledged counts", Edits: edit("decisions/begin.go", "[]message.Decision{{Kind: message.KindFence, Epoch: e}}); err != nil {", "[]message.Decision{{Kind: message.KindFence, Epoch: e}}); false {"),
 			Killer: Killer{"decisions", "TestAFailingKafkaPostponesTheEpoch"}},
 		{Removes: "partitions aren't counted again", Edits: edit("decisions/begin.go", "if len(fences) >= n {", "if len(fences) > 0 {"),
 			Killer: Killer{"decisions", "TestAPartitionAddedWhileFencingIsFencedToo"}},
@@ -146,7 +146,7 @@ var rebuild = []Guard{
 			Killer: Killer{"journal", "TestRanks"}},
 		{Removes: "a lease longer than this instance's isn't waited for", Edits: edit("decisions/rebuild.go", "longest = max(longest, item.Lease)", "_ = item"),
 			Killer: Killer{"decisions", "TestALongerLeaseOfTheFleetIsWaitedFor"}},
-		{Removes: "a decision doesn't say how long its lease is", Edits: edit("decisions/record.go", "r.Lease = max(r.Lease, p.SendBy.Sub(p.LastSentAt).Milliseconds())", "r.Lease = 0"),
+		{Removes: "a decision doesn't say how long its lease is", Edits: edit("message/decision.go", "d.Lease = max(d.Lease, p.SendBy.Sub(p.LastSentAt).Milliseconds())", "d.Lease = 0"),
 			Killer: Killer{"decisions", "TestALongerLeaseOfTheFleetIsWaitedFor"}},
 		{Removes: "a restored send may be the only refused one", Edits: edit("journal/lua/restore.lua", "local sends = math.min(99, tonumber(sub(record, SENDS_FROM, SENDS_TO)) + 1)", "local sends = math.max(1, tonumber(sub(record, SENDS_FROM, SENDS_TO)))"),
 			Killer: Killer{"journal", "TestARestoredSendIsNeverTheOnlyRefusedOne"}},

@@ -7,7 +7,7 @@ var sizes = []Guard{
 			Killer: Killer{"decisions", "TestAFenceBetweenTheRecordsOfOneDecisionVoidsIt"}},
 		{Removes: "one that the topic doesn't take counts", Edits: edit("decisions/split.go", "failed[parts[0].request] = fmt.Errorf", "_ = fmt.Errorf"),
 			Killer: Killer{"decisions", "TestADecisionThatTheTopicDoesNotTakeIsNotMade"}},
-		{Removes: "half of a record is left out", Edits: edit("decisions/split.go", "{r.span(n/2, n), p.request}}, true", "{r.span(n-1, n), p.request}}, true"),
+		{Removes: "half of a record is left out", Edits: edit("decisions/split.go", "{span(r, n/2, n), p.request}}, true", "{span(r, n-1, n), p.request}}, true"),
 			Killer: Killer{"decisions", "TestEverySizeOfDecisionFits"}},
 	}},
 	{"O3 what is too large counts as not acknowledged", "a result that the topic doesn't take is forgotten", []Mutant{

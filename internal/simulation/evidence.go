@@ -8,7 +8,6 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"disburser/decisions"
 	"disburser/internal/partition"
 	"disburser/internal/trial"
 	"disburser/message"
@@ -45,7 +44,7 @@ type result struct {
 
 // decision is a record of payout.decisions; a valid one has no foreign fence before it.
 type decision struct {
-	decisions.Record
+	message.Decision
 	partition int
 	offset    int64
 	at        time.Time
@@ -91,7 +90,7 @@ func (e *evidence) take(b *broker, at place, r partition.Record) {
 		e.results[v.TradeNo] = append(e.results[v.TradeNo], result{header(r.Headers, "ce_id"), v, b.appended(at.topic, at.partition, r.Offset)})
 	case trial.DefaultTopics.Decisions:
 		d := decision{partition: at.partition, offset: r.Offset, at: b.appended(at.topic, at.partition, r.Offset)}
-		_ = json.Unmarshal(r.Value, &d.Record)
+		d.Decision, _ = message.DecodeDecision(r.Value) // only disbursers write there
 		e.decisions = append(e.decisions, e.validate(d))
 	case trial.DefaultTopics.DeadLetter:
 		origin := fmt.Sprint(header(r.Headers, "source_partition"), "/", header(r.Headers, "source_offset"), "/", header(r.Headers, "index"))
@@ -102,7 +101,7 @@ func (e *evidence) take(b *broker, at place, r partition.Record) {
 // validate looks at the last fence before a decision.
 func (e *evidence) validate(d decision) decision {
 	for i := len(e.decisions) - 1; i >= 0; i-- {
-		if f := e.decisions[i]; f.partition == d.partition && f.Kind == decisions.KindFence {
+		if f := e.decisions[i]; f.partition == d.partition && f.Kind == message.KindFence {
 			d.valid = f.Epoch.ID == d.Epoch.ID
 			break
 		}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"disburser/decisions"
 	"disburser/internal/trial"
 	"disburser/message"
 	"disburser/payout/money"
@@ -271,7 +270,7 @@ func (o *oracle) disturbed(from, to time.Time) bool {
 
 func (o *oracle) decidedBefore(tradeNo string, at time.Time) bool {
 	return slices.ContainsFunc(o.decisions, func(d decision) bool {
-		return d.Kind == decisions.KindSend && d.at.Before(at) && slices.Contains(d.TradeNos, tradeNo)
+		return d.Kind == message.KindSend && d.at.Before(at) && slices.Contains(d.TradeNos, tradeNo)
 	})
 }
 
@@ -318,7 +317,7 @@ func (o *oracle) sends() {
 	times := map[mine][]time.Time{}
 	for _, d := range o.decisions {
 		heard, acknowledged := o.hearing.when(d.Instance, d.partition, d.offset)
-		if d.Kind == decisions.KindSend && d.valid && acknowledged {
+		if d.Kind == message.KindSend && d.valid && acknowledged {
 			for _, tradeNo := range d.TradeNos {
 				times[mine{d.Instance, tradeNo}] = append(times[mine{d.Instance, tradeNo}], heard)
 			}

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"disburser/decisions"
 	"disburser/internal/trial"
 	"disburser/message"
 	"disburser/payout"
@@ -45,7 +44,7 @@ func TestADecisionThatNobodyHeardOfIsNone(t *testing.T) {
 		o := testOracle("hold")
 		o.hearing.heard = c.heard
 		d := decision{partition: 1, offset: 7, at: epoch.Add(time.Second / 2), valid: true}
-		d.Kind, d.Instance, d.TradeNos = decisions.KindSend, "i0.1", []string{"a"}
+		d.Kind, d.Instance, d.TradeNos = message.KindSend, "i0.1", []string{"a"}
 		o.decisions = append(o.decisions, d)
 		o.calls = []call{{epoch.Add(2 * time.Second), "i0.1", true, "a"}}
 		if o.sends(); o.found(decided) == c.fine {
@@ -60,7 +59,7 @@ func TestAHoldNeedsAReason(t *testing.T) {
 	wipe := Fault{Kind: Wipe, At: 20 * time.Second}
 	sent := func(at time.Duration) []decision {
 		d := decision{at: epoch.Add(at)}
-		d.Kind, d.TradeNos = decisions.KindSend, []string{"a"}
+		d.Kind, d.TradeNos = message.KindSend, []string{"a"}
 		return []decision{d}
 	}
 	for name, c := range map[string]struct {

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"disburser/decisions"
 	"disburser/internal/trial"
 	"disburser/message"
 )
@@ -164,7 +163,7 @@ func (r *Report) count(o *oracle) {
 	}
 	opened := map[string]bool{}
 	for _, d := range o.decisions {
-		if d.Kind == decisions.KindOpen {
+		if d.Kind == message.KindOpen {
 			opened[d.Epoch.ID] = true
 		}
 	}

@@ -1,12 +1,11 @@
 package simulation
 
 import (
+	"disburser/message"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"disburser/decisions"
 )
 
 // mostTraced bounds how many payouts a trace tells about: the first ones tell enough.
@@ -85,7 +84,7 @@ func (w *world) weather(o *oracle) (all []moment) {
 		all = append(all, moment{epoch.Add(f.At), "FAULT     " + f.String()})
 	}
 	for _, d := range o.decisions {
-		if d.Kind == decisions.KindFence || d.Kind == decisions.KindOpen {
+		if d.Kind == message.KindFence || d.Kind == message.KindOpen {
 			all = append(all, moment{d.at, fmt.Sprintf("kafka     %s of epoch %d %s by %s, partition %d, offset %d", d.Kind, d.Epoch.Number, d.Epoch.ID, d.Instance, d.partition, d.offset)})
 		}
 	}

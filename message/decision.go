@@ -1,0 +1,95 @@
+package message
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"disburser/payout"
+	"disburser/payout/epochs"
+)
+
+// DecisionKind says what a record of the decisions topic is. Readers skip kinds that they
+// don't know.
+type DecisionKind string
+
+// The kinds.
+const (
+	KindSend  DecisionKind = "send"  // these payouts are about to be sent
+	KindFinal DecisionKind = "final" // these payouts ended by our word: rejected, or failed by absence
+	KindFence DecisionKind = "fence" // a new epoch begins: what an older one decides after this is void
+	KindOpen  DecisionKind = "open"  // the new epoch works from here on
+	KindAlive DecisionKind = "alive" // the epoch lives, though nothing was decided for a while
+	KindLost  DecisionKind = "lost"  // what the topics held before this is gone, or some of it
+)
+
+// Decision is the value of a record of the decisions topic (docs/protocol.md, Records of the
+// decisions). Its names are fixed: older and newer instances read it too.
+type Decision struct {
+	Kind         DecisionKind         `json:"kind"`
+	Layout       int                  `json:"layout,omitempty"` // epochs.Layout of the writer; 0 stands for 1
+	Instance     string               `json:"instance"`
+	Seq          int64                `json:"seq"`
+	Shard        int                  `json:"shard"`
+	Epoch        epochs.Epoch         `json:"epoch"`
+	Time         time.Time            `json:"time"`
+	Merchant     string               `json:"merchant,omitempty"`
+	Account      payout.Account       `json:"account,omitempty"` // of sends: to which account they go
+	Lease        int64                `json:"lease,omitempty"`   // of sends, in ms: after it no byte of them leaves
+	TradeNos     []string             `json:"tradeNos,omitempty"`
+	Fingerprints []payout.Fingerprint `json:"fingerprints,omitempty"`
+	States       []string             `json:"states,omitempty"`  // of finals: how each ended
+	Reasons      []string             `json:"reasons,omitempty"` // of finals: why
+	Why          string               `json:"why,omitempty"`     // of lost: what is gone
+}
+
+// Newer tells that a newer version wrote the decision: it may say what this one doesn't know.
+func (d Decision) Newer() bool { return d.Layout > epochs.Layout }
+
+// DecisionOf lists payouts in a decision. It names their merchant and their account only where
+// all of them share it. Who writes it adds the writer, the epoch and the time.
+func DecisionOf(kind DecisionKind, payouts []payout.Payout) Decision {
+	d := Decision{Kind: kind}
+	for i, p := range payouts {
+		if i == 0 {
+			d.Merchant = p.Merchant
+			d.Account = p.Account
+		}
+		if d.Merchant != p.Merchant {
+			d.Merchant = ""
+		}
+		if d.Account != p.Account || kind != KindSend {
+			d.Account = ""
+		}
+		d.TradeNos = append(d.TradeNos, p.TradeNo)
+		d.Fingerprints = append(d.Fingerprints, p.Fingerprint)
+		if kind == KindSend {
+			d.Lease = max(d.Lease, p.SendBy.Sub(p.LastSentAt).Milliseconds())
+		}
+		if kind == KindFinal {
+			d.States = append(d.States, p.State.String())
+			d.Reasons = append(d.Reasons, p.Reason)
+		}
+	}
+	return d
+}
+
+// EncodeDecision writes a decision as it stands in its topic. Its key is the instance.
+func EncodeDecision(d Decision) ([]byte, error) {
+	value, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("encode a decision of kind %q: %w", d.Kind, err)
+	}
+	return value, nil
+}
+
+// DecodeDecision reads the value of a decision. Unknown fields and kinds are no error, nor is
+// a newer layout: the reader asks Newer, and decides. The lists may differ in length: only who
+// uses them knows what that means.
+func DecodeDecision(value []byte) (Decision, error) {
+	var d Decision
+	if err := json.Unmarshal(value, &d); err != nil {
+		return Decision{}, fmt.Errorf("decode a decision: %w", err)
+	}
+	return d, nil
+}
