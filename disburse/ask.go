@@ -21,16 +21,16 @@ func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int
 	a := allowance{loop: l, merchant: m, of: l.slots[la.step]}
 	defer a.end()
 	wait, err := a.gather(taking, m.askGate, m.Query, due)
-	if err != nil || len(a.moments) == 0 {
+	if err != nil || len(a.tickets) == 0 {
 		a.shrink(0)
 		if err == nil {
 			pause(taking, min(wait, longestWait))
 		}
 		return 0, err
 	}
-	n, stored := len(a.moments), int(m.stored.Load())
+	n, stored := len(a.tickets), int(m.stored.Load())
 	for _, k := range m.kept.take(time.Now(), n-ofJournal(n, stored)) {
-		a.work(func(moment time.Time, pass pass) { l.ask(taking, working, m, k.batch, k.Payout, moment, pass) })
+		a.work(func(ticket Ticket, pass pass) { l.ask(taking, working, m, k.batch, k.Payout, ticket, pass) })
 	}
 	own := a.used
 	if own == n || stored == 0 {
@@ -42,7 +42,7 @@ func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int
 	}
 	a.shrink(own + len(batch.Payouts))
 	for _, p := range batch.Payouts {
-		a.work(func(moment time.Time, pass pass) { l.ask(taking, working, m, batch, p, moment, pass) })
+		a.work(func(ticket Ticket, pass pass) { l.ask(taking, working, m, batch, p, ticket, pass) })
 	}
 	return a.used, err
 }
@@ -59,12 +59,12 @@ func ofJournal(n, stored int) int {
 }
 
 // ask makes one call; an ask that can't be made is put back as it was.
-func (l *Loop) ask(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, moment time.Time, pass pass) {
+func (l *Loop) ask(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, ticket Ticket, pass pass) {
 	defer l.slots[payout.StepAsk].release(m.Name, 1)
 	end := pass.unused
 	defer func() { end() }()
 	defer l.survive("an ask")
-	if err := l.ready(taking, m.Query, moment, l.latestFor(batch, m.Timeout)); err != nil || !pass.good() {
+	if err := ready(taking, ticket, l.latestFor(batch, m.Timeout)); err != nil || !pass.good() {
 		l.putBack(batch, p)
 		return
 	}
@@ -121,8 +121,8 @@ func (l *Loop) believable(taking, working context.Context, m *merchant, batch le
 		return false
 	}
 	latest := l.latestFor(batch, m.Timeout)
-	moments, _, err := m.Query.Take(taking, 1)
-	if err != nil || len(moments) == 0 || l.ready(taking, m.Query, moments[0], latest) != nil {
+	tickets, _, err := m.Query.Take(taking, 1)
+	if err != nil || len(tickets) == 0 || ready(taking, tickets[0], latest) != nil {
 		return false
 	}
 	began := time.Now()

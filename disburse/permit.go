@@ -12,7 +12,7 @@ type allowance struct {
 	merchant *merchant
 	of       *slots // the operation's
 	passes   []pass
-	moments  []time.Time
+	tickets  []Ticket
 	slots    int
 	used     int // by workers, who end them
 }
@@ -27,18 +27,18 @@ func (a *allowance) gather(ctx context.Context, g *gate, limiter Limiter, due in
 		return 0, nil
 	}
 	if a.passes = g.admit(a.slots); len(a.passes) > 0 {
-		a.moments, wait, err = limiter.Take(ctx, len(a.passes))
+		a.tickets, wait, err = limiter.Take(ctx, len(a.passes))
 	}
-	a.of.lacks(a.merchant.Name, a.slots < wanted && len(a.moments) == a.slots)
-	a.shrink(len(a.moments))
+	a.of.lacks(a.merchant.Name, a.slots < wanted && len(a.tickets) == a.slots)
+	a.shrink(len(a.tickets))
 	return wait, err
 }
 
-// work hands the next slot, pass and moment to a worker.
-func (a *allowance) work(f func(moment time.Time, pass pass)) {
-	moment, pass := a.moments[a.used], a.passes[a.used]
+// work hands the next slot, pass and ticket to a worker.
+func (a *allowance) work(f func(ticket Ticket, pass pass)) {
+	ticket, pass := a.tickets[a.used], a.passes[a.used]
 	a.used++
-	a.loop.worker(func() { f(moment, pass) })
+	a.loop.worker(func() { f(ticket, pass) })
 }
 
 // end hands back what no worker was given, also after a panic.
@@ -50,7 +50,7 @@ func (a *allowance) shrink(n int) {
 		p.unused()
 	}
 	a.passes = a.passes[:min(n, len(a.passes))]
-	a.moments = a.moments[:min(n, len(a.moments))]
+	a.tickets = a.tickets[:min(n, len(a.tickets))]
 	if a.slots > n {
 		a.of.handBack(a.merchant.Name, a.slots-n)
 		a.slots = n

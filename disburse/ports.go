@@ -42,16 +42,23 @@ type Limiter interface {
 	Heard() (redis, asked time.Time)
 }
 
-// Pacer hands out moments at which calls may be made, and is told what the provider says
-// about being called too often.
+// Ticket is the limiter's answer: one call may be made ready. What it stands for, a granted
+// moment or one to ask for, is the limiter's to know.
+type Ticket interface {
+	// Wait returns when the call may be made; after an error it must not be made.
+	Wait(ctx context.Context) error
+}
+
+// Pacer hands out tickets for calls, and is told what the provider says about being called
+// too often.
 type Pacer interface {
-	Take(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error)
-	Wait(ctx context.Context, moment time.Time) error
+	// Take answers up to n tickets; if none is free, how long to wait before asking again.
+	Take(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error)
 	Told(ctx context.Context, began time.Time, tooFast bool, pause time.Duration) error
 }
 
 // Refusals rests the fleet's sends while the provider refuses one after the other. While
-// they rest, Take has a moment for one probe of the whole fleet, and no more.
+// they rest, Take has a ticket for one probe of the whole fleet, and no more.
 type Refusals interface {
 	// Refused and Accepted pass on what became of a send that began then; first is the first rest.
 	Refused(ctx context.Context, began time.Time, first time.Duration) error

@@ -24,14 +24,14 @@ func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (in
 	a := allowance{loop: l, merchant: m, of: l.slots[la.step]}
 	defer a.end()
 	wait, err := a.gather(taking, m.sendGate, m.Send, due)
-	if err != nil || len(a.moments) == 0 {
+	if err != nil || len(a.tickets) == 0 {
 		a.shrink(0)
 		if err == nil {
 			pause(taking, min(wait, longestWait))
 		}
 		return 0, err
 	}
-	batch, err := l.lease(working, payout.StepSend, m.Name, len(a.moments))
+	batch, err := l.lease(working, payout.StepSend, m.Name, len(a.tickets))
 	a.shrink(len(batch.Payouts))
 	if len(batch.Payouts) == 0 {
 		return 0, err
@@ -51,7 +51,7 @@ func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (in
 		return 0, err
 	}
 	for _, p := range batch.Payouts {
-		a.work(func(moment time.Time, pass pass) { l.send(taking, working, m, batch, p, moment, pass) })
+		a.work(func(ticket Ticket, pass pass) { l.send(taking, working, m, batch, p, ticket, pass) })
 	}
 	return len(batch.Payouts), nil
 }
@@ -66,14 +66,14 @@ func (l *Loop) decide(ctx context.Context, m *merchant, batch leases.Leased) err
 
 // send makes one call. Whatever happens, the payout is written: with the finding, or
 // given back because it certainly was not sent.
-func (l *Loop) send(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, moment time.Time, pass pass) {
+func (l *Loop) send(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, ticket Ticket, pass pass) {
 	defer l.slots[payout.StepSend].release(m.Name, 1)
 	end := pass.unused
 	defer func() { end() }()
 	defer l.survive("a send") // the payout stays sending; it is asked about after its lease
 	// A call cut short is Unclear, and may end up before a person: it begins while at least
 	// half of its time is left.
-	if err := l.ready(taking, m.Send, moment, l.beginBy(batch, m.Timeout)); err != nil || !pass.good() {
+	if err := ready(taking, ticket, l.beginBy(batch, m.Timeout)); err != nil || !pass.good() {
 		l.giveBack(batch, p, false)
 		return
 	}
@@ -153,10 +153,10 @@ func (l *Loop) mustBegin(batch leases.Leased, timeout time.Duration) time.Time {
 }
 
 // ready waits for the call's moment, and refuses if that leaves no time to call.
-func (l *Loop) ready(taking context.Context, limiter Limiter, moment, latest time.Time) error {
+func ready(taking context.Context, ticket Ticket, latest time.Time) error {
 	ctx, cancel := context.WithDeadline(taking, latest)
 	defer cancel()
-	if err := limiter.Wait(ctx, moment); err != nil {
+	if err := ticket.Wait(ctx); err != nil {
 		return err
 	}
 	if !time.Now().Before(latest) {

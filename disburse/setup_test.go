@@ -275,7 +275,7 @@ func (p provider) Ask(ctx context.Context, c payout.Command, latest time.Time) f
 
 type limiter struct {
 	take func(ctx context.Context, n int) ([]time.Time, time.Duration, error)
-	wait func(ctx context.Context, moment time.Time) error
+	wait func(ctx context.Context, moment time.Time) error        // of a ticket for that moment
 	told func(began time.Time, tooFast bool, pause time.Duration) // nil: nobody listens
 
 	heard func() (redis, asked time.Time) // nil: nothing yet
@@ -283,10 +283,21 @@ type limiter struct {
 	refusals *fleetRefusals // nil: nobody listens
 }
 
-func (l limiter) Take(ctx context.Context, n int) ([]time.Time, time.Duration, error) {
-	return l.take(ctx, n)
+func (l limiter) Take(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
+	moments, wait, err := l.take(ctx, n)
+	for _, at := range moments {
+		tickets = append(tickets, ticket{l, at})
+	}
+	return tickets, wait, err
 }
-func (l limiter) Wait(ctx context.Context, moment time.Time) error { return l.wait(ctx, moment) }
+
+// ticket is one of the fake's.
+type ticket struct {
+	limiter limiter
+	at      time.Time
+}
+
+func (t ticket) Wait(ctx context.Context) error { return t.limiter.wait(ctx, t.at) }
 
 func (l limiter) Told(_ context.Context, began time.Time, tooFast bool, pause time.Duration) error {
 	if l.told != nil {

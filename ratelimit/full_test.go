@@ -25,8 +25,8 @@ func TestAFullRedisGrantsMoments(t *testing.T) {
 		return New(client, Options{Namespace: "test", Name: name + strconv.FormatInt(time.Now().UnixNano(), 36), Rate: Rate{PerSecond: 100, Burst: 5}})
 	}
 	known := limiter("known-")
-	if moments, _, err := known.Take(ctx, 1); err != nil || len(moments) != 1 {
-		t.Fatal(moments, err)
+	if tickets, _, err := known.Take(ctx, 1); err != nil || len(tickets) != 1 {
+		t.Fatal(tickets, err)
 	}
 	_, rest, _ := strings.Cut(client.Info(ctx, "memory").Val(), "used_memory:")
 	bytes, _, _ := strings.Cut(rest, "\r")
@@ -41,11 +41,11 @@ func TestAFullRedisGrantsMoments(t *testing.T) {
 	for name, l := range map[string]*Limiter{"known": known, "a schedule that isn't there yet": limiter("new-")} {
 		granted := 0
 		for range 50 {
-			moments, wait, err := l.Take(ctx, 3)
+			tickets, wait, err := l.Take(ctx, 3)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			granted += len(moments)
+			granted += len(tickets)
 			time.Sleep(min(wait, 100*time.Millisecond))
 			if granted >= 20 {
 				break

@@ -181,7 +181,7 @@ func TestTheFleetRests(t *testing.T) {
 		}
 		short, stop := context.WithTimeout(ctx, time.Second)
 		defer stop()
-		if err := told.Wait(short, began.Add(-time.Hour)); err == nil || time.Since(began) > 100*time.Millisecond {
+		if err := told.ticket(began.Add(-time.Hour)).Wait(short); err == nil || time.Since(began) > 100*time.Millisecond {
 			t.Errorf("a call that can't be made in time was kept waiting for %v: %v", time.Since(began), err)
 		}
 		time.Sleep(time.Until(began.Add(12 * time.Second)))
@@ -251,12 +251,12 @@ func TestAProviderThatBearsLess(t *testing.T) {
 func (f *fleet) calling(ctx context.Context, l *Limiter, call func(*Limiter)) {
 	f.group.Go(func() {
 		for ctx.Err() == nil {
-			moments, wait, err := l.Take(ctx, 128)
-			if err != nil || len(moments) == 0 && sleep(ctx, max(wait, 20*time.Millisecond)) != nil {
+			tickets, wait, err := l.Take(ctx, 128)
+			if err != nil || len(tickets) == 0 && sleep(ctx, max(wait, 20*time.Millisecond)) != nil {
 				return
 			}
-			for _, m := range moments {
-				if l.Wait(ctx, m) == nil {
+			for i := range tickets {
+				if tickets[i].Wait(ctx) == nil {
 					call(l)
 				}
 			}

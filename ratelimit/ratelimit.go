@@ -3,8 +3,8 @@
 // the rate while there is work.
 //
 // The fleet shares one schedule in Redis: moments, one interval apart. A call is first
-// made ready (Take reserves, and the payout is leased and decided), and then asks for its
-// moment, at most 20 ms ahead (Wait). So an instance that is slow, stands still or dies
+// made ready (Take reserves and answers a ticket, and the payout is leased and decided), and
+// then asks for its moment, at most 20 ms ahead (Wait). So an instance that is slow, stands still or dies
 // holds next to nothing, and the others make the calls that it doesn't. Only where the
 // burst lets a moment be used so late that this doesn't matter does Take grant it itself.
 //
@@ -157,15 +157,14 @@ type Limiter struct {
 	// or split grants the same moments again.
 	own *rate.Limiter
 
-	mu       sync.Mutex
-	rate     Rate
-	clock    clock
-	usual    time.Duration // what of late was not known of the clock at best, 0 before the first
-	heard    outlook
-	reading  reading   // the latest one of Redis' clock
-	probe    time.Time // the moment that was taken for the latest probe of this process
-	reserved time.Time // up to here moments aren't granted, only reserved
-	queue    queue
+	mu      sync.Mutex
+	rate    Rate
+	clock   clock
+	usual   time.Duration // what of late was not known of the clock at best, 0 before the first
+	heard   outlook
+	reading reading // the latest one of Redis' clock
+	probe   string  // the claim of the latest probe of this process
+	queue   queue
 
 	sleep func(context.Context, time.Duration) error // tests oversleep
 
@@ -218,82 +217,37 @@ func (l *Limiter) Begin(ctx context.Context) {
 	_, _, _ = l.grant(ctx, request{ahead: horizon})
 }
 
-// Take asks for up to n moments at which a call may be made, by this process' clock.
-// If none is free it answers how long to wait before asking again. The moments are
-// granted already where they may be used so late that the way to the call doesn't matter;
-// else they are only reserved, and Wait asks for them once the call is ready.
+// Take asks for up to n tickets for calls. If none is free it answers how long to wait before
+// asking again. A ticket's moment is granted already where it may be used so late that the
+// way to the call doesn't matter; else it is only reserved, and Wait asks for it once the call
+// is ready.
 //
-// While the provider refuses the sends there is one moment for the whole fleet, for the probe
+// While the provider refuses the sends there is one ticket for the whole fleet, for the probe
 // that looks whether that is over (refused.go).
-func (l *Limiter) Take(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error) {
+func (l *Limiter) Take(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
 	if l.Refusing() {
 		return l.takeProbe(ctx)
 	}
-	if moments, wait, err = l.take(ctx, n); l.Refusing() { // it has just heard of it
+	if tickets, wait, err = l.take(ctx, n); l.Refusing() { // it has just heard of it
 		return nil, lookAgain, err
 	}
-	return moments, wait, err
+	return tickets, wait, err
 }
 
-func (l *Limiter) take(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error) {
+func (l *Limiter) take(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
 	if r := l.agreed(); r.direct() {
 		var all []granted
 		all, wait, err = l.grant(ctx, request{n: n, ahead: horizon, way: r.slack() / 2})
 		for _, g := range all {
-			moments = append(moments, g.at)
+			tickets = append(tickets, Ticket{limiter: l, at: g.at, granted: true})
 		}
 	} else {
-		moments, wait, err = l.reserve(ctx, n)
+		tickets, wait, err = l.reserve(ctx, n)
 	}
 	if err == nil {
-		l.Count(Denied, n-len(moments))
+		l.Count(Denied, n-len(tickets))
 	}
-	return moments, wait, err
-}
-
-// Wait returns when the call that a moment was taken for may be made; it must be ready.
-// The error is ctx's, or Redis'; then the call must not be made.
-func (l *Limiter) Wait(ctx context.Context, moment time.Time) error {
-	ready := time.Now()
-	m, ours := granted{at: moment}, l.isGranted(moment)
-	for {
-		err := l.refused(moment)
-		if err != nil {
-			return err
-		}
-		if !ours {
-			if m, err = l.line(ctx, ready); err != nil {
-				return err
-			}
-		}
-		used, rest := false, time.Duration(0)
-		if err = l.sleep(ctx, time.Until(m.at)); err == nil {
-			used, rest, err = l.pace(ctx, m.at)
-		}
-		if used && err == nil {
-			err = l.refused(moment) // which the grant may have told
-		}
-		if used {
-			return err
-		}
-		l.giveBack(m)
-		if err != nil {
-			return err
-		}
-		l.Count(Late, 1)
-		if err = l.sleep(ctx, max(rest, time.Millisecond)); err != nil { // not again and again at once, whatever the clocks say
-			return err
-		}
-		ours = false
-	}
-}
-
-// isGranted tells whether Take was granted the moment. One that was, and lies among
-// others that were only reserved, is asked for once more.
-func (l *Limiter) isGranted(moment time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return moment.After(l.reserved)
+	return tickets, wait, err
 }
 
 // pace keeps to the rate within this process, and tells whether the moment can be used

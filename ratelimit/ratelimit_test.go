@@ -113,18 +113,18 @@ func (f *fleet) instance(ctx context.Context) {
 	l := f.limiter()
 	f.group.Go(func() {
 		for ctx.Err() == nil {
-			moments, wait, err := l.Take(ctx, 128)
+			tickets, wait, err := l.Take(ctx, 128)
 			if err != nil {
 				if ctx.Err() == nil {
 					f.t.Error(err)
 				}
 				return
 			}
-			if len(moments) == 0 && sleep(ctx, max(wait, 20*time.Millisecond)) != nil { // the loop looks no oftener
+			if len(tickets) == 0 && sleep(ctx, max(wait, 20*time.Millisecond)) != nil { // the loop looks no oftener
 				return
 			}
-			for _, m := range moments {
-				if l.Wait(ctx, m) != nil {
+			for i := range tickets {
+				if tickets[i].Wait(ctx) != nil {
 					return
 				}
 				f.called()
@@ -277,11 +277,11 @@ func TestAnInstanceThatTookMomentsAndDied(t *testing.T) {
 		taken := 0
 		for range 5 {
 			time.Sleep(time.Second)
-			moments, _, err := dead.Take(ctx, 128)
+			tickets, _, err := dead.Take(ctx, 128)
 			if err != nil {
 				t.Fatal(err)
 			}
-			taken += len(moments)
+			taken += len(tickets)
 		}
 		f.group.Wait()
 		f.keptRate()
@@ -360,11 +360,11 @@ func TestARedisThatBecomesSlowIsBelievedAgain(t *testing.T) {
 		granted := 0
 		for range 60 {
 			f.slow.Store(int64(50 * time.Millisecond))
-			moments, _, err := l.Take(context.Background(), 10)
+			tickets, _, err := l.Take(context.Background(), 10)
 			if err != nil {
 				t.Fatal(err)
 			}
-			granted += len(moments)
+			granted += len(tickets)
 		}
 		if granted < 60 {
 			t.Errorf("%d moments were granted in %d tries at answers that take 50 ms", granted, 60)
@@ -376,13 +376,13 @@ func TestALateMomentIsReplacedAndCounted(t *testing.T) {
 	inFleet(t, Rate{2000, 200}, func(f *fleet) {
 		l := f.limiter()
 		time.Sleep(time.Second)
-		moments, _, err := l.Take(context.Background(), 1)
-		if err != nil || len(moments) != 1 {
-			t.Fatal(moments, err)
+		tickets, _, err := l.Take(context.Background(), 1)
+		if err != nil || len(tickets) != 1 {
+			t.Fatal(tickets, err)
 		}
-		time.Sleep(time.Until(moments[0]) + f.rate.slack() + time.Millisecond)
+		time.Sleep(time.Until(tickets[0].at) + f.rate.slack() + time.Millisecond)
 		missed := time.Now()
-		if err := l.Wait(context.Background(), moments[0]); err != nil {
+		if err := tickets[0].Wait(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		if f.counted(Late) != 1 || f.counted(Granted) != 2 {
@@ -398,12 +398,12 @@ func TestAMomentWithinTheSlackIsUsed(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {
 		l := f.limiter()
 		time.Sleep(time.Second)
-		moments, _, err := l.Take(context.Background(), 1)
-		if err != nil || len(moments) != 1 {
-			t.Fatal(moments, err)
+		tickets, _, err := l.Take(context.Background(), 1)
+		if err != nil || len(tickets) != 1 {
+			t.Fatal(tickets, err)
 		}
-		time.Sleep(time.Until(moments[0]) + 70*time.Millisecond) // the slack of burst 5 is 80 ms
-		if err := l.Wait(context.Background(), moments[0]); err != nil || f.counted(Late) != 0 {
+		time.Sleep(time.Until(tickets[0].at) + 70*time.Millisecond) // the slack of burst 5 is 80 ms
+		if err := tickets[0].Wait(context.Background()); err != nil || f.counted(Late) != 0 {
 			t.Error(err, f.counted(Late))
 		}
 	})
@@ -418,7 +418,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 			"a moment missed":  time.Now().Add(-time.Hour), // its replacement is up to 10 s away
 		}
 		for range 2 { // the schedule is ten seconds ahead, and the process has just called
-			if err := l.Wait(context.Background(), time.Now()); err != nil {
+			if err := l.ticket(time.Now()).Wait(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -426,13 +426,13 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(context.Background())
 			time.AfterFunc(time.Second, func() { cancel(why) })
 			began := time.Now()
-			if err := l.Wait(ctx, moment); !errors.Is(err, why) && !errors.Is(err, context.Canceled) || time.Since(began) != time.Second { // go-redis knows no causes
+			if err := l.ticket(moment).Wait(ctx); !errors.Is(err, why) && !errors.Is(err, context.Canceled) || time.Since(began) != time.Second { // go-redis knows no causes
 				t.Errorf("%s: %v after %v", name, err, time.Since(began))
 			}
 		}
 		ctx, cancel := context.WithCancelCause(context.Background())
 		cancel(why)
-		if err := l.Wait(ctx, time.Now()); !errors.Is(err, why) {
+		if err := l.ticket(time.Now()).Wait(ctx); !errors.Is(err, why) {
 			t.Errorf("a context that is over let a call through: %v", err)
 		}
 	})
@@ -447,15 +447,18 @@ func TestErrorsOfRedisAreReturned(t *testing.T) {
 		if m, _, err := l.Take(context.Background(), 1); err == nil || m != nil {
 			t.Error("Take answered", m)
 		}
-		if err := l.Wait(context.Background(), time.Now().Add(-time.Minute)); err == nil {
+		if err := l.ticket(time.Now().Add(-time.Minute)).Wait(context.Background()); err == nil {
 			t.Error("a missed moment was let through without Redis")
 		}
 		f.redis.SetError("")
-		if err := l.Wait(context.Background(), time.Now().Add(-time.Minute)); err != nil {
+		if err := l.ticket(time.Now().Add(-time.Minute)).Wait(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
 }
+
+// ticket is one that was granted for that moment.
+func (l *Limiter) ticket(at time.Time) *Ticket { return &Ticket{limiter: l, at: at, granted: true} }
 
 // A burst above the rate may leave late moments long after; never more of them than it.
 func TestABurstIsBounded(t *testing.T) {
@@ -484,14 +487,14 @@ func TestOnARealRedis(t *testing.T) {
 		l := New(client, Options{Namespace: "test", Name: name, Rate: Rate{100, 5}})
 		group.Go(func() {
 			for ctx.Err() == nil {
-				moments, wait, err := l.Take(ctx, 16)
+				tickets, wait, err := l.Take(ctx, 16)
 				if err != nil && ctx.Err() == nil {
 					t.Error(err)
 					return
 				}
 				_ = sleep(ctx, wait)
-				for _, m := range moments {
-					if l.Wait(ctx, m) == nil {
+				for i := range tickets {
+					if tickets[i].Wait(ctx) == nil {
 						mu.Lock()
 						calls = append(calls, time.Now())
 						mu.Unlock()

@@ -92,17 +92,17 @@ func (l *Limiter) Refusing() bool {
 }
 
 // refused is the error of a call that is made ready though only the probe may be made.
-func (l *Limiter) refused(moment time.Time) error {
+func (l *Limiter) refused(t *Ticket) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.heard.pace.refused.row > 0 && !moment.Equal(l.probe) {
+	if l.heard.pace.refused.row > 0 && (t.probe == "" || t.probe != l.probe) {
 		return errRefused
 	}
 	return nil
 }
 
-// takeProbe takes a moment for the one probe of the fleet, if it is time for it.
-func (l *Limiter) takeProbe(ctx context.Context) (moments []time.Time, wait time.Duration, err error) {
+// takeProbe takes a ticket for the one probe of the fleet, if it is time for it.
+func (l *Limiter) takeProbe(ctx context.Context) (tickets []Ticket, wait time.Duration, err error) {
 	before, now := l.shared()
 	if rest := before.pace.refused.until.Sub(now); rest > 0 {
 		if time.Since(l.lookedAt()) > refusedLook {
@@ -110,8 +110,8 @@ func (l *Limiter) takeProbe(ctx context.Context) (moments []time.Time, wait time
 		}
 		return nil, min(rest, refusedLook), err
 	}
-	moments, wait, err = l.take(ctx, 1)
-	if len(moments) == 0 || err != nil {
+	tickets, wait, err = l.take(ctx, 1)
+	if len(tickets) == 0 || err != nil {
 		return nil, wait, err
 	}
 	claim := before.pace
@@ -122,8 +122,9 @@ func (l *Limiter) takeProbe(ctx context.Context) (moments []time.Time, wait time
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.probe = moments[0]
-	return moments, 0, nil
+	l.probe = claim.refused.token
+	tickets[0].probe = l.probe
+	return tickets, 0, nil
 }
 
 func (l *Limiter) lookedAt() time.Time {

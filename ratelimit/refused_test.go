@@ -58,16 +58,16 @@ func TestTheFleetProbesTogether(t *testing.T) {
 			f.group.Go(func() {
 				row := 0
 				for ctx.Err() == nil {
-					moments, wait, err := l.Take(ctx, 8)
+					tickets, wait, err := l.Take(ctx, 8)
 					if err != nil && ctx.Err() == nil {
 						t.Error(err)
 					}
-					if len(moments) == 0 && sleep(ctx, max(wait, 100*time.Millisecond)) != nil {
+					if len(tickets) == 0 && sleep(ctx, max(wait, 100*time.Millisecond)) != nil {
 						return
 					}
-					for _, m := range moments {
+					for i := range tickets {
 						resting := l.Refusing()
-						if l.Wait(ctx, m) != nil {
+						if tickets[i].Wait(ctx) != nil {
 							continue
 						}
 						began := time.Now()
@@ -124,11 +124,11 @@ func TestALostProbeIsReplaced(t *testing.T) {
 		}
 		two.Begin(ctx)
 		taken := func(l *Limiter) bool {
-			moments, _, err := l.Take(ctx, 8)
-			if err != nil || len(moments) > 1 {
-				t.Fatal(moments, err)
+			tickets, _, err := l.Take(ctx, 8)
+			if err != nil || len(tickets) > 1 {
+				t.Fatal(tickets, err)
 			}
-			return len(moments) == 1
+			return len(tickets) == 1
 		}
 		if taken(one) || taken(two) {
 			t.Fatal("probed during the rest")

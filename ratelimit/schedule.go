@@ -101,10 +101,10 @@ func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (
 	return moments, 0, false, nil
 }
 
-// reserve asks how many calls may be made ready. The moments are when they may expect
-// theirs. An instance makes no more ready than it could make calls in a bridge, nor any
+// reserve asks how many calls may be made ready. Their tickets say when they may expect their
+// moments. An instance makes no more ready than it could make calls in a bridge, nor any
 // while its own have waited for long, whatever the queue of the others is.
-func (l *Limiter) reserve(ctx context.Context, n int) (moments []time.Time, wait time.Duration, err error) {
+func (l *Limiter) reserve(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
 	waiting, longest := l.waiting()
 	n = min(n, int(math.Ceil(l.agreed().PerSecond*bridge.Seconds()))-waiting)
 	if n <= 0 || longest > longestQueue {
@@ -129,16 +129,11 @@ func (l *Limiter) reserve(ctx context.Context, n int) (moments []time.Time, wait
 		}
 		start := received.Add(duration(first - now))
 		for i := range count {
-			moments = append(moments, start.Add(time.Duration(i)*interval))
-		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if last := moments[count-1]; last.After(l.reserved) {
-			l.reserved = last
+			tickets = append(tickets, Ticket{limiter: l, at: start.Add(time.Duration(i) * interval)})
 		}
 		return false, 0, nil
 	})
-	return moments, wait, err
+	return tickets, wait, err
 }
 
 func (l *Limiter) knowsClock() bool {

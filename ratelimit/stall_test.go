@@ -86,11 +86,11 @@ func (f *fleet) stalling(killed context.Context, seed uint64, d time.Duration) {
 		}()
 		for killed.Err() == nil {
 			m.awake()
-			moments, wait, err := l.Take(killed, cap(slots)-len(slots))
+			tickets, wait, err := l.Take(killed, cap(slots)-len(slots))
 			if err != nil {
 				return
 			}
-			if len(moments) == 0 {
+			if len(tickets) == 0 {
 				_ = sleep(killed, max(wait, 20*time.Millisecond))
 				continue
 			}
@@ -102,11 +102,11 @@ func (f *fleet) stalling(killed context.Context, seed uint64, d time.Duration) {
 				return
 			}
 			m.awake()
-			for _, moment := range moments {
+			for i := range tickets {
 				slots <- struct{}{}
 				f.group.Go(func() {
 					defer func() { <-slots }()
-					if l.Wait(killed, moment) == nil && killed.Err() == nil {
+					if tickets[i].Wait(killed) == nil && killed.Err() == nil {
 						f.called()
 					}
 				})
@@ -219,16 +219,16 @@ func (f *fleet) atOnce(ctx context.Context, l *Limiter) {
 	slots := make(chan struct{}, 128)
 	f.group.Go(func() {
 		for ctx.Err() == nil {
-			moments, wait, err := l.Take(ctx, cap(slots)-len(slots))
-			if err != nil || len(moments) == 0 && sleep(ctx, max(wait, 20*time.Millisecond)) != nil {
+			tickets, wait, err := l.Take(ctx, cap(slots)-len(slots))
+			if err != nil || len(tickets) == 0 && sleep(ctx, max(wait, 20*time.Millisecond)) != nil {
 				return
 			}
 			_ = sleep(ctx, 5*time.Millisecond) // a lease and a decision
-			for _, moment := range moments {
+			for i := range tickets {
 				slots <- struct{}{}
 				f.group.Go(func() {
 					defer func() { <-slots }()
-					if l.Wait(ctx, moment) == nil {
+					if tickets[i].Wait(ctx) == nil {
 						f.called()
 					}
 				})

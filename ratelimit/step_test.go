@@ -48,18 +48,18 @@ func TestRedisClockFallsBackWhileSendsRest(t *testing.T) {
 		}
 		f.stepBack(time.Hour)
 		time.Sleep(10 * time.Second)
-		var moments []time.Time
+		var tickets []Ticket
 		for range 10 {
 			var err error
-			if moments, _, err = l.Take(ctx, 8); err != nil {
+			if tickets, _, err = l.Take(ctx, 8); err != nil {
 				t.Fatal(err)
 			}
-			if len(moments) > 0 {
+			if len(tickets) > 0 {
 				break
 			}
 			time.Sleep(refusedLook)
 		}
-		if len(moments) != 1 {
+		if len(tickets) != 1 {
 			t.Fatal("no probe for as long as the clock has fallen back")
 		}
 		if err := l.Accepted(ctx, time.Now()); err != nil || l.Refusing() {

@@ -15,20 +15,20 @@ import (
 // the new one begins behind the last of them.
 func TestAMissingScheduleBeginsBehindWhatWasGranted(t *testing.T) {
 	inFleet(t, Rate{2000, 200}, func(f *fleet) { // its slack is the horizon: moments are granted at once
-		take := func() []time.Time {
-			moments, _, err := f.limiter().Take(context.Background(), 1000)
-			if err != nil || len(moments) == 0 {
-				t.Fatal(moments, err)
+		take := func() []Ticket {
+			tickets, _, err := f.limiter().Take(context.Background(), 1000)
+			if err != nil || len(tickets) == 0 {
+				t.Fatal(tickets, err)
 			}
-			return moments
+			return tickets
 		}
 		take()
 		time.Sleep(time.Second)
 		before := take()
 		f.redis.FlushAll()
 		after := take()
-		if last := before[len(before)-1]; after[0].Before(last) {
-			t.Errorf("%v before one that was granted already", last.Sub(after[0]))
+		if last := before[len(before)-1]; after[0].at.Before(last.at) {
+			t.Errorf("%v before one that was granted already", last.at.Sub(after[0].at))
 		}
 	})
 }
@@ -40,16 +40,16 @@ func TestTheGrantTellsRedisTime(t *testing.T) {
 		if redis, asked := l.Heard(); !redis.IsZero() || !asked.IsZero() {
 			t.Error("heard before it has asked")
 		}
-		moments, _, err := l.Take(context.Background(), 1)
-		if err != nil || len(moments) != 1 {
-			t.Fatal(moments, err)
+		tickets, _, err := l.Take(context.Background(), 1)
+		if err != nil || len(tickets) != 1 {
+			t.Fatal(tickets, err)
 		}
 		time.Sleep(time.Second)
 		f.redis.SetTime(time.Now().Add(time.Hour)) // while the call is made ready
 		before := time.Now()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		_ = l.Wait(ctx, moments[0]) // this Redis' clock stands still now: the moment never comes
+		_ = tickets[0].Wait(ctx) // this Redis' clock stands still now: the moment never comes
 		redis, asked := l.Heard()
 		if asked.Before(before) || redis.Sub(before).Round(time.Second) != time.Hour {
 			t.Errorf("%v, asked for %v after the moment was waited for", redis.Sub(asked), asked.Sub(before))
@@ -65,7 +65,7 @@ func TestAMomentThatTheOwnPaceMakesTooLateIsReplaced(t *testing.T) {
 		time.Sleep(time.Second) // its own pace has room for one
 		moment := time.Now()
 		for range 2 {
-			if err := l.Wait(context.Background(), moment); err != nil {
+			if err := l.ticket(moment).Wait(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -86,9 +86,9 @@ func TestMomentsThatNobodyCanPlaceAreThrownAway(t *testing.T) {
 		}{{0, true}, {80 * time.Millisecond, false}, {0, true}} {
 			time.Sleep(time.Minute)
 			f.slow.Store(int64(c.slow))
-			moments, _, err := l.Take(context.Background(), 10)
-			if err != nil || len(moments) > 0 != c.granted {
-				t.Errorf("%d moments after an answer that took %v (%v)", len(moments), c.slow, err)
+			tickets, _, err := l.Take(context.Background(), 10)
+			if err != nil || len(tickets) > 0 != c.granted {
+				t.Errorf("%d moments after an answer that took %v (%v)", len(tickets), c.slow, err)
 			}
 		}
 	})

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -10,8 +11,21 @@ import (
 	"disburser/ratelimit"
 )
 
+// tickets makes of a limiter what disburse wants of one: the packages don't know each other.
+type tickets struct{ *ratelimit.Limiter }
+
+// Take answers the limiter's tickets.
+func (l tickets) Take(ctx context.Context, n int) ([]disburse.Ticket, time.Duration, error) {
+	taken, wait, err := l.Limiter.Take(ctx, n)
+	all := make([]disburse.Ticket, len(taken))
+	for i := range taken {
+		all[i] = &taken[i]
+	}
+	return all, wait, err
+}
+
 // limiter is one operation of a merchant: shared by all shards, counted and shown.
-func (a *App) limiter(metrics *disburse.Metrics, merchant, operation string, r config.Rate) *ratelimit.Limiter {
+func (a *App) limiter(metrics *disburse.Metrics, merchant, operation string, r config.Rate) disburse.Limiter {
 	l := ratelimit.New(a.redis, ratelimit.Options{
 		Namespace: a.config.Redis.Namespace, Name: merchant + ":" + operation, Rate: rateOf(r), MostRest: a.config.Breaker.MaxOpenFor,
 		Count:  func(outcome string, n int) { metrics.Tokens(merchant, operation, outcome, n) },
@@ -23,7 +37,7 @@ func (a *App) limiter(metrics *disburse.Metrics, merchant, operation string, r c
 		ConstLabels: prometheus.Labels{"merchant": merchant, "operation": operation},
 	}, l.PerSecond))
 	a.limiters[limiterName(merchant, operation)] = l
-	return l
+	return tickets{l}
 }
 
 // beginSchedules begins the schedules in a new epoch, while the first commands are still

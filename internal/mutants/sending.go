@@ -166,6 +166,8 @@ var sending = []Guard{
 	{"S8 one probe of the fleet while sends are refused", "an empty account burns a payroll, payout by payout", []Mutant{
 		{Removes: "who loses the claim probes too", Edits: edit("ratelimit/refused.go", "if !won || err != nil {", "if _ = won; err != nil {"),
 			Killer: Killer{"ratelimit", "TestTheFleetProbesTogether"}},
+		{Removes: "a probe of before, which nobody has heard of, is made too", Edits: edit("ratelimit/refused.go", "(t.probe == \"\" || t.probe != l.probe)", "t.probe == \"\""),
+			Killer: Killer{"ratelimit", "TestOnlyTheLatestProbeIsMade"}},
 		{Removes: "the rests don't grow", Edits: edit("ratelimit/refused.go", "rest = min(first<<r.row, mostRefused)", "rest = min(first, mostRefused)"),
 			Killer: Killer{"ratelimit", "TestRefusalsBackOff"}},
 		{Removes: "what was under way counts as probes", Edits: edit("ratelimit/refused.go", "if r.row > 0 && (r.probe.IsZero() || began.Before(r.probe)) {", "if false {"),
