@@ -7,28 +7,28 @@ import (
 	"strings"
 )
 
-// Account names an account at the provider: to which one a payout was sent. What another
-// account says of a payout, that it has no such order above all, proves nothing. "" stands
-// for none, and for one that nobody knows (any more).
+// Account names an account at the provider. A payout notes to which one it was sent, because
+// "no such order" from another account proves nothing. "" means that there is none, or that
+// nobody knows it.
 type Account string
 
 // AccountLen is the length of an account's name.
 const AccountLen = 8
 
-// SeveralAccounts stands for a payout that two parts of the fleet have sent to different
-// accounts. It is equal to none.
+// SeveralAccounts is the account of a payout that was sent to different ones, by two parts of
+// the fleet. No real account is equal to it.
 const SeveralAccounts Account = "????????"
 
-// Why a payout is held whose account is not the one that is asked.
+// The reasons of payouts that are held because another account is asked than was sent to.
 const (
 	sentElsewhere = "it may have been sent to another account of the provider (merchant_no or base_url were other ones then): that this one has no record of it proves nothing, and it is not sent again"
 	sentSomewhere = "nobody knows to which account of the provider it was sent (by an older version, or the journal was lost): that this one has no record of it proves little, and it is not sent again"
 )
 
-// otherAccount says why what the asked account has no record of proves nothing: it was sent
-// to another one, or nobody knows to which; "" if it was sent to this one. Absences are
-// counted all the same, since a provider may refuse to know anybody's order for a while
-// (a wrong secret). What they would prove is left to a person.
+// otherAccount says why an absence at the asked account proves nothing: the payout was sent to
+// another one, or nobody knows to which. It is "" if it was sent to this one. Absences are
+// counted all the same, and a person decides. They take their time because a provider may deny
+// every order for a while, for example for a wrong secret.
 func (p Payout) otherAccount(policy Policy) string {
 	switch {
 	case p.Account != "" && p.Account != policy.Account:
@@ -39,8 +39,8 @@ func (p Payout) otherAccount(policy Policy) string {
 	return ""
 }
 
-// AtAnotherAccount tells that it was sent, and surely not to the given account. That this one
-// has no record of it ends nothing but in a hold, so nothing needs to vouch for the answer.
+// AtAnotherAccount tells that it was sent, and certainly not to the given account. An absence
+// there only leads to a hold, so no other payout has to confirm it.
 func (p Payout) AtAnotherAccount(account Account) bool {
 	return p.Sends > 0 && p.Account != "" && p.Account != account
 }
@@ -48,9 +48,9 @@ func (p Payout) AtAnotherAccount(account Account) bool {
 // SentElsewhere tells that it may have been sent to another account than the given one.
 func (p Payout) SentElsewhere(account Account) bool { return p.Sends > 0 && p.Account != account }
 
-// AccountOf names the account by merchant number and base URL. It is a hash, and no secret
-// goes into it, so that it may stand in the journal and in the decisions. Spellings of one
-// address are one account: the case of scheme and host, the default port, a last slash.
+// AccountOf names the account of a merchant number at a base URL. It is a hash without any
+// secret, so it may stand in the journal and in the decisions. Spellings of one address are one
+// account: upper and lower case of scheme and host, the default port, a slash at the end.
 func AccountOf(merchantNo, baseURL string) Account {
 	sum := sha256.Sum256([]byte(merchantNo + "\x00" + strings.TrimRight(sameAddress(baseURL), "/")))
 	return Account(hex.EncodeToString(sum[:])[:AccountLen])
@@ -58,7 +58,7 @@ func AccountOf(merchantNo, baseURL string) Account {
 
 var defaultPorts = map[string]string{"http": ":80", "https": ":443"}
 
-// sameAddress spells a URL's scheme and host in one way; the path is the provider's affair.
+// sameAddress spells a URL's scheme and host in one way. The path stays: its case may matter.
 func sameAddress(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {

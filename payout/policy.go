@@ -5,12 +5,11 @@ import (
 	"time"
 )
 
-// notSentPause is how long a payout waits after a send that provably did not
-// leave. The breaker decides about a provider that can't be reached; this only
-// keeps a single payout from spinning before it opens.
+// notSentPause is how long a payout waits after a send that certainly didn't leave. Until the
+// breaker opens, it keeps one payout from being tried without a pause.
 const notSentPause = time.Second
 
-// Choice is what an operator chose where the provider's word is missing.
+// Choice is what an operator chose for answers that leave the outcome open.
 type Choice string
 
 // The choices.
@@ -21,7 +20,7 @@ const (
 	Resend   Choice = "resend"   // no_record.then: the same tradeNo may be sent again
 )
 
-// Poll says when to ask.
+// Poll says when a payout is asked about.
 type Poll struct {
 	First  time.Duration // from the send to the first ask
 	Factor float64       // growth from one ask to the next
@@ -30,9 +29,10 @@ type Poll struct {
 	Learn  bool          // within these bounds, as settle times suggest
 }
 
-// Policy is what of a merchant's settings the table needs.
+// Policy is what the table needs to know beside the payout and the finding: a merchant's
+// settings, and what the caller knows of the moment.
 type Policy struct {
-	// Account is the one that this instance sends to and asks.
+	// Account is the one to which this instance sends, and which it asks.
 	Account Account
 
 	Poll     Poll
@@ -44,20 +44,19 @@ type Policy struct {
 	UnknownStatus Choice // Hold or Fail
 	Contradiction Choice // Announce or Hold
 
-	// Refusing says that the provider refuses the merchant's sends, one after the other, and
-	// that they rest for it.
+	// Refusing says that the provider refuses every send of the merchant, so that they rest.
 	Refusing bool
 
 	// Learned says when to ask by experience, nil for the plain schedule.
 	Learned Learned
 
-	// Doubt is how much earlier than now the answer may have been true: it belongs to some
-	// moment of its call, and the journal's clock is known to within the lease's. What counts
-	// only after a time must have waited for that long too.
+	// Doubt is how much earlier than now the answer may have been true: at some moment of its
+	// call, by a clock that is known only to within a call's time. What counts only after some
+	// time waits for that much longer.
 	Doubt time.Duration
 
-	// Jitter in [0, 1) spreads the asks of payouts that were sent together; it is
-	// drawn by the caller, so that the table stays a function.
+	// Jitter in [0, 1) spreads the asks of payouts that were sent together. The caller draws it,
+	// so that the table stays a pure function.
 	Jitter float64
 }
 
@@ -68,11 +67,12 @@ type Learned interface {
 	After(since time.Duration) (seconds float64, known bool)
 }
 
-// jitterShare is how far an ask may come early: a tenth spreads a burst without
-// making the interval mean something else.
+// jitterShare is by how much of its pause an ask may come early. A tenth spreads a burst, and
+// the pause stays close to what was configured.
 const jitterShare = 0.1
 
-// interval is the pause before the next ask, grown by factor from first to max.
+// interval is the pause before the next ask: poll.first, times poll.factor for each ask before
+// it, poll.max at most.
 func (policy Policy) interval(asked int) time.Duration { return policy.grown(float64(asked)) }
 
 func (policy Policy) grown(asked float64) time.Duration {
@@ -83,6 +83,7 @@ func (policy Policy) grown(asked float64) time.Duration {
 	return time.Duration(grown * (1 - jitterShare*policy.Jitter))
 }
 
+// askNext sets the next ask: poll.max from now for a held payout, else as Pause says.
 func (p Payout) askNext(now time.Time, policy Policy) Payout {
 	p.Step = StepAsk
 	p.Due = now.Add(policy.Pause(p.TradeNo, now.Sub(p.LastSentAt), p.AskRound))
@@ -92,7 +93,7 @@ func (p Payout) askNext(now time.Time, policy Policy) Payout {
 	return p
 }
 
-// askAt sets the next ask, askBy brings it forward; an announcement is left alone.
+// askAt sets the time of the next ask, askBy brings it forward. Another step is left alone.
 func (p Payout) askAt(t time.Time) Payout {
 	if p.Step == StepAsk {
 		p.Due = t
@@ -107,13 +108,14 @@ func (p Payout) askBy(t time.Time) Payout {
 	return p
 }
 
+// gaveUp tells that it is older than poll.give_up since its first send.
 func (p Payout) gaveUp(now time.Time, policy Policy) bool {
 	return !p.FirstSentAt.IsZero() && now.Sub(p.FirstSentAt) >= policy.Poll.GiveUp+policy.Doubt
 }
 
-// noRecordFrom is the moment from which a NoRecord counts: every after the last
-// counted one, and for the first every after the last byte of the send can have
-// left (its HTTP deadline; after a takeover the lease's end).
+// noRecordFrom is the moment from which the next NoRecord counts: no_record.every after the
+// last one that counted. The first one counts that long after SendBy, when the last byte of the
+// send can have left: its HTTP deadline, or after a takeover the end of its lease.
 func (p Payout) noRecordFrom(policy Policy) time.Time {
 	if p.NoRecords > 0 && p.NoRecordOf == policy.Account && !p.NoRecordAt.Before(p.SendBy) {
 		return p.NoRecordAt.Add(policy.NoRecord.Every)
@@ -121,8 +123,8 @@ func (p Payout) noRecordFrom(policy Policy) time.Time {
 	return p.SendBy.Add(policy.NoRecord.Every)
 }
 
-// NoRecordMayCount tells whether a NoRecord found now would count at all, so that
-// the worker knows whether it is worth looking for evidence.
+// NoRecordMayCount tells whether a NoRecord found now would count. The worker looks for evidence
+// only if it would.
 func (p Payout) NoRecordMayCount(now time.Time, policy Policy) bool {
 	if p.SendBy.IsZero() { // nobody knows until when it may have been sent
 		return false
@@ -130,21 +132,21 @@ func (p Payout) NoRecordMayCount(now time.Time, policy Policy) bool {
 	return !now.Add(-policy.Doubt).Before(p.noRecordFrom(policy))
 }
 
-// Served is the latest moment at which the provider answered another payout of
-// the same merchant with outer code 0000.
+// Corroborated tells whether a NoRecord is believed to be about p alone. It might be a refusal
+// of the whole merchant: code 8000 also means a wrong signature.
 //
-// Corroborated tells whether served is evidence enough that a NoRecord about p is
-// about p and not a refusal of the whole merchant (8000 also means a wrong
-// signature): since p's previous counted NoRecord, and at most max(10 min,
-// 2 × every) ago.
+// served is when the provider last answered another payout of the merchant with outer code
+// 0000. That must be after p's last NoRecord that counted, so that none vouches for two. And it
+// must be recent: twice no_record.every, at least 10 minutes, because others may be asked rarely.
 func (p Payout) Corroborated(served, now time.Time, policy Policy) bool {
 	reach := max(10*time.Minute, 2*policy.NoRecord.Every)
 	return !served.IsZero() && now.Sub(served) <= reach && served.After(p.NoRecordAt)
 }
 
+// countNoRecord counts a NoRecord if it counts now, and tells whether there are enough.
 func (p Payout) countNoRecord(now time.Time, policy Policy) (Payout, bool) {
-	// What was counted before the last send could have left is void, and so is what another
-	// account has said: those of two accounts prove nothing together.
+	// Those before SendBy are void: the last send may have left after them. So are another
+	// account's: those of two accounts prove nothing together.
 	if p.NoRecordAt.Before(p.SendBy) || p.NoRecordOf != policy.Account {
 		p.NoRecords, p.NoRecordAt = 0, time.Time{}
 	}

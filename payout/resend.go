@@ -7,23 +7,24 @@ import (
 )
 
 const (
-	// mostSends bounds how often a payout is sent. The journal counts up to 99 sends, and the
-	// proof that the last one was refused needs the exact number.
+	// mostSends is how often a payout is sent at most. The journal counts to 99, and the proof
+	// that the last send was refused needs the exact number.
 	mostSends = 50
 
-	// headProbes is how often a refused payout may be sent again before the fresh ones. It
-	// may be refused for a reason of its own, and then others must have their turn.
+	// headProbes is how often a refused payout is sent again before the new ones. After that it
+	// goes behind them: it may be refused for a reason of its own.
 	headProbes = 3
 )
 
-// resends tells whether the operator lets a payout be sent again whose absence is proven.
+// resends tells whether a payout whose absence is proved may be sent again: the operator chose
+// that, and it is neither too old nor sent too often.
 func (p Payout) resends(now time.Time, policy Policy) bool {
 	return policy.NoRecord.Then == Resend && !p.gaveUp(now, policy) && p.Sends < mostSends
 }
 
-// probeAgain is for a payout whose absence is proven while the provider refuses every send:
-// the operator's resend lets it be a probe again. The first times it goes before the others,
-// which would be refused too; then it goes behind them, so that each becomes the probe once.
+// probeAgain sends a payout again while the provider refuses every send. Its absence is proved,
+// and the operator chose resend. At first it goes before the others, which would be refused
+// too. Then it goes behind them, so that each is the probe once.
 func (p Payout) probeAgain(now time.Time) Payout {
 	p = p.sendAgain(now)
 	p.Refusals++
@@ -33,9 +34,9 @@ func (p Payout) probeAgain(now time.Time) Payout {
 	return p
 }
 
-// sendAgain follows the operator's resend: the same tradeNo, never a new one, and
-// evidence gathered anew. The sends until now count as disproved: if the next one is
-// refused, its absence ends the payout instead of beginning another round.
+// sendAgain sends a payout again under the same tradeNo, because the operator chose resend. The
+// evidence begins anew. The sends so far count as disproved: if the next one is refused, its
+// absence ends the payout.
 func (p Payout) sendAgain(now time.Time) Payout {
 	p.State, p.Step, p.Due = StateReceived, StepSend, now
 	p.NoRecords, p.NoRecordAt, p.AskRound = 0, time.Time{}, 0
@@ -44,13 +45,13 @@ func (p Payout) sendAgain(now time.Time) Payout {
 	return p
 }
 
-// allRefused tells that it was sent, and that each of its sends was refused and is proved
-// absent: nothing was paid.
+// allRefused tells that each of its sends was refused and is proved absent, so that nothing was
+// paid. One that was never sent isn't meant.
 func (p Payout) allRefused() bool {
 	return p.Sends > 0 && p.Disproved == p.Sends && p.Refusals == p.Sends
 }
 
-// whyNotExpired is why a payout that has expired is held, and not ended by our own word.
+// whyNotExpired is the reason of a payout that has expired and is held.
 func (p Payout) whyNotExpired() string {
 	switch {
 	case p.Sends > p.Disproved:

@@ -7,32 +7,20 @@ import (
 	"disburser/payout/finding"
 )
 
-// Phase is whose answer a finding is: the worker's own send, or an ask.
-type Phase byte
-
-// The phases.
-const (
-	OwnSend Phase = 's'
-	Ask     Phase = 'a'
-)
-
-// rule makes of a payout and a finding what it is afterwards, next step included.
-type rule func(p Payout, f finding.Finding, now time.Time, policy Policy) Payout
-
-// table is the whole of it: State × Phase × Kind. What is not in it can't happen;
-// After answers it with an error and leaves the payout as it was.
+// table says which rule follows a finding: by state, by whose answer it is, and by kind. What
+// is not in it can't happen: After answers an error and leaves the payout as it was.
 //
-// Only the query endpoint's word makes paid, partial or failed: whatever a send is
-// answered, the outcome is asked for before it is published.
+// The answer to a send never makes a payout paid, partial or failed. The outcome is asked for
+// at the query endpoint first (protocol O1).
 var table = map[State]map[Phase]map[finding.Kind]rule{
 	StateSending: {
 		OwnSend: {
 			finding.Accepted:       acknowledged,
 			finding.SettledPaid:    acknowledged,
 			finding.SettledPartial: acknowledged,
-			finding.SettledFailed:  acknowledged, // remembered in LastSend: absence then proves the failure
-			finding.SettledOther:   acknowledged, // which proves nothing: it may have been executed
-			finding.Refused:        askAfterSend, // remembered like SettledFailed
+			finding.SettledFailed:  acknowledged, // noted in LastSend: absence then proves the failure
+			finding.SettledOther:   acknowledged, // proves nothing: it may have been executed
+			finding.Refused:        askAfterSend, // noted in LastSend, like SettledFailed
 			finding.NotSent:        backToReceived,
 			finding.Unclear:        askAfterSend,
 		},
@@ -70,7 +58,20 @@ var table = map[State]map[Phase]map[finding.Kind]rule{
 	},
 }
 
-// After is the door through which every answer of the provider changes a payout.
+// Phase says what was answered: the worker's own send, or an ask.
+type Phase byte
+
+// The phases.
+const (
+	OwnSend Phase = 's'
+	Ask     Phase = 'a'
+)
+
+// rule answers what a payout is after a finding, with its next step and when that is due.
+type rule func(p Payout, f finding.Finding, now time.Time, policy Policy) Payout
+
+// After is what an answer of the provider makes of the payout. Nothing else lets an answer
+// change one.
 func (p Payout) After(phase Phase, f finding.Finding, now time.Time, policy Policy) (Payout, error) {
 	r := table[p.State][phase][f.Kind]
 	if r == nil {
@@ -79,7 +80,7 @@ func (p Payout) After(phase Phase, f finding.Finding, now time.Time, policy Poli
 	return r(p.heard(phase, f, now), f, now, policy), nil
 }
 
-// heard notes what every answer leaves behind, whatever the rule makes of it.
+// heard notes what is noted of every answer, whichever rule follows.
 func (p Payout) heard(phase Phase, f finding.Finding, now time.Time) Payout {
 	if phase == OwnSend {
 		p.LastSend = f.Kind
@@ -89,18 +90,18 @@ func (p Payout) heard(phase Phase, f finding.Finding, now time.Time) Payout {
 	} else {
 		p.Asks++
 		p.AskRound++
-		if p.FirstSentAt.IsZero() { // taken over: the sender died before it could note it
+		if p.FirstSentAt.IsZero() { // its sender died before it could note that
 			p.FirstSentAt = p.LastSentAt
 		}
 	}
-	if f.Shows() { // from here on its absence is no proof of anything
+	if f.Shows() { // from here on absence proves nothing
 		p.Shown = true
 		p.NoRecords, p.NoRecordAt = 0, time.Time{}
 	}
 	if phase == Ask && f.Kind == finding.Processing {
 		p.PendingAt = now
 	}
-	if f.Kind == finding.Unclear { // also an answer about somebody else: nothing of it is ours
+	if f.Kind == finding.Unclear { // it may be about another order: its words are not kept
 		return p
 	}
 	if f.Status != "" {
@@ -112,19 +113,23 @@ func (p Payout) heard(phase Phase, f finding.Finding, now time.Time) Payout {
 	return p
 }
 
-// The rules.
+// The rules, in the order of the table. unknownStatus stands in unknown.go.
 
+// acknowledged is for a send that the provider took. Whatever the answer says of an end, the
+// payout is asked about next.
 func acknowledged(p Payout, _ finding.Finding, now time.Time, policy Policy) Payout {
 	p.State = StateProcessing
 	return p.askNext(now, policy)
 }
 
+// askAfterSend is for a send that was refused, or whose answer is unclear: it may have been
+// executed all the same.
 func askAfterSend(p Payout, _ finding.Finding, now time.Time, policy Policy) Payout {
 	return p.askNext(now, policy)
 }
 
-// backToReceived is for the proof that no byte of the request left: the send did
-// not happen and does not count.
+// backToReceived is for the proof that no byte of the request left. The send did not happen,
+// so it doesn't count.
 func backToReceived(p Payout, _ finding.Finding, now time.Time, _ Policy) Payout {
 	p.State, p.Step, p.Due = StateReceived, StepSend, now.Add(notSentPause)
 	p.Sends = max(0, p.Sends-1)
@@ -135,26 +140,15 @@ func backToReceived(p Payout, _ finding.Finding, now time.Time, _ Policy) Payout
 	return p
 }
 
+// nowProcessing is for an ask that finds it processing. An unknown status before that is no
+// evidence any more.
 func nowProcessing(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
 	p.State, p.Unknown = StateProcessing, ""
 	return askLater(p, f, now, policy)
 }
 
-// stillHeld: a person decides, but an unknown status before it is no evidence any more.
-func stillHeld(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
-	p.Unknown = ""
-	return askLater(p, f, now, policy)
-}
-
-// askLater stays where it is, but not for ever: what is older than give_up since
-// its first send goes to a person.
-func askLater(p Payout, _ finding.Finding, now time.Time, policy Policy) Payout {
-	if p.State != StateHeld && p.gaveUp(now, policy) {
-		return p.hold(fmt.Sprintf("no outcome within %v since it was first sent", policy.Poll.GiveUp), now)
-	}
-	return p.askNext(now, policy)
-}
-
+// settle ends a payout by the provider's word, as to. An outcome that contradicts the payout is
+// held instead where the operator chose that.
 func settle(to State) rule {
 	return func(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
 		says := p.contradiction(to, f)
@@ -162,11 +156,11 @@ func settle(to State) rule {
 			return p.holdContradiction(to, says, now, policy)
 		}
 		p.Reason, p.Contradiction = "", says
-		if to == StateFailed { // which comes with an amount and a success time too (paypro-api.md §4.3)
+		if to == StateFailed { // the amount and success time of a failure mean nothing (paypro-api.md §4.3)
 			p.Reason = "the provider says that it failed"
 		} else {
 			p.PaidAmount, p.SuccessTime = f.PaidAmount, f.SuccessTime
-			if f.AmountUnread { // an empty paidAmount must not pass for an answer without one
+			if f.AmountUnread { // the result has no paidAmount: it says why
 				p.Reason = "the amount in the provider's answer can't be read exactly"
 			}
 		}
@@ -174,8 +168,19 @@ func settle(to State) rule {
 	}
 }
 
-// partialSeen believes 0001 only when it is seen twice, every apart: the pages
-// disagree whether a payout can be partial at all (paypro-api.md §5.2).
+// holdContradiction holds a payout because its outcome contradicts it. A person is told once:
+// the same answer again tells them nothing new.
+func (p Payout) holdContradiction(to State, says string, now time.Time, policy Policy) Payout {
+	told := p.State == StateHeld && p.Contradiction != ""
+	p.Contradiction, p.Unknown = says, ""
+	if told {
+		return p.askNext(now, policy)
+	}
+	return p.hold(fmt.Sprintf("the provider says %v, and that contradicts the payout (%s): it may speak of another order with this tradeNo", to, says), now)
+}
+
+// partialSeen believes "partial" only when asks find it twice, no_record.every apart. The
+// provider's pages disagree whether a payout can be partial at all (paypro-api.md §5.2).
 func partialSeen(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
 	p.Unknown = "" // an unknown status before it is no evidence any more
 	switch {
@@ -188,19 +193,8 @@ func partialSeen(p Payout, f finding.Finding, now time.Time, policy Policy) Payo
 	return p.askAt(p.PartialAt.Add(policy.NoRecord.Every))
 }
 
-// holdContradiction leaves an outcome that contradicts the payout to a person. Once they
-// were told, the same answer tells nobody anything new.
-func (p Payout) holdContradiction(to State, says string, now time.Time, policy Policy) Payout {
-	told := p.State == StateHeld && p.Contradiction != ""
-	p.Contradiction, p.Unknown = says, ""
-	if told {
-		return p.askNext(now, policy)
-	}
-	return p.hold(fmt.Sprintf("the provider says %v, and that contradicts the payout (%s): it may speak of another order with this tradeNo", to, says), now)
-}
-
-// noRecordWhileSending gathers the evidence that a payout that may have been sent
-// does not exist at the provider.
+// noRecordWhileSending counts the answers that the provider has no record of a payout that may
+// have been sent. Once there are enough, the operator's choice decides, or a person.
 func noRecordWhileSending(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
 	p, enough := p.countNoRecord(now, policy)
 	switch {
@@ -224,7 +218,17 @@ func noRecordWhileSending(p Payout, f finding.Finding, now time.Time, policy Pol
 	return p.hold(fmt.Sprintf("it may have been sent, but the provider said %d times that it has no record of it", p.NoRecords), now)
 }
 
-// noRecordWhileProcessing: the provider had it and lost it.
+// askLater leaves the state and asks again later. What is older than poll.give_up since its
+// first send is held instead, so that a person hears of it.
+func askLater(p Payout, _ finding.Finding, now time.Time, policy Policy) Payout {
+	if p.State != StateHeld && p.gaveUp(now, policy) {
+		return p.hold(fmt.Sprintf("no outcome within %v since it was first sent", policy.Poll.GiveUp), now)
+	}
+	return p.askNext(now, policy)
+}
+
+// noRecordWhileProcessing counts them of a payout that the provider had acknowledged. Such a
+// payout is never sent again.
 func noRecordWhileProcessing(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
 	p, enough := p.countNoRecord(now, policy)
 	switch {
@@ -241,11 +245,18 @@ func noRecordWhileProcessing(p Payout, f finding.Finding, now time.Time, policy 
 	return p.hold(fmt.Sprintf("the provider had acknowledged it and then said %d times that it has no record of it", p.NoRecords), now)
 }
 
-// What is not an answer of the provider changes a payout through these.
+// stillHeld is nowProcessing for a held payout: it stays with its person.
+func stillHeld(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
+	p.Unknown = ""
+	return askLater(p, f, now, policy)
+}
 
-// NotSendable is for a received payout that the journal wouldn't hand out to be sent: held
-// where an earlier send may have gone to another account than the given one, else expired.
-// One that may be sent after all waits for that again: who left it has another account.
+// What else changes a payout: see awaiting.go too.
+
+// NotSendable is what becomes of a received payout that the journal doesn't hand out to be
+// sent. It is held if an earlier send may have gone to another account than the given one.
+// Else it expires, if it has to. If neither, it waits to be sent again: the instance that
+// left it has another account.
 func (p Payout) NotSendable(now time.Time, account Account) (Payout, error) {
 	switch {
 	case p.State == StateReceived && p.SentElsewhere(account):
@@ -260,8 +271,8 @@ func (p Payout) NotSendable(now time.Time, account Account) (Payout, error) {
 	return p.expire(now)
 }
 
-// Expire is for a received payout whose expiresAt has come: rejected if it was never sent,
-// failed if each of its sends was refused and is proved absent, else held.
+// expire is for a received payout whose expiresAt has come. It is rejected if it was never
+// sent. It is failed if each of its sends was refused and is proved absent. Else it is held.
 func (p Payout) expire(now time.Time) (Payout, error) {
 	switch {
 	case p.State != StateReceived:
@@ -278,8 +289,8 @@ func (p Payout) expire(now time.Time) (Payout, error) {
 	return p.hold(p.whyNotExpired(), now), nil
 }
 
-// GiveBack undoes a lease whose payout was certainly not sent: the decision was not
-// acknowledged (unheard), or no token came in time.
+// GiveBack makes a leased payout received again that was certainly not sent: its decision was
+// not acknowledged (unheard), or there was no time left for the call.
 func (p Payout) GiveBack(now time.Time, unheard bool) (Payout, error) {
 	if p.State != StateSending || p.Sends < 1 || p.LastSend != finding.Unclear || p.AskRound > 0 {
 		return p, fmt.Errorf("payout %s: a payout that is %v, sent %d times, answered %v and asked about %d times can't be given back: left as it is",
@@ -291,14 +302,16 @@ func (p Payout) GiveBack(now time.Time, unheard bool) (Payout, error) {
 	return p, nil
 }
 
-// Announced is for after the event was acknowledged by Kafka: a held payout goes
-// on being asked, a final one is ready to be forgotten but for its memory.
+// Announced is for a payout whose event Kafka has acknowledged. A held one is asked about
+// again. A final one stays as it is: the caller has the journal forget it.
 func (p Payout) Announced(now time.Time, policy Policy) Payout {
 	if p.State == StateHeld {
 		p.Step, p.Due = StepAsk, now.Add(policy.Poll.Max)
 	}
 	return p
 }
+
+// reject, hold and end have the payout announced next.
 
 func (p Payout) reject(reason string, now time.Time) Payout {
 	p.Reason = reason

@@ -7,10 +7,12 @@ import (
 	"disburser/payout/finding"
 )
 
-// unknownStatus acts at the second sight of a code that says nothing we know. To fail
-// it must be the same code twice; to hold any two will do. What is held already obeys the
-// operator's present choice too. What an account says of a payout that may have been sent
-// to another one makes no failure either.
+// unknownStatus is for a status code that we don't know. The first one is only noted. The
+// second one holds the payout, or fails it where the operator chose that. Two different codes
+// are enough to hold; to fail it must be the same one twice.
+//
+// A held payout follows the operator's present choice. Nothing fails where money may have gone
+// out, or where another account than the asked one may have been sent to.
 func unknownStatus(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
 	before := p.Unknown
 	p.Unknown = cmp.Or(f.StatusKey, f.Status)
@@ -28,8 +30,8 @@ func unknownStatus(p Payout, f finding.Finding, now time.Time, policy Policy) Pa
 	return p.hold("the provider answers with a status that is neither success, processing nor a known failure: "+f.Status, now)
 }
 
-// maybePaid tells that the provider has spoken of money that went out, or that its answers
-// contradict the payout. No unknown status makes a failure of that.
+// maybePaid tells that the provider spoke of money that went out, or that its answers contradict
+// the payout.
 func (p Payout) maybePaid(f finding.Finding) bool {
 	return !p.PartialAt.IsZero() || p.Contradiction != "" || p.contradiction(StateFailed, f) != ""
 }

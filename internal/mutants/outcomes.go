@@ -88,7 +88,7 @@ var outcomes = []Guard{
 			Killer: Killer{"payout", "TestWhatWasRefusedAndExpires"}},
 		{Removes: "expired, it is rejected", Edits: edit("payout/state.go", "case p.Sends == 0 && !p.Unheard:", "case p.Sends == 0:"),
 			Killer: Killer{"payout", "TestAnUnheardDecisionIsNeverFollowedByAnEndOfOurOwn"}},
-		{Removes: "refused and absent, it is failed", Edits: edit("payout/state.go", "p.LastSend == finding.Refused && !p.Unheard:", "p.LastSend == Refused:"),
+		{Removes: "refused and absent, it is failed", Edits: edit("payout/state.go", "p.LastSend == finding.Refused && !p.Unheard:", "p.LastSend == finding.Refused:"),
 			Killer: Killer{"payout", "TestAnUnheardDecisionIsNeverFollowedByAnEndOfOurOwn"}},
 		{Removes: "answered with a failure and absent, it is failed", Edits: edit("payout/state.go", "p.LastSend == finding.SettledFailed && !p.Shown && !p.Unheard:", "p.LastSend == finding.SettledFailed && !p.Shown:"),
 			Killer: Killer{"payout", "TestAnUnheardDecisionFailsNothingThatWasAcknowledged"}},
