@@ -7,53 +7,31 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"log"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"disburser/internal/cli"
 )
 
-// Exit statuses (README, Commands).
-const (
-	done   = 0
-	failed = 1
-	wrong  = 2 // usage
-)
+func program() cli.Program {
+	return cli.Program{
+		Name: "demo", Grammar: &options{},
+		About: "demo sends a payroll through two disbursers in one process, and compares every result with the simulator's own books.",
+		Statuses: [3]string{
+			cli.Done:   "each payout has exactly one final result that the simulator's books agree with, and nothing was paid twice",
+			cli.Failed: "something is wrong or still open (a payout with a later notBefore too: nobody waits for it)",
+		},
+	}
+}
 
 func main() {
 	log.SetOutput(io.Discard) // net/http and kfake print to it what would tear the display
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once
-	status := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	status := program().Run(ctx, os.Args[1:], cli.Streams{Out: os.Stdout, Err: os.Stderr})
 	stop()
 	os.Exit(status)
-}
-
-// command runs the demo as a command line asks for it and answers the exit status.
-func command(ctx context.Context, args []string, stdout *os.File, stderr io.Writer) int {
-	o, err := parse(args, stdout)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return done
-	case err != nil:
-		fmt.Fprintf(stderr, "demo: %s\nTry --help.\n", err)
-		return wrong
-	}
-	lines, numbers, err := o.commands()
-	if err != nil {
-		fmt.Fprintf(stderr, "demo: %s\n", err)
-		return wrong
-	}
-	good, err := show(ctx, o, lines, numbers, newScreen(stdout))
-	if err != nil {
-		fmt.Fprintf(stderr, "demo: %s\n", err)
-	}
-	if err != nil || !good {
-		return failed
-	}
-	return done
 }

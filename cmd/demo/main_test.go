@@ -1,12 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"disburser/internal/cli"
+	"disburser/internal/cli/clitest"
 )
 
 const one = `{"tradeNo": "my-1", "merchant": "eg-main", "amount": "300", "payee": {"customerName": "kevin", "walletId": "01123456789"}}`
@@ -21,13 +23,13 @@ func TestCommandsOfOnesOwn(t *testing.T) {
 		status     int
 		want       string // in what is printed
 	}{
-		{"good ones", one + "\n\nnot json\n" + one + "\n" + `{"tradeNo": "my-2", "amount": "1"}`, nil, done, "PASS"},
-		{"one that must wait", later, []string{"--limit", "1s"}, failed, "not to be sent before 2099-01-01"},
-		{"one that must wait is not waited for", later + "\n" + strings.Replace(one, "my-1", "my-2", 1), []string{"--limit", "10m"}, failed, "only scheduled payouts are open (1 of 2)"},
-		{"a rejected one", strings.Replace(one, "300", "300.555", 1), nil, done, "rejected my-1: amount"},
-		{"an empty file", "\n \n", nil, wrong, "holds no command"},
-		{"a limit that is none", one, []string{"--limit", "0s"}, wrong, "--limit"},
-		{"a word too many", one, []string{"mine.jsonl"}, wrong, "goes after --file"},
+		{"good ones", one + "\n\nnot json\n" + one + "\n" + `{"tradeNo": "my-2", "amount": "1"}`, nil, cli.Done, "PASS"},
+		{"one that must wait", later, []string{"--limit", "1s"}, cli.Failed, "not to be sent before 2099-01-01"},
+		{"one that must wait is not waited for", later + "\n" + strings.Replace(one, "my-1", "my-2", 1), []string{"--limit", "10m"}, cli.Failed, "only scheduled payouts are open (1 of 2)"},
+		{"a rejected one", strings.Replace(one, "300", "300.555", 1), nil, cli.Done, "rejected my-1: amount"},
+		{"an empty file", "\n \n", nil, cli.Wrong, "holds no command"},
+		{"a limit that is none", one, []string{"--limit", "0s"}, cli.Wrong, "--limit"},
+		{"a word too many", one, []string{"mine.jsonl"}, cli.Wrong, "unexpected argument mine.jsonl"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "mine.jsonl")
@@ -79,7 +81,7 @@ func TestOnlyChangesArePrinted(t *testing.T) {
 }
 
 func TestAMissingFileIsNamed(t *testing.T) {
-	if status, printed := run(t, "--file", "nowhere.jsonl"); status != wrong || !strings.Contains(printed, "nowhere.jsonl") {
+	if status, printed := run(t, "--file", "nowhere.jsonl"); status != cli.Wrong || !strings.Contains(printed, "nowhere.jsonl") {
 		t.Errorf("status %d: %s", status, printed)
 	}
 }
@@ -88,16 +90,19 @@ func TestAMissingFileIsNamed(t *testing.T) {
 func run(t *testing.T, args ...string) (int, string) {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir()) // for logs that a failure leaves behind
-	stdout, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stdout.Close()
-	var stderr bytes.Buffer
-	status := command(t.Context(), args, stdout, &stderr)
-	text, err := os.ReadFile(stdout.Name())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return status, string(text) + stderr.String()
+	status, out, errs := clitest.Run(t, program(), args...)
+	return status, out + errs
+}
+
+func TestCommandLines(t *testing.T) {
+	clitest.Check(t, program())
+	clitest.Lines(t, program(), clitest.Table{
+		{"-h", cli.Done, "--limit=TIME"},
+		{"-help", cli.Done, "br-main (Brazil, BRL)"},
+		{"--help", cli.Done, "  0  each payout has exactly one final result"},
+		{"--file", cli.Wrong, "demo: --file needs a value: --file=FILE\nTry demo --help."},
+		{"mine.jsonl", cli.Wrong, "demo: unexpected argument mine.jsonl\nTry demo --help."},
+		{"--limit 55", cli.Wrong, "missing unit"},
+		{"--sed 7", cli.Wrong, `did you mean "--seed"?`},
+	})
 }

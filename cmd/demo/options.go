@@ -1,78 +1,64 @@
 package main
 
 import (
+	"context"
 	"embed"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
 	"time"
+
+	"disburser/internal/cli"
 )
-
-// defaultLimit keeps the demo under a minute, with the drain after it.
-const defaultLimit = 55 * time.Second
-
-const usage = `demo sends a payroll through two disbursers in one process: embedded Kafka and Redis,
-and a simulated Paypro that fails, refuses, loses replies and pays twice what is sent twice.
-Then it compares every result with the simulator's own books. No money moves.
-
-Usage:
-  demo [--file FILE] [--seed N] [--limit 55s] [--log FILE]
-
-Examples:
-  demo                              the sample payroll (cmd/demo/payroll in the repository)
-  demo --seed 7                     the same, with other failures
-  demo --file mine.jsonl            your own commands, one message value a line; merchants:
-                                    eg-main (Egypt, EGP) and br-main (Brazil, BRL)
-  demo --log demo.log               keeps what the two instances log
-  make demo FILE=mine.jsonl
-
-A command of your own, to begin with:
-  {"tradeNo": "my-1", "merchant": "eg-main", "amount": "300", "payee": {"customerName": "kevin", "walletId": "01123456789"}}
-
-Exit status: 0 each payout has exactly one final result that the simulator's books agree
-with, and nothing was paid twice; 1 something is wrong or still open (a payout with a
-later notBefore too: nobody waits for it); 2 wrong usage.
-
-Flags:
-  --file FILE    take the commands from FILE, one a line; blank lines are skipped
-  --seed N       chooses what fails and how (1)
-  --limit TIME   stop after this time and say what is still open (55s)
-  --log FILE     write what the instances log to FILE
-`
 
 // options are what the command line says.
 type options struct {
-	file  string
-	seed  uint64
-	limit time.Duration
-	log   string
+	File string `name:"file" placeholder:"FILE" help:"Take the commands from FILE, one a line; blank lines are skipped. Without it: the sample payroll."`
+	Seed uint64 `name:"seed" placeholder:"N" default:"1" help:"Number that chooses what fails and how."`
+	// The default keeps the demo under a minute, with the drain after it.
+	Limit time.Duration `name:"limit" placeholder:"TIME" default:"55s" help:"Stop after this time and say what is still open."`
+	Log   string        `name:"log" placeholder:"FILE" help:"Write what the instances log to FILE."`
 }
 
-func parse(args []string, stdout io.Writer) (options, error) {
-	o := options{}
-	f := flag.NewFlagSet("demo", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
-	f.StringVar(&o.file, "file", "", "")
-	f.Uint64Var(&o.seed, "seed", 1, "")
-	f.DurationVar(&o.limit, "limit", defaultLimit, "")
-	f.StringVar(&o.log, "log", "", "")
-	err := f.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		return o, err
-	case err != nil:
-		return o, err
-	case f.NArg() > 0:
-		return o, fmt.Errorf("%q is not expected here; a file of commands goes after --file", f.Arg(0))
-	case o.limit <= 0:
-		return o, errors.New("--limit must be more than nothing, such as 55s")
+// Help is what the help text says beyond the flags.
+func (*options) Help() string {
+	return `Kafka and Redis are embedded. The simulated Paypro fails, refuses, loses replies and pays twice what is sent twice. No money moves.
+
+A command of your own for --file, to begin with; the merchants are eg-main (Egypt, EGP) and br-main (Brazil, BRL):
+
+    {"tradeNo": "my-1", "merchant": "eg-main", "amount": "300", "payee": {"customerName": "kevin", "walletId": "01123456789"}}`
+}
+
+func (*options) Examples() []cli.Example {
+	return []cli.Example{
+		{Line: "demo", Does: "the sample payroll (cmd/demo/payroll in the repository), as make demo"},
+		{Line: "demo --seed 7", Does: "the same, with other failures"},
+		{Line: "demo --file mine.jsonl", Does: "your own commands, one message value a line, as make demo FILE=mine.jsonl"},
+		{Line: "demo --log demo.log", Does: "keeps what the two instances log"},
 	}
-	return o, nil
+}
+
+// Validate is called by the parser.
+func (o *options) Validate() error {
+	if o.Limit <= 0 {
+		return errors.New("--limit must be more than nothing, such as 55s")
+	}
+	return nil
+}
+
+// Run sends the commands and shows how they go.
+func (o *options) Run(ctx context.Context, s cli.Streams) error {
+	lines, numbers, err := o.commands()
+	if err != nil {
+		return cli.Setup(err)
+	}
+	good, err := show(ctx, *o, lines, numbers, newScreen(s.Out))
+	if err == nil && !good {
+		return cli.Told(cli.Failed)
+	}
+	return err
 }
 
 //go:embed payroll/*.jsonl
@@ -80,12 +66,12 @@ var payroll embed.FS
 
 // commands reads what is to be sent: the values of messages, one a line. Of a file it
 // also answers which lines they are.
-func (o options) commands() (lines []string, numbers []int, err error) {
-	if o.file == "" {
+func (o *options) commands() (lines []string, numbers []int, err error) {
+	if o.File == "" {
 		lines, err = sample()
 		return lines, nil, err
 	}
-	text, err := os.ReadFile(o.file)
+	text, err := os.ReadFile(o.File)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the commands of --file: %w", err)
 	}
@@ -97,7 +83,7 @@ func (o options) commands() (lines []string, numbers []int, err error) {
 		}
 	}
 	if len(lines) == 0 {
-		return nil, nil, fmt.Errorf("%s holds no command: it wants one a line, as JSON (see --help for one)", o.file)
+		return nil, nil, fmt.Errorf("%s holds no command: it wants one a line, as JSON (see --help for one)", o.File)
 	}
 	return lines, numbers, nil
 }

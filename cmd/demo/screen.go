@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
 
+	"disburser/internal/cli"
 	"disburser/internal/trial"
 )
 
@@ -18,7 +20,7 @@ const bar = 24
 
 // screen shows everything: a block that is redrawn on a terminal, lines elsewhere.
 type screen struct {
-	out         *os.File
+	out         io.Writer
 	live        bool // a terminal that can move its cursor
 	colour      bool
 	full, empty string // of a bar
@@ -28,11 +30,8 @@ type screen struct {
 	said    string // the line that was printed last, but for its time
 }
 
-func newScreen(out *os.File) *screen {
-	s := &screen{out: out, full: "=", empty: "."}
-	info, err := out.Stat()
-	s.live = err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
-	s.colour = s.live && os.Getenv("NO_COLOR") == ""
+func newScreen(out io.Writer) *screen {
+	s := &screen{out: out, full: "=", empty: ".", live: cli.Terminal(out), colour: cli.Colour(out)}
 	if s.live && utf8() {
 		s.full, s.empty = "━", "╌"
 	}
@@ -73,12 +72,12 @@ func (s *screen) in(colour, text string) string {
 // title says what is about to happen.
 func (s *screen) title(o options, messages int, e trial.Expected) {
 	from := "the sample payroll"
-	if o.file != "" {
-		from = o.file
+	if o.File != "" {
+		from = o.File
 	}
 	s.line("%s  %s, %d messages: %d payouts, %d duplicates, %d dead letters due",
 		s.in(bold, "disburser demo"), from, messages, len(e.TradeNos), e.Duplicates, e.Letters)
-	s.line("%s", s.in(dim, fmt.Sprintf("%d instances, embedded Kafka and Redis, a simulated Paypro on a bad day (seed %d)", instances, o.seed)))
+	s.line("%s", s.in(dim, fmt.Sprintf("%d instances, embedded Kafka and Redis, a simulated Paypro on a bad day (seed %d)", instances, o.Seed)))
 	s.line("")
 }
 
@@ -102,7 +101,7 @@ func (s *screen) draw(p progress) {
 	}
 	text.WriteString("\x1b[?7h\x1b[?25h")
 	s.drawn = len(lines)
-	_, _ = s.out.WriteString(text.String()) // a terminal that went away: nobody is left to be shown
+	_, _ = io.WriteString(s.out, text.String()) // a terminal that went away: nobody is left to be shown
 }
 
 // block is the progress as a table.

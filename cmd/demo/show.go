@@ -17,12 +17,12 @@ const soon = 5 * time.Second
 
 // show sends the commands, shows how they go, and tells whether all went well.
 func show(ctx context.Context, o options, lines []string, numbers []int, s *screen) (good bool, err error) {
-	logs, err := openLog(o.log)
+	logs, err := openLog(o.Log)
 	if err != nil {
 		return false, err
 	}
 	defer func() { logs.close(s, err == nil && good) }()
-	w, err := newWorld(o.seed)
+	w, err := newWorld(o.Seed)
 	if err != nil {
 		return false, err
 	}
@@ -33,7 +33,7 @@ func show(ctx context.Context, o options, lines []string, numbers []int, s *scre
 	if err := w.start(logs.file); err != nil {
 		return false, err
 	}
-	limited, cancel := context.WithTimeout(ctx, o.limit)
+	limited, cancel := context.WithTimeout(ctx, o.Limit)
 	defer cancel()
 	if err := trial.PublishNumbered(limited, w.kafka.ListenAddrs(), w.transport, trial.DefaultTopics.Commands, lines, numbers); err != nil && limited.Err() == nil {
 		return false, err
@@ -47,7 +47,7 @@ func show(ctx context.Context, o options, lines []string, numbers []int, s *scre
 	if ctx.Err() != nil {
 		end = interrupted
 	}
-	return s.report(w, outcome{end: end, took: took, limit: o.limit, expected: expected, own: o.file != ""}), w.trouble()
+	return s.report(w, outcome{end: end, took: took, limit: o.Limit, expected: expected, own: o.File != ""}), w.trouble()
 }
 
 // ending is how the wait for the results ended.

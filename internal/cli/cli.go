@@ -40,7 +40,7 @@ const (
 )
 
 // statuses is what a help text says about them, where a program says nothing itself.
-const statuses = "0 done, 1 failed while running, 2 wrong usage or configuration."
+var statuses = [...]string{Done: "done", Failed: "failed while running", Wrong: "wrong usage or configuration"}
 
 // Program is one program.
 type Program struct {
@@ -54,7 +54,7 @@ type Program struct {
 
 	Groups   map[string]string // the title of each group of flags in a help text, by their tag group
 	Vars     map[string]string // what ${NAME} in the tags stands for
-	Statuses string            // what the exit statuses mean, if more than those of every program
+	Statuses [3]string         // what an exit status means, if more than for every program
 }
 
 // Streams are where a command writes to. Run methods get them, and the context.

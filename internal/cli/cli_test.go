@@ -83,7 +83,7 @@ func (c *single) Validate() error {
 
 func hello() cli.Program { return cli.Program{Name: "hello", About: "Greets.", Grammar: &greeter{}} }
 func one() cli.Program {
-	return cli.Program{Name: "single", About: "Counts.", Grammar: &single{}, Statuses: "0 it counted."}
+	return cli.Program{Name: "single", About: "Counts.", Grammar: &single{}, Statuses: [3]string{cli.Done: "it counted"}}
 }
 
 func TestPrograms(t *testing.T) {
@@ -122,7 +122,7 @@ func TestCommandLines(t *testing.T) {
 	})
 	clitest.Lines(t, one(), clitest.Table{
 		{"", cli.Done, "3\n"},
-		{"--help", cli.Done, "Exit status: 0 it counted."},
+		{"--help", cli.Done, "Exit status:\n  0  it counted\n  1  failed while running\n"},
 		{"--help", cli.Done, "More about it."},
 		{"--count 0 --help", cli.Done, "How many there are. Default: 3."},
 		{"--count 0", cli.Wrong, "single: --count must be at least 1\nTry single --help."},

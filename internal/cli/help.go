@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"reflect"
@@ -27,11 +28,10 @@ func (p Program) help(options kong.HelpOptions, c *kong.Context) error {
 		fmt.Fprint(c.Stdout, "\nExamples:\n")
 		printExamples(c.Stdout, all)
 	}
-	said := p.Statuses
-	if said == "" {
-		said = statuses
+	fmt.Fprint(c.Stdout, "\nExit status:\n")
+	for status, usual := range statuses {
+		fmt.Fprintf(c.Stdout, "  %d  %s\n", status, cmp.Or(p.Statuses[status], usual))
 	}
-	fmt.Fprintf(c.Stdout, "\nExit status: %s\n", said)
 	return nil
 }
 

@@ -76,7 +76,7 @@ func checkHelp(t *testing.T, p cli.Program, node *kong.Node) {
 	if status != cli.Done || errs != "" {
 		t.Errorf("%s --help: status %d, %s", node.FullPath(), status, errs)
 	}
-	for _, want := range []string{"Usage: " + node.FullPath(), "\nExamples:\n", "\nExit status: ", "--help", "--version"} {
+	for _, want := range []string{"Usage: " + node.FullPath(), "\nExamples:\n", "\nExit status:\n", "--help", "--version"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%s --help lacks %q:\n%s", node.FullPath(), want, out)
 		}
@@ -90,7 +90,7 @@ func checkHelp(t *testing.T, p cli.Program, node *kong.Node) {
 		}
 	}
 	_, shown, _ := strings.Cut(out, "\nExamples:\n")
-	shown, _, _ = strings.Cut(shown, "\nExit status: ")
+	shown, _, _ = strings.Cut(shown, "\nExit status:\n")
 	count := 0
 	for text := range strings.Lines(shown) {
 		if strings.HasPrefix(text, "      ") {
