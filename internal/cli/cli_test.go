@@ -95,7 +95,7 @@ func TestCommandLines(t *testing.T) {
 	clitest.Lines(t, hello(), clitest.Table{
 		{"", cli.Wrong, "Usage: hello <command>"},
 		{"help", cli.Done, "Greets somebody."},
-		{"help greet", cli.Done, "Whom to greet. Default: world."},
+		{"help greet", cli.Done, "(default: world)."},
 		{"help nobody", cli.Wrong, "unexpected argument nobody"},
 		{"-h", cli.Done, "Usage: hello <command>"},
 		{"-help", cli.Done, "Usage: hello <command>"},
@@ -124,7 +124,7 @@ func TestCommandLines(t *testing.T) {
 		{"", cli.Done, "3\n"},
 		{"--help", cli.Done, "Exit status:\n  0  it counted\n  1  failed while running\n"},
 		{"--help", cli.Done, "More about it."},
-		{"--count 0 --help", cli.Done, "How many there are. Default: 3."},
+		{"--count 0 --help", cli.Done, "(default: 3)."},
 		{"--count 0", cli.Wrong, "single: --count must be at least 1\nTry single --help."},
 		{"--count many", cli.Wrong, `--count: expected a valid 64 bit int but got "many"`},
 		{"help", cli.Wrong, "unexpected argument help"},

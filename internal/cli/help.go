@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -59,7 +60,7 @@ func printExamples(w io.Writer, all []Example) {
 func formatValue(v *kong.Value) string {
 	text := kong.DefaultHelpValueFormatter(v)
 	if v.HasDefault && v.Default != "" {
-		text += " Default: " + v.Default + "."
+		text = strings.TrimSuffix(text, ".") + " (default: " + v.Default + ")."
 	}
 	return text
 }

@@ -7,10 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"disburser/internal/cli"
 )
 
 // retention is twice the disburser's default dedup_window: what a rebuild reads must outlive what it remembers.
@@ -27,20 +30,30 @@ var topics = []struct {
 	{"payout.dead-letter", 1},
 }
 
-func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: topics HOST:PORT")
-		os.Exit(2)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	if err := create(ctx, os.Args[1]); err != nil {
-		fmt.Fprintln(os.Stderr, "topics:", err)
-		os.Exit(1)
-	}
+// patience is how long the broker may take.
+const patience = 30 * time.Second
+
+// options are what the command line says.
+type options struct {
+	Broker string `arg:"" name:"host:port" help:"Address of a broker."`
 }
 
-func create(ctx context.Context, broker string) error {
+func (*options) Examples() []cli.Example { return []cli.Example{{Line: "topics 127.0.0.1:9092"}} }
+
+// Run creates them.
+func (o *options) Run(ctx context.Context, s cli.Streams) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return create(ctx, o.Broker, s.Out)
+}
+
+func program() cli.Program {
+	return cli.Program{Name: "topics", About: "topics creates the disburser's topics on one broker, where they are missing.", Grammar: &options{}}
+}
+
+func main() { os.Exit(cli.Main(program())) }
+
+func create(ctx context.Context, broker string, out io.Writer) error {
 	var req kafka.CreateTopicsRequest
 	for _, t := range topics {
 		req.Topics = append(req.Topics, kafka.TopicConfig{
@@ -60,11 +73,11 @@ func create(ctx context.Context, broker string) error {
 	for _, t := range topics {
 		switch err := res.Errors[t.name]; {
 		case errors.Is(err, kafka.TopicAlreadyExists):
-			fmt.Printf("%s: there already\n", t.name)
+			fmt.Fprintf(out, "%s: there already\n", t.name)
 		case err != nil:
 			return fmt.Errorf("create %s: %w", t.name, err)
 		default:
-			fmt.Printf("%s: created, %d partitions\n", t.name, t.partitions)
+			fmt.Fprintf(out, "%s: created, %d partitions\n", t.name, t.partitions)
 		}
 	}
 	return nil

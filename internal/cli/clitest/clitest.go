@@ -38,6 +38,7 @@ func Check(t *testing.T, p cli.Program) {
 // Run runs a program and answers its exit status and what it printed.
 func Run(t *testing.T, p cli.Program, args ...string) (status int, out, errs string) {
 	t.Helper()
+	t.Setenv("COLUMNS", "200") // a help text is as wide as the terminal: here no line is broken
 	var stdout, stderr bytes.Buffer
 	status = p.Run(context.Background(), args, cli.Streams{Out: &stdout, Err: &stderr})
 	return status, stdout.String(), stderr.String()

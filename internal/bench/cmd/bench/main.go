@@ -6,79 +6,70 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"disburser/internal/bench"
+	"disburser/internal/cli"
 )
 
-const usage = `bench measures the disburser on a real Kafka and a real Redis, which it empties.
+// options are what the command line says.
+type options struct {
+	Only    string `name:"only" placeholder:"PART,PART" help:"The parts to measure, with commas between. Without it: all."`
+	Strict  bool   `name:"strict" help:"Exit status 1 if a goal was missed."`
+	Root    string `name:"root" placeholder:"FOLDER" default:"." help:"The repository's folder."`
+	Quick   bool   `name:"quick" help:"A tenth of everything, and no report: does the harness work?"`
+	Profile string `name:"profile" placeholder:"FOLDER" help:"Where CPU profiles of the service go (part throughput)."`
+}
 
-Usage: make bench [ONLY=part,part] [BENCHFLAGS="--flag ..."]
-       deployments/local/servers.sh with bin/bench [--only part,part] [flags]
+// Help is what the help text says beyond the flags.
+func (*options) Help() string {
+	return `It wants a real Kafka and a real Redis, which it empties. Their addresses stand in DISBURSER_KAFKA and DISBURSER_REDIS. "make bench" builds it and
+starts both; ONLY=throughput,rate and BENCHFLAGS="--profile /tmp" are its flags then.
 
-Examples:
-  make bench                                  everything, about 15 minutes
-  make bench ONLY=throughput,rate             only these two
-  make bench ONLY=throughput BENCHFLAGS="--profile /tmp"
-                                              and CPU profiles of the service into /tmp
-  make bench BENCHFLAGS=--quick               a tenth of everything: does the harness work?
+It prints tables, writes the numbers into docs/performance.json, the plots into docs/performance/ and the tables into docs/performance.md.
 
 Parts:
-%s
-It prints tables, writes the numbers into docs/performance.json, the plots into
-docs/performance/ and the tables into docs/performance.md.
 
-Flags:
-`
+` + "  " + strings.ReplaceAll(bench.List(), "\n", "\n  ")
+}
+
+func (*options) Examples() []cli.Example {
+	return []cli.Example{
+		{Line: "bench", Does: "everything, about 15 minutes"},
+		{Line: "bench --only throughput,rate", Does: "only these two"},
+		{Line: "bench --only throughput --profile /tmp", Does: "and CPU profiles of the service into /tmp"},
+		{Line: "bench --quick", Does: "a tenth of everything: does the harness work?"},
+	}
+}
+
+// Run measures.
+func (o *options) Run(ctx context.Context, s cli.Streams) error {
+	b := bench.Options{
+		Root: o.Root, Quick: o.Quick, Profile: o.Profile, Kafka: os.Getenv("DISBURSER_KAFKA"), Redis: os.Getenv("DISBURSER_REDIS"),
+		Out: s.Out, Terminal: cli.Colour(s.Out),
+	}
+	if o.Only != "" {
+		b.Only = strings.Split(o.Only, ",")
+	}
+	reached, err := bench.Run(ctx, b)
+	if err == nil && o.Strict && !reached {
+		return cli.Told(cli.Failed)
+	}
+	return err
+}
+
+func program() cli.Program {
+	return cli.Program{
+		Name: "bench", About: "bench measures the disburser on a real Kafka and a real Redis.", Grammar: &options{},
+		Statuses: [3]string{
+			cli.Done:   "everything was measured, whether goals were reached or not",
+			cli.Failed: "the measuring failed, or with --strict a goal was missed",
+			cli.Wrong:  "wrong usage",
+		},
+	}
+}
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	status := command(ctx, os.Args[1:])
-	stop()
-	os.Exit(status) //nolint:forbidigo // a program, though it lives in internal
-}
-
-func command(ctx context.Context, args []string) int {
-	o := bench.Options{Out: os.Stdout, Kafka: os.Getenv("DISBURSER_KAFKA"), Redis: os.Getenv("DISBURSER_REDIS"), Terminal: terminal(os.Stdout)}
-	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	fs.Usage = func() {
-		fmt.Fprintf(fs.Output(), usage, bench.List())
-		fs.PrintDefaults()
-	}
-	only := fs.String("only", "", "the `parts` to measure, with commas between; default: all")
-	strict := fs.Bool("strict", false, "exit status 1 if a goal was missed")
-	fs.StringVar(&o.Root, "root", ".", "the repository's `directory`")
-	fs.BoolVar(&o.Quick, "quick", false, "a tenth of everything, and no report")
-	fs.StringVar(&o.Profile, "profile", "", "`directory` for CPU profiles of the service (part throughput)")
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil || fs.NArg() > 0:
-		fmt.Fprintln(os.Stderr, "bench: see --help")
-		return 2
-	}
-	if *only != "" {
-		o.Only = strings.Split(*only, ",")
-	}
-	reached, err := bench.Run(ctx, o)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		return 1
-	}
-	if *strict && !reached {
-		return 1
-	}
-	return 0
-}
-
-// terminal tells whether a person is watching.
-func terminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == ""
+	os.Exit(cli.Main(program())) //nolint:forbidigo // a program, though it lives in internal
 }

@@ -10,45 +10,47 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/segmentio/kafka-go"
 
+	"disburser/internal/cli"
 	"disburser/message"
 )
 
 // workers is the service's default number of slots.
 const workers = 128
 
+// options are what the command line says.
 type options struct {
-	kafka, redis, group, commands, results string
-	first                                  time.Duration
-	provider                               provider
+	Kafka    string        `name:"kafka" required:"" placeholder:"ADDR" help:"Address of a broker."`
+	Redis    string        `name:"redis" required:"" placeholder:"ADDR" help:"Address of Redis."`
+	Group    string        `name:"group" placeholder:"NAME" default:"floor" help:"The consumer group."`
+	Commands string        `name:"commands" placeholder:"TOPIC" default:"payout.commands" help:"The topic to read."`
+	Results  string        `name:"results" placeholder:"TOPIC" default:"payout.results" help:"The topic to write."`
+	First    time.Duration `name:"first" placeholder:"TIME" default:"50ms" help:"Time from the send to the ask."`
+	Provider provider      `embed:""`
+}
+
+func (*options) Examples() []cli.Example {
+	return []cli.Example{{Line: "floor --kafka 127.0.0.1:9092 --redis 127.0.0.1:6379 --provider http://127.0.0.1:8090/egy-pay --merchant-no 0000000001 --secret simulated"}}
+}
+
+func program() cli.Program {
+	return cli.Program{
+		Name: "floor", Grammar: &options{},
+		About: "floor is what bench measures the disburser against: the same calls without the safety. It must never see real money.",
+	}
 }
 
 func main() {
-	var o options
-	flag.StringVar(&o.kafka, "kafka", "", "`address` of a broker")
-	flag.StringVar(&o.redis, "redis", "", "`address` of Redis")
-	flag.StringVar(&o.group, "group", "floor", "consumer group")
-	flag.StringVar(&o.commands, "commands", "payout.commands", "`topic` to read")
-	flag.StringVar(&o.results, "results", "payout.results", "`topic` to write")
-	flag.DurationVar(&o.first, "first", 50*time.Millisecond, "`time` from the send to the ask")
-	flag.StringVar(&o.provider.base, "provider", "", "base `URL`")
-	flag.StringVar(&o.provider.merchantNo, "merchant-no", "", "the merchant's number")
-	flag.StringVar(&o.provider.secret, "secret", "", "the merchant's secret")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	o.run(ctx)
-	stop()
+	os.Exit(cli.Main(program())) //nolint:forbidigo // a program, though it lives in internal
 }
 
 type command struct {
@@ -59,23 +61,25 @@ type command struct {
 
 type floor struct {
 	options
+	errs   io.Writer
 	redis  *redis.Client
 	writer *kafka.Writer
 	failed atomic.Int64
 }
 
-func (o options) run(ctx context.Context) {
-	o.provider.transport = newTransport()
+// Run works until ctx ends.
+func (o *options) Run(ctx context.Context, s cli.Streams) error {
+	o.Provider.transport = newTransport()
 	f := &floor{
-		options: o, redis: redis.NewClient(&redis.Options{Addr: o.redis, PoolSize: 32}),
+		options: *o, errs: s.Err, redis: redis.NewClient(&redis.Options{Addr: o.Redis, PoolSize: 32}),
 		writer: &kafka.Writer{
-			Addr: kafka.TCP(o.kafka), Topic: o.results, Balancer: kafka.Murmur2Balancer{}, RequiredAcks: kafka.RequireAll,
-			BatchTimeout: 5 * time.Millisecond, BatchSize: 500, Async: true, Transport: &kafka.Transport{MetadataTopics: []string{o.results}},
+			Addr: kafka.TCP(o.Kafka), Topic: o.Results, Balancer: kafka.Murmur2Balancer{}, RequiredAcks: kafka.RequireAll,
+			BatchTimeout: 5 * time.Millisecond, BatchSize: 500, Async: true, Transport: &kafka.Transport{MetadataTopics: []string{o.Results}},
 		},
 	}
 	f.writer.Completion = func(_ []kafka.Message, err error) { f.failure(err) }
 	reader := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: []string{o.kafka}, GroupID: o.group, Topic: o.commands, MaxWait: 250 * time.Millisecond, MaxBytes: 4 << 20,
+		Brokers: []string{o.Kafka}, GroupID: o.Group, Topic: o.Commands, MaxWait: 250 * time.Millisecond, MaxBytes: 4 << 20,
 		QueueCapacity: 1000, CommitInterval: time.Second, StartOffset: kafka.FirstOffset,
 	})
 	jobs, asks := make(chan kafka.Message), make(chan command)
@@ -97,13 +101,14 @@ func (o options) run(ctx context.Context) {
 	group.Wait()
 	_ = reader.Close()
 	_ = f.writer.Close()
-	fmt.Fprintf(os.Stderr, "floor: %d failures\n", f.failed.Load())
+	fmt.Fprintf(s.Err, "floor: %d failures\n", f.failed.Load())
+	return nil
 }
 
 // failure counts: that is all this program does about one.
 func (f *floor) failure(err error) {
 	if err != nil && !errors.Is(err, context.Canceled) && f.failed.Add(1) == 1 {
-		fmt.Fprintln(os.Stderr, "floor:", err)
+		fmt.Fprintln(f.errs, "floor:", err)
 	}
 }
 
@@ -121,7 +126,7 @@ func (f *floor) work(ctx context.Context, jobs <-chan kafka.Message, asks chan c
 				f.failure(err)
 				continue
 			}
-			time.AfterFunc(f.first, func() {
+			time.AfterFunc(f.First, func() {
 				select {
 				case asks <- c:
 				case <-ctx.Done():
@@ -141,7 +146,7 @@ func (f *floor) send(ctx context.Context, m kafka.Message) (c command, err error
 		return c, fmt.Errorf("%s is known: %w", c.TradeNo, err)
 	}
 	c.sent = time.Now().UTC()
-	a, err := f.provider.send(ctx, c)
+	a, err := f.Provider.send(ctx, c)
 	if err == nil && a.Code != "0000" {
 		err = fmt.Errorf("sent: %s %s", a.Code, a.Msg)
 	}
@@ -149,7 +154,7 @@ func (f *floor) send(ctx context.Context, m kafka.Message) (c command, err error
 }
 
 func (f *floor) ask(ctx context.Context, c command) error {
-	a, err := f.provider.ask(ctx, c.TradeNo)
+	a, err := f.Provider.ask(ctx, c.TradeNo)
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,11 @@ import (
 
 // provider calls Paypro as its pages say for Egypt, in the plainest way.
 type provider struct {
-	base, merchantNo, secret string
-	transport                *http.Transport
+	Base       string `name:"provider" required:"" placeholder:"URL" help:"The provider's base URL."`
+	MerchantNo string `name:"merchant-no" required:"" placeholder:"NUMBER" help:"The merchant's number."`
+	Secret     string `name:"secret" required:"" placeholder:"TEXT" help:"The merchant's secret."`
+
+	transport *http.Transport
 }
 
 // newTransport has the settings of the service's client: HTTP/1.1, connections kept.
@@ -52,12 +55,12 @@ func (p *provider) call(ctx context.Context, path string, params map[string]stri
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base+path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.Base+path, bytes.NewReader(body))
 	if err != nil {
 		return a, err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header["merchantNo"] = []string{p.merchantNo}
+	request.Header["merchantNo"] = []string{p.MerchantNo}
 	res, err := p.transport.RoundTrip(request)
 	if err != nil {
 		return a, err
@@ -77,6 +80,6 @@ func (p *provider) sign(params map[string]string) string {
 			text.WriteString(name + "=" + params[name])
 		}
 	}
-	sum := md5.Sum([]byte(text.String() + p.secret)) //nolint:gosec // see above
+	sum := md5.Sum([]byte(text.String() + p.Secret)) //nolint:gosec // see above
 	return hex.EncodeToString(sum[:])
 }

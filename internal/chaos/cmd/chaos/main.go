@@ -8,59 +8,82 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"disburser/internal/chaos"
+	"disburser/internal/cli"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	status := command(ctx, os.Args[1:])
-	stop()
-	os.Exit(status) //nolint:forbidigo // a program, though it lives in internal
+// options are what the command line says.
+type options struct {
+	Only     string  `name:"only" placeholder:"NAME,NAME" help:"The scenarios to play, with commas between. Without it: all."`
+	List     bool    `name:"list" help:"Tell the scenarios and end."`
+	Seconds  int     `name:"seconds" placeholder:"SECONDS" default:"30" help:"How long each scenario's faults go on."`
+	Seed     uint64  `name:"seed" placeholder:"N" default:"1" help:"Number that chooses payouts and victims."`
+	Rate     float64 `name:"rate" placeholder:"N" default:"80" help:"Payouts a second."`
+	Evidence string  `name:"evidence" placeholder:"FOLDER" default:"${evidence}" help:"Where logs of violations go."`
+	Keep     bool    `name:"keep" help:"Keep the logs also of what held."`
 }
 
-func command(ctx context.Context, args []string) int {
-	o := chaos.Options{Root: ".", Out: os.Stdout}
-	fs := flag.NewFlagSet("chaos", flag.ContinueOnError)
-	only := fs.String("only", "", "the `scenarios` to play, with commas between; default: all")
-	list := fs.Bool("list", false, "tell the scenarios and end")
-	seconds := fs.Int("seconds", 30, "how long each scenario's faults go on")
-	fs.Uint64Var(&o.Seed, "seed", 1, "`number` that chooses payouts and victims")
-	fs.Float64Var(&o.Rate, "rate", 80, "payouts a second")
-	fs.StringVar(&o.Evidence, "evidence", filepath.Join(os.TempDir(), "disburser-chaos-evidence"), "`directory` for logs of violations")
-	fs.BoolVar(&o.Keep, "keep", false, "keep the logs also of what held")
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil || fs.NArg() > 0 || *seconds < 1 || o.Rate <= 0:
-		fmt.Fprintln(os.Stderr, "chaos: see --help; it is run in the repository's root")
-		return 2
+// Help is what the help text says beyond the flags.
+func (*options) Help() string {
+	return "It is run in the repository's root and starts its own servers: make chaos builds it first, with ONLY=kill,wipe and CHAOSFLAGS=\"--seconds 15\"."
+}
+
+func (*options) Examples() []cli.Example {
+	return []cli.Example{
+		{Line: "chaos", Does: "every scenario, about 14 minutes"},
+		{Line: "chaos --list"},
+		{Line: "chaos --only kill,wipe --seconds 15 --seed 7", Does: "two of them, shorter, with other payouts"},
 	}
-	if *list {
-		for _, s := range chaos.List() {
-			fmt.Fprintf(os.Stdout, "%-10s %s\n", s.Name, s.About)
+}
+
+// Validate is called by the parser.
+func (o *options) Validate() error {
+	switch {
+	case o.Seconds < 1:
+		return errors.New("--seconds must be at least 1")
+	case !(o.Rate > 0): // NaN too
+		return errors.New("--rate must be more than 0")
+	}
+	return nil
+}
+
+// Run plays the scenarios.
+func (o *options) Run(ctx context.Context, s cli.Streams) error {
+	if o.List {
+		for _, scenario := range chaos.List() {
+			fmt.Fprintf(s.Out, "%-10s %s\n", scenario.Name, scenario.About)
 		}
-		return 0
+		return nil
 	}
-	if *only != "" {
-		o.Only = strings.Split(*only, ",")
+	c := chaos.Options{
+		Root: ".", Out: s.Out, Duration: time.Duration(o.Seconds) * time.Second,
+		Seed: o.Seed, Rate: o.Rate, Evidence: o.Evidence, Keep: o.Keep,
 	}
-	o.Duration = time.Duration(*seconds) * time.Second
-	held, err := chaos.Run(ctx, o)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "chaos:", err)
-		return 1
+	if o.Only != "" {
+		c.Only = strings.Split(o.Only, ",")
 	}
-	if !held {
-		return 1
+	held, err := chaos.Run(ctx, c)
+	if err == nil && !held {
+		return cli.Told(cli.Failed)
 	}
-	return 0
+	return err
+}
+
+func program() cli.Program {
+	return cli.Program{
+		Name: "chaos", Grammar: &options{},
+		About:    "chaos breaks everything around the disburser while payouts flow, and counts what it cost.",
+		Vars:     map[string]string{"evidence": filepath.Join(os.TempDir(), "disburser-chaos-evidence")},
+		Statuses: [3]string{cli.Done: "every promise held", cli.Failed: "a promise was broken, or the stage itself broke", cli.Wrong: "wrong usage"},
+	}
+}
+
+func main() {
+	os.Exit(cli.Main(program())) //nolint:forbidigo // a program, though it lives in internal
 }

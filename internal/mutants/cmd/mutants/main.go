@@ -7,85 +7,99 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
+	"disburser/internal/cli"
 	"disburser/internal/mutants"
 )
 
-const help = `mutants takes each guard of the protocol out of the code, one at a time and in an overlay, and runs the
-test that must notice. It is run in the repository's root.
-
-  mutants                       all of them (some minutes)
-  mutants --list                which guards there are, and what goes wrong without each
-  mutants --only S4,watermark   the guards of a rule, or with a word in their names
-  mutants --sample 8            some that are drawn, by --seed or anew each time
-  mutants --jobs 1              one at a time, for a machine that is busy
-
-`
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	status := command(ctx, os.Args[1:])
-	stop()
-	os.Exit(status) //nolint:forbidigo // a program, though it lives in internal
+// options are what the command line says.
+type options struct {
+	Only    string        `name:"only" placeholder:"TEXT,TEXT" help:"Rules, or words of the guards' names, with commas between. Without it: all."`
+	List    bool          `name:"list" help:"Tell the guards, and what goes wrong without each, and end."`
+	Sample  int           `name:"sample" placeholder:"N" default:"0" help:"Draw so many mutants; 0 = all."`
+	Seed    *uint64       `name:"seed" placeholder:"N" help:"What the sample is drawn by. It is printed, so that it can be drawn again. Without it: the time."`
+	Jobs    int           `name:"jobs" placeholder:"N" default:"2" help:"How many mutants at a time."`
+	Timeout time.Duration `name:"timeout" placeholder:"TIME" default:"1m" help:"How long one killer may take."`
 }
 
-func command(ctx context.Context, args []string) int {
-	o := mutants.Options{Root: ".", Out: os.Stdout, Color: terminal()}
-	fs := flag.NewFlagSet("mutants", flag.ContinueOnError)
-	fs.Usage = func() { fmt.Fprint(fs.Output(), help); fs.PrintDefaults() }
-	only := fs.String("only", "", "`rules` or words of the guards' names, with commas between; default: all")
-	list := fs.Bool("list", false, "tell the guards and end")
-	sample := fs.Int("sample", 0, "draw so `many` mutants; 0: all")
-	seed := fs.Uint64("seed", uint64(time.Now().Unix()), "what the sample is drawn by; it is printed, so that it can be drawn again")
-	fs.IntVar(&o.Jobs, "jobs", 2, "how many mutants at a time")
-	fs.DurationVar(&o.Timeout, "timeout", time.Minute, "how long one killer may take")
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil || fs.NArg() > 0 || o.Jobs < 1 || *sample < 0 || o.Timeout <= 0:
-		fmt.Fprintln(os.Stderr, "mutants: see --help")
-		return 2
+// Help is what the help text says beyond the flags.
+func (*options) Help() string {
+	return "Each guard is taken out in an overlay: the source tree is never touched. It is run in the repository's root; make mutants builds it first."
+}
+
+func (*options) Examples() []cli.Example {
+	return []cli.Example{
+		{Line: "mutants", Does: "all of them (some minutes)"},
+		{Line: "mutants --list", Does: "which guards there are, and what goes wrong without each"},
+		{Line: "mutants --only S4,watermark", Does: "the guards of a rule, or with a word in their names"},
+		{Line: "mutants --sample 8", Does: "some that are drawn anew each time"},
+		{Line: "mutants --sample 8 --seed 7", Does: "some that are drawn by a number"},
+		{Line: "mutants --jobs 1", Does: "one at a time, for a machine that is busy"},
 	}
+}
+
+// Validate is called by the parser.
+func (o *options) Validate() error {
+	switch {
+	case o.Jobs < 1:
+		return errors.New("--jobs must be at least 1")
+	case o.Sample < 0:
+		return errors.New("--sample must not be negative")
+	case o.Timeout <= 0:
+		return errors.New("--timeout must be more than nothing, such as 1m")
+	}
+	return nil
+}
+
+// Run takes the guards out.
+func (o *options) Run(ctx context.Context, s cli.Streams) error {
+	guards, err := o.guards(s)
+	if err != nil {
+		return cli.Usage(err)
+	}
+	if o.List {
+		for _, g := range guards {
+			fmt.Fprintf(s.Out, "%-44s %2d  %s\n", g.Name, len(g.Mutants), g.Without)
+		}
+		return nil
+	}
+	all, err := mutants.Run(ctx, mutants.Options{Root: ".", Out: s.Out, Color: cli.Colour(s.Out), Guards: guards, Jobs: o.Jobs, Timeout: o.Timeout})
+	if err == nil && !all {
+		return cli.Told(cli.Failed)
+	}
+	return err
+}
+
+// guards are those that the flags choose.
+func (o *options) guards(s cli.Streams) ([]mutants.Guard, error) {
 	var texts []string
-	if *only != "" {
-		texts = strings.Split(*only, ",")
+	if o.Only != "" {
+		texts = strings.Split(o.Only, ",")
 	}
 	guards, err := mutants.Select(mutants.All(), texts)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "mutants:", err)
-		return 2
+	if err != nil || o.Sample == 0 {
+		return guards, err
 	}
-	if *sample > 0 {
-		guards = mutants.Sample(guards, *sample, *seed)
-		fmt.Fprintf(os.Stdout, "a sample, again with --sample %d --seed %d\n", *sample, *seed)
+	seed := uint64(time.Now().Unix()) //nolint:gosec // after 1970
+	if o.Seed != nil {
+		seed = *o.Seed
 	}
-	o.Guards = guards
-	if *list {
-		for _, g := range guards {
-			fmt.Fprintf(os.Stdout, "%-44s %2d  %s\n", g.Name, len(g.Mutants), g.Without)
-		}
-		return 0
-	}
-	all, err := mutants.Run(ctx, o)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "mutants:", err)
-		return 1
-	}
-	if !all {
-		return 1
-	}
-	return 0
+	fmt.Fprintf(s.Out, "a sample, again with --sample %d --seed %d\n", o.Sample, seed)
+	return mutants.Sample(guards, o.Sample, seed), nil
 }
 
-// terminal tells whether somebody is looking.
-func terminal() bool {
-	info, err := os.Stdout.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == ""
+func program() cli.Program {
+	return cli.Program{
+		Name: "mutants", Grammar: &options{},
+		About:    "mutants takes each guard of the protocol out of the code, one at a time, and runs the test that must notice.",
+		Statuses: [3]string{cli.Done: "every mutant was noticed", cli.Failed: "one was not, or the run itself broke", cli.Wrong: "wrong usage"},
+	}
+}
+
+func main() {
+	os.Exit(cli.Main(program())) //nolint:forbidigo // a program, though it lives in internal
 }
