@@ -98,6 +98,10 @@ var mistakes = []struct {
 		"10: merchants.br.base_url is required", "10: merchants.br.country is required", "10: merchants.br.merchant_no is required",
 		"10: merchants.br.notify_url is required", "10: merchants.br.secret is required"}},
 	{"merchant name", "  eg:", "  e/g:", []string{"4: merchants.e/g must have a name of 1 to 64 of A-Z a-z 0-9 _ . -"}},
+	{"merchant name with a line break", "", "  \"a\\nb\": {}", []string{
+		`10: merchants."a\nb" must have a name of 1 to 64 of A-Z a-z 0-9 _ . -`,
+		`10: merchants."a\nb".base_url is required`, `10: merchants."a\nb".country is required`, `10: merchants."a\nb".merchant_no is required`,
+		`10: merchants."a\nb".notify_url is required`, `10: merchants."a\nb".secret is required`}},
 	{"base_url", "https://paypro", "ftp://hunter2@paypro", []string{"6: merchants.eg.base_url must be an absolute URL such as https://host/path"}},
 	{"no host", "https://paypro.example.com", "https://:80", []string{"6: merchants.eg.base_url must be an absolute URL such as https://host/path"}},
 	{"user in URL", "https://paypro", "https://hunter2@paypro", []string{"6: merchants.eg.base_url must have no user, no ? and no #"}},

@@ -109,8 +109,8 @@ func (r *reader) checkLease(d Disburse, merchants map[string]Merchant) {
 		brief(least), slowest, brief(timeout))
 }
 
-// leastLease is the shortest lease that leaves room for a call of a timeout, for the decision before it and the margin
-// after it, in whole tenths of a second.
+// leastLease is the shortest lease for calls of a timeout, in whole tenths of a second. It leaves room for the decision
+// before the call, and for the margin after it.
 func leastLease(timeout time.Duration) time.Duration {
 	need := timeout + decisionTime
 	lease := min(need*8/7, need+mostMargin) + 1 // the margin is an eighth of the whole, two seconds at most

@@ -17,8 +17,12 @@
 //   - Anchors, aliases, merge keys and tags of YAML are mistakes. Otherwise an unquoted password that begins with
 //     & * or ! would silently become another one.
 //
-// The way of a file: syntax.go makes nodes of the text, read.go puts each value into the field of its key, rules.go
-// checks the tags, check.go and check_merchant.go check what concerns several keys together. report.go adds each problem with its line.
+// The way of a file:
+//   - syntax.go makes nodes of the text;
+//   - read.go puts each value into the field of its key, by scalar.go and expand.go;
+//   - rules.go checks each key by its tags, with formats.go;
+//   - check.go and check_merchant.go check what concerns several keys together;
+//   - report.go adds each problem with its line.
 package config
 
 import (

@@ -9,7 +9,7 @@ import (
 // reference is ${NAME} or ${NAME:-default}; the default ends at the first brace.
 var reference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}`)
 
-// expand fills in the variables of text. What a variable holds stands in no error.
+// expand replaces the variables in a text. No error has what a variable holds.
 func expand(text string, lookup func(string) (string, bool)) (string, error) {
 	var out strings.Builder
 	for {

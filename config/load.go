@@ -6,24 +6,22 @@ import (
 	"reflect"
 )
 
-// Rules is what config must be told, as it imports nobody who knows.
+// Rules is what other packages know about a configuration. Config imports none of them, so it is told.
 type Rules struct {
-	// Countries maps the name of each country that the provider package knows to
-	// whether its merchants need accept_unverified. nil = any country will do.
+	// Countries are the countries that the provider's package knows, and whether their merchants need
+	// accept_unverified. nil: any country will do.
 	Countries map[string]bool
 
-	LookupEnv func(string) (string, bool)  // nil = os.LookupEnv
-	ReadFile  func(string) ([]byte, error) // nil = os.ReadFile
+	LookupEnv func(string) (string, bool)  // nil: os.LookupEnv
+	ReadFile  func(string) ([]byte, error) // nil: os.ReadFile
 
-	// CheckMerchant looks deeper than config can: the provider package's own rules.
-	// It sees every merchant whose country is good; nil = none. What it says about a
-	// key that is wrong already is dropped. Its texts must not print secrets.
+	// CheckMerchant has the rules of the provider's package. It sees every merchant whose country is good. nil: there are
+	// none. What it says about a key that is wrong already is dropped. Its texts must not print secrets.
 	CheckMerchant func(name string, m Merchant) []Problem
 }
 
-// Load reads the file at path, and what its secret_file keys name (relative to
-// where the program runs). The strings are warnings: worth a log line, no reason
-// to stop. An error that comes of the content is Problems.
+// Load reads the file at path, and the files that its secret_file keys name (relative to where the program runs). The
+// strings are warnings: worth a line in the log, no reason to stop. An error because of the content is Problems.
 func Load(path string, rules Rules) (Config, []string, error) {
 	rules = rules.complete()
 	text, err := rules.ReadFile(path)
@@ -33,7 +31,7 @@ func Load(path string, rules Rules) (Config, []string, error) {
 	return Parse(path, text, rules)
 }
 
-// Parse is Load for a text at hand; name stands in front of every problem.
+// Parse is Load for a text that was read already. The name stands in front of every problem.
 func Parse(name string, text []byte, rules Rules) (Config, []string, error) {
 	r := &reader{file: name, rules: rules.complete(), places: map[string]place{}, told: map[string]bool{}, unset: map[string]string{}}
 	c := Default()
@@ -49,6 +47,7 @@ func Parse(name string, text []byte, rules Rules) (Config, []string, error) {
 	return c, r.warnings.lines(), nil
 }
 
+// complete fills in what nil stands for.
 func (rules Rules) complete() Rules {
 	if rules.LookupEnv == nil {
 		rules.LookupEnv = os.LookupEnv

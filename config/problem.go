@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Problem is one mistake in the file. From Rules.CheckMerchant only Key (below
-// the merchant, "amount.min") and Text are wanted.
+// Problem is one mistake in the file. Rules.CheckMerchant fills in Text and Key only, and the key begins below the
+// merchant: "amount.min".
 type Problem struct {
 	File string
 	Line int
-	Key  string // kafka.session_timeout, merchants.eg-main.send.rate; "" = the file
+	Key  string // kafka.session_timeout, merchants.eg-main.send.rate; "": the file
 	Text string // goes on after the key: "must be more than 0, is -3"
 }
 

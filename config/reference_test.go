@@ -192,3 +192,38 @@ var (
 	tagName = regexp.MustCompile(`(\w+):"(?:[^"\\]|\\.)*"`)
 	keyName = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
 )
+
+// A new key is one field: its tags are enough for default, reading and every rule.
+func TestAFieldWithTagsIsAKey(t *testing.T) {
+	type actions struct {
+		Staleness time.Duration  `key:"staleness" default:"1s" above:"0" max:"1m" about:"how old the knowledge of actions may be"`
+		Key       secrets.Secret `key:"key" required:"true" secret:"true" about:"signs actions"`
+		People    []string       `key:"people" default:"alice,bob" format:"different texts" about:"who may act"`
+		Mode      string         `key:"mode" default:"strict" oneof:"strict,loose" about:"how strictly"`
+	}
+	for _, c := range []struct {
+		text string
+		want []string
+	}{
+		{"{key: k}", nil},
+		{"staleness: 2m\npeople: [a, a]\nmode: lax\nkeys: 1", []string{
+			"f:1: key is required",
+			"f:1: staleness must be more than 0 and at most 1m, is 2m",
+			"f:2: people must be different texts, none of them empty",
+			`f:3: mode must be one of strict, loose, is "lax"`,
+			"f:4: keys is not a known key: did you mean key?",
+		}},
+	} {
+		var a actions
+		setDefaults(&a)
+		r := &reader{file: "f", rules: Rules{}.complete(), places: map[string]place{}, told: map[string]bool{}, unset: map[string]string{}}
+		of := reflect.ValueOf(&a).Elem()
+		r.read(value{node: r.parse([]byte(c.text)), line: 1}, func(v value) { r.section(v, of) })
+		r.checkTags("", of)
+		r.problems.sort()
+		same(t, r.problems.lines(), c.want)
+		if c.want == nil && (a.Staleness != time.Second || a.Key.Reveal() != "k" || len(a.People) != 2) {
+			t.Errorf("got %+v", a)
+		}
+	}
+}

@@ -2,7 +2,7 @@ package config
 
 import "strings"
 
-// nearest returns the known key that name was probably meant to be, or "".
+// nearest returns the known name that was probably meant, or "". It differs by a third of its letters at most.
 func nearest(name string, known []string) string {
 	best, least := "", len(name)/3+1
 	for _, k := range known {
@@ -20,7 +20,7 @@ func (r *reader) unlike(path, value string, known []string) string {
 		text += ", is " + shown
 	}
 	meant := nearest(value, known)
-	for _, k := range known { // korea
+	for _, k := range known { // a part of the name: korea for south_korea
 		if part := simple(value); meant == "" && len(part) >= 4 && strings.Contains(simple(k), part) {
 			meant = k
 		}
@@ -36,7 +36,8 @@ func simple(name string) string {
 	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(name))
 }
 
-// distance is how many bytes must be put in, taken out, changed, or swapped with the next.
+// distance is how many bytes must be added, removed, changed, or swapped with the next one to make b of a (the
+// Damerau-Levenshtein distance, optimal string alignment).
 func distance(a, b string) int {
 	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
