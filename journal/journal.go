@@ -389,6 +389,39 @@ type Census struct {
 	OldestIn map[int]time.Time // by partition: when the command that holds the safe mark back was written, by Kafka
 }
 
+func newCensus() Census {
+	return Census{States: map[string]map[payout.State]int{}, Oldest: map[string]time.Time{}, OldestIn: map[int]time.Time{}}
+}
+
+// add counts another shard's census too.
+func (c *Census) add(o Census) {
+	c.Open += o.Open
+	for merchant, states := range o.States {
+		for state, n := range states {
+			c.count(merchant, state, n)
+		}
+	}
+	for merchant, at := range o.Oldest {
+		earliest(c.Oldest, merchant, at)
+	}
+	for partition, at := range o.OldestIn {
+		earliest(c.OldestIn, partition, at)
+	}
+}
+
+func (c *Census) count(merchant string, state payout.State, n int) {
+	if c.States[merchant] == nil {
+		c.States[merchant] = map[payout.State]int{}
+	}
+	c.States[merchant][state] += n
+}
+
+func earliest[K comparable](of map[K]time.Time, key K, at time.Time) {
+	if old := of[key]; old.IsZero() || at.Before(old) {
+		of[key] = at
+	}
+}
+
 // Count answers the census; the oldest ones are looked for in the given partitions.
 func (j *Journal) Count(ctx context.Context, partitions []int) (Census, error) {
 	args := make([]any, len(partitions))
@@ -399,17 +432,15 @@ func (j *Journal) Count(ctx context.Context, partitions []int) (Census, error) {
 	if err != nil {
 		return Census{}, err
 	}
-	c := Census{Open: int(number(answer, 0)), States: map[string]map[payout.State]int{}, Oldest: map[string]time.Time{}, OldestIn: map[int]time.Time{}}
+	c := newCensus()
+	c.Open = int(number(answer, 0))
 	counts, _ := answer[1].([]any)
 	for i := 0; i+1 < len(counts); i += 2 {
 		merchant, state, _ := strings.Cut(word(counts, i), "\n")
 		if state == "" {
 			continue
 		}
-		if c.States[merchant] == nil {
-			c.States[merchant] = map[payout.State]int{}
-		}
-		c.States[merchant][payout.State(state[0])] = int(number(counts, i+1))
+		c.count(merchant, payout.State(state[0]), int(number(counts, i+1)))
 	}
 	records, _ := answer[2].([]any)
 	for i := 0; i+1 < len(records); i += 2 {
@@ -417,12 +448,8 @@ func (j *Journal) Count(ctx context.Context, partitions []int) (Census, error) {
 		if err != nil {
 			continue // Lease reports it
 		}
-		if old := c.Oldest[lane(p)]; old.IsZero() || p.ReceivedAt.Before(old) {
-			c.Oldest[lane(p)] = p.ReceivedAt
-		}
-		if old := c.OldestIn[p.Source.Partition]; old.IsZero() || p.Source.Time.Before(old) {
-			c.OldestIn[p.Source.Partition] = p.Source.Time
-		}
+		earliest(c.Oldest, lane(p), p.ReceivedAt)
+		earliest(c.OldestIn, p.Source.Partition, p.Source.Time)
 	}
 	return c, nil
 }

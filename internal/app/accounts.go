@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"disburser/journal"
 	"disburser/payout"
 )
 
@@ -36,35 +35,21 @@ func (a *App) warnOfAccounts(ctx context.Context) {
 	}
 }
 
-// countAccounts counts over all shards and partitions, as soon as there is an epoch.
+// countAccounts counts once there is an epoch in all shards.
 func (a *App) countAccounts(ctx context.Context, merchant string, account payout.Account) (others, unknown int) {
 	said := false
-	for i, j := range a.shards.journals {
-		for ctx.Err() == nil {
-			if e, _ := a.keepers[i].Epoch(); e.ID != "" {
-				o, u, err := a.countShard(ctx, j, merchant, account)
-				if err == nil {
-					others, unknown = others+o, unknown+u
-					break
-				}
-				if !said && ctx.Err() == nil {
-					said = true
-					a.logger.Warn().Err(err).Str("merchant", merchant).Msg("payouts of other accounts not counted yet, trying again")
-				}
-			}
-			sleep(ctx, accountsAgain)
+	for ; ctx.Err() == nil; sleep(ctx, accountsAgain) {
+		if !a.inEpoch() {
+			continue
+		}
+		others, unknown, err := a.shards.Accounts(ctx, int(a.partitions.Load()), merchant, account, func() { sleep(ctx, accountsPause) })
+		if err == nil {
+			return others, unknown
+		}
+		if !said && ctx.Err() == nil {
+			said = true
+			a.logger.Warn().Err(err).Str("merchant", merchant).Msg("payouts of other accounts not counted yet, trying again")
 		}
 	}
-	return others, unknown
-}
-
-func (a *App) countShard(ctx context.Context, j *journal.Journal, merchant string, account payout.Account) (others, unknown int, err error) {
-	for partition := range int(a.partitions.Load()) {
-		o, u, err := j.Accounts(ctx, partition, merchant, account, func() { sleep(ctx, accountsPause) })
-		if err != nil {
-			return 0, 0, err
-		}
-		others, unknown = others+o, unknown+u
-	}
-	return others, unknown, nil
+	return 0, 0
 }

@@ -43,7 +43,7 @@ type App struct {
 	kafka     kafkaLinks
 	redis     redis.UniversalClient
 	clients   map[string]*paypro.Client
-	shards    shards
+	shards    journal.Shards
 	consumer  *consumer.Consumer
 	producer  *producer.Producer
 	keepers   []*decisions.Keeper
@@ -127,27 +127,26 @@ func (a *App) closeClients() error {
 	return nil
 }
 
-// wireShards makes each shard's journal, log, keeper and loop. Gates and slots are per
+// wireShards makes the journal, and each shard's log, keeper and loop. Gates and slots are per
 // loop: a shard gets its part of the slots.
 func (a *App) wireShards() {
 	metrics := disburse.NewMetrics(a.options.Registry, a.names, []string{ratelimit.Granted, ratelimit.Denied, ratelimit.Late})
 	merchants := a.merchants(metrics)
 	n := a.config.Redis.Shards
-	for shard := range n {
-		j := journal.New(a.redis, journal.Options{
-			Namespace: a.config.Redis.Namespace, Shard: shard, Window: a.config.Redis.DedupWindow,
-			Observe: func(script string, took time.Duration) {
-				a.gauges.scripts.WithLabelValues(script).Observe(took.Seconds())
-			},
-		})
+	a.shards = journal.NewShards(a.redis, n, journal.Options{
+		Namespace: a.config.Redis.Namespace, Window: a.config.Redis.DedupWindow,
+		Observe: func(script string, took time.Duration) {
+			a.gauges.scripts.WithLabelValues(script).Observe(took.Seconds())
+		},
+	}, a.nudge)
+	for shard, j := range a.shards.All() {
 		l := decisions.NewLog(a.kafka.client, a.config.Kafka.Topics.Decisions, a.options.Instance, shard)
 		k := decisions.NewKeeper(decisions.KeeperConfig{
 			Journal: j, Log: l, Results: a.config.Kafka.Topics.Results, Shards: n,
-			Owns:  func(tradeNo string) bool { return a.shards.of(tradeNo) == shard },
+			Owns:  func(tradeNo string) bool { return a.shards.Of(tradeNo) == shard },
 			Knows: func(merchant string) bool { _, known := a.config.Merchants[merchant]; return known },
 			Lease: a.config.Disburse.Lease, Logger: a.logger, Joined: a.beginSchedules, Lived: a.lived,
 		})
-		a.shards.journals = append(a.shards.journals, j)
 		a.logs, a.keepers = append(a.logs, l), append(a.keepers, k)
 		a.loops = append(a.loops, disburse.New(disburse.Config{
 			Merchants: merchants, Slots: max(1, a.config.Disburse.Slots/n), Lease: a.config.Disburse.Lease,
@@ -156,10 +155,12 @@ func (a *App) wireShards() {
 			Resolve: resolver(a.config, a.clients), Grace: a.config.UnknownMerchantGrace,
 		}))
 	}
-	a.shards.inserted = func() {
-		for _, l := range a.loops {
-			l.Nudge()
-		}
+}
+
+// nudge tells the loops that there may be something to do.
+func (a *App) nudge() {
+	for _, l := range a.loops {
+		l.Nudge()
 	}
 }
 
@@ -185,9 +186,7 @@ func (a *App) wireConsumer() {
 				k.Lost()
 			}
 		},
-		InEpoch: func() bool {
-			return !slices.ContainsFunc(a.keepers, func(k *decisions.Keeper) bool { e, _ := k.Epoch(); return e.ID == "" })
-		},
+		InEpoch: a.inEpoch,
 		Metrics: consumer.NewMetrics(a.options.Registry), Logger: a.logger, Inbox: a.shards, Anchors: a.shards, Now: a.shards.Now, DeadLetters: a.producer,
 		CarryAfter: a.config.Redis.DedupWindow / 4, Old: a.shards, Carrier: a.producer,
 	})
@@ -370,6 +369,11 @@ func (a *App) reasons() []string {
 		all = append(all, why)
 	}
 	return all
+}
+
+// inEpoch tells whether every shard is in an epoch.
+func (a *App) inEpoch() bool {
+	return !slices.ContainsFunc(a.keepers, func(k *decisions.Keeper) bool { e, _ := k.Epoch(); return e.ID == "" })
 }
 
 // epochs adds up the numbers of all shards' epochs, 0 while one of them has none: a new

@@ -73,10 +73,7 @@ func (a *App) checkCommands(ctx context.Context) error {
 
 // slots are the beginnings of the names that are used, one for each slot of a cluster.
 func (a *App) slots() []string {
-	var all []string
-	for shard := range a.config.Redis.Shards {
-		all = append(all, fmt.Sprintf("%s:{%d}:", a.config.Redis.Namespace, shard))
-	}
+	all := a.shards.Prefixes()
 	for name := range a.limiters {
 		merchant, operation, _ := strings.Cut(name, " ")
 		all = append(all, fmt.Sprintf("%s:{rate:%s:%s}:", a.config.Redis.Namespace, merchant, operation))

@@ -95,33 +95,20 @@ func (a *App) takeCensus(ctx context.Context) {
 
 func (a *App) countOnce(ctx context.Context) {
 	a.gauges.epoch.Set(float64(a.epochNumber())) // also where the journal doesn't answer
-	open, oldest, marks := map[string]map[payout.State]int{}, map[string]time.Time{}, map[int]time.Time{}
 	partitions := make([]int, a.partitions.Load())
 	for i := range partitions {
 		partitions[i] = i
 	}
-	for _, j := range a.shards.journals {
-		c, err := j.Count(ctx, partitions)
-		if err != nil {
-			return
-		}
-		for merchant, states := range c.States {
-			if open[merchant] == nil {
-				open[merchant] = map[payout.State]int{}
-			}
-			for s, n := range states {
-				open[merchant][s] += n
-			}
-		}
-		earliest(oldest, c.Oldest)
-		earliest(marks, c.OldestIn)
+	c, err := a.shards.Count(ctx, partitions)
+	if err != nil {
+		return
 	}
 	now := time.Now()
 	for _, merchant := range append(a.names, "") {
-		a.showMerchant(merchant, open[merchant], oldest[merchant], now)
+		a.showMerchant(merchant, c.States[merchant], c.Oldest[merchant], now)
 	}
 	for _, p := range a.consumer.Partitions() {
-		held := age(marks[p], now)
+		held := age(c.OldestIn[p], now)
 		a.gauges.markAge.WithLabelValues(a.config.Kafka.Topics.Commands, strconv.Itoa(p)).Set(held)
 		a.warnOfOldMark(p, time.Duration(held*float64(time.Second)), now)
 	}
@@ -146,12 +133,4 @@ func age(since, now time.Time) float64 {
 		return 0
 	}
 	return max(0, now.Sub(since).Seconds())
-}
-
-func earliest[K comparable](into, from map[K]time.Time) {
-	for k, t := range from {
-		if have := into[k]; have.IsZero() || t.Before(have) {
-			into[k] = t
-		}
-	}
 }

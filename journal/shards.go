@@ -1,31 +1,54 @@
-package app
+package journal
 
 import (
 	"context"
 	"hash/fnv"
 	"time"
 
-	"disburser/journal"
+	"github.com/redis/go-redis/v9"
+
 	"disburser/payout"
 	"disburser/payout/intake"
 )
 
-// shards is the consumer's inbox over all shards of the journal: each payout goes into
-// the shard of its tradeNo, positions and safe marks are the smallest of all shards.
-type shards struct {
-	journals []*journal.Journal
+// Shards is the journal as a whole. Each payout stands in the shard of its tradeNo;
+// positions and safe marks are the smallest of all shards.
+type Shards struct {
+	journals []*Journal
 	inserted func() // told after payouts were made known; never blocks
 }
 
-func (s shards) of(tradeNo string) int {
+// NewShards makes n shards; the options are those of each, with its own number.
+func NewShards(client redis.UniversalClient, n int, o Options, inserted func()) Shards {
+	s := Shards{inserted: inserted}
+	for o.Shard = range n {
+		s.journals = append(s.journals, New(client, o))
+	}
+	return s
+}
+
+// All are the shards, by number.
+func (s Shards) All() []*Journal { return s.journals }
+
+// Of answers the number of the shard in which a payout stands.
+func (s Shards) Of(tradeNo string) int {
 	h := fnv.New32()
 	_, _ = h.Write([]byte(tradeNo))
 	return int(h.Sum32() % uint32(len(s.journals)))
 }
 
+// Prefixes are the beginnings of the names of all keys, by shard.
+func (s Shards) Prefixes() []string {
+	all := make([]string, len(s.journals))
+	for i, j := range s.journals {
+		all[i] = j.prefix
+	}
+	return all
+}
+
 // Insert makes the payouts of a range known in their shards; every shard's position
 // moves.
-func (s shards) Insert(ctx context.Context, r intake.Range, entries []intake.Entry) ([]intake.Outcome, int, error) {
+func (s Shards) Insert(ctx context.Context, r intake.Range, entries []intake.Entry) ([]intake.Outcome, int, error) {
 	if len(s.journals) == 1 {
 		outcomes, open, err := s.journals[0].Insert(ctx, r, entries)
 		if err == nil && len(entries) > 0 {
@@ -35,7 +58,7 @@ func (s shards) Insert(ctx context.Context, r intake.Range, entries []intake.Ent
 	}
 	parts, places := make([][]intake.Entry, len(s.journals)), make([][]int, len(s.journals))
 	for i, e := range entries {
-		at := s.of(e.Payout.TradeNo)
+		at := s.Of(e.Payout.TradeNo)
 		parts[at], places[at] = append(parts[at], e), append(places[at], i)
 	}
 	outcomes, open := make([]intake.Outcome, len(entries)), 0
@@ -56,7 +79,7 @@ func (s shards) Insert(ctx context.Context, r intake.Range, entries []intake.Ent
 }
 
 // Position sets the position where a shard has none, and answers the smallest.
-func (s shards) Position(ctx context.Context, partition int, offset int64, forward bool) (int64, error) {
+func (s Shards) Position(ctx context.Context, partition int, offset int64, forward bool) (int64, error) {
 	smallest := int64(-1)
 	for _, j := range s.journals {
 		p, err := j.Position(ctx, partition, offset, forward)
@@ -72,7 +95,7 @@ func (s shards) Position(ctx context.Context, partition int, offset int64, forwa
 
 // Anchor answers what was read last of a partition, by a shard that knows it. What is
 // learned is noted in those that don't.
-func (s shards) Anchor(ctx context.Context, partition int, learned string) (string, error) {
+func (s Shards) Anchor(ctx context.Context, partition int, learned string) (string, error) {
 	known := ""
 	for range 2 { // the second time, what one of them knows is told to the others
 		for _, j := range s.journals {
@@ -93,10 +116,10 @@ func (s shards) Anchor(ctx context.Context, partition int, learned string) (stri
 }
 
 // Now answers Redis' time.
-func (s shards) Now() time.Time { return s.journals[0].Now() }
+func (s Shards) Now() time.Time { return s.journals[0].Now() }
 
 // Lingering answers the payouts that hold a partition's safe mark back, of all shards.
-func (s shards) Lingering(ctx context.Context, partition, n int) ([]payout.Payout, error) {
+func (s Shards) Lingering(ctx context.Context, partition, n int) ([]payout.Payout, error) {
 	var all []payout.Payout
 	for _, j := range s.journals {
 		some, err := j.Lingering(ctx, partition, n)
@@ -109,7 +132,7 @@ func (s shards) Lingering(ctx context.Context, partition, n int) ([]payout.Payou
 }
 
 // Marks answers the smallest position and safe mark of all shards.
-func (s shards) Marks(ctx context.Context, partitions []int) (map[int]intake.Mark, error) {
+func (s Shards) Marks(ctx context.Context, partitions []int) (map[int]intake.Mark, error) {
 	all := map[int]intake.Mark{}
 	for i, j := range s.journals {
 		marks, err := j.Marks(ctx, partitions)
@@ -124,4 +147,32 @@ func (s shards) Marks(ctx context.Context, partitions []int) (map[int]intake.Mar
 		}
 	}
 	return all, nil
+}
+
+// Count counts the open payouts of all shards; see Journal.Count.
+func (s Shards) Count(ctx context.Context, partitions []int) (Census, error) {
+	all := newCensus()
+	for _, j := range s.journals {
+		c, err := j.Count(ctx, partitions)
+		if err != nil {
+			return Census{}, err
+		}
+		all.add(c)
+	}
+	return all, nil
+}
+
+// Accounts counts, in all shards and in the given number of partitions, a merchant's open
+// payouts that may have been sent to another account; see Journal.Accounts.
+func (s Shards) Accounts(ctx context.Context, partitions int, merchant string, mine payout.Account, between func()) (others, unknown int, err error) {
+	for _, j := range s.journals {
+		for p := range partitions {
+			o, u, err := j.Accounts(ctx, p, merchant, mine, between)
+			if err != nil {
+				return 0, 0, err
+			}
+			others, unknown = others+o, unknown+u
+		}
+	}
+	return others, unknown, nil
 }
