@@ -217,9 +217,13 @@ var transitionsOf = map[string]func(t *testing.T, client redis.UniversalClient) 
 					}
 					return noToken, time.Time{}
 				})
+			var all []redis.Z
 			for tradeNo := range s.from {
-				for _, set := range []string{"due:s:eg", "due:a:eg", "due:n", "due:x"} {
-					client.ZAdd(context.Background(), s.j.prefix+set, redis.Z{Score: 1, Member: tradeNo})
+				all = append(all, redis.Z{Score: 1, Member: tradeNo})
+			}
+			for _, set := range []string{"due:s:eg", "due:a:eg", "due:n", "due:x"} {
+				if err := client.ZAdd(context.Background(), s.j.prefix+set, all...).Err(); err != nil {
+					t.Fatal(err)
 				}
 			}
 			r := leases.Request{Step: step, Merchant: "eg", Account: here, N: 1000, For: time.Minute}
