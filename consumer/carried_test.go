@@ -7,7 +7,6 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"disburser/internal/kafkatest"
-	"disburser/internal/partition"
 	"disburser/message"
 	"disburser/payout"
 )
@@ -35,43 +34,6 @@ func TestACarriedCommandIsWhatItsHeadersSay(t *testing.T) {
 			if carried := want[i] != 0; e.Payout.ReceivedAt.Equal(first) != carried || (e.Payout.Country == "kenya") != carried {
 				t.Errorf("%s: received %v, country %s", e.Payout.TradeNo, e.Payout.ReceivedAt, e.Payout.Country)
 			}
-		}
-	})
-}
-
-// The headers of a carried command are from a topic that others write too: whatever they say,
-// only the one word means that it was never sent, and nothing large or strange is kept.
-func FuzzCarriedHeaders(f *testing.F) {
-	f.Add("received", "2026-11-25T06:00:00.123456789Z", "egypt", "00-a-b-01", "k=v")
-	f.Add("sending", "2026-11-25t6:00:00z", "", "", "")
-	f.Add("Received", "9999-12-31T23:59:59Z", "\x00", "\xff", "\n")
-	f.Fuzz(func(t *testing.T, carried, at, country, parent, state string) {
-		headers := []kafka.Header{
-			{Key: message.CarriedHeader, Value: []byte(carried)}, {Key: message.CarriedReceivedAt, Value: []byte(at)},
-			{Key: message.CarriedCountry, Value: []byte(country)}, {Key: "traceparent", Value: []byte(parent)}, {Key: "tracestate", Value: []byte(state)},
-		}
-		m := &commandRecord{Record: &partition.Record{Headers: headers}}
-		now := time.Date(2026, 11, 21, 10, 30, 0, 0, time.UTC)
-		p := payout.Payout{ReceivedAt: now, Country: "own"}
-		got := carry(&p, m)
-		want := payout.StateSending
-		switch carried {
-		case "received":
-			want = payout.StateReceived
-		case "held":
-			want = payout.StateHeld
-		}
-		if got != want {
-			t.Errorf("%q is carried as %v", carried, got)
-		}
-		if year := p.ReceivedAt.Year(); year < 1970 || year > 2199 || p.ReceivedAt.Location() != time.UTC {
-			t.Errorf("%q: received at %v", at, p.ReceivedAt)
-		}
-		if len(p.Country) > 64 || p.Country != country && p.Country != "own" {
-			t.Errorf("%q: the country is %q", country, p.Country)
-		}
-		if trace := traceOf(m); len(trace.Parent) > 512 || len(trace.State) > 512 {
-			t.Errorf("a trace of %d and %d bytes", len(trace.Parent), len(trace.State))
 		}
 	})
 }

@@ -49,7 +49,8 @@ func (c *Consumer) decode(in *page, number int, r *commandRecord, now time.Time)
 		in.lost = append(in.lost, lost{element{r, -1}, unreadable.Code, unreadable.Reason})
 		return
 	}
-	trace := traceOf(r)
+	headers := message.HeadersOf(r.Headers)
+	trace, carried := message.DecodeTrace(headers), message.DecodeCarried(headers)
 	for _, o := range orders {
 		if o.Unreadable != nil {
 			in.lost = append(in.lost, lost{element{r, o.Index}, o.Unreadable.Code, o.Unreadable.Reason})
@@ -61,78 +62,23 @@ func (c *Consumer) decode(in *page, number int, r *commandRecord, now time.Time)
 		}
 		p := payout.Begin(command, country, payout.Source{Partition: number, Offset: r.Offset, Time: r.Time}, invalid, now)
 		p.Trace = trace
-		carried := carry(&p, r)
+		carried.Fill(&p)
 		known := invalid != payout.NotConfigured
 		if !known { // another instance may know it already, or this one after a restart
 			p = p.AwaitMerchant()
 		}
-		in.entries = append(in.entries, intake.Entry{Payout: p, Carried: carried, Others: command.OtherFingerprints(known, c.Currencies)})
+		in.entries = append(in.entries, intake.Entry{Payout: p, Carried: carried.State, Others: command.OtherFingerprints(known, c.Currencies)})
 		in.sources = append(in.sources, element{r, o.Index})
 	}
 }
 
-// longestCountry bounds what a header may say to be a country.
-const longestCountry = 64
-
-// carry fills in what the headers of a command that was published again say, and
-// answers how far the payout was; 0 for all other commands.
-func carry(p *payout.Payout, r *commandRecord) payout.State {
-	var state payout.State
-	for _, h := range r.Headers {
-		switch h.Key {
-		case message.CarriedHeader:
-			switch string(h.Value) {
-			case payout.StateReceived.String():
-				state = payout.StateReceived
-			case payout.StateHeld.String():
-				state = payout.StateHeld
-			default: // whatever else it says: ask
-				state = payout.StateSending
-			}
-		case message.CarriedReceivedAt:
-			if at, err := message.ParseTime(string(h.Value)); err == nil && at.Year() >= 1970 && at.Year() < 2200 {
-				p.ReceivedAt = at
-			}
-		case message.CarriedCountry:
-			if len(h.Value) <= longestCountry {
-				p.Country = string(h.Value)
-			}
-		}
-	}
-	return state
-}
-
-func traceOf(r *commandRecord) payout.Trace {
-	var t payout.Trace
-	for _, h := range r.Headers {
-		switch h.Key {
-		case "traceparent":
-			t.Parent = bounded(h.Value)
-		case "tracestate":
-			t.State = bounded(h.Value)
-		}
-	}
-	return t
-}
-
-// bounded keeps a trace header if it is of a sane size: W3C says 512 at most.
-func bounded(value []byte) string {
-	if len(value) > 512 {
-		return ""
-	}
-	return string(value)
-}
-
 // letter makes a dead letter of a message, or of an element of a bulk.
 func (c *Consumer) letter(number int, l lost) message.DeadLetter {
-	d := message.DeadLetter{
-		Key: l.message.Key, Value: l.message.element(l.index), Code: l.code, Reason: l.reason, Index: l.index,
+	return message.DeadLetter{
+		Key: l.message.Key, Value: l.message.element(l.index), Headers: message.HeadersOf(l.message.Headers),
+		Code: l.code, Reason: l.reason, Index: l.index,
 		Topic: c.topic, Source: payout.Source{Partition: number, Offset: l.message.Offset},
 	}
-	for _, h := range l.message.Headers {
-		d.Headers = append(d.Headers, message.Header{Key: h.Key, Value: h.Value})
-	}
-	return d
 }
 
 // element answers one element of a bulk as a command by itself; the whole message for

@@ -4,12 +4,6 @@ import (
 	"disburser/payout"
 )
 
-// Header is a header of a Kafka message.
-type Header struct {
-	Key   string
-	Value []byte
-}
-
 // DeadLetter is a message, or an element of one, that can't become a payout.
 type DeadLetter struct {
 	Key, Value []byte

@@ -48,18 +48,3 @@ func TestOnlyWhatWasNeverSentIsCarriedAsReceived(t *testing.T) {
 		}
 	})
 }
-
-// A currency that only the country named is left out again: with it the command would
-// be another one to whoever reads it.
-func TestACurrencyThatNobodyNamedIsNotCarried(t *testing.T) {
-	a, _ := money.Parse("300")
-	c := payout.Command{TradeNo: "a", Merchant: "eg-main", Amount: a, Currency: "EGP", Payee: payout.NewPayee(map[string]string{"walletId": "1"})}
-	for from, want := range map[payout.CurrencyFrom]string{payout.FromCommand: "EGP", payout.FromMerchant: "EGP", payout.FromCountry: ""} {
-		c.CurrencyFrom = from
-		p := payout.Begin(c, "egypt", payout.Source{}, "", time.Now())
-		p.CurrencyFrom = payout.FromCommand // the journal keeps none
-		if got := named(p); got != want {
-			t.Errorf("from %d: carried with %q, want %q", from, got, want)
-		}
-	}
-}
