@@ -10,33 +10,33 @@ import (
 	"disburser/payout/money"
 )
 
-// The outer codes that the pages know (SouthKorea/errorcode).
+// The outer codes that the provider explains (page SouthKorea/errorcode, paypro-api.md §5.1).
 const (
-	codeOK        = "0000" // accepted: look at data.status
+	codeOK        = "0000" // the call was accepted: data.status tells more
 	codeException = "5000" // system exception: the outcome is unknown
 	codeFailed    = "8000" // the request failed
 )
 
-// Limits of what is kept of the provider's words.
+// Limits for text of the provider that is passed on.
 const (
-	maxText  = 200
-	maxCode  = 64
-	maxDepth = 16 // of nested JSON; the provider nests one deep
+	maxText  = 200 // bytes of a message
+	maxCode  = 64  // bytes of a code or a number
+	maxDepth = 16  // levels of nested JSON; the provider's answers have two
 )
 
-// answer is the envelope of every reply. It is tolerant where nothing is decided:
-// numbers may be texts and texts numbers, and unknown fields are ignored. It is strict
-// where money is: a code or a status is a JSON text, and no name stands twice.
+// answer is the envelope of every reply (paypro-api.md §4.1). Fields that decide nothing are
+// read leniently: text or number, and unknown fields are ignored. Fields that decide about
+// money are read strictly: a code and a status must be JSON texts, and no name may occur twice.
 type answer struct {
 	code    string
 	status  string // data.status; "" = none
 	msg     string
 	data    map[string]any // nil = none
-	success successFlag    // decides nothing by itself: it may only contradict the code
+	success successFlag    // decides nothing by itself, but may contradict the code
 }
 
-// flag is the success of an envelope. The pages' tables call it a text, their samples
-// show true or false (paypro-api.md §4.1).
+// successFlag is the field success of an envelope. The tables of the pages call it a text,
+// their samples show true or false (paypro-api.md §4.1).
 type successFlag int8
 
 const (
@@ -45,6 +45,7 @@ const (
 	successFalse
 )
 
+// readSuccess reads the field success: a boolean, or the text true or false in any letter case.
 func readSuccess(v any) successFlag {
 	switch v := v.(type) {
 	case bool:
@@ -63,7 +64,8 @@ func readSuccess(v any) successFlag {
 	return successMissing
 }
 
-// readAnswer reads a body. Its errors name the field, never what stood in it.
+// readAnswer reads the body of an answer. Its errors name the field, never the value, because a
+// value may be payee data.
 func readAnswer(body []byte) (answer, error) {
 	fields, err := readJSON(body)
 	if err != nil {
@@ -83,8 +85,8 @@ func readAnswer(body []byte) (answer, error) {
 	return a, err
 }
 
-// dataOf is the inner object. What it is in an error's answer is documented
-// nowhere: null, missing and every empty value mean that there is none.
+// readData reads the inner object. null, a missing field and an empty value mean that there is
+// none: no page says what the provider sends with an error.
 func readData(v any) (map[string]any, error) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -103,9 +105,9 @@ func readData(v any) (map[string]any, error) {
 	return nil, errors.New("its data is no object")
 }
 
-// codeOf reads a code, "" if there is none. A JSON number is refused: 0015 and 15
-// could be the same number, its leading zeros are lost. So is a text that
-// somebody must have mangled: "0000 " is not 0000, but neither is it a failure.
+// readCode reads a code, "" if there is none. It refuses a JSON number: 0015 and 15 would be
+// the same number. It also refuses a damaged text such as "0000 ", which neither means 0000 nor
+// a failure.
 func readCode(fields map[string]any, name string) (string, error) {
 	switch v := fields[name].(type) {
 	case nil:
@@ -118,21 +120,22 @@ func readCode(fields map[string]any, name string) (string, error) {
 	return "", fmt.Errorf("its %s is not a text that could be a code", name)
 }
 
-// readable tells what may be a code: short, printable, without spaces around it.
+// validCode tells whether a text can be a code: short, printable, without spaces around it.
 func validCode(code string) bool {
 	return code != "" && len(code) <= maxCode && strings.TrimSpace(code) == code &&
 		!strings.ContainsFunc(code, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar })
 }
 
-// about says whose answer it is.
+// subject says whose payout an answer is about.
 type subject int8
 
 const (
-	subjectMissing subject = iota // it names no tradeNo
-	subjectOurs                   // it names the one that was asked about
-	subjectOther                  // a mix-up, or a tradeNo of a wrong type
+	subjectMissing subject = iota // the answer names no tradeNo
+	subjectOurs                   // it names the tradeNo that we asked about
+	subjectOther                  // it names another tradeNo, or one of a wrong type
 )
 
+// subjectFor compares the answer's tradeNo with ours.
 func (a answer) subjectFor(tradeNo string) subject {
 	v := a.data["tradeNo"]
 	if v == nil || v == "" {
@@ -144,12 +147,12 @@ func (a answer) subjectFor(tradeNo string) subject {
 	return subjectOther
 }
 
-// bare tells that the answer has no data at all, not even an empty status.
+// hasNoData tells that the answer has no data at all, not even an empty status.
 func (a answer) hasNoData() bool { return len(a.data) == 0 }
 
-// amount is the first of the names that holds an amount that can be read exactly, "" if
-// none does, and how it was written; unread tells that one of them holds something else.
-// What that is isn't passed on: it may be anything.
+// amount returns the first amount among the named fields that can be read exactly, "" if there
+// is none. written is the text as the provider wrote it. unread tells that a field holds
+// something that is no amount; its text is not returned, because it may be payee data.
 func (a answer) amount(names []string) (text, written string, unread bool) {
 	for _, name := range names {
 		v := a.data[name]
@@ -166,7 +169,7 @@ func (a answer) amount(names []string) (text, written string, unread bool) {
 	return "", "", unread
 }
 
-// firstText is the first of the names that holds a text or a number.
+// firstText returns the first text or number among the named fields, "" if there is none.
 func firstText(fields map[string]any, names ...string) string {
 	for _, name := range names {
 		if text, ok := textOf(fields[name]); ok && text != "" {
@@ -176,7 +179,7 @@ func firstText(fields map[string]any, names ...string) string {
 	return ""
 }
 
-// textOf is a text, or a number by its literal text, never by a float.
+// textOf returns a text, or a number as it was written: a float would round it.
 func textOf(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
@@ -187,10 +190,10 @@ func textOf(v any) (string, bool) {
 	return "", false
 }
 
-// oneLine makes provider text fit for a log: one line, nothing that moves a
-// cursor, not longer than limit bytes.
+// oneLine makes a text of the provider safe for a log: one line, no control or format
+// characters, at most limit bytes.
 func oneLine(text string, limit int) string {
-	if !printableASCII(text) { // nearly all are: looking is cheaper than making anew
+	if !printableASCII(text) { // nearly all texts are: checking is cheaper than copying
 		text = strings.Map(func(r rune) rune {
 			if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
 				return -1
@@ -201,10 +204,10 @@ func oneLine(text string, limit int) string {
 	if len(text) <= limit {
 		return text
 	}
-	return strings.ToValidUTF8(text[:limit], "") // a character cut in two goes whole
+	return strings.ToValidUTF8(text[:limit], "") // drops a character that the cut left in part
 }
 
-// plain tells whether a text is printable ASCII.
+// printableASCII tells whether a text has printable ASCII characters only.
 func printableASCII(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {
@@ -214,9 +217,8 @@ func printableASCII(text string) bool {
 	return true
 }
 
-// readJSON reads one JSON object and nothing after it. encoding/json's Unmarshal
-// would take the last of two equal names and ignore their case: of two different
-// statuses it would believe one. Its word that the text is JSON is believed.
+// readJSON reads one JSON object and nothing after it. It refuses an object in which a name
+// occurs twice: json.Unmarshal would take the last one, and so choose one of two statuses.
 func readJSON(body []byte) (map[string]any, error) {
 	if !json.Valid(body) {
 		return nil, errors.New("it is no JSON")

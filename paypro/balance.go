@@ -11,18 +11,21 @@ import (
 	"disburser/payout/money"
 )
 
-// Balance is a merchant's money at the provider, as decimal text.
+// Balance is a merchant's money at the provider, as decimal texts in the country's currency
+// (paypro-api.md §4.4, pages */balance).
 type Balance struct {
 	Available string // can be paid out
-	Frozen    string // "" where the provider says nothing
-	Unsettled string
+	Frozen    string // reserved by the provider; "" = the answer doesn't say
+	Unsettled string // not settled yet; "" = the answer doesn't say
 }
 
-// ErrRefused is wrapped where the provider answered, readably, with an outer code other
-// than 0000: it knows the call, and not this merchant, its secret or its signature.
+// ErrRefused tells that the provider answered the balance query with an outer code other than
+// 0000. It knows the call, but not this merchant, its secret or its signature.
 var ErrRefused = errors.New("refused")
 
-// Balance asks for the merchant's balance.
+// Balance asks the provider for the merchant's balance (pages */balance). It makes one call,
+// within the timeout of the settings. An error names the merchant and the URL. It wraps
+// ErrRefused if the provider refused the call.
 func (c *Client) Balance(ctx context.Context) (Balance, error) {
 	b, err := c.balance(ctx)
 	if err != nil {
@@ -49,14 +52,16 @@ func (c *Client) balance(ctx context.Context) (Balance, error) {
 	return a.balance(c.profile.reply.available)
 }
 
-// refusalOf quotes a refusal. Its words are hidden first and cut then: half of a secret would stand.
+// refusalOf quotes a refusal of the provider. It masks the text before it cuts it: a cut could
+// leave half of a secret, which masking would miss.
 func (c *Client) refusalOf(a answer) error {
 	words := oneLine(c.operatorMask.hideInText(oneLine(a.msg, maxAnswer)), maxText)
 	return fmt.Errorf("%w with code %s (%s): check merchant_no, secret, salt and sign_in", ErrRefused, a.code, words)
 }
 
-// balance reads the three amounts. The available one has two spellings on the
-// pages; an answer that has both, and different, is nobody's to choose from.
+// balance reads the three amounts. The pages spell the available amount in two ways
+// (paypro-api.md §4.4). An answer with both spellings and two amounts is an error: nobody can
+// know which one is right.
 func (a answer) balance(spellings []string) (Balance, error) {
 	b := Balance{
 		Frozen:    a.signed("freezeAmount"),
@@ -78,7 +83,7 @@ func (a answer) balance(spellings []string) (Balance, error) {
 	return b, nil
 }
 
-// signed is an amount that may be less than nothing, "" if there is none that can be read.
+// signed reads an amount that may be negative, "" if it can't be read.
 func (a answer) signed(name string) string {
 	text, _ := textOf(a.data[name])
 	digits, negative := strings.CutPrefix(text, "-")
@@ -92,7 +97,8 @@ func (a answer) signed(name string) string {
 	return amount.String()
 }
 
-// shortest is the shortest text of a plain decimal's value: 300 for 0300.00.
+// shortest writes an amount without leading and trailing zeros, so that equal amounts have
+// equal texts: "300." for 0300.00.
 func shortest(amount string) string {
 	digits, negative := strings.CutPrefix(amount, "-")
 	whole, fraction, _ := strings.Cut(digits, ".")

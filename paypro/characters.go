@@ -6,19 +6,20 @@ import (
 	"unicode"
 )
 
-// Payee fields are of two kinds. Numbers, codes, keys and addresses of mail are compared by
-// machines: a character that nobody sees, or a digit of another script, makes another
-// account of them. Names are read by people, and some can't be written without joiners.
+// Payee fields are of two kinds. Machines compare numbers, codes, keys and mail addresses: an
+// invisible character, or a digit of another script, makes it another account. People read
+// names, and the names of some languages need invisible joiners.
 
-// accountWords are parts of the names of fields that machines compare.
+// exactWords are parts of field names. A field whose name has one holds a value that machines
+// compare.
 var exactWords = []string{
 	"account", "bic", "card", "cert", "clabe", "code", "email", "iban", "id", "identity", "ifsc", "ip", "key", "mail",
 	"mobile", "msisdn", "no", "number", "phone", "pix", "swift", "type", "upi", "wallet",
 }
 
-// isWords tells by a field's name whether it holds text for people. A name that has "name"
-// in it does (bankName), one with a part that says otherwise doesn't (bankAccountNo), and of
-// others nobody knows: they may hold anything.
+// isFreeText tells by a field's name whether people read its value. A name with "name" in it
+// says so (bankName). A name with one of exactWords says no (bankAccountNo). Any other field is
+// treated as free text, because it may hold anything.
 func isFreeText(name string) bool {
 	parts := nameParts(name)
 	for _, part := range parts {
@@ -36,7 +37,7 @@ func isFreeText(name string) bool {
 	return true
 }
 
-// partsOf splits bankAccountNo into bank, account, no, and bankNCode into bank, n, code.
+// nameParts splits bankAccountNo into bank, account, no, and bankNCode into bank, n, code.
 func nameParts(name string) []string {
 	var parts strings.Builder
 	letters := []rune(name)
@@ -50,19 +51,20 @@ func nameParts(name string) []string {
 	return strings.FieldsFunc(parts.String(), func(c rune) bool { return c == '_' || unicode.IsDigit(c) })
 }
 
-// invisible tells a character that leaves no mark: white space, joiners, marks of
-// direction, fillers.
+// invisible tells whether a character shows nothing: white space, joiners, direction marks,
+// fillers.
 func invisible(c rune) bool {
 	return unicode.IsSpace(c) || invisibleNotSpace(c)
 }
 
-// hidden is what is invisible and no white space. U+2800 is the empty pattern of Braille.
+// invisibleNotSpace tells whether a character shows nothing and is no white space. U+2800 is
+// the empty Braille pattern, which Unicode doesn't list with the others.
 func invisibleNotSpace(c rune) bool {
 	return c == '\u2800' || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// unfit names the first character that has no place in what machines compare, "" if there
-// is none.
+// forbiddenCharacter describes the first character that a value for machines must not have, ""
+// if there is none.
 func forbiddenCharacter(value string) string {
 	for _, c := range value {
 		switch {

@@ -16,12 +16,14 @@ import (
 
 var errMinAboveMax = errors.New("is above amount.max")
 
-// ownNames are the request's parameters that are not payee fields.
+// reservedNames are the parameters that the disburser fills in itself: no payee field may have
+// such a name.
 var reservedNames = []string{"amount", "merchantNo", "notifyUrl", "remark", "sign", "timestamp", "tradeNo"}
 
-// Check says everything that is wrong with a command for this merchant, in one
-// line, or nil. It names fields and rules, never a value: values are people's
-// data. It knows no check digits and no rules across fields; the provider does.
+// Check returns an error that lists everything that is wrong with a command for this merchant,
+// or nil. The rules are those of the page <country>/payout (paypro-api.md §3) with the
+// operator's changes. The error names fields and rules, never a value, because values are payee
+// data. It knows no check digits and no rules across fields: these are the provider's to check.
 func (c *Client) Check(cmd payout.Command) error {
 	problems := c.profile.amount.problems(cmd.Amount)
 	problems = append(problems, c.profile.payeeProblems(cmd.Payee.Reveal())...)
@@ -34,6 +36,7 @@ func (c *Client) Check(cmd payout.Command) error {
 	return errors.New(strings.Join(problems, "; "))
 }
 
+// problems says what is wrong with an amount; none = nothing.
 func (r amountRule) problems(a money.Amount) []string {
 	switch {
 	case a.IsZero():
@@ -50,8 +53,8 @@ func (r amountRule) problems(a money.Amount) []string {
 	return nil
 }
 
-// payeeProblems walks the country's fields in order of name. Fields that the
-// country doesn't know are ignored and not sent: names that nobody knows are no mistake.
+// payeeProblems checks the country's payee fields in order of name. A field that the country
+// doesn't know is ignored and not sent.
 func (p profile) payeeProblems(payee map[string]string) []string {
 	if p.anyPayee {
 		return p.anyPayeeProblems(payee)
@@ -65,8 +68,8 @@ func (p profile) payeeProblems(payee map[string]string) []string {
 	return problems
 }
 
-// problem says what is wrong with a value, "" if nothing. It may name a character, for
-// people can't see what is wrong with "01123\u200b"; the value it never names.
+// problem says what is wrong with a value, "" if nothing. It may name a character, because
+// people can't see what is wrong with "01123\u200b". It never names the value.
 func (f Field) problem(value string) string {
 	switch {
 	case strings.TrimSpace(value) == "" && f.Required:
@@ -92,9 +95,9 @@ func (f Field) problem(value string) string {
 	return ""
 }
 
-// openProblems is for the countries of which no page names a field: whatever the
-// command has is sent, so its names must be sound as well. A bad name is not
-// printed, it may be somebody's data in the wrong place.
+// anyPayeeProblems checks the payee of a country without documented payee fields. All fields of
+// the command are sent, so their names are checked too. A bad name is not printed: it may be
+// payee data in the wrong place.
 func (p profile) anyPayeeProblems(payee map[string]string) []string {
 	if len(payee) == 0 {
 		return []string{"payee is required"}
@@ -116,7 +119,7 @@ func (p profile) anyPayeeProblems(payee map[string]string) []string {
 	return problems
 }
 
-// clean tells valid UTF-8 without control characters.
+// validText tells whether a text is valid UTF-8 without control characters.
 func validText(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }

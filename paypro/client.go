@@ -16,25 +16,26 @@ import (
 	"disburser/payout/secrets"
 )
 
-// Client talks to the provider for one merchant. It is safe for concurrent use.
+// Client calls the provider for one merchant. It is safe for concurrent use.
 type Client struct {
 	name             string
 	base             string // base URL without a slash at its end
 	merchantNo       string
 	notifyURL        string
-	noRecordCodes    []string // outer codes
-	noDataIsNoRecord bool     // code 0000 without data says so too
-	tooFastCodes     []string // outer codes and data.statuses
+	noRecordCodes    []string // outer codes of a query that mean "no such order"
+	noDataIsNoRecord bool     // a query's code 0000 without data means that too
+	tooFastCodes     []string // outer codes and data.statuses that mean "you call too often"
 	secret           secrets.Secret
-	operatorMask     mask
+	operatorMask     mask // hides the secret and the values of Extra
 	signer           signer
 	profile          profile           // the country's, with the operator's changes
-	requestHeads     map[string][]byte // how a request begins, by path
+	requestHeads     map[string][]byte // the first header lines of a request, by path
 	pool             *connPool
 }
 
-// New makes a merchant's client, or says everything that is wrong with its
-// settings. A nil dial is the real network. It connects to nothing.
+// New makes the client of a merchant. Its error joins everything that is wrong with the
+// settings; each part begins with the name of the setting. A nil dial uses the real network.
+// New connects to nothing.
 func New(s Settings, dial Dial) (*Client, error) {
 	s = s.withDefaults()
 	errs := s.problems()
@@ -74,6 +75,7 @@ func New(s Settings, dial Dial) (*Client, error) {
 	return c, nil
 }
 
+// unknownCountry is the error for a country without a profile; it lists those that have one.
 func unknownCountry(country string) error {
 	var names []string
 	for _, c := range Countries() {
@@ -85,9 +87,13 @@ func unknownCountry(country string) error {
 	return fmt.Errorf("%q is unknown: use one of %s", country, strings.Join(names, ", "))
 }
 
-// Send orders one payout, once. Not one byte is written from latest on; a zero
-// latest has passed. Whoever calls it holds the lease and has the decision
-// acknowledged (protocol S1, S3).
+// Send orders one payout (page <country>/payout, paypro-api.md §3). It makes one attempt.
+// latest is the write deadline: from then on no byte is written, and a zero latest counts as
+// passed.
+//
+// The finding is NotSent only if no byte of the request left. Errors of the network are
+// findings too; their Detail says what failed. The caller must hold the lease, and its decision
+// to send must be acknowledged (protocol S1, S3).
 func (c *Client) Send(ctx context.Context, cmd payout.Command, latest time.Time) finding.Finding {
 	if latest.IsZero() {
 		return finding.Finding{Kind: finding.NotSent, Detail: errTooLate.Error()}
@@ -99,15 +105,17 @@ func (c *Client) Send(ctx context.Context, cmd payout.Command, latest time.Time)
 	return c.judge(sendVerdict, cmd, r)
 }
 
-// Ask asks what became of a command's tradeNo; the rest of it is what the answer is looked
-// at with. A zero latest is no limit: asking harms nobody.
+// Ask asks for the outcome of a command's tradeNo (page <country>/payoutQuery, paypro-api.md
+// §4.3). Only the tradeNo is sent. The rest of the command is used to read the answer: to
+// compare the amount and to mask payee data. latest is the write deadline. A zero latest is no
+// limit, because a late query changes nothing.
 func (c *Client) Ask(ctx context.Context, cmd payout.Command, latest time.Time) finding.Finding {
 	r := c.exchange(ctx, c.queryRequest(cmd.TradeNo, time.Now()), latest)
 	return c.judge(c.queryVerdict, cmd, r)
 }
 
-// Unverified says in sentences what of this merchant rests on no page of the
-// provider, or on pages that disagree.
+// Unverified lists, in sentences, which of this merchant's settings rest on no page of the
+// provider, or on pages that contradict each other.
 func (c *Client) Unverified() []string {
 	var list []string
 	for _, d := range slices.Concat(commonQuestions, c.profile.openQuestions) {
@@ -119,23 +127,22 @@ func (c *Client) Unverified() []string {
 	return list
 }
 
-// Currency is the country's own, by ISO 4217.
+// Currency is the country's currency by ISO 4217. No request carries it.
 func (c *Client) Currency() string { return c.profile.currency }
 
-// Close closes the idle connections; those in use close with their calls.
+// Close closes the idle connections. A connection in use is closed when its call ends.
 func (c *Client) Close() { c.pool.close() }
 
-// reply is what came back: an answer, or the problem instead of one.
+// reply is the result of one exchange: an answer, or the reason why there is none.
 type reply struct {
-	status     int
-	retryAfter string
+	status     int    // of HTTP; 0 = no answer
+	retryAfter string // the Retry-After header as it came
 	body       []byte
-	problem    string // why there is no readable answer, for a person
-	unsent     bool   // proven: no byte of the request left
+	problem    string // why there is no readable answer, for a person; "" = there is one
+	unsent     bool   // no byte of the request left
 }
 
-// exchange carries one order to the provider and an answer back, with one attempt and
-// one deadline.
+// exchange sends one request and returns the answer to it. It makes one attempt.
 func (c *Client) exchange(ctx context.Context, o apiRequest, latest time.Time) reply {
 	request, err := c.encode(o)
 	switch {

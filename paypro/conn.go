@@ -12,23 +12,24 @@ import (
 	"time"
 )
 
-// Two things are decided here, where the bytes leave, because anywhere above it
-// they would be guesses: that nothing is written after the caller's last moment
-// (protocol S5), and whether anything was written at all (the NotSent proof).
+// This file decides two things: that no byte is written after the write deadline (protocol S5),
+// and whether a byte was written at all (the proof behind NotSent). Only the code that writes
+// the bytes can know either.
 //
-// net/http is used for reading answers, not for making calls: its transport writes
-// on a goroutine of its own, which may still be on its way when the caller has its
-// error, repeats some requests by itself, and takes twice the time.
+// net/http reads the answers here, but it doesn't make the calls. Its Transport writes on a
+// goroutine of its own, which may still write when the caller already has an error. It also
+// repeats some requests by itself, and a call takes twice the time.
 
 const (
-	// maxAnswer bounds a body; the provider's are a few hundred bytes.
+	// maxAnswer limits the body of an answer, in bytes. The provider's have a few hundred.
 	maxAnswer = 1 << 20
-	// maxHeader bounds an answer's header, with all that is said before it (1xx).
+	// maxHeader limits the header of an answer, in bytes, together with interim answers (1xx).
 	maxHeader = 64 << 10
 
-	// idleFor is shorter than the shortest keep-alive among usual servers (Node:
-	// 5s). A request written to a connection that the server is just closing is
-	// Unclear, and may end up before a person; a new connection costs a round trip.
+	// idleTimeout is how long a connection may stay idle. It is shorter than the keep-alive of
+	// usual servers: the shortest, Node's, is 5 s. A request on a connection that the server
+	// closes right now is Unclear, and may need a person. A new connection only costs a round
+	// trip.
 	idleTimeout = 4 * time.Second
 )
 
@@ -37,25 +38,25 @@ var (
 	errHeaderTooLong = errors.New("the answer's header is longer than 64 KiB")
 )
 
-// outlet is where bytes leave, beneath TLS if there is any. It writes nothing from
-// the last moment on, and knows whether anything has left.
+// guardedConn is the network connection below TLS. It writes no byte from the write deadline
+// on, and it records whether a byte of the request left.
 type guardedConn struct {
 	net.Conn
 
-	mu         sync.Mutex // never held while writing: TLS may write for itself while it reads
-	latest     time.Time  // no byte from here on; zero = no limit
-	writeBegun bool       // a byte may have left, since the request began
-	written    bool       // at least one byte did
+	mu         sync.Mutex // not held while writing: TLS may write while it reads
+	latest     time.Time  // the write deadline; zero = none
+	writeBegun bool       // a byte of the request may have left
+	written    bool       // at least one byte of the request left
 }
 
-// guard begins a request.
+// beginRequest sets the write deadline of a request and forgets the request before.
 func (g *guardedConn) beginRequest(latest time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.latest, g.writeBegun, g.written = latest, false, false
 }
 
-// release ends it, and tells whether a byte of it left.
+// endRequest lifts the write deadline, and tells whether a byte of the request left.
 func (g *guardedConn) endRequest() (left bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -63,7 +64,7 @@ func (g *guardedConn) endRequest() (left bool) {
 	return g.written
 }
 
-// begin asks leave to write.
+// mayWrite tells whether the write deadline allows a write, and notes that one begins.
 func (g *guardedConn) mayWrite() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -74,14 +75,15 @@ func (g *guardedConn) mayWrite() bool {
 	return true
 }
 
-// answerable tells whether what comes now can be an answer.
+// requestBegun tells whether a byte of the request may have left. Before that, what the server
+// sends can't answer it.
 func (g *guardedConn) requestBegun() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.writeBegun
 }
 
-// Write refuses with nothing written, or writes and takes note.
+// Write writes and records it, or returns errTooLate and writes nothing.
 func (g *guardedConn) Write(p []byte) (int, error) {
 	if !g.mayWrite() {
 		return 0, errTooLate
@@ -93,8 +95,9 @@ func (g *guardedConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// passed tells whether the moment is over by either clock: a suspended machine
-// stops the monotonic one, and somebody may set the wall clock back.
+// isPast tells whether a moment has passed by the monotonic or by the wall clock. A suspended
+// machine stops the monotonic clock; somebody may set the wall clock back. A zero moment never
+// passes.
 func isPast(latest time.Time) bool {
 	if latest.IsZero() {
 		return false
@@ -103,43 +106,42 @@ func isPast(latest time.Time) bool {
 	return !now.Before(latest) || !now.Round(0).Before(latest.Round(0))
 }
 
-// conn is a connection that carries one call after the other. Its own goroutine
-// reads: so an answer that nobody has asked for is noticed when it comes, which may
-// be the late one of an earlier call, and a connection that the server closes is
-// used by nobody.
+// conn is a connection that carries one call after the other (keep-alive). A goroutine of its
+// own reads from it all the time. So it notices at once what the server sends without a
+// request, such as the late answer to an earlier call. It also notices when the server closes
+// the connection, and takes it out of the pool.
 type conn struct {
-	net.Conn // what HTTP is spoken over: the outlet, or TLS above it
+	net.Conn // carries HTTP: guarded, or TLS above it
 	guarded  *guardedConn
-	limited  *limitedConn
+	limited  *limitedConn // reads from Conn, with a limit for headers
 	pool     *connPool
-	replies  chan reply // to the call that is under way; one fits
+	replies  chan reply // to the call in flight; has room for one
 
-	phase    connPhase // the wire's lock owns it, and the next
-	deadline time.Time // when the call that is under way ends at the latest
+	phase    connPhase // protected by the pool's mutex
+	deadline time.Time // of the call in flight; protected by the pool's mutex
 }
 
-// phase is what a connection is doing.
+// connPhase is what a connection is used for right now.
 type connPhase int
 
 const (
-	phaseIdle       connPhase = iota // for the next call, or chosen by it
-	phaseRequesting                  // the request is being written, or was
-	phaseAnswering                   // an answer has begun
-	phaseClosed                      // used by nobody any more
+	phaseIdle       connPhase = iota // in the pool, or chosen for the next call
+	phaseRequesting                  // the request is being written, or has been
+	phaseAnswering                   // the answer has begun
+	phaseClosed                      // not usable any more
 )
 
-// carry writes a request and waits for its answer. Whatever it answers, it is over:
-// the writing ends before this returns, so that unsent is a proof. stale means that
-// the connection had ended before the first byte.
+// roundTrip writes a request and waits for its answer. The write has ended when it returns, so
+// an unsent reply is a proof. stale tells that the connection ended before the first byte.
 func (c *conn) roundTrip(ctx context.Context, request []byte, latest, deadline time.Time) (r reply, stale bool) {
-	stop := context.AfterFunc(ctx, func() { _ = c.guarded.Close() }) // interrupts the writing and the reading
+	stop := context.AfterFunc(ctx, func() { _ = c.guarded.Close() }) // interrupts the write and the read
 	defer func() {
 		if !stop() {
 			c.discard()
 		}
 	}()
 	_ = c.SetReadDeadline(deadline)
-	_ = c.SetWriteDeadline(earlier(latest, deadline)) // for a write that blocks
+	_ = c.SetWriteDeadline(earlier(latest, deadline)) // ends a write that blocks
 	c.guarded.beginRequest(latest)
 	if !c.pool.beginRequest(c, deadline) {
 		return reply{unsent: true, problem: "the server closed the connection, or spoke, before it was asked"}, true
@@ -148,7 +150,7 @@ func (c *conn) roundTrip(ctx context.Context, request []byte, latest, deadline t
 	left := c.guarded.endRequest()
 	switch {
 	case err != nil:
-		_ = c.guarded.Close() // first, or TLS would say goodbye when nothing may leave any more
+		_ = c.guarded.Close() // first: TLS would still write its close message, possibly after the write deadline
 		c.discard()
 		return reply{unsent: !left, problem: c.pool.describeError(err)}, false
 	case n != len(request):
@@ -159,8 +161,8 @@ func (c *conn) roundTrip(ctx context.Context, request []byte, latest, deadline t
 	return <-c.replies, false
 }
 
-// listen reads until the connection ends. Before an answer is handed out it is settled
-// whether the connection can carry another call.
+// readReplies reads until the connection ends. It takes a connection that can't be reused out
+// of the pool before it delivers the reply. So the next call never gets it.
 func (c *conn) readReplies() {
 	defer c.discard()
 	text := bufio.NewReader(c.limited)
@@ -191,7 +193,7 @@ func (c *conn) readReplies() {
 	}
 }
 
-// hand gives the call its answer. A call that is over takes none.
+// deliver gives the reply to the call in flight. If that has ended, the reply is dropped.
 func (c *conn) deliver(r reply) {
 	select {
 	case c.replies <- r:
@@ -199,32 +201,32 @@ func (c *conn) deliver(r reply) {
 	}
 }
 
-// heard is what a byte, or an error, of a connection means.
+// readEvent says what it means that a read returned.
 type readEvent int
 
 const (
-	eventAnswer      readEvent = iota // begins
-	eventFailed                       // there will be no answer
-	eventUnrequested                  // nobody has asked: somebody else's answer, or the end of an idle connection
-	eventTooEarly                     // an answer to a request of which not a byte has left
-	eventOldDeadline                  // nothing: the time was over that the connection had before this call
+	eventAnswer      readEvent = iota // the answer to our request begins
+	eventFailed                       // the read failed: there will be no answer
+	eventUnrequested                  // no request was made: the answer to an earlier one, or the server closed an idle connection
+	eventTooEarly                     // an answer came before a byte of the request left
+	eventOldDeadline                  // the read deadline of the idle time passed just when a call began: read on
 )
 
-// toPost is what all answers are answers to.
+// postRequest tells http.ReadResponse that the answer belongs to a POST.
 var postRequest = &http.Request{Method: http.MethodPost}
 
-// receive reads an answer to its end, but no further than the limit, and tells
-// whether the connection can carry another call.
+// readResponse reads one answer within the limits, and tells whether the connection can be
+// reused.
 func (c *conn) readResponse(text *bufio.Reader) (r reply, more bool) {
 	var res *http.Response
-	for res == nil || res.StatusCode < 200 && res.StatusCode != http.StatusSwitchingProtocols { // these were words in advance
+	for res == nil || res.StatusCode < 200 && res.StatusCode != http.StatusSwitchingProtocols { // an interim answer (1xx)
 		var err error
 		if res, err = http.ReadResponse(text, postRequest); err != nil { //nolint:bodyclose // its body is read to the end, or the connection closed
 			return reply{problem: c.pool.describeError(err)}, false
 		}
 	}
 	r = reply{status: res.StatusCode, retryAfter: res.Header.Get("Retry-After")}
-	if res.StatusCode == http.StatusSwitchingProtocols { // it has no end
+	if res.StatusCode == http.StatusSwitchingProtocols { // the connection no longer speaks HTTP
 		return r, false
 	}
 	c.limited.left = math.MaxInt64
@@ -241,18 +243,19 @@ func (c *conn) readResponse(text *bufio.Reader) (r reply, more bool) {
 	return r, r.problem == "" && !res.Close && text.Buffered() == 0
 }
 
-// end closes the connection.
+// discard closes the connection and takes it out of the pool.
 func (c *conn) discard() {
 	c.pool.remove(c)
 	_ = c.Close()
 }
 
-// bounded reads no more than what is left.
+// limitedConn reads at most as many bytes as its limit leaves.
 type limitedConn struct {
 	net.Conn
-	left int64 // the reading goroutine's own
+	left int64 // only used by the goroutine that reads
 }
 
+// Read returns errHeaderTooLong when the limit is used up.
 func (b *limitedConn) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, errHeaderTooLong
@@ -262,7 +265,7 @@ func (b *limitedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// earlier is the first of two moments; zero is no limit.
+// earlier returns the earlier one of two moments. A zero moment is no limit.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b

@@ -4,23 +4,24 @@ import (
 	"disburser/payout/money"
 )
 
-// This file is the one place for what differs between countries. It follows the
-// provider's page <country>/payout and its neighbours; where pages disagree or
-// say nothing, a doubt says so, and every merchant prints its doubts at start-up.
+// This file holds everything that differs between countries. It follows the pages
+// <country>/payout, payoutQuery, balance and overview (paypro-api.md §3 and §4). Where pages
+// contradict each other or say nothing, an openQuestion says so. Every merchant logs its open
+// questions at start-up.
 
-// required is a field without a rule, optional one that may be missing too.
+// required is a field without a rule. optional is a field that may be missing.
 var (
 	required = Field{Required: true}
 	optional = Field{}
 )
 
-// oneOf is a required field with a closed list.
+// oneOf is a required field with a list of allowed values.
 func oneOf(values ...string) Field { return Field{Required: true, OneOf: values} }
 
-// shaped is a required field with a pattern and the words for it.
+// matching is a required field with a pattern; rule says the pattern in words.
 func matching(pattern, rule string) Field { return Field{Required: true, Pattern: pattern, Rule: rule} }
 
-// limit is an amount that stands in this file.
+// mustAmount is an amount written in this file.
 func mustAmount(amount string) money.Amount {
 	a, err := money.Parse(amount)
 	if err != nil {
@@ -29,7 +30,7 @@ func mustAmount(amount string) money.Amount {
 	return a
 }
 
-// Paths as most countries have them. Upper and lower case differ by page.
+// The paths of most countries. Their letter case differs by page (paypro-api.md §1).
 const (
 	sendUpper   = "/v1/paypro/payOut"
 	sendLower   = "/v1/paypro/payout"
@@ -37,9 +38,9 @@ const (
 	balancePath = "/v1/paypro/queryBalance"
 )
 
-// usualReply holds for the countries whose balance is spelled in full, and whose
-// query says amount. All spellings that any country uses are accepted: what was
-// paid and who the provider calls what decide nothing.
+// commonNames are the names in the answers of most countries: the paid amount is called amount.
+// The spellings of all other countries are accepted too, because nothing is decided by these
+// values.
 var commonNames = replyNames{
 	platformNo: []string{"platFormTradeNo", "platformTradeNo", "serialNumber"},
 	paid:       []string{"amount", "payAmount"},
@@ -47,8 +48,8 @@ var commonNames = replyNames{
 	available:  []string{"availableAmount", "availablAmount"},
 }
 
-// orderAndPaid is for Indonesia and Mexico: orderAmount was ordered and payAmount
-// paid, and the balance lacks its second e (indonesia/payoutQuery, mexico/balance).
+// twoAmountNames are for Indonesia and Mexico, where orderAmount is the ordered amount and
+// payAmount the paid one (indonesia/payoutQuery, mexico/payoutQuery).
 var twoAmountNames = replyNames{
 	platformNo: commonNames.platformNo,
 	paid:       []string{"payAmount", "amount"},
@@ -56,14 +57,14 @@ var twoAmountNames = replyNames{
 	available:  commonNames.available,
 }
 
-// everywhere is what no page of any country settles.
+// commonQuestions are open for every country.
 var commonQuestions = []openQuestion{
 	{"salt", "no page of the provider shows whether the secret goes after the text (salt: suffix) or before it: " +
 		"check --connect against the sandbox tells"},
 	{"reply", "what a query answers for an unknown tradeNo, and a payout for a repeated one, is on no page"},
 }
 
-// Doubts that several countries share.
+// Open questions that several countries share.
 var (
 	guessedSend    = openQuestion{"paths.send", "paths.send: on no page; " + sendLower + " is a guess after its neighbours"}
 	guessedQuery   = openQuestion{"paths.query", "paths.query: on no page; " + queryPath + " is a guess after its neighbours"}
@@ -72,6 +73,7 @@ var (
 	unknownPayee   = openQuestion{"payee", "fields: no page names the payee fields; whatever a command has is sent unchecked"}
 )
 
+// countries are the profiles of all countries.
 var countries = []profile{
 	{
 		name: "egypt", currency: "EGP", verified: true,
@@ -79,9 +81,9 @@ var countries = []profile{
 		signIn: signBody,
 		fields: map[string]Field{
 			"customerName": required,
-			"walletId":     required, // the sample's 11 digits are no rule
+			"walletId":     required, // the sample has 11 digits, but no rule says so
 		},
-		amount:         amountRule{whole: true, min: mustAmount("100"), max: mustAmount("10000")}, // "adjustable" per merchant
+		amount:         amountRule{whole: true, min: mustAmount("100"), max: mustAmount("10000")}, // egypt/payout: the provider adjusts the limits per merchant
 		remarkRequired: true,
 		reply:          commonNames,
 		openQuestions:  []openQuestion{guessedBalance},
@@ -116,10 +118,10 @@ var countries = []profile{
 			"mobile":        matching(`08\d{8,11}|628\d{7,10}`, "must start with 08 or 628 and have 10 to 13 digits"),
 			"email":         required,
 			"bankAccountNo": required,
-			"bankCode":      required, // 0002: its leading zeros matter
+			"bankCode":      required, // such as 0002: keep the leading zeros
 		},
 		amount:      amountRule{whole: true},
-		jsonNumbers: true, // table: float and integer; sample: JSON numbers
+		jsonNumbers: true, // indonesia/payout: float and integer in the table, JSON numbers in the sample
 		reply:       twoAmountNames,
 		openQuestions: []openQuestion{
 			{"numbers", "amount and timestamp go as JSON numbers, as the page's sample has them; " +
@@ -132,7 +134,7 @@ var countries = []profile{
 		signIn: signBody,
 		fields: map[string]Field{
 			"name":         required,
-			"customerCert": matching(`\d{13}`, "must be 13 digits without dashes"), // "strictly checked"; the printed pattern has 12 places
+			"customerCert": matching(`\d{13}`, "must be 13 digits without dashes"), // pakistan/payout: "strictly checked"; its printed pattern has 12 places
 			"email":        required,
 			"mobile":       matching(`3\d{9}`, "must be 10 digits starting with 3"),
 			"accountType":  oneOf("BANK", "WALLET"),
@@ -155,7 +157,7 @@ var countries = []profile{
 		fields: map[string]Field{
 			"accountName": required,
 			"bankName":    required,
-			"bankNumber":  required, // the sample's 11 digits from 09 are no rule
+			"bankNumber":  required, // the sample has 11 digits from 09, but no rule says so
 		},
 		reply: commonNames,
 		openQuestions: []openQuestion{
@@ -168,7 +170,7 @@ var countries = []profile{
 		paths:  Paths{sendLower, queryPath, balancePath},
 		signIn: signBody,
 		fields: map[string]Field{
-			"ipAddress":  required, // in the table, not in the sample
+			"ipAddress":  required, // india/payout: in the table, not in the sample
 			"name":       required,
 			"mobile":     matching(`(91)?[6-9]\d{9}`, "must be 10 digits starting with 6 to 9"),
 			"email":      required,
@@ -188,11 +190,11 @@ var countries = []profile{
 		paths:                 Paths{"/api/payout", "/api/queryPayOutResult", "/api/queryBalance"},
 		signIn:                signBody,
 		fields:                map[string]Field{"mobile": matching(`254[17]\d{8}`, "must be 12 digits starting with 2541 or 2547")},
-		amount:                amountRule{whole: true}, // "above 50 recommended" is no limit
+		amount:                amountRule{whole: true}, // kenya/payout recommends more than 50, which is no limit
 		queryWithoutTimestamp: true,                    // kenya/payoutQuery documents tradeNo and sign only
-		tradeNoOptional:       true,                    // kenya/payoutQuery: the sample's answer has a tradeNo, its table has none
+		tradeNoOptional:       true,                    // kenya/payoutQuery: its sample has a tradeNo, its table has none
 		reply: replyNames{
-			platformNo: []string{"serialNumber", "platFormTradeNo", "platformTradeNo"}, // payout's reply; the query's has the usual name
+			platformNo: []string{"serialNumber", "platFormTradeNo", "platformTradeNo"}, // in the answer to a payout; a query's has the common name
 			paid:       commonNames.paid,
 			text:       commonNames.text,
 			available:  commonNames.available,
@@ -211,7 +213,7 @@ var countries = []profile{
 			"wayCode":             required,
 			"customerName":        required,
 			"customerAccountType": oneOf("DebitCard", "CLABE"),
-			"customerAccount":     required, // 16 or 18 digits by its type: a rule across fields, the provider's to check
+			"customerAccount":     required, // 16 or 18 digits by type: a rule across fields, which the provider checks
 			"customerMobile":      optional,
 			"customerEmail":       optional,
 			"identity":            optional,

@@ -1,20 +1,24 @@
-// Package paypro promises to ask the provider exactly once what it was told to
-// ask, and to claim no more about the outcome than the answer proves: it turns
-// every answer, and every lack of one, into a finding.Finding.
+// Package paypro promises two things. A request leaves at most once. A finding.Finding says no
+// more about the outcome than the provider's answer proves.
 //
-// What it never does: repeat a request (no redirect is followed, a 307 would pay
-// twice; what broke on the way is not tried again), write a byte after the moment its
-// caller named, call something unsent that may have left, or print people's data or a
-// secret.
+// It never does the following:
 //
-// The way of one payout through the files: countries.go says what a country wants
-// (the data, one place; profile.go its form, settings.go what an operator may
-// change of it), check.go whether a command satisfies it, request.go and sign.go
-// make the request, client.go hands it to wire.go, which keeps the connections to a
-// server; conn.go is one of these, and proves whether a byte left; answer.go reads
-// what came back, and finding.go holds the two tables that judge it. balance.go is
-// the third call.
+//   - repeat a request: it follows no redirect and retries no failed call, because a repeated payout could pay twice;
+//   - write a byte after the write deadline that its caller gave;
+//   - report a request as not sent if a byte of it may have left;
+//   - print payee data or a secret.
 //
-// The facts are the provider's pages, digested in docs/paypro-api.md; comments
-// name the page ("mexico/balance") that they rest on.
+// A payout goes through these files:
+//
+//   - countries.go holds the data of each country, profile.go its types, settings.go what an operator can change;
+//   - check.go checks a command against the rules of its country;
+//   - request.go builds the request, sign.go signs it;
+//   - client.go sends it over pool.go, the connection pool of one server;
+//   - conn.go is one connection, and knows whether a byte of a request left;
+//   - answer.go reads the answer, finding.go turns it into a finding.
+//
+// balance.go makes the third call of the provider, the balance query.
+//
+// The provider's pages are summarized in docs/paypro-api.md. Comments name the page that they
+// follow, such as "mexico/balance".
 package paypro

@@ -9,8 +9,8 @@ import (
 	"disburser/message"
 )
 
-// extraProblems says what is wrong with the merchant's constant fields: none may stand in
-// the place of one that a call has by itself.
+// extraProblems says what is wrong with the merchant's constant fields. None may have the name
+// of a field that the call already has.
 func (p profile) extraProblems() []error {
 	errs := slices.Concat(
 		checkExtra("extra.send", p.extra.Send),
@@ -28,6 +28,7 @@ func (p profile) extraProblems() []error {
 	return errs
 }
 
+// checkExtra checks the constant fields of one call.
 func checkExtra(setting string, fields map[string]string) (errs []error) {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if err := checkConstant(name, fields[name]); err != nil {
@@ -37,6 +38,7 @@ func checkExtra(setting string, fields map[string]string) (errs []error) {
 	return errs
 }
 
+// checkConstant checks the name and the value of a constant field.
 func checkConstant(name, value string) error {
 	switch {
 	case !fieldName.MatchString(name):

@@ -14,15 +14,14 @@ import (
 	"disburser/payout/money"
 )
 
-// The two tables of findings (docs/design.md, States), for which paypro-api.md §5 gives
-// the codes.
-// Whatever is not in them is Unclear, and nothing without an explicit final
-// data.status is ever final.
+// This file has the two tables that turn codes into findings, one for sends and one for queries
+// (docs/design.md, States; the codes are in paypro-api.md §5). Whatever is in neither is
+// Unclear. Only an explicit final data.status in the answer to a query is final.
 
-// sent is what data.status says in the answer to a payout; any other non-empty one,
-// 00032 UNKNOWN_ERROR too, is SettledOther. None of it is final: the query endpoint
-// decides. The failures are those of asked, since together with "no record" such an answer
-// proves that nothing was paid.
+// sendStatuses maps data.status in the answer to a payout. Any other status, also 00032
+// UNKNOWN_ERROR, is SettledOther. None of these findings is final: the query decides. The
+// failed ones are the same as in queryStatuses: together with "no record" they prove that
+// nothing was paid.
 var sendStatuses = map[string]finding.Kind{
 	"0015":    finding.Accepted,
 	"0000":    finding.SettledPaid,
@@ -32,32 +31,33 @@ var sendStatuses = map[string]finding.Kind{
 	"0100019": finding.SettledFailed,
 }
 
-// asked is what data.status says in the answer to a query; any other non-empty
-// one, 00032 UNKNOWN_ERROR too, is UnknownStatus.
+// queryStatuses maps data.status in the answer to a query. Any other status, also 00032
+// UNKNOWN_ERROR, is UnknownStatus.
 var queryStatuses = map[string]finding.Kind{
 	"0015":    finding.Processing,
 	"0000":    finding.Paid,
 	"0001":    finding.Partial,
 	"00029":   finding.Failed,
-	"0029":    finding.Failed, // the same, as mexico/errorcode spells it in its prose
+	"0029":    finding.Failed, // another spelling of 00029 (mexico/errorcode, prose)
 	"0100019": finding.Failed, // the payee's daily limit (mexico/errorcode, older copy)
 }
 
-// documented are all codes that the pages explain, of both layers; 00032 is
-// UNKNOWN_ERROR (mexico/errorcode, older copy).
+// documented are all codes of both layers that the pages explain. 00032 is UNKNOWN_ERROR
+// (mexico/errorcode, older copy).
 var documented = []string{codeOK, codeException, codeFailed, "0001", "0015", "00029", "0029", "0100019", "00032"}
 
-// Why an answer that speaks of an order decides nothing.
+// Details of answers that speak of an order and yet decide nothing.
 const (
 	detailStatusDespiteError = "contradictory: a code other than 0000, and yet a data.status"
 	detailSuccessFalse       = "contradictory: code 0000, and yet success is false"
 	detailNoTradeNo          = "an outcome without a tradeNo: nothing shows whose it is"
 )
 
-// verdict judges a readable answer with HTTP status 200 that is about our tradeNo.
+// verdict judges a readable answer with HTTP status 200 that is not about another tradeNo. It
+// returns the kind of finding and the reason, for a person.
 type verdict func(a answer) (finding.Kind, string)
 
-// sendVerdict judges the answer to a payout.
+// sendVerdict judges the answer to a payout (paypro-api.md §5.3).
 func sendVerdict(a answer) (finding.Kind, string) {
 	switch {
 	case a.code == codeOK && a.success == successFalse:
@@ -78,8 +78,8 @@ func sendVerdict(a answer) (finding.Kind, string) {
 	return finding.Unclear, "a code that no page explains"
 }
 
-// askVerdict judges the answer to a query. Its outer code is no payout's failure
-// (mexico/errorcode, later copy).
+// queryVerdict judges the answer to a query (paypro-api.md §5.3). The outer code of a query
+// never means that the payout failed (mexico/errorcode, later copy).
 func (c *Client) queryVerdict(a answer) (finding.Kind, string) {
 	switch {
 	case a.code == codeOK && a.success == successFalse:
@@ -100,6 +100,7 @@ func (c *Client) queryVerdict(a answer) (finding.Kind, string) {
 	return finding.Unclear, "the query was not answered, by its code"
 }
 
+// lookUp returns the kind of a status, other if the status is not listed.
 func lookUp(kinds map[string]finding.Kind, status string, other finding.Kind) finding.Kind {
 	if kind, ok := kinds[status]; ok {
 		return kind
@@ -107,7 +108,7 @@ func lookUp(kinds map[string]finding.Kind, status string, other finding.Kind) fi
 	return other
 }
 
-// judge makes the finding of a reply to a request that left, or may have.
+// judge makes the finding for a request of which a byte left or may have left.
 func (c *Client) judge(v verdict, cmd payout.Command, r reply) finding.Finding {
 	f := finding.Finding{HTTPStatus: r.status, TooFast: r.status == http.StatusTooManyRequests, RetryAfter: r.pauseAsked()}
 	switch {
@@ -125,8 +126,8 @@ func (c *Client) judge(v verdict, cmd payout.Command, r reply) finding.Finding {
 	}
 	c.quote(&f, a, cmd)
 	if c.saysTooFast(a) {
-		// A gateway may say so before anybody has looked at the signature or the order: it is
-		// neither evidence that the merchant is served nor a word about the payout.
+		// A gateway may answer so before anything checked the signature or the order. So it
+		// neither shows that the merchant is served, nor says anything about the payout.
 		f.TooFast, f.Served, f.RetryAfter = true, false, r.readRetryAfter()
 		f.Detail = "the provider says that it is called too often"
 		return f
@@ -144,16 +145,17 @@ func (c *Client) judge(v verdict, cmd payout.Command, r reply) finding.Finding {
 		f.Detail += "; its amount can't be read exactly"
 	}
 	f.Order = f.Kind == finding.Unclear && (a.status != "" || a.code == codeOK && whose == subjectOurs)
-	if f.Kind == finding.NoRecord && a.code == codeOK { // "success" would stand in the result as if it were the order's
+	if f.Kind == finding.NoRecord && a.code == codeOK { // its "0000" and "success" would look like the payout's own status
 		f.Status, f.StatusText = "", ""
 	}
-	// An answer without data shows nothing: a wrong account would be answered so as well.
+	// "No record" doesn't show that the merchant is served: a wrong account may get it too.
 	f.Served = f.Served && f.Kind != finding.NoRecord
 	return f
 }
 
-// ends tells the kinds that say how an order has ended: only with its own tradeNo are they
-// believed. What a send was answered ends nothing, but a failure is part of a proof.
+// needsTradeNo tells whether a finding is believed only if the answer names our tradeNo. These
+// are the kinds that say how a payout ended. An answer to a send ends nothing, but its failure
+// is part of a proof.
 func needsTradeNo(k finding.Kind) bool {
 	switch k {
 	case finding.Paid, finding.Partial, finding.Failed, finding.UnknownStatus,
@@ -164,8 +166,8 @@ func needsTradeNo(k finding.Kind) bool {
 	}
 }
 
-// quote copies what the provider wrote, made fit to be kept and printed: copies, since a
-// text that was cut out of the answer would keep all of it in memory.
+// quote copies what the provider wrote into the finding, masked and cut. It clones each text: a
+// substring would keep the whole answer in memory.
 func (c *Client) quote(f *finding.Finding, a answer, cmd payout.Command) {
 	names, payeeMask := c.profile.reply, c.maskOfCommand(cmd)
 	f.Served = a.code == codeOK && a.success != successFalse
@@ -179,18 +181,18 @@ func (c *Client) quote(f *finding.Finding, a answer, cmd payout.Command) {
 
 	paid, written, unread := a.amount(names.paid)
 	f.PaidAmount, f.AmountUnread, f.Share = strings.Clone(paid), unread, cmd.Amount.ShareOf(paid)
-	if f.Share != money.ShareAll && payeeMask.hideInNumber(written) != written { // what was ordered is nobody's account
+	if f.Share != money.ShareAll && payeeMask.hideInNumber(written) != written { // the ordered amount itself needs no mask
 		f.PaidAmount = hiddenText
 	}
 	at := oneLine(firstText(a.data, "successTime"), maxAnswer)
-	if f.SucceededAt = localTime(at); f.SucceededAt.IsZero() { // some other words
+	if f.SucceededAt = localTime(at); f.SucceededAt.IsZero() { // it is no time, but some other text
 		at = payeeMask.hideInText(at)
 	}
 	f.SuccessTime = strings.Clone(oneLine(payeeMask.hideInNumber(at), maxCode))
 }
 
-// quoteStatus hides in a code that no page has whatever stands in it, but not that it is
-// another one than the last.
+// quoteStatus copies the status or code. An undocumented one is masked, because it may hold
+// payee data. StatusKey then still tells two masked statuses apart.
 func (c *Client) quoteStatus(f *finding.Finding, code string, payeeMask mask) {
 	f.Status = strings.Clone(code)
 	if slices.Contains(documented, code) || slices.Contains(c.noRecordCodes, code) || slices.Contains(c.tooFastCodes, code) {
@@ -201,8 +203,9 @@ func (c *Client) quoteStatus(f *finding.Finding, code string, payeeMask mask) {
 	}
 }
 
-// localTime reads a successTime as if it were UTC; the pages give it in the country's
-// local time, without a zone. Zero: it is no time that we know to read.
+// localTime reads a successTime as if it were UTC. The pages give it in the country's local
+// time, without a zone (paypro-api.md §4.3). It returns zero for a text that it can't read as a
+// time.
 func localTime(text string) time.Time {
 	for _, layout := range []string{time.DateTime, time.RFC3339Nano, "2006-01-02T15:04:05"} {
 		if at, err := time.Parse(layout, text); err == nil {
@@ -212,8 +215,8 @@ func localTime(text string) time.Time {
 	return time.Time{}
 }
 
-// unexpected names an HTTP status other than 200. No page says how the provider
-// uses them, so none of them says anything about a payout.
+// describeStatus names an HTTP status other than 200. No page says how the provider uses these,
+// so none of them says anything about a payout.
 func describeStatus(status int) string {
 	if status >= 300 && status < 400 {
 		return fmt.Sprintf("HTTP %d: redirects are not followed, a repeated payout could pay twice", status)
@@ -221,17 +224,17 @@ func describeStatus(status int) string {
 	return fmt.Sprintf("HTTP %d", status)
 }
 
-// maxPause bounds what a Retry-After can ask for: a slip of the provider's must
-// not stop a merchant for a day.
+// maxPause limits what a Retry-After can ask for: a mistake of the provider's must not stop a
+// merchant for a day.
 const maxPause = 10 * time.Minute
 
-// saysTooFast tells whether the operator has named the answer's code or status so. It
-// counts for sends and queries alike, and whatever else the answer says.
+// saysTooFast tells whether the operator listed the answer's code or status in too_fast.codes.
+// It holds for sends and queries, whatever else the answer says.
 func (c *Client) saysTooFast(a answer) bool {
 	return slices.Contains(c.tooFastCodes, a.code) || slices.Contains(c.tooFastCodes, a.status)
 }
 
-// pause is the Retry-After of a 429 or 503.
+// pauseAsked returns the pause that a 429 or 503 asks for with Retry-After; 0 = none.
 func (r reply) pauseAsked() time.Duration {
 	if r.status != http.StatusTooManyRequests && r.status != http.StatusServiceUnavailable {
 		return 0
@@ -239,7 +242,8 @@ func (r reply) pauseAsked() time.Duration {
 	return r.readRetryAfter()
 }
 
-// wait is the Retry-After, seconds or a date, of an answer that may ask for one.
+// readRetryAfter reads a Retry-After, in seconds or as a date. It returns 0 for a missing or
+// unreadable one, maxPause at most.
 func (r reply) readRetryAfter() time.Duration {
 	if seconds, err := strconv.ParseUint(r.retryAfter, 10, 31); err == nil {
 		return min(time.Duration(seconds)*time.Second, maxPause)

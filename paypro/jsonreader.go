@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// walker goes through a text that is known to be valid JSON: many times cheaper than
-// Decoder.Token, which every answer would pay for.
+// jsonReader reads a text that is known to be valid JSON. Every answer goes through it, and
+// json.Decoder.Token would take many times as long.
 type jsonReader struct {
 	text string
 	at   int
 }
 
-// next skips space and commas and colons, and answers what stands there.
+// next skips white space, commas and colons, and returns the byte that follows.
 func (r *jsonReader) next() byte {
 	for {
 		switch c := r.text[r.at]; c {
@@ -26,8 +26,8 @@ func (r *jsonReader) next() byte {
 	}
 }
 
-// value reads the next value, nested no deeper than depth: a string, json.Number, bool,
-// nil, map[string]any or []any.
+// value reads the next value: a string, json.Number, bool, nil, map[string]any or []any. It
+// returns an error if objects and arrays are nested deeper than depth.
 func (r *jsonReader) value(depth int) (any, error) {
 	switch c := r.next(); c {
 	case '{', '[':
@@ -68,7 +68,7 @@ func (r *jsonReader) string() string {
 	return inner
 }
 
-// unquoted leaves to the library a string with a backslash, or that isn't UTF-8.
+// unquoted decodes a quoted string with escapes or invalid UTF-8, as encoding/json does.
 func unquoted(quoted string) (text string) {
 	_ = json.Unmarshal([]byte(quoted), &text) // valid, and a string
 	return text
@@ -83,7 +83,8 @@ func (r *jsonReader) word() string {
 	return r.text[from:r.at]
 }
 
-// object reads up to the closing brace and refuses a name that stands twice.
+// object reads to the closing brace. It refuses a name that occurs twice: of two statuses
+// nobody can know which one is right.
 func (r *jsonReader) object(depth int) (map[string]any, error) {
 	object := map[string]any{}
 	for r.at++; r.next() != '}'; {
@@ -101,7 +102,7 @@ func (r *jsonReader) object(depth int) (map[string]any, error) {
 	return object, nil
 }
 
-// array reads up to the closing bracket.
+// array reads to the closing bracket.
 func (r *jsonReader) array(depth int) ([]any, error) {
 	array := []any{}
 	for r.at++; r.next() != ']'; {

@@ -13,27 +13,27 @@ import (
 	"disburser/payout/secrets"
 )
 
-// The provider's words may quote what we sent: people's data, or the secret. It is replaced
-// before anybody else sees the words. What is decided is decided by the words as they came.
+// The provider's texts may quote what we sent: payee data, or the secret. This file masks both
+// before a text leaves the package. All decisions are made with the original texts.
 
-// hiddenText stands where something was replaced.
+// hiddenText replaces a masked value.
 const hiddenText = "***"
 
-// shortValue is the length in characters below which a value is replaced only where it
-// stands by itself: a payee field of "1" or "Ann" stands in codes and other words by chance.
+// shortLength is the length, in characters, below which a value is masked only as a whole word.
+// A payee field of "1" or "Ann" also occurs in codes and other words by chance.
 const shortLength = 6
 
 // mask replaces values in texts.
 type mask struct{ values []hiddenValue }
 
-// hiddenValue is a value, fit to be found.
+// hiddenValue is a value to mask, prepared for the search.
 type hiddenValue struct {
-	text       string // one line, without space around it
-	foldedText string
-	length     int // in characters
+	text       string // on one line, without space around it
+	foldedText string // text without differences of letter case
+	length     int    // in characters
 }
 
-// ownMask hides what only the operator knows: the secret, and the values of extra.
+// newOperatorMask masks what only the operator knows: the secret, and the values of extra.
 func newOperatorMask(secret secrets.Secret, extra Extra) mask {
 	m := maskOfValue(secret.Reveal())
 	for _, fields := range []map[string]string{extra.Send, extra.Query, extra.Balance} {
@@ -45,12 +45,13 @@ func newOperatorMask(secret secrets.Secret, extra Extra) mask {
 	return m
 }
 
-// sort has the longest go first, or a short one inside it would leave the rest standing.
+// sort puts the longest values first. A short value inside a long one would otherwise leave the
+// rest of the long one readable.
 func (m mask) sort() {
 	slices.SortFunc(m.values, func(a, b hiddenValue) int { return len(b.text) - len(a.text) })
 }
 
-// maskOf hides what only the operator knows and, of a command, every payee field.
+// maskOfCommand masks what the operator's mask does, and every payee field of the command.
 func (c *Client) maskOfCommand(cmd payout.Command) mask {
 	m := mask{values: slices.Clone(c.operatorMask.values)}
 	for _, value := range cmd.Payee.Reveal() {
@@ -60,7 +61,7 @@ func (c *Client) maskOfCommand(cmd payout.Command) mask {
 	return m
 }
 
-// maskFor hides one value. One without any letter or digit is nobody's data.
+// maskOfValue masks one value. A value without letters and digits is no one's data.
 func maskOfValue(value string) (m mask) {
 	text := strings.TrimSpace(oneLine(value, maxAnswer))
 	if strings.ContainsFunc(text, alphanumeric) {
@@ -69,12 +70,12 @@ func maskOfValue(value string) (m mask) {
 	return m
 }
 
-// words replaces the values wherever the text has them, in any letter case. The text has
-// been through oneLine.
+// hideInText masks the values wherever they occur in a text, in any letter case. The text must
+// be the result of oneLine.
 func (m mask) hideInText(text string) string {
 	in := foldCase(text)
 	for _, v := range m.values {
-		if !strings.Contains(in, v.foldedText) { // so it is with nearly all answers
+		if !strings.Contains(in, v.foldedText) { // true for nearly all answers
 			continue
 		}
 		if text = v.hideIn(text, v.length < shortLength); text == hiddenText {
@@ -85,8 +86,8 @@ func (m mask) hideInText(text string) string {
 	return text
 }
 
-// number replaces the values in a text that is a number or a time. A short value must be
-// all of it: 1 stands in most numbers.
+// hideInNumber masks a text that is a number or a time, as a whole. A short value must be equal
+// to it: 1 occurs in most numbers.
 func (m mask) hideInNumber(text string) string {
 	in := foldCase(text)
 	for _, v := range m.values {
@@ -97,11 +98,11 @@ func (m mask) hideInNumber(text string) string {
 	return text
 }
 
-// replaced is the text without the value; alone: only where no letter or digit touches it.
+// hideIn masks the value in a text. With alone it does so only where the value is a whole word.
 func (v hiddenValue) hideIn(text string, alone bool) string {
 	pattern, err := regexp.Compile("(?i)" + regexp.QuoteMeta(v.text))
 	if err != nil {
-		return hiddenText // can't tell what it hides, so it hides all
+		return hiddenText // mask all: the value can't be found
 	}
 	var out strings.Builder
 	written, from := 0, 0
@@ -123,25 +124,27 @@ func (v hiddenValue) hideIn(text string, alone bool) string {
 	}
 }
 
-// touched tells whether a letter or digit stands right beside a part of the text.
+// besideLetterOrDigit tells whether a letter or digit is directly before or after
+// text[begin:end].
 func besideLetterOrDigit(text string, begin, end int) bool {
 	before, _ := utf8.DecodeLastRuneInString(text[:begin])
 	after, _ := utf8.DecodeRuneInString(text[end:])
 	return alphanumeric(before) || alphanumeric(after)
 }
 
+// alphanumeric tells letters and digits of any script.
 func alphanumeric(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// keyOf tells one text from another where both are hidden.
+// fingerprint tells one text from another where both are masked.
 func fingerprint(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])
 }
 
-// folded is the same for texts that differ in letter case only, as patterns with (?i)
-// see it: K is also the sign of Kelvin.
+// foldCase gives texts that differ only in letter case the same form, as regular expressions
+// with (?i) do. That includes rare pairs, such as K and the Kelvin sign.
 func foldCase(text string) string {
-	if printableASCII(text) { // of the forms of an ASCII letter the capital is the least
+	if printableASCII(text) { // the capital letter is the lowest of its forms
 		return strings.ToUpper(text)
 	}
 	return strings.Map(func(r rune) rune {

@@ -15,25 +15,26 @@ import (
 	"time"
 )
 
-// Dial opens a connection, as net.Dialer.DialContext does.
+// Dial opens a connection, like net.Dialer.DialContext.
 type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// wire is the connections to one server: HTTP/1.1 and nothing else. No proxy (not
-// even from the environment: it would stand between us and the proof), no HTTP/2
-// (many requests would share a connection, and its bytes belong to nobody), TLS
-// verified. There are as many connections as calls at once.
+// connPool keeps the connections to one server. It has as many as there are calls at once.
+//
+// It speaks HTTP/1.1 only: with HTTP/2 many requests share a connection, and nobody can tell
+// which one a byte belongs to. It uses no proxy, not even one from the environment: whether a
+// byte reached the provider could not be known. It verifies TLS certificates.
 type connPool struct {
 	dial    Dial
 	address string
-	tls     *tls.Config // nil = http
-	timeout time.Duration
+	tls     *tls.Config   // nil = plain HTTP
+	timeout time.Duration // of a whole call
 
 	mu     sync.Mutex
-	idle   []*conn // the latest used last
-	closed bool    // nothing is kept any more
+	idle   []*conn // the one used last comes last
+	closed bool    // connections are closed after their calls
 }
 
-// newWire makes the wire to a base URL's server. It connects to nothing.
+// newConnPool makes the pool for the server of a base URL. It connects to nothing.
 func newConnPool(base *url.URL, dial Dial, timeout time.Duration) *connPool {
 	p := &connPool{dial: dial, timeout: timeout}
 	port := base.Port()
@@ -51,8 +52,9 @@ func newConnPool(base *url.URL, dial Dial, timeout time.Duration) *connPool {
 	return p
 }
 
-// exchange carries one request to the server and an answer back, with one attempt and
-// one deadline. Where a connection had ended unused before, another one is taken.
+// exchange sends one request and returns the reply to it, with one attempt and one deadline. If
+// an idle connection turns out to have ended before the first byte, it takes another one. That
+// is no second attempt, because nothing was written.
 func (p *connPool) exchange(ctx context.Context, request []byte, latest time.Time) reply {
 	deadline := time.Now().Add(p.timeout)
 	if end, ok := ctx.Deadline(); ok {
@@ -73,7 +75,7 @@ func (p *connPool) exchange(ctx context.Context, request []byte, latest time.Tim
 		if stale && used {
 			continue
 		}
-		if r.problem != "" && ctx.Err() != nil { // which is why the connection was closed
+		if r.problem != "" && ctx.Err() != nil { // roundTrip closed the connection because ctx ended
 			r.problem = p.describeError(ctx.Err())
 		}
 		p.putIdle(c)
@@ -81,7 +83,8 @@ func (p *connPool) exchange(ctx context.Context, request []byte, latest time.Tim
 	}
 }
 
-// take answers the idle connection that was used last: the others may end.
+// takeIdle returns the idle connection that was used last, so that the others reach their idle
+// timeout. A nil connection means that none is idle.
 func (p *connPool) takeIdle() (c *conn, used bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,9 +97,9 @@ func (p *connPool) takeIdle() (c *conn, used bool) {
 	return c, true
 }
 
-// keep has a connection carry another call, unless it has ended.
+// putIdle returns a connection to the pool, unless it has ended.
 func (p *connPool) putIdle(c *conn) {
-	_ = c.SetReadDeadline(time.Now().Add(idleTimeout)) // then it ends by itself
+	_ = c.SetReadDeadline(time.Now().Add(idleTimeout)) // the idle timeout: the read then fails and closes it
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -109,7 +112,7 @@ func (p *connPool) putIdle(c *conn) {
 	}
 }
 
-// drop forgets a connection.
+// remove takes a connection out of the pool for good.
 func (p *connPool) remove(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -119,8 +122,8 @@ func (p *connPool) remove(c *conn) {
 	}
 }
 
-// begins notes that a request's first byte is about to be written, and tells whether
-// it may be.
+// beginRequest notes that a request is about to be written. It returns false if the connection
+// isn't idle any more; then nothing may be written.
 func (p *connPool) beginRequest(c *conn, until time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -131,7 +134,7 @@ func (p *connPool) beginRequest(c *conn, until time.Time) bool {
 	return true
 }
 
-// hears tells what it means that something has come from the server, or nothing will.
+// classify says what it means for a connection that a read returned err, or no error.
 func (p *connPool) classify(c *conn, err error) readEvent {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -152,7 +155,7 @@ func (p *connPool) classify(c *conn, err error) readEvent {
 	return eventFailed
 }
 
-// close ends the idle connections; those in use end with their calls.
+// close closes the idle connections. One in use is closed when its call ends.
 func (p *connPool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -163,7 +166,7 @@ func (p *connPool) close() {
 	p.idle = nil
 }
 
-// open makes a connection.
+// open dials the server, makes the TLS handshake and starts the reading goroutine.
 func (p *connPool) open(ctx context.Context, deadline time.Time) (*conn, error) {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
@@ -186,16 +189,16 @@ func (p *connPool) open(ctx context.Context, deadline time.Time) (*conn, error) 
 	return c, nil
 }
 
-// dialError marks what went wrong before there was a connection: its text names
-// addresses and nothing of a request.
+// dialError marks an error of dialling. Its text names addresses only, nothing of a request, so
+// it may be printed.
 type dialError struct{ err error }
 
 func (e *dialError) Error() string { return e.err.Error() }
 func (e *dialError) Unwrap() error { return e.err }
 
-// describe says what went wrong on the way, in words of our own: errors of
-// net/http quote lines of the answer, which may hold people's data. Only errors
-// that name nothing but addresses are printed.
+// describeError says in our own words what went wrong with a call. Only errors that name
+// nothing but addresses are printed. Errors of net/http quote lines of the answer, which may
+// hold payee data.
 func (p *connPool) describeError(err error) string {
 	var (
 		dial *dialError
@@ -208,7 +211,7 @@ func (p *connPool) describeError(err error) string {
 		return err.Error()
 	case errors.As(err, &dial):
 		return "no connection: " + oneLine(dial.Error(), maxText)
-	case errors.As(err, &late) && late.Timeout(): // context.DeadlineExceeded is one too
+	case errors.As(err, &late) && late.Timeout(): // also context.DeadlineExceeded
 		return fmt.Sprintf("no whole answer before the deadline (timeout %v)", p.timeout)
 	case errors.Is(err, context.Canceled):
 		return "the caller stopped waiting"

@@ -9,15 +9,15 @@ import (
 	"disburser/payout/money"
 )
 
-// profile is what one country wants of a request and calls things in an answer:
-// data only, so that a new country is a new entry in countries.go and no code.
+// profile is what one country requires in a request, and how it names things in an answer. It
+// is data only: a new country is a new entry in countries.go, and no new code.
 type profile struct {
 	name     string
 	currency string
-	sandbox  string // base URL of the sandbox where a page names it
+	sandbox  string // base URL of the sandbox; "" = no page names it
 
-	// verified: the pages document the payout path, the query path and the
-	// payee fields. Without it a merchant needs accept_unverified.
+	// verified tells that the pages document the payout path, the query path and the payee
+	// fields. Without it a merchant needs accept_unverified.
 	verified bool
 
 	paths  Paths
@@ -25,55 +25,55 @@ type profile struct {
 	fields map[string]Field
 	amount amountRule
 	reply  replyNames
-	extra  Extra // the merchant's own
+	extra  Extra // constant fields that the operator added
 
-	// Quirks, each with its page in countries.go.
+	// Exceptions of single countries; countries.go names the page of each.
 	remarkRequired        bool // "-" is sent where a command has none
 	jsonNumbers           bool // amount and timestamp are JSON numbers
 	queryWithoutTimestamp bool
 	balanceHeaderOnly     bool // the balance call has neither body nor sign
-	anyPayee              bool // no page names the fields: what the command has is sent
-	tradeNoOptional       bool // the query's answer may lack its tradeNo
+	anyPayee              bool // no page names the payee fields: all of the command's are sent
+	tradeNoOptional       bool // a query's answer without a tradeNo is believed
 
 	openQuestions []openQuestion
 }
 
-// amountRule is what a country says of amounts. The zero Amount is no limit.
+// amountRule is a country's rule for amounts, in units of its currency. A zero limit is no
+// limit.
 type amountRule struct {
-	whole    bool // no decimal point at all, not even "300.00"
-	decimals int  // no more digits behind the point: the currency's by ISO 4217, filled in by find
+	whole    bool // no decimal point, not even "300.00"
+	decimals int  // most digits behind the point: the currency's, set by findCountry
 	min, max money.Amount
 }
 
-// decimals are those of the countries' currencies, by ISO 4217. What has none takes whole
-// amounts only.
+// decimals are the digits behind the point of each currency, by ISO 4217. A currency without
+// decimals takes whole amounts only.
 var decimals = map[string]int{
 	"BDT": 2, "BRL": 2, "EGP": 2, "IDR": 2, "INR": 2, "KES": 2, "KRW": 0, "MXN": 2, "NGN": 2, "PHP": 2, "PKR": 2, "VND": 0,
 }
 
-// replyNames are the names that a country's answers use, most specific first.
-// The other countries' names follow in each list: a reader may be tolerant where
-// nothing is decided by the value.
+// replyNames are the names of fields in a country's answers (paypro-api.md §4), best one first.
+// Each list also has the other countries' names: nothing is decided by these values.
 type replyNames struct {
-	platformNo []string // the provider's own number
-	paid       []string // what was paid, in a query's answer
+	platformNo []string // the provider's own number of the payout
+	paid       []string // the amount paid, in the answer to a query
 	text       []string // the status in words
-	available  []string // the balance that can be spent
+	available  []string // the balance that can be paid out
 }
 
-// doubt is something that is unverified about a country; about is the setting
-// with which the operator may settle it, if there is one.
+// openQuestion is something about a country that the pages leave open. setting names the
+// setting with which the operator can decide it, or only its topic.
 type openQuestion struct{ setting, text string }
 
-// Country is one country that a merchant can be configured for.
+// Country is a country that a merchant can be configured for.
 type Country struct {
 	Name     string
-	Currency string // ISO 4217; the base URL implies it, no request carries it
+	Currency string // ISO 4217; the base URL implies it, and no request carries it
 	Sandbox  string // base URL of the sandbox, "" where no page names it
 	Verified bool   // false: a merchant needs accept_unverified
 }
 
-// Countries lists them by name.
+// Countries lists the countries by name.
 func Countries() []Country {
 	list := make([]Country, 0, len(countries))
 	for _, p := range countries {
@@ -83,7 +83,7 @@ func Countries() []Country {
 	return list
 }
 
-// find returns the country's profile.
+// findCountry returns the profile of a country, and false if there is none.
 func findCountry(country string) (profile, bool) {
 	for _, p := range countries {
 		if p.name == country {
@@ -95,11 +95,12 @@ func findCountry(country string) (profile, bool) {
 	return profile{}, false
 }
 
-// mostDecimals bounds what an operator may set: ISO 4217 knows four at most.
+// maxDecimals limits the setting amount.decimals. ISO 4217 has at most four decimals; eight
+// leave room.
 const maxDecimals = 8
 
-// override puts the operator's limits over the country's. Who sets decimals knows what the
-// provider takes: more than none also lifts the rule of whole amounts.
+// override replaces the country's limits by the operator's. Setting decimals to more than 0
+// also allows decimals where the country takes whole amounts only.
 func (r amountRule) override(lowest, highest, places string) (amountRule, []error) {
 	var errs []error
 	if places != "" {

@@ -13,19 +13,19 @@ import (
 	"disburser/payout"
 )
 
-// noRemark goes where a country requires a remark and the command has none
-// (egypt, brazil and pakistan payout).
+// emptyRemark is sent where a country requires a remark and the command has none (egypt/payout,
+// brazil/payout, pakistan/payout).
 const emptyRemark = "-"
 
-// order is one request before it becomes HTTP: where it goes and what it says.
+// apiRequest is a call of the provider's API before it is encoded as HTTP.
 type apiRequest struct {
 	path       string
 	params     map[string]string // without the sign
-	headerOnly bool              // neither body nor sign
+	headerOnly bool              // the call has neither body nor sign
 }
 
-// sendOrder is the payout itself: the payee's fields first, so that none of them
-// could ever replace the amount or the tradeNo.
+// payoutRequest orders a payout (page <country>/payout). It sets the payee's fields first: so
+// none of them can replace the amount or the tradeNo.
 func (c *Client) payoutRequest(cmd payout.Command, now time.Time) apiRequest {
 	params := c.profile.payeeParams(cmd.Payee.Reveal())
 	params["tradeNo"] = cmd.TradeNo
@@ -36,11 +36,12 @@ func (c *Client) payoutRequest(cmd payout.Command, now time.Time) apiRequest {
 	if cmd.Remark == "" && c.profile.remarkRequired {
 		params["remark"] = emptyRemark
 	}
-	maps.Copy(params, c.profile.extra.Send) // none of them has a name of the above
+	maps.Copy(params, c.profile.extra.Send) // checked: none has a name used above
 	return apiRequest{path: c.profile.paths.Send, params: params}
 }
 
-// known keeps the payee fields that the country has.
+// payeeParams returns the payee fields that the country has. The map has room for the other
+// parameters.
 func (p profile) payeeParams(payee map[string]string) map[string]string {
 	params := make(map[string]string, len(payee)+len(reservedNames))
 	for name, value := range payee {
@@ -51,7 +52,8 @@ func (p profile) payeeParams(payee map[string]string) map[string]string {
 	return params
 }
 
-// askOrder asks for one tradeNo; the provider knows no other key.
+// queryRequest asks for one tradeNo (page <country>/payoutQuery). The provider documents no
+// other key.
 func (c *Client) queryRequest(tradeNo string, now time.Time) apiRequest {
 	params := map[string]string{"tradeNo": tradeNo}
 	if !c.profile.queryWithoutTimestamp {
@@ -61,24 +63,25 @@ func (c *Client) queryRequest(tradeNo string, now time.Time) apiRequest {
 	return apiRequest{path: c.profile.paths.Query, params: params}
 }
 
+// balanceRequest asks for the balance (page <country>/balance).
 func (c *Client) balanceRequest(now time.Time) apiRequest {
 	params := map[string]string{"timestamp": millis(now)}
 	maps.Copy(params, c.profile.extra.Balance)
 	return apiRequest{path: c.profile.paths.Balance, params: params, headerOnly: c.profile.balanceHeaderOnly}
 }
 
-// millis is the provider's timestamp: 13 digits.
+// millis is the provider's timestamp: milliseconds since 1970, 13 digits (paypro-api.md §3).
 func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
-// head writes how each request to a path begins: all that is the same for all of them.
-// The pages spell it merchantNo. Header names have no case in HTTP, but not every
-// server knows, so it goes out as it is spelled.
+// requestHead writes the header lines that are the same for all requests to a path. The name
+// merchantNo keeps its letter case: HTTP ignores it, but a server may not.
 func (c *Client) requestHead(base *url.URL, path string) []byte {
 	return fmt.Appendf(nil, "POST %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: disburser\r\nContent-Type: application/json\r\nAccept-Encoding: identity\r\nmerchantNo: %s\r\n",
 		base.EscapedPath(), path, base.Host, c.merchantNo)
 }
 
-// request makes HTTP of an order.
+// encode writes a call as an HTTP request, with its signature in the header, the body or both
+// (paypro-api.md §2.4).
 func (c *Client) encode(o apiRequest) ([]byte, error) {
 	names := sortedNames(o.params)
 	sign := c.signer.sign(names, o.params)
@@ -96,8 +99,8 @@ func (c *Client) encode(o apiRequest) ([]byte, error) {
 	return append(append(text, "\r\n\r\n"...), body...), nil
 }
 
-// body writes the parameters as one JSON object, sign among them where it belongs.
-// Empty ones are left out: what the signature skips is not sent either.
+// body writes the parameters as one JSON object, with the signature if it belongs there. Empty
+// parameters are left out: the signature skips them too.
 func (c *Client) body(o apiRequest, names []string, sign string) ([]byte, error) {
 	if o.headerOnly {
 		return nil, nil
@@ -121,7 +124,7 @@ func (c *Client) body(o apiRequest, names []string, sign string) ([]byte, error)
 			return nil, err
 		}
 		body = append(body, ':')
-		if c.profile.jsonNumbers && (name == "amount" || name == "timestamp") { // the country's page shows a number
+		if c.profile.jsonNumbers && (name == "amount" || name == "timestamp") { // the country's page shows JSON numbers
 			body = append(body, value...)
 			continue
 		}
@@ -136,7 +139,8 @@ func (c *Client) body(o apiRequest, names []string, sign string) ([]byte, error)
 	return append(body, '}'), nil
 }
 
-// appendText appends a text as JSON. An & or < stays as it is signed.
+// appendJSONString appends a text as a JSON string. It doesn't escape & and <, so that the sent
+// text is the signed one.
 func appendJSONString(to []byte, text string) ([]byte, error) {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {

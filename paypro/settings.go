@@ -16,7 +16,8 @@ import (
 	"disburser/payout/secrets"
 )
 
-// Where the secret stands in the signed text, and where the sign goes.
+// Values of Settings.Salt, the place of the secret in the canonical string, and of
+// Settings.SignIn.
 const (
 	saltSuffix = "suffix"
 	saltPrefix = "prefix"
@@ -26,54 +27,53 @@ const (
 	signBoth   = "both"
 )
 
-// defaultTimeout is a whole call's limit. The provider documents none; ten
-// seconds is what its sister site allows us for answering a callback.
+// defaultTimeout limits a whole call. The provider documents no limit. Ten seconds is what its
+// sister site allows merchants for the answer to a callback.
 const defaultTimeout = 10 * time.Second
 
-// Settings is one merchant as the operator configured it.
+// Settings are one merchant's settings, as the operator wrote them.
 type Settings struct {
 	Name       string // the operator's name for the merchant
 	Country    string // one of Countries
-	BaseURL    string // with its path segment, such as https://…/pak-pay
-	MerchantNo string // the merchantNo header of every call
+	BaseURL    string // with its path, such as https://…/pak-pay
+	MerchantNo string // sent in the merchantNo header of every call (*/payout)
 	Secret     secrets.Secret
 	NotifyURL  string
-	Salt       string // suffix or prefix. Defaults to suffix
-	SignIn     string // body, header or both. Defaults to the country's own
+	Salt       string // suffix or prefix (paypro-api.md §2.2). Defaults to suffix
+	SignIn     string // body, header or both (paypro-api.md §2.4). Defaults to the country's own
 
-	// AcceptUnverified lets a country start whose path or payee fields no page
-	// of the provider's documents.
+	// AcceptUnverified allows a country whose paths or payee fields no page documents.
 	AcceptUnverified bool
 
-	// What the provider told the operator and the pages don't say (yet).
+	// What the provider told the operator and no page says.
 	Paths                Paths            // "" = the country's own
 	Fields               map[string]Field // replaces or adds a payee field
 	AmountMin, AmountMax string           // "" = the country's own
-	AmountDecimals       string           // how many digits an amount may have behind the point; "" = the currency's
+	AmountDecimals       string           // most digits behind the point; "" = the currency's
 
-	// NoRecordCodes are the outer codes of a query that say "no such order".
-	// Defaults to 8000, where NoRecordEmpty isn't set.
+	// NoRecordCodes are the outer codes of a query that mean "no such order". No page names
+	// them (paypro-api.md §5.4). Defaults to 8000, unless NoRecordEmpty is set.
 	NoRecordCodes []string
 
-	// NoRecordEmpty: a query's answer of code 0000 without data says so too.
+	// NoRecordEmpty says that code 0000 without data means "no such order" too.
 	NoRecordEmpty bool
 
-	// TooFastCodes are the outer codes and data.statuses that say "you call too often",
-	// as the provider told the operator; HTTP 429 says it without.
+	// TooFastCodes are the outer codes and data.statuses that mean "you call too often", as the
+	// provider told the operator. HTTP 429 always means that.
 	TooFastCodes []string
 
-	// Extra are constant fields that the provider wants on a call besides the pages' own,
-	// signed like these.
+	// Extra are constant fields that the provider requires besides those of its pages. They are
+	// signed like the others.
 	Extra Extra
 
-	Timeout time.Duration // of a whole call. Defaults to 10s
+	Timeout time.Duration // of a whole call, dialling included. Defaults to 10s
 }
 
-// Extra are fields and their values, by call.
+// Extra are constant fields and their values, for each call.
 type Extra struct{ Send, Query, Balance map[string]string }
 
-// Paths are the three calls, to be appended to the base URL. They are
-// case-sensitive: payOut in Egypt, payout in Brazil.
+// Paths are the paths of the three calls; they are appended to the base URL. They are
+// case-sensitive: payOut in Egypt, payout in Brazil (paypro-api.md §1).
 type Paths struct{ Send, Query, Balance string }
 
 // Field is the rule for one payee field.
@@ -83,10 +83,10 @@ type Field struct {
 	Rule     string   // the pattern in words, for the error: "must be 13 digits"
 	OneOf    []string // the allowed values; none = any
 	MaxLen   int      // in characters. Defaults to 256
-	Drop     bool     // in Settings.Fields: the country's field is not wanted
+	Drop     bool     // in Settings.Fields: remove the country's field
 
-	pattern  *regexp.Regexp // Pattern compiled, by compile
-	freeText bool           // a name or another text for people, by compile
+	pattern  *regexp.Regexp // Pattern, compiled
+	freeText bool           // a name or another text for people, set by compile
 }
 
 // withDefaults fills in what the operator left out.
@@ -99,9 +99,8 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
-// problems says everything that is wrong with the settings themselves; each
-// problem begins with the setting's name. What the country has to say is added
-// by applyTo.
+// problems says what is wrong with the settings by themselves. Each problem begins with the
+// name of its setting. applyTo checks them against the country.
 func (s Settings) problems() []error {
 	return withoutNil(
 		inSetting("base_url", checkURL(s.BaseURL)),
@@ -116,7 +115,7 @@ func (s Settings) problems() []error {
 	)
 }
 
-// wrong puts the setting's name before its problem, if it has one.
+// inSetting puts the name of a setting before its problem. It returns nil if there is none.
 func inSetting(setting string, err error) error {
 	if err == nil {
 		return nil
@@ -124,13 +123,13 @@ func inSetting(setting string, err error) error {
 	return fmt.Errorf("%s: %w", setting, err)
 }
 
-// compact drops the nils.
+// withoutNil removes nil errors.
 func withoutNil(errs ...error) []error {
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
-// checkURL wants an absolute http(s) URL. What it refuses it does not print: a URL
-// with credentials in it would end up in a log.
+// checkURL requires an absolute http or https URL. Its errors don't print the URL: credentials
+// in it would appear in a log.
 func checkURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
@@ -146,8 +145,8 @@ func checkURL(text string) error {
 	return nil
 }
 
-// checkBase is what a base URL must be besides a URL: paths are appended to it, and its
-// host is looked up and sent as it stands.
+// checkBase checks what a base URL needs besides checkURL. Paths are appended to it, and its
+// host is dialled and sent as it is written.
 func checkBase(text string) error {
 	switch {
 	case strings.ContainsAny(text, "?#"):
@@ -158,13 +157,14 @@ func checkBase(text string) error {
 	return nil
 }
 
+// asciiHost tells whether the host of a URL is visible ASCII without an IPv6 zone.
 func asciiHost(text string) bool {
 	u, err := url.Parse(text)
 	return err != nil || !strings.ContainsFunc(u.Host, notVisibleASCII) && !strings.Contains(u.Host, "%")
 }
 
-// checkMerchantNo is lenient on purpose: mexico/overview says 10 digits and shows
-// 7. It must only be something a header can carry.
+// checkMerchantNo accepts everything that a header can carry. The pages contradict each other:
+// mexico/overview says 10 digits and shows 7.
 func checkMerchantNo(no string) error {
 	switch {
 	case no == "":
@@ -175,11 +175,11 @@ func checkMerchantNo(no string) error {
 	return nil
 }
 
-// notGraphic tells characters that are not visible ASCII.
+// notVisibleASCII tells whether a character is not visible ASCII.
 func notVisibleASCII(r rune) bool { return r <= ' ' || r > '~' }
 
-// checkSecret refuses the line break that a secret file likes to end with: it
-// would make every signature wrong, and the provider's answer doesn't say so.
+// checkSecret refuses white space at either end, such as the line break at the end of a file.
+// It would make every signature wrong, and the provider's answer wouldn't say why.
 func checkSecret(s secrets.Secret) error {
 	text := s.Reveal()
 	switch {
@@ -191,7 +191,8 @@ func checkSecret(s secrets.Secret) error {
 	return nil
 }
 
-// checkWord wants one of the words.
+// checkOneOf requires one of the words. The empty word stands for the default and is not listed
+// in the error.
 func checkOneOf(word string, words ...string) error {
 	if slices.Contains(words, word) {
 		return nil
@@ -200,8 +201,8 @@ func checkOneOf(word string, words ...string) error {
 	return fmt.Errorf("%q is unknown: use %s", word, strings.Join(words, " or "))
 }
 
-// checkNoRecordCodes keeps out the two codes whose meaning is documented and is
-// not "no such order": taking them for one could pay twice.
+// checkNoRecordCodes refuses 0000 and 5000: the pages explain them, and not as "no such order".
+// Taking them for that could pay twice.
 func checkNoRecordCodes(codes []string) error {
 	for _, code := range codes {
 		switch {
@@ -216,9 +217,9 @@ func checkNoRecordCodes(codes []string) error {
 	return nil
 }
 
-// checkTooFastCodes keeps out every code that a page explains: each says something of an
-// order, and an answer that is taken for "too fast" is taken for nothing else. A code
-// that is in no_record too would never be evidence.
+// checkTooFastCodes refuses every code that a page explains. Such a code says something about
+// an order, and an answer taken for "too fast" is used for nothing else. A code in
+// no_record.codes is refused for the same reason.
 func checkTooFastCodes(codes, noRecord []string) error {
 	for _, code := range codes {
 		switch {
@@ -233,6 +234,7 @@ func checkTooFastCodes(codes, noRecord []string) error {
 	return nil
 }
 
+// checkTimeout refuses a negative timeout. Zero means the default.
 func checkTimeout(d time.Duration) error {
 	if d < 0 {
 		return errors.New("must be more than zero")
@@ -240,7 +242,7 @@ func checkTimeout(d time.Duration) error {
 	return nil
 }
 
-// applyTo makes of a country's profile this merchant's own.
+// applyTo applies the settings to a country's profile, and says what is wrong with them there.
 func (s Settings) applyTo(p profile) (profile, []error) {
 	p.signIn = cmp.Or(s.SignIn, p.signIn)
 	p.paths.Send = cmp.Or(s.Paths.Send, p.paths.Send)
@@ -264,7 +266,7 @@ func (s Settings) applyTo(p profile) (profile, []error) {
 	return p, slices.Concat(errs, fieldErrs, limitErrs, p.extraProblems())
 }
 
-// settles tells that the operator decided what the pages leave open.
+// decides tells whether the operator decided an open question with this setting.
 func (s Settings) decides(about string) bool {
 	switch about {
 	case "paths.send":
@@ -281,6 +283,7 @@ func (s Settings) decides(about string) bool {
 	return false
 }
 
+// checkAccepted requires accept_unverified for a country that is not verified.
 func (s Settings) checkAccepted(p profile) error {
 	if p.verified || s.AcceptUnverified {
 		return nil
@@ -289,7 +292,7 @@ func (s Settings) checkAccepted(p profile) error {
 		"try the sandbox, then set accept_unverified: true", p.name)
 }
 
-// checkPath wants a plain absolute path, for it is appended as it stands.
+// checkPath requires a plain absolute path: it is appended to the base URL as it is.
 func checkPath(path string) error {
 	switch {
 	case !strings.HasPrefix(path, "/"):
@@ -300,11 +303,10 @@ func checkPath(path string) error {
 	return nil
 }
 
-// fieldName is what may be a payee field's name.
+// fieldName matches the allowed names of fields.
 var fieldName = regexp.MustCompile(`\A[A-Za-z][A-Za-z0-9_]{0,63}\z`)
 
-// mergeFields puts the operator's payee fields over the country's and compiles
-// every pattern.
+// mergeFields puts the operator's payee fields over the country's, and compiles every field.
 func mergeFields(own, over map[string]Field) (map[string]Field, []error) {
 	merged := maps.Clone(own)
 	if merged == nil {
@@ -324,7 +326,7 @@ func mergeFields(own, over map[string]Field) (map[string]Field, []error) {
 	return merged, errs
 }
 
-// compile checks the rule itself and makes it ready for use.
+// compile checks the rule itself and prepares it for use.
 func (f Field) compile(name string) (Field, error) {
 	pattern, err := regexp.Compile(`\A(?:` + f.Pattern + `)\z`)
 	switch {

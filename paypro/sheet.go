@@ -7,27 +7,27 @@ import (
 	"strings"
 )
 
-// Sheet is what a country wants of a command, in words: for people who write one.
+// Sheet describes, in words for people who write commands, what a country requires.
 type Sheet struct {
 	Country
 	Decimals   int    // of the currency, by ISO 4217
 	Amount     string // the rule for amounts
 	Payee      []PayeeRule
-	AnyPayee   bool // no page names the fields: what the command has is sent
-	Remark     string
+	AnyPayee   bool   // no page names the payee fields: all of the command's are sent
+	Remark     string // the rule for remarks
 	SignIn     string
 	Paths      Paths
-	Unverified []string // what rests on no page of the provider, or on pages that disagree
+	Unverified []string // what no page says, or pages contradict
 }
 
-// PayeeRule is one payee field.
+// PayeeRule is the rule for one payee field, in words.
 type PayeeRule struct {
 	Name     string
 	Required bool
 	Rule     string
 }
 
-// Sheets are those of all countries, by name.
+// Sheets returns the sheets of all countries, ordered by name.
 func Sheets() []Sheet {
 	sheets := make([]Sheet, 0, len(countries))
 	for _, c := range Countries() {
@@ -37,6 +37,7 @@ func Sheets() []Sheet {
 	return sheets
 }
 
+// sheet writes the sheet of one country.
 func (p profile) sheet(c Country) Sheet {
 	s := Sheet{
 		Country: c, Decimals: decimals[p.currency], Amount: p.amount.describe(), AnyPayee: p.anyPayee,
@@ -55,7 +56,7 @@ func (p profile) sheet(c Country) Sheet {
 	return s
 }
 
-// words is the rule as a person would say it.
+// describe returns the rule for amounts in words.
 func (r amountRule) describe() string {
 	text := fmt.Sprintf("plain digits, at most %d decimals", r.decimals)
 	if r.whole {
@@ -70,6 +71,8 @@ func (r amountRule) describe() string {
 	return text
 }
 
+// describe returns the rule for a field in words. A free text and a value for machines have
+// different rules.
 func (f Field) describe(name string) string {
 	switch {
 	case len(f.OneOf) > 0:

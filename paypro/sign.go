@@ -9,19 +9,17 @@ import (
 	"disburser/payout/secrets"
 )
 
-// signer signs one merchant's requests.
+// signer signs the requests of one merchant (paypro-api.md §2).
 type signer struct {
 	secret      secrets.Secret
-	secretFirst bool // the secret goes before the text instead of after it
+	secretFirst bool // the secret goes before the canonical string, not after it
 }
 
-// sign is the provider's digest of the parameters: lower case hex of the MD5 of
-// key=value pairs joined without anything between them, and the secret.
+// sign returns the signature of the parameters: the MD5 of the canonical string and the secret,
+// as lower case hex. names are the parameters in canonical order.
 //
-// The keys are in full-key order with capitals first, as the Java sample's
-// Collections.sort has them, not "by first letter" as the prose says
-// (indonesia, pakistan, mexico and brazil overview). No Paypro page shows where
-// the secret goes; three pages of its sister site append it.
+// Where the secret goes is on no page of Paypro's. Three pages of its sister site append it
+// (paypro-api.md §2.2).
 func (s signer) sign(names []string, params map[string]string) string {
 	text := make([]byte, 0, 512)
 	if s.secretFirst {
@@ -35,11 +33,13 @@ func (s signer) sign(names []string, params map[string]string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// sorted are the names of parameters in the order in which they are signed.
+// sortedNames returns the names of parameters in canonical order: ascending by the whole name,
+// capitals before lower case. So does Collections.sort in the Java sample (*/overview). The
+// prose beside it says "by first letter" (paypro-api.md §2.1).
 func sortedNames(params map[string]string) []string { return slices.Sorted(maps.Keys(params)) }
 
-// signText appends the parameters in the order of their names. Empty values and sign
-// itself are left out, and nothing is URL-encoded.
+// appendCanonical appends the canonical string: key=value pairs with nothing between them. It
+// leaves out empty values and sign itself, and encodes nothing as in URLs.
 func appendCanonical(to []byte, names []string, params map[string]string) []byte {
 	for _, name := range names {
 		if value := params[name]; value != "" && name != "sign" {

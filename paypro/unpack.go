@@ -9,8 +9,9 @@ import (
 
 const problemTooLong = "the answer is longer than 1 MiB"
 
-// unpacked is a body without its encoding. We ask for none, but a gateway may use gzip all
-// the same. What it unpacks to is bounded like every body.
+// unzip returns a body without its content encoding, or the problem. Requests ask for no
+// encoding, but a gateway may use gzip anyway. The result has the same limit as every body: a
+// small gzip can expand to fill the memory.
 func unzip(body []byte, encodings []string) (text []byte, problem string) {
 	packed := false
 	for name := range strings.SplitSeq(strings.Join(encodings, ","), ",") {
