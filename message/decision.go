@@ -23,8 +23,9 @@ const (
 	KindLost  DecisionKind = "lost"  // what the topics held before this is gone, or some of it
 )
 
-// Decision is the value of a record of the decisions topic (docs/protocol.md, Records of the
-// decisions). Its names are fixed: older and newer instances read it too.
+// Decision is the value of a record of the decisions topic
+// (docs/protocol.md, Records of the decisions). Its names are fixed: older and newer instances
+// read it too.
 type Decision struct {
 	Kind         DecisionKind         `json:"kind"`
 	Layout       int                  `json:"layout,omitempty"` // epochs.Layout of the writer; 0 stands for 1
