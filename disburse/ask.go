@@ -18,21 +18,21 @@ func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int
 		l.handBack(late)
 		return 0, nil // the next look finds them in the journal
 	}
-	a := allowance{loop: l, merchant: m, of: l.slots[la.step]}
-	defer a.end()
-	wait, err := a.gather(taking, m.askGate, m.Query, due)
-	if err != nil || len(a.tickets) == 0 {
-		a.shrink(0)
+	permits, wait, err := la.permits.take(taking, due)
+	defer permits.end() // what no worker has got, also after a panic
+	n := permits.len()
+	if n == 0 {
 		if err == nil {
 			pause(taking, min(wait, longestWait))
 		}
 		return 0, err
 	}
-	n, stored := len(a.tickets), int(m.stored.Load())
+	stored := int(m.stored.Load())
 	for _, k := range m.kept.take(time.Now(), n-ofJournal(n, stored)) {
-		a.work(func(ticket Ticket, pass pass) { l.ask(taking, working, m, k.batch, k.Payout, ticket, pass) })
+		permit := permits.next()
+		l.worker(func() { l.ask(taking, working, m, k.batch, k.Payout, permit) })
 	}
-	own := a.used
+	own := n - permits.len()
 	if own == n || stored == 0 {
 		return own, nil
 	}
@@ -40,11 +40,12 @@ func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int
 	if len(batch.Payouts) < n-own {
 		m.stored.Store(0)
 	}
-	a.shrink(own + len(batch.Payouts))
+	permits.limit(len(batch.Payouts))
 	for _, p := range batch.Payouts {
-		a.work(func(ticket Ticket, pass pass) { l.ask(taking, working, m, batch, p, ticket, pass) })
+		permit := permits.next()
+		l.worker(func() { l.ask(taking, working, m, batch, p, permit) })
 	}
-	return a.used, err
+	return own + len(batch.Payouts), err
 }
 
 // ofJournal is how many of n asks belong to what is due in the journal, at the least: a
@@ -59,20 +60,16 @@ func ofJournal(n, stored int) int {
 }
 
 // ask makes one call; an ask that can't be made is put back as it was.
-func (l *Loop) ask(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, ticket Ticket, pass pass) {
-	defer l.slots[payout.StepAsk].release(m.Name, 1)
-	end := pass.unused
-	defer func() { end() }()
+func (l *Loop) ask(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, permit *permit) {
+	defer permit.end()
 	defer l.survive("an ask")
-	if err := ready(taking, ticket, l.latestFor(batch, m.Timeout)); err != nil || !pass.good() {
+	if err := ready(taking, permit.ticket, l.latestFor(batch, m.Timeout)); err != nil || !permit.good() || !permit.begin() {
 		l.putBack(batch, p)
 		return
 	}
 	began := time.Now()
-	end = pass.panicked
 	f := l.query(working, m, p.Command, l.latestFor(batch, m.Timeout))
-	pass.done(f)
-	end = func() {}
+	permit.answered(f)
 	found := f
 	if p.Orphan() {
 		found = f.Wordless()

@@ -28,11 +28,12 @@ const (
 )
 
 // lane is a step of a merchant, or of all; at most one batch of it is being prepared.
-// Its first four fields are fixed; the others are the loop's own, and busy is cleared by
+// Its first five fields are fixed; the others are the loop's own, and busy is cleared by
 // the lane's goroutine.
 type lane struct {
 	step     payout.Step
 	merchant *merchant // nil for announce and expire
+	permits  *issuer   // the same
 	work     func(leases.Agenda) leases.Work
 	run      func(taking, working context.Context, la *lane, due int) (leased int, err error)
 
@@ -48,12 +49,21 @@ func (l *Loop) lanes() []*lane {
 	for _, name := range l.names {
 		m := l.merchants[name]
 		all = append(all,
-			&lane{step: payout.StepAsk, merchant: m, run: l.askBatch, work: m.asks},
-			&lane{step: payout.StepSend, merchant: m, run: l.sendBatch, work: func(a leases.Agenda) leases.Work { return a.Send[m.Name] }})
+			&lane{step: payout.StepAsk, merchant: m, permits: l.issuer(m, payout.StepAsk), run: l.askBatch, work: m.asks},
+			&lane{step: payout.StepSend, merchant: m, permits: l.issuer(m, payout.StepSend), run: l.sendBatch, work: func(a leases.Agenda) leases.Work { return a.Send[m.Name] }})
 	}
 	return append(all,
 		&lane{step: payout.StepAnnounce, run: l.announceBatch, work: func(a leases.Agenda) leases.Work { return a.Announce }},
 		&lane{step: payout.StepExpire, run: l.expireBatch, work: func(a leases.Agenda) leases.Work { return a.Expire }})
+}
+
+// issuer makes what hands out the permits of a merchant's sends or asks.
+func (l *Loop) issuer(m *merchant, step payout.Step) *issuer {
+	i := &issuer{merchant: m.Name, slots: l.slots[step], gate: m.sendGate, limiter: m.Send, logger: l.Logger}
+	if step == payout.StepAsk {
+		i.gate, i.limiter = m.askGate, m.Query
+	}
+	return i
 }
 
 // start runs a lane's batch, unless one is being prepared or the lane rests.

@@ -185,7 +185,7 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 	return pause
 }
 
-// worker runs f for one payout; the slot and the pass are f's to end. A worker that is
+// worker runs f for one payout; the permit is f's to end. A worker that is
 // done waits for the next one: its stack has grown to what a call needs.
 func (l *Loop) worker(f func()) {
 	l.calls.Add(1)

@@ -3,56 +3,161 @@ package disburse
 import (
 	"context"
 	"time"
+
+	"github.com/rs/zerolog"
+
+	"disburser/payout/finding"
 )
 
-// allowance is what a lane may lease: bounded by what is due, what fits a lease, free
-// slots, the gate and the tokens. Whatever is not used must be handed back.
-type allowance struct {
-	loop     *Loop
-	merchant *merchant
-	of       *slots // the operation's
-	passes   []pass
-	tickets  []Ticket
-	slots    int
-	used     int // by workers, who end them
+// permit is the right to make one call: a slot, a pass of the breakers and the limiter's
+// ticket. It belongs to one goroutine at a time and is ended exactly once. How it ends
+// follows from what was done with it: unused, by what the call found, or by a panic.
+type permit struct {
+	issuer *issuer
+	pass   pass
+	ticket Ticket
+	state  permitState
 }
 
-// gather makes an allowance of up to due; wait says when to ask again if it is empty
-// for want of tokens.
-func (a *allowance) gather(ctx context.Context, g *gate, limiter Limiter, due int) (wait time.Duration, err error) {
+type permitState byte
+
+const (
+	permitUnused   permitState = iota // nothing was called with it yet
+	permitCalling                     // the call has begun, and nobody knows yet what it found
+	permitAnswered                    // the breakers know what the call found
+	permitEnded
+)
+
+// good tells whether the call may still be made: no breaker has opened since.
+func (p *permit) good() bool { return p.state == permitUnused && p.pass.good() }
+
+// begin says that the call is made now. False means that the permit was used before: then
+// nothing may be called.
+func (p *permit) begin() bool {
+	if p.state != permitUnused {
+		p.issuer.misused("a permit was used for a second call")
+		return false
+	}
+	p.state = permitCalling
+	return true
+}
+
+// answered tells the breakers what the call found: they don't wait for the result to be
+// written. The slot stays taken until the permit's end.
+func (p *permit) answered(f finding.Finding) {
+	if p.state != permitCalling {
+		p.issuer.misused("a permit was answered without a call")
+		return
+	}
+	p.state = permitAnswered
+	p.pass.done(f)
+}
+
+// end gives the permit back after its worker is done with it, also after a panic.
+func (p *permit) end() {
+	if p.finish() {
+		p.issuer.slots.release(p.issuer.merchant, 1)
+	}
+}
+
+// handBack gives back a permit that no worker has had. It wakes nobody; see slots.handBack.
+func (p *permit) handBack() {
+	if p.finish() {
+		p.issuer.slots.handBack(p.issuer.merchant, 1)
+	}
+}
+
+// finish ends the pass, unless the permit is ended already: a slot that came back twice
+// would let more calls out than there are slots.
+func (p *permit) finish() bool {
+	before := p.state
+	p.state = permitEnded
+	switch before {
+	case permitUnused:
+		p.pass.unused()
+	case permitCalling:
+		p.pass.panicked()
+	case permitAnswered:
+	case permitEnded:
+		p.issuer.misused("a permit was ended twice")
+		return false
+	}
+	return true
+}
+
+// permits are those that a lane has and no worker yet. They must be ended, see end.
+type permits struct{ free []permit }
+
+func (p *permits) len() int { return len(p.free) }
+
+// next hands out one of them; ending it is the receiver's.
+func (p *permits) next() *permit {
+	first := &p.free[0]
+	p.free = p.free[1:]
+	return first
+}
+
+// limit hands back what is beyond n.
+func (p *permits) limit(n int) {
+	for i := n; i < len(p.free); i++ {
+		p.free[i].handBack()
+	}
+	p.free = p.free[:min(n, len(p.free))]
+}
+
+// end hands all of them back.
+func (p *permits) end() { p.limit(0) }
+
+// issuer hands out the permits of one merchant and operation.
+type issuer struct {
+	merchant string
+	slots    *slots // the operation's, which all merchants share
+	gate     *gate
+	limiter  Limiter
+	logger   zerolog.Logger
+}
+
+// take hands out as many permits as there are slots, passes and tickets for, up to due and to
+// what fits a lease. Where it is tickets that lack, wait says when to ask again.
+func (i *issuer) take(ctx context.Context, due int) (taken permits, wait time.Duration, err error) {
 	wanted := min(due, largest)
-	if a.slots = a.of.take(a.merchant.Name, wanted); a.slots == 0 {
-		// One that rests needs none. Whether there are tokens nobody can tell without taking them.
-		a.of.lacks(a.merchant.Name, g.state() == 0)
-		return 0, nil
+	slots := i.slots.take(i.merchant, wanted)
+	if slots == 0 {
+		// One that rests needs none. Whether there are tickets nobody can tell without taking them.
+		i.slots.lacks(i.merchant, i.gate.state() == 0)
+		return permits{}, 0, nil
 	}
-	if a.passes = g.admit(a.slots); len(a.passes) > 0 {
-		a.tickets, wait, err = limiter.Take(ctx, len(a.passes))
+	var passes []pass
+	defer func() { // what has not become a permit, also after a panic
+		for _, p := range passes[min(taken.len(), len(passes)):] {
+			p.unused()
+		}
+		if rest := slots - taken.len(); rest > 0 {
+			i.slots.handBack(i.merchant, rest)
+		}
+	}()
+	var tickets []Ticket
+	if passes = i.gate.admit(slots); len(passes) > 0 {
+		if tickets, wait, err = i.limiter.Take(ctx, len(passes)); err != nil {
+			tickets = nil
+		}
+		tickets = tickets[:min(len(tickets), len(passes))]
 	}
-	a.of.lacks(a.merchant.Name, a.slots < wanted && len(a.tickets) == a.slots)
-	a.shrink(len(a.tickets))
-	return wait, err
+	i.slots.lacks(i.merchant, slots < wanted && len(tickets) == slots)
+	if len(tickets) == 0 {
+		return permits{}, wait, err
+	}
+	taken.free = make([]permit, len(tickets))
+	for n, ticket := range tickets {
+		taken.free[n] = permit{issuer: i, pass: passes[n], ticket: ticket}
+	}
+	return taken, wait, nil
 }
 
-// work hands the next slot, pass and ticket to a worker.
-func (a *allowance) work(f func(ticket Ticket, pass pass)) {
-	ticket, pass := a.tickets[a.used], a.passes[a.used]
-	a.used++
-	a.loop.worker(func() { f(ticket, pass) })
+// misused reports a mistake of the program.
+func (i *issuer) misused(what string) {
+	i.logger.Error().Str("merchant", i.merchant).Msg(programmingError + what)
 }
 
-// end hands back what no worker was given, also after a panic.
-func (a *allowance) end() { a.shrink(a.used) }
-
-// shrink hands back what is beyond n.
-func (a *allowance) shrink(n int) {
-	for _, p := range a.passes[min(n, len(a.passes)):] {
-		p.unused()
-	}
-	a.passes = a.passes[:min(n, len(a.passes))]
-	a.tickets = a.tickets[:min(n, len(a.tickets))]
-	if a.slots > n {
-		a.of.handBack(a.merchant.Name, a.slots-n)
-		a.slots = n
-	}
-}
+// programmingError begins the lines that tell of a mistake in this package. Tests look for it.
+const programmingError = "programming error: "

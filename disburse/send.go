@@ -21,18 +21,16 @@ const patience = 2 * time.Second
 // sending; then the decision is acknowledged; only then does anything leave.
 func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (int, error) {
 	m := la.merchant
-	a := allowance{loop: l, merchant: m, of: l.slots[la.step]}
-	defer a.end()
-	wait, err := a.gather(taking, m.sendGate, m.Send, due)
-	if err != nil || len(a.tickets) == 0 {
-		a.shrink(0)
+	permits, wait, err := la.permits.take(taking, due)
+	defer permits.end() // what no worker has got, also after a panic
+	if permits.len() == 0 {
 		if err == nil {
 			pause(taking, min(wait, longestWait))
 		}
 		return 0, err
 	}
-	batch, err := l.lease(working, payout.StepSend, m.Name, len(a.tickets))
-	a.shrink(len(batch.Payouts))
+	batch, err := l.lease(working, payout.StepSend, m.Name, permits.len())
+	permits.limit(len(batch.Payouts))
 	if len(batch.Payouts) == 0 {
 		return 0, err
 	}
@@ -40,18 +38,19 @@ func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (in
 		l.refused(taking, err, "read a record")
 	}
 	batch = l.timely(batch)
-	if a.shrink(len(batch.Payouts)); len(batch.Payouts) == 0 {
+	if permits.limit(len(batch.Payouts)); len(batch.Payouts) == 0 {
 		return 0, nil
 	}
 	if err := l.decide(working, m, batch); err != nil {
-		a.shrink(0)
+		permits.end()
 		for _, p := range batch.Payouts {
 			l.giveBack(batch, p, true)
 		}
 		return 0, err
 	}
 	for _, p := range batch.Payouts {
-		a.work(func(ticket Ticket, pass pass) { l.send(taking, working, m, batch, p, ticket, pass) })
+		permit := permits.next()
+		l.worker(func() { l.send(taking, working, m, batch, p, permit) })
 	}
 	return len(batch.Payouts), nil
 }
@@ -66,14 +65,12 @@ func (l *Loop) decide(ctx context.Context, m *merchant, batch leases.Leased) err
 
 // send makes one call. Whatever happens, the payout is written: with the finding, or
 // given back because it certainly was not sent.
-func (l *Loop) send(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, ticket Ticket, pass pass) {
-	defer l.slots[payout.StepSend].release(m.Name, 1)
-	end := pass.unused
-	defer func() { end() }()
+func (l *Loop) send(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, permit *permit) {
+	defer permit.end()
 	defer l.survive("a send") // the payout stays sending; it is asked about after its lease
 	// A call cut short is Unclear, and may end up before a person: it begins while at least
 	// half of its time is left.
-	if err := ready(taking, ticket, l.beginBy(batch, m.Timeout)); err != nil || !pass.good() {
+	if err := ready(taking, permit.ticket, l.beginBy(batch, m.Timeout)); err != nil || !permit.good() {
 		l.giveBack(batch, p, false)
 		return
 	}
@@ -91,10 +88,12 @@ func (l *Loop) send(taking, working context.Context, m *merchant, batch leases.L
 		}
 		return
 	}
-	end = pass.panicked
+	if !permit.begin() {
+		l.giveBack(batch, p, false)
+		return
+	}
 	f := m.Provider.Send(working, p.Command, latest)
-	pass.done(f) // before the result is written: a breaker doesn't wait for Redis
-	end = func() {}
+	permit.answered(f)
 	l.Metrics.called(m.Name, OperationSend, f, time.Since(began))
 	p.SendBy = batch.Now(latest)
 	l.found(m, batch, p, payout.OwnSend, f, began)

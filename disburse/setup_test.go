@@ -556,6 +556,9 @@ func (b *bench) stop() {
 	<-b.done
 	b.stopWorking()
 	b.nothingHeld()
+	if b.logged(programmingError) > 0 {
+		b.t.Error("the loop has made a mistake of its own, see its log")
+	}
 	if b.logged(wallet) > 0 {
 		b.t.Error("a payee shows in the log")
 	}

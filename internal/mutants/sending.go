@@ -142,7 +142,7 @@ var sending = []Guard{
 			"\tb.LeasedAt, b.Until = instant(answer, 0), instant(answer, 1)\n", "\tb.Asked, b.LeasedAt, b.Until = time.Now(), instant(answer, 0), instant(answer, 1)\n"),
 			Killer: Killer{"journal", "TestALeaseCountsFromBeforeItWasAskedFor"}},
 		{Removes: "a call is made though its moment came too late", Edits: edit("disburse/send.go",
-			"err != nil || !pass.good() {\n\t\tl.giveBack(batch, p, false)\n\t\treturn\n", "err != nil && false {\n"), Killer: Killer{"disburse", "TestALimiterThatWaitsPastTheDeadline"}},
+			"err != nil || !permit.good() {\n\t\tl.giveBack(batch, p, false)\n\t\treturn\n", "err != nil && false {\n"), Killer: Killer{"disburse", "TestALimiterThatWaitsPastTheDeadline"}},
 	}},
 	{"S5 the grant tells Redis' time", "a machine that stood still with its clocks sends after its lease", []Mutant{
 		{Removes: "the lease hears nothing", Edits: edit("disburse/send.go", "batch.Lease = known.Heard(theirs, asked)", ""),

@@ -1,0 +1,185 @@
+package disburse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"disburser/message"
+	"disburser/payout"
+	"disburser/payout/finding"
+	"disburser/payout/leases"
+)
+
+// onePermit is an issuer's, which says what went wrong to log.
+func onePermit(t *testing.T, log *strings.Builder) (*issuer, *permit) {
+	t.Helper()
+	b := testBreaker()
+	var s settings
+	s.Store(&b)
+	i := &issuer{
+		merchant: "a", slots: newSlots(8, []string{"a"}, func() {}), gate: newGate(&s, true, "a send", zerolog.Nop()),
+		limiter: free, logger: zerolog.New(log),
+	}
+	taken, _, err := i.take(context.Background(), 1)
+	if err != nil || taken.len() != 1 {
+		t.Fatal(taken, err)
+	}
+	return i, taken.next()
+}
+
+// back tells whether all slots and passes have come back, and how many calls failed.
+func (i *issuer) back() (all bool, failed int) {
+	all = true
+	for _, b := range i.gate.breakers {
+		c := b.two.Counts()
+		all = all && c.Requests == c.TotalSuccesses+c.TotalFailures+c.TotalExclusions
+		failed += int(c.TotalFailures)
+	}
+	taken, _ := i.slots.count()
+	return all && taken == 0, failed
+}
+
+// Whatever was done with a permit, it ends once, and the breakers hear what it was.
+func TestHowAPermitEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		life   func(p *permit)
+		failed int
+		wrong  int // mistakes that are said
+	}{
+		"unused":                     {func(p *permit) { p.end() }, 0, 0},
+		"handed back":                {func(p *permit) { p.handBack() }, 0, 0},
+		"by what the call found":     {func(p *permit) { p.begin(); p.answered(bad); p.end() }, 1, 0},
+		"by what went well":          {func(p *permit) { p.begin(); p.answered(good); p.end() }, 0, 0},
+		"by a panic":                 {func(p *permit) { p.begin(); p.end() }, 1, 0},
+		"twice":                      {func(p *permit) { p.end(); p.end() }, 0, 1},
+		"twice, by a lane":           {func(p *permit) { p.end(); p.handBack() }, 0, 1},
+		"used for two calls":         {func(p *permit) { p.begin(); p.answered(good); p.begin(); p.end() }, 0, 1},
+		"used after its end":         {func(p *permit) { p.end(); p.begin() }, 0, 1},
+		"answered twice":             {func(p *permit) { p.begin(); p.answered(good); p.answered(bad); p.end() }, 0, 1},
+		"answered though not called": {func(p *permit) { p.answered(bad); p.end() }, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log strings.Builder
+			i, p := onePermit(t, &log)
+			if all, _ := i.back(); all {
+				t.Fatal("nothing was taken")
+			}
+			c.life(p)
+			all, failed := i.back()
+			if !all || failed != c.failed {
+				t.Errorf("all came back: %v, %d failures", all, failed)
+			}
+			if n := strings.Count(log.String(), programmingError); n != c.wrong {
+				t.Errorf("%d mistakes are said: %s", n, log.String())
+			}
+			if p.good() || p.begin() {
+				t.Error("it is good for another call")
+			}
+		})
+	}
+}
+
+// What there are too few slots, passes or tickets for comes back at once.
+func TestWhatDoesNotBecomeAPermitComesBack(t *testing.T) {
+	for name, take := range map[string]func(context.Context, int) ([]time.Time, time.Duration, error){
+		"no tickets":        func(context.Context, int) ([]time.Time, time.Duration, error) { return nil, time.Second, nil },
+		"one ticket":        func(ctx context.Context, _ int) ([]time.Time, time.Duration, error) { return free.take(ctx, 1) },
+		"more than enough":  func(ctx context.Context, n int) ([]time.Time, time.Duration, error) { return free.take(ctx, n+3) },
+		"an error":          func(context.Context, int) ([]time.Time, time.Duration, error) { return nil, 0, errRedis },
+		"a limiter's panic": func(context.Context, int) ([]time.Time, time.Duration, error) { panic("broken") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log strings.Builder
+			i, p := onePermit(t, &log)
+			p.end()
+			i.limiter = limiter{take: take}
+			func() {
+				defer func() { _ = recover() }()
+				taken, _, err := i.take(context.Background(), 100)
+				defer taken.end()
+				if busy, _ := i.slots.count(); busy != taken.len() || err != nil && busy > 0 {
+					t.Errorf("%d slots are taken for %d permits", busy, taken.len())
+				}
+			}()
+			if all, _ := i.back(); !all {
+				t.Error("not all came back")
+			}
+		})
+	}
+}
+
+// errOften is what half of all that fails says; the other half panics.
+var errOften = errors.New("broken now and then")
+
+// A loop all of whose neighbours fail and panic at random: each permit is ended, once, and
+// each payout goes only through the stages that there are.
+func TestEachPermitIsEndedWhateverPanics(t *testing.T) {
+	for seed := range 8 {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { inTime(t, func(t *testing.T) { amongPanics(t, newDice(uint64(seed))) }) })
+	}
+}
+
+func amongPanics(t *testing.T, d dice) {
+	breaks := func(one int) error {
+		switch {
+		case !d.one(one):
+			return nil
+		case d.one(2):
+			panic("broken")
+		}
+		return errOften
+	}
+	b := newBench(t, append(orders(150, "a"), orders(150, "b")...)...)
+	b.config.Slots = 20
+	b.journal.fault = func(op string) error {
+		if op == "due" { // the loop itself has nobody who would survive for it
+			return nil
+		}
+		return breaks(30)
+	}
+	b.decider.send = func(context.Context, []payout.Payout) error { return breaks(6) }
+	b.announce.results = func(_ context.Context, events []message.Event) ([]bool, error) {
+		return make([]bool, rand.IntN(len(events)+1)), breaks(6)
+	}
+	for _, name := range []string{"a", "b"} {
+		l := free
+		l.take = func(ctx context.Context, n int) ([]time.Time, time.Duration, error) {
+			if err := breaks(10); err != nil {
+				return nil, 0, err
+			}
+			return free.take(ctx, n)
+		}
+		l.wait = func(context.Context, time.Time) error { return breaks(10) }
+		l.told = func(time.Time, bool, time.Duration) { _ = breaks(3) }
+		l.heard = func() (redis, asked time.Time) { _ = breaks(20); return time.Time{}, time.Time{} }
+		call := func(context.Context, string, time.Time) finding.Finding {
+			time.Sleep(d.upTo(time.Second))
+			if breaks(10) != nil {
+				return finding.Finding{Kind: finding.Unclear, TooFast: true}
+			}
+			return finding.Finding{Kind: finding.Accepted}
+		}
+		ask := func(ctx context.Context, no string, latest time.Time) finding.Finding {
+			if f := call(ctx, no, latest); f.Kind == finding.Unclear {
+				return f
+			}
+			return finding.Finding{Kind: []finding.Kind{finding.Paid, finding.Processing, finding.NoRecord}[rand.IntN(3)], Served: true}
+		}
+		m := b.merchant(name)
+		m.Send, m.Query, m.Provider = l, l, provider{send: call, ask: ask}
+	}
+	b.journal.served["a"] = leases.Evidence{Settled: "a9999"}
+	b.start()
+	time.Sleep(3 * time.Minute)
+	b.stop()
+	if b.logged("panic in") == 0 {
+		t.Error("nothing panicked")
+	}
+}
