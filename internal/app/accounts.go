@@ -18,18 +18,17 @@ const (
 // warnOfAccounts says once, at the start, of which merchants open payouts were sent to
 // another account than the configured one: what this account says of them proves nothing.
 func (a *App) warnOfAccounts(ctx context.Context) {
-	for _, name := range a.names {
-		m := a.config.Merchants[name]
-		others, unknown := a.countAccounts(ctx, name, payout.AccountOf(m.MerchantNo, m.BaseURL))
+	for _, m := range a.merchants {
+		others, unknown := a.countAccounts(ctx, m.name, m.account())
 		if ctx.Err() != nil {
 			return
 		}
 		if others > 0 {
-			a.logger.Warn().Str("merchant", name).Int("payouts", others).
+			a.logger.Warn().Str("merchant", m.name).Int("payouts", others).
 				Msg("open payouts were sent to another account (merchant_no or base_url were other ones): where this account has no record of them they are held, and none is sent again")
 		}
 		if unknown > 0 {
-			a.logger.Warn().Str("merchant", name).Int("payouts", unknown).
+			a.logger.Warn().Str("merchant", m.name).Int("payouts", unknown).
 				Msg("nobody knows to which account these open payouts were sent (by an older version, or the journal was lost): where the account has no record of them they are held, and none is sent again")
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -23,7 +22,6 @@ import (
 	"disburser/disburse"
 	"disburser/journal"
 	"disburser/payout/epochs"
-	"disburser/paypro"
 	"disburser/producer"
 	"disburser/ratelimit"
 )
@@ -38,11 +36,10 @@ type App struct {
 	options Options
 	logger  zerolog.Logger
 	level   threshold
-	names   []string // of the merchants, sorted
 
 	kafka     kafkaLinks
 	redis     redis.UniversalClient
-	clients   map[string]*paypro.Client
+	merchants merchants
 	shards    journal.Shards
 	consumer  *consumer.Consumer
 	producer  *producer.Producer
@@ -51,8 +48,7 @@ type App struct {
 	loops     []*disburse.Loop
 	gauges    *gauges
 	retention retention
-	limiters  map[string]*ratelimit.Limiter // by merchant and operation
-	begun     sync.WaitGroup                // of schedules that are being begun
+	begun     sync.WaitGroup // of schedules that are being begun
 
 	reloading sync.Mutex
 	running   config.Config // what is in force
@@ -74,7 +70,7 @@ type closer struct {
 // for somebody to mend.
 func New(c config.Config, o Options) (a *App, err error) {
 	o = o.withDefaults()
-	a = &App{config: c, options: o, names: slices.Sorted(maps.Keys(c.Merchants)), limiters: map[string]*ratelimit.Limiter{}}
+	a = &App{config: c, options: o}
 	defer func() {
 		if err != nil {
 			_ = a.close()
@@ -83,21 +79,25 @@ func New(c config.Config, o Options) (a *App, err error) {
 	a.running = c
 	a.logger = newLogger(c.Log, o.LogTo, &a.level).With().Str("instance", o.Instance).Logger()
 	a.health.reasons, a.health.start = a.reasons, "starting"
-	a.gauges = newGauges(o.Registry, a.names)
+	a.gauges = newGauges(o.Registry, namesOf(c))
 	if a.kafka, err = newKafka(c.Kafka, o.Instance, o.DialKafka); err != nil {
 		return nil, err
 	}
 	a.onClose("kafka", func() error { a.kafka.transport.CloseIdleConnections(); return nil })
 	a.redis = newRedis(c.Redis, o.Instance, o.DialRedis)
 	a.onClose("redis", a.redis.Close)
-	if a.clients, err = clients(c, o.DialHTTP); err != nil {
+	metrics := disburse.NewMetrics(o.Registry, namesOf(c), []string{ratelimit.Granted, ratelimit.Denied, ratelimit.Late})
+	a.merchants, err = newMerchants(c, merchantParts{
+		dial: o.DialHTTP, redis: a.redis, registry: o.Registry, epoch: a.epochs, tokens: metrics.Tokens, turned: a.turned,
+	})
+	a.onClose("provider", a.merchants.close)
+	if err != nil {
 		return nil, err
 	}
-	a.onClose("provider", a.closeClients)
 	t := c.Kafka.Topics
 	a.producer = producer.New(c.Kafka.Brokers, a.kafka.transport, t.Results, t.DeadLetter, t.Commands)
 	a.onClose("producer", a.producer.Close)
-	a.wireShards()
+	a.wireShards(metrics)
 	a.showClocks()
 	a.wireConsumer()
 	a.showState()
@@ -120,18 +120,9 @@ func (a *App) close() error {
 	return err
 }
 
-func (a *App) closeClients() error {
-	for _, c := range a.clients {
-		c.Close()
-	}
-	return nil
-}
-
 // wireShards makes the journal, and each shard's log, keeper and loop. Gates and slots are per
 // loop: a shard gets its part of the slots.
-func (a *App) wireShards() {
-	metrics := disburse.NewMetrics(a.options.Registry, a.names, []string{ratelimit.Granted, ratelimit.Denied, ratelimit.Late})
-	merchants := a.merchants(metrics)
+func (a *App) wireShards(metrics *disburse.Metrics) {
 	n := a.config.Redis.Shards
 	a.shards = journal.NewShards(a.redis, n, journal.Options{
 		Namespace: a.config.Redis.Namespace, Window: a.config.Redis.DedupWindow,
@@ -144,15 +135,15 @@ func (a *App) wireShards() {
 		k := decisions.NewKeeper(decisions.KeeperConfig{
 			Journal: j, Log: l, Results: a.config.Kafka.Topics.Results, Shards: n,
 			Owns:  func(tradeNo string) bool { return a.shards.Of(tradeNo) == shard },
-			Knows: func(merchant string) bool { _, known := a.config.Merchants[merchant]; return known },
+			Knows: a.merchants.knows,
 			Lease: a.config.Disburse.Lease, Logger: a.logger, Joined: a.beginSchedules, Lived: a.lived,
 		})
 		a.logs, a.keepers = append(a.logs, l), append(a.keepers, k)
 		a.loops = append(a.loops, disburse.New(disburse.Config{
-			Merchants: merchants, Slots: max(1, a.config.Disburse.Slots/n), Lease: a.config.Disburse.Lease,
+			Merchants: a.merchants.forLoop(), Slots: max(1, a.config.Disburse.Slots/n), Lease: a.config.Disburse.Lease,
 			Breaker: disburse.BreakerSettings(a.config.Breaker),
 			Journal: j, Decisions: l, Announcer: a.producer, EpochLost: k.Lost, Metrics: metrics, Logger: a.logger,
-			Resolve: resolver(a.config, a.clients), Grace: a.config.UnknownMerchantGrace,
+			Resolve: a.merchants.resolve, Grace: a.config.UnknownMerchantGrace,
 		}))
 	}
 }
@@ -164,23 +155,11 @@ func (a *App) nudge() {
 	}
 }
 
-func (a *App) merchants(metrics *disburse.Metrics) []disburse.Merchant {
-	var all []disburse.Merchant
-	for _, name := range a.names {
-		m := a.config.Merchants[name]
-		all = append(all, disburse.Merchant{
-			Name: name, Policy: policy(m), Timeout: m.Timeout, Provider: a.clients[name],
-			Send: a.limiter(metrics, name, disburse.OperationSend, m.Send), Query: a.limiter(metrics, name, disburse.OperationQuery, m.Query),
-		})
-	}
-	return all
-}
-
 func (a *App) wireConsumer() {
 	a.consumer = consumer.New(consumer.Config{
 		Group:  groupConfig(a.config.Kafka, a.kafka.dialer, a.logger),
 		Client: a.kafka.client, MaxOpen: a.config.Disburse.MaxOpen,
-		Resolve: resolver(a.config, a.clients), Currencies: currencies(a.config, a.clients),
+		Resolve: a.merchants.resolve, Currencies: a.merchants.currencies(),
 		EpochLost: func() {
 			for _, k := range a.keepers {
 				k.Lost()
@@ -312,10 +291,10 @@ func waitFor(d time.Duration, groups ...*sync.WaitGroup) bool {
 
 // announceStart says what runs and what of it nobody has verified.
 func (a *App) announceStart() {
-	a.logger.Info().Strs("merchants", a.names).Strs("brokers", a.config.Kafka.Brokers).Strs("redis", a.config.Redis.Addresses).Msg("starting")
-	for _, name := range a.names {
-		a.logger.Warn().Str("merchant", name).Str("country", a.config.Merchants[name].Country).
-			Strs("unverified", a.clients[name].Unverified()).Msg("not verified with the provider; try it in the sandbox before real money")
+	a.logger.Info().Strs("merchants", namesOf(a.config)).Strs("brokers", a.config.Kafka.Brokers).Strs("redis", a.config.Redis.Addresses).Msg("starting")
+	for _, m := range a.merchants {
+		a.logger.Warn().Str("merchant", m.name).Str("country", m.config.Country).
+			Strs("unverified", m.client.Unverified()).Msg("not verified with the provider; try it in the sandbox before real money")
 	}
 }
 

@@ -74,9 +74,8 @@ func (a *App) checkCommands(ctx context.Context) error {
 // slots are the beginnings of the names that are used, one for each slot of a cluster.
 func (a *App) slots() []string {
 	all := a.shards.Prefixes()
-	for name := range a.limiters {
-		merchant, operation, _ := strings.Cut(name, " ")
-		all = append(all, fmt.Sprintf("%s:{rate:%s:%s}:", a.config.Redis.Namespace, merchant, operation))
+	for _, l := range a.merchants.limiters() {
+		all = append(all, fmt.Sprintf("%s:{rate:%s}:", l.Namespace, l.Name))
 	}
 	slices.Sort(all)
 	return all

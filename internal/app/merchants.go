@@ -3,16 +3,111 @@ package app
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"disburser/config"
-	"disburser/consumer"
+	"disburser/disburse"
 	"disburser/payout"
 	"disburser/paypro"
+	"disburser/ratelimit"
 )
+
+// merchants are all configured merchants, sorted by name.
+type merchants []*merchant
+
+// newMerchants makes them. An error names each merchant whose settings the provider's
+// client doesn't take.
+func newMerchants(c config.Config, p merchantParts) (all merchants, err error) {
+	for _, name := range namesOf(c) {
+		m, e := newMerchant(c, name, p)
+		if e != nil {
+			err = errors.Join(err, e)
+			continue
+		}
+		all = append(all, m)
+	}
+	return all, err
+}
+
+// namesOf are the names of the configured merchants, sorted.
+func namesOf(c config.Config) []string { return slices.Sorted(maps.Keys(c.Merchants)) }
+
+// close closes their connections to the provider.
+func (all merchants) close() error {
+	for _, m := range all {
+		m.client.Close()
+	}
+	return nil
+}
+
+// named answers the merchant of a name, nil if none is configured.
+func (all merchants) named(name string) *merchant {
+	i, found := slices.BinarySearchFunc(all, name, func(m *merchant, name string) int { return cmp.Compare(m.name, name) })
+	if !found {
+		return nil
+	}
+	return all[i]
+}
+
+func (all merchants) knows(name string) bool { return all.named(name) != nil }
+
+// limiters are those of all merchants and operations.
+func (all merchants) limiters() (limiters []*ratelimit.Limiter) {
+	for _, m := range all {
+		limiters = append(limiters, m.send, m.query)
+	}
+	return limiters
+}
+
+// forLoop are the merchants as a shard's loop needs them.
+func (all merchants) forLoop() (some []disburse.Merchant) {
+	for _, m := range all {
+		some = append(some, m.forLoop())
+	}
+	return some
+}
+
+// resolve is what consumer and loop ask about a command: it fills in what the command leaves to
+// its merchant, and says why it must be rejected. Where only one merchant is configured, a
+// command needn't name it.
+func (all merchants) resolve(command payout.Command) (resolved payout.Command, country, invalid string) {
+	if command.Merchant == "" && len(all) == 1 {
+		command.Merchant = all[0].name
+	}
+	m := all.named(command.Merchant)
+	switch {
+	case command.Merchant == "":
+		return command, "", "merchant is missing, and several are configured"
+	case m == nil:
+		return command, "", payout.NotConfigured
+	}
+	command, invalid = m.complete(command)
+	return command, m.config.Country, invalid
+}
+
+// currencies are those that a merchant may have whom this instance doesn't know: those of
+// the countries, and of the merchants that it knows.
+func (all merchants) currencies() []string {
+	known := map[string]bool{}
+	for _, country := range paypro.Countries() {
+		known[country.Currency] = true
+	}
+	for _, m := range all {
+		known[m.currency()] = true
+	}
+	delete(known, anyCurrency)
+	return slices.Sorted(maps.Keys(known))
+}
+
+// reload puts new rates in force and answers the new policies, for the loops.
+func (all merchants) reload(c config.Config) map[string]payout.Policy {
+	policies := map[string]payout.Policy{}
+	for _, m := range all {
+		policies[m.name] = m.reload(c)
+	}
+	return policies
+}
 
 // ConfigRules are what the configuration's checks need to know of the provider.
 func ConfigRules() config.Rules {
@@ -21,127 +116,4 @@ func ConfigRules() config.Rules {
 		countries[c.Name] = !c.Verified
 	}
 	return config.Rules{Countries: countries, CheckMerchant: checkMerchant}
-}
-
-// checkMerchant lets the provider's package look at a merchant's settings; its errors
-// begin with the key that they are about.
-func checkMerchant(name string, m config.Merchant) []config.Problem {
-	client, err := paypro.New(settings(name, m), nil)
-	if err == nil {
-		client.Close()
-		return nil
-	}
-	var problems []config.Problem
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		key, text, found := strings.Cut(line, ": ")
-		if !found {
-			key, text = "", line
-		}
-		problems = append(problems, config.Problem{Key: key, Text: text})
-	}
-	return problems
-}
-
-func settings(name string, m config.Merchant) paypro.Settings {
-	fields := map[string]paypro.Field{}
-	for field, f := range m.Fields {
-		fields[field] = paypro.Field{Required: f.Required, Pattern: f.Pattern, OneOf: f.OneOf, MaxLen: f.MaxLen, Drop: f.Drop}
-	}
-	return paypro.Settings{
-		Name: name, Country: m.Country, BaseURL: m.BaseURL, MerchantNo: m.MerchantNo, Secret: m.Secret, NotifyURL: m.NotifyURL,
-		Salt: m.Salt, SignIn: m.SignIn, AcceptUnverified: m.AcceptUnverified,
-		Paths:  paypro.Paths{Send: m.Paths.Send, Query: m.Paths.Query, Balance: m.Paths.Balance},
-		Fields: fields, AmountMin: m.Amount.Min, AmountMax: m.Amount.Max, AmountDecimals: m.Amount.Decimals,
-		NoRecordCodes: m.NoRecord.Codes, NoRecordEmpty: m.NoRecord.EmptyData, TooFastCodes: m.TooFast.Codes, Timeout: m.Timeout,
-		Extra: paypro.Extra(m.Extra),
-	}
-}
-
-// clients makes the provider's client of every merchant.
-func clients(c config.Config, dial Dial) (map[string]*paypro.Client, error) {
-	made := map[string]*paypro.Client{}
-	var problems error
-	for name, m := range c.Merchants {
-		client, err := paypro.New(settings(name, m), paypro.Dial(dial))
-		if err != nil {
-			problems = errors.Join(problems, fmt.Errorf("%w: merchants.%s: %w", ErrSetup, name, err))
-			continue
-		}
-		made[name] = client
-	}
-	return made, problems
-}
-
-// policy is what the state table needs of a merchant's settings.
-func policy(m config.Merchant) payout.Policy {
-	p := payout.Policy{Account: payout.AccountOf(m.MerchantNo, m.BaseURL)}
-	p.Poll = payout.Poll(m.Poll)
-	p.NoRecord.Answers, p.NoRecord.Every, p.NoRecord.Then = m.NoRecord.Answers, m.NoRecord.Every, payout.Choice(m.NoRecord.Then)
-	p.UnknownStatus, p.Contradiction = payout.Choice(m.UnknownStatus), payout.Choice(m.Contradiction)
-	return p
-}
-
-// resolver knows the merchants: it fills in what a command leaves to its merchant and
-// says why one must be rejected.
-func resolver(c config.Config, clients map[string]*paypro.Client) consumer.Resolve {
-	only := ""
-	if len(c.Merchants) == 1 {
-		only = slices.Collect(maps.Keys(c.Merchants))[0]
-	}
-	return func(command payout.Command) (payout.Command, string, string) {
-		if command.Merchant == "" {
-			command.Merchant = only
-		}
-		m, known := c.Merchants[command.Merchant]
-		switch {
-		case command.Merchant == "":
-			return command, "", "merchant is missing, and several are configured"
-		case !known:
-			return command, "", payout.NotConfigured
-		}
-		command, invalid := inCurrency(command, m.Currency, clients[command.Merchant].Currency())
-		if invalid != "" {
-			return command, m.Country, invalid
-		}
-		if err := clients[command.Merchant].Check(command); err != nil {
-			return command, m.Country, err.Error()
-		}
-		return command, m.Country, ""
-	}
-}
-
-// currencies are those that a merchant may have whom this instance doesn't know: those of
-// the countries, and of the merchants that it knows.
-func currencies(c config.Config, clients map[string]*paypro.Client) []string {
-	all := map[string]bool{}
-	for _, country := range paypro.Countries() {
-		all[country.Currency] = true
-	}
-	for name, m := range c.Merchants {
-		all[cmp.Or(m.Currency, clients[name].Currency())] = true
-	}
-	delete(all, anyCurrency)
-	return slices.Sorted(maps.Keys(all))
-}
-
-// anyCurrency is how a merchant is configured whose commands' currency isn't checked.
-const anyCurrency = "any"
-
-// inCurrency fills in a command's currency, or says that it names another one than the
-// merchant's: the configured one, or else the country's.
-func inCurrency(command payout.Command, configured, country string) (filled payout.Command, invalid string) {
-	if configured == anyCurrency {
-		return command, ""
-	}
-	own := cmp.Or(configured, country)
-	switch {
-	case command.Currency != "" && command.Currency != own:
-		return command, "currency is not the merchant's, which is " + own
-	case command.Currency == "" && configured == "":
-		command.CurrencyFrom = payout.FromCountry
-	default:
-		command.CurrencyFrom = payout.FromMerchant
-	}
-	command.Currency = own
-	return command, ""
 }

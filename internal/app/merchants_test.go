@@ -5,6 +5,8 @@ import (
 
 	"disburser/payout"
 	"disburser/payout/money"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Egypt pays pounds, whatever nobody configured: a command in another currency is rejected,
@@ -29,7 +31,7 @@ func TestACommandInAnotherCurrencyIsRejected(t *testing.T) {
 			m := conf.Merchants["eg-main"]
 			m.Currency = c.configured
 			conf.Merchants["eg-main"] = m
-			made, err := clients(conf, nil)
+			made, err := newMerchants(conf, merchantParts{registry: prometheus.NewRegistry()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,7 +40,7 @@ func TestACommandInAnotherCurrencyIsRejected(t *testing.T) {
 				TradeNo: "a", Merchant: "eg-main", Amount: amount, Currency: c.named,
 				Payee: payout.NewPayee(map[string]string{"customerName": "kevin", "walletId": "01123456789"}),
 			}
-			got, country, invalid := resolver(conf, made)(command)
+			got, country, invalid := made.resolve(command)
 			if got.Currency != c.want || invalid != c.invalid || got.CurrencyFrom != c.from || country != "egypt" {
 				t.Errorf("currency %q from %d, invalid %q", got.Currency, got.CurrencyFrom, invalid)
 			}

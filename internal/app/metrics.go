@@ -104,7 +104,7 @@ func (a *App) countOnce(ctx context.Context) {
 		return
 	}
 	now := time.Now()
-	for _, merchant := range append(a.names, "") {
+	for _, merchant := range append(namesOf(a.config), "") {
 		a.showMerchant(merchant, c.States[merchant], c.Oldest[merchant], now)
 	}
 	for _, p := range a.consumer.Partitions() {

@@ -92,11 +92,11 @@ func (a *App) Probe(ctx context.Context) (well []string, problems []error) {
 	add("kafka", "all topics are there", a.checkTopics(ctx))
 	sentence, err := a.redisSentence(ctx)
 	add("redis", sentence, err)
-	for _, name := range a.names {
-		sentence, err := a.probeMerchant(ctx, name)
-		add("merchants."+name, sentence, err)
-		if a.config.Merchants[name].Contradiction != string(payout.Hold) {
-			well = append(well, "merchants."+name+".contradiction: "+announcesContradictions)
+	for _, m := range a.merchants {
+		sentence, err := m.probe(ctx)
+		add("merchants."+m.name, sentence, err)
+		if m.config.Contradiction != string(payout.Hold) {
+			well = append(well, "merchants."+m.name+".contradiction: "+announcesContradictions)
 		}
 	}
 	return well, problems
@@ -106,19 +106,19 @@ func (a *App) Probe(ctx context.Context) (well []string, problems []error) {
 const announcesContradictions = "announce, because no page of the provider says in which unit a query's amount is: " +
 	"look at whether paidAmount is what was ordered in the first results, then set it to hold"
 
-// probeMerchant asks for the balance, which proves the signature without moving money.
+// probe asks for the balance, which proves the signature without moving money.
 // Where there is no such call (some countries' path is a guess) it asks about a tradeNo
 // that doesn't exist: a readable answer shows that the way is open, but outer 8000 is the
 // answer to a wrong signature too.
-func (a *App) probeMerchant(ctx context.Context, name string) (string, error) {
-	_, refused := a.clients[name].Balance(ctx)
+func (m *merchant) probe(ctx context.Context) (string, error) {
+	_, refused := m.client.Balance(ctx)
 	if refused == nil {
 		return "a signed balance query was accepted", nil
 	}
 	if errors.Is(refused, paypro.ErrRefused) {
 		return "", refused
 	}
-	f := a.clients[name].Ask(ctx, payout.Command{TradeNo: "check-" + time.Now().UTC().Format("20060102150405")}, time.Time{})
+	f := m.client.Ask(ctx, payout.Command{TradeNo: "check-" + time.Now().UTC().Format("20060102150405")}, time.Time{})
 	switch {
 	case f.Served, f.Kind == finding.NoRecord && f.Status == "0000": // no_record.empty_data
 		return "a signed query was accepted", nil

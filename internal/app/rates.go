@@ -4,9 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"disburser/config"
 	"disburser/disburse"
 	"disburser/ratelimit"
 )
@@ -24,33 +21,13 @@ func (l tickets) Take(ctx context.Context, n int) ([]disburse.Ticket, time.Durat
 	return all, wait, err
 }
 
-// limiter is one operation of a merchant: shared by all shards, counted and shown.
-func (a *App) limiter(metrics *disburse.Metrics, merchant, operation string, r config.Rate) disburse.Limiter {
-	l := ratelimit.New(a.redis, ratelimit.Options{
-		Namespace: a.config.Redis.Namespace, Name: merchant + ":" + operation, Rate: rateOf(r), MostRest: a.config.Breaker.MaxOpenFor,
-		Count:  func(outcome string, n int) { metrics.Tokens(merchant, operation, outcome, n) },
-		Epoch:  a.epochs,
-		Turned: func(turn ratelimit.Turn) { a.turned(merchant, operation, turn) },
-	})
-	a.options.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "disburser_rate_limit", Help: "Calls a second that the whole fleet may make for now; 0 while the provider wants to be left alone.",
-		ConstLabels: prometheus.Labels{"merchant": merchant, "operation": operation},
-	}, l.PerSecond))
-	a.limiters[limiterName(merchant, operation)] = l
-	return tickets{l}
-}
-
 // beginSchedules begins the schedules in a new epoch, while the first commands are still
 // read: a schedule that nobody has used, or that has to rest, grants nothing at first.
 func (a *App) beginSchedules(ctx context.Context) {
-	for _, l := range a.limiters {
+	for _, l := range a.merchants.limiters() {
 		a.launch(&a.begun, "rates", func() { l.Begin(ctx) })
 	}
 }
-
-func limiterName(merchant, operation string) string { return merchant + " " + operation }
-
-func rateOf(r config.Rate) ratelimit.Rate { return ratelimit.Rate{PerSecond: r.Rate, Burst: r.Burst} }
 
 // turned says once for each change of direction what the provider's "too fast" did.
 func (a *App) turned(merchant, operation string, turn ratelimit.Turn) {

@@ -2,12 +2,9 @@ package app
 
 import (
 	"errors"
-	"maps"
-	"slices"
 
 	"disburser/config"
 	"disburser/disburse"
-	"disburser/payout"
 )
 
 // ReloadFrom reads the configuration again, by what load answers as config.Load does,
@@ -63,13 +60,7 @@ func (a *App) Reload(c config.Config) {
 
 func (a *App) apply(c config.Config) {
 	a.level.set(c.Log.Level)
-	policies := map[string]payout.Policy{}
-	for _, name := range slices.Sorted(maps.Keys(c.Merchants)) {
-		m := c.Merchants[name]
-		policies[name] = policy(m)
-		a.limiters[limiterName(name, disburse.OperationSend)].Change(rateOf(m.Send), c.Breaker.MaxOpenFor)
-		a.limiters[limiterName(name, disburse.OperationQuery)].Change(rateOf(m.Query), c.Breaker.MaxOpenFor)
-	}
+	policies := a.merchants.reload(c)
 	for _, l := range a.loops {
 		l.Reload(policies, disburse.BreakerSettings(c.Breaker))
 	}

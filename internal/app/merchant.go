@@ -1,0 +1,169 @@
+package app
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"disburser/config"
+	"disburser/disburse"
+	"disburser/payout"
+	"disburser/paypro"
+	"disburser/ratelimit"
+)
+
+// merchant is one configured merchant with all that is its own: its settings, the provider's
+// client, and the rates of its sends and queries. What is to hold for one merchant goes
+// here; merchants.go has what is about all of them.
+//
+// All shards of this instance share it. Breakers and slots are a shard's: see disburse.
+type merchant struct {
+	name        string
+	config      config.Merchant // as it was at the start
+	client      *paypro.Client
+	send, query *ratelimit.Limiter
+}
+
+// merchantParts is what merchants are made with.
+type merchantParts struct {
+	dial     Dial                  // to the provider
+	redis    redis.UniversalClient // for the limiters: their rates are the fleet's
+	registry prometheus.Registerer
+	epoch    func() int                                            // the journal's, 0 for none
+	tokens   func(merchant, operation, outcome string, n int)      // told what became of a limiter's tokens
+	turned   func(merchant, operation string, turn ratelimit.Turn) // told when a rate turns
+}
+
+// newMerchant makes the merchant of a name. Nothing is sent yet.
+func newMerchant(c config.Config, name string, p merchantParts) (*merchant, error) {
+	m := &merchant{name: name, config: c.Merchants[name]}
+	var err error
+	if m.client, err = paypro.New(settings(name, m.config), paypro.Dial(p.dial)); err != nil {
+		return nil, fmt.Errorf("%w: merchants.%s: %w", ErrSetup, name, err)
+	}
+	m.send = m.limiter(c, disburse.OperationSend, m.config.Send, p)
+	m.query = m.limiter(c, disburse.OperationQuery, m.config.Query, p)
+	return m, nil
+}
+
+// limiter makes the limiter of one operation, counted and shown.
+func (m *merchant) limiter(c config.Config, operation string, r config.Rate, p merchantParts) *ratelimit.Limiter {
+	l := ratelimit.New(p.redis, ratelimit.Options{
+		Namespace: c.Redis.Namespace, Name: m.name + ":" + operation, Rate: rateOf(r), MostRest: c.Breaker.MaxOpenFor,
+		Count:  func(outcome string, n int) { p.tokens(m.name, operation, outcome, n) },
+		Epoch:  p.epoch,
+		Turned: func(turn ratelimit.Turn) { p.turned(m.name, operation, turn) },
+	})
+	p.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "disburser_rate_limit", Help: "Calls a second that the whole fleet may make for now; 0 while the provider wants to be left alone.",
+		ConstLabels: prometheus.Labels{"merchant": m.name, "operation": operation},
+	}, l.PerSecond))
+	return l
+}
+
+// reload puts new rates in force and answers the new policy. The rest of a merchant's
+// settings needs a restart.
+func (m *merchant) reload(c config.Config) payout.Policy {
+	changed := c.Merchants[m.name]
+	m.send.Change(rateOf(changed.Send), c.Breaker.MaxOpenFor)
+	m.query.Change(rateOf(changed.Query), c.Breaker.MaxOpenFor)
+	return policy(changed)
+}
+
+// forLoop is the merchant as a shard's loop needs it.
+func (m *merchant) forLoop() disburse.Merchant {
+	return disburse.Merchant{Name: m.name, Policy: policy(m.config), Timeout: m.config.Timeout, Provider: m.client, Send: tickets{m.send}, Query: tickets{m.query}}
+}
+
+// account is the account of the provider from which payouts are paid.
+func (m *merchant) account() payout.Account {
+	return payout.AccountOf(m.config.MerchantNo, m.config.BaseURL)
+}
+
+// complete fills in what a command leaves to its merchant. invalid says why the command
+// must be rejected, "" if it need not.
+func (m *merchant) complete(command payout.Command) (completed payout.Command, invalid string) {
+	command, invalid = inCurrency(command, m.config.Currency, m.client.Currency())
+	if invalid != "" {
+		return command, invalid
+	}
+	if err := m.client.Check(command); err != nil {
+		return command, err.Error()
+	}
+	return command, ""
+}
+
+// anyCurrency is how a merchant is configured whose commands' currency isn't checked.
+const anyCurrency = "any"
+
+// currency is the only one in which the merchant pays, or anyCurrency.
+func (m *merchant) currency() string { return cmp.Or(m.config.Currency, m.client.Currency()) }
+
+// inCurrency fills in a command's currency, or says that it names another one than the
+// merchant's: the configured one, or else the country's.
+func inCurrency(command payout.Command, configured, country string) (filled payout.Command, invalid string) {
+	if configured == anyCurrency {
+		return command, ""
+	}
+	own := cmp.Or(configured, country)
+	switch {
+	case command.Currency != "" && command.Currency != own:
+		return command, "currency is not the merchant's, which is " + own
+	case command.Currency == "" && configured == "":
+		command.CurrencyFrom = payout.FromCountry
+	default:
+		command.CurrencyFrom = payout.FromMerchant
+	}
+	command.Currency = own
+	return command, ""
+}
+
+// policy is what the state table needs of a merchant's settings.
+func policy(m config.Merchant) payout.Policy {
+	p := payout.Policy{Account: payout.AccountOf(m.MerchantNo, m.BaseURL)}
+	p.Poll = payout.Poll(m.Poll)
+	p.NoRecord.Answers, p.NoRecord.Every, p.NoRecord.Then = m.NoRecord.Answers, m.NoRecord.Every, payout.Choice(m.NoRecord.Then)
+	p.UnknownStatus, p.Contradiction = payout.Choice(m.UnknownStatus), payout.Choice(m.Contradiction)
+	return p
+}
+
+// rateOf is what a limiter needs of a merchant's settings.
+func rateOf(r config.Rate) ratelimit.Rate { return ratelimit.Rate{PerSecond: r.Rate, Burst: r.Burst} }
+
+// settings are what the provider's client needs of a merchant's settings.
+func settings(name string, m config.Merchant) paypro.Settings {
+	fields := map[string]paypro.Field{}
+	for field, f := range m.Fields {
+		fields[field] = paypro.Field{Required: f.Required, Pattern: f.Pattern, OneOf: f.OneOf, MaxLen: f.MaxLen, Drop: f.Drop}
+	}
+	return paypro.Settings{
+		Name: name, Country: m.Country, BaseURL: m.BaseURL, MerchantNo: m.MerchantNo, Secret: m.Secret, NotifyURL: m.NotifyURL,
+		Salt: m.Salt, SignIn: m.SignIn, AcceptUnverified: m.AcceptUnverified,
+		Paths:  paypro.Paths{Send: m.Paths.Send, Query: m.Paths.Query, Balance: m.Paths.Balance},
+		Fields: fields, AmountMin: m.Amount.Min, AmountMax: m.Amount.Max, AmountDecimals: m.Amount.Decimals,
+		NoRecordCodes: m.NoRecord.Codes, NoRecordEmpty: m.NoRecord.EmptyData, TooFastCodes: m.TooFast.Codes, Timeout: m.Timeout,
+		Extra: paypro.Extra(m.Extra),
+	}
+}
+
+// checkMerchant lets the provider's package look at a merchant's settings; its errors
+// begin with the key that they are about.
+func checkMerchant(name string, m config.Merchant) []config.Problem {
+	client, err := paypro.New(settings(name, m), nil)
+	if err == nil {
+		client.Close()
+		return nil
+	}
+	var problems []config.Problem
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		key, text, found := strings.Cut(line, ": ")
+		if !found {
+			key, text = "", line
+		}
+		problems = append(problems, config.Problem{Key: key, Text: text})
+	}
+	return problems
+}
