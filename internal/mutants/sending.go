@@ -103,7 +103,7 @@ var sending = []Guard{
 			Killer: Killer{"decisions", "TestALogThatIsShorterThanItWasEndsTheEpoch"}},
 	}},
 	{"S4 look from the own epoch's fence", "who joins late never sees the fence that voids its epoch", []Mutant{
-		{Removes: "who joins looks from the end on", Edits: edit("decisions/keeper.go",
+		{Removes: "who joins looks from the end on", Edits: edit("decisions/join.go",
 			"survey(ctx, k.Log.source(p), k.Log.shard, s.Epoch.ID, from, end)", "survey(ctx, k.Log.source(p), k.Log.shard, s.Epoch.ID, end, end)"),
 			Killer: Killer{"decisions", "TestAFenceOfABuilderThatNeverOpenedIsAnswered"}},
 	}},

@@ -1,0 +1,128 @@
+package decisions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"disburser/payout/epochs"
+)
+
+// establish joins the open epoch or begins the next one. It answers up to where the
+// partitions of decisions and results were looked at.
+func (k *Keeper) establish(ctx context.Context) (e epochs.Epoch, looked, results map[int]int64, err error) {
+	select {
+	case <-k.lost: // whatever was met until now, this check is about it
+	default:
+	}
+	// Until the check has found another one, the log goes on deciding for the epoch that it
+	// knows: its look is the guard. Leaving it for every false alarm would refuse decisions
+	// that are good, and each refusal would be the next alarm.
+	defer func() {
+		if err != nil {
+			k.Log.leave()
+			// Nor may anything be asked or announced on account of what may be a stale half: it
+			// could hold a payout whose end the other one has announced.
+			k.Journal.Believe("")
+		}
+	}()
+	s, err := k.Journal.Standing(ctx)
+	if err != nil {
+		return e, nil, nil, err
+	}
+	if s.Shards != 0 && s.Shards != k.Shards {
+		return e, nil, nil, fmt.Errorf("the journal was opened with %d shards, the configuration says %d: set redis.shards back, or let every payout end and take another redis.namespace", s.Shards, k.Shards)
+	}
+	clock := clockOf(s, time.Now())
+	if clock != nil && !errors.Is(clock, errDeadEpoch) {
+		return e, nil, nil, clock
+	}
+	if s.Open() {
+		looked, err := k.follow(ctx, s)
+		if err == nil {
+			err = clock
+		}
+		if err == nil && s.Layout < epochs.Layout {
+			err = fmt.Errorf("%w: its journal is of layout %d, this version writes %d", errDeadEpoch, s.Layout, epochs.Layout)
+		}
+		if err == nil {
+			err = k.vouch(ctx, s.Epoch.ID)
+		}
+		if err == nil {
+			k.enter(s.Epoch, looked)
+			return s.Epoch, looked, s.Results, nil
+		}
+		if !errors.Is(err, errDeadEpoch) {
+			return e, nil, nil, err
+		}
+		k.Logger.Warn().Err(err).Int("epoch", s.Epoch.Number).Msg("beginning another epoch")
+	} else if s.Building != "" && s.BuildingOn == s.RunID && s.ClaimLeft > 0 {
+		return e, nil, nil, k.assist(ctx, s.Building)
+	}
+	k.Log.leave()
+	return k.begin(ctx, s)
+}
+
+func (k *Keeper) enter(e epochs.Epoch, looked map[int]int64) {
+	k.Log.enter(e, looked)
+	k.Journal.Believe(e.ID)
+}
+
+// errDeadEpoch says that the open epoch can't go on and another one may begin.
+var errDeadEpoch = errors.New("the open epoch is dead")
+
+// follow reads the decisions from where the open epoch has been looked at to their end,
+// and answers these ends if no foreign fence stands there. If one does, the epoch is
+// over in the log though Redis still holds it (protocol E7).
+func (k *Keeper) follow(ctx context.Context, s epochs.Standing) (map[int]int64, error) {
+	looked := map[int]int64{}
+	var foreign sight
+	if gone, err := k.missing(ctx, memoryOf(s)); err != nil {
+		return nil, err
+	} else if gone.any() {
+		return nil, fmt.Errorf("%w: history is lost: %s", errDeadEpoch, gone)
+	}
+	for p, fence := range s.Fences {
+		start, end, err := k.Log.source(p).Bounds(ctx)
+		if err != nil {
+			return nil, err
+		}
+		from := max(fence+1, s.Decisions[p])
+		if start > from || end < from {
+			return nil, fmt.Errorf("%w: partition %d of the decisions has the offsets %d to %d, and was looked at up to %d only", errDeadEpoch, p, start, end, from)
+		}
+		seen, err := survey(ctx, k.Log.source(p), k.Log.shard, s.Epoch.ID, from, end)
+		if err != nil {
+			return nil, err
+		}
+		foreign = foreign.and(seen)
+		looked[p] = end
+	}
+	switch {
+	case foreign.newer:
+		return nil, fmt.Errorf("decisions: %w: a later epoch is of a newer layout than %d", epochs.ErrNewerLayout, epochs.Layout)
+	case len(looked) == 0:
+		return nil, fmt.Errorf("%w: it doesn't say where its fences stand", errDeadEpoch)
+	case !foreign.fenced:
+		k.known.witnesses = s.Witnesses
+		return looked, nil
+	case foreign.opened && time.Since(foreign.last) < silence:
+		return nil, errors.New("a later epoch works on another Redis: this one is stale, or was split off")
+	case !foreign.opened && time.Since(foreign.fencedAt) < claim:
+		return nil, errors.New("another instance is beginning an epoch")
+	}
+	return nil, fmt.Errorf("%w: it was fenced, and who did it is silent", errDeadEpoch)
+}
+
+// and joins what was seen in two partitions.
+func (s sight) and(o sight) sight {
+	if o.fencedAt.After(s.fencedAt) {
+		s.fencedAt = o.fencedAt
+	}
+	if o.last.After(s.last) {
+		s.last = o.last
+	}
+	s.fenced, s.opened, s.newer = s.fenced || o.fenced, s.opened || o.opened, s.newer || o.newer
+	return s
+}
