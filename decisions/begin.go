@@ -6,96 +6,151 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"time"
 
 	"disburser/internal/partition"
 	"disburser/message"
 	"disburser/payout/epochs"
 )
 
-// begin takes the steps of protocol E4: building record, a fence in every partition,
-// the check that these stand last, replay, open. Each attempt has an id of its own.
+// begin begins an epoch (protocol E4): claim, convert, fence, find what is lost, replay, open.
+// Each attempt has an id of its own. Where one fails the next one starts over.
 func (k *Keeper) begin(ctx context.Context, s epochs.Standing) (e epochs.Epoch, looked, results map[int]int64, err error) {
-	e = epochs.Epoch{Number: s.Epoch.Number + 1, ID: newID()}
-	if err := k.Journal.Build(ctx, e.ID, s.Epoch.ID, claim); err != nil {
+	b, err := k.claim(ctx, s)
+	if err != nil {
 		return e, nil, nil, err
 	}
-	// Only now: before, the server may have restarted once more and have lost more, its
-	// watermarks with it. From here on whatever it loses ends the building too.
-	if s, err = k.Journal.Standing(ctx); err != nil {
-		return e, nil, nil, err
-	}
-	if s.Building != e.ID || s.BuildingOn != s.RunID {
-		return e, nil, nil, errors.New("the journal was lost while its rebuilding began")
-	}
-	defer func() {
-		k.barred = k.barred || errors.Is(err, epochs.ErrNewerLayout)
-		if err != nil { // so that the next attempt, anybody's, needn't wait for it
-			free, cancel := context.WithTimeout(context.WithoutCancel(ctx), again)
-			defer cancel()
-			_ = k.Journal.Build(free, e.ID, e.ID, 0) // else it runs out by itself
-		}
-	}()
+	defer func() { b.release(ctx, err) }()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	building := e // e gets its number while the claim is renewed
-	go func() {   // ended by a panic, it lets the claim run out
-		_ = k.survive("renewing the claim", func() error { k.renew(ctx, building); return nil })
-	}()
-	if err := k.knowsLatest(ctx); err != nil {
-		return e, nil, nil, err
-	}
-	if err := k.upgrade(ctx, e, s.Layout); err != nil {
-		return e, nil, nil, err
-	}
-	fences, err := k.fence(ctx, e)
-	if err != nil {
-		return e, nil, nil, err
-	}
-	ends, resultEnds, err := k.ends(ctx, fences)
-	if err != nil {
-		return e, nil, nil, err
-	}
-	if err := k.standLast(ctx, e, fences, ends); err != nil {
-		return e, nil, nil, err
-	}
-	s.Whole = s.Whole && !forgets(s)
-	gap, err := k.gap(ctx, s, e, fences)
-	if err != nil {
-		return e, nil, nil, err
-	}
-	if forgets(s) { // then all that Kafka has is read, as if the journal were wiped
-		s.Decisions, s.Results, s.Was, s.Epoch.ID = nil, nil, "", ""
-	}
-	portions, reach, err := k.plan(ctx, s, gap, ends, resultEnds)
-	if err != nil {
-		return e, nil, nil, err
-	}
-	replayed, err := k.newRebuild(e.ID).replay(ctx, portions)
-	if err != nil {
-		return e, nil, nil, err
-	}
-	whole := s.Whole && replayed.worked <= s.Epoch.Number // nobody has worked since, on another server
-	if gap.unsent || !whole && s.Whole && gap.decisions != "" {
-		if err := k.doubt(ctx, e.ID); err != nil {
+	go k.renew(ctx, b.epoch.ID)
+	for _, step := range []func(context.Context) error{b.convert, b.fence, b.findLosses, b.replay, b.open} {
+		if err := step(ctx); err != nil {
 			return e, nil, nil, err
 		}
 	}
-	e.Number = max(e.Number, replayed.highest+1) // a wiped Redis doesn't know how many there were
-	if k.known.witnesses, _, err = k.observe(ctx, gap.trusted(s.Witnesses), ends, resultEnds); err != nil {
-		return e, nil, nil, err
+	return b.epoch, b.ends, b.resultEnds, nil
+}
+
+// beginning is one attempt to begin an epoch, and what its steps have found out.
+type beginning struct {
+	keeper   *Keeper
+	epoch    epochs.Epoch    // its number is final after the replay
+	standing epochs.Standing // what Redis holds of the epoch before
+
+	fences           map[int]int64 // where the epoch's fence stands, by partition of the decisions
+	ends, resultEnds map[int]int64 // where decisions and results end behind the fences, by partition
+
+	gap      *gap      // what the topics have lost
+	portions int       // of the replay
+	reach    time.Time // unknown commands older than this are held; zero: as before
+}
+
+// claim writes the building record. From here on every script of the old epoch is refused,
+// and nobody else builds as long as the claim lasts.
+func (k *Keeper) claim(ctx context.Context, s epochs.Standing) (*beginning, error) {
+	e := epochs.Epoch{Number: s.Epoch.Number + 1, ID: newID()}
+	if err := k.Journal.Build(ctx, e.ID, s.Epoch.ID, claimFor); err != nil {
+		return nil, err
+	}
+	// Read again: before the record stood, the server may have restarted and lost more, its
+	// watermarks too. What it loses from here on ends the building.
+	s, err := k.Journal.Standing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.Building != e.ID || s.BuildingOn != s.RunID {
+		return nil, errors.New("the journal was lost while its rebuilding began")
+	}
+	return &beginning{keeper: k, epoch: e, standing: s}, nil
+}
+
+// release ends the claim of an attempt that failed, so that the next one, anybody's, needn't
+// wait for it. Where that fails the claim runs out by itself.
+func (b *beginning) release(ctx context.Context, err error) {
+	if err == nil {
+		return
+	}
+	k := b.keeper
+	k.barred = k.barred || errors.Is(err, epochs.ErrNewerLayout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), again)
+	defer cancel()
+	_ = k.Journal.Build(ctx, b.epoch.ID, b.epoch.ID, 0)
+}
+
+// convert converts a journal of an older layout. A topic in which a newer version has written
+// ends the attempt before anything is written.
+func (b *beginning) convert(ctx context.Context) error {
+	if err := b.keeper.knowsLatest(ctx); err != nil {
+		return err
+	}
+	return b.keeper.upgrade(ctx, b.epoch, b.standing.Layout)
+}
+
+// fence voids, in every partition, what an older epoch decides from here on. It ends the
+// attempt where somebody else has fenced after it.
+func (b *beginning) fence(ctx context.Context) (err error) {
+	k := b.keeper
+	if b.fences, err = k.fence(ctx, b.epoch); err != nil {
+		return err
+	}
+	if b.ends, b.resultEnds, err = k.ends(ctx, b.fences); err != nil {
+		return err
+	}
+	return k.standLast(ctx, b.epoch, b.fences, b.ends)
+}
+
+// findLosses finds out what the replay can't read, because the topics have lost it.
+func (b *beginning) findLosses(ctx context.Context) (err error) {
+	s := &b.standing
+	s.Whole = s.Whole && !forgets(*s)
+	b.gap, err = b.keeper.gap(ctx, *s, b.epoch, b.fences)
+	return err
+}
+
+// replay restores what Kafka knows and Redis may have lost.
+func (b *beginning) replay(ctx context.Context) error {
+	k, s, gap := b.keeper, &b.standing, b.gap
+	if forgets(*s) { // then all that Kafka has is read, as if the journal were wiped
+		s.Decisions, s.Results, s.Was, s.Epoch.ID = nil, nil, "", ""
+	}
+	portions, reach, err := k.plan(ctx, *s, gap, b.ends, b.resultEnds)
+	if err != nil {
+		return err
+	}
+	replayed, err := k.newRebuild(b.epoch.ID).replay(ctx, portions)
+	if err != nil {
+		return err
+	}
+	whole := s.Whole && replayed.worked <= s.Epoch.Number // nobody has worked since, on another server
+	if gap.unsent || !whole && s.Whole && gap.decisions != "" {
+		if err := k.presumeSent(ctx, b.epoch.ID); err != nil {
+			return err
+		}
+	}
+	b.portions, b.reach = len(portions), gap.reaches(whole, reach, replayed.lost)
+	b.epoch.Number = max(b.epoch.Number, replayed.highest+1) // a wiped Redis doesn't know how many there were
+	return nil
+}
+
+// open ends the building: from here on the epoch works.
+func (b *beginning) open(ctx context.Context) (err error) {
+	k := b.keeper
+	if k.known.witnesses, _, err = k.observe(ctx, b.gap.trusted(b.standing.Witnesses), b.ends, b.resultEnds); err != nil {
+		return err
 	}
 	if err := k.Journal.OpenEpoch(ctx, epochs.Opening{
-		Epoch: e, Shards: k.Shards, Fences: fences, Decisions: ends, Results: resultEnds, Portions: len(portions),
-		Reach: gap.reaches(whole, reach, replayed.lost), Witnesses: k.known.witnesses, Anew: gap.any(),
+		Epoch: b.epoch, Shards: k.Shards, Fences: b.fences, Decisions: b.ends, Results: b.resultEnds, Portions: b.portions,
+		Reach: b.reach, Witnesses: k.known.witnesses, Anew: b.gap.any(),
 	}); err != nil {
-		return e, nil, nil, err
+		return err
 	}
-	k.tellOpen(ctx, e, fences)
-	if err := k.vouch(ctx, e.ID); err != nil {
-		return e, nil, nil, err
+	k.tellOpen(ctx, b.epoch, b.fences)
+	if err := k.vouch(ctx, b.epoch.ID); err != nil {
+		return err
 	}
-	k.enter(e, ends)
-	return e, ends, resultEnds, nil
+	k.enter(b.epoch, b.ends)
+	return nil
 }
 
 // ends notes where the decisions, in the partitions that have a fence, and the results end now.
@@ -120,18 +175,18 @@ func (k *Keeper) tellOpen(ctx context.Context, e epochs.Epoch, fences map[int]in
 	}
 }
 
-// renew keeps the claim while the building goes on. If it is taken over, or the server
-// has lost it, it is not claimed again: Restore and OpenEpoch refuse.
-func (k *Keeper) renew(ctx context.Context, e epochs.Epoch) {
-	for {
-		sleep(ctx, claim/3)
-		if ctx.Err() != nil {
-			return
+// renew keeps the claim until ctx ends. A claim that was taken over, or that the server has
+// lost, is not claimed again: Restore and OpenEpoch refuse. After a panic it runs out.
+func (k *Keeper) renew(ctx context.Context, id string) {
+	_ = k.survive("renewing the claim", func() error {
+		for ctx.Err() == nil {
+			sleep(ctx, claimFor/3)
+			if ctx.Err() == nil && errors.Is(k.Journal.Build(ctx, id, id, claimFor), epochs.ErrOver) {
+				return nil
+			}
 		}
-		if err := k.Journal.Build(ctx, e.ID, e.ID, claim); errors.Is(err, epochs.ErrOver) {
-			return
-		}
-	}
+		return nil
+	})
 }
 
 // fence writes the epoch's fence into every partition, those added meanwhile too.

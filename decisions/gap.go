@@ -33,7 +33,7 @@ func (g *gap) trusted(witnesses map[string]string) map[string]string {
 func (k *Keeper) gap(ctx context.Context, s epochs.Standing, e epochs.Epoch, fences map[int]int64) (*gap, error) {
 	g := &gap{}
 	var err error
-	for _, m := range []memory{memoryOf(s), k.known} {
+	for _, m := range []knowledge{knowledgeOf(s), k.known} {
 		if g.any() {
 			break
 		}
@@ -63,7 +63,7 @@ func (k *Keeper) gap(ctx context.Context, s epochs.Standing, e epochs.Epoch, fen
 		}
 	}
 	// Only this history is remembered from here on: the loss is on record.
-	k.known = memory{}
+	k.known = knowledge{}
 	return g, nil
 }
 
@@ -179,23 +179,23 @@ func firstOwn(ctx context.Context, source partition.Source, start, end int64) (a
 	return at, false, nil
 }
 
-// doubtful is how many payouts are taken at a time.
-const doubtful = 200
+// presumedAtOnce is how many payouts are taken at a time.
+const presumedAtOnce = 200
 
-// doubt makes what waits to be sent something that may have been sent: it is asked about.
-// Nothing is opened while one of them stays as it is.
-func (k *Keeper) doubt(ctx context.Context, id string) error {
-	doubted := map[string]bool{}
+// presumeSent makes what waits to be sent something that may have been sent: it is asked
+// about. While one of them stays as it is the epoch doesn't open.
+func (k *Keeper) presumeSent(ctx context.Context, id string) error {
+	presumed := map[string]bool{}
 	for {
-		unsent, err := k.Journal.Unsent(ctx, id, doubtful)
+		unsent, err := k.Journal.Unsent(ctx, id, presumedAtOnce)
 		if err != nil || len(unsent) == 0 {
 			return err
 		}
 		for i := range unsent {
-			if doubted[unsent[i].TradeNo] {
+			if presumed[unsent[i].TradeNo] {
 				return fmt.Errorf("decisions: %s may have been sent, and can't be kept from being sent: ask about it, and report a bug", unsent[i].TradeNo)
 			}
-			doubted[unsent[i].TradeNo] = true
+			presumed[unsent[i].TradeNo] = true
 			unsent[i].Time = time.Now()
 		}
 		if err := k.Journal.Restore(ctx, id, k.Lease, unsent); err != nil {

@@ -34,15 +34,15 @@ const (
 	ofResults   = "results"
 )
 
-// memory is what is known of the topics: up to where they were looked at, and witnesses.
-type memory struct {
+// knowledge is what is known of the topics: up to where they were looked at, and witnesses.
+type knowledge struct {
 	decisions, results map[int]int64
 	witnesses          map[string]string
 	looked             time.Time // when the witnesses were looked at
 }
 
-func memoryOf(s epochs.Standing) memory {
-	return memory{decisions: s.Decisions, results: s.Results, witnesses: s.Witnesses}
+func knowledgeOf(s epochs.Standing) knowledge {
+	return knowledge{decisions: s.Decisions, results: s.Results, witnesses: s.Witnesses}
 }
 
 // chronicle is one of the two topics.
@@ -53,7 +53,7 @@ type chronicle struct {
 	ends   map[int]int64
 }
 
-func (k *Keeper) chronicles(m memory) [2]chronicle {
+func (k *Keeper) chronicles(m knowledge) [2]chronicle {
 	return [2]chronicle{
 		{ofDecisions, k.Log.topic, k.Log.source, m.decisions},
 		{ofResults, k.Results, k.results, m.results},
@@ -89,7 +89,7 @@ func (l loss) String() string {
 }
 
 // missing looks for what is known of the topics. Whoever can't be asked is an error.
-func (k *Keeper) missing(ctx context.Context, m memory) (l loss, err error) {
+func (k *Keeper) missing(ctx context.Context, m knowledge) (l loss, err error) {
 	for range sure {
 		if l, err = k.missingNow(ctx, m); err != nil || !l.any() {
 			return l, err
@@ -99,7 +99,7 @@ func (k *Keeper) missing(ctx context.Context, m memory) (l loss, err error) {
 	return l, ctx.Err()
 }
 
-func (k *Keeper) missingNow(ctx context.Context, m memory) (l loss, err error) {
+func (k *Keeper) missingNow(ctx context.Context, m knowledge) (l loss, err error) {
 	both := k.chronicles(m)
 	if l.decisions, err = k.gone(ctx, both[0], m.witnesses); err != nil {
 		return l, err
@@ -164,7 +164,7 @@ func (k *Keeper) observe(ctx context.Context, old map[string]string, decisions, 
 			all[field], changed[field] = value, value
 		}
 	}
-	for _, h := range k.chronicles(memory{decisions: decisions, results: results}) {
+	for _, h := range k.chronicles(knowledge{decisions: decisions, results: results}) {
 		set(topicField(h), h.topic)
 		for p, end := range h.ends {
 			start, _, err := h.source(p).Bounds(ctx)
@@ -223,7 +223,7 @@ func (k *Keeper) lookBack(ctx context.Context, looked, results, decisionEnds, re
 	if time.Since(k.known.looked) < lookBackEvery && !shorter(looked, decisionEnds) && !shorter(results, resultEnds) {
 		return nil
 	}
-	gone, err := k.missing(ctx, memory{decisions: looked, results: results, witnesses: k.known.witnesses})
+	gone, err := k.missing(ctx, knowledge{decisions: looked, results: results, witnesses: k.known.witnesses})
 	switch {
 	case err != nil:
 		return err

@@ -78,7 +78,7 @@ var errDeadEpoch = errors.New("the open epoch is dead")
 func (k *Keeper) follow(ctx context.Context, s epochs.Standing) (map[int]int64, error) {
 	looked := map[int]int64{}
 	var foreign sight
-	if gone, err := k.missing(ctx, memoryOf(s)); err != nil {
+	if gone, err := k.missing(ctx, knowledgeOf(s)); err != nil {
 		return nil, err
 	} else if gone.any() {
 		return nil, fmt.Errorf("%w: history is lost: %s", errDeadEpoch, gone)
@@ -109,7 +109,7 @@ func (k *Keeper) follow(ctx context.Context, s epochs.Standing) (map[int]int64, 
 		return looked, nil
 	case foreign.opened && time.Since(foreign.last) < silence:
 		return nil, errors.New("a later epoch works on another Redis: this one is stale, or was split off")
-	case !foreign.opened && time.Since(foreign.fencedAt) < claim:
+	case !foreign.opened && time.Since(foreign.fencedAt) < claimFor:
 		return nil, errors.New("another instance is beginning an epoch")
 	}
 	return nil, fmt.Errorf("%w: it was fenced, and who did it is silent", errDeadEpoch)

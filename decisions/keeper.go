@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// claim is how long a builder keeps others from building at the same time; it renews
+	// claimFor is how long a builder keeps others from building at the same time; it renews
 	// it while it works, and a dead one is replaced after it.
-	claim = 10 * time.Second
+	claimFor = 10 * time.Second
 
 	// again is the pause between attempts to find or begin an epoch, with as much jitter.
 	again = 300 * time.Millisecond
@@ -70,7 +70,7 @@ type Keeper struct {
 	newest map[int]int64 // where these stand, by partition; owned by Run
 	warned string        // why there was no epoch, when it was last logged; owned by Run
 	heard  hearing       // of Redis' clock; owned by Run
-	known  memory        // of the topics, since this instance was last in an epoch; owned by Run
+	known  knowledge     // of the topics, since this instance was last in an epoch; owned by Run
 
 	mu      sync.Mutex
 	current epochs.Epoch // zero while none is joined

@@ -322,7 +322,7 @@ func TestWhatWaitsIsAskedAboutWhereItsDecisionMayBeLost(t *testing.T) {
 		i := startKeeper(t, k, client, "pod-1", 1)
 		before := i.settles(t)
 		var all []string
-		for n := range 2*doubtful + 1 {
+		for n := range 2*presumedAtOnce + 1 {
 			all = append(all, fmt.Sprint("t", n))
 		}
 		i.takeIn(t, all...)
@@ -374,7 +374,7 @@ func (stuck) Restore(context.Context, string, time.Duration, []epochs.Restored) 
 
 func TestADoubtThatChangesNothingEnds(t *testing.T) {
 	k := NewKeeper(KeeperConfig{Journal: stuck{}, Log: &Log{}})
-	if err := k.doubt(background, "id"); err == nil || !strings.Contains(err.Error(), "a may have been sent") {
+	if err := k.presumeSent(background, "id"); err == nil || !strings.Contains(err.Error(), "a may have been sent") {
 		t.Errorf("%v", err)
 	}
 }

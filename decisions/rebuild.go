@@ -16,7 +16,7 @@ const (
 	// gets it. Two on one portion do no harm, but the slower one's page is thrown away: so it
 	// is longer than a fetch (5.5 s) and the restore of a page of 4 MB. It is what a helper
 	// that dies costs, no more than a dead builder.
-	portionClaim = claim
+	portionClaim = claimFor
 
 	// portionAgain is the pause before a worker that found nothing to do looks again.
 	portionAgain = 20 * time.Millisecond

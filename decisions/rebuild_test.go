@@ -203,18 +203,18 @@ func TestADeadBuilderIsReplaced(t *testing.T) {
 		i := startKeeper(t, k, client, "pod-1", 1)
 		before := i.settles(t)
 		i.takeIn(t, "a")
-		if err := i.journal.Build(background, "dead", before.ID, claim); err != nil { // and dies
+		if err := i.journal.Build(background, "dead", before.ID, claimFor); err != nil { // and dies
 			t.Fatal(err)
 		}
 		write(t, k, 0, fenceOf("dead", 0))
 		i.Lost()
 		began := time.Now()
-		time.Sleep(claim / 2)
+		time.Sleep(claimFor / 2)
 		if e, why := i.Epoch(); e.ID != "" || why != "another instance is rebuilding the journal" {
 			t.Errorf("%+v %s", e, why)
 		}
 		e := i.next(t, before)
-		if took := time.Since(began); took < claim || took > claim+2*time.Second || e.Number <= before.Number {
+		if took := time.Since(began); took < claimFor || took > claimFor+2*time.Second || e.Number <= before.Number {
 			t.Errorf("%+v after %v", e, took)
 		}
 		i.decides(t, 1)
@@ -304,7 +304,7 @@ func TestAFenceOfABuilderThatNeverOpenedIsAnswered(t *testing.T) {
 			t.Errorf("%+v %s", e, why)
 		}
 		e := i.next(t, before)
-		if took := time.Since(began); took < claim-time.Second || took > claim+2*time.Second || e.Number <= before.Number {
+		if took := time.Since(began); took < claimFor-time.Second || took > claimFor+2*time.Second || e.Number <= before.Number {
 			t.Errorf("%+v after %v", e, took)
 		}
 		i.decides(t, 1)
@@ -568,7 +568,7 @@ func TestAJournalLostWhileItIsRebuilt(t *testing.T) {
 							default:
 								saved.load(t, r, client)
 							}
-							time.Sleep(claim / 2) // meanwhile the claim is renewed
+							time.Sleep(claimFor / 2) // meanwhile the claim is renewed
 						})
 						before := i.settles(t)
 						i.takeIn(t, "a", "b", "c", "d", "e")

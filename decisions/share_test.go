@@ -244,7 +244,7 @@ func TestAPanicWhileRebuildingIsSurvived(t *testing.T) {
 				var armed atomic.Bool
 				i := startHooked(t, k, client, "pod-1", 1, func(_ Journal, at string) {
 					if step == "renew" && at == "restore" && armed.Load() {
-						time.Sleep(claim / 2) // so that it comes to renewing
+						time.Sleep(claimFor / 2) // so that it comes to renewing
 					}
 					if at == step && armed.CompareAndSwap(true, false) {
 						panic("boom")

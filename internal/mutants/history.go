@@ -8,10 +8,10 @@ var history = []Guard{
 		{Removes: "another record at the same offset", Edits: edit("decisions/history.go", "if !found || r.Sum() != t.sum {", "if found && !found && r.Sum() != t.sum {"), Killer: lostHistory},
 		// Protected twice: what the journal knew stays in this instance's memory, and is missed there.
 		{Removes: "what the journal knows of the topics", Edits: []Edit{
-			{"decisions/gap.go", "[]memory{memoryOf(s), k.known}", "[]memory{k.known}"},
-			{"decisions/begin.go", "gap.trusted(s.Witnesses)", "nil"},
+			{"decisions/gap.go", "[]knowledge{knowledgeOf(s), k.known}", "[]knowledge{k.known}"},
+			{"decisions/begin.go", "b.gap.trusted(b.standing.Witnesses)", "nil"},
 		}, Killer: lostHistory},
-		{Removes: "what this instance knows of them", Edits: edit("decisions/gap.go", "[]memory{memoryOf(s), k.known}", "[]memory{memoryOf(s)}"), Killer: lostHistory},
+		{Removes: "what this instance knows of them", Edits: edit("decisions/gap.go", "[]knowledge{knowledgeOf(s), k.known}", "[]knowledge{knowledgeOf(s)}"), Killer: lostHistory},
 		{Removes: "results beside empty decisions", Edits: edit("decisions/gap.go", "case virgin && ever:", "case virgin && ever && false:"), Killer: lostHistory},
 		{Removes: "results older than the decisions", Edits: edit("decisions/gap.go", "case !virgin && !result.IsZero() && result", "case false && result"), Killer: lostHistory},
 		{Removes: "commits beside empty decisions", Edits: edit("decisions/gap.go", "if lived {", "if lived && false {"), Killer: lostHistory},

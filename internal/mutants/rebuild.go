@@ -16,7 +16,7 @@ var rebuild = []Guard{
 			Killer: Killer{"journal", "TestOnlyTheBuilderRestoresAndOpens"}},
 		// Protected twice: what Redis stands at is read again, and must be of this building.
 		{Removes: "what Redis held before the building counts", Edits: []Edit{
-			{"decisions/begin.go", "if s, err = k.Journal.Standing(ctx); err != nil {", "if _, err = k.Journal.Standing(ctx); err != nil {"},
+			{"decisions/begin.go", "s, err := k.Journal.Standing(ctx)", "_, err := k.Journal.Standing(ctx)"},
 			{"decisions/begin.go", "if s.Building != e.ID || s.BuildingOn != s.RunID {", "if false {"},
 		}, Killer: Killer{"decisions", "TestAJournalLostWhileItIsRebuilt"}},
 	}},
@@ -34,8 +34,9 @@ var rebuild = []Guard{
 	}},
 	{"E4c ends noted after the fences", "a good decision lands behind the noted end and before the fence, and is not replayed", []Mutant{
 		{Removes: "they are noted before", Edits: []Edit{
-			{"decisions/begin.go", "\tfences, err := k.fence(ctx, e)\n", "\tearly := map[int]int64{}\n\tfor p := range 3 {\n\t\t_, early[p], _ = k.Log.source(p).Bounds(ctx)\n\t}\n\tfences, err := k.fence(ctx, e)\n"},
-			{"decisions/begin.go", "\tportions, reach, err := k.plan(ctx, s, gap, ends, resultEnds)\n", "\tportions, reach, err := k.plan(ctx, s, gap, early, resultEnds)\n"},
+			{"decisions/begin.go", "\tgap      *gap ", "\tearly    map[int]int64\n\tgap      *gap "},
+			{"decisions/begin.go", "\tif b.fences, err = k.fence(ctx, b.epoch); err != nil {\n", "\tb.early = map[int]int64{}\n\tfor p := range 3 {\n\t\t_, b.early[p], _ = k.Log.source(p).Bounds(ctx)\n\t}\n\tif b.fences, err = k.fence(ctx, b.epoch); err != nil {\n"},
+			{"decisions/begin.go", "k.plan(ctx, *s, gap, b.ends, b.resultEnds)", "k.plan(ctx, *s, gap, b.early, b.resultEnds)"},
 		}, Killer: Killer{"decisions", "TestADecisionThatLandsBeforeTheFenceIsReplayed"}},
 	}},
 	{"E4c own fence last", "of two that begin at once both open, and each is void for the other", []Mutant{
@@ -43,7 +44,7 @@ var rebuild = []Guard{
 			Killer: Killer{"decisions", "TestWhoIsFencedWhileBeginningBeginsAgain"}},
 	}},
 	{"E4d replay before sending", "what was sent before the loss is sent again", []Mutant{
-		{Removes: "nothing is replayed", Edits: edit("decisions/begin.go", "k.plan(ctx, s, gap, ends, resultEnds)", "k.plan(ctx, s, gap, nil, nil)"),
+		{Removes: "nothing is replayed", Edits: edit("decisions/begin.go", "k.plan(ctx, *s, gap, b.ends, b.resultEnds)", "k.plan(ctx, *s, gap, nil, nil)"),
 			Killer: Killer{"decisions", "TestAWipedJournalIsRebuiltFromTheWholeWindow"}},
 		{Removes: "what the broker hides counts as replayed", Edits: edit("decisions/rebuild.go", "\tif page.Next == p.Next {\n", "\tif page.Next == p.Next {\n\t\tp.Next = p.End\n\t\treturn nil\n\t}\n\tif false {\n"),
 			Killer: Killer{"decisions", "TestAWorkerThatFailsLeavesItsPortionToOthers"}},
