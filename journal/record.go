@@ -136,7 +136,7 @@ func head(p payout.Payout, token string, until time.Time) string {
 // account is what stands in a record for an account, or for none.
 func account(a payout.Account) string {
 	odd := strings.ContainsFunc(string(a), func(c rune) bool { return c <= ' ' || c > '~' }) // a stranger's, in the decisions
-	if odd || len(a) != payout.AccountLen {
+	if odd || len(a) != len(payout.SeveralAccounts) {
 		return noAccount
 	}
 	return string(a)

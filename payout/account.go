@@ -12,8 +12,8 @@ import (
 // nobody knows it.
 type Account string
 
-// AccountLen is the length of an account's name.
-const AccountLen = 8
+// accountLen is the length of an account's name.
+const accountLen = len(SeveralAccounts)
 
 // SeveralAccounts is the account of a payout that was sent to different ones, by two parts of
 // the fleet. No real account is equal to it.
@@ -53,7 +53,7 @@ func (p Payout) SentElsewhere(account Account) bool { return p.Sends > 0 && p.Ac
 // account: upper and lower case of scheme and host, the default port, a slash at the end.
 func AccountOf(merchantNo, baseURL string) Account {
 	sum := sha256.Sum256([]byte(merchantNo + "\x00" + strings.TrimRight(sameAddress(baseURL), "/")))
-	return Account(hex.EncodeToString(sum[:])[:AccountLen])
+	return Account(hex.EncodeToString(sum[:])[:accountLen])
 }
 
 var defaultPorts = map[string]string{"http": ":80", "https": ":443"}

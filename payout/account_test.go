@@ -10,7 +10,7 @@ import (
 
 func TestAnAccountIsNamedByNumberAndURL(t *testing.T) {
 	a := AccountOf("0000000001", "https://a.example/egy-pay")
-	if len(a) != AccountLen || a != AccountOf("0000000001", "https://a.example/egy-pay/") {
+	if len(a) != accountLen || a != AccountOf("0000000001", "https://a.example/egy-pay/") {
 		t.Errorf("%q", a)
 	}
 	for _, same := range []string{"HTTPS://A.Example/egy-pay", "https://a.example:443/egy-pay", "https://A.example:443/egy-pay//"} {

@@ -47,8 +47,12 @@ type Policy struct {
 	// Refusing says that the provider refuses every send of the merchant, so that they rest.
 	Refusing bool
 
-	// Learned says when to ask by experience, nil for the plain schedule.
-	Learned Learned
+	// Learned says when to ask by experience (package polling), nil for the plain schedule.
+	Learned interface {
+		// After is the pause in seconds before the next ask about a payout that was sent so long
+		// ago; false where hardly any payout becomes so old.
+		After(since time.Duration) (seconds float64, known bool)
+	}
 
 	// Doubt is how much earlier than now the answer may have been true: at some moment of its
 	// call, by a clock that is known only to within a call's time. What counts only after some
@@ -58,13 +62,6 @@ type Policy struct {
 	// Jitter in [0, 1) spreads the asks of payouts that were sent together. The caller draws it,
 	// so that the table stays a pure function.
 	Jitter float64
-}
-
-// Learned is what experience says about the pauses between two asks; see package polling.
-type Learned interface {
-	// After is the pause in seconds before the next ask about a payout that was sent so long
-	// ago; false where hardly any payout becomes so old.
-	After(since time.Duration) (seconds float64, known bool)
 }
 
 // jitterShare is by how much of its pause an ask may come early. A tenth spreads a burst, and

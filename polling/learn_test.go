@@ -70,7 +70,7 @@ func live(seed uint64, n, from int, every time.Duration, poll payout.Poll, draw 
 	pause := func(p *trialPayout) time.Duration {
 		policy.Jitter = jitter.Float64()
 		if learner != nil {
-			policy.Learned = learnedBy(learner, poll)
+			learnedBy(&policy, learner, poll)
 		}
 		return policy.Pause(p.tradeNo, p.at-p.sent, p.asks)
 	}
@@ -334,7 +334,8 @@ func TestAPlanStaysWithinItsBounds(t *testing.T) {
 			l.Saw(-time.Hour, 0, true)
 			l.Saw(0, 1000*time.Hour, true)
 		}
-		policy := payout.Policy{Poll: poll, Learned: learnedBy(&l, poll)}
+		policy := payout.Policy{Poll: poll}
+		learnedBy(&policy, &l, poll)
 		for i := range 300 {
 			policy.Jitter = r.Float64()
 			since := time.Duration(r.ExpFloat64() * float64(poll.Max) * 3)
@@ -391,10 +392,10 @@ func TestLearningTakesThirtySettlements(t *testing.T) {
 	}
 }
 
-// learnedBy is nothing where there is no plan yet.
-func learnedBy(l *Learner, poll payout.Poll) payout.Learned {
-	if plan := l.Plan(poll); plan != nil {
-		return plan
+// learnedBy gives a policy what was learned; nothing where that is too little yet.
+func learnedBy(policy *payout.Policy, l *Learner, poll payout.Poll) {
+	policy.Learned = nil
+	if intervals := l.Plan(poll); intervals != nil {
+		policy.Learned = intervals
 	}
-	return nil
 }
