@@ -197,7 +197,7 @@ var epochs = []Guard{
 
 // unbelieved has a script run without the comparison that all of them begin with.
 func unbelieved(script string) Mutant {
-	return Mutant{Removes: script + " runs for whatever epoch", Edits: edit("journal/journal.go",
+	return Mutant{Removes: script + " runs for whatever epoch", Edits: edit("journal/script.go",
 		"if !unbelieving[name] {\n\t\tfiles", "if !unbelieving[name] && name != \""+script+"\" {\n\t\tfiles"),
 		Killer: Killer{"journal", "TestAfterBuildEveryBelievingScriptRefuses"}}
 }

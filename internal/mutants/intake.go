@@ -17,9 +17,9 @@ var intake = []Guard{
 			Killer: Killer{"journal", "TestThePositionIsSetOnceAndMovedForwardByAnOperatorOnly"}},
 	}},
 	{"I1 read position, with the last insert", "a crash between two chunks loses the rest of a page", []Mutant{
-		{Removes: "it moves with the first chunk", Edits: edit("journal/journal.go", "if len(entries) == 0 && !slices.Contains(outcomes, intake.Conflicted) {", "if !slices.Contains(outcomes, intake.Conflicted) {"),
+		{Removes: "it moves with the first chunk", Edits: edit("journal/insert.go", "if len(entries) == 0 && !slices.Contains(outcomes, intake.Conflicted) {", "if !slices.Contains(outcomes, intake.Conflicted) {"),
 			Killer: Killer{"journal", "TestThePositionMovesWithTheLastChunkOnly"}},
-		{Removes: "the chunks of a page may belong to two epochs", Edits: edit("journal/journal.go",
+		{Removes: "the chunks of a page may belong to two epochs", Edits: edit("journal/insert.go",
 			"\tepoch := j.epoch.id() // of all chunks: between two of them the journal may have been lost\n\tfor {\n", "\tfor {\n\t\tepoch := j.epoch.id()\n"),
 			Killer: Killer{"journal", "TestAPageIsInsertedInOneEpochOnly"}},
 	}},
@@ -91,7 +91,7 @@ var intake = []Guard{
 	}},
 	{"I4 due by Redis' clock", "an instance whose clock is wrong delays or rejects its intake", []Mutant{
 		{Removes: "due by the consumer's own clock", Edits: []Edit{
-			{"internal/app/app.go", "Now: a.shards.Now, ", ""}, {"journal/journal.go", "due(e.Payout), bucket", "millis(e.Payout.Due), bucket"},
+			{"internal/app/app.go", "Now: a.shards.Now, ", ""}, {"journal/insert.go", "due(e.Payout), bucket", "millis(e.Payout.Due), bucket"},
 			{"consumer/consumer.go", "\tif c.Now == nil {\n\t\tc.Now = time.Now\n\t}\n", "\tc.Now = time.Now\n"}},
 			Killer: Killer{"consumer", "TestAWrongClockDelaysNothing"}},
 	}},
@@ -100,7 +100,7 @@ var intake = []Guard{
 			Killer: Killer{"consumer", "TestDeadLettersAreAcknowledgedBeforeAnythingMoves"}},
 		{Removes: "the position moves over a conflict (script)", Edits: edit("journal/lua/insert.lua", "if to ~= '' and not conflicts and tonumber(to)", "if to ~= '' and tonumber(to)"),
 			Killer: Killer{"journal", "TestForgetKeepsWhatDeduplicationNeeds"}},
-		{Removes: "the position moves over a conflict (an earlier chunk's)", Edits: edit("journal/journal.go", "if len(entries) == 0 && !slices.Contains(outcomes, intake.Conflicted) {", "if len(entries) == 0 && !slices.Contains(outcomes[len(outcomes):], intake.Conflicted) {"),
+		{Removes: "the position moves over a conflict (an earlier chunk's)", Edits: edit("journal/insert.go", "if len(entries) == 0 && !slices.Contains(outcomes, intake.Conflicted) {", "if len(entries) == 0 && !slices.Contains(outcomes[len(outcomes):], intake.Conflicted) {"),
 			Killer: Killer{"journal", "TestAConflictInAnEarlierChunkKeepsThePosition"}},
 		{Removes: "a conflict isn't waited for", Edits: edit("consumer/read.go", "\treturn others, otherSources, c.bury(ctx, number, all)\n", "\t_ = c.bury(ctx, number, all)\n\treturn others, otherSources, nil\n"),
 			Killer: Killer{"consumer", "TestConflictsArePublishedBeforeThePositionMoves"}},
@@ -120,7 +120,7 @@ var intake = []Guard{
 			Killer: Killer{"journal", "TestMarksAreTheSmallestOfAllShards"}},
 	}},
 	{"I2 safe mark, one script", "an insert slips in between two reads, and the mark passes it", []Mutant{
-		{Removes: "position and mark are read one after the other", Edits: edit("journal/journal.go",
+		{Removes: "position and mark are read one after the other", Edits: edit("journal/marks.go",
 			"\tmarks := make(map[int]intake.Mark, len(partitions))\n",
 			"\tfresh, err := j.run(ctx, \"marks\", args...)\n\tif err != nil {\n\t\treturn nil, err\n\t}\n\tfor i := range partitions {\n\t\tif number(answer, 2*i) == number(answer, 2*i+1) {\n\t\t\tanswer[2*i+1] = fresh[2*i]\n\t\t}\n\t}\n\tmarks := make(map[int]intake.Mark, len(partitions))\n"),
 			Killer: Killer{"journal", "TestNoInsertSlipsBetweenPositionAndMark"}},

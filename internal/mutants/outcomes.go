@@ -119,7 +119,7 @@ var outcomes = []Guard{
 			Killer: Killer{"disburse", "TestALeaseThatIsOverAnnouncesNothing"}},
 		{Removes: "an own end goes with the others", Edits: edit("disburse/send.go", "after.State.Final() && !after.Own() &&", "after.State.Final() &&"),
 			Killer: Killer{"disburse", "TestAnAbsenceIsDecidedBeforeItIsAnnounced"}},
-		{Removes: "somebody else finds it while the lease goes on", Edits: edit("journal/journal.go", "if !c.Until.IsZero() {", "if false {"),
+		{Removes: "somebody else finds it while the lease goes on", Edits: edit("journal/apply.go", "if !c.Until.IsZero() {", "if false {"),
 			Killer: Killer{"journal", "TestALeaseThatGoesOnAfterAWrite"}},
 		{Removes: "any write of the state passes for a repeat", Edits: edit("journal/lua/apply.lua", " and until_then == sub(head, UNTIL_FROM, UNTIL_TO)) and 'a'", ") and 'a'"),
 			Killer: Killer{"journal", "TestALeaseThatGoesOnAfterAWrite"}},
@@ -163,7 +163,7 @@ var outcomes = []Guard{
 			Killer: Killer{"disburse", "TestASlowLeaseAndASlowAnswerAreNoEvidence"}},
 		{Removes: "an answer is true when it comes", Edits: edit("disburse/ask.go", "policy.Doubt = now.Sub(batch.Earliest(began))", "policy.Doubt = now.Sub(batch.Earliest(time.Now()))"),
 			Killer: Killer{"disburse", "TestASlowLeaseAndASlowAnswerAreNoEvidence"}},
-		{Removes: "nobody knows how long the lease took", Edits: edit("journal/journal.go", "	b.Took = time.Since(b.Asked)\n", ""),
+		{Removes: "nobody knows how long the lease took", Edits: edit("journal/lease.go", "	b.Took = time.Since(b.Asked)\n", ""),
 			Killer: Killer{"journal", "TestALeaseCountsFromBeforeItWasAskedFor"}},
 	}},
 	{"O4 corroborated", "a wrong signature looks like the absence of every payout", []Mutant{

@@ -1,0 +1,76 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strconv"
+
+	"disburser/payout"
+	"disburser/payout/intake"
+)
+
+// Insert makes the payouts of a range known, each at most once, and moves the read
+// position to the range's end together with the last of them. It answers an outcome
+// for each entry and the number of open payouts.
+//
+// Where some are Conflicted the position stays: the caller puts these into the dead
+// letters first, and then calls again without them.
+//
+// After an error some entries may be known already; repeating the call is safe.
+func (j *Journal) Insert(ctx context.Context, r intake.Range, entries []intake.Entry) ([]intake.Outcome, int, error) {
+	outcomes := make([]intake.Outcome, 0, len(entries))
+	epoch := j.epoch.id() // of all chunks: between two of them the journal may have been lost
+	for {
+		part := entries[:min(chunk, len(entries))]
+		entries = entries[len(part):]
+		end := ""
+		if len(entries) == 0 && !slices.Contains(outcomes, intake.Conflicted) {
+			end = strconv.FormatInt(r.To, 10)
+		}
+		args := make([]any, 0, 6+7*len(part))
+		args = append(args, epoch, j.window.Milliseconds(), r.Partition, r.From, end, r.Anchor)
+		for _, e := range part {
+			args = append(args, e.Payout.TradeNo, carried(e), millis(e.Payout.Source.Time), due(e.Payout), bucket(e.Payout.TradeNo),
+				e.Payout.Source.Offset, encode(e.Payout))
+		}
+		answer, err := j.runAs(ctx, "insert", args)
+		if err != nil {
+			return nil, 0, err
+		}
+		j.clock.heard(instant(answer, 2))
+		letters, total := word(answer, 0), number(answer, 1)
+		if len(letters) != len(part) {
+			return nil, 0, fmt.Errorf("journal: insert: %d outcomes for %d payouts", len(letters), len(part))
+		}
+		outcomes = append(outcomes, []intake.Outcome(letters)...)
+		if len(entries) == 0 {
+			return outcomes, int(total), nil
+		}
+	}
+}
+
+// due is when there is something to do for a new payout; "" where that is at once, by
+// Redis' clock.
+func due(p payout.Payout) any {
+	if p.Due.Equal(p.ReceivedAt) {
+		return ""
+	}
+	return millis(p.Due)
+}
+
+// carried is the letter of a carried payout's state, "" for a payroll's own.
+func carried(e intake.Entry) string {
+	if e.Carried == 0 {
+		return ""
+	}
+	return string(e.Carried)
+}
+
+// bucket spreads tradeNos over the small hashes of the memory.
+func bucket(tradeNo string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(tradeNo))
+	return int(h.Sum32() % buckets)
+}

@@ -1,0 +1,84 @@
+package journal
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"iter"
+	"time"
+
+	"disburser/payout"
+	"disburser/payout/epochs"
+	"disburser/payout/leases"
+)
+
+// NewToken makes a token for one lease: 72 random bits.
+func NewToken() string {
+	var raw [9]byte
+	_, _ = rand.Read(raw[:]) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+// Lease hands out payouts that are due for a step. For a send they are sending from here
+// on, and what was sent to another account before is left to the step expire. After a lost
+// reply the call is repeated under the same token, which answers the same batch, until ctx
+// ends. A record that can't be read is left out and
+// reported in the error beside the batch; its lease runs out.
+func (j *Journal) Lease(ctx context.Context, r leases.Request) (leases.Leased, error) {
+	b := leases.Leased{Lease: leases.Lease{Token: NewToken(), Epoch: j.epoch.id(), Asked: time.Now()}}
+	args := []any{b.Epoch, string(r.Step), r.Merchant, b.Token, r.N, r.For.Milliseconds(), account(r.Account)}
+	answer, err := j.runAs(ctx, "lease", args)
+	for err != nil && !errors.Is(err, epochs.ErrOver) && pause(ctx) {
+		b.Asked = time.Now()
+		answer, err = j.runAs(ctx, "lease", args)
+	}
+	if err != nil {
+		return leases.Leased{}, err
+	}
+	b.Took = time.Since(b.Asked)
+	b.LeasedAt, b.Until = instant(answer, 0), instant(answer, 1)
+	b.Evidence = leases.Evidence{ServedAt: instant(answer, 2), About: word(answer, 3), Settled: word(answer, 4)}
+	var broken error
+	b.Payouts = make([]payout.Payout, 0, max(0, len(answer)-5)/3)
+	for tradeNo, record := range handed(answer) {
+		p, err := decode(tradeNo, record)
+		if err != nil {
+			broken = errors.Join(broken, err)
+			continue
+		}
+		b.Payouts = append(b.Payouts, p)
+	}
+	return b, broken
+}
+
+// handed are the tradeNos and records of a lease's answer, as they stand in the journal
+// now: the script answers apart what it wrote over a record's beginning.
+func handed(answer []any) iter.Seq2[string, string] {
+	return func(yield func(tradeNo, record string) bool) {
+		for i := 5; i+2 < len(answer); i += 3 {
+			head, record := word(answer, i+1), word(answer, i+2)
+			if len(head) < len(record) {
+				record = head + record[len(head):]
+			}
+			if !yield(word(answer, i), record) {
+				return
+			}
+		}
+	}
+}
+
+// leaseAgain is the pause before a lease is asked for again under its token.
+const leaseAgain = 100 * time.Millisecond
+
+// pause waits for it and tells whether ctx let it.
+func pause(ctx context.Context) bool {
+	t := time.NewTimer(leaseAgain)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

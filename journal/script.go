@@ -1,0 +1,113 @@
+package journal
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"disburser/payout/epochs"
+	"disburser/payout/intake"
+)
+
+//go:embed lua/*.lua
+var sources embed.FS
+
+// Scripts are the names of the journal's scripts, for metrics that show zeros.
+var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock"}
+
+// unbelieving are the scripts that begin or look at epochs: they can't be asked to
+// believe in one.
+var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "restore": true, "unsent": true, "plan": true, "share": true, "scan": true, "convert": true, "clock": true}
+
+// remembering are the scripts that use the memory of finals.
+var remembering = map[string]bool{"insert": true, "apply": true, "restore": true, "convert": true}
+
+// batching are the scripts that work on many payouts at once.
+var batching = map[string]bool{"insert": true, "lease": true, "apply": true, "resolve": true}
+
+// source joins a script with what it begins with.
+func source(name string) string {
+	files := []string{"_layout"}
+	if !unbelieving[name] {
+		files = append(files, "_believe")
+	}
+	if remembering[name] {
+		files = append(files, "_memory")
+	}
+	if batching[name] {
+		files = append(files, "_batch")
+	}
+	files = append(files, name)
+	var s strings.Builder
+	for _, file := range files {
+		text, err := sources.ReadFile("lua/" + file + ".lua")
+		if err != nil {
+			panic("journal: the scripts are not embedded: " + err.Error())
+		}
+		s.Write(text)
+	}
+	return s.String()
+}
+
+// run calls a script and turns Redis' refusals into the package's errors.
+func (j *Journal) run(ctx context.Context, name string, args ...any) ([]any, error) {
+	return j.runAs(ctx, name, append([]any{j.epoch.id()}, args...))
+}
+
+// runAs names two keys that never exist. While a cluster moves the slot, both of its
+// servers refuse a script that names several missing keys, and half of a journal is worse
+// than none. With a single one the receiving server would run it, on what has arrived.
+func (j *Journal) runAs(ctx context.Context, name string, args []any) ([]any, error) {
+	began := time.Now()
+	result, err := j.scripts[name].Run(ctx, j.client, []string{j.prefix, j.prefix + "moving"}, args...).Result()
+	j.observe(name, time.Since(began))
+	if err != nil {
+		return nil, fmt.Errorf("journal: %s: %w", name, refusal(err))
+	}
+	if list, ok := result.([]any); ok {
+		return list, nil
+	}
+	return []any{result}, nil
+}
+
+func refusal(err error) error {
+	text := err.Error()
+	switch {
+	case strings.HasPrefix(text, "EPOCH"):
+		_, why, _ := strings.Cut(text, " ")
+		return fmt.Errorf("%w: %s", epochs.ErrOver, why)
+	case strings.HasPrefix(text, "LAYOUT"):
+		_, what, _ := strings.Cut(text, " ")
+		return fmt.Errorf("%w: %s", epochs.ErrNewerLayout, what)
+	case strings.HasPrefix(text, "POSITION"):
+		return fmt.Errorf("%w: %s", intake.ErrPosition, text)
+	case strings.HasPrefix(text, "OOM"):
+		return fmt.Errorf("%w: %s", intake.ErrFull, text)
+	}
+	return err
+}
+
+// Readers of a script's answer: numbers come as integers or as text, by script.
+
+func word(answer []any, i int) string {
+	if i >= len(answer) {
+		return ""
+	}
+	switch v := answer[i].(type) {
+	case string:
+		return v
+	case int64:
+		return strconv.FormatInt(v, 10)
+	}
+	return ""
+}
+
+func number(answer []any, i int) int64 {
+	n, _ := strconv.ParseFloat(word(answer, i), 64)
+	return int64(n)
+}
+
+func instant(answer []any, i int) time.Time { return moment(number(answer, i)) }
