@@ -12,7 +12,7 @@ import (
 // been sent to another one, and leaves it to those that know.
 func TestAnUnknownMerchantsAccountIsNotAnotherOne(t *testing.T) {
 	now := time.Now()
-	lease := leases.Lease{LeasedAt: now, Until: now.Add(time.Minute), Asked: now}
+	lease := leases.Lease{LeasedAt: now, EndsAt: now.Add(time.Minute), Asked: now}
 	p := payout.Begin(payout.Command{TradeNo: "a", Merchant: "gone"}, "egypt", payout.Source{}, "", now.Add(-time.Hour))
 	p.Sends, p.Account, p.Step = 1, "there000", payout.StepExpire
 	l := &Loop{merchants: map[string]*merchant{}}

@@ -149,7 +149,7 @@ func (l *Loop) keep(m *merchant, batch leases.Leased, p payout.Payout, c *change
 	if p.State != payout.StateProcessing || wait > keepFor || due.Add(keptLate+m.Timeout+l.margin()).After(batch.Deadline()) || !m.kept.expect() {
 		return
 	}
-	c.Until = batch.Until
+	c.EndsAt = batch.EndsAt
 	c.after = func(written bool) {
 		if !written {
 			m.kept.miss()

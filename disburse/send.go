@@ -219,7 +219,7 @@ func (l *Loop) found(m *merchant, batch leases.Leased, p payout.Payout, phase pa
 	case after.State.Final() && !after.Own() && l.settled.expect():
 		// What the provider says has ended is announced under the same lease. An end by our own
 		// word is a decision first, and waits for it in the journal (protocol O2).
-		c.Until = batch.Until
+		c.EndsAt = batch.EndsAt
 		c.after = func(written bool) {
 			if !written {
 				l.settled.miss()

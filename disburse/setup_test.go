@@ -168,17 +168,17 @@ func (j *memory) Lease(_ context.Context, request leases.Request) (leases.Leased
 	defer j.mu.Unlock()
 	j.leases++
 	b.LeasedAt, b.Took = j.now(), time.Since(b.Asked)
-	b.Token, b.Until, b.Evidence = fmt.Sprint("token", j.leases), b.LeasedAt.Add(lease), j.served[merchant]
+	b.Token, b.EndsAt, b.Evidence = fmt.Sprint("token", j.leases), b.LeasedAt.Add(lease), j.served[merchant]
 	due, _ := j.due(step, merchant, b.LeasedAt)
 	for _, r := range due[:min(n, len(due))] {
-		r.token, r.until, r.Due = b.Token, b.Until, b.Until
+		r.token, r.until, r.Due = b.Token, b.EndsAt, b.EndsAt
 		switch step {
 		case payout.StepSend:
 			if r.Sends > 0 && r.Account != request.Account { // see lease.lua
 				r.Step, r.Due = payout.StepExpire, b.LeasedAt
 				continue
 			}
-			r.State, r.Step, r.LastSentAt, r.SendBy, r.Account = payout.StateSending, payout.StepAsk, b.LeasedAt, b.Until, request.Account
+			r.State, r.Step, r.LastSentAt, r.SendBy, r.Account = payout.StateSending, payout.StepAsk, b.LeasedAt, b.EndsAt, request.Account
 			r.Sends++
 		case payout.StepExpire:
 			r.Step = payout.StepExpire
@@ -208,14 +208,14 @@ func (j *memory) Apply(_ context.Context, changes []leases.Change, served []leas
 			written[i] = c.Forget && j.gone[c.After.TradeNo] == c.After.State
 		case r.token != c.Token:
 		case r.until.IsZero(), r.State != c.Before: // written before, or by nobody we know
-			written[i] = r.State == c.After.State && !c.Forget && r.until.Equal(c.Until)
+			written[i] = r.State == c.After.State && !c.Forget && r.until.Equal(c.EndsAt)
 		case c.Forget:
 			delete(j.rows, c.After.TradeNo)
 			j.gone[c.After.TradeNo], written[i] = c.After.State, true
 		default:
-			after := row{Payout: c.After, token: c.Token, until: c.Until}
-			if !c.Until.IsZero() {
-				after.Due = c.Until
+			after := row{Payout: c.After, token: c.Token, until: c.EndsAt}
+			if !c.EndsAt.IsZero() {
+				after.Due = c.EndsAt
 			}
 			j.rows[c.After.TradeNo], written[i] = &after, true
 		}

@@ -23,7 +23,7 @@ func TestAPayoutIsNoWitnessOfItself(t *testing.T) {
 		if at := m.servedOther(itself, "a2"); !at.Equal(now) {
 			t.Errorf("served at %v, about another", at)
 		}
-		batch := leases.Leased{Lease: leases.Lease{LeasedAt: now, Until: now.Add(30 * time.Second), Asked: now}, Evidence: itself}
+		batch := leases.Leased{Lease: leases.Lease{LeasedAt: now, EndsAt: now.Add(30 * time.Second), Asked: now}, Evidence: itself}
 		for tradeNo, want := range map[string]bool{"a1": false, "a2": true} {
 			if got := b.believable(context.Background(), context.Background(), m, batch, doubtful(tradeNo), now); got != want {
 				t.Errorf("%s: believable %v", tradeNo, got)

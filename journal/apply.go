@@ -50,8 +50,8 @@ func arguments(to []any, c leases.Change) []any {
 		return append(to, p.TradeNo, c.Token, string(c.Before), bucket(p.TradeNo), "", string(p.State)+string(p.Fingerprint))
 	}
 	due := p.Due
-	if !c.Until.IsZero() { // the lease goes on: nobody else is to find it before that
-		due = c.Until
+	if !c.EndsAt.IsZero() { // the lease goes on: nobody else is to find it before that
+		due = c.EndsAt
 	}
-	return append(to, p.TradeNo, c.Token, string(c.Before), millis(due), head(p, c.Token, c.Until), progressOf(p).text())
+	return append(to, p.TradeNo, c.Token, string(c.Before), millis(due), head(p, c.Token, c.EndsAt), progressOf(p).text())
 }

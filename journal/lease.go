@@ -37,7 +37,7 @@ func (j *Journal) Lease(ctx context.Context, r leases.Request) (leases.Leased, e
 		return leases.Leased{}, err
 	}
 	b.Took = time.Since(b.Asked)
-	b.LeasedAt, b.Until = instant(answer, 0), instant(answer, 1)
+	b.LeasedAt, b.EndsAt = instant(answer, 0), instant(answer, 1)
 	b.Evidence = leases.Evidence{ServedAt: instant(answer, 2), About: word(answer, 3), Settled: word(answer, 4)}
 	var broken error
 	b.Payouts = make([]payout.Payout, 0, max(0, len(answer)-5)/3)

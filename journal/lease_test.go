@@ -123,8 +123,8 @@ func TestALeaseCountsFromBeforeItWasAskedFor(t *testing.T) {
 		if now := time.Now(); b.Earliest(now).After(now) || b.Now(now).Before(now) {
 			t.Errorf("it is %v, taken for %v to %v", now, b.Earliest(now), b.Now(now))
 		}
-		if !b.Asked.Equal(began) || b.Deadline().After(b.Until) {
-			t.Errorf("asked %v after it was, it ends %v after its end", b.Asked.Sub(began), b.Deadline().Sub(b.Until))
+		if !b.Asked.Equal(began) || b.Deadline().After(b.EndsAt) {
+			t.Errorf("asked %v after it was, it ends %v after its end", b.Asked.Sub(began), b.Deadline().Sub(b.EndsAt))
 		}
 	})
 }
@@ -138,7 +138,7 @@ func TestALeaseThatGoesOnAfterAWrite(t *testing.T) {
 		b := lease(t, j, payout.StepSend, "eg", 1)
 		p := b.Payouts[0]
 		p.State, p.Step, p.SettledAt, p.Due = payout.StatePaid, payout.StepAnnounce, time.Now(), time.Now().Add(-time.Second)
-		kept := leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p, Until: b.Until}
+		kept := leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: p, EndsAt: b.EndsAt}
 		for range 2 {
 			if written := apply(t, j, kept); !written[0] {
 				t.Fatal("not written, or the repeat was told so")
@@ -147,11 +147,11 @@ func TestALeaseThatGoesOnAfterAWrite(t *testing.T) {
 		if again := lease(t, j, payout.StepAnnounce, "", 5); len(again.Payouts) != 0 {
 			t.Error("somebody else got it while the lease goes on")
 		}
-		if score := client.ZScore(context.Background(), j.prefix+"due:n", "a").Val(); int64(score) != b.Until.UnixMilli() {
-			t.Errorf("it comes due at %v, the lease ends at %v", int64(score), b.Until.UnixMilli())
+		if score := client.ZScore(context.Background(), j.prefix+"due:n", "a").Val(); int64(score) != b.EndsAt.UnixMilli() {
+			t.Errorf("it comes due at %v, the lease ends at %v", int64(score), b.EndsAt.UnixMilli())
 		}
 		other := kept
-		other.Until = b.Until.Add(time.Second)
+		other.EndsAt = b.EndsAt.Add(time.Second)
 		if written := apply(t, j, other); written[0] {
 			t.Error("another end of the lease passed for a repeat")
 		}

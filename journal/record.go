@@ -18,7 +18,7 @@ const (
 	stateAt       = 1
 	stepAt        = 2
 	tokenAt       = 3
-	untilAt       = 15
+	leaseEndAt    = 15
 	fingerprintAt = 28
 	expiresAt     = 44
 	sendsAt       = 57
@@ -110,13 +110,13 @@ func encodeUnder(p payout.Payout, token string) string {
 	return head(p, token, time.Time{}) + lane(p) + "\n" + batch + "\n" + contentOf(p).text() + "\n" + progressOf(p).text()
 }
 
-// head writes a record's head under a token; until is the lease's end, zero says that it
+// head writes a record's head under a token; endsAt is the lease's end, zero says that it
 // is over.
-func head(p payout.Payout, token string, until time.Time) string {
+func head(p payout.Payout, token string, endsAt time.Time) string {
 	r := make([]byte, 0, headLen)
 	r = append(r, layout, byte(p.State), byte(p.Step))
 	r = append(r, token...)
-	r = digits(r, millis(until), 13)
+	r = digits(r, millis(endsAt), 13)
 	r = append(r, p.Fingerprint...)
 	r = digits(r, millis(p.ExpiresAt), 13)
 	r = digits(r, int64(min(p.Sends, 99)), 2)

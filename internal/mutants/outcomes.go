@@ -119,7 +119,7 @@ var outcomes = []Guard{
 			Killer: Killer{"disburse", "TestALeaseThatIsOverAnnouncesNothing"}},
 		{Removes: "an own end goes with the others", Edits: edit("disburse/send.go", "after.State.Final() && !after.Own() &&", "after.State.Final() &&"),
 			Killer: Killer{"disburse", "TestAnAbsenceIsDecidedBeforeItIsAnnounced"}},
-		{Removes: "somebody else finds it while the lease goes on", Edits: edit("journal/apply.go", "if !c.Until.IsZero() {", "if false {"),
+		{Removes: "somebody else finds it while the lease goes on", Edits: edit("journal/apply.go", "if !c.EndsAt.IsZero() {", "if false {"),
 			Killer: Killer{"journal", "TestALeaseThatGoesOnAfterAWrite"}},
 		{Removes: "any write of the state passes for a repeat", Edits: edit("journal/lua/apply.lua", " and until_then == sub(head, UNTIL_FROM, UNTIL_TO)) and 'a'", ") and 'a'"),
 			Killer: Killer{"journal", "TestALeaseThatGoesOnAfterAWrite"}},

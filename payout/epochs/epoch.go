@@ -9,11 +9,11 @@ import (
 
 // The refusals of a journal on which its users branch. Nothing was written.
 var (
-	// ErrEpoch: Redis is not, or not any more, the journal that the caller believes in:
+	// ErrOver: Redis is not, or not any more, the journal that the caller believes in:
 	// wiped, restarted, replaced, or taken over by a later epoch.
 	ErrOver = errors.New("the journal's epoch is over")
 
-	// ErrLayout: a newer version has written what stands there. To go on would lose what this
+	// ErrNewerLayout: a newer version has written what stands there. To go on would lose what this
 	// one doesn't know of.
 	ErrNewerLayout = errors.New("written by a newer version of the disburser: update this one")
 )

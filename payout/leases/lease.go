@@ -12,7 +12,7 @@ type Lease struct {
 	Epoch string // the id of the epoch in which it was taken: only in it may anything come of it
 
 	LeasedAt time.Time // by the journal's clock
-	Until    time.Time // the deadline, by the journal's clock
+	EndsAt   time.Time // by the journal's clock
 	Asked    time.Time // by this process' clock, before the call: the lease ends no earlier than counted from here
 
 	// Took is how long the call took, repeats of the client included. The journal read its
@@ -52,9 +52,9 @@ func (l Lease) Earliest(local time.Time) time.Time {
 }
 
 // Deadline is the end of the lease by this process' clock, on the safe side.
-func (l Lease) Deadline() time.Time { return l.Local(l.Until) }
+func (l Lease) Deadline() time.Time { return l.Local(l.EndsAt) }
 
-// LeaseRequest says what is to be leased.
+// Request says what is to be leased.
 type Request struct {
 	Step     payout.Step
 	Merchant string         // "" for the steps that wait for all merchants together (announce, expire)
@@ -63,7 +63,7 @@ type Request struct {
 	For      time.Duration
 }
 
-// Batch is what a lease handed out.
+// Leased is what a lease handed out.
 type Leased struct {
 	Lease
 	Payouts  []payout.Payout
@@ -86,9 +86,9 @@ type Change struct {
 	After  payout.Payout // what it is now
 	Forget bool          // announced and final: keep only what deduplication needs
 
-	// Until is set where the lease goes on, to its end: its owner does the next step at once,
+	// EndsAt is set where the lease goes on, to its end: its owner does the next step at once,
 	// and somebody else after it.
-	Until time.Time
+	EndsAt time.Time
 }
 
 // Served is a new piece of evidence.

@@ -10,7 +10,7 @@ var t0 = time.Date(2026, 11, 21, 10, 30, 0, 0, time.UTC)
 func TestALeaseCountsByTheJournalsClock(t *testing.T) {
 	// This process' clock is an hour ahead, and the journal answered two seconds after it was asked.
 	asked := t0.Add(time.Hour)
-	b := Lease{Asked: asked, LeasedAt: t0.Add(2 * time.Second), Until: t0.Add(32 * time.Second)}
+	b := Lease{Asked: asked, LeasedAt: t0.Add(2 * time.Second), EndsAt: t0.Add(32 * time.Second)}
 	if got := b.Now(asked.Add(5 * time.Second)); !got.Equal(t0.Add(7 * time.Second)) {
 		t.Errorf("the journal's time is %v", got)
 	}
@@ -26,7 +26,7 @@ func TestALeaseCountsByTheJournalsClock(t *testing.T) {
 // A machine that stood still with its clocks hears from the journal's clock what it missed.
 // What has passed is counted by the latest reading, evidence by the earliest.
 func TestALeaseHearsWhatAMachineHasMissed(t *testing.T) {
-	l := Lease{Asked: t0, LeasedAt: t0.Add(time.Hour), Until: t0.Add(time.Hour + 30*time.Second), Took: time.Second}
+	l := Lease{Asked: t0, LeasedAt: t0.Add(time.Hour), EndsAt: t0.Add(time.Hour + 30*time.Second), Took: time.Second}
 	asked := t0.Add(10 * time.Second)
 	for name, c := range map[string]struct{ heard, end time.Time }{
 		"nothing missed":                   {t0.Add(time.Hour + 10*time.Second), t0.Add(30 * time.Second)},
@@ -35,7 +35,7 @@ func TestALeaseHearsWhatAMachineHasMissed(t *testing.T) {
 		"the journal's clock was set back": {t0, t0.Add(30 * time.Second)},
 	} {
 		h := l.Heard(c.heard, asked)
-		if !h.Deadline().Equal(c.end) || h.Now(h.Deadline()) != h.Until || h.Local(h.Until) != h.Deadline() {
+		if !h.Deadline().Equal(c.end) || h.Now(h.Deadline()) != h.EndsAt || h.Local(h.EndsAt) != h.Deadline() {
 			t.Errorf("%s: it ends at %v, not at %v", name, h.Deadline(), c.end)
 		}
 		if h.Earliest(asked) != l.Earliest(asked) {
