@@ -22,11 +22,11 @@ var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position
 // believe in one.
 var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "restore": true, "unsent": true, "plan": true, "share": true, "scan": true, "convert": true, "clock": true}
 
-// remembering are the scripts that use the memory of finals.
-var remembering = map[string]bool{"insert": true, "apply": true, "restore": true, "convert": true}
+// deduping are the scripts that use the memory of finals.
+var deduping = map[string]bool{"insert": true, "apply": true, "restore": true, "convert": true}
 
-// batching are the scripts that work on many payouts at once.
-var batching = map[string]bool{"insert": true, "lease": true, "apply": true, "resolve": true}
+// grouping are the scripts that work on many payouts at once.
+var grouping = map[string]bool{"insert": true, "lease": true, "apply": true, "resolve": true}
 
 // source joins a script with what it begins with.
 func source(name string) string {
@@ -34,11 +34,11 @@ func source(name string) string {
 	if !unbelieving[name] {
 		files = append(files, "_believe")
 	}
-	if remembering[name] {
-		files = append(files, "_memory")
+	if deduping[name] {
+		files = append(files, "_dedup")
 	}
-	if batching[name] {
-		files = append(files, "_batch")
+	if grouping[name] {
+		files = append(files, "_records")
 	}
 	files = append(files, name)
 	var s strings.Builder

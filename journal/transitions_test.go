@@ -396,7 +396,7 @@ func TestScriptsMakeTheTransitionsThatAreListed(t *testing.T) {
 // A script that writes records and isn't run by the test above would change states unseen.
 func TestEveryScriptThatWritesARecordIsListed(t *testing.T) {
 	comment := regexp.MustCompile(`--[^\n]*`)
-	batched := regexp.MustCompile(`\b(put|begin_with|delete)\(`)
+	grouped := regexp.MustCompile(`\b(put|begin_with|delete)\(`)
 	command := regexp.MustCompile(`["'](?i:SET|MSET|MSETNX|SETNX|SETEX|PSETEX|GETSET|GETDEL|SETRANGE|SETBIT|APPEND|DEL|UNLINK|RENAME|RENAMENX|COPY|RESTORE)["']`)
 	key := regexp.MustCompile(`["']p:|prefix`)
 	files, err := sources.ReadDir("lua")
@@ -417,15 +417,15 @@ func TestEveryScriptThatWritesARecordIsListed(t *testing.T) {
 		}
 		name, text := strings.TrimSuffix(file.Name(), ".lua"), comment.ReplaceAllString(string(raw), "")
 		if strings.HasPrefix(name, "_") {
-			if name != "_batch" && key.MatchString(text) && command.MatchString(text) {
-				t.Errorf("%s may write records: put that into a script, or into _batch.lua", file.Name())
+			if name != "_records" && key.MatchString(text) && command.MatchString(text) {
+				t.Errorf("%s may write records: put that into a script, or into _records.lua", file.Name())
 			}
 			continue
 		}
 		if !slices.Contains(Scripts, name) {
 			t.Errorf("%s is no script of this package", file.Name())
 		}
-		if batching[name] && batched.MatchString(text) || key.MatchString(text) && command.MatchString(text) {
+		if grouping[name] && grouped.MatchString(text) || key.MatchString(text) && command.MatchString(text) {
 			writes[name] = true
 		}
 	}

@@ -36,7 +36,7 @@ func (o oldScripts) run(t *testing.T, name string, args ...any) ([]any, error) {
 	for _, part := range []struct {
 		file string
 		of   map[string]bool
-	}{{"_memory", remembering}, {"_batch", batching}} {
+	}{{"_memory", deduping}, {"_batch", grouping}} {
 		if part.file == "_memory" && !unbelieving[name] {
 			files = append(files, "_believe")
 		}

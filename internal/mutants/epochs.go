@@ -158,9 +158,9 @@ var epochs = []Guard{
 			Killer: Killer{"journal", "TestUnknownFieldsSurvive"}},
 	}},
 	{"E11 clock", "Redis' clock steps, the memory is hidden or expired, and what was paid is paid again", []Mutant{
-		{Removes: "later generations aren't asked", Edits: edit("journal/lua/_memory.lua", "if call('EXISTS', P .. 'gen:' .. gen) == 1 then", "if tonumber(gen) <= generation() and call('EXISTS', P .. 'gen:' .. gen) == 1 then"),
+		{Removes: "later generations aren't asked", Edits: edit("journal/lua/_dedup.lua", "if call('EXISTS', P .. 'gen:' .. gen) == 1 then", "if tonumber(gen) <= generation() and call('EXISTS', P .. 'gen:' .. gen) == 1 then"),
 			Killer: Killer{"journal", "TestAClockThatGoesBackHidesNothing"}},
-		{Removes: "a remembered send hides an end", Edits: edit("journal/lua/_memory.lua", "if memo and not sent_memo(memo) then return memo end", "if memo then return memo end"),
+		{Removes: "a remembered send hides an end", Edits: edit("journal/lua/_dedup.lua", "if memo and not sent_memo(memo) then return memo end", "if memo then return memo end"),
 			Killer: Killer{"journal", "TestAnEndIsRecalledBeforeASend"}},
 		{Removes: "a clock that has gone back is believed", Edits: edit("journal/lua/_believe.lua", "if epoch[3] and now < tonumber(epoch[3]) then", "if false then"),
 			Killer: Killer{"journal", "TestAClockOutOfBoundsIsRefused"}},

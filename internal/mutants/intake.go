@@ -148,9 +148,9 @@ var intake = []Guard{
 			Killer: Killer{"journal", "TestReachHoldsWhatIsOlder"}},
 	}},
 	{"I4 remembered for the window", "a repeat within the window is paid again", []Mutant{
-		{Removes: "a generation of the memory expires too early", Edits: edit("journal/lua/_memory.lua", "local ends = stamp((gen + 1) * math.floor(window / 3) + window)", "local ends = stamp((gen + 1) * math.floor(window / 3) + window / 2)"),
+		{Removes: "a generation of the memory expires too early", Edits: edit("journal/lua/_dedup.lua", "local ends = stamp((gen + 1) * math.floor(window / 3) + window)", "local ends = stamp((gen + 1) * math.floor(window / 3) + window / 2)"),
 			Killer: Killer{"journal", "TestAFinalIsRememberedForTheWholeWindow"}},
-		{Removes: "the oldest generation isn't asked", Edits: edit("journal/lua/_memory.lua", "ipairs(call('ZRANGE', P .. 'generations', 0, -1))", "ipairs(call('ZRANGE', P .. 'generations', 1, -1))"),
+		{Removes: "the oldest generation isn't asked", Edits: edit("journal/lua/_dedup.lua", "ipairs(call('ZRANGE', P .. 'generations', 0, -1))", "ipairs(call('ZRANGE', P .. 'generations', 1, -1))"),
 			Killer: Killer{"journal", "TestAFinalIsRememberedForTheWholeWindow"}},
 	}},
 	{"I5 carried forward, as its header says", "what may have been sent is sent again by a journal that was wiped", []Mutant{

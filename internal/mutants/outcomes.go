@@ -121,7 +121,7 @@ var outcomes = []Guard{
 			Killer: Killer{"disburse", "TestAnAbsenceIsDecidedBeforeItIsAnnounced"}},
 		{Removes: "somebody else finds it while the lease goes on", Edits: edit("journal/apply.go", "if !c.EndsAt.IsZero() {", "if false {"),
 			Killer: Killer{"journal", "TestALeaseThatGoesOnAfterAWrite"}},
-		{Removes: "any write of the state passes for a repeat", Edits: edit("journal/lua/apply.lua", " and until_then == sub(head, UNTIL_FROM, UNTIL_TO)) and 'a'", ") and 'a'"),
+		{Removes: "any write of the state passes for a repeat", Edits: edit("journal/lua/apply.lua", " and lease_end == sub(head, LEASE_END_FROM, LEASE_END_TO)) and 'a'", ") and 'a'"),
 			Killer: Killer{"journal", "TestALeaseThatGoesOnAfterAWrite"}},
 	}},
 	{"S1 kept only what is never sent again", "a payout that an ask may make sendable again is worked on under the lease of its send", []Mutant{

@@ -8,7 +8,7 @@ var rebuild = []Guard{
 		{Removes: "an epoch that the caller didn't know of is ended", Edits: edit("journal/lua/build.lua", "if e[1] and e[2] == server and e[1] ~= ARGV[3] then return {'0', 'another epoch is open'} end\n", ""),
 			Killer: Killer{"journal", "TestABuildingIsClaimedOnceAndTheClaimEnds"}},
 		{Removes: "tokens of the old epoch stay good", Edits: edit("journal/lua/restore.lua", "  record = head .. sub(record, #head + 1)\n  call('SET'",
-			"  record = sub(head, 1, 2) .. sub(record, TOKEN_FROM, UNTIL_TO) .. sub(head, FINGERPRINT_FROM) .. sub(record, #head + 1)\n  call('SET'"),
+			"  record = sub(head, 1, 2) .. sub(record, TOKEN_FROM, LEASE_END_TO) .. sub(head, FINGERPRINT_FROM) .. sub(record, #head + 1)\n  call('SET'"),
 			Killer: Killer{"journal", "TestALateGiveBackOfTheOldEpochIsRefusedAlsoAfterTheOpening"}},
 	}},
 	{"E4a a renewal begins nothing", "a server that lost the record, and what was restored under it, is opened as rebuilt", []Mutant{

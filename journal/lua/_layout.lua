@@ -18,7 +18,7 @@ local sub, find, format, call = string.sub, string.find, string.format, redis.ca
 local LAYOUT = '2'
 local STATE, STEP = 2, 3
 local TOKEN_FROM, TOKEN_TO = 4, 15
-local UNTIL_FROM, UNTIL_TO = 16, 28
+local LEASE_END_FROM, LEASE_END_TO = 16, 28
 local FINGERPRINT_FROM, FINGERPRINT_TO = 29, 44
 local EXPIRES_FROM, EXPIRES_TO = 45, 57
 local SENDS_FROM, SENDS_TO = 58, 59
@@ -70,7 +70,7 @@ end
 local function state_of(record) return sub(record, STATE, STATE) end
 local function step_of(record) return sub(record, STEP, STEP) end
 local function token_of(record) return sub(record, TOKEN_FROM, TOKEN_TO) end
-local function until_of(record) return tonumber(sub(record, UNTIL_FROM, UNTIL_TO)) end
+local function lease_end_of(record) return tonumber(sub(record, LEASE_END_FROM, LEASE_END_TO)) end
 local function expires_of(record) return tonumber(sub(record, EXPIRES_FROM, EXPIRES_TO)) end
 local function partition_of(record) return tonumber(sub(record, PARTITION_FROM, PARTITION_TO)) end
 local function account_of(record) return sub(record, ACCOUNT_FROM, ACCOUNT_TO) end

@@ -42,14 +42,14 @@ local function apply(tradeNo, token, expected, due, head, rest)
   end
   if foreign(current) then return 'l' end
   if token_of(current) ~= token then return 'l' end
-  local state, until_then = state_of(current), sub(current, UNTIL_FROM, UNTIL_TO)
-  if until_then == OVER then
+  local state, lease_end = state_of(current), sub(current, LEASE_END_FROM, LEASE_END_TO)
+  if lease_end == OVER then
     -- This token has written before: the reply was lost and the caller repeats.
     return (not forget and state == state_of(head)) and 'a' or 'l'
   end
   if state ~= expected then
     -- The same of a write with which the lease went on.
-    return (not forget and state == state_of(head) and until_then == sub(head, UNTIL_FROM, UNTIL_TO)) and 'a' or 'l'
+    return (not forget and state == state_of(head) and lease_end == sub(head, LEASE_END_FROM, LEASE_END_TO)) and 'a' or 'l'
   end
   local merchant_end, said_end = command_of(current)
   local merchant, partition = sub(current, HEAD + 1, merchant_end - 1), sub(current, PARTITION_FROM, PARTITION_TO)

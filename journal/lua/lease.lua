@@ -12,19 +12,19 @@
 -- the same payouts: otherwise a lost reply would strand a batch as sending.
 local step, merchant, token = ARGV[2], ARGV[3], ARGV[4]
 local n, deadline = tonumber(ARGV[5]), now + tonumber(ARGV[6])
-local set, batch = due_set(step, merchant), P .. 'lease:' .. token
+local set, group = due_set(step, merchant), P .. 'lease:' .. token
 
 local evidence = call('HMGET', P .. 'served:' .. merchant, 'at', 'about', 'settled', 'account')
 if evidence[4] ~= ARGV[7] then evidence[1], evidence[2] = false, false end -- another account was served
 local answer = {stamp(now), stamp(deadline), evidence[1] or '', evidence[2] or '', evidence[3] or ''}
 
-if call('EXISTS', batch) == 1 then
-  local handed = call('LRANGE', batch, 0, -1)
+if call('EXISTS', group) == 1 then
+  local handed = call('LRANGE', group, 0, -1)
   fetch(handed)
   for _, tradeNo in ipairs(handed) do
     local record = records[tradeNo]
-    if record and token_of(record) == token and until_of(record) > 0 then
-      answer[2] = stamp(until_of(record))
+    if record and token_of(record) == token and lease_end_of(record) > 0 then
+      answer[2] = stamp(lease_end_of(record))
       answer[#answer + 1] = tradeNo
       answer[#answer + 1] = ''
       answer[#answer + 1] = record
@@ -153,8 +153,8 @@ while step == 's' and #picked == wanted and #taken < n and looked < n + 500 do
 end
 flush()
 if #taken > 0 then
-  call('RPUSH', batch, unpack(taken))
-  call('PEXPIRE', batch, ARGV[6])
+  call('RPUSH', group, unpack(taken))
+  call('PEXPIRE', group, ARGV[6])
 end
 write_counts()
 return answer

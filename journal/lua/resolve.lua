@@ -13,7 +13,7 @@ local function place_of(record) return sub(record, PARTITION_FROM, HEAD) end
 local function move(tradeNo, token, due, offset, record)
   local current = records[tradeNo]
   if not current or token_of(current) ~= token or state_of(current) ~= 'r' then return 'l' end
-  if until_of(current) == 0 then return merchant_of(current) == merchant_of(record) and 'a' or 'l' end
+  if lease_end_of(current) == 0 then return merchant_of(current) == merchant_of(record) and 'a' or 'l' end
   local partition, lane, merchant = partition_of(current), merchant_of(current), merchant_of(record)
   -- Its command may have been carried forward during the lease: then it is looked at again.
   if lane ~= '' and lane ~= merchant or place_of(current) ~= place_of(record) then return 'l' end

@@ -5,15 +5,15 @@ local window = tonumber(ARGV[2])
 -- generation expires a whole window after its own end, so a payout is remembered for
 -- at least the window and at most for four thirds of it.
 local function generation() return math.floor(now / math.floor(window / 3)) end
--- memory is the beginning of the names of a generation's hashes.
-local function memory(gen) return P .. 'memo:' .. format('%.0f', gen) .. ':' end
+-- hashes_of answers the beginning of the names of a generation's hashes.
+local function hashes_of(gen) return P .. 'memo:' .. format('%.0f', gen) .. ':' end
 
 -- living are these of all generations that hold anything, the newest first; of later ones
 -- than the present one too: the clock may have gone back. gone are those that have expired.
 local living, gone = {}, {}
 for _, gen in ipairs(call('ZRANGE', P .. 'generations', 0, -1)) do
   if call('EXISTS', P .. 'gen:' .. gen) == 1 then
-    table.insert(living, 1, memory(tonumber(gen)))
+    table.insert(living, 1, hashes_of(tonumber(gen)))
   else
     gone[#gone + 1] = gen
   end
@@ -46,7 +46,7 @@ local function recall(bucket, tradeNo)
   return sent or nil
 end
 
-local present = memory(generation())
+local present = hashes_of(generation())
 local function remember(bucket, tradeNo, memo)
   local key = present .. bucket
   local fresh = call('EXISTS', key) == 0
