@@ -12,12 +12,12 @@ import (
 // enough: what happens under it takes microseconds, and nothing waits under it.
 type account struct {
 	Merchant
-	profile         *profile
-	routes          map[string]op // full paths
-	signIn          string
-	lowest, highest *big.Rat // nil = none
-	repeat          Repeat
-	dice            dice
+	profile              *profile
+	routes               map[string]op // full paths
+	signIn               string
+	minAmount, maxAmount *big.Rat // nil = none
+	repeat               Repeat
+	random               random
 
 	mu       sync.Mutex // guards everything below
 	behavior Behavior
@@ -25,7 +25,7 @@ type account struct {
 	orders   map[string]*order // by tradeNo, also of those only asked about
 	requests map[string]int
 	arrivals [ops][]time.Time
-	passed   [ops][]time.Time // of the last second, where calls may be too fast
+	admitted [ops][]time.Time // of the last second, where calls may be too fast
 }
 
 func newAccount(cfg Config, m Merchant) *account {
@@ -33,7 +33,7 @@ func newAccount(cfg Config, m Merchant) *account {
 		Merchant: m,
 		profile:  countries[m.Country],
 		repeat:   cfg.Repeat,
-		dice:     newDice(cfg.Seed, m.MerchantNo),
+		random:   newRandom(cfg.Seed, m.MerchantNo),
 		behavior: cfg.Behavior,
 		orders:   make(map[string]*order),
 		requests: make(map[string]int),
@@ -41,7 +41,7 @@ func newAccount(cfg Config, m Merchant) *account {
 	if m.Behavior != nil {
 		a.behavior = *m.Behavior
 	}
-	a.lowest, a.highest = m.limits(a.profile)
+	a.minAmount, a.maxAmount = m.limits(a.profile)
 	a.routes = m.routes(a.profile)
 	a.signIn = m.SignIn
 	if a.signIn == "" {
@@ -52,11 +52,11 @@ func newAccount(cfg Config, m Merchant) *account {
 
 func (m Merchant) routes(p *profile) map[string]op {
 	routes := make(map[string]op)
-	told := [ops]string{m.Paths.Payout, m.Paths.Query, m.Paths.Balance}
+	configured := [ops]string{m.Paths.Payout, m.Paths.Query, m.Paths.Balance}
 	for o := range ops {
 		paths := p.calls[o].paths
-		if told[o] != "" {
-			paths = []string{told[o]}
+		if configured[o] != "" {
+			paths = []string{configured[o]}
 		}
 		for _, path := range paths {
 			routes[m.BasePath+path] = o
@@ -68,8 +68,8 @@ func (m Merchant) routes(p *profile) map[string]op {
 // order is an Entry with what only the simulator needs.
 type order struct {
 	Entry
-	fate  fate // of the latest placement that reached it
-	asked int  // answers given after the settlement
+	fate           fate // of the latest placement that reached it
+	settledAnswers int  // answers given after the settlement
 }
 
 // order returns the order of a tradeNo, made on first mention. The caller holds mu.
@@ -86,13 +86,13 @@ func (a *account) order(tradeNo string) *order {
 // receive notes a placement call: what was ordered, and whether a repeat orders
 // something else. What was executed first stays.
 func (o *order) receive(p params) {
-	amount, payee := p.given("amount"), p.payee()
+	amount, payee := p.value("amount"), p.payee()
 	o.Placements++
 	if o.Placements > 1 && (amount != o.Amount || !maps.Equal(payee, o.Payee)) {
 		o.Changed++
 	}
 	if len(o.Executions) == 0 {
-		o.Amount, o.Payee, o.Remark, o.NotifyURL = amount, payee, p.given("remark"), p.given("notifyUrl")
+		o.Amount, o.Payee, o.Remark, o.NotifyURL = amount, payee, p.value("remark"), p.value("notifyUrl")
 	}
 }
 
@@ -103,7 +103,7 @@ func (p params) payee() map[string]string {
 		switch name {
 		case "tradeNo", "amount", "timestamp", "notifyUrl", "remark", "sign":
 		default:
-			out[name] = p.given(name)
+			out[name] = p.value(name)
 		}
 	}
 	return out
@@ -113,10 +113,10 @@ func (p params) payee() map[string]string {
 func (a *account) execute(o *order, amount string, now time.Time) *Execution {
 	b, tradeNo, n := &a.behavior, o.TradeNo, len(o.Executions)+1
 	x := Execution{At: now, Amount: amount, PlatformTradeNo: a.platformNumber(tradeNo, n)}
-	x.Status, x.PaidAmount = a.ending(o, amount)
+	x.Status, x.PaidAmount = a.finalStatus(o, amount)
 	x.SettledAt = now
-	if x.atOnce = a.dice.roll(drawAtOnce, tradeNo, 0) < b.SettleAtOnce; !x.atOnce {
-		x.SettledAt = now.Add(settleDelay(a.dice.roll(drawSettle, tradeNo, n), b.SettleMin, b.SettleMax))
+	if x.atOnce = a.random.draw(drawAtOnce, tradeNo, 0) < b.SettleAtOnce; !x.atOnce {
+		x.SettledAt = now.Add(settleDelay(a.random.draw(drawSettle, tradeNo, n), b.SettleMin, b.SettleMax))
 	}
 	x.visibleAt = now.Add(b.NoRecordLag)
 	o.Executions = append(o.Executions, x)
@@ -124,7 +124,7 @@ func (a *account) execute(o *order, amount string, now time.Time) *Execution {
 }
 
 // ending is the final status of an execution and what is paid by then.
-func (a *account) ending(o *order, amount string) (status, paid string) {
+func (a *account) finalStatus(o *order, amount string) (status, paid string) {
 	switch o.fate {
 	case fateFailed:
 		return statusFailed, "0"
@@ -133,7 +133,7 @@ func (a *account) ending(o *order, amount string) (status, paid string) {
 	case fatePartial:
 		return statusPartial, half(amount)
 	case fateUnknown:
-		if a.dice.roll(drawExecuted, o.TradeNo, 0) < 0.5 {
+		if a.random.draw(drawExecuted, o.TradeNo, 0) < 0.5 {
 			return statusUnknown, "0"
 		}
 		return statusUnknown, amount
@@ -145,11 +145,11 @@ func (a *account) ending(o *order, amount string) (status, paid string) {
 // stands for, so that a repeated run gives the same ones.
 func (a *account) platformNumber(tradeNo string, execution int) string {
 	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
-	h := a.dice.hash(drawNumber, tradeNo, execution)
+	h := a.random.hash(drawNumber, tradeNo, execution)
 	var out [16]byte
 	for i := range out {
 		if i == 12 { // a 64-bit hash has 12 digits of base 36
-			h = a.dice.hash(drawNumber, tradeNo, -execution)
+			h = a.random.hash(drawNumber, tradeNo, -execution)
 		}
 		out[i], h = letters[h%36], h/36
 	}
@@ -172,7 +172,7 @@ func half(amount string) string {
 }
 
 // visible is the latest execution that a query finds by now.
-func (o *order) visible(now time.Time) *Execution {
+func (o *order) latestVisible(now time.Time) *Execution {
 	for i := len(o.Executions) - 1; i >= 0; i-- {
 		if !o.Executions[i].visibleAt.After(now) {
 			return &o.Executions[i]

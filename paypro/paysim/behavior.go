@@ -66,18 +66,18 @@ type Behavior struct {
 
 // knob is one setting: its name in JSON, and a *float64 (a fraction), a *time.Duration, an
 // *int or a *string.
-type knob struct {
+type setting struct {
 	name  string
 	value any
 }
 
 // knobs lists every setting, for JSON and validation alike. SettleMin is called settleMin.
-func (b *Behavior) knobs() []knob {
+func (b *Behavior) settings() []setting {
 	v := reflect.ValueOf(b).Elem()
-	all := make([]knob, v.NumField())
+	all := make([]setting, v.NumField())
 	for i := range all {
 		name := v.Type().Field(i).Name
-		all[i] = knob{strings.ToLower(name[:1]) + name[1:], v.Field(i).Addr().Interface()}
+		all[i] = setting{strings.ToLower(name[:1]) + name[1:], v.Field(i).Addr().Interface()}
 	}
 	return all
 }
@@ -85,7 +85,7 @@ func (b *Behavior) knobs() []knob {
 // Validate reports every setting that makes no sense.
 func (b Behavior) Validate() error {
 	var problems []error
-	for _, k := range b.knobs() {
+	for _, k := range b.settings() {
 		switch v := k.value.(type) {
 		case *float64:
 			if !(*v >= 0 && *v <= 1) { // also catches NaN
@@ -123,7 +123,7 @@ func (b Behavior) validateTogether() (problems []error) {
 // MarshalJSON writes every setting, durations as text such as "2s".
 func (b Behavior) MarshalJSON() ([]byte, error) {
 	out := make(map[string]any)
-	for _, k := range b.knobs() {
+	for _, k := range b.settings() {
 		switch v := k.value.(type) {
 		case *float64:
 			out[k.name] = *v
@@ -145,7 +145,7 @@ func (b *Behavior) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &given); err != nil {
 		return err
 	}
-	for _, k := range b.knobs() {
+	for _, k := range b.settings() {
 		raw, ok := given[k.name]
 		if !ok {
 			continue
@@ -161,7 +161,7 @@ func (b *Behavior) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func (k knob) set(raw json.RawMessage) error {
+func (k setting) set(raw json.RawMessage) error {
 	d, ok := k.value.(*time.Duration)
 	if !ok {
 		return json.Unmarshal(raw, k.value)

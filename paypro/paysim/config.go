@@ -92,10 +92,10 @@ func (m Merchant) validate() error {
 
 // limits are the merchant's amount limits; nil means none.
 func (m Merchant) limits(p *profile) (lowest, highest *big.Rat) {
-	return rat(m.MinAmount, p.lowest), rat(m.MaxAmount, p.highest)
+	return ratOr(m.MinAmount, p.minAmount), ratOr(m.MaxAmount, p.maxAmount)
 }
 
-func rat(text, otherwise string) *big.Rat {
+func ratOr(text, otherwise string) *big.Rat {
 	if text == "" {
 		text = otherwise
 	}

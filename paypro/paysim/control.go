@@ -38,13 +38,13 @@ func (s *Sim) knownMerchant(next func(http.ResponseWriter, *http.Request, string
 
 func (s *Sim) showBehavior(w http.ResponseWriter, _ *http.Request, merchantNo string) {
 	out := make(map[string]Behavior)
-	for _, a := range s.chosen(merchantNo) {
-		out[a.MerchantNo] = a.present()
+	for _, a := range s.accountsOf(merchantNo) {
+		out[a.MerchantNo] = a.currentBehavior()
 	}
 	writeJSON(w, out)
 }
 
-func (a *account) present() Behavior {
+func (a *account) currentBehavior() Behavior {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.behavior
@@ -55,8 +55,8 @@ func (s *Sim) changeBehavior(w http.ResponseWriter, r *http.Request, merchantNo 
 	var change json.RawMessage
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&change)
 	changed := make(map[string]Behavior)
-	for _, a := range s.chosen(merchantNo) {
-		b := a.present()
+	for _, a := range s.accountsOf(merchantNo) {
+		b := a.currentBehavior()
 		if err == nil {
 			err = b.UnmarshalJSON(change)
 		}

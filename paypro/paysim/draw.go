@@ -21,23 +21,23 @@ const (
 )
 
 // dice are one merchant's draws: the hash of the seed and the merchantNo so far.
-type dice uint64
+type random uint64
 
 const (
 	fnvOffset = 14695981039346656037
 	fnvPrime  = 1099511628211
 )
 
-func newDice(seed uint64, merchantNo string) dice {
-	return dice(fnv(mix(seed+fnvOffset), merchantNo))
+func newRandom(seed uint64, merchantNo string) random {
+	return random(fnv(mix(seed+fnvOffset), merchantNo))
 }
 
 // roll is a number in [0, 1) that depends on nothing but its arguments.
-func (d dice) roll(k kind, tradeNo string, attempt int) float64 {
+func (d random) draw(k kind, tradeNo string, attempt int) float64 {
 	return float64(d.hash(k, tradeNo, attempt)>>11) / (1 << 53)
 }
 
-func (d dice) hash(k kind, tradeNo string, attempt int) uint64 {
+func (d random) hash(k kind, tradeNo string, attempt int) uint64 {
 	return mix(fnv(uint64(d), tradeNo) + uint64(k)<<56 + uint64(attempt))
 }
 
@@ -98,8 +98,8 @@ const (
 	fateVanished
 )
 
-func (d dice) fate(b *Behavior, tradeNo string) fate {
-	return fate(pick(d.roll(drawFate, tradeNo, 0),
+func (d random) fate(b *Behavior, tradeNo string) fate {
+	return fate(pick(d.draw(drawFate, tradeNo, 0),
 		b.Failed, b.Partial, b.Limited, b.Unknown, b.Refused, b.FailedAtOnce, b.Vanished))
 }
 
@@ -116,12 +116,12 @@ const (
 	faultHang
 )
 
-func (d dice) placementFault(b *Behavior, tradeNo string, attempt int) fault {
-	return fault(pick(d.roll(drawFault, tradeNo, attempt),
+func (d random) placementFault(b *Behavior, tradeNo string, attempt int) fault {
+	return fault(pick(d.draw(drawFault, tradeNo, attempt),
 		b.EarlyError, b.LateError, b.LostReply, b.Outer5000, b.Garbled, b.Hang))
 }
 
-func (d dice) queryFault(b *Behavior, tradeNo string, attempt int) fault {
-	return fault(pick(d.roll(drawQueryFault, tradeNo, attempt),
+func (d random) queryFault(b *Behavior, tradeNo string, attempt int) fault {
+	return fault(pick(d.draw(drawQueryFault, tradeNo, attempt),
 		0, b.QueryError, b.QueryLost, b.Query5000, b.QueryGarbled, b.QueryHang))
 }

@@ -66,10 +66,10 @@ func TestFaultsRepeatBySeed(t *testing.T) {
 }
 
 func TestMerchantsDrawApart(t *testing.T) {
-	one, two := newDice(1, "a"), newDice(1, "b")
+	one, two := newRandom(1, "a"), newRandom(1, "b")
 	same := 0
 	for _, no := range numbers(1000) {
-		if (one.roll(drawFate, no, 0) < 0.5) == (two.roll(drawFate, no, 0) < 0.5) {
+		if (one.draw(drawFate, no, 0) < 0.5) == (two.draw(drawFate, no, 0) < 0.5) {
 			same++
 		}
 	}
@@ -80,9 +80,9 @@ func TestMerchantsDrawApart(t *testing.T) {
 
 // A payout's fate must say nothing about what happens to its calls.
 func TestKindsDrawApart(t *testing.T) {
-	d, both := newDice(1, testNo), 0
+	d, both := newRandom(1, testNo), 0
 	for _, no := range numbers(2000) {
-		if d.roll(drawFate, no, 1) < 0.5 && d.roll(drawFault, no, 1) < 0.5 {
+		if d.draw(drawFate, no, 1) < 0.5 && d.draw(drawFault, no, 1) < 0.5 {
 			both++
 		}
 	}
@@ -94,7 +94,7 @@ func TestKindsDrawApart(t *testing.T) {
 // Fractions must come out as given, also where several share one draw.
 func TestFractions(t *testing.T) {
 	const n = 20000
-	d, b := newDice(3, testNo), nasty
+	d, b := newRandom(3, testNo), nasty
 	fates, faults := make(map[fate]int), make(map[fault]int)
 	for _, no := range numbers(n) {
 		fates[d.fate(&b, no)]++
@@ -116,9 +116,9 @@ func TestFractions(t *testing.T) {
 
 func TestSettleDelayIsLogUniform(t *testing.T) {
 	below := 0
-	d := newDice(1, testNo)
+	d := newRandom(1, testNo)
 	for _, no := range numbers(10000) {
-		got := settleDelay(d.roll(drawSettle, no, 1), time.Second, 100*time.Second)
+		got := settleDelay(d.draw(drawSettle, no, 1), time.Second, 100*time.Second)
 		if got < time.Second || got > 100*time.Second {
 			t.Fatalf("%v is out of range", got)
 		}

@@ -14,7 +14,7 @@ type rule struct {
 	holds func(string) bool
 }
 
-func some(name string) rule { return rule{name: name} }
+func required(name string) rule { return rule{name: name} }
 
 func oneOf(name string, words ...string) rule {
 	return rule{name: name, want: "one of " + strings.Join(words, ", "), holds: func(text string) bool {
@@ -71,9 +71,9 @@ var ifsc = rule{name: "bankCode", other: "bankNCode", want: "11 alphanumerics", 
 
 // check returns what is wrong with the field, or "".
 func (r rule) check(p params) string {
-	text := p.given(r.name)
+	text := p.value(r.name)
 	if text == "" && r.other != "" {
-		text = p.given(r.other)
+		text = p.value(r.other)
 	}
 	switch {
 	case text == "":
@@ -89,7 +89,7 @@ func (a *account) checkPayout(p params) string {
 	if wrong := a.checkCommon(opPayout, p); wrong != "" {
 		return wrong
 	}
-	if wrong := a.checkAmount(p.given("amount")); wrong != "" {
+	if wrong := a.checkAmount(p.value("amount")); wrong != "" {
 		return wrong
 	}
 	for _, r := range a.profile.fields {
@@ -104,11 +104,11 @@ func (a *account) checkPayout(p params) string {
 // timestamp is common to all payouts (paypro-api.md §3); the 10 digits in the sample
 // of page pakistan/payout contradict the text and are refused.
 func (a *account) checkCommon(o op, p params) string {
-	if o != opBalance && p.given("tradeNo") == "" {
+	if o != opBalance && p.value("tradeNo") == "" {
 		return "tradeNo is required"
 	}
-	stamp := p.given("timestamp")
-	if (o == opPayout || a.profile.calls[o].stamped) && (len(stamp) != 13 || !digits(stamp)) {
+	stamp := p.value("timestamp")
+	if (o == opPayout || a.profile.calls[o].needsTimestamp) && (len(stamp) != 13 || !digits(stamp)) {
 		return "timestamp must be 13 digits"
 	}
 	return ""
@@ -120,7 +120,7 @@ func (a *account) checkAmount(text string) string {
 		return "amount is required"
 	case !decimal(text):
 		return "amount must be plain digits"
-	case a.profile.whole && strings.Contains(text, "."):
+	case a.profile.wholeAmounts && strings.Contains(text, "."):
 		return "amount must be an integer"
 	}
 	return a.checkLimits(text)
@@ -131,10 +131,10 @@ func (a *account) checkLimits(text string) string {
 	switch {
 	case amount.Sign() == 0:
 		return "amount must be more than zero"
-	case a.lowest != nil && amount.Cmp(a.lowest) < 0:
-		return "amount must not be below " + a.lowest.RatString()
-	case a.highest != nil && amount.Cmp(a.highest) > 0:
-		return "amount must not be above " + a.highest.RatString()
+	case a.minAmount != nil && amount.Cmp(a.minAmount) < 0:
+		return "amount must not be below " + a.minAmount.RatString()
+	case a.maxAmount != nil && amount.Cmp(a.maxAmount) > 0:
+		return "amount must not be above " + a.maxAmount.RatString()
 	}
 	return ""
 }

@@ -103,7 +103,7 @@ func TestGoodPayout(t *testing.T) {
 				c.call(s, c.payout, c.with(name, nil)).want(t, "0000", "0015")
 			}
 			e := s.Ledger().Entry(testNo, "t-1")
-			if want := len(c.optional) + 2; len(e.Executions) != want || e.Placements != want || e.Amount != c.fields.text("amount") {
+			if want := len(c.optional) + 2; len(e.Executions) != want || e.Placements != want || e.Amount != c.fields.signedText("amount") {
 				t.Errorf("want %d executions: %+v", want, e)
 			}
 			c.call(s, c.query, params{"timestamp": testStamp, "tradeNo": "t-1"}).want(t, "0000", "0000")

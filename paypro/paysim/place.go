@@ -16,7 +16,7 @@ func (a *account) authorize(c call) (refusal string) {
 
 // act does what a call asks for and decides how it is answered. The caller holds mu.
 // The answer tells the world as it is now, even if latency delivers it later.
-func (a *account) act(c call, now time.Time) answer {
+func (a *account) handle(c call, now time.Time) answer {
 	if c.problem != "" {
 		return a.refuse(c.op, c.problem, now)
 	}
@@ -30,37 +30,37 @@ func (a *account) act(c call, now time.Time) answer {
 	case opPayout:
 		return a.place(c.params, now)
 	case opQuery:
-		return a.ask(c.params, now)
+		return a.answerQuery(c.params, now)
 	}
-	return a.tellBalance(c.params, now)
+	return a.answerBalance(c.params, now)
 }
 
 // refuse counts and answers outer 8000. Reasons are few, because each is a key of
 // Ledger.Requests: they never contain a value.
 func (a *account) refuse(o op, why string, now time.Time) answer {
 	a.requests[o.String()+" refused: "+why]++
-	return a.late(refusal(why, now), "", len(a.arrivals[o]))
+	return a.withLatency(refusal(why, now), "", len(a.arrivals[o]))
 }
 
 // place is the payout call.
 func (a *account) place(p params, now time.Time) answer {
-	tradeNo := p.given("tradeNo")
+	tradeNo := p.value("tradeNo")
 	if tradeNo == "" {
 		return a.refuse(opPayout, "tradeNo is required", now)
 	}
 	o := a.order(tradeNo)
 	o.receive(p)
-	fault := a.dice.placementFault(&a.behavior, tradeNo, o.Placements)
+	fault := a.random.placementFault(&a.behavior, tradeNo, o.Placements)
 	executed := true
 	if fault == fault5000 || a.outage == Hung {
-		executed = a.dice.roll(drawExecuted, tradeNo, o.Placements) < 0.5
+		executed = a.random.draw(drawExecuted, tradeNo, o.Placements) < 0.5
 	}
 	if a.outage == Hung {
 		fault = faultHang
 	}
 	if fault == faultEarlyError || !executed {
 		a.requests["payout "+faultNames[fault]+", not executed"]++
-		return a.faulty(fault, a.late(systemException(now), tradeNo, o.Placements), now)
+		return a.applyFault(fault, a.withLatency(systemException(now), tradeNo, o.Placements), now)
 	}
 	ok, wrong := a.accept(o, p, now)
 	if wrong != "" {
@@ -69,7 +69,7 @@ func (a *account) place(p params, now time.Time) answer {
 	} else {
 		a.requests["payout "+faultNames[fault]]++
 	}
-	return a.faulty(fault, a.late(ok, tradeNo, o.Placements), now)
+	return a.applyFault(fault, a.withLatency(ok, tradeNo, o.Placements), now)
 }
 
 // accept executes a placement unless something speaks against it.
@@ -84,60 +84,60 @@ func (a *account) accept(o *order, p params, now time.Time) (ok answer, wrong st
 		return ok, "tradeNo already exists"
 	}
 	if len(o.Executions) > 0 && a.repeat == Replay {
-		return a.placed(o, &o.Executions[0], p, now), ""
+		return a.payoutReply(o, &o.Executions[0], p, now), ""
 	}
-	o.fate = a.dice.fate(&a.behavior, o.TradeNo)
+	o.fate = a.random.fate(&a.behavior, o.TradeNo)
 	switch o.fate {
 	case fateRefused:
 		return ok, "request failed"
 	case fateFailedAtOnce, fateVanished:
-		return a.placed(o, &Execution{At: now, PlatformTradeNo: a.platformNumber(o.TradeNo, 0)}, p, now), ""
+		return a.payoutReply(o, &Execution{At: now, PlatformTradeNo: a.platformNumber(o.TradeNo, 0)}, p, now), ""
 	}
-	return a.placed(o, a.execute(o, p.given("amount"), now), p, now), ""
+	return a.payoutReply(o, a.execute(o, p.value("amount"), now), p, now), ""
 }
 
 // late adds the latency, drawn per call.
-func (a *account) late(ok answer, tradeNo string, attempt int) answer {
-	u := a.dice.roll(drawLatency, tradeNo, attempt)
+func (a *account) withLatency(ok answer, tradeNo string, attempt int) answer {
+	u := a.random.draw(drawLatency, tradeNo, attempt)
 	ok.wait = uniform(u, a.behavior.Latency, a.behavior.LatencyMax)
 	return ok
 }
 
 // ask is the query call. Only our tradeNo is a key; what it answers to an unknown
 // one is [U], as is how soon an order can be seen.
-func (a *account) ask(p params, now time.Time) answer {
+func (a *account) answerQuery(p params, now time.Time) answer {
 	if wrong := a.checkCommon(opQuery, p); wrong != "" {
 		return a.refuse(opQuery, wrong, now)
 	}
-	o := a.order(p.given("tradeNo"))
+	o := a.order(p.value("tradeNo"))
 	o.Queries++
-	fault := a.dice.queryFault(&a.behavior, o.TradeNo, o.Queries)
+	fault := a.random.queryFault(&a.behavior, o.TradeNo, o.Queries)
 	if a.outage == Hung {
 		fault = faultHang
 	}
-	ok := a.told(o, fault, now)
+	ok := a.queryAnswer(o, fault, now)
 	a.requests["query "+faultNames[fault]]++
-	return a.faulty(fault, a.late(ok, o.TradeNo, -o.Queries), now)
+	return a.applyFault(fault, a.withLatency(ok, o.TradeNo, -o.Queries), now)
 }
 
 // told is the answer to a query, before anything happens to it.
-func (a *account) told(o *order, fault fault, now time.Time) answer {
-	x := o.visible(now)
+func (a *account) queryAnswer(o *order, fault fault, now time.Time) answer {
+	x := o.latestVisible(now)
 	if x == nil {
 		a.requests["query no record"]++
 		return refusal("order does not exist", now)
 	}
 	if !x.settled(now) {
-		return a.outcomeReply(o, x, statusPending, now)
+		return a.queryReply(o, x, statusPending, now)
 	}
 	status := x.Status
-	if o.asked == 0 && status == statusPaid && a.dice.roll(drawPartialFirst, o.TradeNo, 0) < a.behavior.PartialFirst {
+	if o.settledAnswers == 0 && status == statusPaid && a.random.draw(drawPartialFirst, o.TradeNo, 0) < a.behavior.PartialFirst {
 		status = statusPartial
 	}
 	if fault == noFault || fault == faultHang && a.behavior.HangFor > 0 { // told, if late
-		o.asked++
+		o.settledAnswers++
 	}
-	return a.outcomeReply(o, x, status, now)
+	return a.queryReply(o, x, status, now)
 }
 
 var faultNames = map[fault]string{
@@ -146,7 +146,7 @@ var faultNames = map[fault]string{
 }
 
 // faulty turns a good answer into what the fault makes of it.
-func (a *account) faulty(f fault, ok answer, now time.Time) answer {
+func (a *account) applyFault(f fault, ok answer, now time.Time) answer {
 	switch f {
 	case faultEarlyError, faultLateError:
 		return answer{status: 500, body: []byte("Internal Server Error"), wait: ok.wait}
@@ -159,7 +159,7 @@ func (a *account) faulty(f fault, ok answer, now time.Time) answer {
 	case faultGarbled:
 		ok.body = ok.body[:len(ok.body)/2]
 	case faultHang:
-		ok.wait, ok.forever = a.behavior.HangFor, a.behavior.HangFor == 0
+		ok.wait, ok.noAnswer = a.behavior.HangFor, a.behavior.HangFor == 0
 	}
 	return ok
 }

@@ -20,13 +20,13 @@ func (o op) String() string { return [ops]string{"payout", "query", "balance"}[o
 
 // endpoint is one call of one country.
 type endpoint struct {
-	paths    []string
-	stamped  bool // a 13-digit timestamp is documented as required
-	unsigned bool // neither body nor sign is documented
+	paths          []string
+	needsTimestamp bool // a 13-digit timestamp is documented as required
+	unsigned       bool // neither body nor sign is documented
 }
 
 // on is a documented endpoint.
-func on(path string) endpoint { return endpoint{paths: []string{path}, stamped: true} }
+func documentedAt(path string) endpoint { return endpoint{paths: []string{path}, needsTimestamp: true} }
 
 // guessed is an endpoint whose page could not be read [U]: the common path, and
 // where the country has a prefix of its own also the one by analogy.
@@ -40,27 +40,27 @@ const (
 )
 
 // style is how a country's replies spell amounts.
-type style int
+type amountStyle int
 
 const (
-	textAmount   style = iota // amount as text (page brazil/payoutQuery; Egypt, Pakistan, Vietnam, Nigeria not visible)
-	numberAmount              // amount as a number, 3.0000 (page kenya/payoutQuery)
-	twoAmounts                // orderAmount and payAmount as "300.00" (pages indonesia/ and mexico/payoutQuery)
+	textAmount   amountStyle = iota // amount as text (page brazil/payoutQuery; Egypt, Pakistan, Vietnam, Nigeria not visible)
+	numberAmount                    // amount as a number, 3.0000 (page kenya/payoutQuery)
+	twoAmounts                      // orderAmount and payAmount as "300.00" (pages indonesia/ and mexico/payoutQuery)
 )
 
 // profile is what the pages of one country say.
 type profile struct {
-	calls           [ops]endpoint
-	signIn          string
-	fields          []rule // of a payout, besides tradeNo, amount and timestamp
-	whole           bool   // amounts take no decimals
-	lowest, highest string
-	zone            *time.Location
-	amounts         style
-	serialNumber    bool // the payout reply's name for platFormTradeNo (page kenya/payout)
-	shortAvailable  bool // availablAmount (pages indonesia/ and mexico/balance)
-	numberBalance   bool // balances as numbers (pages mexico/ and brazil/balance)
-	textEnvelope    bool // timestamp and success as text in the balance reply (page pakistan/balance)
+	calls                [ops]endpoint
+	signIn               string
+	fields               []rule // of a payout, besides tradeNo, amount and timestamp
+	wholeAmounts         bool   // amounts take no decimals
+	minAmount, maxAmount string
+	zone                 *time.Location
+	amounts              amountStyle
+	serialNumber         bool // the payout reply's name for platFormTradeNo (page kenya/payout)
+	shortAvailable       bool // availablAmount (pages indonesia/ and mexico/balance)
+	numberBalance        bool // balances as numbers (pages mexico/ and brazil/balance)
+	textEnvelope         bool // timestamp and success as text in the balance reply (page pakistan/balance)
 }
 
 // Countries are the names a Merchant's Country may have.
@@ -72,77 +72,77 @@ func hours(east float64) *time.Location { return time.FixedZone("", int(east*360
 
 var countries = map[string]*profile{
 	"egypt": { // pages egypt/payout, egypt/payoutQuery; balance [U]
-		calls:  [ops]endpoint{on(capitalPayout), on(commonQuery), guessed(commonBalance)},
-		fields: []rule{some("customerName"), some("walletId"), some("notifyUrl"), some("remark")},
-		whole:  true, lowest: "100", highest: "10000",
+		calls:        [ops]endpoint{documentedAt(capitalPayout), documentedAt(commonQuery), guessed(commonBalance)},
+		fields:       []rule{required("customerName"), required("walletId"), required("notifyUrl"), required("remark")},
+		wholeAmounts: true, minAmount: "100", maxAmount: "10000",
 		zone: hours(2),
 	},
 	"brazil": { // pages brazil/payout, payoutQuery, balance; the older ones sign in the header
-		calls:  [ops]endpoint{on(commonPayout), on(commonQuery), on(commonBalance)},
+		calls:  [ops]endpoint{documentedAt(commonPayout), documentedAt(commonQuery), documentedAt(commonBalance)},
 		signIn: inHeader,
-		fields: []rule{some("name"), some("email"), some("mobile"), some("bankNumber"), some("userIdentity"),
+		fields: []rule{required("name"), required("email"), required("mobile"), required("bankNumber"), required("userIdentity"),
 			oneOf("bankType", "CPF", "CNPJ", "EMAIL", "PHONE", "EVP"), oneOf("identityType", "CPF", "CNPJ"),
-			some("notifyUrl"), some("remark")},
+			required("notifyUrl"), required("remark")},
 		zone: hours(-3), numberBalance: true,
 	},
 	"indonesia": { // pages indonesia/payout, payoutQuery, balance
-		calls: [ops]endpoint{on(capitalPayout), on(commonQuery), on(commonBalance)},
-		fields: []rule{some("customerName"), some("email"), some("bankAccountNo"), some("bankCode"), some("notifyUrl"),
+		calls: [ops]endpoint{documentedAt(capitalPayout), documentedAt(commonQuery), documentedAt(commonBalance)},
+		fields: []rule{required("customerName"), required("email"), required("bankAccountNo"), required("bankCode"), required("notifyUrl"),
 			digitsFrom("mobile", 10, 13, "08", "628")},
-		whole: true,
-		zone:  hours(7), amounts: twoAmounts, shortAvailable: true,
+		wholeAmounts: true,
+		zone:         hours(7), amounts: twoAmounts, shortAvailable: true,
 	},
 	"pakistan": { // pages pakistan/payout, payoutQuery, balance
-		calls: [ops]endpoint{on("/v1/payproPK/payout"), on("/v1/payproPK/queryPayOutResult"), on("/v1/payproPK/queryBalance")},
-		fields: []rule{some("name"), some("email"), some("bankName"), some("bankNumber"),
+		calls: [ops]endpoint{documentedAt("/v1/payproPK/payout"), documentedAt("/v1/payproPK/queryPayOutResult"), documentedAt("/v1/payproPK/queryBalance")},
+		fields: []rule{required("name"), required("email"), required("bankName"), required("bankNumber"),
 			digitsFrom("customerCert", 13, 13, ""), digitsFrom("mobile", 10, 10, "3"), oneOf("accountType", "BANK", "WALLET"),
-			some("notifyUrl"), some("remark")},
-		whole: true, lowest: "1",
+			required("notifyUrl"), required("remark")},
+		wholeAmounts: true, minAmount: "1",
 		zone: hours(5), textEnvelope: true,
 	},
 	"philippines": { // page philippines/balance; the payout's fields only from the sister site, its path and the query's [U]
-		calls:  [ops]endpoint{guessed(commonPayout), guessed(commonQuery), on(commonBalance)},
-		fields: []rule{some("accountName"), some("bankName"), some("bankNumber"), some("notifyUrl")},
+		calls:  [ops]endpoint{guessed(commonPayout), guessed(commonQuery), documentedAt(commonBalance)},
+		fields: []rule{required("accountName"), required("bankName"), required("bankNumber"), required("notifyUrl")},
 		zone:   hours(8),
 	},
 	"india": { // page india/payout; query and balance [U]
-		calls: [ops]endpoint{on(commonPayout), guessed(commonQuery), guessed(commonBalance)},
-		fields: []rule{some("ipAddress"), some("name"), some("email"), some("bankNumber"), some("notifyUrl"),
+		calls: [ops]endpoint{documentedAt(commonPayout), guessed(commonQuery), guessed(commonBalance)},
+		fields: []rule{required("ipAddress"), required("name"), required("email"), required("bankNumber"), required("notifyUrl"),
 			digitsFrom("mobile", 10, 10, "6", "7", "8", "9"), ifsc},
 		zone: hours(5.5),
 	},
 	"kenya": { // pages kenya/payout, payoutQuery (no timestamp documented); balance [U]
-		calls:  [ops]endpoint{on("/api/payout"), guessed("/api/queryPayOutResult"), guessed(commonBalance, "/api/queryBalance")},
-		fields: []rule{digitsFrom("mobile", 12, 12, "2541", "2547")},
-		whole:  true,
-		zone:   hours(3), amounts: numberAmount, serialNumber: true,
+		calls:        [ops]endpoint{documentedAt("/api/payout"), guessed("/api/queryPayOutResult"), guessed(commonBalance, "/api/queryBalance")},
+		fields:       []rule{digitsFrom("mobile", 12, 12, "2541", "2547")},
+		wholeAmounts: true,
+		zone:         hours(3), amounts: numberAmount, serialNumber: true,
 	},
 	"mexico": { // pages mexico/payout, payoutQuery, balance (no body, no sign)
-		calls: [ops]endpoint{on(capitalPayout), on(commonQuery), {paths: []string{commonBalance}, unsigned: true}},
-		fields: []rule{some("wayCode"), some("customerName"), some("customerAccount"), some("notifyUrl"),
+		calls: [ops]endpoint{documentedAt(capitalPayout), documentedAt(commonQuery), {paths: []string{commonBalance}, unsigned: true}},
+		fields: []rule{required("wayCode"), required("customerName"), required("customerAccount"), required("notifyUrl"),
 			oneOf("customerAccountType", "DebitCard", "CLABE")},
-		whole: true,
-		zone:  hours(-6), amounts: twoAmounts, shortAvailable: true, numberBalance: true,
+		wholeAmounts: true,
+		zone:         hours(-6), amounts: twoAmounts, shortAvailable: true, numberBalance: true,
 	},
 	"bangladesh": { // page bengal/payout; query and balance [U]
-		calls: [ops]endpoint{on(commonPayout), guessed(commonQuery), guessed(commonBalance)},
-		fields: []rule{some("walletId"), some("notifyUrl"),
+		calls: [ops]endpoint{documentedAt(commonPayout), guessed(commonQuery), guessed(commonBalance)},
+		fields: []rule{required("walletId"), required("notifyUrl"),
 			oneOf("wayCode", "EWALLET_BKASH", "EWALLET_ROCKET", "EWALLET_NAGAD")},
 		zone: hours(6),
 	},
 	"nigeria": { // pages nigeria/payoutQuery, balance; the payout's path and fields [U]
-		calls: [ops]endpoint{guessed(commonPayout), on(commonQuery), on(commonBalance)},
+		calls: [ops]endpoint{guessed(commonPayout), documentedAt(commonQuery), documentedAt(commonBalance)},
 		zone:  hours(1),
 	},
 	"vietnam": { // pages vietnam/payout, payoutQuery; balance [U]
-		calls: [ops]endpoint{on("/v1/payproVN/payout"), on("/v1/payproVN/queryPayOutResult"),
+		calls: [ops]endpoint{documentedAt("/v1/payproVN/payout"), documentedAt("/v1/payproVN/queryPayOutResult"),
 			guessed(commonBalance, "/v1/payproVN/queryBalance")},
-		fields: []rule{latin("accountName"), some("bankName"), some("bankNumber"), some("notifyUrl")},
-		whole:  true, lowest: "50000",
+		fields:       []rule{latin("accountName"), required("bankName"), required("bankNumber"), required("notifyUrl")},
+		wholeAmounts: true, minAmount: "50000",
 		zone: hours(7),
 	},
 	"south_korea": { // page SouthKorea/balance; payout and query [U]
-		calls: [ops]endpoint{guessed(commonPayout), guessed(commonQuery), on(commonBalance)},
+		calls: [ops]endpoint{guessed(commonPayout), guessed(commonQuery), documentedAt(commonBalance)},
 		zone:  hours(9),
 	},
 }

@@ -59,7 +59,7 @@ func success(data any, now time.Time) envelope {
 }
 
 // placedData is the data of a payout reply (pages egypt/payout, kenya/payout).
-type placedData struct {
+type payoutData struct {
 	TradeNo         string `json:"tradeNo"`
 	PlatFormTradeNo string `json:"platFormTradeNo,omitempty"`
 	SerialNumber    string `json:"serialNumber,omitempty"`
@@ -69,8 +69,8 @@ type placedData struct {
 }
 
 // placed is the answer to an accepted placement.
-func (a *account) placed(o *order, x *Execution, p params, now time.Time) answer {
-	d := placedData{TradeNo: o.TradeNo, Status: statusPending, Desc: "CREATED", Remark: p.given("remark")}
+func (a *account) payoutReply(o *order, x *Execution, p params, now time.Time) answer {
+	d := payoutData{TradeNo: o.TradeNo, Status: statusPending, Desc: "CREATED", Remark: p.value("remark")}
 	switch {
 	case x.Status == "" && o.fate == fateFailedAtOnce: // no order is kept
 		d.Status = statusFailed
@@ -89,7 +89,7 @@ func (a *account) placed(o *order, x *Execution, p params, now time.Time) answer
 }
 
 // toldData is the data of a query reply (paypro-api.md §4.3).
-type toldData struct {
+type queryData struct {
 	TradeNo         string `json:"tradeNo"`
 	PlatFormTradeNo string `json:"platFormTradeNo"`
 	Status          string `json:"status"`
@@ -102,8 +102,8 @@ type toldData struct {
 
 // outcomeReply is the answer to a query that found an execution. As in the samples,
 // a failure has a successTime too, and amounts mean nothing before the outcome.
-func (a *account) outcomeReply(o *order, x *Execution, status string, now time.Time) answer {
-	d := toldData{TradeNo: o.TradeNo, PlatFormTradeNo: x.PlatformTradeNo, Status: status, Message: messages[status]}
+func (a *account) queryReply(o *order, x *Execution, status string, now time.Time) answer {
+	d := queryData{TradeNo: o.TradeNo, PlatFormTradeNo: x.PlatformTradeNo, Status: status, Message: messages[status]}
 	if status != statusPending {
 		d.SuccessTime = x.SettledAt.In(a.profile.zone).Format(time.DateTime)
 	}
@@ -142,7 +142,7 @@ const openingBalance = "9998989"
 
 // tellBalance is the balance call. That pending payouts sit in freezeAmount is a
 // guess [U]. Adding everything up is slow, but balances are asked for rarely.
-func (a *account) tellBalance(p params, now time.Time) answer {
+func (a *account) answerBalance(p params, now time.Time) answer {
 	if wrong := a.checkCommon(opBalance, p); wrong != "" {
 		return a.refuse(opBalance, wrong, now)
 	}
@@ -156,7 +156,7 @@ func (a *account) tellBalance(p params, now time.Time) answer {
 		e.Timestamp, e.Success = strconv.FormatInt(now.UnixMilli(), 10), "true"
 	}
 	a.requests["balance answered"]++
-	return a.late(e.answer(), "", len(a.arrivals[opBalance]))
+	return a.withLatency(e.answer(), "", len(a.arrivals[opBalance]))
 }
 
 func (a *account) money(r *big.Rat) any {
@@ -168,15 +168,15 @@ func (a *account) money(r *big.Rat) any {
 
 // balances are what is available and what is frozen for payouts still pending.
 func (a *account) balances(now time.Time) (available, frozen *big.Rat) {
-	available, frozen = rat(a.Balance, openingBalance), new(big.Rat)
+	available, frozen = ratOr(a.Balance, openingBalance), new(big.Rat)
 	for _, o := range a.orders {
 		for i := range o.Executions {
 			x := &o.Executions[i]
 			if x.settled(now) {
-				available.Sub(available, rat(x.PaidAmount, "0"))
+				available.Sub(available, ratOr(x.PaidAmount, "0"))
 				continue
 			}
-			amount := rat(x.Amount, "0")
+			amount := ratOr(x.Amount, "0")
 			available.Sub(available, amount)
 			frozen.Add(frozen, amount)
 		}

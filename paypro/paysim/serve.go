@@ -25,12 +25,12 @@ type call struct {
 
 // answer is a decided reply and how it reaches the client.
 type answer struct {
-	status  int
-	retry   string // Retry-After, "" = none
-	body    []byte
-	wait    time.Duration
-	forever bool // no answer while the client waits
-	cut     bool // the connection closes instead
+	status   int
+	retry    string // Retry-After, "" = none
+	body     []byte
+	wait     time.Duration
+	noAnswer bool // no answer while the client waits
+	cut      bool // the connection closes instead
 }
 
 // ServeHTTP is Paypro's API. The status codes are [U]: 404 for another country's
@@ -63,8 +63,8 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve decides the answer to a call. Only deliver waits.
 func (a *account) serve(o op, r *http.Request) answer {
-	if down, is := a.arrive(o); is {
-		return down
+	if refused, done := a.admit(o); done {
+		return refused
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
@@ -76,11 +76,11 @@ func (a *account) serve(o op, r *http.Request) answer {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.act(c, time.Now())
+	return a.handle(c, time.Now())
 }
 
 // arrive notes a call and tells whether an outage or a gateway already answers it.
-func (a *account) arrive(o op) (down answer, is bool) {
+func (a *account) admit(o op) (refused answer, done bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
@@ -89,30 +89,30 @@ func (a *account) arrive(o op) (down answer, is bool) {
 		a.requests[o.String()+" down"]++
 		return answer{status: http.StatusServiceUnavailable, body: []byte("Service Unavailable"), cut: a.outage == Cut}, true
 	}
-	if a.fast(o, now) {
+	if a.isTooFast(o, now) {
 		a.requests[o.String()+" too fast"]++
-		return a.behavior.tooFast(now), true
+		return a.behavior.tooFastAnswer(now), true
 	}
 	return answer{}, false
 }
 
 // fast tells whether so many calls of an operation have passed within a second that
 // this one must not. Calls that were turned away don't count, as in most gateways.
-func (a *account) fast(o op, now time.Time) bool {
+func (a *account) isTooFast(o op, now time.Time) bool {
 	if a.behavior.TooFastAbove == 0 {
 		return false
 	}
-	passed := slices.DeleteFunc(a.passed[o], func(at time.Time) bool { return now.Sub(at) >= time.Second })
+	passed := slices.DeleteFunc(a.admitted[o], func(at time.Time) bool { return now.Sub(at) >= time.Second })
 	fast := len(passed) >= a.behavior.TooFastAbove
 	if !fast {
 		passed = append(passed, now)
 	}
-	a.passed[o] = passed
+	a.admitted[o] = passed
 	return fast
 }
 
 // tooFast is what a gateway says [U]: no page has a word about rates.
-func (b *Behavior) tooFast(now time.Time) answer {
+func (b *Behavior) tooFastAnswer(now time.Time) answer {
 	ans := answer{status: http.StatusTooManyRequests, body: []byte("Too Many Requests")}
 	if b.TooFastCode != "" {
 		ans = envelope{Msg: "too many requests", Code: b.TooFastCode, Timestamp: now.UnixMilli(), Success: false}.answer()
@@ -162,7 +162,7 @@ func (ans answer) deliver(w http.ResponseWriter, r *http.Request) {
 
 // pause waits and tells whether the client left meanwhile.
 func (ans answer) pause(ctx context.Context) (left bool) {
-	if ans.forever {
+	if ans.noAnswer {
 		<-ctx.Done()
 		return true
 	}

@@ -21,7 +21,7 @@ type params map[string]any
 
 // text is what Java's String.valueOf gives (pages */overview): a null is signed as
 // the word null, which is one more reason not to send it.
-func (p params) text(name string) string {
+func (p params) signedText(name string) string {
 	switch v := p[name].(type) {
 	case string:
 		return v
@@ -34,11 +34,11 @@ func (p params) text(name string) string {
 }
 
 // given is the value of a field for everything but the sign: a null is none.
-func (p params) given(name string) string {
+func (p params) value(name string) string {
 	if p[name] == nil {
 		return ""
 	}
-	return p.text(name)
+	return p.signedText(name)
 }
 
 // digest is the sign of the parameters (pages */overview): all but sign and the
@@ -47,7 +47,7 @@ func (p params) given(name string) string {
 func (p params) digest(secret, salt string) string {
 	names := make([]string, 0, len(p))
 	for name := range p {
-		if name != "sign" && p.text(name) != "" {
+		if name != "sign" && p.signedText(name) != "" {
 			names = append(names, name)
 		}
 	}
@@ -57,7 +57,7 @@ func (p params) digest(secret, salt string) string {
 		buf = append(buf, secret...)
 	}
 	for _, name := range names {
-		buf = append(append(append(buf, name...), '='), p.text(name)...)
+		buf = append(append(append(buf, name...), '='), p.signedText(name)...)
 	}
 	if salt != "prefix" {
 		buf = append(buf, secret...)
@@ -70,7 +70,7 @@ func (p params) digest(secret, salt string) string {
 // open, one is enough, and none may be wrong.
 func (a *account) signed(p params, header string) bool {
 	want := p.digest(a.Secret, a.Salt)
-	body := p.given("sign")
+	body := p.value("sign")
 	switch a.signIn {
 	case inHeader:
 		return header == want

@@ -49,7 +49,7 @@ func (s *Sim) SetBehavior(merchantNo string, b Behavior) {
 	if err := b.Validate(); err != nil {
 		panic(err)
 	}
-	for _, a := range s.chosen(merchantNo) {
+	for _, a := range s.accountsOf(merchantNo) {
 		a.mu.Lock()
 		a.behavior = b
 		a.mu.Unlock()
@@ -58,7 +58,7 @@ func (s *Sim) SetBehavior(merchantNo string, b Behavior) {
 
 // SetOutage puts a merchant ("" = all) into an outage, or ends it with Up.
 func (s *Sim) SetOutage(merchantNo string, o Outage) {
-	for _, a := range s.chosen(merchantNo) {
+	for _, a := range s.accountsOf(merchantNo) {
 		a.mu.Lock()
 		a.outage = o
 		a.mu.Unlock()
@@ -67,13 +67,13 @@ func (s *Sim) SetOutage(merchantNo string, o Outage) {
 
 // SetDown cuts every connection of a merchant ("" = all) without an answer and
 // without executing anything, until called with false.
-func (s *Sim) SetDown(merchantNo string, down bool) { s.SetOutage(merchantNo, when(down, Cut)) }
+func (s *Sim) SetDown(merchantNo string, down bool) { s.SetOutage(merchantNo, outageIf(down, Cut)) }
 
 // SetHang lets every call of a merchant ("" = all) hang, until called with false.
 // Half of the placements are executed nevertheless: a hang says nothing.
-func (s *Sim) SetHang(merchantNo string, hang bool) { s.SetOutage(merchantNo, when(hang, Hung)) }
+func (s *Sim) SetHang(merchantNo string, hang bool) { s.SetOutage(merchantNo, outageIf(hang, Hung)) }
 
-func when(on bool, o Outage) Outage {
+func outageIf(on bool, o Outage) Outage {
 	if on {
 		return o
 	}
@@ -89,7 +89,7 @@ func (s *Sim) QueryArrivals(merchantNo string) []time.Time { return s.arrivals(m
 
 func (s *Sim) arrivals(merchantNo string, o op) []time.Time {
 	var times []time.Time
-	for _, a := range s.chosen(merchantNo) {
+	for _, a := range s.accountsOf(merchantNo) {
 		a.mu.Lock()
 		times = append(times, a.arrivals[o]...)
 		a.mu.Unlock()
@@ -98,7 +98,7 @@ func (s *Sim) arrivals(merchantNo string, o op) []time.Time {
 }
 
 // chosen are the accounts that a merchantNo names; "" names all of them.
-func (s *Sim) chosen(merchantNo string) []*account {
+func (s *Sim) accountsOf(merchantNo string) []*account {
 	if a := s.merchants[merchantNo]; a != nil {
 		return []*account{a}
 	}
