@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// account is one merchant at the provider. One mutex per merchant is sharding
-// enough: what happens under it takes microseconds, and nothing waits under it.
+// account is one merchant at the provider. One mutex per merchant is enough: it is held for
+// microseconds, and nothing waits while it is held.
 type account struct {
 	Merchant
 	profile              *profile
 	routes               map[string]op // full paths
 	signIn               string
-	minAmount, maxAmount *big.Rat // nil = none
+	minAmount, maxAmount *big.Rat // nil = no limit
 	repeat               Repeat
 	random               random
 
-	mu       sync.Mutex // guards everything below
+	mu       sync.Mutex // protects everything below
 	behavior Behavior
 	outage   Outage
-	orders   map[string]*order // by tradeNo, also of those only asked about
+	orders   map[string]*order // by tradeNo, also tradeNos that were only asked about
 	requests map[string]int
 	arrivals [ops][]time.Time
-	admitted [ops][]time.Time // of the last second, where calls may be too fast
+	admitted [ops][]time.Time // calls of the last second, used for "too fast"
 }
 
 func newAccount(cfg Config, m Merchant) *account {
@@ -50,6 +50,7 @@ func newAccount(cfg Config, m Merchant) *account {
 	return a
 }
 
+// routes returns the operation of each full path of the merchant.
 func (m Merchant) routes(p *profile) map[string]op {
 	routes := make(map[string]op)
 	configured := [ops]string{m.Paths.Payout, m.Paths.Query, m.Paths.Balance}
@@ -65,14 +66,14 @@ func (m Merchant) routes(p *profile) map[string]op {
 	return routes
 }
 
-// order is an Entry with what only the simulator needs.
+// order is an Entry with what the simulator needs besides.
 type order struct {
 	Entry
-	fate           fate // of the latest placement that reached it
-	settledAnswers int  // answers given after the settlement
+	fate           fate // of the latest placement
+	settledAnswers int  // queries answered after the settlement
 }
 
-// order returns the order of a tradeNo, made on first mention. The caller holds mu.
+// order returns the order of a tradeNo, and makes it if it is new. The caller holds mu.
 func (a *account) order(tradeNo string) *order {
 	o := a.orders[tradeNo]
 	if o == nil {
@@ -83,8 +84,8 @@ func (a *account) order(tradeNo string) *order {
 	return o
 }
 
-// receive notes a placement call: what was ordered, and whether a repeat orders
-// something else. What was executed first stays.
+// receive records a placement call, and whether its content differs from the one before. The
+// content that was executed first stays.
 func (o *order) receive(p params) {
 	amount, payee := p.value("amount"), p.payee()
 	o.Placements++
@@ -96,7 +97,7 @@ func (o *order) receive(p params) {
 	}
 }
 
-// payee is whatever is not common to all countries.
+// payee returns the fields that are not common to all countries.
 func (p params) payee() map[string]string {
 	out := make(map[string]string, len(p))
 	for name := range p {
@@ -109,7 +110,7 @@ func (p params) payee() map[string]string {
 	return out
 }
 
-// execute makes an order exist. Its whole future is fixed here.
+// execute creates an order at the provider. Its outcome and all its times are fixed here.
 func (a *account) execute(o *order, amount string, now time.Time) *Execution {
 	b, tradeNo, n := &a.behavior, o.TradeNo, len(o.Executions)+1
 	x := Execution{At: now, Amount: amount, PlatformTradeNo: a.platformNumber(tradeNo, n)}
@@ -123,7 +124,7 @@ func (a *account) execute(o *order, amount string, now time.Time) *Execution {
 	return &o.Executions[n-1]
 }
 
-// ending is the final status of an execution and what is paid by then.
+// finalStatus is the final status of an execution, and the amount that is paid by then.
 func (a *account) finalStatus(o *order, amount string) (status, paid string) {
 	switch o.fate {
 	case fateFailed:
@@ -141,14 +142,14 @@ func (a *account) finalStatus(o *order, amount string) (status, paid string) {
 	return statusPaid, amount
 }
 
-// platformNumber is 16 characters long, as in the samples, and made from what it
-// stands for, so that a repeated run gives the same ones.
+// platformNumber has 16 characters, as in the samples. It is a hash, so a repeated run gives
+// the same numbers.
 func (a *account) platformNumber(tradeNo string, execution int) string {
 	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
 	h := a.random.hash(drawNumber, tradeNo, execution)
 	var out [16]byte
 	for i := range out {
-		if i == 12 { // a 64-bit hash has 12 digits of base 36
+		if i == 12 { // a 64-bit hash gives 12 digits of base 36: take a second one
 			h = a.random.hash(drawNumber, tradeNo, -execution)
 		}
 		out[i], h = letters[h%36], h/36
@@ -156,7 +157,7 @@ func (a *account) platformNumber(tradeNo string, execution int) string {
 	return string(out[:])
 }
 
-// half is half of an amount, rounded up in its last digit.
+// half returns half of an amount. It rounds up the last digit.
 func half(amount string) string {
 	whole, fraction, pointed := strings.Cut(amount, ".")
 	n, _ := new(big.Int).SetString(whole+fraction, 10)
@@ -171,7 +172,8 @@ func half(amount string) string {
 	return text[:at] + "." + text[at:]
 }
 
-// visible is the latest execution that a query finds by now.
+// latestVisible returns the latest execution that a query finds at a moment, nil if there is
+// none.
 func (o *order) latestVisible(now time.Time) *Execution {
 	for i := len(o.Executions) - 1; i >= 0; i-- {
 		if !o.Executions[i].visibleAt.After(now) {
@@ -181,10 +183,10 @@ func (o *order) latestVisible(now time.Time) *Execution {
 	return nil
 }
 
+// settled tells whether the outcome is visible at a moment.
 func (x *Execution) settled(now time.Time) bool { return !x.SettledAt.After(now) }
 
-// entry is the Entry as of now. Executions are only ever appended, so that sharing
-// those there are is safe.
+// entry copies the Entry at a moment. Executions are only appended, so the copy may share them.
 func (o *order) entry(now time.Time) Entry {
 	e := o.Entry
 	n := len(e.Executions)
@@ -193,6 +195,7 @@ func (o *order) entry(now time.Time) Entry {
 	return e
 }
 
+// outcome is Entry.Outcome at a moment.
 func (o *order) outcome(now time.Time) string {
 	if n := len(o.Executions); n > 0 {
 		if last := &o.Executions[n-1]; last.settled(now) {

@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// Behavior is how a merchant's calls are treated. Fractions are between 0 and 1.
-// The zero Behavior is a perfect provider: it answers at once, and every payout is
-// paid by the time of the first query.
+// Behavior is how a merchant's calls are treated. Fractions are from 0 to 1. The zero Behavior
+// is a perfect provider: it answers at once, and every payout is paid before the first query.
 //
-// The tags are for a command line: a flag's name, and what its help text says of it.
+// The tags belong to a command line: the name of a flag, and its help text.
 type Behavior struct {
-	// From acceptance to the final outcome: log-uniform, or uniform when SettleMin is 0.
+	// The time from acceptance to the outcome: log-uniform, or uniform if SettleMin is 0.
 	SettleMin time.Duration `name:"settle-min" placeholder:"TIME" group:"times" help:"Shortest time from acceptance to the outcome."`
 	SettleMax time.Duration `name:"settle-max" placeholder:"TIME" group:"times" help:"Longest time from acceptance to the outcome."`
 
-	// Before any answer, uniform; the work is done before the wait. LatencyMax 0 = exactly Latency.
+	// The time before an answer: uniform; LatencyMax 0 = exactly Latency. The call is executed before
+	// the wait.
 	Latency    time.Duration `name:"latency" placeholder:"TIME" group:"times" help:"Shortest time before an answer."`
 	LatencyMax time.Duration `name:"latency-max" placeholder:"TIME" group:"times" help:"Longest time before an answer; 0 = exactly --latency."`
 
-	// Fates: fractions of tradeNos, the same for every attempt. What is left is paid.
-	// Unknown: whether money left is a further draw. Limited: page mexico/errorcode (older).
-	// SettleAtOnce is drawn apart: settled at acceptance, and the placement's answer says so.
+	// Fates: fractions of tradeNos, the same for every attempt. The remaining ones are paid.
+	// Unknown has a second draw: whether money leaves. Limited is from page mexico/errorcode (older).
+	// SettleAtOnce has a draw of its own: the placement's answer tells the outcome.
 	Failed       float64 `name:"failed" placeholder:"FRACTION" group:"fates" help:"TradeNos that settle as 00029."`
 	Partial      float64 `name:"partial" placeholder:"FRACTION" group:"fates" help:"TradeNos that settle as 0001: half is paid."`
 	Limited      float64 `name:"limited" placeholder:"FRACTION" group:"fates" help:"TradeNos that settle as 0100019: the payee's daily limit."`
@@ -35,7 +35,7 @@ type Behavior struct {
 	Vanished     float64 `name:"vanished" placeholder:"FRACTION" group:"fates" help:"TradeNos answered 0015 at placement, then lost and never executed."`
 	SettleAtOnce float64 `name:"settle-at-once" placeholder:"FRACTION" group:"fates" help:"TradeNos whose placement is answered with the outcome."`
 
-	// Faults of a placement: fractions of calls, drawn per attempt, at most one each.
+	// Faults of a placement: fractions of calls, drawn for each attempt. A call has one fault at most.
 	EarlyError float64 `name:"early-error" placeholder:"FRACTION" group:"placements" help:"Placements answered HTTP 500 before acceptance: no order exists."`
 	LateError  float64 `name:"late-error" placeholder:"FRACTION" group:"placements" help:"Placements answered HTTP 500 after acceptance: the order exists."`
 	LostReply  float64 `name:"lost-reply" placeholder:"FRACTION" group:"placements" help:"Placements accepted, then the connection is cut."`
@@ -43,7 +43,7 @@ type Behavior struct {
 	Garbled    float64 `name:"garbled" placeholder:"FRACTION" group:"placements" help:"Placements accepted, answered HTTP 200 with half a body."`
 	Hang       float64 `name:"hang" placeholder:"FRACTION" group:"placements" help:"Placements accepted, answered after --hang-for."`
 
-	// HangFor ends a hang with the normal answer; 0 = only the client's leaving ends it.
+	// HangFor ends a hang with the normal answer; 0 = a hang lasts until the client leaves.
 	HangFor time.Duration `name:"hang-for" placeholder:"TIME" group:"times" help:"How long a hang lasts; 0 = until the client leaves."`
 
 	// Faults of a query.
@@ -53,9 +53,9 @@ type Behavior struct {
 	QueryGarbled float64 `name:"query-garbled" placeholder:"FRACTION" group:"queries" help:"Queries answered with half a body."`
 	QueryHang    float64 `name:"query-hang" placeholder:"FRACTION" group:"queries" help:"Queries answered after --hang-for."`
 
-	// Above so many calls of an operation within a second, calls are answered "too fast"
-	// and nothing is done; 0 = never. The answer is HTTP 429, or with TooFastCode HTTP 200
-	// and that outer code. RetryAfter, in whole seconds, goes with it.
+	// TooFastAbove is the limit of calls of one operation within a second; 0 = none. A call above
+	// it is answered "too fast" and not executed. The answer is HTTP 429, or HTTP 200 with
+	// TooFastCode as its outer code. It carries RetryAfter in whole seconds.
 	TooFastAbove int           `name:"too-fast-above" placeholder:"CALLS" group:"rate" help:"Calls of an operation within a second above which they are answered as too fast; 0 = never."`
 	TooFastCode  string        `name:"too-fast-code" placeholder:"CODE" group:"rate" help:"Outer code of such an answer; none = HTTP 429."`
 	RetryAfter   time.Duration `name:"retry-after" placeholder:"TIME" group:"rate" help:"Retry-After of such an answer, in whole seconds."`
@@ -64,14 +64,14 @@ type Behavior struct {
 	PartialFirst float64       `name:"partial-first" placeholder:"FRACTION" group:"fates" help:"Paid tradeNos whose first answer after the settlement says 0001."`
 }
 
-// knob is one setting: its name in JSON, and a *float64 (a fraction), a *time.Duration, an
-// *int or a *string.
+// setting is one setting of a Behavior: its name in JSON and a pointer to its value. The value
+// is a float64 (a fraction), a time.Duration, an int or a string.
 type setting struct {
 	name  string
 	value any
 }
 
-// knobs lists every setting, for JSON and validation alike. SettleMin is called settleMin.
+// settings lists all settings, for JSON and validation. The name of SettleMin is settleMin.
 func (b *Behavior) settings() []setting {
 	v := reflect.ValueOf(b).Elem()
 	all := make([]setting, v.NumField())
@@ -82,7 +82,7 @@ func (b *Behavior) settings() []setting {
 	return all
 }
 
-// Validate reports every setting that makes no sense.
+// Validate reports every invalid setting in one error.
 func (b Behavior) Validate() error {
 	var problems []error
 	for _, k := range b.settings() {
@@ -104,6 +104,7 @@ func (b Behavior) Validate() error {
 	return errors.Join(append(problems, b.validateTogether()...)...)
 }
 
+// validateTogether checks rules between settings.
 func (b Behavior) validateTogether() (problems []error) {
 	for what, sum := range map[string]float64{
 		"fates":            b.Failed + b.Partial + b.Limited + b.Unknown + b.Refused + b.FailedAtOnce + b.Vanished,
@@ -138,8 +139,8 @@ func (b Behavior) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON sets the settings that are named and leaves the others alone; an
-// unknown name is an error, because a misspelt fault would silently never happen.
+// UnmarshalJSON sets the settings that are named and leaves the others alone. An unknown name
+// is an error: a misspelled fault would never happen, and nobody would notice.
 func (b *Behavior) UnmarshalJSON(data []byte) error {
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(data, &given); err != nil {
@@ -161,6 +162,7 @@ func (b *Behavior) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// set reads the value of one setting.
 func (k setting) set(raw json.RawMessage) error {
 	d, ok := k.value.(*time.Duration)
 	if !ok {

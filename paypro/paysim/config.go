@@ -8,28 +8,28 @@ import (
 	"strings"
 )
 
-// Config says whom the simulator serves and how it treats them.
+// Config says which merchants the simulator serves, and how.
 type Config struct {
 	Seed      uint64     `json:"seed"`
 	Merchants []Merchant `json:"merchants"`
-	Behavior  Behavior   `json:"behavior"` // for every merchant without its own
+	Behavior  Behavior   `json:"behavior"` // of every merchant without its own
 	Repeat    Repeat     `json:"repeat"`
 }
 
-// Merchant is one account at the provider. MerchantNo is unique over all countries:
-// it is the only identity a call carries (pages */payout: the merchantNo header).
+// Merchant is one account at the provider. MerchantNo is unique over all countries: a call
+// carries no other identity (pages */payout, header merchantNo).
 type Merchant struct {
 	Country    string    `json:"country"` // a name as in our configuration: egypt, south_korea…
 	MerchantNo string    `json:"merchantNo"`
 	Secret     string    `json:"secret"`
-	Salt       string    `json:"salt"`      // suffix (default) | prefix; which one is right is [U]
-	SignIn     string    `json:"signIn"`    // "" = the country's documented place; body | header | both
+	Salt       string    `json:"salt"`      // suffix (default) or prefix; which one is right is [U]
+	SignIn     string    `json:"signIn"`    // body, header or both; "" = the country's documented place
 	BasePath   string    `json:"basePath"`  // such as "/egy-pay"; "" = none
-	Paths      Paths     `json:"paths"`     // where the provider told other ones; "" = the country's
+	Paths      Paths     `json:"paths"`     // instead of the country's; "" = the country's
 	MinAmount  string    `json:"minAmount"` // "" = the country's; page egypt/payout calls its limits adjustable
 	MaxAmount  string    `json:"maxAmount"`
-	Balance    string    `json:"balance"`  // what the account began with; "" = 9998989 (page mexico/balance)
-	Behavior   *Behavior `json:"behavior"` // nil = Config.Behavior; else it stands for all of it
+	Balance    string    `json:"balance"`  // at the start; "" = 9998989 (page mexico/balance)
+	Behavior   *Behavior `json:"behavior"` // nil = Config.Behavior; else used instead of it
 }
 
 // Paths replace the country's paths for one merchant.
@@ -39,7 +39,7 @@ type Paths struct {
 	Balance string `json:"balance"`
 }
 
-// Validate reports everything that is wrong with the configuration at once.
+// Validate reports everything that is wrong with the configuration in one error.
 func (c Config) Validate() error {
 	problems := []error{c.Behavior.Validate()}
 	if len(c.Merchants) == 0 {
@@ -90,11 +90,12 @@ func (m Merchant) validate() error {
 	return errors.Join(problems...)
 }
 
-// limits are the merchant's amount limits; nil means none.
+// limits returns the merchant's amount limits; nil = no limit.
 func (m Merchant) limits(p *profile) (lowest, highest *big.Rat) {
 	return ratOr(m.MinAmount, p.minAmount), ratOr(m.MaxAmount, p.maxAmount)
 }
 
+// ratOr reads an amount, or the other text if it is "". It returns nil if both are "".
 func ratOr(text, otherwise string) *big.Rat {
 	if text == "" {
 		text = otherwise
@@ -106,18 +107,18 @@ func ratOr(text, otherwise string) *big.Rat {
 	return r
 }
 
-// Repeat says what a second placement of an accepted tradeNo does. No page says
-// what the provider does; the pages only ask for unique ones.
+// Repeat says what a second placement of an accepted tradeNo does. No page says what the
+// provider does. The pages only ask for unique tradeNos.
 type Repeat int
 
-// The zero value is the nastiest: it pays again.
+// The zero value is the worst case: it pays again.
 const (
-	PayAgain Repeat = iota // a second execution: real money twice
+	PayAgain Repeat = iota // a second execution: money leaves twice
 	Refuse                 // outer 8000
-	Replay                 // the first answer again, nothing executed
+	Replay                 // the first answer again, nothing is executed
 )
 
-// Outage is a state of the provider's side for one merchant.
+// Outage is a failure of the provider for one merchant.
 type Outage int
 
 // The outages. All but Hung happen before anything is read or executed.
@@ -125,9 +126,9 @@ const (
 	Up          Outage = iota
 	Unavailable        // HTTP 503
 	Cut                // the connection closes without an answer
-	Hung               // no answer until the client goes away or HangFor has passed; half of the placements are executed
-	Disabled           // outer 8000 to everything: a revoked key
-	Broke              // outer 8000 to placements: no balance left
+	Hung               // no answer until the client leaves or HangFor has passed; half of the placements are executed
+	Disabled           // outer 8000 for everything: a revoked key
+	Broke              // outer 8000 for placements: no balance left
 )
 
 var (
@@ -159,6 +160,7 @@ func (o *Outage) UnmarshalText(text []byte) error {
 	return err
 }
 
+// named returns the index of a name.
 func named(names []string, text []byte) (int, error) {
 	if i := slices.Index(names, string(text)); i >= 0 {
 		return i, nil

@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// Handler is the simulator with its control paths beside Paypro's:
+// Handler serves the simulator's control paths beside Paypro's API:
 //
 //	GET  /ledger                                      the ledger as JSON
 //	GET  /behavior?merchantNo=N                       the present behavior
@@ -24,7 +24,7 @@ func (s *Sim) Handler() http.Handler {
 	return mux
 }
 
-// knownMerchant answers 404 to a merchantNo that nobody has.
+// knownMerchant answers 404 if a merchantNo is unknown.
 func (s *Sim) knownMerchant(next func(http.ResponseWriter, *http.Request, string)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		merchantNo := r.URL.Query().Get("merchantNo")
@@ -50,7 +50,7 @@ func (a *account) currentBehavior() Behavior {
 	return a.behavior
 }
 
-// changeBehavior changes all merchants or none: everything is checked first.
+// changeBehavior changes all merchants or none: it checks all changes first.
 func (s *Sim) changeBehavior(w http.ResponseWriter, r *http.Request, merchantNo string) {
 	var change json.RawMessage
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&change)

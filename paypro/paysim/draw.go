@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// kind separates the draws, so that one never moves with another.
+// kind separates the draws: changing one never changes another.
 type kind byte
 
 const (
@@ -13,14 +13,14 @@ const (
 	drawAtOnce
 	drawSettle
 	drawFault
-	drawExecuted // whether an outer 5000 or an outage's hang executed, and whether a 00032 paid
+	drawExecuted // whether an outer 5000 or a hang executed, and whether a 00032 paid
 	drawQueryFault
 	drawPartialFirst
 	drawLatency
-	drawNumber // platform trade numbers
+	drawNumber // the provider's own numbers
 )
 
-// dice are one merchant's draws: the hash of the seed and the merchantNo so far.
+// random makes one merchant's draws. It is the hash of the seed and the merchantNo.
 type random uint64
 
 const (
@@ -32,7 +32,7 @@ func newRandom(seed uint64, merchantNo string) random {
 	return random(fnv(mix(seed+fnvOffset), merchantNo))
 }
 
-// roll is a number in [0, 1) that depends on nothing but its arguments.
+// draw returns a number in [0, 1) that depends on its arguments only.
 func (d random) draw(k kind, tradeNo string, attempt int) float64 {
 	return float64(d.hash(k, tradeNo, attempt)>>11) / (1 << 53)
 }
@@ -48,7 +48,7 @@ func fnv(h uint64, text string) uint64 {
 	return mix(h)
 }
 
-// mix is the finalizer of splitmix64: neighbouring tradeNos must not draw alike.
+// mix is the finalizer of splitmix64. Without it similar tradeNos would have similar draws.
 func mix(h uint64) uint64 {
 	h += 0x9e3779b97f4a7c15
 	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
@@ -56,8 +56,9 @@ func mix(h uint64) uint64 {
 	return h ^ h>>31
 }
 
-// pick lays the fractions end to end on [0, 1) and returns the number of the one
-// that u falls into, or 0 for the rest: exact fractions, at most one fault each.
+// pick chooses by fractions: it lays them end to end on [0, 1) and returns the number of the
+// one that u is in. The first is 1; 0 means none. So each fraction is exact, and at most one
+// fault happens.
 func pick(u float64, fractions ...float64) int {
 	for i, f := range fractions {
 		if u < f {
@@ -68,6 +69,7 @@ func pick(u float64, fractions ...float64) int {
 	return 0
 }
 
+// uniform spreads u evenly between two times.
 func uniform(u float64, lowest, highest time.Duration) time.Duration {
 	if highest <= lowest {
 		return lowest
@@ -75,7 +77,8 @@ func uniform(u float64, lowest, highest time.Duration) time.Duration {
 	return lowest + time.Duration(u*float64(highest-lowest))
 }
 
-// settleDelay is log-uniform, as waiting times are: most soon, a few very late.
+// settleDelay spreads u log-uniformly between two times, as waiting times usually are: most are
+// short, a few very long.
 func settleDelay(u float64, lowest, highest time.Duration) time.Duration {
 	if lowest <= 0 || highest <= lowest {
 		return uniform(u, lowest, highest)

@@ -6,16 +6,18 @@ import (
 	"strings"
 )
 
-// rule is one field of a payout request: required, and of a form if a page gives one.
+// rule is one required field of a payout request, with its format if a page gives one.
 type rule struct {
 	name  string
 	other string // a second spelling that the same page uses
-	want  string // the form, for the refusal's text
+	want  string // the format in words, for the refusal
 	holds func(string) bool
 }
 
+// required is a field without a format.
 func required(name string) rule { return rule{name: name} }
 
+// oneOf is a field with a list of allowed values.
 func oneOf(name string, words ...string) rule {
 	return rule{name: name, want: "one of " + strings.Join(words, ", "), holds: func(text string) bool {
 		for _, w := range words {
@@ -27,6 +29,7 @@ func oneOf(name string, words ...string) rule {
 	}}
 }
 
+// digitsFrom is a field with a number of digits and allowed prefixes.
 func digitsFrom(name string, shortest, longest int, prefixes ...string) rule {
 	want := fmt.Sprintf("%d to %d digits", shortest, longest)
 	if prefixes[0] != "" {
@@ -45,7 +48,7 @@ func digitsFrom(name string, shortest, longest int, prefixes ...string) rule {
 	}}
 }
 
-// latin is a name without Vietnamese marks (page vietnam/payout).
+// latin is a name in Latin letters without Vietnamese marks (page vietnam/payout).
 func latin(name string) rule {
 	return rule{name: name, want: "Latin letters without marks", holds: func(text string) bool {
 		for i := range len(text) {
@@ -57,11 +60,11 @@ func latin(name string) rule {
 	}}
 }
 
-// ifsc: page india/payout says bankNCode in its table and bankCode in its sample.
-// Either will do.
+// ifsc accepts both names: page india/payout says bankNCode in its table and bankCode in its
+// sample.
 var ifsc = rule{name: "bankCode", other: "bankNCode", want: "11 alphanumerics", holds: func(text string) bool {
 	for i := range len(text) {
-		c := text[i] | 0x20 // lower case for letters, digits stay digits
+		c := text[i] | 0x20 // letters become lower case, digits stay the same
 		if (c < 'a' || c > 'z') && (text[i] < '0' || text[i] > '9') {
 			return false
 		}
@@ -69,7 +72,7 @@ var ifsc = rule{name: "bankCode", other: "bankNCode", want: "11 alphanumerics", 
 	return len(text) == 11
 }}
 
-// check returns what is wrong with the field, or "".
+// check returns what is wrong with the field, "" if nothing.
 func (r rule) check(p params) string {
 	text := p.value(r.name)
 	if text == "" && r.other != "" {
@@ -84,7 +87,7 @@ func (r rule) check(p params) string {
 	return ""
 }
 
-// checkPayout returns what is wrong with a payout request, or "".
+// checkPayout returns the first thing that is wrong with a payout request, "" if nothing.
 func (a *account) checkPayout(p params) string {
 	if wrong := a.checkCommon(opPayout, p); wrong != "" {
 		return wrong
@@ -100,9 +103,9 @@ func (a *account) checkPayout(p params) string {
 	return ""
 }
 
-// checkCommon checks the tradeNo and the timestamp, where the call has them. The
-// timestamp is common to all payouts (paypro-api.md §3); the 10 digits in the sample
-// of page pakistan/payout contradict the text and are refused.
+// checkCommon checks the tradeNo and the timestamp, where the call has them. All payouts have a
+// timestamp of 13 digits (paypro-api.md §3). The sample of page pakistan/payout has 10 digits,
+// against its text: these are refused.
 func (a *account) checkCommon(o op, p params) string {
 	if o != opBalance && p.value("tradeNo") == "" {
 		return "tradeNo is required"
@@ -139,8 +142,8 @@ func (a *account) checkLimits(text string) string {
 	return ""
 }
 
-// decimal tells whether text is digits with an optional fraction. Their number is
-// bounded only so that nobody makes the simulator count for ever.
+// decimal tells whether text is digits with an optional fraction. Its length is limited,
+// because calculating with a huge number takes too long.
 func decimal(text string) bool {
 	whole, fraction, pointed := strings.Cut(text, ".")
 	return len(text) <= 64 && digits(whole) && (!pointed || digits(fraction))

@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// Ledger is the provider's own account of what happened: the truth that results are
-// compared with.
+// Ledger is the provider's own record of what happened. Tests compare results with it.
 type Ledger struct {
-	Entries  []Entry        `json:"entries"`  // of every tradeNo placed with a good sign, sorted by merchantNo and tradeNo
+	Entries  []Entry        `json:"entries"`  // of every tradeNo placed with a good sign, ordered by merchantNo and tradeNo
 	Requests map[string]int `json:"requests"` // calls by operation and answer, such as "payout accepted"
 }
 
@@ -18,36 +17,36 @@ type Entry struct {
 	MerchantNo string            `json:"merchantNo"`
 	Country    string            `json:"country"`
 	TradeNo    string            `json:"tradeNo"`
-	Amount     string            `json:"amount"` // as first executed; before that, as last received
-	Payee      map[string]string `json:"payee"`  // likewise the country's fields; shared, read only
+	Amount     string            `json:"amount"` // as executed first; without an execution, as received last
+	Payee      map[string]string `json:"payee"`  // likewise; do not change it, it is shared
 	Remark     string            `json:"remark"`
 	NotifyURL  string            `json:"notifyUrl"`
 	Executions []Execution       `json:"executions"`
 	Placements int               `json:"placements"` // placement calls received for it
-	Changed    int               `json:"changed"`    // of these, with another amount or payee than before
+	Changed    int               `json:"changed"`    // of these, with another amount or payee than the one before
 	Refusals   int               `json:"refusals"`   // of these, answered outer 8000
 	Queries    int               `json:"queries"`
 	Outcome    string            `json:"outcome"` // of the latest execution: paid, partial, failed, unknown, "" = pending; without one: refused, failed, vanished, "" = never accepted
 }
 
-// Execution is one acceptance: an order that exists at the provider. Two of them
-// for one tradeNo are money spent twice.
+// Execution is one acceptance: an order that exists at the provider. Two paid ones for one
+// tradeNo are money lost.
 type Execution struct {
 	At              time.Time `json:"at"`
 	Amount          string    `json:"amount"`
 	Status          string    `json:"status"`     // the final one, fixed at acceptance
-	PaidAmount      string    `json:"paidAmount"` // what leaves or will leave the account; "0" = nothing
-	SettledAt       time.Time `json:"settledAt"`  // from then on a query tells
+	PaidAmount      string    `json:"paidAmount"` // what leaves the account, now or later; "0" = nothing
+	SettledAt       time.Time `json:"settledAt"`  // from then on a query tells the outcome
 	PlatformTradeNo string    `json:"platformTradeNo"`
 
 	visibleAt time.Time // from then on a query finds it
-	atOnce    bool      // the placement's answer says the outcome already
+	atOnce    bool      // the placement's answer already tells the outcome
 }
 
 // Pays tells whether money leaves for this execution, now or later.
 func (x Execution) Pays() bool { return x.PaidAmount != "0" }
 
-// Paid is how often money left or will leave for this tradeNo.
+// Paid is how often money leaves for this tradeNo, now or later.
 func (e Entry) Paid() int {
 	n := 0
 	for _, x := range e.Executions {
@@ -58,7 +57,7 @@ func (e Entry) Paid() int {
 	return n
 }
 
-// Entry finds a tradeNo; a zero Entry means that it was never placed.
+// Entry returns the entry of a tradeNo. A zero Entry means that it was never placed.
 func (l Ledger) Entry(merchantNo, tradeNo string) Entry {
 	i, found := slices.BinarySearchFunc(l.Entries, Entry{MerchantNo: merchantNo, TradeNo: tradeNo}, compareEntries)
 	if !found {
@@ -67,11 +66,11 @@ func (l Ledger) Entry(merchantNo, tradeNo string) Entry {
 	return l.Entries[i]
 }
 
-// Executed is how often money left or will leave for a tradeNo: anything above 1 is
-// the disaster. Failed executions don't count; len(Entry.Executions) has them too.
+// Executed is how often money leaves for a tradeNo, now or later. More than 1 is a double
+// payment. Failed executions don't count; Entry.Executions has them too.
 func (l Ledger) Executed(merchantNo, tradeNo string) int { return l.Entry(merchantNo, tradeNo).Paid() }
 
-// PaidTwice are the entries for which money left more than once.
+// PaidTwice returns the entries for which money leaves more than once.
 func (l Ledger) PaidTwice() (twice []Entry) {
 	for _, e := range l.Entries {
 		if e.Paid() > 1 {
@@ -85,7 +84,7 @@ func compareEntries(a, b Entry) int {
 	return cmp.Or(cmp.Compare(a.MerchantNo, b.MerchantNo), cmp.Compare(a.TradeNo, b.TradeNo))
 }
 
-// Ledger returns a copy as of now, one consistent moment per merchant.
+// Ledger copies the ledger as of now. Each merchant's part is consistent by itself.
 func (s *Sim) Ledger() Ledger {
 	l := Ledger{Entries: []Entry{}, Requests: make(map[string]int)}
 	for _, a := range s.merchants {
@@ -105,8 +104,8 @@ func (s *Sim) Ledger() Ledger {
 	return l
 }
 
-// Entry is one tradeNo as of now, without copying the ledger; a zero Entry means that
-// it was never placed.
+// Entry returns one entry as of now, without copying the ledger. A zero Entry means that it was
+// never placed.
 func (s *Sim) Entry(merchantNo, tradeNo string) Entry {
 	a := s.merchants[merchantNo]
 	if a == nil {
@@ -120,8 +119,8 @@ func (s *Sim) Entry(merchantNo, tradeNo string) Entry {
 	return Entry{}
 }
 
-// Busiest is the largest number of times within any window of that length, the
-// window's end excluded.
+// Busiest is the largest number of times in any window of that length. The end of a window
+// doesn't belong to it.
 func Busiest(times []time.Time, window time.Duration) int {
 	sorted := slices.SortedFunc(slices.Values(times), time.Time.Compare)
 	most, first := 0, 0

@@ -2,8 +2,7 @@ package paysim
 
 import "time"
 
-// authorize checks who calls and whether the sign is right, as every page demands
-// of every call but mexico/balance.
+// authorize checks the signature. Every page requires one, except mexico/balance.
 func (a *account) authorize(c call) (refusal string) {
 	if a.profile.calls[c.op].unsigned {
 		return ""
@@ -14,8 +13,8 @@ func (a *account) authorize(c call) (refusal string) {
 	return ""
 }
 
-// act does what a call asks for and decides how it is answered. The caller holds mu.
-// The answer tells the world as it is now, even if latency delivers it later.
+// handle executes a call and decides the answer. The caller holds mu. The answer shows the
+// state of now, even if latency delays it.
 func (a *account) handle(c call, now time.Time) answer {
 	if c.problem != "" {
 		return a.refuse(c.op, c.problem, now)
@@ -35,14 +34,14 @@ func (a *account) handle(c call, now time.Time) answer {
 	return a.answerBalance(c.params, now)
 }
 
-// refuse counts and answers outer 8000. Reasons are few, because each is a key of
-// Ledger.Requests: they never contain a value.
+// refuse answers outer 8000 and counts it. The reason is a key of Ledger.Requests, so it never
+// contains a value.
 func (a *account) refuse(o op, why string, now time.Time) answer {
 	a.requests[o.String()+" refused: "+why]++
 	return a.withLatency(refusal(why, now), "", len(a.arrivals[o]))
 }
 
-// place is the payout call.
+// place handles the payout call.
 func (a *account) place(p params, now time.Time) answer {
 	tradeNo := p.value("tradeNo")
 	if tradeNo == "" {
@@ -72,7 +71,7 @@ func (a *account) place(p params, now time.Time) answer {
 	return a.applyFault(fault, a.withLatency(ok, tradeNo, o.Placements), now)
 }
 
-// accept executes a placement unless something speaks against it.
+// accept executes a placement, or says what is wrong with it.
 func (a *account) accept(o *order, p params, now time.Time) (ok answer, wrong string) {
 	if a.outage == Broke {
 		return ok, "insufficient balance"
@@ -96,15 +95,15 @@ func (a *account) accept(o *order, p params, now time.Time) (ok answer, wrong st
 	return a.payoutReply(o, a.execute(o, p.value("amount"), now), p, now), ""
 }
 
-// late adds the latency, drawn per call.
+// withLatency adds the latency, drawn for each call.
 func (a *account) withLatency(ok answer, tradeNo string, attempt int) answer {
 	u := a.random.draw(drawLatency, tradeNo, attempt)
 	ok.wait = uniform(u, a.behavior.Latency, a.behavior.LatencyMax)
 	return ok
 }
 
-// ask is the query call. Only our tradeNo is a key; what it answers to an unknown
-// one is [U], as is how soon an order can be seen.
+// answerQuery handles the query call. Only our tradeNo is a key. What the provider answers to
+// an unknown one is [U], and so is how soon it finds an order.
 func (a *account) answerQuery(p params, now time.Time) answer {
 	if wrong := a.checkCommon(opQuery, p); wrong != "" {
 		return a.refuse(opQuery, wrong, now)
@@ -120,7 +119,7 @@ func (a *account) answerQuery(p params, now time.Time) answer {
 	return a.applyFault(fault, a.withLatency(ok, o.TradeNo, -o.Queries), now)
 }
 
-// told is the answer to a query, before anything happens to it.
+// queryAnswer is the answer to a query before faults change it.
 func (a *account) queryAnswer(o *order, fault fault, now time.Time) answer {
 	x := o.latestVisible(now)
 	if x == nil {
@@ -134,7 +133,7 @@ func (a *account) queryAnswer(o *order, fault fault, now time.Time) answer {
 	if o.settledAnswers == 0 && status == statusPaid && a.random.draw(drawPartialFirst, o.TradeNo, 0) < a.behavior.PartialFirst {
 		status = statusPartial
 	}
-	if fault == noFault || fault == faultHang && a.behavior.HangFor > 0 { // told, if late
+	if fault == noFault || fault == faultHang && a.behavior.HangFor > 0 { // the client gets the answer, if late
 		o.settledAnswers++
 	}
 	return a.queryReply(o, x, status, now)
@@ -145,7 +144,7 @@ var faultNames = map[fault]string{
 	fault5000: "outer 5000", faultGarbled: "garbled", faultHang: "hung",
 }
 
-// faulty turns a good answer into what the fault makes of it.
+// applyFault changes a good answer as the fault says.
 func (a *account) applyFault(f fault, ok answer, now time.Time) answer {
 	switch f {
 	case faultEarlyError, faultLateError:

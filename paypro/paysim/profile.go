@@ -13,7 +13,7 @@ const (
 	opPayout op = iota
 	opQuery
 	opBalance
-	ops // how many there are
+	ops // the number of operations
 )
 
 func (o op) String() string { return [ops]string{"payout", "query", "balance"}[o] }
@@ -21,15 +21,15 @@ func (o op) String() string { return [ops]string{"payout", "query", "balance"}[o
 // endpoint is one call of one country.
 type endpoint struct {
 	paths          []string
-	needsTimestamp bool // a 13-digit timestamp is documented as required
-	unsigned       bool // neither body nor sign is documented
+	needsTimestamp bool // the page requires a timestamp of 13 digits
+	unsigned       bool // the page has neither body nor sign
 }
 
-// on is a documented endpoint.
+// documentedAt is an endpoint with its documented path.
 func documentedAt(path string) endpoint { return endpoint{paths: []string{path}, needsTimestamp: true} }
 
-// guessed is an endpoint whose page could not be read [U]: the common path, and
-// where the country has a prefix of its own also the one by analogy.
+// guessed is an endpoint whose page could not be read [U]. Its paths are the common one and,
+// where the country has a prefix of its own, the one with that prefix.
 func guessed(paths ...string) endpoint { return endpoint{paths: paths} }
 
 const (
@@ -39,7 +39,7 @@ const (
 	commonBalance = "/v1/paypro/queryBalance"
 )
 
-// style is how a country's replies spell amounts.
+// amountStyle is how a country's answers write amounts.
 type amountStyle int
 
 const (
@@ -53,21 +53,21 @@ type profile struct {
 	calls                [ops]endpoint
 	signIn               string
 	fields               []rule // of a payout, besides tradeNo, amount and timestamp
-	wholeAmounts         bool   // amounts take no decimals
+	wholeAmounts         bool   // amounts have no decimals
 	minAmount, maxAmount string
 	zone                 *time.Location
 	amounts              amountStyle
-	serialNumber         bool // the payout reply's name for platFormTradeNo (page kenya/payout)
-	shortAvailable       bool // availablAmount (pages indonesia/ and mexico/balance)
-	numberBalance        bool // balances as numbers (pages mexico/ and brazil/balance)
-	textEnvelope         bool // timestamp and success as text in the balance reply (page pakistan/balance)
+	serialNumber         bool // the payout's answer says serialNumber, not platFormTradeNo (page kenya/payout)
+	shortAvailable       bool // the balance's answer says availablAmount (pages indonesia/ and mexico/balance)
+	numberBalance        bool // balances are JSON numbers (pages mexico/ and brazil/balance)
+	textEnvelope         bool // timestamp and success are texts in the balance's answer (page pakistan/balance)
 }
 
-// Countries are the names a Merchant's Country may have.
+// Countries returns the names that Merchant.Country may have.
 func Countries() []string { return slices.Sorted(maps.Keys(countries)) }
 
-// hours is a country's local time, which successTime is written in without a zone.
-// Fixed offsets: the summer times of Egypt and of parts of Mexico are left out.
+// hours is the local time of a country; successTime is written in it, without a zone. The
+// offsets are fixed: summer time in Egypt and parts of Mexico is left out.
 func hours(east float64) *time.Location { return time.FixedZone("", int(east*3600)) }
 
 var countries = map[string]*profile{

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// data.status (paypro-api.md §5.2), and what each makes of a payout.
+// Values of data.status (paypro-api.md §5.2).
 const (
 	statusPaid    = "0000"
 	statusPartial = "0001"
@@ -26,8 +26,8 @@ var (
 		statusFailed: "REJECTED_TRANSACTION", statusLimited: "DAILY_LIMIT", statusUnknown: "UNKNOWN_ERROR"}
 )
 
-// envelope is the outer layer of every reply. Tables call timestamp and success
-// strings, samples show a number and a boolean (paypro-api.md §4.1): the samples win.
+// envelope is the outer layer of every answer. The tables call timestamp and success texts, the
+// samples show a number and a boolean (paypro-api.md §4.1). The simulator follows the samples.
 type envelope struct {
 	Msg       string `json:"msg"`
 	Code      string `json:"code"`
@@ -38,13 +38,13 @@ type envelope struct {
 
 func (e envelope) answer() answer {
 	body, err := json.Marshal(e)
-	if err != nil { // strings, numbers and maps of them: can't fail
+	if err != nil { // it has texts, numbers and maps of them only, which always encode
 		panic(err)
 	}
 	return answer{status: http.StatusOK, body: body}
 }
 
-// refusal is outer 8000. The shape of data on errors is [U]: null here.
+// refusal is outer 8000. What data is then is [U]; here it is null.
 func refusal(why string, now time.Time) answer {
 	return envelope{Msg: why, Code: "8000", Timestamp: now.UnixMilli(), Success: false}.answer()
 }
@@ -58,7 +58,7 @@ func success(data any, now time.Time) envelope {
 	return envelope{Msg: "success", Code: "0000", Timestamp: now.UnixMilli(), Success: true, Data: data}
 }
 
-// placedData is the data of a payout reply (pages egypt/payout, kenya/payout).
+// payoutData is the data of the answer to a payout (pages egypt/payout, kenya/payout).
 type payoutData struct {
 	TradeNo         string `json:"tradeNo"`
 	PlatFormTradeNo string `json:"platFormTradeNo,omitempty"`
@@ -68,7 +68,7 @@ type payoutData struct {
 	Remark          string `json:"remark"`
 }
 
-// placed is the answer to an accepted placement.
+// payoutReply is the answer to an accepted placement.
 func (a *account) payoutReply(o *order, x *Execution, p params, now time.Time) answer {
 	d := payoutData{TradeNo: o.TradeNo, Status: statusPending, Desc: "CREATED", Remark: p.value("remark")}
 	switch {
@@ -88,7 +88,7 @@ func (a *account) payoutReply(o *order, x *Execution, p params, now time.Time) a
 	return success(d, now).answer()
 }
 
-// toldData is the data of a query reply (paypro-api.md §4.3).
+// queryData is the data of the answer to a query (paypro-api.md §4.3).
 type queryData struct {
 	TradeNo         string `json:"tradeNo"`
 	PlatFormTradeNo string `json:"platFormTradeNo"`
@@ -100,15 +100,15 @@ type queryData struct {
 	SuccessTime     string `json:"successTime"`
 }
 
-// outcomeReply is the answer to a query that found an execution. As in the samples,
-// a failure has a successTime too, and amounts mean nothing before the outcome.
+// queryReply is the answer to a query that found an execution. As in the samples, a failure has
+// a successTime too, and amounts before the outcome mean nothing.
 func (a *account) queryReply(o *order, x *Execution, status string, now time.Time) answer {
 	d := queryData{TradeNo: o.TradeNo, PlatFormTradeNo: x.PlatformTradeNo, Status: status, Message: messages[status]}
 	if status != statusPending {
 		d.SuccessTime = x.SettledAt.In(a.profile.zone).Format(time.DateTime)
 	}
 	paid := x.PaidAmount
-	if status == statusPartial || status == statusPending { // also a partial that isn't one
+	if status == statusPartial || status == statusPending { // a pending answer and PartialFirst show half too
 		paid = half(x.Amount)
 	}
 	amount := x.Amount
@@ -138,10 +138,11 @@ func fixed(amount string, decimals int) string {
 	return whole + "." + fraction
 }
 
+// openingBalance is the balance at the start (page mexico/balance).
 const openingBalance = "9998989"
 
-// tellBalance is the balance call. That pending payouts sit in freezeAmount is a
-// guess [U]. Adding everything up is slow, but balances are asked for rarely.
+// answerBalance handles the balance call. That freezeAmount is the sum of pending payouts is a
+// guess [U]. It adds up all orders, which is slow, but balance calls are rare.
 func (a *account) answerBalance(p params, now time.Time) answer {
 	if wrong := a.checkCommon(opBalance, p); wrong != "" {
 		return a.refuse(opBalance, wrong, now)
@@ -166,7 +167,7 @@ func (a *account) money(r *big.Rat) any {
 	return r.FloatString(4)
 }
 
-// balances are what is available and what is frozen for payouts still pending.
+// balances returns what is available and what is frozen for pending payouts.
 func (a *account) balances(now time.Time) (available, frozen *big.Rat) {
 	available, frozen = ratOr(a.Balance, openingBalance), new(big.Rat)
 	for _, o := range a.orders {

@@ -12,33 +12,34 @@ import (
 	"time"
 )
 
-// maxBody is far above any payout; it keeps a broken client from filling memory.
+// maxBody limits the body of a request, in bytes. It is far more than a payout needs, and keeps
+// a broken client from filling the memory.
 const maxBody = 64 << 10
 
-// call is a request of a known merchant as received.
+// call is a request of a known merchant.
 type call struct {
 	op      op
 	params  params
 	sign    string // the header's
-	problem string // why the body can't be read, or ""
+	problem string // why the body can't be read, "" if it can
 }
 
-// answer is a decided reply and how it reaches the client.
+// answer is a decided answer, and how it reaches the client.
 type answer struct {
 	status   int
-	retry    string // Retry-After, "" = none
+	retry    string // Retry-After; "" = none
 	body     []byte
 	wait     time.Duration
-	noAnswer bool // no answer while the client waits
-	cut      bool // the connection closes instead
+	noAnswer bool // hangs until the client leaves
+	cut      bool // closes the connection instead
 }
 
-// ServeHTTP is Paypro's API. The status codes are [U]: 404 for another country's
-// path and 405 for another method are what a web server says by itself; everything
-// that Paypro itself has to say comes with HTTP 200 and an outer code.
+// ServeHTTP is Paypro's API. HTTP status codes are [U]. The simulator answers 404 for a path of
+// another country and 405 for another method, as web servers do. Every answer of Paypro itself
+// has HTTP 200 and an outer code.
 //
-// A lost reply panics with http.ErrAbortHandler, as net/http wants it: serve it
-// through an http.Server. A hang without HangFor ends only with the request's context.
+// A lost reply panics with http.ErrAbortHandler, as net/http requires: use an http.Server. A
+// hang without HangFor ends with the request's context only.
 func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.paths[r.URL.Path] {
 		http.NotFound(w, r)
@@ -61,7 +62,7 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
-// serve decides the answer to a call. Only deliver waits.
+// serve decides the answer to a call. It doesn't wait; only deliver does.
 func (a *account) serve(o op, r *http.Request) answer {
 	if refused, done := a.admit(o); done {
 		return refused
@@ -79,7 +80,7 @@ func (a *account) serve(o op, r *http.Request) answer {
 	return a.handle(c, time.Now())
 }
 
-// arrive notes a call and tells whether an outage or a gateway already answers it.
+// admit records a call. It refuses the call in an outage or if calls come too fast.
 func (a *account) admit(o op) (refused answer, done bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -96,8 +97,8 @@ func (a *account) admit(o op) (refused answer, done bool) {
 	return answer{}, false
 }
 
-// fast tells whether so many calls of an operation have passed within a second that
-// this one must not. Calls that were turned away don't count, as in most gateways.
+// isTooFast tells whether the limit of calls within a second is used up. Refused calls don't
+// count, as in most gateways.
 func (a *account) isTooFast(o op, now time.Time) bool {
 	if a.behavior.TooFastAbove == 0 {
 		return false
@@ -111,7 +112,7 @@ func (a *account) isTooFast(o op, now time.Time) bool {
 	return fast
 }
 
-// tooFast is what a gateway says [U]: no page has a word about rates.
+// tooFastAnswer is what a gateway may answer [U]: no page mentions rates.
 func (b *Behavior) tooFastAnswer(now time.Time) answer {
 	ans := answer{status: http.StatusTooManyRequests, body: []byte("Too Many Requests")}
 	if b.TooFastCode != "" {
@@ -123,7 +124,8 @@ func (b *Behavior) tooFastAnswer(now time.Time) answer {
 	return ans
 }
 
-// parse reads a body into its literal texts. Nesting appears on no page.
+// parse reads a body. It keeps texts and numbers as they were written. Nested values are
+// refused, because no page has them.
 func parse(body []byte) (p params, problem string) {
 	if len(body) > maxBody {
 		return nil, "body is too large"
@@ -145,7 +147,7 @@ func parse(body []byte) (p params, problem string) {
 	return p, ""
 }
 
-// deliver sends the answer, late or never as decided.
+// deliver sends the answer, after its wait or never.
 func (ans answer) deliver(w http.ResponseWriter, r *http.Request) {
 	if left := ans.pause(r.Context()); left || ans.cut {
 		panic(http.ErrAbortHandler)
@@ -160,7 +162,7 @@ func (ans answer) deliver(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(ans.body) // nobody is left to be told
 }
 
-// pause waits and tells whether the client left meanwhile.
+// pause waits, and tells whether the client left meanwhile.
 func (ans answer) pause(ctx context.Context) (left bool) {
 	if ans.noAnswer {
 		<-ctx.Done()

@@ -8,19 +8,19 @@ import (
 	"strconv"
 )
 
-// Where a sign is looked for (paypro-api.md §2.4).
+// Where a sign may be (paypro-api.md §2.4).
 const (
 	inBody   = "body"
 	inHeader = "header"
 	inBoth   = "both"
 )
 
-// params are the fields of a request body as received: string, json.Number, bool or
-// nil. Nothing is converted, because the sign covers the literal text.
+// params are the fields of a request body: string, json.Number, bool or nil. Nothing is
+// converted, because the sign covers the text as it was written.
 type params map[string]any
 
-// text is what Java's String.valueOf gives (pages */overview): a null is signed as
-// the word null, which is one more reason not to send it.
+// signedText is the text that is signed, as Java's String.valueOf writes it (pages */overview).
+// null is signed as the word null; a client should leave such fields out.
 func (p params) signedText(name string) string {
 	switch v := p[name].(type) {
 	case string:
@@ -33,7 +33,7 @@ func (p params) signedText(name string) string {
 	return "null"
 }
 
-// given is the value of a field for everything but the sign: a null is none.
+// value is the value of a field for everything but the sign; null is "".
 func (p params) value(name string) string {
 	if p[name] == nil {
 		return ""
@@ -41,9 +41,9 @@ func (p params) value(name string) string {
 	return p.signedText(name)
 }
 
-// digest is the sign of the parameters (pages */overview): all but sign and the
-// empty ones, sorted by the whole name as Collections.sort does, joined as key=value
-// with nothing between. The side of the salt is [U], hence a setting.
+// digest is the sign of the parameters (pages */overview). It leaves out sign and empty values,
+// sorts by the whole name as Collections.sort does, and joins key=value without separators. The
+// side of the secret is [U], so it is a setting.
 func (p params) digest(secret, salt string) string {
 	names := make([]string, 0, len(p))
 	for name := range p {
@@ -66,8 +66,8 @@ func (p params) digest(secret, salt string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// signed tells whether the sign is right and where it belongs. With both places
-// open, one is enough, and none may be wrong.
+// signed tells whether the sign is right and in its place. If both places are allowed, one is
+// enough and none may be wrong.
 func (a *account) signed(p params, header string) bool {
 	want := p.digest(a.Secret, a.Salt)
 	body := p.value("sign")

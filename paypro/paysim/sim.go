@@ -1,16 +1,18 @@
-// Package paysim promises a Paypro that keeps honest books while it behaves badly.
-// It checks every call as the provider's pages ask for it, keeps its own ledger of
-// what money left and how often, and misbehaves as told: slow, lost, late, refused,
-// broken or hanging answers. It is written from the documents and knows nothing of
-// our client, so that both can't share one misreading.
+// Package paysim promises a simulated Paypro whose ledger is always right, while its answers
+// misbehave as configured.
 //
-// Every fault and outcome is drawn by hashing (seed, merchantNo, tradeNo, attempt,
-// kind): neither the order of arrival nor concurrency changes them, and a run can
-// be repeated. Time is plain package time; an outcome is fixed at acceptance and
-// merely becomes visible later. No goroutine outlives its request, so all of it
-// runs inside testing/synctest.
+// It checks every call by the provider's pages. Its ledger records each execution: how much
+// money left, and how often. Its answers can be slow, lost, late, refused, broken or missing.
+// It is written from the pages and imports nothing of our client: so both can't share one
+// mistake.
 //
-// "Page" in a comment is a page of docs.paypro.tech; [U] marks what no page says.
+// Every fault and outcome is drawn from a hash of seed, merchantNo, tradeNo, attempt and kind.
+// So the order of calls doesn't matter, and a run can be repeated. Outcomes are fixed at
+// acceptance and become visible later. Time is that of package time, and no goroutine outlives
+// its request: so it runs inside testing/synctest.
+//
+// "Page" in a comment is a page of docs.paypro.tech; [U] marks what no page says
+// (docs/paypro-api.md).
 package paysim
 
 import (
@@ -19,15 +21,15 @@ import (
 	"time"
 )
 
-// Sim is a running simulator: an http.Handler that speaks Paypro's API only (see
-// Handler for the control paths). Safe for concurrent use.
+// Sim is a running simulator: an http.Handler for Paypro's API. Handler adds control paths. It
+// is safe for concurrent use.
 type Sim struct {
-	merchants map[string]*account // by merchantNo; the map never changes after New
-	paths     map[string]bool     // every path that some merchant answers at
+	merchants map[string]*account // by merchantNo; never changes after New
+	paths     map[string]bool     // every path that some merchant has
 }
 
-// New makes a simulator. It panics on a Config that Validate refuses: a test with a
-// wrong set-up has to stop at once.
+// New makes a simulator. It panics if Config.Validate returns an error: a test with a wrong
+// configuration must stop at once.
 func New(cfg Config) *Sim {
 	if err := cfg.Validate(); err != nil {
 		panic(err)
@@ -43,8 +45,8 @@ func New(cfg Config) *Sim {
 	return s
 }
 
-// SetBehavior changes how a merchant ("" = all) is treated from now on. Orders
-// already accepted keep the outcome and the times they were given.
+// SetBehavior changes how a merchant ("" = all) is treated from now on. Accepted orders keep
+// their outcome and times. It panics on an invalid Behavior or an unknown merchant.
 func (s *Sim) SetBehavior(merchantNo string, b Behavior) {
 	if err := b.Validate(); err != nil {
 		panic(err)
@@ -56,7 +58,7 @@ func (s *Sim) SetBehavior(merchantNo string, b Behavior) {
 	}
 }
 
-// SetOutage puts a merchant ("" = all) into an outage, or ends it with Up.
+// SetOutage begins an outage of a merchant ("" = all), or ends it with Up.
 func (s *Sim) SetOutage(merchantNo string, o Outage) {
 	for _, a := range s.accountsOf(merchantNo) {
 		a.mu.Lock()
@@ -65,14 +67,15 @@ func (s *Sim) SetOutage(merchantNo string, o Outage) {
 	}
 }
 
-// SetDown cuts every connection of a merchant ("" = all) without an answer and
-// without executing anything, until called with false.
+// SetDown cuts every connection of a merchant ("" = all) without an answer, until called with
+// false. Nothing is executed.
 func (s *Sim) SetDown(merchantNo string, down bool) { s.SetOutage(merchantNo, outageIf(down, Cut)) }
 
-// SetHang lets every call of a merchant ("" = all) hang, until called with false.
-// Half of the placements are executed nevertheless: a hang says nothing.
+// SetHang leaves every call of a merchant ("" = all) without an answer, until called with
+// false. Half of the placements are executed nevertheless.
 func (s *Sim) SetHang(merchantNo string, hang bool) { s.SetOutage(merchantNo, outageIf(hang, Hung)) }
 
+// outageIf returns the outage if on, else Up.
 func outageIf(on bool, o Outage) Outage {
 	if on {
 		return o
@@ -80,11 +83,11 @@ func outageIf(on bool, o Outage) Outage {
 	return Up
 }
 
-// Arrivals are the times at which placement calls of a merchant were received,
-// refused and broken ones included: what a rate limit is measured by.
+// Arrivals returns when placement calls of a merchant ("" = all) arrived, refused and broken
+// ones included. Tests measure the call rate by it.
 func (s *Sim) Arrivals(merchantNo string) []time.Time { return s.arrivals(merchantNo, opPayout) }
 
-// QueryArrivals are the times at which query calls of a merchant were received.
+// QueryArrivals returns when query calls of a merchant ("" = all) arrived.
 func (s *Sim) QueryArrivals(merchantNo string) []time.Time { return s.arrivals(merchantNo, opQuery) }
 
 func (s *Sim) arrivals(merchantNo string, o op) []time.Time {
@@ -97,7 +100,7 @@ func (s *Sim) arrivals(merchantNo string, o op) []time.Time {
 	return times
 }
 
-// chosen are the accounts that a merchantNo names; "" names all of them.
+// accountsOf returns the account of a merchantNo; "" means all. It panics on an unknown one.
 func (s *Sim) accountsOf(merchantNo string) []*account {
 	if a := s.merchants[merchantNo]; a != nil {
 		return []*account{a}
