@@ -1,7 +1,6 @@
 package decisions
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -36,11 +35,11 @@ func (r reading) read(record partition.Record, p *epochs.Portion) ([]epochs.Rest
 
 // result reads an event of this shard: a final one, or a hold, which only a final one ends.
 func (r reading) result(record partition.Record) []epochs.Restored {
-	var e message.Event
-	if json.Unmarshal(record.Value, &e) != nil || !r.owns(e.TradeNo) {
-		return nil
+	e, err := message.DecodeEvent(message.New(record.Key, record.Value, record.Headers))
+	if err != nil || len(e.Fingerprint) != payout.FingerprintLen || !r.owns(e.TradeNo) {
+		return nil // a stranger wrote it, or it is another shard's
 	}
-	f := epochs.Restored{Kind: epochs.WasAnnounced, TradeNo: e.TradeNo, Time: record.Time}
+	f := epochs.Restored{Kind: epochs.WasAnnounced, TradeNo: e.TradeNo, Fingerprint: e.Fingerprint, Time: record.Time}
 	if r.keeper.Knows(e.Merchant) { // else it shares the lane of those that aren't configured
 		f.Merchant = e.Merchant
 	}
@@ -51,27 +50,16 @@ func (r reading) result(record partition.Record) []epochs.Restored {
 		}
 		f.Kind, f.State, f.Reason = epochs.WasHeld, payout.StateHeld, shortened(e.Reason, reasonMost)
 	}
-	for _, h := range record.Headers {
-		if h.Key == "ce_time" { // when it was held, which tells one hold from the next
-			if at, err := time.Parse(time.RFC3339Nano, string(h.Value)); err == nil && f.Kind == epochs.WasHeld && !at.After(record.Time.Add(slack)) {
-				f.Time = at
-			}
-		}
-	}
-	var ours bool
-	if f.Fingerprint, ours = fingerprintOf(record); !ours {
-		return nil
+	// When it was held tells one hold from the next. A time ahead of Kafka's is a wrong clock's.
+	if f.Kind == epochs.WasHeld && !e.Time.IsZero() && !e.Time.After(record.Time.Add(slack)) {
+		f.Time = e.Time
 	}
 	return []epochs.Restored{f}
 }
 
 // fingerprintOf answers what a result says of its command; false where a stranger wrote it.
 func fingerprintOf(result partition.Record) (f payout.Fingerprint, ours bool) {
-	for _, h := range result.Headers {
-		if h.Key == "fingerprint" {
-			f = payout.Fingerprint(h.Value)
-		}
-	}
+	f = payout.Fingerprint(message.New(nil, nil, result.Headers).Header(message.FingerprintHeader))
 	return f, len(f) == payout.FingerprintLen
 }
 

@@ -37,6 +37,18 @@ func HeadersOf[H ~struct {
 	return own
 }
 
+// HeadersAs makes a Kafka library's headers, to be published.
+func HeadersAs[H ~struct {
+	Key   string
+	Value []byte
+}](headers []Header) []H {
+	theirs := make([]H, len(headers))
+	for i, h := range headers {
+		theirs[i] = H(h)
+	}
+	return theirs
+}
+
 // Header is the value of a header, "" if there is none. Of several with the same name it is the
 // last: what the disburser adds to somebody's headers stands after them.
 func (m Message) Header(name string) string {

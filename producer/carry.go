@@ -27,9 +27,5 @@ func (p *Producer) Carry(ctx context.Context, payouts []payout.Payout) error {
 
 // kafkaMessage is a message as the library takes it.
 func kafkaMessage(m message.Message) kafka.Message {
-	headers := make([]kafka.Header, len(m.Headers))
-	for i, h := range m.Headers {
-		headers[i] = kafka.Header(h)
-	}
-	return kafka.Message{Key: m.Key, Value: m.Value, Headers: headers}
+	return kafka.Message{Key: m.Key, Value: m.Value, Headers: message.HeadersAs[kafka.Header](m.Headers)}
 }

@@ -6,10 +6,8 @@ package producer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -86,45 +84,14 @@ func (p *Producer) Close() error {
 func (p *Producer) Results(ctx context.Context, events []message.Event) (acknowledged []bool, err error) {
 	messages := make([]kafka.Message, len(events))
 	for i, e := range events {
-		m, err := resultMessage(e)
+		m, err := message.EncodeEvent(e)
 		if err != nil {
-			return make([]bool, len(events)), fmt.Errorf("producer: encode the result of %s: %w", e.TradeNo, err)
+			return make([]bool, len(events)), fmt.Errorf("producer: %w", err)
 		}
-		messages[i] = m
+		messages[i] = kafkaMessage(m)
 	}
 	published, err := p.results.publish(ctx, messages)
 	return published.acknowledged, err
-}
-
-func resultMessage(e message.Event) (kafka.Message, error) {
-	value, err := json.Marshal(e)
-	headers := []kafka.Header{
-		header("ce_specversion", "1.0"),
-		header("ce_id", e.EventID),
-		header("ce_source", source(e.Merchant)),
-		header("ce_type", string(e.Type)),
-		header("ce_subject", e.TradeNo),
-		header("ce_time", e.Time.UTC().Format(time.RFC3339Nano)),
-		header("content-type", "application/json"),
-		header("fingerprint", string(e.Fingerprint)),
-	}
-	if e.Trace.Parent != "" {
-		headers = append(headers, header("traceparent", e.Trace.Parent))
-	}
-	if e.Trace.State != "" {
-		headers = append(headers, header("tracestate", e.Trace.State))
-	}
-	return kafka.Message{Key: []byte(e.TradeNo), Value: value, Headers: headers}, err
-}
-
-// source is the URI-reference of a merchant. Its name may be anything that a command said:
-// what has no place in a path is percent-encoded.
-func source(merchant string) string {
-	name := url.PathEscape(merchant)
-	if name == "." || name == ".." { // who resolves a reference would take them for a folder
-		name = strings.ReplaceAll(name, ".", "%2E")
-	}
-	return "/disburser/" + name
 }
 
 // DeadLetters publishes all of them or answers an error; only after nil may the offset

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -432,19 +431,4 @@ func TestDeadLettersAreAllOrAnError(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-}
-
-// The merchant of a rejected payout may be any text; ce_source must be a URI-reference all
-// the same, and tell every name apart.
-func TestCeSourceIsAURIReference(t *testing.T) {
-	for merchant, want := range map[string]string{
-		"eg-main": "/disburser/eg-main", "a.b_c": "/disburser/a.b_c", "": "/disburser/", "100%": "/disburser/100%25", "a/b": "/disburser/a%2Fb",
-		"a b?c#d": "/disburser/a%20b%3Fc%23d", "é": "/disburser/%C3%A9", "..": "/disburser/%2E%2E", ".": "/disburser/%2E", "[x]": "/disburser/%5Bx%5D",
-	} {
-		got := source(merchant)
-		u, err := url.Parse(got)
-		if got != want || err != nil || u.Path != "/disburser/"+merchant {
-			t.Errorf("%q: %s, %v, %v; want %s", merchant, got, u, err, want)
-		}
-	}
 }

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -241,8 +240,8 @@ func (t *site) allPaid(ctx context.Context, n int) (asks float64, err error) {
 				return 0, err
 			}
 			for _, record := range page.Records {
-				var e message.Event
-				if err := json.Unmarshal(record.Value, &e); err != nil || e.Type != message.EventPaid {
+				e, err := message.DecodeEvent(message.New(record.Key, record.Value, record.Headers))
+				if err != nil || e.Type != message.EventPaid {
 					return 0, fmt.Errorf("not paid: %s (%w)", record.Value, err)
 				}
 				seen[e.TradeNo] = true

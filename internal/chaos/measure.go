@@ -60,8 +60,7 @@ func (r *run) history(ctx context.Context) (h history, err error) {
 		return h, err
 	}
 	for _, record := range records {
-		var e message.Event
-		if json.Unmarshal(record.Value, &e) == nil {
+		if e, err := message.DecodeEvent(message.New(record.Key, record.Value, record.Headers)); err == nil {
 			h.results[e.TradeNo] = append(h.results[e.TradeNo], record.Time)
 		}
 	}

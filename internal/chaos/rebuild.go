@@ -104,14 +104,12 @@ func past(id string, i int) (payout.Command, error) {
 
 // announced is the result event of a failed payout as an instance writes it.
 func announced(c payout.Command) kafka.Message {
-	value, _ := json.Marshal(message.Event{ // its own types: never fails
+	m, _ := message.EncodeEvent(message.Event{ // its own types: never fails
 		EventID: c.TradeNo, Type: message.EventFailed, TradeNo: c.TradeNo, Merchant: c.Merchant, Amount: c.Amount.String(),
 		Currency: c.Currency, Country: "egypt", Reason: "of the past", Status: "0029", Sends: 1, Asks: 2,
+		Fingerprint: c.Fingerprint(), Time: time.Now(),
 	})
-	return kafka.Message{Key: []byte(c.TradeNo), Value: value, Headers: []kafka.Header{
-		{Key: "ce_id", Value: []byte(c.TradeNo)}, {Key: "ce_type", Value: []byte(message.EventFailed)},
-		{Key: "fingerprint", Value: []byte(c.Fingerprint())},
-	}}
+	return kafka.Message{Key: m.Key, Value: m.Value, Headers: message.HeadersAs[kafka.Header](m.Headers)}
 }
 
 func (r *run) produce(ctx context.Context, topic string, messages []kafka.Message) error {

@@ -242,7 +242,7 @@ var intake = []Guard{
 			Killer: Killer{"payout", "TestFingerprintTellsEveryFieldApart"}},
 		{Removes: "without the payee", Edits: edit("payout/fingerprint.go", "\t\tpart(c.Payee.Field(name))\n", ""),
 			Killer: Killer{"payout", "TestFingerprintTellsEveryFieldApart"}},
-		{Removes: "results don't carry it", Edits: edit("producer/producer.go", "\t\theader(\"fingerprint\", string(e.Fingerprint)),\n", ""),
+		{Removes: "results don't carry it", Edits: edit("message/result.go", "\t\theader(FingerprintHeader, string(e.Fingerprint)),\n", ""),
 			Killer: Killer{"producer", "TestAResultIsACloudEvent"}},
 		{Removes: "a currency that only the country names is part of it", Edits: edit("payout/fingerprint.go", "	if c.CurrencyFrom == FromCountry {\n		c.Currency = \"\"\n	}\n	return", "	return"),
 			Killer: Killer{"payout", "TestAFingerprintKnowsNoCurrencyThatOnlyTheCountryNames"}},

@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -73,7 +72,7 @@ func (e *evidence) take(b *broker, at place, r partition.Record) {
 	switch at.topic {
 	case trial.DefaultTopics.Commands:
 		c := command{
-			partition: at.partition, offset: r.Offset, at: r.Time, carried: header(r.Headers, message.CarriedHeader) != "",
+			partition: at.partition, offset: r.Offset, at: r.Time, carried: message.DecodeCarried(message.HeadersOf(r.Headers)).State != 0,
 		}
 		orders, _ := message.Decode(r.Value) // unreadable: a dead letter
 		for _, o := range orders {
@@ -83,11 +82,12 @@ func (e *evidence) take(b *broker, at place, r partition.Record) {
 		}
 		e.commands = append(e.commands, c)
 	case trial.DefaultTopics.Results:
-		var v message.Event
-		if err := json.Unmarshal(r.Value, &v); err != nil {
+		m := message.New(r.Key, r.Value, r.Headers)
+		v, err := message.DecodeEvent(m)
+		if err != nil {
 			v.TradeNo = "unreadable: " + err.Error()
 		}
-		e.results[v.TradeNo] = append(e.results[v.TradeNo], result{header(r.Headers, "ce_id"), v, b.appended(at.topic, at.partition, r.Offset)})
+		e.results[v.TradeNo] = append(e.results[v.TradeNo], result{m.Header(message.EventIDHeader), v, b.appended(at.topic, at.partition, r.Offset)})
 	case trial.DefaultTopics.Decisions:
 		d := decision{partition: at.partition, offset: r.Offset, at: b.appended(at.topic, at.partition, r.Offset)}
 		d.Decision, _ = message.DecodeDecision(r.Value) // only disbursers write there

@@ -2,7 +2,6 @@ package trial
 
 import (
 	"context"
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -126,11 +125,12 @@ func (w *Watcher) readOf(at place) int64 {
 }
 
 func (w *Watcher) result(r partition.Record) {
-	var e message.Event
-	if err := json.Unmarshal(r.Value, &e); err != nil {
+	m := message.New(r.Key, r.Value, r.Headers)
+	e, err := message.DecodeEvent(m)
+	if err != nil {
 		e.TradeNo = "unreadable result: " + err.Error()
 	}
-	s := Seen{ID: HeaderOf(r.Headers, "ce_id"), Event: e}
+	s := Seen{ID: m.Header(message.EventIDHeader), Event: e}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := len(finalsOf(w.results[e.TradeNo]))
