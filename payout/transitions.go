@@ -182,7 +182,7 @@ var Transitions = []Transition{
 	{From: []string{"unknown"}, To: "sending", Origin: "insert.lua",
 		When: "a command carried forward as sending", Rule: "I5"},
 	{From: []string{"unknown"}, To: "held", Origin: "insert.lua",
-		When: "a command that is older than the memory reaches", Rule: "I4"},
+		When: "a command that is older than the reach", Rule: "I4"},
 	{From: []string{"unknown", "received", "sending", "processing"}, To: "held", Origin: "insert.lua",
 		When: "a command carried forward as held", Rule: "I5"},
 	{From: []string{"remembered as sent"}, To: "sending", Origin: "insert.lua",

@@ -39,7 +39,7 @@ type Outcome byte
 const (
 	Added      Outcome = 'n' // now open
 	Turned     Outcome = 'r' // now open, to be announced as rejected
-	TooOld     Outcome = 'o' // unknown and older than the memory: now open and held
+	TooOld     Outcome = 'o' // unknown and older than the reach: now open and held
 	Known      Outcome = 'd' // a duplicate: known with the same content
 	Conflicted Outcome = 'c' // known with other content
 )
