@@ -1,15 +1,16 @@
--- ARGV[2] is the window of the memory in milliseconds.
+-- _dedup is the dedup window: it remembers finals by tradeNo, for at least the window.
+-- ARGV[2] is the window in milliseconds.
 local window = tonumber(ARGV[2])
 
--- The memory of finals: small hashes in generations of a third of the window. A
--- generation expires a whole window after its own end, so a payout is remembered for
--- at least the window and at most for four thirds of it.
+-- Finals stand in small hashes, in generations of a third of the window each. A generation
+-- expires a whole window after its end. So a final is remembered for at least the window, and
+-- for four thirds of it at most.
 local function generation() return math.floor(now / math.floor(window / 3)) end
 -- hashes_of answers the beginning of the names of a generation's hashes.
 local function hashes_of(gen) return P .. 'memo:' .. format('%.0f', gen) .. ':' end
 
--- living are these of all generations that hold anything, the newest first; of later ones
--- than the present one too: the clock may have gone back. gone are those that have expired.
+-- living are the names of all generations that hold anything, the newest first. Later ones than
+-- the present one count too: the clock may have gone back. gone are those that have expired.
 local living, gone = {}, {}
 for _, gen in ipairs(call('ZRANGE', P .. 'generations', 0, -1)) do
   if call('EXISTS', P .. 'gen:' .. gen) == 1 then
@@ -28,14 +29,15 @@ local function begin_generation(gen, ends)
   gone = {}
 end
 
--- sent_memo tells the memory of a send or a hold, see below, from that of an end.
+-- sent_memo tells what is remembered of a send or a hold from what is remembered of an end.
 local function sent_memo(memo)
   local letter = sub(memo, 1, 1)
   return letter == 'S' or letter == 's'
 end
 
--- recall answers what is remembered of a tradeNo: the state's letter and the fingerprint,
--- of a send also what memo_of_send says. An end counts, wherever it stands.
+-- recall answers what is remembered of a tradeNo, nil if nothing is: the state's letter and the
+-- fingerprint, of a send also what memo_of_send adds. An end in any generation goes before a
+-- send in a newer one.
 local function recall(bucket, tradeNo)
   local sent = nil
   for _, hashes in ipairs(living) do
@@ -46,6 +48,7 @@ local function recall(bucket, tradeNo)
   return sent or nil
 end
 
+-- remember notes a final, or a send that a rebuild has learned of, in the present generation.
 local present = hashes_of(generation())
 local function remember(bucket, tradeNo, memo)
   local key = present .. bucket
@@ -62,15 +65,15 @@ local function remember(bucket, tradeNo, memo)
   end
 end
 
--- A send that a rebuild has learned of is remembered like a final until its command is
--- read again: S, fingerprint, when it was decided, account, merchant. Layout 1 wrote s and
--- no account; it is read for as long as it is remembered.
+-- A send that a rebuild has learned of is remembered like a final until its command is read
+-- again. The text is S, fingerprint, when it was decided, account, merchant. Layout 1 wrote s
+-- and no account; that is still read.
 local function memo_account(memo) return sub(memo, 1, 1) == 'S' and sub(memo, 31, 38) or NO_ACCOUNT end
 local function memo_merchant(memo) return sub(memo, sub(memo, 1, 1) == 'S' and 39 or 31) end
--- A hold that it has learned of is such a memo without a time: nobody needs to know when
+-- A hold that a rebuild has learned of is such a text without a time: nobody needs to know when
 -- it was sent.
 local function held_memo(memo) return sent_memo(memo) and sub(memo, 18, 30) == stamp(0) end
--- Why it is held, and since when, stands apart, as progress that Go writes: it is longer
--- than what the small hashes keep small, holds are few, and older versions pass it over.
+-- why_of names the key that says why a payout is held and since when, as progress that Go has
+-- written. It stands apart because it is long: small hashes must stay small. Holds are few.
 local function why_of(tradeNo) return P .. 'why:' .. tradeNo end
 local function memo_of_send(fingerprint, sent, account, merchant) return 'S' .. fingerprint .. stamp(sent) .. account .. merchant end

@@ -1,18 +1,18 @@
--- The layout that all scripts share. KEYS[1] is the shard's prefix, "namespace:{shard}:";
--- all keys of a shard carry its hash tag, so that a script touches one slot. KEYS[2] holds
--- nothing either: see runAs.
+-- _layout is what all scripts share: the keys, the layout of a record, the clock, the counts.
+-- KEYS[1] is the shard's prefix, "namespace:{shard}:". All keys of a shard have its hash tag,
+-- so a script stays in one slot. KEYS[2] never exists: see runAs in script.go.
 -- ARGV[1] is the id of the epoch that the caller believes in, or is building.
 --
--- A record is one string: a head of fixed width, which these scripts read and
--- overwrite in place, then four lines: the merchant, the batch id, what the command said,
--- and what has become of it. The last two are JSON, which only Go reads. One string
--- instead of a hash of fields saves memory. Go's side of the layout is record.go.
+-- A record is one string, which takes less memory than a hash of fields. It begins with a head
+-- of fixed width, which the scripts read and overwrite in place. Four lines follow: the
+-- merchant, the batch id, what the command said, what has become of it. The last two are JSON,
+-- which only Go reads. Go's side of the layout is record.go.
 --
--- The first letter is the layout's version. It stands in the epoch too: who knows another
--- version never joins, so the scripts meet no other record; one that they do is refused.
+-- The first letter is the version of the layout. The epoch has it too: an instance of another
+-- version never joins. A record of another layout that is met all the same is refused.
 local P = KEYS[1]
 
--- A global costs a lookup each time, and a call makes tens of thousands.
+-- Locals, because a global costs a lookup each time. A call makes tens of thousands.
 local sub, find, format, call = string.sub, string.find, string.format, redis.call
 
 local LAYOUT = '2'
@@ -28,13 +28,13 @@ local FLAGS_FROM, FLAGS_TO = 94, 97 -- the first: see OWN_END; the others are fr
 local PARTITION_FROM, PARTITION_TO = 98, 103
 local HEAD = 132 -- the offset and the time of the command stand last
 
--- The flag of an end by our own word. The log has to vouch for it.
+-- OWN_END is the flag of an end by our own word: the decisions must vouch for it.
 local OWN_END, NO_FLAG, NO_FLAGS = 'o', '-', '----'
 
--- Stands where no account is known, and where a payout was sent to several.
+-- They stand where no account is known, and where a payout was sent to several.
 local NO_ACCOUNT, SEVERAL_ACCOUNTS = '--------', '????????'
 
--- Stands for the partition of a record without content: a replay knows of the payout
+-- NO_PARTITION is the partition of a record without content. A replay knows of such a payout
 -- only that it was decided to be sent, or how it ended (protocol E6).
 local NO_PARTITION = 999999
 local NO_PLACE = format('%06d', NO_PARTITION) .. string.rep('0', HEAD - PARTITION_TO)
@@ -42,14 +42,15 @@ local NO_PLACE = format('%06d', NO_PARTITION) .. string.rep('0', HEAD - PARTITIO
 local time = call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
--- By how much Redis' clock may go back behind what it has shown, and ahead of what an
--- instance's own clock has vouched for, in ms (protocol E11). A minute back does no harm:
--- leases and pauses last longer, and recall looks into later generations. An hour ahead
--- shortens the memory by no more than that.
+-- CLOCK_BACK is by how much Redis' clock may go back behind what it has shown, CLOCK_AHEAD how
+-- far it may be ahead of an instance's own clock, in ms (protocol E11). A minute back does no
+-- harm: leases and pauses last longer, and recall looks into later generations too. An hour
+-- ahead shortens the dedup window by an hour at most.
 local CLOCK_BACK, CLOCK_AHEAD = 60000, 3600000
 
--- stamp writes milliseconds with the 13 digits that the head has room for. A call stamps
--- hundreds of payouts with the same few times, and formatting costs as much as a command.
+-- stamp writes milliseconds with the 13 digits that the head has room for. The texts are kept
+-- for the call: hundreds of payouts get the same few times, and formatting one costs as much
+-- as a command.
 local stamps = {}
 local function stamp(ms)
   local text = stamps[ms]
@@ -60,8 +61,7 @@ local function stamp(ms)
   return text
 end
 
--- foreign tells that a record is of another layout. None should be met: see above. What it
--- says can't be read, so it is neither changed nor taken for something.
+-- foreign tells that a record is of another layout. It can't be read, so it is never changed.
 local function foreign(record) return sub(record, 1, 1) ~= LAYOUT end
 local function refuse(tradeNo, record)
   return redis.error_reply('LAYOUT the record of ' .. tradeNo .. ' is of layout "' .. sub(record, 1, 1) .. '", this version knows ' .. LAYOUT)
@@ -77,15 +77,15 @@ local function account_of(record) return sub(record, ACCOUNT_FROM, ACCOUNT_TO) e
 local function merchant_of(record)
   return sub(record, HEAD + 1, find(record, '\n', HEAD + 1, true) - 1)
 end
--- command_of answers where the lines begin and end that the command has filled in: the
--- newline after the merchant, and the one after what the command said.
+-- command_of answers where the command's lines begin and end: at the newline after the
+-- merchant, and at the one after what the command said.
 local function command_of(record)
   local first = find(record, '\n', HEAD + 1, true)
   return first, find(record, '\n', find(record, '\n', first + 1, true) + 1, true)
 end
--- splice takes the head and what became of it from one record, and what its command
--- said, its expiry and where it stands, from another. The merchant's lane is the given
--- one: sets and counts are kept under it.
+-- splice joins two records of a payout. What has become of it comes from the first, what its
+-- command said, its expiry and its place in the topic from the second. The merchant is the
+-- given one: sets and counts are named by it.
 local function splice(became, said, merchant)
   local first, last = command_of(said)
   local _, before = command_of(became)
@@ -93,16 +93,16 @@ local function splice(became, said, merchant)
     .. sub(said, PARTITION_FROM, HEAD) .. merchant .. sub(said, first, last) .. sub(became, before + 1)
 end
 
--- accounts_of joins what is known of the accounts of earlier sends and of another one.
+-- accounts_of answers the account of earlier sends and of a later one together.
 local function accounts_of(earlier, later)
   if earlier == later then return earlier end
   if earlier == NO_ACCOUNT or later == NO_ACCOUNT then return NO_ACCOUNT end
   return SEVERAL_ACCOUNTS
 end
 
--- due_set names the sorted set in which a payout waits for a step. Sends and asks
--- wait per merchant, so that one merchant's outage never hides another's work.
--- The names are made once a call: hundreds of payouts wait in the same few sets.
+-- due_set names the lane in which a payout waits for a step: a sorted set by due time. Sends
+-- and asks have one for each merchant, so that one merchant's outage never hides another's
+-- work. Names are made once a call: hundreds of payouts wait in the same few lanes.
 local due_sets, open_sets = {}, {}
 local function due_set(step, merchant)
   if step ~= 's' and step ~= 'a' then merchant = '' end
@@ -117,6 +117,7 @@ local function due_set(step, merchant)
   return name
 end
 
+-- open_set names the sorted set of a merchant's open payouts of one partition, by offset.
 local function open_set(partition, merchant)
   local names = open_sets[merchant]
   if not names then names = {}; open_sets[merchant] = names end
@@ -128,8 +129,8 @@ local function open_set(partition, merchant)
   return name
 end
 
--- Counts of open payouts by merchant and state are kept per call and written at its
--- end, one command for each that changed.
+-- count adds to the number of open payouts of a merchant in a state. write_counts writes all
+-- of a call at its end, with one command for each number that changed.
 local changed = {}
 local function count(merchant, state, by)
   local states = changed[merchant]
@@ -144,18 +145,18 @@ local function write_counts()
   end
 end
 
--- line answers what stands behind a name up to the line's end, nil if nothing does. To match
--- a pattern takes longer than INFO itself.
+-- line answers what stands behind a name up to the line's end, nil if nothing does. It uses no
+-- pattern: matching one takes longer than INFO itself.
 local function line(text, name)
   local _, last = find(text, name, 1, true)
   local value = last and sub(text, last + 1, find(text, '\r', last, true) - 1)
   return value ~= '' and value or nil
 end
 
--- run_id is this server's own and of what it holds: a restart, a failover and a cluster's
--- move change it. The process' own id is not enough: a primary that was made a replica took
--- over what another one knew, and may be a primary again without having been restarted. Its
--- replication id tells (a Redis that has none is believed by the first one alone).
+-- run_id names this server and what it holds. A restart, a failover and a cluster's move of the
+-- slot change it. The id of the process is not enough: a primary that became a replica took
+-- over another one's data, and may be primary again without a restart. The replication id
+-- shows that. A Redis without one is known by the process alone.
 local function run_id()
   local data = line(call('INFO', 'replication'), 'master_replid:') or ''
   return line(call('INFO', 'server'), 'run_id:') .. ':' .. data

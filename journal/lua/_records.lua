@@ -1,5 +1,5 @@
--- Records are read together, and what is written goes out in few commands: a command
--- costs Redis about a microsecond before it does anything, and a chunk has hundreds.
+-- _records reads the records of a call together, and writes them in few commands. A command costs
+-- Redis about a microsecond before it does anything, and a call works on hundreds of payouts.
 local records = {} -- by tradeNo, as they are with what is still to be written; false where there is none
 local names, prefix = {}, P .. 'p:' -- the records' keys by tradeNo, made once
 local function fetch(tradeNos)
@@ -15,12 +15,13 @@ local function fetch(tradeNos)
   for i, record in ipairs(call('MGET', unpack(keys))) do records[wanted[i]] = record end
 end
 
+-- put, begin_with, delete, leave, wait_in, stay and lane_of note what flush is to do.
 local leaving, waiting, writing, deleting, lanes, begins = {}, {}, {}, {}, {}, {} -- not done yet
 local function put(tradeNo, record)
   local n = #writing
   records[tradeNo], writing[n + 1], writing[n + 2] = record, names[tradeNo], record
 end
--- begin_with writes over a record's beginning, in Redis only: records keeps the old one.
+-- begin_with overwrites a record's beginning, in Redis only: the table records has the old one.
 local function begin_with(tradeNo, text)
   local n = #begins
   begins[n + 1], begins[n + 2] = names[tradeNo], text
@@ -40,8 +41,8 @@ local function wait_in(set, score, tradeNo)
   local n = #list
   list[n + 1], list[n + 2] = score, tradeNo
 end
--- stay gives a payout another time in the set in which it waits. The first of a call leaves
--- it for that: see flush.
+-- stay gives a payout another time in the lane in which it waits. The first one of a call leaves
+-- the lane and enters it again, because flush needs a write that takes something away.
 local moved = false
 local function stay(set, score, tradeNo)
   if not moved then leave(set, tradeNo) end
@@ -50,9 +51,9 @@ local function stay(set, score, tradeNo)
 end
 local function lane_of(merchant) lanes[merchant] = true end
 
--- flush does it. Leaving comes first: after a write that takes effect and needs no memory a
--- script may write even at maxmemory. Whoever touches a payout twice in one call flushes in
--- between, since all leave before any enters.
+-- flush does what was noted. It takes payouts out of lanes first: after a write that takes
+-- effect and needs no memory, a script may write even at maxmemory. All leave before any
+-- enters, so who touches a payout twice in one call flushes in between.
 local function flush()
   for set, list in pairs(leaving) do call('ZREM', set, unpack(list)) end
   if #deleting > 0 then call('DEL', unpack(deleting)) end

@@ -1,9 +1,10 @@
--- accounts counts a merchant's payouts of one partition that are open, may have been sent,
--- and not to the account that is given: page by page, from the last one to the first, so
--- that what ends meanwhile is never left out (it may count twice).
--- ARGV: epoch, partition, merchant, account, how many are left to look at ('' for all that
--- there are), how many at once. Answer: how many are left then, how many were sent to
--- another account, and of how many nobody knows to which.
+-- accounts counts a merchant's open payouts of one partition that may have been sent, but not to
+-- the given account. It goes page by page from the last to the first, so that what ends
+-- meanwhile is never left out; it may count twice.
+-- ARGV: epoch, partition, merchant, account, how many are left to look at ('' for all that there
+-- are), how many to look at now.
+-- Answer: how many are left then, how many were sent to another account, and of how many nobody
+-- knows to which.
 local set = open_set(ARGV[2], ARGV[3])
 local left = tonumber(ARGV[5]) or call('ZCOUNT', set, '-inf', '+inf')
 local from = math.max(0, left - tonumber(ARGV[6]))

@@ -1,6 +1,7 @@
--- anchor answers what was read last of a partition, by which its topic is recognised
--- (protocol I1), '' if that isn't known.
--- ARGV: epoch, partition, what is noted where nothing is known ('' for nothing).
+-- anchor answers what was read last of a partition, by which the topic is recognised (protocol
+-- I1). Where nothing is known it notes what the caller has learned.
+-- ARGV: epoch, partition, what to note where nothing is known ('' for nothing).
+-- Answer: the anchor, '' if none is known.
 local field = 'anchor:' .. ARGV[2]
 local anchor = call('HGET', P .. 'position', field) or ''
 if anchor == '' and ARGV[3] ~= '' then

@@ -1,13 +1,13 @@
--- apply writes what became of leased payouts, each only if nobody else has touched it
--- since the lease: the state must be the expected one and the token the caller's
--- (protocol S2). The table of states stays in Go; this only guards.
--- ARGV: epoch, window, number of evidence entries, then for each of these merchant, its
--- account, served at, about which tradeNo, settled tradeNo ('' if none); then for each payout
--- tradeNo, token, expected state, due, head, progress; or, to forget it but for its
--- memory: tradeNo, token, expected state, bucket, '', memory. The head's deadline is 0, or
--- the lease's, which then goes on.
--- Answer: one letter a payout: a applied (also if this caller had done it before),
--- l lost to somebody else.
+-- apply writes what became of leased payouts, each only if nobody else has touched it since the
+-- lease (protocol S2): its state must be the expected one and its token the caller's. What a
+-- state may become is decided in Go; this only guards.
+-- ARGV: epoch, window, number of evidence entries. For each of these: merchant, account, served
+-- at, about which tradeNo, settled tradeNo ('' if none). Then for each payout: tradeNo, token,
+-- expected state, due, head, progress. A payout that is to be forgotten but for the dedup
+-- window has instead: tradeNo, token, expected state, bucket, '', what is remembered.
+-- The head has the end of the lease where the lease goes on, otherwise 0.
+-- Answer: one letter a payout: a applied (also if this caller had done it before), l lost to
+-- somebody else.
 local first = 4 + 5 * tonumber(ARGV[3])
 
 local tradeNos, n = {}, 0
@@ -25,9 +25,8 @@ local function settle()
   ended = {}
 end
 
--- succeed answers the record that the caller's makes of the present one. What the command
--- said, its expiry and where it stands are the journal's: an insert may have filled them
--- in, or moved them, during the lease.
+-- succeed answers the new record. What the command said, its expiry and its place in the topic
+-- stay the journal's: an insert may have filled them in, or moved them, during the lease.
 local function succeed(current, head, said_end, progress)
   return sub(head, 1, EXPIRES_FROM - 1) .. sub(current, EXPIRES_FROM, EXPIRES_TO) .. sub(head, SENDS_FROM, FLAGS_FROM)
     .. sub(current, FLAGS_FROM + 1, FLAGS_TO) .. sub(current, PARTITION_FROM, said_end) .. progress
@@ -44,11 +43,11 @@ local function apply(tradeNo, token, expected, due, head, rest)
   if token_of(current) ~= token then return 'l' end
   local state, lease_end = state_of(current), sub(current, LEASE_END_FROM, LEASE_END_TO)
   if lease_end == OVER then
-    -- This token has written before: the reply was lost and the caller repeats.
+    -- This token has written before: the caller repeats after a lost reply.
     return (not forget and state == state_of(head)) and 'a' or 'l'
   end
   if state ~= expected then
-    -- The same of a write with which the lease went on.
+    -- The same, after a write with which the lease went on.
     return (not forget and state == state_of(head) and lease_end == sub(head, LEASE_END_FROM, LEASE_END_TO)) and 'a' or 'l'
   end
   local merchant_end, said_end = command_of(current)

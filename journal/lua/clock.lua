@@ -1,8 +1,9 @@
--- clock stamps within which bounds this Redis' clock is believed from here on: no earlier
--- than it has shown, and no later than an instance's own clock vouches for (protocol E11).
--- ARGV: epoch, the caller's own time in ms, read before the call, and '1' if the caller has
--- seen this clock jump. Answer: '1' if the caller's clock vouches for it, '0' if it is too
--- far ahead of the caller's; then the time.
+-- clock stamps within which bounds this Redis' clock is believed from here on (protocol E11): no
+-- earlier than it has shown, no later than an instance's own clock vouches for.
+-- ARGV: epoch, the caller's own time in ms, read before the call, and '1' if the caller has seen
+-- this clock jump.
+-- Answer: '1' if the caller's clock vouches for this one, '0' if this one is too far ahead of it;
+-- then the time.
 local e = call('HMGET', P .. 'epoch', 'id', 'run_id', 'clock_from', 'clock_until')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER another epoch is open, or none') end
 if e[3] and now < tonumber(e[3]) then return redis.error_reply('EPOCHOVER the clock of Redis has gone back') end

@@ -1,15 +1,16 @@
--- convert writes records in this layout over the same ones in an older layout. Only the
--- builder of an epoch may call it, before anything is restored; it may be repeated.
--- ARGV: id, window, '1' if these are the last ones, then of each tradeNo, old record, new record, and
--- the letter of its old state if it could not be read and is held now ('?' where nobody knows
--- the state either, '' for all that could be read).
+-- convert writes records in this layout over the same ones in an older layout. Only the builder
+-- of an epoch may call it, before anything is restored. It may be repeated.
+-- ARGV: id, window, '1' if these are the last ones. Then for each record: tradeNo, old record,
+-- new record, and '' if it could be read. A record that could not be read is held now; it has the
+-- letter of its old state, '?' where nobody knows that.
+-- Answer: '1'.
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'claimed_until')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
 call('HDEL', P .. 'epoch', 'claimed_until') -- so that it may write even at maxmemory: see build
 call('HSET', P .. 'epoch', 'claimed_until', e[3] or '0')
 
--- hold puts a payout that could not be read where the held ones wait to be asked about.
--- It stays in the open set, wherever it is: the safe mark goes on keeping its command.
+-- hold puts a payout that could not be read into the lane where it is asked about. It stays in
+-- its open set, so that the safe mark does not pass its command.
 local function hold(tradeNo, record, was)
   local lanes = call('SMEMBERS', P .. 'merchants')
   lanes[#lanes + 1] = ''

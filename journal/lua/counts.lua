@@ -1,8 +1,8 @@
--- counts answers the number of open payouts, and by merchant and state; then, for each
--- given partition and each merchant with open payouts there, the record that has been
--- open for longest.
--- ARGV: epoch, then partitions. Answer: total, a list of field and count, a list of
--- tradeNo and record.
+-- counts answers the number of open payouts, in all and by merchant and state. Then, for each
+-- given partition and each merchant with open payouts there, the record that has been open for
+-- longest.
+-- ARGV: epoch, then partitions.
+-- Answer: total, a list of field and count, a list of tradeNo and record.
 local oldest = {}
 local merchants = call('SMEMBERS', P .. 'merchants')
 for i = 2, #ARGV do

@@ -1,8 +1,8 @@
--- due answers how much there is to do: for each merchant how many sends and asks are
--- due and when the next one will be, then the same for announcements and expiries.
+-- due answers how much there is to do in each lane: how many payouts are due, and when the next
+-- one will be.
 -- ARGV: epoch, then merchants.
--- Answer: now, then count and next due time ('' if none) for send and ask of each
--- merchant, then for announce and expire.
+-- Answer: now, then count and next due time ('' if none) for send and ask of each merchant, then
+-- for announce and expire of all.
 local answer = {stamp(now)}
 local function look(set)
   answer[#answer + 1] = call('ZCOUNT', set, '-inf', stamp(now))

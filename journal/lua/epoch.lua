@@ -1,7 +1,7 @@
--- epoch answers what this Redis holds, for whoever has to decide what to do with it.
--- It believes nothing and changes nothing.
--- Answer: run id, epoch's number, id and run id, shards, building id and run id, and
--- how long its claim lasts in ms ('' and 0 where there is none), then all of the hash,
--- which names the fences, the watermarks, and the time.
+-- epoch answers what this Redis holds, for who must decide what to do with it. It is run without
+-- an epoch and changes nothing.
+-- Answer: run id; the epoch's number, id and run id; shards; the building's id and run id, and how
+-- long its claim lasts in ms ('' and 0 where there is none). Then all fields of the epoch, its
+-- fences among them, the watermarks, and the time.
 local e = call('HMGET', P .. 'epoch', 'number', 'id', 'run_id', 'shards', 'building', 'building_run_id', 'claimed_until')
 return {run_id(), e[1] or '0', e[2] or '', e[3] or '', e[4] or '0', e[5] or '', e[6] or '', math.max(0, tonumber(e[7] or '0') - now), call('HGETALL', P .. 'epoch'), call('HGETALL', P .. 'watermark'), stamp(now)}

@@ -1,17 +1,17 @@
--- insert makes commands known, once each, and moves the read position.
--- ARGV: epoch, window, partition, from, to ('' while the range goes on in a later
--- call), anchor, then for each payout: tradeNo, carried, record time, due, bucket, offset, record.
+-- insert makes commands known, each once, and moves the read position.
+-- ARGV: epoch, window, partition, from, to ('' while the range goes on in a later call), anchor.
+-- Then for each payout: tradeNo, carried, record time, due, bucket, offset, record.
 -- The anchor says what stands before to, by which the topic is recognised ('' if not known).
--- A due time of '' is now, by this clock: the caller's own may be wrong.
--- Carried is the state's letter (r, s or h) of a payout whose command was published again
--- because it had been open for long (protocol I5), '' for all others.
--- Answer: outcomes, one letter each (n new, r rejected, o held because old, d duplicate,
--- c conflict), the number of open payouts, and the time.
+-- A due time of '' means now, by this clock: the caller's own may be wrong.
+-- Carried is the state's letter (r, s or h) of a payout whose command was published again because
+-- it had been open for long (protocol I5), '' for all others.
+-- Answer: outcomes, one letter each (n new, r rejected, o held because old, d duplicate, c
+-- conflict), the number of open payouts, and the time.
 --
--- Refused when the range begins past the read position (protocol I1): a consumer that
--- retries an old batch must not jump over what a new epoch has to read again.
--- Not moved while there are conflicts in the range: the caller publishes these as dead
--- letters first, and then calls again without them.
+-- A range that begins past the read position is refused (protocol I1): a consumer that retries an
+-- old range must not jump over what a new epoch has to read again.
+-- With conflicts in the range the position stays: the caller publishes these as dead letters
+-- first, and then calls again without them.
 local partition, from, to = ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local position = tonumber(call('HGET', P .. 'position', partition) or '-1')
 if position < 0 then return redis.error_reply('POSITION none for partition ' .. partition) end
@@ -19,8 +19,8 @@ if from > position then
   return redis.error_reply('POSITION ' .. format('%.0f', position) .. ' is before the range that begins at ' .. ARGV[4])
 end
 
--- Older than this a command that the journal doesn't know may have been paid and
--- forgotten: older than the window, or than what the last rebuild could read.
+-- An unknown command that is older than this may have been paid and forgotten (protocol I4): it
+-- is older than the window, or than what the last rebuild could read.
 local reach = math.max(now - window, tonumber(call('HGET', P .. 'epoch', 'reach') or '0'))
 
 local tradeNos = {}
@@ -31,9 +31,9 @@ for _, tradeNo in ipairs(tradeNos) do
   if record and foreign(record) then return refuse(tradeNo, record) end
 end
 
--- adopt fills in the content of a payout of which a replay knows only how it ended
--- (protocol E6); its command has the same fingerprint. Its lane stays; one whose decision
--- named no merchant (several ended together) moves to the command's.
+-- adopt fills in the content of a payout of which a replay knows only how it ended (protocol E6).
+-- The command has the same fingerprint. The payout's merchant stays. Where the decision named
+-- none, because payouts of several ended together, it becomes the command's.
 local function adopt(tradeNo, record, command, offset)
   local merchant, state, step, expires = merchant_of(record), state_of(record), step_of(record), expires_of(command)
   if merchant == '' and merchant_of(command) ~= '' then
@@ -65,17 +65,17 @@ end
 -- sent_by is when a send that a rebuild has learned of had ended at the latest.
 local function sent_by() return call('HGET', P .. 'epoch', 'send_by') or stamp(now) end
 
--- sending makes of a command the record of a payout that may have been sent, nobody
--- knows how often: asked, never sent. What only the first send was answered isn't known
--- either, so never fewer than two sends (protocol O4).
+-- sending answers the record of a payout that may have been sent, nobody knows how often. It is
+-- asked about and never sent. It counts two sends at least: what the first one was answered
+-- isn't known (protocol O4).
 local function sending(record, merchant, sent, send_by, account)
   local first, last = command_of(record)
   return LAYOUT .. 'sa' .. sub(record, TOKEN_FROM, SENDS_FROM - 1) .. '02' .. sent .. send_by .. account
     .. NO_FLAGS .. sub(record, PARTITION_FROM, HEAD) .. merchant .. sub(record, first, last) .. '{}'
 end
 
--- held makes of a command the record of a payout that needs a person: it was held before
--- the journal was lost, or nobody knows whether it was paid and forgotten. Asked, never sent.
+-- held answers the record of a payout that waits for a person: it was held before the journal was
+-- lost, or nobody knows whether it was paid and forgotten. It is asked about and never sent.
 local function held(record, merchant, step, account, why)
   local first, last = command_of(record)
   return LAYOUT .. 'h' .. step .. sub(record, TOKEN_FROM, ACCOUNT_FROM - 1) .. account .. NO_FLAGS
@@ -87,8 +87,8 @@ local function why_held(tradeNo, memo)
   return held_memo(memo) and call('GET', why_of(tradeNo)) or '{}'
 end
 
--- hold makes held of an open payout whose carried command says that it was: the journal
--- has lost that. From held only the provider's word leads on, so this is never a step back.
+-- hold makes an open payout held whose carried command says that it was held: the journal has
+-- lost that. Only the provider's word leads on from held, so this is never a step back.
 local function hold(tradeNo, record)
   local state, merchant = state_of(record), merchant_of(record)
   if state ~= 'r' and state ~= 's' and state ~= 'p' then return record end
@@ -98,13 +98,13 @@ local function hold(tradeNo, record)
   wait_in(due_set('n'), stamp(now), tradeNo)
   count(merchant, state, -1)
   count(merchant, 'h', 1)
-  -- Nobody's lease any more: what an answer makes of it is not written.
+  -- The token goes: the owner of a lease can't write any more.
   return LAYOUT .. 'hn' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. sub(record, FINGERPRINT_FROM)
 end
 
--- orphan opens a payout that is only remembered as sent, of whose tradeNo another command
--- has come: the own one may never come as it was (the merchant's default currency is another
--- one now). Without content it is asked about, and announced once its own command comes.
+-- orphan opens a payout that is only remembered as sent, when another command with its tradeNo
+-- comes. Its own command may never come as it was: the merchant's default currency may have
+-- changed. It is asked about without content, and announced once its own command comes.
 local function orphan(tradeNo, memo)
   local lane, sent = memo_merchant(memo), sub(memo, 18, 30)
   local state = held_memo(memo) and 'h' or 's'
@@ -154,14 +154,14 @@ for i = 7, #args, 7 do
   else
     local outcome = 'n'
     if carried == 's' then
-      -- It may have been sent before the journal was lost: as if taken over from a dead
-      -- worker whose lease ends now.
+      -- It may have been sent before the journal was lost. It is treated as if it were taken over
+      -- from a dead worker whose lease ends now.
       record, due = sending(record, merchant_of(record), stamp(now), stamp(now), account_of(record)), stamp(now)
     elseif carried == 'h' then
       record, due = held(record, merchant_of(record), 'n', account_of(record)), stamp(now)
     elseif read < reach then
-      -- Unknown and older than the memory reaches (protocol I4): it may have been paid
-      -- and forgotten. Held and asked, never sent; nor said to be rejected, though it may be
+      -- Unknown, and older than the dedup window reaches (protocol I4): it may have been paid and
+      -- forgotten. It is held and asked about, never sent. Nor is it rejected, though it may be
       -- invalid by today's configuration.
       record, outcome, due = held(record, merchant_of(record), 'n', NO_ACCOUNT), 'o', stamp(now)
     elseif state_of(record) == 'R' then

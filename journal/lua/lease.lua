@@ -1,15 +1,14 @@
--- lease hands out up to n payouts that are due for one step, stamped with a token and
--- a deadline by Redis' own clock. For a send it is also the write of sending: from
--- here on the payout may have been sent, and whoever finds it after the deadline asks
--- (protocol S1, S2).
--- ARGV: epoch, step, merchant, token, n, lease in ms, the account to which a send goes and
--- which an ask is about.
--- Answer: now, deadline, the merchant's evidence (served at, about which tradeNo, the
--- latest settled tradeNo), then for each payout tradeNo, what was written over its record's
--- beginning ('' if nothing is to be), and the record.
+-- lease hands out up to n payouts that are due for one step, stamped with a token and a lease that
+-- ends by Redis' own clock. For a send it also writes sending (protocol S1): from here on the
+-- payout may have been sent, and who finds it after the lease asks about it (protocol S2).
+-- ARGV: epoch, step, merchant, token, n, lease in ms, the account to which a send goes and which
+-- an ask is about.
+-- Answer: now, the lease's end, the merchant's evidence (served at, about which tradeNo, the
+-- latest settled tradeNo). Then for each payout: tradeNo, what was written over its record's
+-- beginning ('' if nothing was), and the record before that.
 --
--- A repeated call of the same token (go-redis repeats after a lost reply) answers with
--- the same payouts: otherwise a lost reply would strand a batch as sending.
+-- A repeated call with the same token answers the same payouts. go-redis repeats a call after a
+-- lost reply; other payouts would leave the first group as sending without an owner.
 local step, merchant, token = ARGV[2], ARGV[3], ARGV[4]
 local n, deadline = tonumber(ARGV[5]), now + tonumber(ARGV[6])
 local set, group = due_set(step, merchant), P .. 'lease:' .. token
@@ -33,9 +32,8 @@ if call('EXISTS', group) == 1 then
   return answer
 end
 
--- take stamps one payout and answers what it wrote, or says that it isn't for this step
--- (any more). Only what changes is written and made: a copy of each record would cost more
--- than all the rest.
+-- take stamps one payout and answers what it wrote, nil if the payout isn't for this step (any
+-- more). It makes only what changes: a copy of each record would cost more than all the rest.
 local function take(tradeNo)
   local record = records[tradeNo]
   if not record then
@@ -88,15 +86,15 @@ local function take(tradeNo)
   return head
 end
 
--- young_first picks n of the due asks where more are due than can be made. By due time
--- alone a backlog of old, slow payouts would keep a new one waiting for as long as them; by
--- age alone the old ones would starve. So up to three quarters go to the young: those that
--- were sent after the longest waiting one came due, the youngest first. The others go to
--- those that have waited longest. The young are looked for among what came due last, few
--- times n: what is old comes due again no faster than it is asked about.
+-- young_first picks n of the due asks where more are due than can be made. Up to three quarters
+-- are young: sent after the longest waiting one came due, the youngest first. The others are
+-- those that have waited longest. By due time alone a backlog of old, slow payouts would make a
+-- new one wait as long as they do; by age alone the old ones would never be asked about. The
+-- young are looked for among the few times n that came due last: what is old comes due again no
+-- faster than it is asked about.
 local function young_first(due)
   local share = n - math.floor(n / 4)
-  -- What is left of the quarter is drawn: by the token, the only thing here that is random.
+  -- A part of a payout is given by chance: by the token, the only thing here that is random.
   if string.byte(token, -1) % 4 < n % 4 then share = share - 1 end
   local longest = call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
   local since, young = stamp(tonumber(longest)), {}
@@ -142,8 +140,8 @@ local function take_all(picked)
 end
 local picked = pick()
 take_all(picked)
--- In the place of those that may not be sent come others: a single one that is leased, to
--- probe, would else be nobody. None has left the set yet, see flush.
+-- Others take the place of those that may not be sent. Where only one is wanted, for a probe,
+-- there would be none otherwise. None has left the lane yet: see flush.
 local looked, wanted = #picked, n
 while step == 's' and #picked == wanted and #taken < n and looked < n + 500 do
   wanted = n - #taken

@@ -1,8 +1,8 @@
--- marks answers, for each partition, the read position and the safe mark: the
--- smallest offset with an open payout, or the position if there is none. One script,
--- because between two reads an insert could slip in (protocol I2).
--- ARGV: epoch, then partitions. Answer: position and mark by turns, -1 where the
--- partition has no position yet.
+-- marks answers, for each partition, the read position and the safe mark (protocol I2). The mark
+-- is the smallest offset with an open payout, or the position if there is none. One script reads
+-- both, because between two reads an insert could come.
+-- ARGV: epoch, then partitions.
+-- Answer: position and mark by turns, -1 where the partition has no position yet.
 local answer = {}
 local merchants = call('SMEMBERS', P .. 'merchants')
 for i = 2, #ARGV do

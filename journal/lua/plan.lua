@@ -1,7 +1,6 @@
--- plan divides the work of a rebuild into portions, which share hands out. Only the
--- builder calls it, once.
--- ARGV: id, the settings that all who work on it must share, then name and text of each
--- portion. Answer: '1'.
+-- plan notes the portions of a rebuild, which share hands out. Only the builder calls it, once.
+-- ARGV: id, the settings that all who work on it must share, then name and text of each portion.
+-- Answer: '1'.
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'claimed_until')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
 call('HDEL', P .. 'epoch', 'claimed_until') -- so that it may write even at maxmemory: see build

@@ -1,6 +1,6 @@
--- resolve moves received payouts whose merchant has become known into its lane, with what
--- their commands mean by its settings. They are leased to be looked at (step x), wait in the
--- lane without a name (or in that merchant's: it was configured before), and were never sent.
+-- resolve moves received payouts whose merchant has become known into that merchant's lane. Their
+-- records say now what the commands mean by its settings. They were never sent. They are leased
+-- for step x and wait under no merchant, or under that one if it was configured before.
 -- ARGV: epoch, then for each payout: tradeNo, token, due, offset, record.
 -- Answer: one letter a payout: a moved (also if this caller had done it before), l lost to
 -- somebody else.

@@ -1,26 +1,27 @@
--- restore puts into a Redis that lost its tail, or everything, what Kafka knows of
--- payouts, merged by rank and never backwards (protocol E4 d). Only the builder of an
--- epoch may call it, and only while its building record stands on the same server.
--- ARGV: id, window, lease in ms, then for each payout: kind, tradeNo, bucket,
--- fingerprint, merchant, state, time in ms (of ends when they were seen, 0 if that isn't
--- known), account, progress. The lease is the longest that a
--- send among them may have. Kinds: F a final that was announced; H a hold that was
--- announced; S a decision to send; D an end by our own word, decided but perhaps not
--- announced. A final that was announced outranks all, a hold outranks a send (only a final
--- ever follows it), a valid own end outranks a send, in whatever order they come: several
--- instances restore at once.
+-- restore puts what Kafka knows of payouts into a Redis that lost its latest writes, or all of them
+-- (protocol E4 d). It merges by rank and never goes backwards. Only the builder of an epoch may
+-- call it, and only while its building record stands on the same server.
+-- ARGV: id, window, lease in ms (the longest that a send among them may have). Then for each payout:
+-- kind, tradeNo, bucket, fingerprint, merchant, state, time in ms (of ends when they were seen, 0
+-- if that isn't known), account, progress.
+-- Kinds: F a final that was announced; H a hold that was announced; S a decision to send; D an end by
+-- our own word, decided but perhaps not announced.
+-- Ranks: F goes before all, H before S (only a final ever follows a hold), a valid D before S. They
+-- may come in any order: several instances restore at once.
+-- Answer: by how many the open payouts grew.
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'claimed_until')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
 call('HDEL', P .. 'epoch', 'claimed_until') -- so that it may write even at maxmemory: see build
 call('HSET', P .. 'epoch', 'claimed_until', e[3] or '0')
 
 local NO_TOKEN = string.rep('-', TOKEN_TO - TOKEN_FROM + 1)
--- Stands where the log of this building vouches for an own end. Tokens never contain '='.
+-- VOUCHED stands in the token's place where a decision that counts vouches for an own end. Tokens
+-- never contain '='.
 local VOUCHED = '=' .. sub(ARGV[1] .. NO_TOKEN, 1, TOKEN_TO - TOKEN_FROM)
 local added = 0
 
--- Nobody knows when the last send of a decided payout ended: at the latest when the
--- longest lease that began before now does (protocol O4).
+-- Nobody knows when the last send of a decided payout ended. At the latest it is when the longest
+-- lease ends that began before now (protocol O4).
 local send_by = now + tonumber(ARGV[3])
 local known_by = tonumber(call('HGET', P .. 'epoch', 'send_by') or '0')
 if send_by > known_by then call('HSET', P .. 'epoch', 'send_by', stamp(send_by)) end
@@ -48,9 +49,10 @@ local function write(tradeNo, record, head, progress)
   count(merchant_of(record), state_of(record), 1)
 end
 
--- An end by our own word ranks below a decision to send, unless the log vouches for it.
+-- own_end tells an end by our own word. It ranks below a decision to send, unless it is VOUCHED.
 local function own_end(record) return sub(record, FLAGS_FROM, FLAGS_FROM) == OWN_END end
 
+-- announced forgets the record of a payout whose final was announced, and remembers the final.
 local function announced(tradeNo, record, bucket, memo, known)
   if record then
     leave_sets(tradeNo, record)
@@ -61,8 +63,9 @@ local function announced(tradeNo, record, bucket, memo, known)
   if not known or sent_memo(known) then remember(bucket, tradeNo, memo) end
 end
 
--- A send of which this Redis knows nothing else is only remembered: its command, which
--- the safe mark has held back, will be read again and finds it (protocol E6).
+-- decided makes a payout sending that was decided to be sent. One of which this Redis knows nothing
+-- else is only remembered: its command is read again, since the safe mark stays behind open
+-- payouts, and finds it (protocol E6).
 local function decided(tradeNo, record, bucket, memo, fingerprint, merchant, sent, account)
   if not record then
     if not memo then
@@ -85,8 +88,7 @@ local function decided(tradeNo, record, bucket, memo, fingerprint, merchant, sen
     .. stamp(sent) .. stamp(send_by) .. account .. NO_FLAG, progress)
 end
 
--- because adds why a payout is held, and since when, to what has become of it: nothing of
--- that stands there before it is held.
+-- because adds to the progress why a payout is held, and since when. Neither stands there before.
 local function because(record, why)
   local _, said_end = command_of(record)
   local progress = sub(record, said_end + 1)
@@ -95,8 +97,8 @@ local function because(record, why)
   return sub(progress, 1, -2) .. ',' .. sub(why, 2)
 end
 
--- A hold was announced: it is asked about at once. Like a send it is only remembered where
--- this Redis knows nothing else.
+-- held makes a payout held whose hold was announced; it is asked about at once. Like a send it is
+-- only remembered where this Redis knows nothing else.
 local function held(tradeNo, record, bucket, memo, fingerprint, merchant, why)
   if not record then
     call('SET', why_of(tradeNo), why, 'PX', window + math.floor(window / 3))
@@ -109,6 +111,7 @@ local function held(tradeNo, record, bucket, memo, fingerprint, merchant, why)
   write(tradeNo, record, LAYOUT .. 'ha' .. NO_TOKEN .. stamp(0), because(record, why))
 end
 
+-- ended makes a payout end by our own word, as was decided. It is announced (again).
 local function ended(tradeNo, record, fingerprint, merchant, state, progress)
   if not record then
     local head = LAYOUT .. state .. 'n' .. VOUCHED .. stamp(0) .. fingerprint .. stamp(0) .. '00' .. stamp(0) .. stamp(0)
@@ -123,12 +126,12 @@ local function ended(tradeNo, record, fingerprint, merchant, state, progress)
   write(tradeNo, record, LAYOUT .. state .. 'n' .. VOUCHED .. stamp(0) .. sub(record, FINGERPRINT_FROM, FLAGS_FROM - 1) .. OWN_END, progress)
 end
 
--- What ended longer ago than the memory reaches is forgotten, as it would be in a journal
--- that was never lost. Sends and holds are taken whatever their age: they only keep a payout
--- from being sent, and a wrong clock of their writer must not let that happen.
+-- forgotten tells that a payout ended before the dedup window: a journal that was never lost would
+-- have forgotten it too. Sends and holds count at any age. They only stop a payout from being
+-- sent, and a wrong clock of who wrote them must not let it be sent.
 local function forgotten(ended_at) return ended_at > 0 and ended_at < now - window end
 
-local witnesses = {} -- by merchant: somebody to ask about where absence must be believed
+local witnesses = {} -- by merchant: a settled payout to ask about before a "no record" is believed
 for i = 4, #ARGV, 9 do
   local kind, tradeNo, bucket, fingerprint, merchant, state = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   local record = call('GET', P .. 'p:' .. tradeNo)

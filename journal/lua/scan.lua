@@ -1,8 +1,8 @@
--- scan answers the next records of another layout, for convert. Nobody writes meanwhile but
--- the builder, so that going through all keys of the server meets every record. Only the
--- builder of an epoch may call it.
--- ARGV: id, cursor, how many keys to look at. Answer: next cursor ('0' at the end), then
--- tradeNo and record by turns.
+-- scan answers the next records of another layout, for convert. It goes through all keys of the
+-- server, and nobody but the builder writes meanwhile, so it meets every record. Only the builder
+-- of an epoch may call it.
+-- ARGV: id, cursor, how many keys to look at.
+-- Answer: next cursor ('0' at the end), then tradeNo and record by turns.
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
 local prefix = P .. 'p:'

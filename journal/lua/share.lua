@@ -1,17 +1,15 @@
--- share gives a worker of a rebuild a portion to work off, for a while: a worker that
--- dies or is stopped is replaced when its claim ends. Two that work on one portion do no
--- harm, since restore may be repeated.
--- ARGV: id, settings, worker, claim in ms, then of the portion that the worker has: its name ('' for
--- none), its text as far as it has come, '1' if it is done or '' if it goes on.
--- Answer: the name of the portion that is the worker's now ('' for none), then name, 'd'
--- if it is done, 'c' if somebody has claimed it, '' if it is free, and text of all portions.
+-- share gives a worker of a rebuild a portion to work off, for as long as a claim lasts: a worker
+-- that dies is replaced. Two that work on one portion do no harm, since restore may be repeated.
+-- ARGV: id, settings, worker, claim in ms. Then of the portion that the worker has: its name (''
+-- for none), its text as far as it has come, '1' if it is done or '' if it goes on.
+-- Answer: the name of the portion that is the worker's now ('' for none). Then for all portions:
+-- name, 'd' if it is done, 'c' if it is claimed, '' if it is free, and text.
 --
--- A portion's value is: until when it is claimed (9999999999999 once it is done), worker,
--- newline, text.
+-- A portion's value is: when its claim ends (9999999999999 once it is done), worker, newline, text.
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'claimed_until', 'planned')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
--- Of another number of shards, or with another memory, a worker would leave out payouts
--- that are not its own, or remember them where nobody looks, and call the portion done.
+-- A worker with another number of shards would leave out payouts of this shard. One with another
+-- dedup window would remember them where nobody looks. Both would call the portion done.
 if e[4] ~= ARGV[2] then return redis.error_reply('EPOCHOVER the rebuild is for other settings (shards and window): ' .. tostring(e[4])) end
 call('HDEL', P .. 'epoch', 'claimed_until') -- so that it may write even at maxmemory: see build
 call('HSET', P .. 'epoch', 'claimed_until', e[3] or '0')
@@ -25,7 +23,7 @@ for i = 1, #all, 2 do
   names[#names + 1] = all[i]
   portions[all[i]] = {till = sub(value, 1, 13), worker = sub(value, 14, n - 1), text = sub(value, n + 1)}
 end
--- Results before decisions: what has ended needn't be remembered as sent first.
+-- Results come before decisions: what has ended needn't be remembered as sent first.
 table.sort(names, function(a, b)
   local kind, other = sub(a, 1, 1), sub(b, 1, 1)
   if kind ~= other then return kind > other end

@@ -1,6 +1,7 @@
--- unsent answers payouts that wait to be sent, for a rebuild that can't read what was decided
--- about them. What comes due later than in a minute was never leased for a send.
--- ARGV: id of the building, how many at most. Answer: tradeNo, fingerprint and merchant of each.
+-- unsent answers payouts that wait to be sent, for a rebuild that can't read what was decided about
+-- them. What comes due in more than a minute is left out: it was never leased for a send.
+-- ARGV: id of the building, how many at most.
+-- Answer: tradeNo, fingerprint and merchant of each.
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
 local answer, left = {}, tonumber(ARGV[2])

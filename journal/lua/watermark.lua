@@ -1,7 +1,8 @@
--- watermark notes up to where the topics of results and decisions hold nothing that this
--- Redis hasn't known before (protocol E5). It never goes back. Beside it stand witnesses
--- of what is in the topics.
+-- watermark notes up to where this Redis has known everything in the topics of results and
+-- decisions before Kafka did (protocol E5). A mark never goes back. Witnesses of what stands in
+-- the topics are noted beside the marks.
 -- ARGV: epoch, then field and value of each mark and witness.
+-- Answer: 1.
 if #ARGV < 3 then return 1 end
 local fields = {}
 for i = 2, #ARGV, 2 do fields[#fields + 1] = ARGV[i] end
