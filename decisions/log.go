@@ -123,43 +123,43 @@ func (l *Log) decide(ctx context.Context, epoch string, kind message.DecisionKin
 // ready to write goes out in one request.
 func (l *Log) Run(ctx context.Context) {
 	for {
-		var batch []request
+		var group []request
 		select {
 		case <-ctx.Done():
 			return
 		case r := <-l.requests:
-			batch = append(batch, r)
+			group = append(group, r)
 		}
-		l.write(ctx, l.gather(batch))
+		l.write(ctx, l.withWaiting(group))
 	}
 }
 
 // gather adds to a batch what is waiting, as far as it fits: more would be written in
 // several requests, and their time is bounded together.
-func (l *Log) gather(batch []request) []request {
-	size, most := batch[0].size(), l.room.now()
+func (l *Log) withWaiting(group []request) []request {
+	size, most := group[0].size(), l.room.now()
 	for size < most {
 		select {
 		case r := <-l.requests:
-			batch = append(batch, r)
+			group = append(group, r)
 			size += r.size()
 		default:
-			return batch
+			return group
 		}
 	}
-	return batch
+	return group
 }
 
 // write has a batch acknowledged, looks, and answers everybody in it. Requests of an
 // epoch that isn't the present one any more are refused: their payouts were leased from
 // a journal that a later epoch has rebuilt without them.
-func (l *Log) write(ctx context.Context, batch []request) {
+func (l *Log) write(ctx context.Context, group []request) {
 	l.mu.Lock()
 	epoch, home, looked := l.epoch, l.home, l.looked
 	l.mu.Unlock()
 	var parts []part
 	var waiting []request
-	for _, r := range batch {
+	for _, r := range group {
 		if epoch.ID == "" || r.epoch != epoch.ID {
 			r.answer <- fmt.Errorf("decisions: %w: it isn't the one that these payouts were leased in", epochs.ErrOver)
 			continue

@@ -76,7 +76,7 @@ func (j *Journal) Count(ctx context.Context, partitions []int) (Census, error) {
 		if err != nil {
 			continue // Lease reports it
 		}
-		earliest(c.Oldest, lane(p), p.ReceivedAt)
+		earliest(c.Oldest, merchantKey(p), p.ReceivedAt)
 		earliest(c.OldestIn, p.Source.Partition, p.Source.Time)
 	}
 	return c, nil

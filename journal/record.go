@@ -94,7 +94,7 @@ type progress struct {
 
 // lane is the merchant as the journal's keys name it: payouts of merchants that aren't
 // configured share one, so that names from outside make no keys.
-func lane(p payout.Payout) string {
+func merchantKey(p payout.Payout) string {
 	if p.Country == "" {
 		return ""
 	}
@@ -107,7 +107,7 @@ func encode(p payout.Payout) string { return encodeUnder(p, noToken) }
 // encodeUnder writes it with the token of a lease that ends with it.
 func encodeUnder(p payout.Payout, token string) string {
 	batch := strings.ReplaceAll(p.BatchID, "\n", " ") // Decode takes none with a newline
-	return head(p, token, time.Time{}) + lane(p) + "\n" + batch + "\n" + contentOf(p).text() + "\n" + progressOf(p).text()
+	return head(p, token, time.Time{}) + merchantKey(p) + "\n" + batch + "\n" + contentOf(p).text() + "\n" + progressOf(p).text()
 }
 
 // head writes a record's head under a token; endsAt is the lease's end, zero says that it
@@ -173,7 +173,7 @@ func contentOf(p payout.Payout) content {
 		Payee: p.Payee.Reveal(), Remark: p.Remark, BatchSize: p.BatchSize,
 		NotBefore: millis(p.NotBefore), Parent: p.Trace.Parent, State: p.Trace.State, Received: millis(p.ReceivedAt),
 	}
-	if lane(p) == "" {
+	if merchantKey(p) == "" {
 		c.Merchant = p.Merchant
 	}
 	return c

@@ -130,18 +130,18 @@ func convert(record string) (string, error) {
 // sends and their times, lane. It waits for its command, as after a loss of the journal; one
 // whose fingerprint is lost too is never equal to it, so that the command becomes a conflict.
 func unreadable(old string) (record, was string) {
-	fingerprint, sends, lane := strings.Repeat("?", payout.FingerprintLen), "02"+strings.Repeat("0", 26), ""
+	fingerprint, sends, merchant := strings.Repeat("?", payout.FingerprintLen), "02"+strings.Repeat("0", 26), ""
 	was = "?"
 	if head1.MatchString(old) {
 		fingerprint, sends = old[fingerprintAt1:expiresAt1], old[expiresAt1+13:sendByEnd1]
 		if name, _, ends := strings.Cut(old[headLen1:], "\n"); ends {
-			lane, was = name, old[:1]
+			merchant, was = name, old[:1]
 		}
 	}
 	none := strings.Repeat("0", 13)
 	p := progress{Reason: "its record could not be read when the journal was converted: nobody knows how far it was", Held: time.Now().UnixMilli()}
 	return string(layout) + "ha" + noToken + none + fingerprint + none + sends + noAccount + string(noFlag) + freeFlags +
-		fmt.Sprintf("%06d", nowherePartition) + strings.Repeat("0", 29) + lane + "\n\n{}\n" + p.text(), was
+		fmt.Sprintf("%06d", nowherePartition) + strings.Repeat("0", 29) + merchant + "\n\n{}\n" + p.text(), was
 }
 
 // without reads some fields of a JSON object and answers the text without them.

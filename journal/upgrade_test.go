@@ -156,7 +156,7 @@ func TestAJournalOfLayout1GoesOn(t *testing.T) {
 			case p.BatchID != "batch of "+tradeNo || p.BatchSize != 9 || p.Source.Time.IsZero() || p.Amount.String() != "300":
 				t.Errorf("%+v", p)
 			}
-			if score := h.sets["open:0:"+lane(p)][tradeNo]; !contentless && float64(p.Source.Offset) != score {
+			if score := h.sets["open:0:"+merchantKey(p)][tradeNo]; !contentless && float64(p.Source.Offset) != score {
 				t.Errorf("%s stands at offset %d, and is kept at %v", tradeNo, p.Source.Offset, score)
 			}
 		}

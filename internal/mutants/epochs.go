@@ -66,7 +66,7 @@ var epochs = []Guard{
 			Killer: Killer{"journal", "TestWhatIsAskedAboutWithoutContentIsHeldByItsCarriedCommand"}},
 	}},
 	{"E6 a remembered send asks", "what a replay knows to be decided is sent again when its command comes", []Mutant{
-		{Removes: "its command is received", Edits: edit("journal/lua/insert.lua", "add(tradeNo, sending(record, lane, sub(memo, 18, 30), sent_by(), account), stamp(now), offset)", "add(tradeNo, record, due, offset)"),
+		{Removes: "its command is received", Edits: edit("journal/lua/insert.lua", "add(tradeNo, sending(record, owner, sub(memo, 18, 30), sent_by(), account), stamp(now), offset)", "add(tradeNo, record, due, offset)"),
 			Killer: Killer{"journal", "TestAdoption"}},
 		{Removes: "it counts as the only send", Edits: edit("journal/lua/insert.lua", "SENDS_FROM - 1) .. '02' .. sent .. send_by", "SENDS_FROM - 1) .. '01' .. sent .. send_by"),
 			Killer: Killer{"journal", "TestACarriedCommandOfAnUnknownPayoutIsAsItsHeaderSays"}},

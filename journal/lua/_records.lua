@@ -15,8 +15,8 @@ local function fetch(tradeNos)
   for i, record in ipairs(call('MGET', unpack(keys))) do records[wanted[i]] = record end
 end
 
--- put, begin_with, delete, leave, wait_in, stay and lane_of note what flush is to do.
-local leaving, waiting, writing, deleting, lanes, begins = {}, {}, {}, {}, {}, {} -- not done yet
+-- put, begin_with, delete, leave, wait_in, stay and note_merchant note what flush is to do.
+local leaving, waiting, writing, deleting, noted, begins = {}, {}, {}, {}, {}, {} -- not done yet
 local function put(tradeNo, record)
   local n = #writing
   records[tradeNo], writing[n + 1], writing[n + 2] = record, names[tradeNo], record
@@ -49,9 +49,9 @@ local function stay(set, score, tradeNo)
   moved = true
   wait_in(set, score, tradeNo)
 end
-local function lane_of(merchant) lanes[merchant] = true end
+local function note_merchant(merchant) noted[merchant] = true end
 
--- flush does what was noted. It takes payouts out of lanes first: after a write that takes
+-- flush does what was noted. It takes payouts out of noted first: after a write that takes
 -- effect and needs no memory, a script may write even at maxmemory. All leave before any
 -- enters, so who touches a payout twice in one call flushes in between.
 local function flush()
@@ -60,6 +60,6 @@ local function flush()
   if #writing > 0 then call('MSET', unpack(writing)) end
   for i = 1, #begins, 2 do call('SETRANGE', begins[i], 0, begins[i + 1]) end
   for set, list in pairs(waiting) do call('ZADD', set, unpack(list)) end
-  for merchant in pairs(lanes) do call('SADD', P .. 'merchants', merchant) end
-  leaving, waiting, writing, deleting, lanes, begins = {}, {}, {}, {}, {}, {}
+  for merchant in pairs(noted) do call('SADD', P .. 'merchants', merchant) end
+  leaving, waiting, writing, deleting, noted, begins = {}, {}, {}, {}, {}, {}
 end

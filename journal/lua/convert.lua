@@ -12,19 +12,19 @@ call('HSET', P .. 'epoch', 'claimed_until', e[3] or '0')
 -- hold puts a payout that could not be read into the lane where it is asked about. It stays in
 -- its open set, so that the safe mark does not pass its command.
 local function hold(tradeNo, record, was)
-  local lanes = call('SMEMBERS', P .. 'merchants')
-  lanes[#lanes + 1] = ''
-  for _, lane in ipairs(lanes) do
-    call('ZREM', due_set('s', lane), tradeNo)
-    call('ZREM', due_set('a', lane), tradeNo)
+  local merchants = call('SMEMBERS', P .. 'merchants')
+  merchants[#merchants + 1] = ''
+  for _, owner in ipairs(merchants) do
+    call('ZREM', due_set('s', owner), tradeNo)
+    call('ZREM', due_set('a', owner), tradeNo)
   end
   call('ZREM', due_set('n'), tradeNo)
   call('ZREM', due_set('x'), tradeNo)
-  local lane = merchant_of(record)
-  call('SADD', P .. 'merchants', lane)
-  call('ZADD', due_set('a', lane), stamp(now), tradeNo)
-  if was ~= '?' then count(lane, was, -1) end
-  count(lane, 'h', 1)
+  local owner = merchant_of(record)
+  call('SADD', P .. 'merchants', owner)
+  call('ZADD', due_set('a', owner), stamp(now), tradeNo)
+  if was ~= '?' then count(owner, was, -1) end
+  count(owner, 'h', 1)
 end
 
 for i = 4, #ARGV, 4 do

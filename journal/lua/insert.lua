@@ -40,7 +40,7 @@ local function adopt(tradeNo, record, command, offset)
     merchant = merchant_of(command)
     count('', state, -1)
     count(merchant, state, 1)
-    lane_of(merchant)
+    note_merchant(merchant)
     if call('ZREM', due_set(step, ''), tradeNo) == 1 then wait_in(due_set(step, merchant), stamp(now), tradeNo) end
   end
   put(tradeNo, splice(record, command, merchant))
@@ -56,7 +56,7 @@ local function add(tradeNo, record, due, offset)
   put(tradeNo, record)
   wait_in(due_set(step, merchant), due, tradeNo)
   wait_in(open_set(partition, merchant), offset, tradeNo)
-  lane_of(merchant)
+  note_merchant(merchant)
   if step == 's' and expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
   count(merchant, state, 1)
   added = added + 1
@@ -106,13 +106,13 @@ end
 -- comes. Its own command may never come as it was: the merchant's default currency may have
 -- changed. It is asked about without content, and announced once its own command comes.
 local function orphan(tradeNo, memo)
-  local lane, sent = memo_merchant(memo), sub(memo, 18, 30)
+  local owner, sent = memo_merchant(memo), sub(memo, 18, 30)
   local state = held_memo(memo) and 'h' or 's'
   put(tradeNo, LAYOUT .. state .. 'a' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. sub(memo, 2, 17) .. stamp(0)
-    .. '02' .. sent .. sent_by() .. memo_account(memo) .. NO_FLAGS .. NO_PLACE .. lane .. '\n\n{}\n' .. why_held(tradeNo, memo))
-  wait_in(due_set('a', lane), stamp(now), tradeNo)
-  lane_of(lane)
-  count(lane, state, 1)
+    .. '02' .. sent .. sent_by() .. memo_account(memo) .. NO_FLAGS .. NO_PLACE .. owner .. '\n\n{}\n' .. why_held(tradeNo, memo))
+  wait_in(due_set('a', owner), stamp(now), tradeNo)
+  note_merchant(owner)
+  count(owner, state, 1)
   added = added + 1
 end
 
@@ -127,14 +127,14 @@ for i = 7, #args, 7 do
     local same = fingerprint == (open and sub(open, FINGERPRINT_FROM, FINGERPRINT_TO) or sub(memo, 2, 17))
     if memo and same and sent_memo(memo) then
       -- In its own lane: the merchant that it was sent for, whatever the command says now.
-      local lane, account = memo_merchant(memo), memo_account(memo)
-      if lane == '' then lane = merchant_of(record) end -- it wasn't configured then
+      local owner, account = memo_merchant(memo), memo_account(memo)
+      if owner == '' then owner = merchant_of(record) end -- it wasn't configured then
       if carried == 'h' then
-        add(tradeNo, held(record, lane, 'n', account, why_held(tradeNo, memo)), stamp(now), offset)
+        add(tradeNo, held(record, owner, 'n', account, why_held(tradeNo, memo)), stamp(now), offset)
       elseif held_memo(memo) then -- and that was announced
-        add(tradeNo, held(record, lane, 'a', account, why_held(tradeNo, memo)), stamp(now), offset)
+        add(tradeNo, held(record, owner, 'a', account, why_held(tradeNo, memo)), stamp(now), offset)
       else
-        add(tradeNo, sending(record, lane, sub(memo, 18, 30), sent_by(), account), stamp(now), offset)
+        add(tradeNo, sending(record, owner, sub(memo, 18, 30), sent_by(), account), stamp(now), offset)
       end
     elseif memo and sent_memo(memo) then
       orphan(tradeNo, memo)

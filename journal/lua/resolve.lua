@@ -14,18 +14,18 @@ local function move(tradeNo, token, due, offset, record)
   local current = records[tradeNo]
   if not current or token_of(current) ~= token or state_of(current) ~= 'r' then return 'l' end
   if lease_end_of(current) == 0 then return merchant_of(current) == merchant_of(record) and 'a' or 'l' end
-  local partition, lane, merchant = partition_of(current), merchant_of(current), merchant_of(record)
+  local partition, owner, merchant = partition_of(current), merchant_of(current), merchant_of(record)
   -- Its command may have been carried forward during the lease: then it is looked at again.
-  if lane ~= '' and lane ~= merchant or place_of(current) ~= place_of(record) then return 'l' end
+  if owner ~= '' and owner ~= merchant or place_of(current) ~= place_of(record) then return 'l' end
   leave(due_set('x'), tradeNo)
-  leave(open_set(partition, lane), tradeNo)
+  leave(open_set(partition, owner), tradeNo)
   put(tradeNo, record)
-  lane_of(merchant)
+  note_merchant(merchant)
   wait_in(due_set('s', merchant), due, tradeNo)
   wait_in(open_set(partition, merchant), offset, tradeNo)
   local expires = expires_of(record)
   if expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
-  count(lane, 'r', -1)
+  count(owner, 'r', -1)
   count(merchant, 'r', 1)
   return 'a'
 end
