@@ -22,8 +22,9 @@ func newPulse(ends map[int]int64) *pulse {
 	return p
 }
 
-// silent answers the partitions that need a sign of life, by the ends that they have now:
-// one, if nothing was written anywhere for a while, and each that is about to be emptied.
+// silent answers the partitions that need a sign of life, by the ends that they have now. It
+// is one, if nothing was written anywhere for a while, and each that retention is about to
+// empty.
 func (p *pulse) silent(ends map[int]int64, now time.Time) (partitions []int) {
 	var latest time.Time
 	longest := -1
@@ -48,8 +49,8 @@ func (p *pulse) silent(ends map[int]int64, now time.Time) (partitions []int) {
 	return partitions
 }
 
-// alive writes signs of life. A stale half that hears nothing for a minute takes the
-// epoch for dead and begins another one: two idle halves would do so by turns (E7).
+// alive writes signs of life. A stale half of Redis that hears nothing for a minute takes the
+// epoch for dead and begins another one. Two idle halves would do so by turns (protocol E7).
 func (k *Keeper) alive(ctx context.Context, e epochs.Epoch, partitions []int) {
 	for _, number := range partitions {
 		ctx, cancel := context.WithTimeout(ctx, appendTimeout)

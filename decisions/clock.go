@@ -8,13 +8,14 @@ import (
 	"disburser/payout/epochs"
 )
 
-// Redis' clock is what leases, due times and the memory go by (protocol E11). It may step.
-// What it has shown is stamped in the journal, and up to where an instance's own clock
-// vouches for it; outside of that every script refuses. An instance that is wrong itself
-// ends nothing: as long as one vouches, all go on.
+// Leases, due times and the dedup window go by Redis' clock, which may step (protocol E11).
+// The journal has a stamp of what it has shown, and of how far an instance's own clock vouches
+// for it. Outside of these bounds every script refuses. A single instance whose clock is wrong
+// ends nothing: as long as another one vouches, all go on.
 
-// clockBound is by how much Redis' clock may be ahead of an instance's own to be vouched
-// for, and behind it after it has gone back. CLOCK_AHEAD in journal/lua is the same.
+// clockBound is by how much Redis' clock may be ahead of an instance's own to be vouched for.
+// After it has gone back it is by how much it may be behind. CLOCK_AHEAD in journal/lua is the
+// same.
 const clockBound = time.Hour
 
 // hearing is what Redis' clock showed in an epoch, and when that was heard.
@@ -44,7 +45,7 @@ func clockOf(s epochs.Standing, own time.Time) error {
 	return nil
 }
 
-// forgets tells that the journal's memory may have expired before its time: its clock has
+// forgets tells that finals may have left the dedup window before their time: the clock has
 // been far ahead.
 func forgets(s epochs.Standing) bool {
 	return s.ClockJumped || s.ClockFrom.Sub(s.Now) > clockBound

@@ -25,11 +25,12 @@ func (g *gap) trusted(witnesses map[string]string) map[string]string {
 	return witnesses
 }
 
-// gap finds out whether the topics still hold what they are known to have held: by the
-// journal, by this instance, and where the journal was wiped, by one another. If not,
-// that is written into every partition of the decisions before anything else is done, so
-// that each later rebuild knows it, also that of a wiped journal: until the memory's
-// window has passed it must hold what it doesn't know (protocol E9).
+// gap finds out whether the topics still hold what they are known to have held. The journal
+// knows, this instance knows, and the topics of a wiped journal are compared with each other.
+//
+// A loss is written into every partition of the decisions before anything else is done. So
+// each later rebuild knows of it, also that of a wiped journal. Until the dedup window has
+// passed, such a rebuild must hold what it doesn't know (protocol E9).
 func (k *Keeper) gap(ctx context.Context, s epochs.Standing, e epochs.Epoch, fences map[int]int64) (*gap, error) {
 	g := &gap{}
 	var err error
@@ -75,9 +76,9 @@ func toDo(wiped bool) string {
 	return topics
 }
 
-// reaches answers how far back the memory of a journal reaches that was rebuilt; zero: as
-// far as before. One that is whole knows all that was ever lost of the topics: also what
-// an earlier attempt has put on record.
+// reaches answers how far back a rebuilt journal knows finals; zero: as far as before. One
+// that is whole knows all that the topics ever lost, also what an earlier attempt has put on
+// record.
 func (g *gap) reaches(whole bool, trimmed, lost time.Time) time.Time {
 	if whole {
 		return time.Time{}
@@ -88,10 +89,10 @@ func (g *gap) reaches(whole bool, trimmed, lost time.Time) time.Time {
 // slack is by how much clocks of instances may differ that wrote results and decisions.
 const slack = time.Minute
 
-// unlike compares the topics of a wiped journal with one another. Before the first result
-// there was a fence, and before the first commit of an offset too: where results or
-// commits are older than the decisions, these aren't the ones that they belong to. A
-// first start finds neither.
+// unlike compares the topics of a wiped journal with each other. Before the first result there
+// was a fence, and before the first committed offset too. Where results or commits are older
+// than the decisions, these are not the decisions that belong to them. A first start finds
+// neither.
 func (k *Keeper) unlike(ctx context.Context, e epochs.Epoch, fences map[int]int64) (why string, reach time.Time, err error) {
 	virgin := true
 	var first time.Time

@@ -13,17 +13,17 @@ import (
 	"disburser/payout/epochs"
 )
 
-// A rebuild believes that the topics still hold what was written to them. So it is noted,
-// in the journal and in each instance's memory, which topics they are, and of each
-// partition the first record and the latest: witnesses. Where one of them is gone the
-// history is lost: the topic was made anew, cut, compacted, or is another one.
+// A rebuild relies on the topics: they must still hold what was written to them. So the
+// journal and each instance note witnesses: the topics' names, and of each partition the first
+// record and the latest. Where one of them is gone the history is lost: the topic was made
+// anew, cut, compacted, or is another one.
 
 const (
 	// lookBackEvery is how often the witnesses are looked at, and renewed.
 	lookBackEvery = 30 * time.Second
 
-	// sure is how many times, and sureAfter how long apart, a broker must say that records
-	// are gone: a leader that was just elected may know of fewer for a moment.
+	// sure is how many times a broker must say that records are gone, sureAfter how long
+	// apart. A leader that was just elected may know of fewer for a moment.
 	sure      = 3
 	sureAfter = 500 * time.Millisecond
 )
@@ -196,7 +196,7 @@ func testify(ctx context.Context, source partition.Source, offset int64, note fu
 	return err
 }
 
-// see notes witnesses of what the topics hold now, in memory and in the journal.
+// see notes witnesses of what the topics hold now, in this instance and in the journal.
 func (k *Keeper) see(ctx context.Context, old map[string]string, decisions, results map[int]int64) error {
 	all, changed, err := k.observe(ctx, old, decisions, results)
 	if err != nil {

@@ -9,21 +9,21 @@ import (
 	"disburser/payout/epochs"
 )
 
-// establish joins the open epoch or begins the next one. It answers up to where the
-// partitions of decisions and results were looked at.
+// establish joins the open epoch or begins the next one. It answers up to where the partitions
+// of decisions and results were looked at.
 func (k *Keeper) establish(ctx context.Context) (e epochs.Epoch, looked, results map[int]int64, err error) {
 	select {
 	case <-k.lost: // whatever was met until now, this check is about it
 	default:
 	}
-	// Until the check has found another one, the log goes on deciding for the epoch that it
-	// knows: its look is the guard. Leaving it for every false alarm would refuse decisions
-	// that are good, and each refusal would be the next alarm.
+	// During the check the log goes on deciding for the epoch that it knows: its look is the
+	// guard. To leave the epoch at every false alarm would refuse good decisions, and each
+	// refusal would be the next alarm.
 	defer func() {
 		if err != nil {
 			k.Log.leave()
-			// Nor may anything be asked or announced on account of what may be a stale half: it
-			// could hold a payout whose end the other one has announced.
+			// Nor may anything be asked or announced, since this may be a stale half of Redis.
+			// It could hold a payout whose end the other half has announced.
 			k.Journal.Believe("")
 		}
 	}()
@@ -72,9 +72,9 @@ func (k *Keeper) enter(e epochs.Epoch, looked map[int]int64) {
 // errDeadEpoch says that the open epoch can't go on and another one may begin.
 var errDeadEpoch = errors.New("the open epoch is dead")
 
-// follow reads the decisions from where the open epoch has been looked at to their end,
-// and answers these ends if no foreign fence stands there. If one does, the epoch is
-// over in the log though Redis still holds it (protocol E7).
+// follow reads the decisions from where the open epoch has looked to their end. If no foreign
+// fence stands there it answers these ends. If one does, the epoch is over in the log though
+// Redis still holds it (protocol E7).
 func (k *Keeper) follow(ctx context.Context, s epochs.Standing) (map[int]int64, error) {
 	looked := map[int]int64{}
 	var foreign sight

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// claimFor is how long a builder keeps others from building at the same time; it renews
-	// it while it works, and a dead one is replaced after it.
+	// claimFor is how long a builder's claim lasts: nobody else builds meanwhile. The builder
+	// renews it while it works; a dead one is replaced after it.
 	claimFor = 10 * time.Second
 
 	// again is the pause between attempts to find or begin an epoch, with as much jitter.
@@ -30,11 +30,12 @@ const (
 	rival = 16 * again
 
 	// aliveEvery is how long the decisions may be silent before somebody says that the epoch
-	// lives: less than half of silence, so that one lost record doesn't end a live epoch.
+	// lives. It is less than half of silence, so that one lost record doesn't end a live
+	// epoch.
 	aliveEvery = 20 * time.Second
 
-	// keepEvery is how long one partition of them may be silent, so that retention never
-	// empties it: where nothing is left to read, a rebuild can vouch for nothing.
+	// keepEvery is how long one partition of the decisions may be silent, so that retention
+	// never empties it. Where nothing is left to read, a rebuild can vouch for nothing.
 	keepEvery = time.Hour
 
 	// markEvery is how often the watermarks are moved: it bounds what a restart replays.

@@ -10,8 +10,8 @@ import (
 	"disburser/payout/epochs"
 )
 
-// knowsLatest looks at the last record of each partition before anything is written: what
-// a newer version has begun isn't fenced, whichever shard's it is: a fleet is of one version.
+// knowsLatest looks at the last record of each partition before anything is written. What a
+// newer version has begun isn't fenced, in whichever shard: a fleet is of one version.
 func (k *Keeper) knowsLatest(ctx context.Context) error {
 	n, err := partition.Count(ctx, k.Log.client, k.Log.topic)
 	for p := 0; p < n && err == nil && k.barred; p++ {
@@ -34,9 +34,10 @@ func (k *Keeper) knowsLatest(ctx context.Context) error {
 	return err
 }
 
-// readBack looks for records of a newer version in a whole partition. An attempt that met one
-// behind its fence, or while it replayed, would fence the newer version again and again: until
-// none is left to read there are no more attempts. What was found is found again quickly.
+// readBack looks for records of a newer version in a whole partition. It is called after an
+// attempt met one behind its fence, or while it replayed. Another attempt would fence the
+// newer version again and again, so there is none until nothing newer is left to read. What
+// was found is found again quickly.
 func (k *Keeper) readBack(ctx context.Context, p int) error {
 	start, end, err := k.Log.source(p).Bounds(ctx)
 	if err != nil {

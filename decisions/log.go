@@ -18,15 +18,16 @@ import (
 )
 
 const (
-	// appendTimeout bounds one write of decisions. A batch that waits longer is given
-	// back; its lease is at least three times as long.
+	// appendTimeout bounds one write of decisions. Payouts whose decision takes longer are
+	// given back; their lease is at least three times as long.
 	appendTimeout = 5 * time.Second
 
 	// lookWait is how long a look waits for records that must be there already.
 	lookWait = 500 * time.Millisecond
 
-	// together is how many bytes of waiting decisions are written at once at most: half of
-	// what a broker takes by default in one batch. Where a topic takes less see writing.
+	// together is how many bytes of waiting decisions are written at once at most. It is half
+	// of what a broker takes by default in one record batch. For a topic that takes less see
+	// room.
 	together = 500_000
 )
 
@@ -134,8 +135,8 @@ func (l *Log) Run(ctx context.Context) {
 	}
 }
 
-// gather adds to a batch what is waiting, as far as it fits: more would be written in
-// several requests, and their time is bounded together.
+// withWaiting adds to a group what is waiting, as far as it fits into one request. Several
+// requests would share the time of one.
 func (l *Log) withWaiting(group []request) []request {
 	size, most := group[0].size(), l.room.now()
 	for size < most {
@@ -150,9 +151,9 @@ func (l *Log) withWaiting(group []request) []request {
 	return group
 }
 
-// write has a batch acknowledged, looks, and answers everybody in it. Requests of an
-// epoch that isn't the present one any more are refused: their payouts were leased from
-// a journal that a later epoch has rebuilt without them.
+// write has a group acknowledged, looks, and answers everybody in it. Requests of another
+// epoch than the present one are refused. Their payouts were leased from a journal that a
+// later epoch has rebuilt without them.
 func (l *Log) write(ctx context.Context, group []request) {
 	l.mu.Lock()
 	epoch, home, looked := l.epoch, l.home, l.looked
@@ -183,9 +184,9 @@ func (l *Log) write(ctx context.Context, group []request) {
 	}
 }
 
-// commit has all parts acknowledged, and then looks, once, up to the last of them: what
-// stands in several records is as good as in one. An error is about all requests, those
-// in failed about one each.
+// commit has all parts acknowledged and then looks once, up to the last of them. A decision in
+// several records is as good as in one. An error is about all requests, those in failed about
+// one each.
 func (l *Log) commit(ctx context.Context, epoch epochs.Epoch, home int, looked int64, parts []part, failed []error) error {
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
@@ -218,7 +219,7 @@ func (l *Log) encode(r message.Decision) ([]byte, error) {
 	return value, nil
 }
 
-// produce writes one batch.
+// produce writes one record batch.
 func (l *Log) produce(ctx context.Context, number int, values [][]byte) (base int64, err error) {
 	messages := make([]kafka.Record, len(values))
 	for i, value := range values {
@@ -236,9 +237,9 @@ func (l *Log) produce(ctx context.Context, number int, values [][]byte) (base in
 	return res.BaseOffset, nil
 }
 
-// look reads what stands between the last look and the last batch of own records: a
-// foreign fence there ends the epoch (protocol S4). Consecutive offsets leave nothing
-// to read, which is the common case of an instance alone in its partition.
+// look reads what stands between the last look and the last own record batch. A foreign fence
+// there ends the epoch (protocol S4). Consecutive offsets leave nothing to read, which is the
+// common case of an instance alone in its partition.
 func (l *Log) look(ctx context.Context, epoch epochs.Epoch, home int, looked, first, last, end int64) error {
 	if first < looked {
 		return fmt.Errorf("decisions: %w: %s/%d is shorter than it was: was the topic made anew?", epochs.ErrOver, l.topic, home)

@@ -7,7 +7,7 @@ import (
 	"disburser/payout/epochs"
 )
 
-// Journal is what the keeper needs of the memory.
+// Journal is what the keeper needs of a shard of the journal.
 type Journal interface {
 	Resident
 	Founder

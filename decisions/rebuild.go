@@ -13,9 +13,9 @@ import (
 
 const (
 	// portionClaim is how long a worker may be silent about its portion before another one
-	// gets it. Two on one portion do no harm, but the slower one's page is thrown away: so it
-	// is longer than a fetch (5.5 s) and the restore of a page of 4 MB. It is what a helper
-	// that dies costs, no more than a dead builder.
+	// gets it. Two on one portion do no harm, but the slower one's page is thrown away. So the
+	// claim is longer than a fetch (5.5 s) and the restore of a page of 4 MB. A helper that
+	// dies costs this much, no more than a dead builder.
 	portionClaim = claimFor
 
 	// portionAgain is the pause before a worker that found nothing to do looks again.
@@ -42,10 +42,10 @@ func (k *Keeper) newRebuild(id string) *rebuild {
 	return &rebuild{keeper: k, id: id, began: time.Now(), moved: make(chan struct{}, workers)}
 }
 
-// plan divides a replay into portions, one for each partition, up to the given ends. A
-// Redis that lost its tail only is read to from its watermarks, which takes about a
-// second; a wiped one gets the whole window, and so does what is another topic now than
-// it was. reach says how far back the memory reaches afterwards; zero: as far as before.
+// plan divides a replay into portions, one for each partition, up to the given ends. A Redis
+// that lost only its latest writes is read to from its watermarks, which takes about a second.
+// A wiped one gets the whole window, and so does a topic that is another one than it was.
+// reach says how far back the journal knows finals afterwards; zero: as far as before.
 func (k *Keeper) plan(ctx context.Context, s epochs.Standing, gap *gap, decisionEnds, resultEnds map[int]int64) (portions []epochs.Portion, reach time.Time, err error) {
 	fence := s.Was // who wrote what stands in this Redis; "" where it was wiped
 	if s.Epoch.ID != "" {
@@ -84,8 +84,8 @@ func (k *Keeper) plan(ctx context.Context, s epochs.Standing, gap *gap, decision
 	return portions, reach, add(true, k.Log.source, decisionEnds, decided)
 }
 
-// begins answers where the replay of a partition begins, and, where something is missing
-// before it, how far back it reaches: a partition that still begins at offset 0 holds all
+// begins answers where the replay of a partition begins. trimmed says how far back it reaches
+// where something is missing before it. A partition that still begins at offset 0 holds all
 // there ever was; a trimmed one reaches back to its earliest record (protocol I4).
 func begins(ctx context.Context, source partition.Source, end int64, marks map[int]int64, whole bool) (from int64, trimmed time.Time, err error) {
 	start, _, err := source.Bounds(ctx)

@@ -11,7 +11,7 @@ import (
 	"disburser/payout/epochs"
 )
 
-// reasonMost is what is kept of a hold's reason: the journal has it in memory.
+// reasonMost is how many bytes of a hold's reason are restored: it takes memory of Redis.
 const reasonMost = 2000
 
 // reading turns records of Kafka into what they say of payouts (protocol E4 d).
@@ -63,12 +63,13 @@ func fingerprintOf(result partition.Record) (f payout.Fingerprint, ours bool) {
 	return f, len(f) == payout.FingerprintLen
 }
 
-// decision reads a decision, and notes in the portion what fence it has come to. What
-// counts is a decision whose epoch is that of the last fence before it: a stale half of
-// Redis may have written it after it was fenced, and then nothing was done on account of
-// it (protocol S4). A stale decision to send that counted could undo an end by our own
-// word that was decided, announced and marked before it landed: the model finds "rejected
-// and paid" that way.
+// decision reads a decision, and notes in the portion what fence it has come to. A decision
+// counts if its epoch is that of the last fence before it. A stale half of Redis may have
+// written another one after it was fenced; then nothing was done on account of it (protocol
+// S4).
+//
+// If a stale decision to send counted, it could undo an end by our own word that was decided,
+// announced and marked before it landed. The model finds "rejected and paid" that way.
 //
 // What a newer version has written is an error: it may mean what this one can't restore.
 func (r reading) decision(record partition.Record, p *epochs.Portion) ([]epochs.Restored, error) {
@@ -147,8 +148,8 @@ func (r reading) ends(d message.Decision) []epochs.Restored {
 	return ends
 }
 
-// whole keeps a decision that another version wrote with other fingerprints: none of our
-// own is equal to it, so the command becomes a conflict that a person sees, and isn't sent.
+// whole replaces a fingerprint that another version made in another way. None of ours is equal
+// to the new one, so the command becomes a conflict: a person sees it, and it isn't sent.
 func whole(f payout.Fingerprint) payout.Fingerprint {
 	if len(f) != payout.FingerprintLen {
 		return payout.Fingerprint(strings.Repeat("?", payout.FingerprintLen))

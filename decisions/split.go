@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// overhead is what a record and its batch take besides value and key, at most.
+	// overhead is what a record and its record batch take besides value and key, at most.
 	overhead = 200
 
 	// roomAgain is how long it is remembered that a topic took less than it was given; an
@@ -29,14 +29,15 @@ type part struct {
 	request int // its place among those that are written together
 }
 
-// room is how many bytes a topic takes in one batch.
+// room is how many bytes a topic takes in one record batch.
 type room struct {
 	bytes int
 	seen  time.Time
 }
 
-// now answers how much is tried. After roomAgain that is twice as much, and not all at
-// once: a topic that still takes no more refuses one batch then, and not one after the other.
+// now answers how many bytes are tried. After roomAgain it is twice as many, and not all at
+// once. So a topic that still takes no more refuses one record batch, and not one after the
+// other.
 func (r room) now() int {
 	switch {
 	case r.bytes == 0:
@@ -47,16 +48,16 @@ func (r room) now() int {
 	return r.bytes
 }
 
-// took notes that the topic has taken a batch of a size.
+// took notes that the topic has taken a record batch of a size.
 func (r *room) took(size int) {
 	if r.bytes > 0 && size > r.bytes {
 		*r = room{bytes: size, seen: time.Now()}
 	}
 }
 
-// appendAll writes parts in as many batches as the topic needs. It answers the offsets of
-// the first record, of the last batch, and behind that; end is 0 if nothing was written. A
-// part that the topic doesn't take even alone fails its request, and no other one.
+// appendAll writes parts in as many record batches as the topic needs. It answers the offsets
+// of the first record, of the last record batch, and behind that; end is 0 if nothing was
+// written. A part that the topic doesn't take even alone fails its request, and no other one.
 func (l *Log) appendAll(ctx context.Context, number int, parts []part, failed []error) (first, last, end int64, err error) {
 	first = -1
 	for len(parts) > 0 {

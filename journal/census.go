@@ -85,9 +85,9 @@ func (j *Journal) Count(ctx context.Context, partitions []int) (Census, error) {
 // counted is how many payouts one call of accounts looks at.
 const counted = 500
 
-// Accounts counts a merchant's open payouts of one partition that may have been sent, but
-// not to the given account: to another one, or nobody knows to which. What ends meanwhile
-// may count twice. between is called between two pages.
+// Accounts counts a merchant's open payouts of one partition that may have been sent, but not
+// to the given account. others were sent to another one, of unknown nobody knows to which.
+// What ends meanwhile may count twice. between is called between two pages.
 func (j *Journal) Accounts(ctx context.Context, partition int, merchant string, mine payout.Account, between func()) (others, unknown int, err error) {
 	left := ""
 	for {

@@ -42,8 +42,8 @@ func (j *Journal) Standing(ctx context.Context) (epochs.Standing, error) {
 	if s.Layout, err = layoutOf(fields); err != nil {
 		return epochs.Standing{}, err
 	}
-	// The memory's keys are named by the window: another one would find nothing in it, and
-	// what was paid would be paid again.
+	// The keys of the dedup window are named by its length. With another one nothing would be
+	// found, and what was paid would be paid again.
 	window := fields["dedup_window"]
 	if window == "" && s.Layout == 1 {
 		window = onlyNumber(fields["window"]) // else it is what forOlder says
@@ -96,8 +96,8 @@ func layoutOf(epoch map[string]string) (int, error) {
 	return layout, nil
 }
 
-// forOlder stands where versions that know only layout 1 read the memory's window: they
-// find another one, say so and stay out. They print it before the unit.
+// forOlder stands where versions that know only layout 1 read the dedup window. They find
+// another one than theirs, say so and stay out. They print it before the unit.
 func (j *Journal) forOlder() string {
 	return fmt.Sprintf("%d (layout %d, of a newer version of the disburser: update this one)", j.window.Milliseconds(), epochs.Layout)
 }
@@ -217,9 +217,8 @@ func (j *Journal) Unsent(ctx context.Context, id string, n int) ([]epochs.Restor
 	return all, nil
 }
 
-// Restore puts what a replay learned into the journal of the epoch that is being built
-// under id: announced finals first, then decisions to send, then ends by our own word.
-// lease is the longest of the fleet: until then a decided send may still leave.
+// Restore puts what a replay learned into the journal of the epoch that is being built under
+// id. lease is the longest of the fleet: until then a decided send may still leave.
 func (j *Journal) Restore(ctx context.Context, id string, lease time.Duration, items []epochs.Restored) error {
 	for len(items) > 0 {
 		part := items[:min(chunk, len(items))]

@@ -11,12 +11,12 @@ import (
 	"disburser/payout/intake"
 )
 
-// Insert makes the payouts of a range known, each at most once, and moves the read
-// position to the range's end together with the last of them. It answers an outcome
-// for each entry and the number of open payouts.
+// Insert makes the payouts of a range known, each at most once. With the last of them it moves
+// the read position to the range's end. It answers an outcome for each entry, and the number
+// of open payouts.
 //
-// Where some are Conflicted the position stays: the caller puts these into the dead
-// letters first, and then calls again without them.
+// Where some are Conflicted the position stays. The caller puts these into the dead letters
+// first, and then calls again without them.
 //
 // After an error some entries may be known already; repeating the call is safe.
 func (j *Journal) Insert(ctx context.Context, r intake.Range, entries []intake.Entry) ([]intake.Outcome, int, error) {
@@ -68,7 +68,7 @@ func carried(e intake.Entry) string {
 	return string(e.Carried)
 }
 
-// bucket spreads tradeNos over the small hashes of the memory.
+// bucket answers the small hash of the dedup window in which a tradeNo is remembered.
 func bucket(tradeNo string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(tradeNo))

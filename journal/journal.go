@@ -9,14 +9,15 @@ import (
 
 // Numbers of the layout.
 const (
-	// chunk is how many payouts go into one call of a script: 8 arguments each stay far
-	// below 8,000 (at 9,000 Lua's unpack breaks), a call stays in the milliseconds, and
-	// its data in the processor's cache: per payout, 500 cost an eighth more than 200.
+	// chunk is how many payouts go into one call of a script. With 8 arguments each that is
+	// far below 8,000 (at 9,000 Lua's unpack breaks), and a call takes milliseconds. More
+	// don't pay: with 500 a payout cost an eighth more than with 200, as their data left the
+	// processor's cache.
 	chunk = 200
 
-	// buckets of one generation of the memory. 8,192 hashes hold a million finals at
-	// 122 each, well within what Redis keeps as a listpack (512), and ten million at
-	// little more.
+	// buckets is how many small hashes a generation of the dedup window has. A million finals
+	// make 122 in each, well within what Redis stores as a listpack (512). Ten million take
+	// little more memory a piece.
 	buckets = 8192
 )
 
@@ -30,7 +31,7 @@ type Options struct {
 	Observe func(script string, took time.Duration)
 }
 
-// Journal is one shard of the memory. It is safe for concurrent use.
+// Journal is one shard. It is safe for concurrent use.
 type Journal struct {
 	client  redis.UniversalClient
 	prefix  string

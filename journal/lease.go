@@ -20,11 +20,12 @@ func NewToken() string {
 	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
-// Lease hands out payouts that are due for a step. For a send they are sending from here
-// on, and what was sent to another account before is left to the step expire. After a lost
-// reply the call is repeated under the same token, which answers the same batch, until ctx
-// ends. A record that can't be read is left out and
-// reported in the error beside the batch; its lease runs out.
+// Lease hands out payouts that are due for a step. Those leased for a send are sending from
+// here on. What was sent to another account before is left to the step expire.
+//
+// After a lost reply the call is repeated under the same token, until ctx ends; it answers the
+// same group. A record that can't be read is left out, and named in the error beside the
+// group; its lease runs out.
 func (j *Journal) Lease(ctx context.Context, r leases.Request) (leases.Leased, error) {
 	b := leases.Leased{Lease: leases.Lease{Token: NewToken(), Epoch: j.epoch.id(), Asked: time.Now()}}
 	args := []any{b.Epoch, string(r.Step), r.Merchant, b.Token, r.N, r.For.Milliseconds(), account(r.Account)}
@@ -52,8 +53,8 @@ func (j *Journal) Lease(ctx context.Context, r leases.Request) (leases.Leased, e
 	return b, broken
 }
 
-// handed are the tradeNos and records of a lease's answer, as they stand in the journal
-// now: the script answers apart what it wrote over a record's beginning.
+// handed are the tradeNos and records of a lease's answer, as they stand in the journal now.
+// The script answers the old record, and apart what it wrote over its beginning.
 func handed(answer []any) iter.Seq2[string, string] {
 	return func(yield func(tradeNo, record string) bool) {
 		for i := 5; i+2 < len(answer); i += 3 {

@@ -41,8 +41,8 @@ func (j *Journal) Lingering(ctx context.Context, partition, n int) ([]payout.Pay
 	return payouts, nil
 }
 
-// Position answers where to read a partition and sets it to offset where there is no
-// position yet, or, with forward, where the position lies before offset.
+// Position answers where to read a partition. Where there is no position yet it becomes
+// offset; with forward, also where the position lies before offset.
 func (j *Journal) Position(ctx context.Context, partition int, offset int64, forward bool) (int64, error) {
 	flag := ""
 	if forward {

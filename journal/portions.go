@@ -11,8 +11,8 @@ import (
 	"disburser/payout/epochs"
 )
 
-// Plan lays out the work of the building under id, for Share to hand out to instances
-// with the same number of shards and the same window.
+// Plan notes the portions of the building under id. Share hands them out to instances with the
+// same number of shards and the same window.
 func (j *Journal) Plan(ctx context.Context, id string, shards int, portions []epochs.Portion) error {
 	args := []any{id, j.settings(shards)}
 	for _, p := range portions {
@@ -22,17 +22,19 @@ func (j *Journal) Plan(ctx context.Context, id string, shards int, portions []ep
 	return err
 }
 
-// Share gives a worker of the building under id a portion to work off; nil if there is
-// none to have now. held is the portion that the worker has, as far as it has come, nil
-// if none: it stays the worker's for claim, unless it is done, and unless somebody else
-// was given it because the worker was too slow. all are all portions.
+// Share gives a worker of the building under id a portion to work off; nil if there is none to
+// have now. all are all portions.
+//
+// had is the portion that the worker has, as far as it has come, nil if none. It stays the
+// worker's for claim, unless it is done, or was given to somebody else because the worker was
+// too slow.
 //
 // A worker that calls again after a lost reply is given the same one.
-func (j *Journal) Share(ctx context.Context, id string, shards int, worker string, claim time.Duration, held *epochs.Portion) (given *epochs.Portion, all []epochs.Portion, err error) {
+func (j *Journal) Share(ctx context.Context, id string, shards int, worker string, claim time.Duration, had *epochs.Portion) (given *epochs.Portion, all []epochs.Portion, err error) {
 	name, became, done := "", "", ""
-	if held != nil {
-		name, became = portionName(*held), text(*held)
-		if held.Done {
+	if had != nil {
+		name, became = portionName(*had), text(*had)
+		if had.Done {
 			done = "1"
 		}
 	}

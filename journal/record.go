@@ -32,9 +32,9 @@ const (
 	headLen       = 132
 )
 
-// layout is the first letter of each record. What is written in another layout is
-// converted (see upgrade.go) or refused, never read: what this version doesn't know would
-// be lost at its next write.
+// layout is the first letter of each record. A record of another layout is converted (see
+// upgrade.go) or refused. It is never read: what this version doesn't know would be lost at
+// its next write.
 const layout = byte('0' + epochs.Layout)
 
 const (
@@ -45,9 +45,9 @@ const (
 	freeFlags = "---" // kept as they stand by every script
 )
 
-// content is what the command said: written once, by the insert. progress is what has
-// become of it: written by every apply. Only Go reads them. Short names: a million of
-// each stand in Redis.
+// content is what the command said, written once, by the insert. progress is what has become
+// of it, written by every apply. Only Go reads them. The names are short because a million of
+// each may stand in Redis.
 type content struct {
 	Merchant  string            `json:"m,omitempty"` // only of merchants that aren't configured
 	Country   string            `json:"c,omitempty"`
@@ -92,8 +92,8 @@ type progress struct {
 	rest string // fields that this version doesn't know, as they were read
 }
 
-// lane is the merchant as the journal's keys name it: payouts of merchants that aren't
-// configured share one, so that names from outside make no keys.
+// merchantKey is the merchant as the journal's keys name it. Payouts of merchants that aren't
+// configured share one, "", so that names from outside make no keys.
 func merchantKey(p payout.Payout) string {
 	if p.Country == "" {
 		return ""

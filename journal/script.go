@@ -18,14 +18,14 @@ var sources embed.FS
 // Scripts are the names of the journal's scripts, for metrics that show zeros.
 var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock"}
 
-// unbelieving are the scripts that begin or look at epochs: they can't be asked to
-// believe in one.
+// unbelieving are the scripts that begin epochs or look at them. They run without an open
+// epoch.
 var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "restore": true, "unsent": true, "plan": true, "share": true, "scan": true, "convert": true, "clock": true}
 
-// deduping are the scripts that use the memory of finals.
+// deduping are the scripts that read or write the dedup window.
 var deduping = map[string]bool{"insert": true, "apply": true, "restore": true, "convert": true}
 
-// grouping are the scripts that work on many payouts at once.
+// grouping are the scripts that work on many records at once.
 var grouping = map[string]bool{"insert": true, "lease": true, "apply": true, "resolve": true}
 
 // source joins a script with what it begins with.
@@ -57,9 +57,9 @@ func (j *Journal) run(ctx context.Context, name string, args ...any) ([]any, err
 	return j.runAs(ctx, name, append([]any{j.epoch.id()}, args...))
 }
 
-// runAs names two keys that never exist. While a cluster moves the slot, both of its
-// servers refuse a script that names several missing keys, and half of a journal is worse
-// than none. With a single one the receiving server would run it, on what has arrived.
+// runAs runs a script on the shard's prefix and on a second key that never exists. While a
+// cluster moves the slot, both of its servers refuse a script that names several missing keys.
+// With one key the receiving server would run it on the half that has arrived.
 func (j *Journal) runAs(ctx context.Context, name string, args []any) ([]any, error) {
 	began := time.Now()
 	result, err := j.scripts[name].Run(ctx, j.client, []string{j.prefix, j.prefix + "moving"}, args...).Result()

@@ -162,8 +162,7 @@ func (s Shards) Count(ctx context.Context, partitions []int) (Census, error) {
 	return all, nil
 }
 
-// Accounts counts, in all shards and in the given number of partitions, a merchant's open
-// payouts that may have been sent to another account; see Journal.Accounts.
+// Accounts counts in all shards, and in the given number of partitions; see Journal.Accounts.
 func (s Shards) Accounts(ctx context.Context, partitions int, merchant string, mine payout.Account, between func()) (others, unknown int, err error) {
 	for _, j := range s.journals {
 		for p := range partitions {

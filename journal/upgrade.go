@@ -19,11 +19,11 @@ const scanned = 1000
 // nowherePartition is _layout.lua's NO_PARTITION: of a record without content.
 const nowherePartition = 999_999
 
-// Upgrade writes the records of an older layout in this one's, under the building of an
-// epoch and before anything is restored: whoever knows only the old layout is refused by
-// then. It answers how many there were, and names those that can't be read: they are held,
-// without content, and asked about. It may be repeated, also after half of it. far is told
-// after each page how many are done.
+// Upgrade converts the records of an older layout, under the building of an epoch and before
+// anything is restored. By then all who know only the old layout are refused. It answers how
+// many there were, and an error for each that can't be read. Those are held, without content,
+// and asked about. It may be repeated, also after half of it. far is told after each page how
+// many are done.
 func (j *Journal) Upgrade(ctx context.Context, id string, far func(converted int)) (converted int, unread []error, err error) {
 	cursor := "0"
 	for {
@@ -127,8 +127,8 @@ func convert(record string) (string, error) {
 }
 
 // unreadable makes a held record of one that can't be read, with what can be: fingerprint,
-// sends and their times, lane. It waits for its command, as after a loss of the journal; one
-// whose fingerprint is lost too is never equal to it, so that the command becomes a conflict.
+// sends and their times, merchant. It waits for its command, as after a loss of the journal.
+// One whose fingerprint is lost too is equal to no command: that becomes a conflict.
 func unreadable(old string) (record, was string) {
 	fingerprint, sends, merchant := strings.Repeat("?", payout.FingerprintLen), "02"+strings.Repeat("0", 26), ""
 	was = "?"

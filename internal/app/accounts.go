@@ -15,8 +15,9 @@ const (
 	accountsPause = 5 * time.Millisecond
 )
 
-// warnOfAccounts says once, at the start, of which merchants open payouts were sent to
-// another account than the configured one: what this account says of them proves nothing.
+// warnOfAccounts says once, at the start, for which merchants open payouts were sent to
+// another account than the configured one. What the configured account says of them proves
+// nothing.
 func (a *App) warnOfAccounts(ctx context.Context) {
 	for _, m := range a.merchants {
 		others, unknown := a.countAccounts(ctx, m.name, m.account())

@@ -171,7 +171,7 @@ func (a *App) wireConsumer() {
 	})
 }
 
-// Run works until ctx ends, and then lets what is under way finish within the drain
+// Run works until ctx ends, and then lets what is in flight finish within the drain
 // time. It returns nil after such an end, whenever it came. A Kafka, Redis or provider
 // that is away is waited out.
 func (a *App) Run(ctx context.Context) error {
@@ -243,8 +243,8 @@ func (a *App) launch(group *sync.WaitGroup, name string, f func()) {
 // restartAfter is the pause before what has panicked runs again.
 const restartAfter = time.Second
 
-// keep runs f until ctx ends, again after a pause if it panics or ends: for what keeps
-// nothing between two runs that a panic could leave half done.
+// keep runs f until ctx ends, again after a pause if it panics or ends. It is for what has
+// nothing in hand between two runs that a panic could leave half done.
 func (a *App) keep(ctx context.Context, group *sync.WaitGroup, name string, f func()) {
 	group.Add(1)
 	go func() {

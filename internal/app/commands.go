@@ -19,10 +19,10 @@ var rehearsal = redis.NewScript(rehearsalSource)
 // rehearsalKeys are the names that the rehearsal writes to, one for each type of value.
 const rehearsalKeys = "~string ~other ~hash ~sorted ~set ~list"
 
-// scriptCommands are all commands that the scripts of journal and ratelimit use, with
-// their options, so that a Redis which lacks one is found before money moves; a test
-// compares them with the scripts. The first deletes what a rehearsal left that wasn't
-// allowed to. (After a write a script may write even at maxmemory.)
+// scriptCommands are all commands that the scripts of journal and ratelimit use, with their
+// options. A Redis that lacks one is found by them before money moves; a test compares them
+// with the scripts. The first deletes what a rehearsal left that wasn't allowed to. (After a
+// write a script may write even at maxmemory.)
 var scriptCommands = []string{
 	"DEL " + rehearsalKeys,
 	"TIME", "INFO server", "INFO replication",
@@ -39,10 +39,10 @@ var scriptCommands = []string{
 // refusal is a command that Redis doesn't let us use, and what it says.
 type refusal struct{ command, says string }
 
-// checkCommands tries every command that is needed, where it is needed: from outside,
-// and inside of scripts on each slot that will be used. A renamed command, an ACL and a
-// managed service that forbids one inside of scripts look alike to a running service: it
-// would wait for ever.
+// checkCommands tries every command that is needed, where it is needed: from outside, and
+// inside of scripts on each slot that will be used. A command may be renamed, forbidden by an
+// ACL, or forbidden inside of scripts by a managed service. A running service would take all
+// that for a Redis that is away, and wait for ever.
 func (a *App) checkCommands(ctx context.Context) error {
 	var all []refusal
 	note := func(command string, err error) error {

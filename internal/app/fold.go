@@ -24,11 +24,11 @@ const (
 	mostFolded = 500
 )
 
-// folder writes lines, but a warning with an error in it that comes again and again only
-// after growing pauses, with how often it came meanwhile. What is away is tried several
-// times a second by everybody who needs it, and for hours.
+// folder writes lines of the log. A warning with an error in it that comes again and again is
+// written only after growing pauses, with how often it came meanwhile. What is away is tried
+// several times a second by everybody who needs it, and for hours.
 //
-// It never holds back a line of level error, one about a payout, or a warning that answers
+// It always writes a line of level error, one about a payout, and a warning that answers
 // somebody's doing (SIGHUP).
 type folder struct {
 	to io.Writer
@@ -87,8 +87,8 @@ func (f *folder) warn(key string, line []byte, now time.Time) (int, error) {
 	return f.to.Write(line)
 }
 
-// settle tells what is left of warnings whose pause is over, and forgets those that
-// haven't come for another one: should they come again, that is news.
+// settle writes what is left of warnings whose pause is over. It forgets those that haven't
+// come for another pause: should they come again, that is news.
 func (f *folder) settle(now time.Time) {
 	if len(f.folded) == 0 || now.Before(f.next) {
 		return
@@ -121,9 +121,8 @@ func (k *fold) counted(line []byte, now time.Time) []byte {
 	return fmt.Appendf(bytes.Clone(line[:end]), `,"repeated":%d,"within":%q}%s`, k.repeated, since, line[end+1:])
 }
 
-// kindOf answers what makes two warnings the same: their texts, without the numbers beside
-// them, and of an error its cause, the last of its parts. It is "" where a line is always
-// written.
+// kindOf answers what makes two warnings the same: their texts without the numbers beside
+// them, and the last part of an error, its cause. It is "" for a line that is always written.
 func kindOf(line []byte) string {
 	if bytes.Contains(line, []byte(`"trade_no"`)) {
 		return ""

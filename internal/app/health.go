@@ -15,7 +15,7 @@ import (
 // beyond every timeout in it.
 const stuck = time.Minute
 
-// health gathers why the program isn't ready.
+// health collects why the program isn't ready.
 type health struct {
 	mu      sync.Mutex
 	start   string // what the start waits for

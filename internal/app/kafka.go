@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// metadataTTL is how old the picture of leaders may be: the library asks again by
-	// time only, never because a leader says that it isn't one any more.
+	// metadataTTL is how old what is known of leaders may be. The library asks again by time
+	// only, never because a leader says that it isn't one any more.
 	metadataTTL = time.Second
 
 	// dialTimeout covers connecting, TLS and logging in.

@@ -16,10 +16,11 @@ import (
 )
 
 // merchant is one configured merchant with all that is its own: its settings, the provider's
-// client, and the rates of its sends and queries. What is to hold for one merchant goes
-// here; merchants.go has what is about all of them.
+// client, and the limiters of its sends and queries. What holds for one merchant has its place
+// here; what is about all of them stands in merchants.go.
 //
-// All shards of this instance share it. Breakers and slots are a shard's: see disburse.
+// All shards of this instance share it. Breakers and slots belong to a shard's loop: see
+// disburse.
 type merchant struct {
 	name        string
 	config      config.Merchant // as it was at the start

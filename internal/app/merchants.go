@@ -68,8 +68,8 @@ func (all merchants) forLoop() (some []disburse.Merchant) {
 	return some
 }
 
-// resolve is what consumer and loop ask about a command: it fills in what the command leaves to
-// its merchant, and says why it must be rejected. Where only one merchant is configured, a
+// resolve is what consumer and loop ask about a command. It fills in what the command leaves
+// to its merchant, and says why it must be rejected. Where only one merchant is configured, a
 // command needn't name it.
 func (all merchants) resolve(command payout.Command) (resolved payout.Command, country, invalid string) {
 	if command.Merchant == "" && len(all) == 1 {

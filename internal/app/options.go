@@ -66,8 +66,8 @@ func newLogger(c config.Log, to io.Writer, t *threshold) zerolog.Logger {
 	return zerolog.New(newFolder(to)).Sample(t).With().Timestamp().Logger()
 }
 
-// threshold is a level that can change while loggers made of one another are in use
-// everywhere: their own level is fixed in each copy, the sampler is shared.
+// threshold is the level from which lines are logged. It can change at any time. Loggers have
+// copies everywhere, each with a level of its own, but all share this sampler.
 type threshold struct{ level atomic.Int32 }
 
 func (t *threshold) set(name string) {

@@ -106,10 +106,10 @@ func (a *App) Probe(ctx context.Context) (well []string, problems []error) {
 const announcesContradictions = "announce, because no page of the provider says in which unit a query's amount is: " +
 	"look at whether paidAmount is what was ordered in the first results, then set it to hold"
 
-// probe asks for the balance, which proves the signature without moving money.
-// Where there is no such call (some countries' path is a guess) it asks about a tradeNo
-// that doesn't exist: a readable answer shows that the way is open, but outer 8000 is the
-// answer to a wrong signature too.
+// probe asks for the balance, which proves the signature without moving money. Where there is
+// no such call (some countries' path is a guess) it asks about a tradeNo that doesn't exist. A
+// readable answer shows that the provider can be reached. But outer 8000 is the answer to a
+// wrong signature too.
 func (m *merchant) probe(ctx context.Context) (string, error) {
 	_, refused := m.client.Balance(ctx)
 	if refused == nil {

@@ -21,8 +21,8 @@ func (l tickets) Take(ctx context.Context, n int) ([]disburse.Ticket, time.Durat
 	return all, wait, err
 }
 
-// beginSchedules begins the schedules in a new epoch, while the first commands are still
-// read: a schedule that nobody has used, or that has to rest, grants nothing at first.
+// beginSchedules begins the schedules in a new epoch, while the first commands are still read.
+// A schedule that nobody has used, or that has to rest, grants nothing at first.
 func (a *App) beginSchedules(ctx context.Context) {
 	for _, l := range a.merchants.limiters() {
 		a.launch(&a.begun, "rates", func() { l.Begin(ctx) })

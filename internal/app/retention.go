@@ -78,10 +78,10 @@ func (a *App) retentionOf(ctx context.Context, topic string) (kept time.Duration
 	return max(0, time.Duration(ms)*time.Millisecond), err == nil
 }
 
-// endangered tells that a command which holds the safe mark back will soon be deleted: a
-// journal wiped after that could never learn of its payout again. Half of the retention
-// leaves as much time to mend it; open payouts are carried forward at a quarter of the
-// window, so only what hinders that comes so far.
+// endangered tells that a command which holds back the safe mark will soon be deleted. A
+// journal that is wiped after that could never learn of its payout again. Half of the
+// retention leaves as much time to mend it. Open payouts are carried forward at a quarter of
+// the window, so only what stops that comes so far.
 func endangered(age, kept time.Duration) bool { return kept > 0 && age > kept/2 }
 
 // warnOfOldMark says it aloud, beside the metric.

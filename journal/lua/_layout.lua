@@ -42,10 +42,10 @@ local NO_PLACE = format('%06d', NO_PARTITION) .. string.rep('0', HEAD - PARTITIO
 local time = call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
--- CLOCK_BACK is by how much Redis' clock may go back behind what it has shown, CLOCK_AHEAD how
--- far it may be ahead of an instance's own clock, in ms (protocol E11). A minute back does no
--- harm: leases and pauses last longer, and recall looks into later generations too. An hour
--- ahead shortens the dedup window by an hour at most.
+-- CLOCK_BACK is by how much Redis' clock may go back behind what it has shown, in ms (protocol
+-- E11). CLOCK_AHEAD is by how much it may be ahead of an instance's own clock. A minute back
+-- does no harm: leases and pauses last longer, and recall looks into later generations too. An
+-- hour ahead shortens the dedup window by an hour at most.
 local CLOCK_BACK, CLOCK_AHEAD = 60000, 3600000
 
 -- stamp writes milliseconds with the 13 digits that the head has room for. The texts are kept
@@ -153,9 +153,9 @@ local function line(text, name)
   return value ~= '' and value or nil
 end
 
--- run_id names this server and what it holds. A restart, a failover and a cluster's move of the
--- slot change it. The id of the process is not enough: a primary that became a replica took
--- over another one's data, and may be primary again without a restart. The replication id
+-- run_id names this server and what it holds. A restart, a failover and a cluster's move of
+-- the slot change it. The id of the process is not enough. A primary that became a replica
+-- took over another one's data, and may be primary again without a restart; the replication id
 -- shows that. A Redis without one is known by the process alone.
 local function run_id()
   local data = line(call('INFO', 'replication'), 'master_replid:') or ''

@@ -1,5 +1,5 @@
 -- apply writes what became of leased payouts, each only if nobody else has touched it since the
--- lease (protocol S2): its state must be the expected one and its token the caller's. What a
+-- lease (protocol S2). Its state must be the expected one and its token the caller's. What a
 -- state may become is decided in Go; this only guards.
 -- ARGV: epoch, window, number of evidence entries. For each of these: merchant, account, served
 -- at, about which tradeNo, settled tradeNo ('' if none). Then for each payout: tradeNo, token,
@@ -26,7 +26,7 @@ local function settle()
 end
 
 -- succeed answers the new record. What the command said, its expiry and its place in the topic
--- stay the journal's: an insert may have filled them in, or moved them, during the lease.
+-- stay the journal's. An insert may have filled them in, or moved them, during the lease.
 local function succeed(current, head, said_end, progress)
   return sub(head, 1, EXPIRES_FROM - 1) .. sub(current, EXPIRES_FROM, EXPIRES_TO) .. sub(head, SENDS_FROM, FLAGS_FROM)
     .. sub(current, FLAGS_FROM + 1, FLAGS_TO) .. sub(current, PARTITION_FROM, said_end) .. progress

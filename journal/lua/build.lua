@@ -14,8 +14,8 @@ for _, other in ipairs({e[6] or '', e[9] or ''}) do
     return redis.error_reply('LAYOUT the records are of layout ' .. other .. ', or being converted to it; this version knows ' .. LAYOUT)
   end
 end
--- A renewal never begins a building: a server that lost the building record has also lost what
--- was restored under it, and a builder that was replaced must not come back.
+-- A renewal never begins a building. A server that lost the building record has also lost what
+-- was restored under it. And a builder that was replaced must not come back.
 if ARGV[3] == ARGV[1] and (e[3] ~= ARGV[1] or e[4] ~= server) then return {'0', 'the building of this epoch was taken over, or lost'} end
 if e[1] and e[2] == server and e[1] ~= ARGV[3] then return {'0', 'another epoch is open'} end
 if e[3] and e[3] ~= ARGV[1] and e[4] == server and tonumber(e[5] or '0') > now then return {'0', 'another instance is building'} end
@@ -32,8 +32,8 @@ elseif e[6] ~= LAYOUT then
 end
 if e[7] and not e[8] and tonumber(e[7]) then call('HSET', P .. 'epoch', 'dedup_window', e[7]) end
 call('HSET', P .. 'epoch', 'window', ARGV[4])
--- The replay needs to know which epoch wrote what stands here (was), and whether that was on
--- this very server, which has then lost nothing (was_on).
+-- The replay needs to know which epoch wrote what stands here (was). It needs to know whether
+-- that was on this very server, which has then lost nothing (was_on).
 if e[1] then call('HSET', P .. 'epoch', 'was', e[1], 'was_on', e[1] .. ' ' .. e[2]) end
 for _, field in ipairs(call('HKEYS', P .. 'epoch')) do
   if sub(field, 1, 6) == 'fence:' then call('HDEL', P .. 'epoch', field) end

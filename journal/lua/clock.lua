@@ -1,5 +1,5 @@
--- clock stamps within which bounds this Redis' clock is believed from here on (protocol E11): no
--- earlier than it has shown, no later than an instance's own clock vouches for.
+-- clock stamps within which bounds this Redis' clock is believed from here on (protocol E11).
+-- They are no earlier than it has shown, and no later than an instance's own clock vouches for.
 -- ARGV: epoch, the caller's own time in ms, read before the call, and '1' if the caller has seen
 -- this clock jump.
 -- Answer: '1' if the caller's clock vouches for this one, '0' if this one is too far ahead of it;

@@ -3,12 +3,12 @@
 -- Then for each payout: tradeNo, carried, record time, due, bucket, offset, record.
 -- The anchor says what stands before to, by which the topic is recognised ('' if not known).
 -- A due time of '' means now, by this clock: the caller's own may be wrong.
--- Carried is the state's letter (r, s or h) of a payout whose command was published again because
--- it had been open for long (protocol I5), '' for all others.
+-- Carried is '' but for a payout whose command was published again because it had been open for
+-- long (protocol I5). Then it is its state's letter: r, s or h.
 -- Answer: outcomes, one letter each (n new, r rejected, o held because old, d duplicate, c
 -- conflict), the number of open payouts, and the time.
 --
--- A range that begins past the read position is refused (protocol I1): a consumer that retries an
+-- A range that begins past the read position is refused (protocol I1). A consumer that retries an
 -- old range must not jump over what a new epoch has to read again.
 -- With conflicts in the range the position stays: the caller publishes these as dead letters
 -- first, and then calls again without them.
@@ -19,7 +19,7 @@ if from > position then
   return redis.error_reply('POSITION ' .. format('%.0f', position) .. ' is before the range that begins at ' .. ARGV[4])
 end
 
--- An unknown command that is older than this may have been paid and forgotten (protocol I4): it
+-- An unknown command that is older than reach may have been paid and forgotten (protocol I4). It
 -- is older than the window, or than what the last rebuild could read.
 local reach = math.max(now - window, tonumber(call('HGET', P .. 'epoch', 'reach') or '0'))
 
@@ -74,7 +74,7 @@ local function sending(record, merchant, sent, send_by, account)
     .. NO_FLAGS .. sub(record, PARTITION_FROM, HEAD) .. merchant .. sub(record, first, last) .. '{}'
 end
 
--- held answers the record of a payout that waits for a person: it was held before the journal was
+-- held answers the record of a payout that waits for a person. It was held before the journal was
 -- lost, or nobody knows whether it was paid and forgotten. It is asked about and never sent.
 local function held(record, merchant, step, account, why)
   local first, last = command_of(record)

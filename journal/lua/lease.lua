@@ -1,6 +1,6 @@
--- lease hands out up to n payouts that are due for one step, stamped with a token and a lease that
--- ends by Redis' own clock. For a send it also writes sending (protocol S1): from here on the
--- payout may have been sent, and who finds it after the lease asks about it (protocol S2).
+-- lease hands out up to n payouts that are due for one step. It stamps each with a token and with
+-- the lease's end by Redis' own clock. For a send it also writes sending (protocol S1). From here
+-- on the payout may have been sent, and who finds it after the lease asks about it (protocol S2).
 -- ARGV: epoch, step, merchant, token, n, lease in ms, the account to which a send goes and which
 -- an ask is about.
 -- Answer: now, the lease's end, the merchant's evidence (served at, about which tradeNo, the
@@ -86,12 +86,12 @@ local function take(tradeNo)
   return head
 end
 
--- young_first picks n of the due asks where more are due than can be made. Up to three quarters
--- are young: sent after the longest waiting one came due, the youngest first. The others are
--- those that have waited longest. By due time alone a backlog of old, slow payouts would make a
--- new one wait as long as they do; by age alone the old ones would never be asked about. The
--- young are looked for among the few times n that came due last: what is old comes due again no
--- faster than it is asked about.
+-- young_first picks n of the due asks where more are due than can be made. Up to three
+-- quarters are young: sent after the longest waiting one came due, the youngest first. The
+-- others are those that have waited longest. By due time alone a backlog of old, slow payouts
+-- would make a new one wait as long as they do. By age alone the old ones would never be asked
+-- about. The young are looked for only among the last that came due, a few times n. What is
+-- old comes due again no faster than it is asked about.
 local function young_first(due)
   local share = n - math.floor(n / 4)
   -- A part of a payout is given by chance: by the token, the only thing here that is random.

@@ -63,9 +63,9 @@ local function announced(tradeNo, record, bucket, memo, known)
   if not known or sent_memo(known) then remember(bucket, tradeNo, memo) end
 end
 
--- decided makes a payout sending that was decided to be sent. One of which this Redis knows nothing
--- else is only remembered: its command is read again, since the safe mark stays behind open
--- payouts, and finds it (protocol E6).
+-- decided makes a payout sending that was decided to be sent. One of which this Redis knows
+-- nothing else is only remembered. Its command is read again and finds it: the safe mark stays
+-- behind open payouts (protocol E6).
 local function decided(tradeNo, record, bucket, memo, fingerprint, merchant, sent, account)
   if not record then
     if not memo then
