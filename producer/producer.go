@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -97,11 +96,12 @@ func (p *Producer) Results(ctx context.Context, events []message.Event) (acknowl
 // DeadLetters publishes all of them or answers an error; only after nil may the offset
 // of their source move on.
 func (p *Producer) DeadLetters(ctx context.Context, letters []message.DeadLetter) error {
-	now := time.Now().UTC().Format(time.RFC3339Nano)
+	now := time.Now()
 	for cut := 0; ; cut++ {
 		messages := make([]kafka.Message, len(letters))
 		for i, d := range letters {
-			messages[i] = deadLetterMessage(d, now, cuts[cut])
+			d.Time = now
+			messages[i] = kafkaMessage(message.EncodeDeadLetter(fitting(d, cuts[cut])))
 		}
 		published, err := p.deadLetters.publish(ctx, messages)
 		if len(published.oversize) == 0 || len(published.waiting) > 0 || cut+1 == len(cuts) {
@@ -135,22 +135,6 @@ type cut struct{ most, kept int }
 // by default. A dead letter that can't be written would stop its partition for ever.
 var cuts = []cut{{deadLetterMax, deadLetterCut}, {100_000, 30_000}, {10_000, 3000}, {1000, 300}, {0, 0}}
 
-func deadLetterMessage(d message.DeadLetter, now string, c cut) kafka.Message {
-	d = fitting(d, c)
-	headers := make([]kafka.Header, 0, len(d.Headers)+7)
-	for _, h := range d.Headers {
-		headers = append(headers, kafka.Header{Key: h.Key, Value: h.Value})
-	}
-	headers = append(headers,
-		header("error", d.Reason), header("error_code", string(d.Code)),
-		header("source_topic", d.Topic), header("source_partition", strconv.Itoa(d.Source.Partition)),
-		header("source_offset", strconv.FormatInt(d.Source.Offset, 10)), header("time", now))
-	if d.Index >= 0 {
-		headers = append(headers, header("index", strconv.Itoa(d.Index)))
-	}
-	return kafka.Message{Key: d.Key, Value: d.Value, Headers: headers}
-}
-
 // fitting cuts what a broker would refuse: our headers come on top of a message that
 // may already have been as large as the topic takes, and a dead letter that can't be
 // written would stop its partition for ever. The source offset tells where all of it is.
@@ -173,8 +157,6 @@ func fitting(d message.DeadLetter, c cut) message.DeadLetter {
 	}
 	return d
 }
-
-func header(key, value string) kafka.Header { return kafka.Header{Key: key, Value: []byte(value)} }
 
 // sleep pauses and tells whether ctx let it.
 func sleep(ctx context.Context, d time.Duration) bool {

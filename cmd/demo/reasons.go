@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/segmentio/kafka-go"
-
 	"disburser/internal/trial"
 	"disburser/message"
 )
@@ -41,18 +39,20 @@ func (s *screen) reasons(w *world, e trial.Expected) {
 }
 
 // why explains dead letters, in the order of the file's lines.
-func why(letters []kafka.Message) (all [][2]string) {
-	line := func(m kafka.Message) int { n, _ := strconv.Atoi(trial.HeaderOf(m.Headers, trial.LineHeader)); return n }
-	index := func(m kafka.Message) int { n, _ := strconv.Atoi(trial.HeaderOf(m.Headers, "index")); return n }
-	slices.SortFunc(letters, func(a, b kafka.Message) int {
-		return cmp.Or(cmp.Compare(line(a), line(b)), cmp.Compare(index(a), index(b)))
+func why(letters []message.DeadLetter) (all [][2]string) {
+	line := func(d message.DeadLetter) int {
+		n, _ := strconv.Atoi(message.Message{Headers: d.Headers}.Header(trial.LineHeader))
+		return n
+	}
+	slices.SortFunc(letters, func(a, b message.DeadLetter) int {
+		return cmp.Or(cmp.Compare(line(a), line(b)), cmp.Compare(a.Index, b.Index))
 	})
-	for _, m := range letters {
-		where := "line " + strconv.Itoa(line(m))
-		if i := trial.HeaderOf(m.Headers, "index"); i != "" {
-			where += ", index " + i + " of its payouts"
+	for _, d := range letters {
+		where := "line " + strconv.Itoa(line(d))
+		if d.Index >= 0 {
+			where += ", index " + strconv.Itoa(d.Index) + " of its payouts"
 		}
-		all = append(all, [2]string{"dead letter", where + ": " + trial.HeaderOf(m.Headers, "error_code") + ": " + trial.HeaderOf(m.Headers, "error")})
+		all = append(all, [2]string{"dead letter", where + ": " + string(d.Code) + ": " + d.Reason})
 	}
 	return all
 }

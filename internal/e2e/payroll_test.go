@@ -16,6 +16,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"disburser/internal/trial"
+	"disburser/message"
 	"disburser/paypro/paysim"
 )
 
@@ -71,7 +72,7 @@ func TestAPayrollGoesThroughTwoProcesses(t *testing.T) {
 	find.in(t, "what the second one printed", two.Printed())
 	find.in(t, "the metrics", metrics)
 	for _, l := range w.Letters() {
-		for _, h := range l.Headers {
+		for _, h := range message.EncodeDeadLetter(l).Headers {
 			find.in(t, "the dead letters' header "+h.Key, h.Value)
 		}
 	}

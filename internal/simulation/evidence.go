@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/segmentio/kafka-go"
-
 	"disburser/internal/partition"
 	"disburser/internal/trial"
 	"disburser/message"
@@ -93,8 +91,11 @@ func (e *evidence) take(b *broker, at place, r partition.Record) {
 		d.Decision, _ = message.DecodeDecision(r.Value) // only disbursers write there
 		e.decisions = append(e.decisions, e.validate(d))
 	case trial.DefaultTopics.DeadLetter:
-		origin := fmt.Sprint(header(r.Headers, "source_partition"), "/", header(r.Headers, "source_offset"), "/", header(r.Headers, "index"))
-		e.letters[origin] = message.Code(header(r.Headers, "error_code"))
+		d, err := message.DecodeDeadLetter(message.New(r.Key, r.Value, r.Headers))
+		if err != nil { // no such code is due: the oracle names it
+			d.Code = message.Code("unreadable: " + err.Error())
+		}
+		e.letters[fmt.Sprint(d.Source.Partition, "/", d.Source.Offset, "/", d.Index)] = d.Code
 	}
 }
 
@@ -107,16 +108,6 @@ func (e *evidence) validate(d decision) decision {
 		}
 	}
 	return d
-}
-
-// header is the last of that name: ours come after those of the command.
-func header(headers []kafka.Header, name string) (value string) {
-	for _, h := range headers {
-		if h.Key == name {
-			value = string(h.Value)
-		}
-	}
-	return value
 }
 
 // final is a payout's first final event.

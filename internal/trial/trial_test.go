@@ -10,6 +10,7 @@ import (
 
 	"disburser/internal/partition"
 	"disburser/message"
+	"disburser/payout"
 	"disburser/paypro/paysim"
 )
 
@@ -134,8 +135,8 @@ func resultOf(t *testing.T, e message.Event) partition.Record {
 }
 
 func letterOf(code string, offset int) partition.Record {
-	return partition.Record{Headers: []kafka.Header{
-		{Key: "error_code", Value: []byte("the command's own")}, {Key: "error_code", Value: []byte(code)},
-		{Key: "source_offset", Value: []byte{byte('0' + offset)}},
-	}}
+	m := message.EncodeDeadLetter(message.DeadLetter{
+		Headers: []message.Header{{Key: "error_code", Value: []byte("the command's own")}}, Code: message.Code(code), Source: payout.Source{Offset: int64(offset)},
+	})
+	return partition.Record{Headers: message.HeadersAs[kafka.Header](m.Headers)}
 }

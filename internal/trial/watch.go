@@ -2,6 +2,8 @@ package trial
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 
 	"disburser/internal/partition"
 	"disburser/message"
+	"disburser/payout"
 )
 
 // patience is the pause before a broker that didn't answer is asked again.
@@ -34,15 +37,16 @@ type Watcher struct {
 	mu      sync.Mutex
 	results map[string][]Seen // by tradeNo, in the order of arrival
 	finals  int               // tradeNos with a final event
-	letters map[string]letter // by their origin
-	repeats int               // dead letters that came again
-	next    map[place]int64   // what has been read of every partition
+	letters map[origin]message.DeadLetter
+	repeats int             // dead letters that came again
+	next    map[place]int64 // what has been read of every partition
 }
 
-// letter is a dead letter as it came.
-type letter struct {
-	Code    message.Code
-	Message kafka.Message
+// origin tells dead letters apart.
+type origin struct {
+	topic            string
+	partition, index int
+	offset           int64
 }
 
 type place struct {
@@ -52,7 +56,7 @@ type place struct {
 
 // NewWatcher makes a watcher; Run starts it.
 func NewWatcher(client *kafka.Client, topics Topics) *Watcher {
-	return &Watcher{client: client, topics: topics, results: map[string][]Seen{}, letters: map[string]letter{}, next: map[place]int64{}}
+	return &Watcher{client: client, topics: topics, results: map[string][]Seen{}, letters: map[origin]message.DeadLetter{}, next: map[place]int64{}}
 }
 
 // Run watches until ctx ends.
@@ -143,29 +147,18 @@ func (w *Watcher) result(r partition.Record) {
 // letter takes a dead letter. One that an instance wrote again after a rebalance has the
 // same origin.
 func (w *Watcher) letter(r partition.Record) {
-	l := letter{
-		Code:    message.Code(HeaderOf(r.Headers, "error_code")),
-		Message: kafka.Message{Key: r.Key, Value: r.Value, Headers: r.Headers},
+	l, err := message.DecodeDeadLetter(message.New(r.Key, r.Value, r.Headers))
+	if err != nil { // no such code is due: the verdict names it
+		l = message.DeadLetter{Code: message.Code("unreadable: " + err.Error()), Source: payout.Source{Offset: r.Offset}}
 	}
-	origin := HeaderOf(r.Headers, "source_topic") + "/" + HeaderOf(r.Headers, "source_partition") + "/" +
-		HeaderOf(r.Headers, "source_offset") + "/" + HeaderOf(r.Headers, "index")
+	from := origin{l.Topic, l.Source.Partition, l.Index, l.Source.Offset}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, again := w.letters[origin]; again {
+	if _, again := w.letters[from]; again {
 		w.repeats++
 		return
 	}
-	w.letters[origin] = l
-}
-
-// HeaderOf is the last header of that name: ours come after those of the command.
-func HeaderOf(headers []kafka.Header, name string) (value string) {
-	for _, h := range headers {
-		if h.Key == name {
-			value = string(h.Value)
-		}
-	}
-	return value
+	w.letters[from] = l
 }
 
 // Progress counts the tradeNos with a final event and the dead letters so far.
@@ -200,14 +193,10 @@ func (w *Watcher) Standings() map[string]Standing {
 }
 
 // Letters are the dead letters so far, each once, in no order.
-func (w *Watcher) Letters() []kafka.Message {
+func (w *Watcher) Letters() []message.DeadLetter {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var all []kafka.Message
-	for _, l := range w.letters {
-		all = append(all, l.Message)
-	}
-	return all
+	return slices.Collect(maps.Values(w.letters))
 }
 
 // Results are the events of a tradeNo so far, in the order of arrival.
