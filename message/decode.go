@@ -14,24 +14,23 @@ import (
 	"disburser/payout/money"
 )
 
-// Limits of one message (README, Messages).
+// Limits of one message. What is above is a dead letter.
 const (
 	MaxValueBytes = 1 << 20 // 1 MiB
 	MaxBulk       = 10_000  // payouts in one bulk
 )
 
-// Limits of texts, ours to choose: generous for people, small
-// enough that a million open payouts fit the journal.
+// Limits of one command. What is above is rejected. The provider names none of them: they are
+// generous for people, and so small that a million open payouts fit the journal.
 const (
-	maxRemark  = 1_000
-	maxBatchID = 200
-	maxName    = 64
-	maxPayee   = 40 // fields
+	MaxTradeNo     = 64    // characters
+	MaxName        = 64    // characters of a merchant, a currency, or a payee field's name
+	MaxRemark      = 1_000 // characters
+	MaxBatchID     = 200   // characters
+	MaxBatchSize   = 1_000_000_000
+	MaxPayeeFields = 40
+	MaxPayeeField  = 256 // characters of one payee field, known to the country or not: it is stored, and may be published again
 )
-
-// MaxPayeeField bounds each payee field in characters, whether the country knows it or
-// not: it is kept, and may be published again.
-const MaxPayeeField = 256
 
 // Code says why a message, or an element of a bulk, is a dead letter. It is the
 // header error_code.
@@ -149,12 +148,12 @@ func decodePayout(n, common *node, index int) Order {
 	r := reader{own: n, common: common}
 	c := payout.Command{
 		TradeNo:   tradeNo.text,
-		Merchant:  r.text("merchant", maxName),
+		Merchant:  r.text("merchant", MaxName),
 		Amount:    r.amount(),
-		Currency:  r.text("currency", maxName),
+		Currency:  r.text("currency", MaxName),
 		Payee:     r.payee(),
-		Remark:    r.text("remark", maxRemark),
-		BatchID:   r.text("batchId", maxBatchID),
+		Remark:    r.text("remark", MaxRemark),
+		BatchID:   r.text("batchId", MaxBatchID),
 		BatchSize: r.count("batchSize"),
 		NotBefore: r.time("notBefore"),
 		ExpiresAt: r.time("expiresAt"),
@@ -165,9 +164,10 @@ func decodePayout(n, common *node, index int) Order {
 	return Order{Command: c, Index: index, Invalid: strings.Join(r.problems, "; ")}
 }
 
-// ValidTradeNo tells whether text can name a payout: 1–64 of A–Z a–z 0–9 _ -.
+// ValidTradeNo tells whether a text can name a payout: 1 to MaxTradeNo of A–Z a–z 0–9 _ -. What
+// is no tradeNo can't be announced either, so it becomes a dead letter.
 func ValidTradeNo(text string) bool {
-	if len(text) == 0 || len(text) > 64 {
+	if len(text) == 0 || len(text) > MaxTradeNo {
 		return false
 	}
 	for i := range len(text) {
@@ -242,15 +242,15 @@ func (r *reader) payee() payout.Payee {
 	case f.kind != '{':
 		r.wrong("payee", "must be an object")
 		return payout.Payee{}
-	case len(f.fields) > maxPayee:
-		r.wrong("payee", fmt.Sprintf("has more than %d fields", maxPayee))
+	case len(f.fields) > MaxPayeeFields:
+		r.wrong("payee", fmt.Sprintf("has more than %d fields", MaxPayeeFields))
 		return payout.Payee{}
 	}
 	fields := make(map[string]string, len(f.fields))
 	for _, name := range slices.Sorted(maps.Keys(f.fields)) {
 		value := f.fields[name]
-		if len(name) > maxName {
-			r.wrong("payee", fmt.Sprintf("has a field whose name is longer than %d characters", maxName))
+		if len(name) > MaxName {
+			r.wrong("payee", fmt.Sprintf("has a field whose name is longer than %d characters", MaxName))
 		}
 		switch {
 		case value.kind == '0':
@@ -274,8 +274,8 @@ func (r *reader) count(name string) int {
 		return 0
 	}
 	n, err := strconv.Atoi(f.text)
-	if f.kind != 'n' || err != nil || n < 1 || n > 1_000_000_000 {
-		r.wrong(name, "must be a whole number from 1 to 1000000000")
+	if f.kind != 'n' || err != nil || n < 1 || n > MaxBatchSize {
+		r.wrong(name, fmt.Sprintf("must be a whole number from 1 to %d", MaxBatchSize))
 		return 0
 	}
 	return n

@@ -13,7 +13,7 @@ var commonNames = []string{"merchant", "currency", "batchId", "batchSize", "rema
 // of these names is longer, however it is escaped, but for a remark.
 const (
 	longestCommon = 2 << 10
-	longestRemark = 12*maxRemark + 2
+	longestRemark = 12*MaxRemark + 2
 )
 
 // Bulk is the text of a bulk, cut into its elements.
