@@ -7,11 +7,15 @@ import (
 
 	"disburser/message"
 	"disburser/payout"
-	"disburser/payout/leases"
 )
 
 // announceLargest bounds a batch of announcements: they take no slots.
 const announceLargest = 500
+
+// settledGathering is how long the first one in hand waits for company that is on its way: a
+// request costs Kafka and us as much as a dozen results, and each partition of the topic
+// gets one of its own. Where nothing else is about to settle, nothing is waited for.
+const settledGathering = 40 * time.Millisecond
 
 // announceAgain is when an event that was not acknowledged is published again.
 const announceAgain = time.Second
@@ -32,56 +36,87 @@ func (l *Loop) announceBatch(_, working context.Context, _ *lane, due int) (int,
 	}
 	ctx, cancel := context.WithDeadline(working, batch.Deadline().Add(-l.margin()))
 	defer cancel()
-	ready, own, err := l.decideOwn(ctx, batch)
-	if err != nil {
-		for _, p := range own {
-			l.announceLater(leased{p, batch.Lease}, announceAgain)
-		}
+	tasks := make([]*task, len(batch.Payouts))
+	for i, p := range batch.Payouts {
+		tasks[i] = l.newTask(payout.StepAnnounce, nil, batch, p)
 	}
-	all := make([]leased, len(ready))
-	for i, p := range ready {
-		all[i] = leased{p, batch.Lease}
-	}
-	if e := l.announce(ctx, all); e != nil {
+	ready, err := l.decideOwn(ctx, batch.Epoch, tasks)
+	if e := l.announce(ctx, ready); e != nil {
 		err = e
 	}
 	return len(ready), err
 }
 
-// decideOwn has the ends by our own word acknowledged. It answers what may be announced
-// and, with an error, what may not.
-func (l *Loop) decideOwn(ctx context.Context, batch leases.Leased) (ready, undecided []payout.Payout, err error) {
+// decideOwn has the ends by our own word acknowledged. It answers what may be announced; the
+// others it gives back.
+func (l *Loop) decideOwn(ctx context.Context, epoch string, tasks []*task) (ready []*task, err error) {
+	var undecided []*task
 	var own []payout.Payout
-	for _, p := range batch.Payouts {
-		if p.Own() {
-			own = append(own, p)
+	for _, t := range tasks {
+		if t.payout.Own() {
+			undecided, own = append(undecided, t), append(own, t.payout)
 		} else {
-			ready = append(ready, p)
+			ready = append(ready, t)
 		}
 	}
 	if len(own) == 0 {
-		return ready, nil, nil
+		return ready, nil
 	}
-	if err := l.Decisions.Final(ctx, batch.Epoch, own); err != nil {
-		return ready, own, err
+	if err := l.Decisions.Final(ctx, epoch, own); err != nil {
+		for _, t := range undecided {
+			l.announceLater(t, announceAgain)
+		}
+		return ready, err
 	}
-	return append(ready, own...), nil, nil
+	for _, t := range undecided {
+		l.move(t, stageDecided)
+	}
+	return append(ready, undecided...), nil
 }
 
-// leased is a payout and the lease under which it is worked on.
-type leased struct {
-	payout.Payout
-	lease leases.Lease
+// announceInHand publishes what settles, as much at once as has come while the last group
+// was being acknowledged, and a moment longer.
+func (l *Loop) announceInHand(working context.Context) {
+	for l.toAnnounce.wait() {
+		gatherWhile(settledGathering, func() bool { return l.toAnnounce.expecting(announceLargest) })
+		l.announceNow(working, l.toAnnounce.take(time.Now(), announceLargest))
+	}
+}
+
+// announceNow leaves those alone whose lease leaves no time for it: somebody else may be
+// at them already.
+func (l *Loop) announceNow(working context.Context, tasks []*task) {
+	defer l.survive("an announcement") // without this goroutine each one would wait for its lease's end
+	now := time.Now()
+	inTime, end := tasks[:0], time.Time{}
+	for _, t := range tasks {
+		t.step = payout.StepAnnounce
+		if !now.Before(t.end()) {
+			l.move(t, stageLost)
+			continue
+		}
+		if inTime = append(inTime, t); end.IsZero() || t.end().Before(end) {
+			end = t.end()
+		}
+	}
+	if len(inTime) == 0 {
+		return
+	}
+	ctx, cancel := context.WithDeadline(working, end)
+	defer cancel()
+	if err := l.announce(ctx, inTime); err != nil {
+		l.refused(working, err, "announce")
+	}
 }
 
 // announce publishes and, for each event that is acknowledged, ends the lease.
-func (l *Loop) announce(ctx context.Context, payouts []leased) error {
-	events := make([]message.Event, 0, len(payouts))
-	said := make([]leased, 0, len(payouts))
-	for _, p := range payouts {
-		if e, speaks := message.EventOf(p.Payout); speaks {
+func (l *Loop) announce(ctx context.Context, tasks []*task) error {
+	events := make([]message.Event, 0, len(tasks))
+	said := make([]*task, 0, len(tasks))
+	for _, t := range tasks {
+		if e, speaks := message.EventOf(t.payout); speaks && l.move(t, stageAnnouncing) {
 			events = append(events, e)
-			said = append(said, p)
+			said = append(said, t)
 		}
 	}
 	if len(events) == 0 {
@@ -90,31 +125,37 @@ func (l *Loop) announce(ctx context.Context, payouts []leased) error {
 	acknowledged, err := l.Announcer.Results(ctx, events)
 	answered := time.Now()
 	tooLarge, waiting := l.oversize(err), 0
-	for i, p := range said {
+	for i, t := range said {
 		if i >= len(acknowledged) || !acknowledged[i] {
-			if tooLarge[p.TradeNo] {
-				l.announceLater(p, announceRarely)
+			if tooLarge[t.payout.TradeNo] {
+				l.announceLater(t, announceRarely)
 			} else {
-				l.announceLater(p, announceAgain)
+				l.announceLater(t, announceAgain)
 				waiting++
 			}
 			continue
 		}
-		now := p.lease.Now(answered)
-		l.Metrics.announced(p.Payout, events[i], now)
-		after := p.Announced(now, l.policyOf(p.Payout))
-		l.writer.put(change{Change: leases.Change{Token: p.lease.Token, Epoch: p.lease.Epoch, Before: p.State, After: after, Forget: p.State.Final()}, until: p.lease.Deadline()})
-		line := l.Logger.Info()
-		if events[i].Contradiction != "" {
-			line = l.Logger.Warn().Str("contradiction", events[i].Contradiction)
-		}
-		line.Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Str("merchant", events[i].Merchant).Str("type", string(events[i].Type)).
-			Str("reason", p.Reason).Int("sends", p.Sends).Int("asks", p.Asks).Msg("announced")
+		l.announced(t, events[i], answered)
 	}
 	if len(tooLarge) > 0 && waiting == 0 { // said already, and no reason to let the others wait
 		return nil
 	}
 	return err
+}
+
+// announced has the journal forget what is final now that its event is acknowledged.
+func (l *Loop) announced(t *task, e message.Event, answered time.Time) {
+	p, now := t.payout, t.lease.Now(answered)
+	l.Metrics.announced(p, e, now)
+	c := t.change(p.Announced(now, l.policyOf(p)))
+	c.Forget = p.State.Final()
+	l.write(t, c)
+	line := l.Logger.Info()
+	if e.Contradiction != "" {
+		line = l.Logger.Warn().Str("contradiction", e.Contradiction)
+	}
+	line.Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Str("merchant", e.Merchant).Str("type", string(e.Type)).
+		Str("reason", p.Reason).Int("sends", p.Sends).Int("asks", p.Asks).Msg("announced")
 }
 
 // oversize answers which events the results topic takes not even alone, and says so: the
@@ -149,10 +190,8 @@ func (l *Loop) Warning() string {
 	return w.text
 }
 
-func (l *Loop) announceLater(p leased, again time.Duration) {
-	after := p.Payout
-	after.Due = p.lease.Now(time.Now()).Add(again)
-	l.writer.put(change{Change: leases.Change{Token: p.lease.Token, Epoch: p.lease.Epoch, Before: p.State, After: after}, until: p.lease.Deadline()})
+func (l *Loop) announceLater(t *task, again time.Duration) {
+	l.putBack(t, t.lease.Now(time.Now()).Add(again))
 }
 
 // policyOf is the payout's merchant's; of a merchant that isn't configured (any more)

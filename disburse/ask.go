@@ -14,7 +14,7 @@ import (
 // this instance has kept since it sent them, and about what is due in the journal.
 func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int, error) {
 	m := la.merchant
-	if late := m.kept.late(time.Now()); len(late) > 0 {
+	if late := m.toAsk.late(time.Now()); len(late) > 0 {
 		l.handBack(late)
 		return 0, nil // the next look finds them in the journal
 	}
@@ -28,9 +28,10 @@ func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int
 		return 0, err
 	}
 	stored := int(m.stored.Load())
-	for _, k := range m.kept.take(time.Now(), n-ofJournal(n, stored)) {
-		permit := permits.next()
-		l.worker(func() { l.ask(taking, working, m, k.batch, k.Payout, permit) })
+	for _, t := range m.toAsk.take(time.Now(), n-ofJournal(n, stored)) {
+		t.step = payout.StepAsk
+		l.move(t, stagePrepared)
+		l.call(t, permits.next(), func() { l.ask(taking, working, t) })
 	}
 	own := n - permits.len()
 	if own == n || stored == 0 {
@@ -42,8 +43,8 @@ func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int
 	}
 	permits.limit(len(batch.Payouts))
 	for _, p := range batch.Payouts {
-		permit := permits.next()
-		l.worker(func() { l.ask(taking, working, m, batch, p, permit) })
+		t := l.newTask(payout.StepAsk, m, batch, p)
+		l.call(t, permits.next(), func() { l.ask(taking, working, t) })
 	}
 	return own + len(batch.Payouts), err
 }
@@ -60,26 +61,25 @@ func ofJournal(n, stored int) int {
 }
 
 // ask makes one call; an ask that can't be made is put back as it was.
-func (l *Loop) ask(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, permit *permit) {
-	defer permit.end()
-	defer l.survive("an ask")
-	if err := ready(taking, permit.ticket, l.latestFor(batch, m.Timeout)); err != nil || !permit.good() || !permit.begin() {
-		l.putBack(batch, p)
+func (l *Loop) ask(taking, working context.Context, t *task) {
+	m, permit := t.merchant, t.permit
+	v := l.begin(taking, t)
+	if v.reason != mayCall {
+		l.putBack(t, t.lease.Now(time.Now()))
 		return
 	}
-	began := time.Now()
-	f := l.query(working, m, p.Command, l.latestFor(batch, m.Timeout))
+	f := l.query(working, m, t.payout.Command, v.latest)
 	permit.answered(f)
 	found := f
-	if p.Orphan() {
+	if t.payout.Orphan() {
 		found = f.Wordless()
 	}
-	if f.Kind == finding.NoRecord && !l.believable(taking, working, m, batch, p, began) {
+	if f.Kind == finding.NoRecord && !l.believable(taking, working, t, v.at) {
 		found.Kind = finding.Unclear
 		found.Detail = "no record, but nothing shows that the provider serves this merchant at all"
 	}
-	l.found(m, batch, p, payout.Ask, found, began)
-	l.listen(working, m.Query, began, f)
+	l.found(t, payout.Ask, found, v.at)
+	l.listen(working, m.Query, v.at, f)
 }
 
 func (l *Loop) query(ctx context.Context, m *merchant, c payout.Command, latest time.Time) finding.Finding {
@@ -89,52 +89,59 @@ func (l *Loop) query(ctx context.Context, m *merchant, c payout.Command, latest 
 	return f
 }
 
-// judging is what an answer of a merchant is judged by, of a call that began then: the
-// moment, and the policy with the doubt about it. Where Redis' clock and this process'
-// disagree, one of them has stepped, and less time may have passed than Redis' clock says.
-func (l *Loop) judging(m *merchant, batch leases.Leased, began time.Time) (now time.Time, policy payout.Policy) {
-	now, policy = batch.Now(time.Now()), m.policy()
-	policy.Doubt = now.Sub(batch.Earliest(began)) + l.ClockDifference().Abs()
-	policy.Refusing = m.Send.Refusing()
+// judging is what an answer is judged by, of a call of the task's that began then: the moment,
+// and the policy with the doubt about it. Where Redis' clock and this process' disagree, one
+// of them has stepped, and less time may have passed than Redis' clock says.
+func (l *Loop) judging(t *task, began time.Time) (now time.Time, policy payout.Policy) {
+	now, policy = t.lease.Now(time.Now()), t.merchant.policy()
+	policy.Doubt = now.Sub(t.lease.Earliest(began)) + l.ClockDifference().Abs()
+	policy.Refusing = t.merchant.Send.Refusing()
 	return now, policy
 }
 
 // believable tells whether "no such order" is about this payout and not a refusal of
 // the whole merchant: somebody else of the merchant was answered lately. Where nobody
 // was, the merchant's latest settled payout is asked about.
-func (l *Loop) believable(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, asked time.Time) bool {
-	now, policy := l.judging(m, batch, asked)
+func (l *Loop) believable(taking, working context.Context, t *task, asked time.Time) bool {
+	now, policy := l.judging(t, asked)
+	p := t.payout
 	if !p.NoRecordMayCount(now, policy) {
 		return true // too early to count; the table only asks again
 	}
 	if p.AtAnotherAccount(policy.Account) {
 		return true // it proves nothing, and a person is told; nobody else may ever be served here
 	}
-	if p.Corroborated(m.servedOther(batch.Evidence, p.TradeNo), now, policy) {
+	if p.Corroborated(t.merchant.servedOther(t.evidence, p.TradeNo), now, policy) {
 		return true
 	}
-	witness := batch.Evidence.Settled
+	witness := t.evidence.Settled
 	if witness == "" || witness == p.TradeNo {
 		return false
 	}
-	latest := l.latestFor(batch, m.Timeout)
+	return l.askAbout(taking, working, t, witness)
+}
+
+// askAbout asks about another payout under a task's lease and in its slot, and tells whether
+// the provider answered about it. Of its words nothing is kept.
+func (l *Loop) askAbout(taking, working context.Context, t *task, tradeNo string) bool {
+	m := t.merchant
+	witness := task{step: payout.StepAsk, merchant: m, lease: t.lease, margin: t.margin}
+	witness.payout.TradeNo = tradeNo
+	by := witness.turnBy(time.Now())
 	tickets, _, err := m.Query.Take(taking, 1)
-	if err != nil || len(tickets) == 0 || ready(taking, tickets[0], latest) != nil {
+	if err != nil || len(tickets) == 0 {
 		return false
 	}
-	began := time.Now()
-	f := l.query(working, m, payout.Command{TradeNo: witness}, latest) // of its words nothing is kept
-	l.listen(working, m.Query, began, f)
+	turn := itsTurn(taking, tickets[0], by)
+	v := mayBegin(&witness, moment{now: time.Now(), turn: turn, good: true}) // the ask before it was answered
+	if v.reason != mayCall || !l.move(&witness, stageCalling) {
+		return false
+	}
+	f := l.query(working, m, witness.payout.Command, by)
+	l.listen(working, m.Query, v.at, f)
 	if !f.Served {
 		return false
 	}
-	m.serve(leases.Served{Merchant: m.Name, At: batch.Earliest(began), About: witness})
+	m.serve(leases.Served{Merchant: m.Name, At: t.lease.Earliest(v.at), About: tradeNo})
 	return true
-}
-
-// putBack ends the lease of a payout with which nothing was done.
-func (l *Loop) putBack(batch leases.Leased, p payout.Payout) {
-	after := p
-	after.Due = batch.Now(time.Now())
-	l.writer.put(change{Change: leases.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
 }

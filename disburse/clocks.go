@@ -48,32 +48,16 @@ func undecided(lease leases.Lease, p payout.Payout, now time.Time) time.Duration
 
 // lastByte is the moment of this process' clock before which a payout's expiresAt comes by
 // neither clock, if that is before end.
-func lastByte(lease leases.Lease, p payout.Payout, end time.Time) time.Time {
+func lastByte(lease leases.Lease, p payout.Payout, end, now time.Time) time.Time {
 	if p.ExpiresAt.IsZero() {
 		return end
 	}
-	now := time.Now()
 	for _, at := range []time.Time{lease.Local(p.ExpiresAt), now.Add(p.ExpiresAt.Sub(now))} {
 		if at.Before(end) {
 			end = at
 		}
 	}
 	return end
-}
-
-// timely keeps of a batch what may be sent now, and gives the rest back before anything is
-// decided about it.
-func (l *Loop) timely(batch leases.Leased) leases.Leased {
-	now, kept := time.Now(), batch.Payouts[:0]
-	for _, p := range batch.Payouts {
-		if sendable(batch.Lease, p, now) {
-			kept = append(kept, p)
-		} else {
-			l.giveBack(batch, p, false)
-		}
-	}
-	batch.Payouts = kept
-	return batch
 }
 
 // sawClock notes how far Redis' clock is ahead of this process', by an answer with Redis'
@@ -126,11 +110,11 @@ func (l *Loop) sawGrantClock(theirs, asked, now time.Time) {
 // overByGrant gives back what was not sent because the clock of its grant says that its
 // lease is over: so it is with every send where that clock is ahead of the journal's by a
 // lease. The payout rests, or it would be leased, decided and given back without end.
-func (l *Loop) overByGrant(m *merchant, batch leases.Leased, p payout.Payout, missed time.Duration) {
-	l.Metrics.overdue.WithLabelValues(m.Name).Inc()
-	l.Logger.Warn().Str("merchant", m.Name).Dur("ahead_by", missed).
+func (l *Loop) overByGrant(t *task, missed time.Duration) {
+	l.Metrics.overdue.WithLabelValues(t.merchant.Name).Inc()
+	l.Logger.Warn().Str("merchant", t.merchant.Name).Dur("ahead_by", missed).
 		Msg("a send was given back, because by the clock of the Redis that grants the calls its lease is over: this machine stood still, or that clock is ahead of the journal's: set the wrong one")
-	l.giveBackFor(batch, p, false, grantRest)
+	l.giveBackFor(t, false, grantRest)
 }
 
 // ClockDifference is how far Redis' clock was ahead of this process' at the last look: the

@@ -13,10 +13,10 @@ func TestAbsenceCountsByTheSlowerClock(t *testing.T) {
 	l := &Loop{}
 	m := &merchant{Merchant: Merchant{Send: free}}
 	now := time.Now()
-	batch := leases.Leased{Lease: leases.Lease{LeasedAt: now.Add(20 * time.Minute), Asked: now}}
+	asked := &task{merchant: m, lease: leases.Lease{LeasedAt: now.Add(20 * time.Minute), Asked: now}}
 	policyOf := func(apart time.Duration) payout.Policy {
 		l.apart.Store(int64(apart))
-		_, policy := l.judging(m, batch, time.Now())
+		_, policy := l.judging(asked, time.Now())
 		policy.NoRecord.Every = 5 * time.Minute
 		return policy
 	}

@@ -21,21 +21,22 @@ const (
 func (l *Loop) expireBatch(_, working context.Context, la *lane, due int) (int, error) {
 	batch, err := l.lease(working, payout.StepExpire, "", min(due, announceLargest))
 	ended := 0
-	var resolved []payout.Payout
+	var resolved []*task
 	for _, p := range batch.Payouts {
-		now := time.Now()
-		after, known, e := l.notSendable(batch.Lease, la, p, now)
+		t := l.newTask(payout.StepExpire, nil, batch, p)
+		after, known, e := l.notSendable(t, la, time.Now())
 		switch {
 		case e != nil:
 			l.Logger.Error().Err(e).Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Msg("not ended")
 			continue
 		case known:
-			resolved = append(resolved, after)
+			t.payout = after
+			resolved = append(resolved, t)
 			continue
 		case after.State != p.State:
 			ended++
 		}
-		l.writer.put(change{Change: leases.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
+		l.write(t, t.change(after))
 	}
 	if len(resolved) > 0 {
 		if e := l.resolve(working, batch.Lease, resolved); e != nil {
@@ -46,14 +47,15 @@ func (l *Loop) expireBatch(_, working context.Context, la *lane, due int) (int, 
 }
 
 // notSendable is what becomes of one of them; known says that it is its merchant's now.
-func (l *Loop) notSendable(lease leases.Lease, la *lane, p payout.Payout, now time.Time) (after payout.Payout, known bool, err error) {
-	theirs, account := lease.Now(now), p.Account
+func (l *Loop) notSendable(t *task, la *lane, now time.Time) (after payout.Payout, known bool, err error) {
+	p, theirs := t.payout, t.lease.Now(now)
+	account := p.Account
 	if m := l.merchants[p.Merchant]; m != nil { // else nobody here can tell its account: only its expiry counts
 		account = m.policy().Account
 	}
 	expired := p.Expired(now) && p.Expired(theirs)
 	if p.Sends == 0 && !expired && (p.Country == "" || !p.Expired(theirs)) {
-		after, err = l.lookUp(lease, p, now)
+		after, err = l.lookUp(t.lease, p, now)
 		return after, err == nil && after.Step == payout.StepSend, err
 	}
 	after, err = p.NotSendable(theirs, account)
@@ -61,7 +63,7 @@ func (l *Loop) notSendable(lease leases.Lease, la *lane, p payout.Payout, now ti
 		return after, false, err
 	}
 	after = p
-	after.Step, after.Due = payout.StepSend, theirs.Add(undecided(lease, p, now))
+	after.Step, after.Due = payout.StepSend, theirs.Add(undecided(t.lease, p, now))
 	la.restUntil.Store(now.Add(expireRest).UnixNano())
 	return after, false, nil
 }
@@ -95,17 +97,24 @@ func (l *Loop) knownFor(epoch string, now time.Time) time.Duration {
 }
 
 // resolve gives payouts to the merchant that this instance knows.
-func (l *Loop) resolve(working context.Context, lease leases.Lease, payouts []payout.Payout) error {
+func (l *Loop) resolve(working context.Context, lease leases.Lease, tasks []*task) error {
 	ctx, cancel := context.WithDeadline(working, lease.Deadline())
 	defer cancel()
-	moved, err := l.Journal.Resolve(ctx, lease, payouts)
-	if err != nil { // they are looked at again after the lease
-		return err
+	payouts := make([]payout.Payout, len(tasks))
+	for i, t := range tasks {
+		l.move(t, stageJudged)
+		payouts[i] = t.payout
 	}
-	for i, p := range payouts {
-		if i < len(moved) && moved[i] {
-			l.Logger.Info().Str("trade_no", p.TradeNo).Str("merchant", p.Merchant).Msg("its merchant is known now")
+	moved, err := l.Journal.Resolve(ctx, lease, payouts)
+	for i, t := range tasks {
+		switch {
+		case err != nil || i >= len(moved) || !moved[i]: // it is looked at again after the lease
+			l.move(t, stageLost)
+		default:
+			l.move(t, stageWritten)
+			l.move(t, stageDone)
+			l.Logger.Info().Str("trade_no", t.payout.TradeNo).Str("merchant", t.payout.Merchant).Msg("its merchant is known now")
 		}
 	}
-	return nil
+	return err
 }

@@ -16,12 +16,12 @@ func TestAnUnknownMerchantsAccountIsNotAnotherOne(t *testing.T) {
 	p := payout.Begin(payout.Command{TradeNo: "a", Merchant: "gone"}, "egypt", payout.Source{}, "", now.Add(-time.Hour))
 	p.Sends, p.Account, p.Step = 1, "there000", payout.StepExpire
 	l := &Loop{merchants: map[string]*merchant{}}
-	after, _, err := l.notSendable(lease, &lane{}, p, now)
+	after, _, err := l.notSendable(&task{lease: lease, payout: p}, &lane{}, now)
 	if err != nil || after.State != payout.StateReceived || after.Step != payout.StepSend || !after.Due.After(now) {
 		t.Errorf("%v, to %v: %q %v", after.State, after.Step, after.Reason, err)
 	}
 	p.ExpiresAt = now.Add(-time.Second)
-	if after, _, err = l.notSendable(lease, &lane{}, p, now); err != nil || after.State != payout.StateHeld || after.Reason != "expiresAt passed after a send that may have happened" {
+	if after, _, err = l.notSendable(&task{lease: lease, payout: p}, &lane{}, now); err != nil || after.State != payout.StateHeld || after.Reason != "expiresAt passed after a send that may have happened" {
 		t.Errorf("expired: %v %q %v", after.State, after.Reason, err)
 	}
 }

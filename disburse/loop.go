@@ -56,22 +56,22 @@ var errPanic = errors.New("a panic, see above")
 // Loop works on the payouts of one shard.
 type Loop struct {
 	Config
-	merchants map[string]*merchant
-	names     []string
-	breaker   settings
-	slots     map[payout.Step]*slots // of sends and of asks
-	writer    *writer
-	settled   *settled
-	nudge     chan struct{}
-	calls     sync.WaitGroup // workers and lanes under way
-	jobs      chan func()    // to workers that wait for one
-	beat      atomic.Int64   // when the loop last made progress, Unix nanoseconds
-	epoch     string         // of the last lease of expiries, and since when it is known here;
-	epochFrom time.Time      // both owned by that lane
-	trouble   atomic.Value   // of string: why the journal didn't answer last, "" if it did
-	apart     atomic.Int64   // how far Redis' clock was ahead at the last look
-	granting  atomic.Pointer[clockReading]
-	warning   atomic.Pointer[warning]
+	merchants  map[string]*merchant
+	names      []string
+	breaker    settings
+	slots      map[payout.Step]*slots // of sends and of asks
+	writer     *writer
+	toAnnounce *inHand // ends by the provider's word that are written
+	nudge      chan struct{}
+	calls      sync.WaitGroup // workers and lanes under way
+	jobs       chan func()    // to workers that wait for one
+	beat       atomic.Int64   // when the loop last made progress, Unix nanoseconds
+	epoch      string         // of the last lease of expiries, and since when it is known here;
+	epochFrom  time.Time      // both owned by that lane
+	trouble    atomic.Value   // of string: why the journal didn't answer last, "" if it did
+	apart      atomic.Int64   // how far Redis' clock was ahead at the last look
+	granting   atomic.Pointer[clockReading]
+	warning    atomic.Pointer[warning]
 }
 
 // New makes a loop; Run starts it.
@@ -81,7 +81,7 @@ func New(c Config) *Loop {
 	for _, m := range c.Merchants {
 		l.names = append(l.names, m.Name)
 		l.merchants[m.Name] = &merchant{
-			Merchant: m, now: m.Policy,
+			Merchant: m, now: m.Policy, toAsk: newInHand(asksInHand),
 			sendGate: newGate(&l.breaker, true, m.Name+" send", c.Logger),
 			askGate:  newGate(&l.breaker, false, m.Name+" query", c.Logger),
 		}
@@ -90,7 +90,7 @@ func New(c Config) *Loop {
 	for _, step := range []payout.Step{payout.StepSend, payout.StepAsk} {
 		l.slots[step] = newSlots(c.Slots, l.names, l.Nudge)
 	}
-	l.settled = newSettled()
+	l.toAnnounce = newInHand(announcementsInHand)
 	l.writer = newWriter(c.Journal, l.Nudge, l.calling, l.refused, l.over, c.Logger)
 	l.beat.Store(time.Now().UnixNano())
 	return l
@@ -124,7 +124,7 @@ func (l *Loop) Run(taking, working context.Context) {
 	announced := make(chan struct{})
 	go func() {
 		defer close(announced)
-		l.announceSettled(working)
+		l.announceInHand(working)
 	}()
 	lanes := l.lanes()
 	for taking.Err() == nil {
@@ -145,7 +145,7 @@ func (l *Loop) Run(taking, working context.Context) {
 	l.writer.flush()
 	l.release()      // whose sends were being written
 	l.writer.flush() // what has settled is announced, and that is written too
-	l.settled.close()
+	l.toAnnounce.close()
 	<-announced
 	l.writer.close()
 	<-written

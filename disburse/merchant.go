@@ -34,7 +34,7 @@ type Merchant struct {
 type merchant struct {
 	Merchant
 	sendGate, askGate *gate
-	kept              kept
+	toAsk             *inHand      // sent here, and waiting for their first ask
 	stored            atomic.Int64 // asks that were due in the journal at the last look
 
 	mu      sync.Mutex
@@ -113,12 +113,12 @@ func (m *merchant) learn(p payout.Payout, f finding.Finding, now time.Time) {
 	}
 }
 
-// asks is what there is to ask about: what is due in the journal, and what was kept.
+// asks is what there is to ask about: what is due in the journal, and what is in hand.
 func (m *merchant) asks(a leases.Agenda) leases.Work {
 	w := a.Ask[m.Name]
 	m.stored.Store(int64(w.Due))
 	now := time.Now()
-	due, next := m.kept.work(now)
+	due, next := m.toAsk.work(now)
 	w.Due += due
 	if at := a.Now.Add(next.Sub(now)); !next.IsZero() && (w.Next.IsZero() || at.Before(w.Next)) {
 		w.Next = at

@@ -2,7 +2,6 @@ package disburse
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"disburser/payout"
@@ -37,22 +36,40 @@ func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (in
 	if err != nil { // some records can't be read; the others go on
 		l.refused(taking, err, "read a record")
 	}
-	batch = l.timely(batch)
-	if permits.limit(len(batch.Payouts)); len(batch.Payouts) == 0 {
+	tasks := l.prepare(m, &batch)
+	if permits.limit(len(tasks)); len(tasks) == 0 {
 		return 0, nil
 	}
 	if err := l.decide(working, m, batch); err != nil {
 		permits.end()
-		for _, p := range batch.Payouts {
-			l.giveBack(batch, p, true)
+		for _, t := range tasks {
+			l.giveBack(t, true)
 		}
 		return 0, err
 	}
-	for _, p := range batch.Payouts {
-		permit := permits.next()
-		l.worker(func() { l.send(taking, working, m, batch, p, permit) })
+	for _, t := range tasks {
+		l.move(t, stageDecided)
+		l.call(t, permits.next(), func() { l.send(taking, working, t) })
 	}
-	return len(batch.Payouts), nil
+	return len(tasks), nil
+}
+
+// prepare makes tasks of what may be sent now, and gives the rest back before anything is
+// decided about it. It leaves in batch what it made tasks of.
+func (l *Loop) prepare(m *merchant, batch *leases.Leased) []*task {
+	now, timely := time.Now(), batch.Payouts[:0]
+	tasks := make([]*task, 0, len(batch.Payouts))
+	for _, p := range batch.Payouts {
+		t := l.newTask(payout.StepSend, m, *batch, p)
+		if !sendable(t.lease, p, now) {
+			l.giveBack(t, false)
+			continue
+		}
+		timely = append(timely, p)
+		tasks = append(tasks, t)
+	}
+	batch.Payouts = timely
+	return tasks
 }
 
 // decide has the batch written down and acknowledged while the lease still leaves room
@@ -63,42 +80,46 @@ func (l *Loop) decide(ctx context.Context, m *merchant, batch leases.Leased) err
 	return l.Decisions.Send(ctx, batch.Epoch, batch.Payouts)
 }
 
+// call has a worker make a task's call. The permit is ended with it, also after a panic;
+// the payout then is asked about when its lease ends.
+func (l *Loop) call(t *task, p *permit, f func()) {
+	t.permit = p
+	doing := "a " + t.step.String()
+	if t.step == payout.StepAsk {
+		doing = "an ask"
+	}
+	l.worker(func() {
+		defer p.end()
+		defer l.survive(doing)
+		f()
+	})
+}
+
 // send makes one call. Whatever happens, the payout is written: with the finding, or
 // given back because it certainly was not sent.
-func (l *Loop) send(taking, working context.Context, m *merchant, batch leases.Leased, p payout.Payout, permit *permit) {
-	defer permit.end()
-	defer l.survive("a send") // the payout stays sending; it is asked about after its lease
-	// A call cut short is Unclear, and may end up before a person: it begins while at least
-	// half of its time is left.
-	if err := ready(taking, permit.ticket, l.beginBy(batch, m.Timeout)); err != nil || !permit.good() {
-		l.giveBack(batch, p, false)
+func (l *Loop) send(taking, working context.Context, t *task) {
+	m, permit := t.merchant, t.permit
+	v := l.begin(taking, t)
+	if v.reason != mayCall {
+		l.notSent(t, v)
 		return
 	}
-	theirs, asked := m.Send.Heard()
-	known := batch.Lease
-	batch.Lease = known.Heard(theirs, asked)
-	began, latest := time.Now(), lastByte(batch.Lease, p, l.latestFor(batch, m.Timeout))
-	l.sawGrantClock(theirs, asked, began)
-	if !began.Before(l.mustBegin(batch, m.Timeout)) || !began.Before(latest) {
-		if missed := batch.Missed - known.Missed; missed > 0 && began.Before(l.mustBegin(leases.Leased{Lease: known}, m.Timeout)) {
-			batch.Lease = known // by the journal's own clock it may still be given back
-			l.overByGrant(m, batch, p, missed)
-		} else {
-			l.giveBack(batch, p, false)
-		}
-		return
-	}
-	if !permit.begin() {
-		l.giveBack(batch, p, false)
-		return
-	}
-	f := m.Provider.Send(working, p.Command, latest)
+	f := m.Provider.Send(working, t.payout.Command, v.latest)
 	permit.answered(f)
-	l.Metrics.called(m.Name, OperationSend, f, time.Since(began))
-	p.SendBy = batch.Now(latest)
-	l.found(m, batch, p, payout.OwnSend, f, began)
-	l.listen(working, m.Send, began, f)
-	l.refusals(working, m, began, f)
+	l.Metrics.called(m.Name, OperationSend, f, time.Since(v.at))
+	t.payout.SendBy = t.lease.Now(v.latest)
+	l.found(t, payout.OwnSend, f, v.at)
+	l.listen(working, m.Send, v.at, f)
+	l.refusals(working, m, v.at, f)
+}
+
+// notSent gives a send back that may not begin.
+func (l *Loop) notSent(t *task, v verdict) {
+	if v.reason == leaseOverByGrant {
+		l.overByGrant(t, v.missed)
+		return
+	}
+	l.giveBack(t, false)
 }
 
 // refusals tells the fleet that the provider refuses one send after the other, and what
@@ -127,60 +148,22 @@ func (l *Loop) listen(ctx context.Context, limiter Limiter, began time.Time, f f
 	}
 }
 
-// latestFor is the moment by which a call that begins now must be over: its timeout,
-// and in any case before the lease ends.
-func (l *Loop) latestFor(batch leases.Leased, timeout time.Duration) time.Time {
-	end := batch.Deadline().Add(-l.margin())
-	if byTimeout := time.Now().Add(timeout); byTimeout.Before(end) {
-		return byTimeout
-	}
-	return end
-}
-
-// beginBy is the moment by which a call must have begun to have at least half of its time
-// before the lease ends. It waits for no longer than patience: it has a slot.
-func (l *Loop) beginBy(batch leases.Leased, timeout time.Duration) time.Time {
-	end := l.mustBegin(batch, timeout)
-	if impatient := time.Now().Add(max(patience, timeout/2)); impatient.Before(end) {
-		return impatient
-	}
-	return end
-}
-
-func (l *Loop) mustBegin(batch leases.Leased, timeout time.Duration) time.Time {
-	return batch.Deadline().Add(-l.margin() - timeout/2)
-}
-
-// ready waits for the call's moment, and refuses if that leaves no time to call.
-func ready(taking context.Context, ticket Ticket, latest time.Time) error {
-	ctx, cancel := context.WithDeadline(taking, latest)
-	defer cancel()
-	if err := ticket.Wait(ctx); err != nil {
-		return err
-	}
-	if !time.Now().Before(latest) {
-		return fmt.Errorf("the lease leaves no time for the call")
-	}
-	return nil
-}
-
 // giveBack makes received of a payout that was leased to be sent and certainly was not.
 // unheard says that its decision may still land in the log. Where the clocks disagree about
 // it, it is left alone for a while.
-func (l *Loop) giveBack(batch leases.Leased, p payout.Payout, unheard bool) {
-	l.giveBackFor(batch, p, unheard, 0)
-}
+func (l *Loop) giveBack(t *task, unheard bool) { l.giveBackFor(t, unheard, 0) }
 
 // giveBackFor does the same and leaves the payout alone for so long at least.
-func (l *Loop) giveBackFor(batch leases.Leased, p payout.Payout, unheard bool, rest time.Duration) {
+func (l *Loop) giveBackFor(t *task, unheard bool, rest time.Duration) {
 	now := time.Now()
-	after, err := p.GiveBack(batch.Now(now), unheard)
+	after, err := t.payout.GiveBack(t.lease.Now(now), unheard)
 	if err != nil {
-		l.Logger.Error().Err(err).Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Msg("not given back")
+		l.Logger.Error().Err(err).Str("trade_no", t.payout.TradeNo).Str("batch_id", t.payout.BatchID).Msg("not given back")
 		return
 	}
-	after.Due = after.Due.Add(max(rest, undecided(batch.Lease, p, now)))
-	l.writer.put(change{Change: leases.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline()})
+	after.Due = after.Due.Add(max(rest, undecided(t.lease, t.payout, now)))
+	l.move(t, stageGivenBack)
+	l.writer.put(t.change(after))
 }
 
 // heard says what the log's line of a call is about.
@@ -194,19 +177,20 @@ func heard(f finding.Finding) string {
 	return "the provider answered"
 }
 
-// found has the table say what a finding of a call that began then makes of a payout, and
-// writes it.
-func (l *Loop) found(m *merchant, batch leases.Leased, p payout.Payout, phase payout.Phase, f finding.Finding, began time.Time) {
-	now, policy := l.judging(m, batch, began)
+// found has the table say what a finding of a call that began then makes of the task's payout,
+// and has that written.
+func (l *Loop) found(t *task, phase payout.Phase, f finding.Finding, began time.Time) {
+	m, p := t.merchant, t.payout
+	now, policy := l.judging(t, began)
 	m.learn(p, f, now)
 	after, err := p.After(phase, f, now, policy)
 	if err != nil {
 		l.Logger.Error().Err(err).Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Msg("an answer that the table has no place for")
 		after.Due = now.Add(policy.Poll.Max)
 	}
-	var served *leases.Served
+	c := t.change(after)
 	if phase == payout.Ask && f.Served {
-		served = m.serve(leases.Served{Merchant: m.Name, At: batch.Earliest(began), About: p.TradeNo, Settled: after.State.Final()})
+		c.served = m.serve(leases.Served{Merchant: m.Name, At: t.lease.Earliest(began), About: p.TradeNo, Settled: after.State.Final()})
 	}
 	event := l.Logger.Debug()
 	if f.Kind == finding.Unclear || f.Kind == finding.NotSent || f.Kind == finding.Refused {
@@ -214,21 +198,8 @@ func (l *Loop) found(m *merchant, batch leases.Leased, p payout.Payout, phase pa
 	}
 	event.Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Str("merchant", m.Name).Stringer("finding", f.Kind).Str("detail", f.Detail).
 		Stringer("from", p.State).Stringer("to", after.State).Int("sends", after.Sends).Int("asks", after.Asks).Msg(heard(f))
-	c := change{Change: leases.Change{Token: batch.Token, Epoch: batch.Epoch, Before: p.State, After: after}, until: batch.Deadline(), served: served}
-	switch {
-	case after.State.Final() && !after.Own() && l.settled.expect():
-		// What the provider says has ended is announced under the same lease. An end by our own
-		// word is a decision first, and waits for it in the journal (protocol O2).
-		c.EndsAt = batch.EndsAt
-		c.after = func(written bool) {
-			if !written {
-				l.settled.miss()
-				return
-			}
-			l.settled.add(leased{after, batch.Lease})
-		}
-	case phase == payout.OwnSend:
-		l.keep(m, batch, after, &c)
+	if c.next, c.due = l.staysInHand(t, phase, after); c.next != nil {
+		c.EndsAt = t.lease.EndsAt
 	}
-	l.writer.put(c)
+	l.write(t, c)
 }

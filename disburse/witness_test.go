@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"disburser/payout"
 	"disburser/payout/finding"
 	"disburser/payout/leases"
 )
@@ -25,7 +26,7 @@ func TestAPayoutIsNoWitnessOfItself(t *testing.T) {
 		}
 		batch := leases.Leased{Lease: leases.Lease{LeasedAt: now, EndsAt: now.Add(30 * time.Second), Asked: now}, Evidence: itself}
 		for tradeNo, want := range map[string]bool{"a1": false, "a2": true} {
-			if got := b.believable(context.Background(), context.Background(), m, batch, doubtful(tradeNo), now); got != want {
+			if got := b.believable(context.Background(), context.Background(), b.newTask(payout.StepAsk, m, batch, doubtful(tradeNo)), now); got != want {
 				t.Errorf("%s: believable %v", tradeNo, got)
 			}
 		}

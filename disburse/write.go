@@ -52,8 +52,12 @@ type change struct {
 	leases.Change
 	until  time.Time // the lease's end: after it somebody else may have taken over
 	served *leases.Served
-	after  func(written bool) // told what became of it; may be nil. It must not block
-	mark   chan struct{}      // no change: closed when all before it are done
+
+	task *task     // told what became of it; nil: nobody is
+	next *inHand   // where the task waits for its next step, nil if it is done
+	due  time.Time // when that is
+
+	mark chan struct{} // no change: closed when all before it are done
 }
 
 func newWriter(j Journal, applied func(), expecting func() bool, refused func(context.Context, error, string), over func(string), logger zerolog.Logger) *writer {
@@ -142,11 +146,11 @@ func (w *writer) write(working context.Context, batch []change) {
 	told := 0
 	defer func() { // what is left is not written, as far as is known
 		for _, c := range batch[told:] {
-			c.tell(false)
+			w.tell(c, false)
 		}
 	}()
 	for {
-		batch = current(batch)
+		batch = w.current(batch)
 		if len(batch) == 0 {
 			return
 		}
@@ -170,23 +174,39 @@ func (w *writer) write(working context.Context, batch []change) {
 }
 
 // current leaves out what the lease doesn't cover any more.
-func current(batch []change) []change {
+func (w *writer) current(batch []change) []change {
 	now := time.Now()
 	kept := batch[:0]
 	for _, c := range batch {
 		if now.Before(c.until) {
 			kept = append(kept, c)
 		} else {
-			c.tell(false)
+			w.tell(c, false)
 		}
 	}
 	return kept
 }
 
-func (c change) tell(written bool) {
-	if c.after != nil {
-		c.after(written)
+// tell has the task of a change go on: it is done, or in hand for its next step.
+func (w *writer) tell(c change, written bool) {
+	if c.task == nil {
+		return
 	}
+	if !written {
+		move(&w.logger, c.task, stageLost)
+		if c.next != nil {
+			c.next.miss()
+		}
+		return
+	}
+	move(&w.logger, c.task, stageWritten)
+	if c.next == nil {
+		move(&w.logger, c.task, stageDone)
+		return
+	}
+	move(&w.logger, c.task, stageInHand)
+	c.task.payout, c.task.due = c.After, c.due
+	c.next.add(c.task)
 }
 
 func (w *writer) changesOf(batch []change) []leases.Change {
@@ -218,7 +238,7 @@ func servedOf(batch []change) []leases.Served {
 
 func (w *writer) report(batch []change, written []bool) {
 	for i, c := range batch {
-		c.tell(i < len(written) && written[i])
+		w.tell(c, i < len(written) && written[i])
 		if i < len(written) && !written[i] {
 			w.logger.Warn().Str("trade_no", c.After.TradeNo).Str("batch_id", c.After.BatchID).Stringer("state", c.After.State).
 				Msg("somebody else has taken this payout over; what this instance found is not written")

@@ -161,9 +161,9 @@ var provider = []Guard{
 			Killer: Killer{"paypro", "TestNoAnswerShowsThePayee"}},
 		{Removes: "a short value is left in other words", Edits: edit("paypro/mask.go", "if alone && besideLetterOrDigit(text, begin, end) {", "if false {"),
 			Killer: Killer{"paypro", "TestShortValuesHideLittle"}},
-		{Removes: "an ask is made without the command", Edits: edit("disburse/ask.go", "f := l.query(working, m, p.Command,", "f := l.query(working, m, payout.Command{TradeNo: p.TradeNo},"),
+		{Removes: "an ask is made without the command", Edits: edit("disburse/ask.go", "f := l.query(working, m, t.payout.Command,", "f := l.query(working, m, payout.Command{TradeNo: t.payout.TradeNo},"),
 			Killer: Killer{"disburse", "TestAnAskBringsTheCommand"}},
-		{Removes: "words about an orphan are kept", Edits: edit("disburse/ask.go", "if p.Orphan() {", "if false {"),
+		{Removes: "words about an orphan are kept", Edits: edit("disburse/ask.go", "if t.payout.Orphan() {", "if false {"),
 			Killer: Killer{"disburse", "TestWordsAboutAnOrphanAreNotKept"}},
 	}},
 }

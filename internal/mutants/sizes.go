@@ -13,7 +13,7 @@ var sizes = []Guard{
 	{"O3 what is too large counts as not acknowledged", "a result that the topic doesn't take is forgotten", []Mutant{
 		{Removes: "one that is too large alone is acknowledged", Edits: edit("producer/topic.go", "p.oversize = append(p.oversize, at)", "p.acknowledged[at] = true"),
 			Killer: Killer{"producer", "TestResultsOfEverySizeInTopicsOfEverySize"}},
-		{Removes: "it holds up the others", Edits: edit("disburse/announce.go", "if tooLarge[p.TradeNo] {", "if tooLarge[\"\"] {"),
+		{Removes: "it holds up the others", Edits: edit("disburse/announce.go", "if tooLarge[t.payout.TradeNo] {", "if tooLarge[\"\"] {"),
 			Killer: Killer{"disburse", "TestAResultThatIsTooLargeHoldsUpNoOther"}},
 	}},
 }

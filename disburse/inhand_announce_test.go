@@ -118,7 +118,7 @@ func TestAnAbsenceIsDecidedBeforeItIsAnnounced(t *testing.T) {
 func TestAKafkaThatIsAwayFillsNoMemory(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		var all []payout.Payout
-		for i := range settledMost + 1000 {
+		for i := range announcementsInHand + 1000 {
 			all = append(all, settling(fmt.Sprintf("a%05d", i)))
 		}
 		b := newBench(t, all...)
@@ -133,11 +133,11 @@ func TestAKafkaThatIsAwayFillsNoMemory(t *testing.T) {
 		b.start()
 		for range 19 {
 			time.Sleep(time.Second)
-			b.settled.mu.Lock()
-			if n := len(b.settled.list) + b.settled.coming; n > settledMost {
+			b.toAnnounce.mu.Lock()
+			if n := len(b.toAnnounce.waiting) + b.toAnnounce.coming; n > announcementsInHand {
 				t.Errorf("%d wait in memory", n)
 			}
-			b.settled.mu.Unlock()
+			b.toAnnounce.mu.Unlock()
 		}
 		time.Sleep(2 * time.Minute)
 		b.stop()

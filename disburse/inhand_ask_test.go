@@ -14,11 +14,10 @@ import (
 	"disburser/payout"
 	"disburser/payout/epochs"
 	"disburser/payout/finding"
-	"disburser/payout/leases"
 )
 
 // What was accepted and is asked about soon needs no second lease; everything else does.
-func TestWhatIsKeptFromItsSendToItsAsk(t *testing.T) {
+func TestWhatStaysInHandFromItsSendToItsAsk(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		b      func(b *bench)
@@ -26,7 +25,7 @@ func TestWhatIsKeptFromItsSendToItsAsk(t *testing.T) {
 	}{
 		{"accepted", func(*bench) {}, false},
 		{"asked about late", func(b *bench) {
-			b.merchant("a").Policy.Poll.First = keepFor + time.Second
+			b.merchant("a").Policy.Poll.First = askInHandFor + time.Second
 		}, true},
 		{"the lease leaves no whole call after it", func(b *bench) {
 			b.config.Lease, b.merchant("a").Timeout = 6*time.Second, 3*time.Second
@@ -59,7 +58,7 @@ func TestWhatIsKeptFromItsSendToItsAsk(t *testing.T) {
 }
 
 // Whoever stops gives them back at once, due when they were: somebody else asks in time.
-func TestWhatIsKeptIsGivenBackAtTheEnd(t *testing.T) {
+func TestWhatIsInHandIsGivenBackAtTheEnd(t *testing.T) {
 	for _, when := range []string{"waiting", "being written"} {
 		inTime(t, func(t *testing.T) {
 			b := newBench(t, orders(20, "a")...)
@@ -86,8 +85,8 @@ func TestWhatIsKeptIsGivenBackAtTheEnd(t *testing.T) {
 	}
 }
 
-// The drain may take as long as a call; what was kept doesn't wait for it.
-func TestWhatIsKeptDoesntWaitForTheDrain(t *testing.T) {
+// The drain may take as long as a call; what is in hand doesn't wait for it.
+func TestWhatIsInHandDoesntWaitForTheDrain(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, append(orders(20, "a"), orders(1, "b")...)...)
 		b.merchant("b").Provider = provider{
@@ -109,7 +108,7 @@ func TestWhatIsKeptDoesntWaitForTheDrain(t *testing.T) {
 }
 
 // Where asks are short of something for longer, the journal has them all, and its order is
-// the fair one. Nothing is kept then for a while.
+// the fair one. None is taken in hand then for a while.
 func TestAsksThatAreLateGoBackToTheJournal(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, orders(20, "a")...)
@@ -129,8 +128,8 @@ func TestAsksThatAreLateGoBackToTheJournal(t *testing.T) {
 		if n := b.journal.leased(); n != 0 || b.allSends() != 20 {
 			t.Errorf("%d of %d are leased", n, b.allSends())
 		}
-		if b.merchants["a"].kept.expect() {
-			t.Error("more would be kept")
+		if b.merchants["a"].toAsk.expect() {
+			t.Error("more would be taken in hand")
 		}
 		closed.Store(false)
 		time.Sleep(5 * time.Second)
@@ -180,7 +179,7 @@ func TestOldAsksArentStarvedByWhatWasJustSent(t *testing.T) {
 
 // A write shows that the epoch under which they were leased is over: nothing could be
 // written, so nobody is asked. What was leased in another one stays.
-func TestALostEpochForgetsWhatWasKept(t *testing.T) {
+func TestALostEpochForgetsWhatIsInHand(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, append(orders(20, "a"), orders(1, "b")...)...)
 		b.merchant("b").Provider = provider{
@@ -192,12 +191,12 @@ func TestALostEpochForgetsWhatWasKept(t *testing.T) {
 		}
 		b.start()
 		time.Sleep(900 * time.Millisecond)
-		later := b.merchants["a"].kept.take(time.Now().Add(time.Hour), 1)[0]
-		if !b.merchants["a"].kept.expect() {
-			t.Fatal("nothing is kept")
+		later := b.merchants["a"].toAsk.take(time.Now().Add(time.Hour), 1)[0]
+		if !b.merchants["a"].toAsk.expect() {
+			t.Fatal("nothing is taken in hand")
 		}
-		later.batch.Epoch = "e2"
-		b.merchants["a"].kept.add(later)
+		later.lease.Epoch = "e2"
+		b.merchants["a"].toAsk.add(later)
 		over := time.Now().Add(300 * time.Millisecond)
 		b.journal.mu.Lock()
 		b.journal.fault = func(op string) error {
@@ -210,11 +209,11 @@ func TestALostEpochForgetsWhatWasKept(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		b.stop()
 		for _, what := range b.noted() {
-			if strings.HasPrefix(what, "ask") && what != "ask "+later.TradeNo {
+			if strings.HasPrefix(what, "ask") && what != "ask "+later.payout.TradeNo {
 				t.Fatal(what)
 			}
 		}
-		if !slices.Contains(b.noted(), "ask "+later.TradeNo) {
+		if !slices.Contains(b.noted(), "ask "+later.payout.TradeNo) {
 			t.Error("what was leased in the other epoch is forgotten too")
 		}
 	})
@@ -237,22 +236,23 @@ func TestHowAsksAreShared(t *testing.T) {
 
 func TestTheOneThatIsDueFirstIsTakenFirst(t *testing.T) {
 	now := time.Now()
-	var k kept
+	k := newInHand(asksInHand)
 	for _, n := range rand.Perm(100) {
 		if !k.expect() {
 			t.Fatal("no room")
 		}
-		k.add(keptPayout{now.Add(time.Duration(n) * time.Second), &sent{payout.Payout{Asks: n}, leases.Leased{}}})
+		k.add(&task{due: now.Add(time.Duration(n) * time.Second), payout: payout.Payout{Asks: n}})
 	}
 	if due, next := k.work(now.Add(29 * time.Second)); due != 30 || !next.Equal(now.Add(30*time.Second)) {
 		t.Errorf("%d are due, the next at %v", due, next.Sub(now))
 	}
 	for n, p := range append(k.take(now.Add(29*time.Second), 10), k.take(now.Add(29*time.Second), 100)...) {
-		if p.Asks != n || n >= 30 {
-			t.Errorf("number %d is %d", n, p.Asks)
+		if p.payout.Asks != n || n >= 30 {
+			t.Errorf("number %d is %d", n, p.payout.Asks)
 		}
 	}
-	if left := k.close(); len(left) != 70 || k.expect() {
+	k.close()
+	if left := k.all(); len(left) != 70 || k.expect() {
 		t.Errorf("%d are left", len(left))
 	}
 }

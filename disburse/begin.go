@@ -1,0 +1,145 @@
+package disburse
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"disburser/payout"
+	"disburser/payout/leases"
+)
+
+// reason is why a call may not begin.
+type reason byte
+
+const (
+	mayCall          reason = iota
+	notDecided              // a send before its decision is acknowledged
+	notItsTurn              // its ticket's moment didn't come in time
+	breakerOpened           // since the permit was given
+	leaseOver               // or there is too little of it left for the call
+	leaseOverByGrant        // the same, but only by the clock of the Redis that grants the calls
+	notItsTime              // by the payout's notBefore or expiresAt
+	notAllowed              // a mistake of this package, which is logged
+)
+
+// moment is what is known right before a call.
+type moment struct {
+	now   time.Time
+	turn  error // nil if the ticket's moment has come
+	good  bool  // no breaker has opened since the permit was given
+	redis time.Time
+	asked time.Time // when Redis' clock was asked for that reading; both zero if nobody did
+}
+
+// verdict says whether a call may begin.
+type verdict struct {
+	reason reason // mayCall, or why not
+	at     time.Time
+	latest time.Time     // not one byte of the request may be written after it
+	lease  leases.Lease  // after what the grant has told about the clock
+	missed time.Duration // by the grant's clock, where that is the reason
+}
+
+// mayBegin is the last check before the first byte of each request, of sends and asks alike.
+// Whatever forbids calls (to one merchant, or all) is looked at here, and nowhere later.
+func mayBegin(t *task, at moment) verdict {
+	v := verdict{at: at.now, lease: t.lease, latest: t.latest(t.lease, at.now)}
+	switch {
+	case t.step == payout.StepSend && t.stage != stageDecided:
+		v.reason = notDecided
+	case at.turn != nil:
+		v.reason = notItsTurn
+	case !at.good:
+		v.reason = breakerOpened
+	case t.step == payout.StepSend:
+		return maySend(t, at, v)
+	case !at.now.Before(v.latest):
+		v.reason = leaseOver
+	}
+	return v
+}
+
+// maySend looks at what only a send needs. One that is cut short is Unclear, and may end up
+// before a person: it begins while at least half of its time is left.
+func maySend(t *task, at moment, v verdict) verdict {
+	v.lease = t.lease.Heard(at.redis, at.asked)
+	v.latest = lastByte(v.lease, t.payout, t.latest(v.lease, at.now), at.now)
+	missed := v.lease.Missed - t.lease.Missed
+	switch {
+	case at.now.Before(t.mustBegin(v.lease)) && at.now.Before(v.latest):
+		if early(v.lease, t.payout, at.now) > 0 {
+			v.reason = notItsTime
+		}
+	case missed > 0 && at.now.Before(t.mustBegin(t.lease)):
+		v.reason, v.lease, v.missed = leaseOverByGrant, t.lease, missed // by the journal's own clock it may still be given back
+	case at.now.Before(t.mustBegin(v.lease)):
+		v.reason = notItsTime
+	default:
+		v.reason = leaseOver
+	}
+	return v
+}
+
+// latest is the moment by which a call that begins now must be over: its timeout, and in any
+// case before the lease ends.
+func (t *task) latest(lease leases.Lease, now time.Time) time.Time {
+	end := lease.Deadline().Add(-t.margin)
+	if byTimeout := now.Add(t.merchant.Timeout); byTimeout.Before(end) {
+		return byTimeout
+	}
+	return end
+}
+
+// mustBegin is the moment by which a send must have begun to have half of its time.
+func (t *task) mustBegin(lease leases.Lease) time.Time {
+	return lease.Deadline().Add(-t.margin - t.merchant.Timeout/2)
+}
+
+// turnBy is until when a call waits for its turn. A send waits for no longer than patience: it
+// has a slot.
+func (t *task) turnBy(now time.Time) time.Time {
+	if t.step != payout.StepSend {
+		return t.latest(t.lease, now)
+	}
+	end := t.mustBegin(t.lease)
+	if impatient := now.Add(max(patience, t.merchant.Timeout/2)); impatient.Before(end) {
+		return impatient
+	}
+	return end
+}
+
+// begin waits for the turn of a task's call, and says whether it may be made. If so, the task
+// is calling and its permit is used.
+func (l *Loop) begin(taking context.Context, t *task) verdict {
+	at := moment{turn: itsTurn(taking, t.permit.ticket, t.turnBy(time.Now())), good: t.permit.good()}
+	heard := t.step == payout.StepSend && at.turn == nil && at.good
+	if heard {
+		at.redis, at.asked = t.merchant.Send.Heard()
+	}
+	at.now = time.Now()
+	if heard {
+		l.sawGrantClock(at.redis, at.asked, at.now)
+	}
+	v := mayBegin(t, at)
+	t.lease = v.lease
+	if v.reason == mayCall && !(l.move(t, stageCalling) && t.permit.begin()) {
+		v.reason = notAllowed
+	}
+	return v
+}
+
+var errTooLate = errors.New("the lease leaves no time for the call")
+
+// itsTurn waits until a ticket's call may be made, and refuses if that is too late.
+func itsTurn(taking context.Context, ticket Ticket, by time.Time) error {
+	ctx, cancel := context.WithDeadline(taking, by)
+	defer cancel()
+	if err := ticket.Wait(ctx); err != nil {
+		return err
+	}
+	if !time.Now().Before(by) {
+		return errTooLate
+	}
+	return nil
+}

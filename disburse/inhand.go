@@ -1,0 +1,232 @@
+package disburse
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"disburser/payout"
+)
+
+const (
+	// askInHandFor is the longest wait for an ask for which a payout stays with the instance
+	// that has sent it. If that instance dies, somebody else asks only when the lease is over.
+	askInHandFor = 5 * time.Second
+
+	// asksInHand bounds what one merchant has waiting so: a payout is a kilobyte.
+	asksInHand = 4096
+
+	// askLate is how late the ask of a payout in hand may be. Later the asks are short of
+	// something, and the journal has the fair order of all that wait.
+	askLate = time.Second
+
+	// askInHandPause is how long none is taken in hand after that.
+	askInHandPause = 10 * time.Second
+
+	// announcementsInHand bounds the payouts that wait in this process for their announcement: a
+	// Kafka that is away for a while would fill the memory. What is beyond it waits in the
+	// journal, like everything that no worker has.
+	announcementsInHand = 4 * announceLargest
+)
+
+// inHand are tasks whose step is done and whose lease goes on until their next one: to lease
+// them once more would cost Redis an eighth (asks) to a fifth (announcements) of all that a
+// payout costs it. What is lost from here comes due in the journal when its lease ends.
+type inHand struct {
+	most int // that may wait here
+	more chan struct{}
+
+	mu      sync.Mutex
+	waiting []*task   // the one that is due first comes first
+	coming  int       // those for which there is room, but that the journal doesn't have yet
+	pause   time.Time // until here none is taken in
+	closed  bool
+}
+
+func newInHand(most int) *inHand { return &inHand{most: most, more: make(chan struct{}, 1)} }
+
+// expect tells whether there is room for one more; then add or miss must follow.
+func (h *inHand) expect() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || len(h.waiting)+h.coming >= h.most || time.Now().Before(h.pause) {
+		return false
+	}
+	h.coming++
+	return true
+}
+
+// add takes one in that was expected.
+func (h *inHand) add(t *task) {
+	h.mu.Lock()
+	h.coming--
+	at, _ := slices.BinarySearchFunc(h.waiting, t.due, dueBy)
+	h.waiting = slices.Insert(h.waiting, at, t) // mostly the last one
+	h.mu.Unlock()
+	h.wake()
+}
+
+// miss is for one that was expected and doesn't come.
+func (h *inHand) miss() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.coming--
+}
+
+// work is how many are due, and when the next one will be.
+func (h *inHand) work(now time.Time) (due int, next time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if due = h.dueCount(now); due < len(h.waiting) {
+		next = h.waiting[due].due
+	}
+	return due, next
+}
+
+// take takes up to n that are due, the longest waiting first.
+func (h *inHand) take(now time.Time, n int) []*task {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.first(min(n, h.dueCount(now)))
+}
+
+// late takes all that are due where one of them is late, and takes none in for a while then.
+func (h *inHand) late(now time.Time) []*task {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.dueCount(now.Add(-askLate)) == 0 {
+		return nil
+	}
+	h.pause = now.Add(askInHandPause)
+	return h.first(h.dueCount(now)) // the others would be late too
+}
+
+// all takes whatever waits, due or not.
+func (h *inHand) all() []*task {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.first(len(h.waiting))
+}
+
+func (h *inHand) first(n int) []*task {
+	taken := slices.Clone(h.waiting[:n])
+	h.waiting = slices.Delete(h.waiting, 0, n)
+	return taken
+}
+
+// dueCount is how many were due by then.
+func (h *inHand) dueCount(then time.Time) int {
+	n, _ := slices.BinarySearchFunc(h.waiting, then, dueBy)
+	return n
+}
+
+// dueBy sorts a task before a moment if it was due by then.
+func dueBy(t *task, then time.Time) int {
+	if t.due.After(then) {
+		return 1
+	}
+	return -1
+}
+
+// close takes in no more; one may still be added by whoever was told before that there is
+// room. wait ends once all are taken.
+func (h *inHand) close() {
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	h.wake()
+}
+
+// forget takes out those of an epoch: nothing can be written any more under their leases.
+func (h *inHand) forget(epoch string) (forgotten []*task) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.waiting = slices.DeleteFunc(h.waiting, func(t *task) bool {
+		over := t.lease.Epoch == epoch
+		if over {
+			forgotten = append(forgotten, t)
+		}
+		return over
+	})
+	return forgotten
+}
+
+func (h *inHand) wake() {
+	select {
+	case h.more <- struct{}{}:
+	default:
+	}
+}
+
+// wait answers when something waits, and false when nothing ever will.
+func (h *inHand) wait() bool {
+	for {
+		h.mu.Lock()
+		some, closed := len(h.waiting) > 0, h.closed
+		h.mu.Unlock()
+		if some || closed {
+			return some
+		}
+		<-h.more
+	}
+}
+
+// expecting tells whether more is about to come, and fits into a group of n.
+func (h *inHand) expecting(n int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.coming > 0 && !h.closed && len(h.waiting) < n
+}
+
+// staysInHand tells where a task waits whose payout became after by a call, and until when:
+// nil where its lease ends with the write. Once it has told so, the task is expected there.
+func (l *Loop) staysInHand(t *task, phase payout.Phase, after payout.Payout) (*inHand, time.Time) {
+	now := time.Now()
+	if after.State.Final() && !after.Own() {
+		// What the provider says has ended is announced under the same lease. An end by our own
+		// word is a decision first, and waits for it in the journal (protocol O2).
+		if l.toAnnounce.expect() {
+			return l.toAnnounce, now
+		}
+		return nil, time.Time{}
+	}
+	if phase != payout.OwnSend || !t.asksInTime(after, now) || !t.merchant.toAsk.expect() {
+		return nil, time.Time{}
+	}
+	return t.merchant.toAsk, now.Add(after.Due.Sub(t.lease.Now(now)))
+}
+
+// asksInTime tells whether a payout that was sent may be asked about under the lease of its
+// send: the provider has accepted it, so that whatever the ask brings it is never sent again;
+// the ask comes soon; and the lease leaves the whole time of a call after it.
+func (t *task) asksInTime(after payout.Payout, now time.Time) bool {
+	wait := after.Due.Sub(t.lease.Now(now))
+	return after.State == payout.StateProcessing && wait <= askInHandFor && !now.Add(wait+askLate+t.merchant.Timeout).After(t.end())
+}
+
+// handBack ends the leases of tasks in hand; their payouts stay due when they were.
+func (l *Loop) handBack(all []*task) {
+	for _, t := range all {
+		l.putBack(t, t.payout.Due)
+	}
+}
+
+// release hands back what waits for its ask, and takes none in hand any more. Where the journal
+// is away nothing is handed back: the results of calls in flight must not wait behind it.
+func (l *Loop) release() {
+	for _, m := range l.merchants {
+		m.toAsk.close()
+		if all := m.toAsk.all(); l.Trouble() == "" {
+			l.handBack(all)
+		}
+	}
+}
+
+// over is told of an epoch in which nothing can be written any more.
+func (l *Loop) over(epoch string) {
+	for _, m := range l.merchants {
+		for _, t := range m.toAsk.forget(epoch) {
+			l.move(t, stageLost)
+		}
+	}
+}
