@@ -21,12 +21,12 @@ func TestClock(t *testing.T) {
 		"and on":                          {[]answer{{0, 2 * ms, hour - time.Minute + 1*ms}, {100 * ms, 180 * ms, hour + 120*ms}}, 60 * ms, 80 * ms},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var k clock
+			var k clockEstimate
 			for _, a := range c.answers {
-				k = k.heard(a.asked, a.received, a.redis)
+				k = k.update(a.asked, a.received, a.redis)
 			}
-			if late := k.ours(hour); late != c.late || k.unknown() != c.unknown {
-				t.Errorf("late by %v of %v, want %v of %v", late, k.unknown(), c.late, c.unknown)
+			if late := k.toLocal(hour); late != c.late || k.uncertainty() != c.unknown {
+				t.Errorf("late by %v of %v, want %v of %v", late, k.uncertainty(), c.late, c.unknown)
 			}
 		})
 	}

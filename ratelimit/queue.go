@@ -12,34 +12,34 @@ var errNoneInTime = errors.New("ratelimit: no moment comes in time")
 
 // waiter is a call that is ready and waits for its moment.
 type waiter struct {
-	since  time.Time
-	until  time.Time // waiting longer is in vain; zero = no end
-	answer chan moment
+	since    time.Time
+	deadline time.Time // waiting longer is in vain; zero = no end
+	answer   chan queueAnswer
 }
 
 // moment is what a waiter is answered.
-type moment struct {
-	granted
+type queueAnswer struct {
+	grantedMoment
 	err error
 }
 
 // queue are the calls of this process that are ready. One goroutine asks for all of them;
 // it is there only while somebody waits.
 type queue struct {
-	waiting []*waiter // the longest ready first
-	unused  []granted // to be given back with the next request
+	waiting []*waiter       // the longest ready first
+	unused  []grantedMoment // to be given back with the next request
 	serving bool
 	wake    chan struct{}
 }
 
 // line waits until the call that has been ready since then is granted a moment, which lies
 // ahead by grantAhead at most.
-func (l *Limiter) line(ctx context.Context, since time.Time) (granted, error) {
+func (l *Limiter) waitInQueue(ctx context.Context, since time.Time) (grantedMoment, error) {
 	if ctx.Err() != nil {
-		return granted{}, context.Cause(ctx)
+		return grantedMoment{}, context.Cause(ctx)
 	}
-	w := &waiter{since: since, answer: make(chan moment, 1)}
-	w.until, _ = ctx.Deadline()
+	w := &waiter{since: since, answer: make(chan queueAnswer, 1)}
+	w.deadline, _ = ctx.Deadline()
 	l.mu.Lock()
 	at, _ := slices.BinarySearchFunc(l.queue.waiting, w, func(a, b *waiter) int { return cmp.Or(a.since.Compare(b.since), -1) })
 	l.queue.waiting = slices.Insert(l.queue.waiting, at, w)
@@ -50,15 +50,15 @@ func (l *Limiter) line(ctx context.Context, since time.Time) (granted, error) {
 	l.mu.Unlock()
 	select {
 	case m := <-w.answer:
-		return m.granted, m.err
+		return m.grantedMoment, m.err
 	case <-ctx.Done():
-		l.leave(w)
-		return granted{}, context.Cause(ctx)
+		l.leaveQueue(w)
+		return grantedMoment{}, context.Cause(ctx)
 	}
 }
 
 // leave takes a waiter out, and gives back what it was granted meanwhile.
-func (l *Limiter) leave(w *waiter) {
+func (l *Limiter) leaveQueue(w *waiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if at := slices.Index(l.queue.waiting, w); at >= 0 {
@@ -70,14 +70,14 @@ func (l *Limiter) leave(w *waiter) {
 		return
 	}
 	if m := <-w.answer; m.err == nil {
-		l.queue.unused = append(l.queue.unused, m.granted)
+		l.queue.unused = append(l.queue.unused, m.grantedMoment)
 	}
 }
 
 // giveBack returns a moment that is not used: with the next request the schedule has it
 // again, if no later one was granted. (Of those that Take was granted long before nobody
 // kept what they are in Redis.)
-func (l *Limiter) giveBack(g granted) {
+func (l *Limiter) giveBack(g grantedMoment) {
 	if g.redis == 0 {
 		return
 	}
@@ -90,15 +90,15 @@ func (l *Limiter) giveBack(g granted) {
 // and Redis' client bounds each request.
 func (l *Limiter) serve() {
 	for {
-		q, ok := l.wanted()
+		q, ok := l.nextRequest()
 		if !ok {
 			return
 		}
 		moments, wait, err := l.grant(context.Background(), q)
-		if wait = min(wait, longestLook); !l.serveOnce(moments, wait, err) {
+		if wait = min(wait, maxRequestGap); !l.handOut(moments, wait, err) {
 			continue
 		}
-		timer := time.NewTimer(max(wait, lookAgain))
+		timer := time.NewTimer(max(wait, minRequestGap))
 		select {
 		case <-timer.C:
 		case <-l.queue.wake:
@@ -108,7 +108,7 @@ func (l *Limiter) serve() {
 }
 
 // wanted is the request for all that wait; with none it ends the serving.
-func (l *Limiter) wanted() (request, bool) {
+func (l *Limiter) nextRequest() (request, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.queue.waiting) == 0 {
@@ -117,22 +117,22 @@ func (l *Limiter) wanted() (request, bool) {
 	}
 	unused := l.queue.unused
 	l.queue.unused = nil
-	slices.SortFunc(unused, func(a, b granted) int { return cmp.Compare(b.redis, a.redis) })
+	slices.SortFunc(unused, func(a, b grantedMoment) int { return cmp.Compare(b.redis, a.redis) })
 	return request{
-		n: len(l.queue.waiting), ahead: grantAhead, way: min(replyWay, l.rate.slack()/2),
-		ready: time.Since(l.queue.waiting[0].since), unused: unused[:min(len(unused), mostUnused)],
+		n: len(l.queue.waiting), ahead: waitAhead, callDelay: min(replyMargin, l.rate.slack()/2),
+		readyFor: time.Since(l.queue.waiting[0].since), unused: unused[:min(len(unused), maxGivenBack)],
 	}, true
 }
 
 // serveOnce hands moments to those that have been ready longest, and tells whether some
 // still wait.
-func (l *Limiter) serveOnce(moments []granted, wait time.Duration, err error) (more bool) {
+func (l *Limiter) handOut(moments []grantedMoment, wait time.Duration, err error) (more bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	q := &l.queue
 	given := min(len(moments), len(q.waiting))
 	for i, m := range moments[:given] {
-		q.waiting[i].answer <- moment{granted: m}
+		q.waiting[i].answer <- queueAnswer{grantedMoment: m}
 	}
 	q.waiting = slices.Delete(q.waiting, 0, given)
 	q.unused = append(q.unused, moments[given:]...) // somebody left
@@ -140,9 +140,9 @@ func (l *Limiter) serveOnce(moments []granted, wait time.Duration, err error) (m
 	q.waiting = slices.DeleteFunc(q.waiting, func(w *waiter) bool {
 		switch {
 		case err != nil:
-			w.answer <- moment{err: err}
-		case !w.until.IsZero() && !soonest.Before(w.until): // waiting on would only hold a slot
-			w.answer <- moment{err: errNoneInTime}
+			w.answer <- queueAnswer{err: err}
+		case !w.deadline.IsZero() && !soonest.Before(w.deadline): // waiting on would only hold a slot
+			w.answer <- queueAnswer{err: errNoneInTime}
 		default:
 			return false
 		}
@@ -152,7 +152,7 @@ func (l *Limiter) serveOnce(moments []granted, wait time.Duration, err error) (m
 }
 
 // waiting is how many calls wait, and for how long the first of them has been ready.
-func (l *Limiter) waiting() (n int, longest time.Duration) {
+func (l *Limiter) queueLength() (n int, longest time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n = len(l.queue.waiting); n > 0 {

@@ -43,56 +43,56 @@ import (
 const (
 	// horizon is how far ahead Take grants moments: it must cover the way to the call (a
 	// lease and an acknowledged decision).
-	horizon = 100 * time.Millisecond
+	takeAhead = 100 * time.Millisecond
 
 	// bridge is how many calls an instance makes ready: those of so long at the full rate.
 	// That covers the way to the call and what holds it up, also where the others stand still.
 	// longestQueue is how long calls wait for their moments while more are made ready: of
 	// many instances each has a few. Both cost slots, and the latter some of the lease.
-	bridge       = 200 * time.Millisecond
-	longestQueue = 500 * time.Millisecond
+	readySpan    = 200 * time.Millisecond
+	maxQueueTime = 500 * time.Millisecond
 
 	// spare is how many more calls are made ready than the rate allows, so that those that
 	// aren't made (a lease that found fewer payouts, a dead instance) are made up for. Where
 	// none is lost the queue says so, and reservations pause.
-	spare = 1.05
+	readySurplus = 1.05
 
 	// grantAhead is how far ahead a ready call is granted its moment: it covers the answer's
 	// way and the next request, and is all that an instance that stops can waste.
-	grantAhead = 20 * time.Millisecond
+	waitAhead = 20 * time.Millisecond
 
 	// lookAgain is the least time between two requests for calls that wait: two in
 	// grantAhead, so that one late request leaves no gap. longestLook is the longest: rates
 	// may be changed meanwhile.
-	lookAgain   = grantAhead / 2
-	longestLook = time.Second
+	minRequestGap = waitAhead / 2
+	maxRequestGap = time.Second
 
 	// replyWay is what of the slack is left for the answer's way where moments of the past
 	// are granted: a Redis and a scheduler that aren't quite idle.
-	replyWay = 5 * time.Millisecond
+	replyMargin = 5 * time.Millisecond
 
 	// splitRest is how long the schedule rests in a new epoch: on the other half of a split
 	// Redis calls that were decided before the fence may still wait for longestQueue, and are
 	// then under way. A restart of Redis costs it too.
-	splitRest = 2 * longestQueue
+	epochPause = 2 * maxQueueTime
 
 	// mostUnused bounds what one request gives back; only the latest can be used again.
-	mostUnused = 16
+	maxGivenBack = 16
 
 	// directFrom is the rate from which asking twice for each batch costs something.
-	directFrom = 2000
+	directRate = 2000
 
 	// mostCatchUp bounds what Redis keeps of catch-ups.
-	mostCatchUp = 32
+	maxCatchUps = 32
 
 	// leastSlack is how late a moment may be used where the burst allows none: below it
 	// no timer is exact. It costs 1 % of a second's calls, half of what the promise allows.
-	leastSlack = 10 * time.Millisecond
+	minSlack = 10 * time.Millisecond
 
 	// slowReply is how much less than usual may be known of Redis' clock: an instance that
 	// places its moments late adds to the next second of the others. It is the other half of
 	// what the promise allows.
-	slowReply = 10 * time.Millisecond
+	maxExtraUncertainty = 10 * time.Millisecond
 )
 
 // Rate is what the provider agreed to.
@@ -107,23 +107,23 @@ func (r Rate) interval() time.Duration { return time.Duration(float64(time.Secon
 
 func (r Rate) slack() time.Duration {
 	burst := time.Duration(r.Burst-1) * r.interval()
-	if !r.direct() {
+	if !r.grantsDirectly() {
 		burst /= 2 // the other half is for catching up
 	}
-	return max(leastSlack, burst)
+	return max(minSlack, burst)
 }
 
 // catchUp is how many calls may be made good at any time for moments that nobody used:
 // what the burst leaves beside the slack and the call that a second may begin and end with.
 func (r Rate) catchUp() int {
 	left := float64(r.Burst-1) - r.PerSecond*r.slack().Seconds()
-	return min(mostCatchUp, max(0, int(left+1e-6)))
+	return min(maxCatchUps, max(0, int(left+1e-6)))
 }
 
 // direct tells whether moments are granted before the call is ready: where they may be
 // used as late as the way to it takes, and come so fast that asking twice costs something.
-func (r Rate) direct() bool {
-	return r.PerSecond >= directFrom && time.Duration(r.Burst)*r.interval() >= horizon
+func (r Rate) grantsDirectly() bool {
+	return r.PerSecond >= directRate && time.Duration(r.Burst)*r.interval() >= takeAhead
 }
 
 // Outcomes of tokens, for the metric.
@@ -137,7 +137,7 @@ const (
 type Options struct {
 	Namespace, Name string // of the schedule, which all instances share
 	Rate            Rate
-	MostRest        time.Duration               // bounds what a Retry-After can ask for
+	MaxPause        time.Duration               // bounds what a Retry-After can ask for
 	Count           func(outcome string, n int) // told what became of tokens; may be nil
 	Turned          func(Turn)                  // told when the rate turns; may be nil. It must not block
 
@@ -149,26 +149,26 @@ type Options struct {
 // Limiter is one operation of one merchant. It is safe for concurrent use.
 type Limiter struct {
 	Options
-	client redis.UniversalClient
-	keys   []string // the schedule, the pace, the queue, the catch-ups, the epoch; reservations have their own
-	born   time.Time
+	client  redis.UniversalClient
+	keys    []string // the schedule, the pace, the queue, the catch-ups, the epoch; reservations have their own
+	started time.Time
 
 	// own bounds what this process alone does, whatever Redis says: one that was wiped
 	// or split grants the same moments again.
-	own *rate.Limiter
+	local *rate.Limiter
 
-	mu      sync.Mutex
-	rate    Rate
-	clock   clock
-	usual   time.Duration // what of late was not known of the clock at best, 0 before the first
-	heard   outlook
-	reading reading // the latest one of Redis' clock
-	probe   string  // the claim of the latest probe of this process
-	queue   queue
+	mu               sync.Mutex
+	rate             Rate
+	clock            clockEstimate
+	usualUncertainty time.Duration // what of late was not known of the clock at best, 0 before the first
+	seen             sharedThrottle
+	reading          clockReading // the latest one of Redis' clock
+	probe            string       // the claim of the latest probe of this process
+	queue            queue
 
 	sleep func(context.Context, time.Duration) error // tests oversleep
 
-	slowing sync.Mutex // one at a time writes the pace: a full load is told the same at once
+	writing sync.Mutex // one at a time writes the pace: a full load is told the same at once
 }
 
 // New makes a limiter.
@@ -183,26 +183,26 @@ func New(client redis.UniversalClient, o Options) *Limiter {
 		o.Epoch = func() int { return 0 }
 	}
 	key := fmt.Sprintf("%s:{rate:%s}", o.Namespace, o.Name)
-	own := rate.NewLimiter(rate.Limit(o.Rate.PerSecond), o.Rate.together())
-	own.AllowN(time.Now(), o.Rate.together()) // begins empty: a deploy is no reason for a burst
-	return &Limiter{Options: o, client: client, keys: []string{key, key + ":pace", key + ":queue", key + ":caught", key + ":epoch"}, born: time.Now(),
-		rate: o.Rate, own: own, queue: queue{wake: make(chan struct{}, 1)}, sleep: sleep}
+	own := rate.NewLimiter(rate.Limit(o.Rate.PerSecond), o.Rate.localBurst())
+	own.AllowN(time.Now(), o.Rate.localBurst()) // begins empty: a deploy is no reason for a burst
+	return &Limiter{Options: o, client: client, keys: []string{key, key + ":pace", key + ":queue", key + ":caught", key + ":epoch"}, started: time.Now(),
+		rate: o.Rate, local: own, queue: queue{wake: make(chan struct{}, 1)}, sleep: sleep}
 }
 
 // together is how many calls may leave at once: spacing below 10 ms is not promised.
-func (r Rate) together() int {
-	return max(r.Burst, int(math.Ceil(r.PerSecond*leastSlack.Seconds())), 1)
+func (r Rate) localBurst() int {
+	return max(r.Burst, int(math.Ceil(r.PerSecond*minSlack.Seconds())), 1)
 }
 
 // Change changes what was agreed, for what is granted from now on. Instances with
 // different rates share one schedule: each grant moves it on by its own interval, so that
 // the fleet is between the slowest and the fastest of them.
-func (l *Limiter) Change(r Rate, mostRest time.Duration) {
+func (l *Limiter) Change(r Rate, maxPause time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rate, l.MostRest = r, mostRest
-	l.own.SetLimit(rate.Limit(r.PerSecond))
-	l.own.SetBurst(r.together())
+	l.rate, l.MaxPause = r, maxPause
+	l.local.SetLimit(rate.Limit(r.PerSecond))
+	l.local.SetBurst(r.localBurst())
 }
 
 func (l *Limiter) agreed() Rate {
@@ -214,7 +214,7 @@ func (l *Limiter) agreed() Rate {
 // Begin takes nothing. It lets the schedule begin, if it hasn't, and this process learn
 // Redis' clock, which the first call would have to wait for. What goes wrong, Take tells.
 func (l *Limiter) Begin(ctx context.Context) {
-	_, _, _ = l.grant(ctx, request{ahead: horizon})
+	_, _, _ = l.grant(ctx, request{ahead: takeAhead})
 }
 
 // Take asks for up to n tickets for calls. If none is free it answers how long to wait before
@@ -229,15 +229,15 @@ func (l *Limiter) Take(ctx context.Context, n int) (tickets []Ticket, wait time.
 		return l.takeProbe(ctx)
 	}
 	if tickets, wait, err = l.take(ctx, n); l.Refusing() { // it has just heard of it
-		return nil, lookAgain, err
+		return nil, minRequestGap, err
 	}
 	return tickets, wait, err
 }
 
 func (l *Limiter) take(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
-	if r := l.agreed(); r.direct() {
-		var all []granted
-		all, wait, err = l.grant(ctx, request{n: n, ahead: horizon, way: r.slack() / 2})
+	if r := l.agreed(); r.grantsDirectly() {
+		var all []grantedMoment
+		all, wait, err = l.grant(ctx, request{n: n, ahead: takeAhead, callDelay: r.slack() / 2})
 		for _, g := range all {
 			tickets = append(tickets, Ticket{limiter: l, at: g.at, granted: true})
 		}
@@ -253,12 +253,12 @@ func (l *Limiter) take(ctx context.Context, n int) (tickets []Ticket, wait time.
 // pace keeps to the rate within this process, and tells whether the moment can be used
 // so: one that this makes too late would meet those of other instances, and the process
 // has to rest before it tries another one.
-func (l *Limiter) pace(ctx context.Context, moment time.Time) (used bool, rest time.Duration, err error) {
+func (l *Limiter) keepLocalRate(ctx context.Context, moment time.Time) (used bool, pause time.Duration, err error) {
 	now, slack := time.Now(), l.agreed().slack()
 	if now.Sub(moment) > slack {
 		return false, 0, nil
 	}
-	r := l.own.ReserveN(now, 1)
+	r := l.local.ReserveN(now, 1)
 	delay := r.DelayFrom(now)
 	if now.Add(delay).Sub(moment) > slack {
 		r.CancelAt(now)

@@ -88,7 +88,7 @@ func (f *fleet) limiter() *Limiter {
 
 func (f *fleet) limiterOn(client *redis.Client) *Limiter {
 	return New(client, Options{
-		Namespace: "test", Name: "eg:send", Rate: f.rate, MostRest: time.Minute, Epoch: f.epoch,
+		Namespace: "test", Name: "eg:send", Rate: f.rate, MaxPause: time.Minute, Epoch: f.epoch,
 		Count: func(outcome string, n int) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -180,7 +180,7 @@ func (f *fleet) keptRate() {
 
 func (f *fleet) used(share float64, d time.Duration) {
 	f.t.Helper()
-	want := share*f.rate.PerSecond*(d-horizon).Seconds() - 1 // the ends of d fall between two moments, and the first is a horizon away
+	want := share*f.rate.PerSecond*(d-takeAhead).Seconds() - 1 // the ends of d fall between two moments, and the first is a horizon away
 	if float64(len(f.calls)) < want {
 		f.t.Errorf("%d calls in %v, want at least %v", len(f.calls), d, want)
 	}
@@ -388,7 +388,7 @@ func TestALateMomentIsReplacedAndCounted(t *testing.T) {
 		if f.counted(Late) != 1 || f.counted(Granted) != 2 {
 			t.Errorf("late %d, granted %d", f.counted(Late), f.counted(Granted))
 		}
-		if waited := time.Since(missed); waited > horizon+20*time.Millisecond {
+		if waited := time.Since(missed); waited > takeAhead+20*time.Millisecond {
 			t.Errorf("the replacement came after %v", waited)
 		}
 	})

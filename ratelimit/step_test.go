@@ -16,8 +16,8 @@ func (f *fleet) stepBack(d time.Duration) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	p := readPace(text)
-	for _, at := range []*time.Time{&p.at, &p.since, &p.rest, &p.refused.at, &p.refused.probe, &p.refused.until} {
+	p := readThrottle(text)
+	for _, at := range []*time.Time{&p.loweredAt, &p.risesFrom, &p.pausedUntil, &p.refusals.pausedAt, &p.refusals.probeBegan, &p.refusals.nextProbe} {
 		if !at.IsZero() {
 			*at = at.Add(d)
 		}
@@ -57,7 +57,7 @@ func TestRedisClockFallsBackWhileSendsRest(t *testing.T) {
 			if len(tickets) > 0 {
 				break
 			}
-			time.Sleep(refusedLook)
+			time.Sleep(refusalLookEvery)
 		}
 		if len(tickets) != 1 {
 			t.Fatal("no probe for as long as the clock has fallen back")
@@ -116,9 +116,9 @@ func TestWhatEndsRefusals(t *testing.T) {
 				two.Begin(ctx)
 				time.Sleep(time.Second)
 				end(ctx, f, one)
-				time.Sleep(2 * refusedLook)
+				time.Sleep(2 * refusalLookEvery)
 				for _, l := range []*Limiter{one, two} {
-					if err := l.look(ctx); err != nil {
+					if err := l.refreshThrottle(ctx); err != nil {
 						t.Error(err)
 					}
 				}

@@ -23,23 +23,23 @@ type Ticket struct {
 // Redis'; then the call must not be made.
 func (t *Ticket) Wait(ctx context.Context) error {
 	l, ready := t.limiter, time.Now()
-	m, ours := granted{at: t.at}, t.granted
+	m, ours := grantedMoment{at: t.at}, t.granted
 	for {
-		err := l.refused(t)
+		err := l.checkProbe(t)
 		if err != nil {
 			return err
 		}
 		if !ours {
-			if m, err = l.line(ctx, ready); err != nil {
+			if m, err = l.waitInQueue(ctx, ready); err != nil {
 				return err
 			}
 		}
-		used, rest := false, time.Duration(0)
+		used, pause := false, time.Duration(0)
 		if err = l.sleep(ctx, time.Until(m.at)); err == nil {
-			used, rest, err = l.pace(ctx, m.at)
+			used, pause, err = l.keepLocalRate(ctx, m.at)
 		}
 		if used && err == nil {
-			err = l.refused(t) // which the grant may have told
+			err = l.checkProbe(t) // which the grant may have told
 		}
 		if used {
 			return err
@@ -49,7 +49,7 @@ func (t *Ticket) Wait(ctx context.Context) error {
 			return err
 		}
 		l.Count(Late, 1)
-		if err = l.sleep(ctx, max(rest, time.Millisecond)); err != nil { // not again and again at once, whatever the clocks say
+		if err = l.sleep(ctx, max(pause, time.Millisecond)); err != nil { // not again and again at once, whatever the clocks say
 			return err
 		}
 		ours = false

@@ -49,7 +49,7 @@ func TestOnlyTheLatestProbeIsMade(t *testing.T) {
 		}
 		var probes []Ticket
 		for range 2 {
-			time.Sleep(probeFor + 2*time.Second)
+			time.Sleep(probeTimeout + 2*time.Second)
 			probe, _, err := l.Take(ctx, 8)
 			if err != nil || len(probe) != 1 {
 				t.Fatal(probe, err)
@@ -59,7 +59,7 @@ func TestOnlyTheLatestProbeIsMade(t *testing.T) {
 		for name, c := range map[string]struct {
 			ticket *Ticket
 			want   error
-		}{"of before": {&before[0], errRefused}, "the probe before": {&probes[0], errRefused}, "the probe": {&probes[1], nil}} {
+		}{"of before": {&before[0], errNotTheProbe}, "the probe before": {&probes[0], errNotTheProbe}, "the probe": {&probes[1], nil}} {
 			if err := c.ticket.Wait(ctx); !errors.Is(err, c.want) {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -59,7 +59,7 @@ func TestTheGrantTellsRedisTime(t *testing.T) {
 
 // Two moments that come at once, as from a split Redis: the process' own pace moves the
 // second one beyond its slack, so it is lost and another one is taken.
-func TestAMomentThatTheOwnPaceMakesTooLateIsReplaced(t *testing.T) {
+func TestAMomentThatTheLocalRateMakesTooLateIsReplaced(t *testing.T) {
 	inFleet(t, Rate{2, 1}, func(f *fleet) {
 		l := f.limiter()
 		time.Sleep(time.Second) // its own pace has room for one
@@ -120,7 +120,7 @@ func splitInTwo(t *testing.T, f *fleet, epoch int) {
 	fresh, end := context.WithTimeout(context.Background(), 6*time.Second)
 	defer end()
 	f.instance(fresh)
-	time.Sleep(longestQueue) // what was decided before the fence
+	time.Sleep(maxQueueTime) // what was decided before the fence
 	stop()
 	f.group.Wait()
 	f.client = whole
@@ -137,7 +137,7 @@ func TestAnOldEpochIsGrantedNothing(t *testing.T) {
 			f.epoch = func() int { return epoch }
 			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 			defer cancel()
-			_, err := f.limiter().line(ctx, time.Now())
+			_, err := f.limiter().waitInQueue(ctx, time.Now())
 			return err == nil
 		}
 		for i, c := range []struct {

@@ -53,7 +53,7 @@ func newMerchant(c config.Config, name string, p merchantParts) (*merchant, erro
 // limiter makes the limiter of one operation, counted and shown.
 func (m *merchant) limiter(c config.Config, operation string, r config.Rate, p merchantParts) *ratelimit.Limiter {
 	l := ratelimit.New(p.redis, ratelimit.Options{
-		Namespace: c.Redis.Namespace, Name: m.name + ":" + operation, Rate: rateOf(r), MostRest: c.Breaker.MaxOpenFor,
+		Namespace: c.Redis.Namespace, Name: m.name + ":" + operation, Rate: rateOf(r), MaxPause: c.Breaker.MaxOpenFor,
 		Count:  func(outcome string, n int) { p.tokens(m.name, operation, outcome, n) },
 		Epoch:  p.epoch,
 		Turned: func(turn ratelimit.Turn) { p.turned(m.name, operation, turn) },

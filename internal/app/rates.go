@@ -33,14 +33,14 @@ func (a *App) beginSchedules(ctx context.Context) {
 func (a *App) turned(merchant, operation string, turn ratelimit.Turn) {
 	event, text := a.logger.Warn(), "the provider says that it is called too often: the fleet calls more slowly"
 	switch turn.To {
-	case ratelimit.Rests:
-		event, text = event.Dur("for", turn.Rest), "the provider asks to be left alone (Retry-After): nothing is called until then"
+	case ratelimit.Paused:
+		event, text = event.Dur("for", turn.Pause), "the provider asks to be left alone (Retry-After): nothing is called until then"
 	case ratelimit.Faster:
 		event, text = a.logger.Info(), "the provider has not complained for a while: the fleet calls a little faster again"
 	case ratelimit.Agreed:
 		event, text = a.logger.Info(), "the fleet calls as fast as is configured again"
 	case ratelimit.Refused:
-		event = a.logger.Error().Dur("for", turn.Rest)
+		event = a.logger.Error().Dur("for", turn.Pause)
 		text = "the provider refuses one send after the other (an empty account? a revoked key?): all sends of the merchant rest, then one payout of the whole fleet tries whether it is over"
 	case ratelimit.Accepted:
 		event, text = a.logger.Info(), "the provider has taken a send again: all sends of the merchant go on"

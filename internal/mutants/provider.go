@@ -113,7 +113,7 @@ var provider = []Guard{
 			Killer: Killer{"paypro", "TestFinding"}},
 	}},
 	{"Rate: nothing granted twice after a wipe", "the provider sees more than agreed, and may block the merchant", []Mutant{
-		{Removes: "a missing schedule begins now", Edits: edit("ratelimit/lua/take.lua", "next, begins, catches = now + horizon, true, {}", "next, begins, catches = now, true, {}"),
+		{Removes: "a missing schedule begins now", Edits: edit("ratelimit/lua/take.lua", "next, begins, catches = now + takeAhead, true, {}", "next, begins, catches = now, true, {}"),
 			Killer: Killer{"ratelimit", "TestAMissingScheduleBeginsBehindWhatWasGranted"}},
 	}},
 	{"Rate: a split Redis", "both halves make the same calls, twice as many as allowed", []Mutant{
@@ -129,7 +129,7 @@ var provider = []Guard{
 		{Removes: "a missed moment is used", Edits: []Edit{
 			{"ratelimit/ratelimit.go", "\tif now.Add(delay).Sub(moment) > slack {\n\t\tr.CancelAt(now)\n\t\treturn false, delay, nil\n", "\tif false {\n\t\treturn false, 0, nil\n"},
 			{"ratelimit/ratelimit.go", "err == nil && time.Since(moment) > slack {", "err == nil && slack > time.Hour {"},
-		}, Killer: Killer{"ratelimit", "TestAMomentThatTheOwnPaceMakesTooLateIsReplaced"}},
+		}, Killer: Killer{"ratelimit", "TestAMomentThatTheLocalRateMakesTooLateIsReplaced"}},
 		// Protected twice: the schedule doesn't grant what was missed, and nobody uses it.
 		{Removes: "missed moments are granted, and used", Edits: []Edit{
 			{"ratelimit/lua/take.lua", "local start = now - slack\n", "local start = 0\n"},
@@ -137,11 +137,11 @@ var provider = []Guard{
 			{"ratelimit/ratelimit.go", "\tif now.Add(delay).Sub(moment) > slack {\n\t\tr.CancelAt(now)\n\t\treturn false, delay, nil\n", "\tif false {\n\t\treturn false, 0, nil\n"},
 			{"ratelimit/ratelimit.go", "err == nil && time.Since(moment) > slack {", "err == nil && slack > time.Hour {"},
 		}, Killer: Killer{"ratelimit", "TestNoBurstAfterAPause"}},
-		{Removes: "moments that nobody can place are used", Edits: edit("ratelimit/schedule.go", "sure = unknown <= l.usual+slowReply", "sure = true"),
+		{Removes: "moments that nobody can place are used", Edits: edit("ratelimit/schedule.go", "sure = unknown <= l.usualUncertainty+maxExtraUncertainty", "sure = true"),
 			Killer: Killer{"ratelimit", "TestMomentsThatNobodyCanPlaceAreThrownAway"}},
 		{Removes: "moments are placed by the last answer alone", Edits: []Edit{
 			{"ratelimit/clock.go", "if c.known {", "if false {"},
-			{"ratelimit/schedule.go", "sure = unknown <= l.usual+slowReply", "sure = true"},
+			{"ratelimit/schedule.go", "sure = unknown <= l.usualUncertainty+maxExtraUncertainty", "sure = true"},
 		}, Killer: Killer{"ratelimit", "TestAnAnswerThatComesLateGrantsNothing"}},
 		{Removes: "all that was missed is caught up on", Edits: edit("ratelimit/lua/take.lua", "if catches[most] and catches[most] >= moment then return false end", ""),
 			Killer: Killer{"ratelimit", "TestCallsAsLateAsTheyMayBe"}},

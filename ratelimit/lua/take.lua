@@ -1,7 +1,7 @@
 -- take grants up to n moments at which a call may be made, one interval apart, to one
 -- instance of the fleet. The schedule is one number: the next free moment.
 -- KEYS: the schedule, the pace, the queue, the catch-ups, the epoch and server. ARGV: interval, n, slack, ahead,
--- horizon, longest, how many may be caught up on, how long the first of the calls has been
+-- takeAhead, longest, how many may be caught up on, how long the first of the calls has been
 -- ready, all but the counts in microseconds, the pace that the interval was made of ('' for none),
 -- the number of the journal's epoch (0 if the caller is in none), how long a new one rests, and
 -- moments that the caller was granted and didn't use, latest first.
@@ -12,11 +12,11 @@
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local interval, n, slack = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local ahead, horizon, longest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local ahead, takeAhead, maxQueue = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local most, ready = tonumber(ARGV[7]), tonumber(ARGV[8])
 
-local pace = redis.call('GET', KEYS[2]) or ''
-if pace ~= ARGV[9] then return {string.format('%.0f', now), '0', 0, '0', pace, 0} end
+local throttle = redis.call('GET', KEYS[2]) or ''
+if throttle ~= ARGV[9] then return {string.format('%.0f', now), '0', 0, '0', throttle, 0} end
 
 -- Another server than the one that wrote the schedule, or a new epoch: this Redis may be one
 -- half of a split, and on the other one calls that were decided before go on, by the same
@@ -25,7 +25,7 @@ if pace ~= ARGV[9] then return {string.format('%.0f', now), '0', 0, '0', pace, 0
 local epoch, server = tonumber(ARGV[10]), string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
 local known, wrote = string.match(redis.call('GET', KEYS[5]) or '', '^(%d+) (%x*)$')
 known = tonumber(known)
-if epoch > 0 and known and epoch < known then return {string.format('%.0f', now), '0', 0, '100000', pace, 0} end
+if epoch > 0 and known and epoch < known then return {string.format('%.0f', now), '0', 0, '100000', throttle, 0} end
 
 -- A moment that nobody used is caught up on by a call at now, if fewer than most others
 -- were since it passed. So at any time at most so many calls of before come after it.
@@ -45,8 +45,8 @@ end
 -- before caught up on.
 local next = tonumber(redis.call('GET', KEYS[1]) or '')
 local begins = false
-if not next or next > now + horizon + 10 * interval + 1000000 + tonumber(ARGV[11]) then
-  next, begins, catches = now + horizon, true, {}
+if not next or next > now + takeAhead + 10 * interval + 1000000 + tonumber(ARGV[11]) then
+  next, begins, catches = now + takeAhead, true, {}
   for i = 1, most do catches[i] = now end
 end
 local other = wrote ~= server or epoch > known
@@ -76,7 +76,7 @@ local granted = math.max(0, math.min(n, math.floor((now + ahead - next) / interv
 local again = granted + caught > 0 and 0 or next - ahead - now
 if granted > 0 or caught > 0 or begins then
   redis.call('DEL', KEYS[1]) -- after a write that needs no memory a script may write even at maxmemory
-  redis.call('SET', KEYS[1], string.format('%.3f', next + granted * interval), 'PX', math.ceil((next - now + horizon + granted * interval) / 1000) + 60000)
+  redis.call('SET', KEYS[1], string.format('%.3f', next + granted * interval), 'PX', math.ceil((next - now + takeAhead + granted * interval) / 1000) + 60000)
   if other then redis.call('SET', KEYS[5], string.format('%d %s', math.max(epoch, known or 0), server), 'PX', 86400000) end
 end
 if caught > 0 or begins and most > 0 then
@@ -85,6 +85,6 @@ if caught > 0 or begins and most > 0 then
 end
 -- How long ready calls wait says how many there are; reserve.lua lets fewer come. It
 -- fades by itself: the queue is a time until which it counts.
-local queue = math.min(ready, longest + interval)
+local queue = math.min(ready, maxQueue + interval)
 if granted > 0 and queue >= 1000 then redis.call('SET', KEYS[3], string.format('%.0f', now + queue), 'PX', math.ceil(queue / 1000)) end
-return {string.format('%.0f', now), string.format('%.3f', next), granted, string.format('%.0f', again), pace, caught}
+return {string.format('%.0f', now), string.format('%.3f', next), granted, string.format('%.0f', again), throttle, caught}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestThePaceOfAnswers(t *testing.T) {
+func TestThrottleAfterAnswers(t *testing.T) {
 	start := time.UnixMicro(1_700_000_000_000_000)
 	for _, c := range []struct {
 		name      string
@@ -40,19 +40,19 @@ func TestThePaceOfAnswers(t *testing.T) {
 		{"a pause while it rises", 50, []answered{{0, 0, true, 0}, {10 * time.Second, 10 * time.Second, false, 10 * time.Second}}, 20 * time.Second, 0.6, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var p pace
+			var p throttle
 			for _, w := range c.words {
-				p = p.heard(start.Add(w.began), start.Add(w.at), w.tooFast, w.pause, time.Minute, c.perSecond)
-				p = readPace(p.String()) // as it goes through Redis
+				p = p.afterAnswer(start.Add(w.began), start.Add(w.at), w.tooFast, w.pause, time.Minute, c.perSecond)
+				p = readThrottle(p.String()) // as it goes through Redis
 			}
 			now := start.Add(c.look)
-			if got := p.now(now); math.Abs(got-c.factor) > 1e-5 {
+			if got := p.factorAt(now); math.Abs(got-c.factor) > 1e-5 {
 				t.Errorf("factor %v, want %v", got, c.factor)
 			}
-			if got := max(0, p.rest.Sub(now)); got != c.rest {
+			if got := max(0, p.pausedUntil.Sub(now)); got != c.rest {
 				t.Errorf("rests for %v, want %v", got, c.rest)
 			}
-			if gone := p.gone(); p.now(gone) != 1 || p.rest.After(gone) {
+			if gone := p.endsAt(); p.factorAt(gone) != 1 || p.pausedUntil.After(gone) {
 				t.Errorf("it is said to be gone at %v and isn't", gone.Sub(start))
 			}
 		})
@@ -75,9 +75,9 @@ func manyWords(n int) (words []answered) {
 	return words
 }
 
-func TestAPaceThatNobodyCanReadIsNone(t *testing.T) {
+func TestAnUnreadableThrottleIsNone(t *testing.T) {
 	for _, text := range []string{"", "x", "0.5", "0.5 1 2", "0.5 1 2 x", "2 1 2 3", "-1 1 2 3", "NaN 1 2 3", "0.5 1 2 3 4"} {
-		if readPace(text) != (pace{}) {
+		if readThrottle(text) != (throttle{}) {
 			t.Errorf("%q was read", text)
 		}
 	}
@@ -124,7 +124,7 @@ func slowsDownTogether(f *fleet) {
 	for _, c := range []struct {
 		from, to time.Duration // since it was told
 		share    float64       // of the configured rate
-	}{{-4 * time.Second, 0, 1}, {horizon, 5 * time.Second, 0.5}, {10*time.Second + horizon, 15 * time.Second, 0.6}, {56 * time.Second, 60 * time.Second, 1}} {
+	}{{-4 * time.Second, 0, 1}, {takeAhead, 5 * time.Second, 0.5}, {10*time.Second + takeAhead, 15 * time.Second, 0.6}, {56 * time.Second, 60 * time.Second, 1}} {
 		got := float64(f.between(began.Add(c.from), began.Add(c.to))) / (c.to - c.from).Seconds()
 		want := c.share * f.rate.PerSecond
 		if got > want*1.02+1 || got < want*0.97-1 {
@@ -154,7 +154,7 @@ func (f *fleet) turned(most map[Direction]int) {
 	for _, turn := range f.turns {
 		got[turn.To]++
 	}
-	for _, d := range []Direction{Slower, Faster, Agreed, Rests} {
+	for _, d := range []Direction{Slower, Faster, Agreed, Paused} {
 		if n := got[d]; n > most[d]+1 || n < most[d]-1 {
 			f.t.Errorf("%q was said %d times, want about %d", d, n, most[d])
 		}
@@ -185,7 +185,7 @@ func TestTheFleetRests(t *testing.T) {
 			t.Errorf("a call that can't be made in time was kept waiting for %v: %v", time.Since(began), err)
 		}
 		time.Sleep(time.Until(began.Add(12 * time.Second)))
-		if n := f.between(began.Add(2*horizon), began.Add(10*time.Second)); n > 0 {
+		if n := f.between(began.Add(2*takeAhead), began.Add(10*time.Second)); n > 0 {
 			t.Errorf("%d calls while it rests", n)
 		}
 		if told.PerSecond() != 50 {
@@ -196,7 +196,7 @@ func TestTheFleetRests(t *testing.T) {
 		if n := f.between(began.Add(11*time.Second), began.Add(31*time.Second)); n < 985 {
 			t.Errorf("%d calls in 20 s after the pause", n)
 		}
-		f.turned(map[Direction]int{Rests: 4})
+		f.turned(map[Direction]int{Paused: 4})
 	})
 }
 
@@ -321,20 +321,20 @@ func TestARateIsChangedWhileItRuns(t *testing.T) {
 
 // Whatever stands in Redis, the pace is between nothing and the agreed rate, and written
 // again it is the same.
-func FuzzReadPace(f *testing.F) {
+func FuzzReadThrottle(f *testing.F) {
 	f.Add("0.500000 1700000000000000 1700000000000000 0")
 	f.Add("NaN 1 2 3")
 	f.Add("1e-7 -9223372036854775808 9223372036854775807 0")
 	f.Add("0.5 1 2")
 	f.Fuzz(func(t *testing.T, text string) {
-		p := readPace(text)
+		p := readThrottle(text)
 		for _, at := range []time.Time{time.Unix(0, 0), time.Unix(2_000_000_000, 0), {}} {
-			if now := p.now(at); !(now >= 0 && now <= 1) {
+			if now := p.factorAt(at); !(now >= 0 && now <= 1) {
 				t.Errorf("%q: %v of the agreed rate", text, now)
 			}
 		}
-		_ = p.gone()
-		if again := readPace(p.String()); again.String() != p.String() {
+		_ = p.endsAt()
+		if again := readThrottle(p.String()); again.String() != p.String() {
 			t.Errorf("%q is %q, and that is %q", text, p, again)
 		}
 	})

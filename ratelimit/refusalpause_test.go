@@ -9,36 +9,36 @@ import (
 
 func TestRefusalsBackOff(t *testing.T) {
 	start := time.UnixMicro(1_700_000_000_000_000)
-	var r refusals
+	var r refusalPause
 	now := start
 	for i, rest := range []time.Duration{10, 20, 40, 80, 160, 320, 640, 900, 900} {
-		r = r.again(now, now, 10*time.Second)
-		if got := r.until.Sub(now); got != rest*time.Second || r.row != i+1 {
+		r = r.afterRefusal(now, now, 10*time.Second)
+		if got := r.nextProbe.Sub(now); got != rest*time.Second || r.count != i+1 {
 			t.Fatalf("after refusal %d it rests for %v", i+1, got)
 		}
-		if early := r.again(now.Add(time.Second), now.Add(time.Second), 10*time.Second); early != r {
+		if early := r.afterRefusal(now.Add(time.Second), now.Add(time.Second), 10*time.Second); early != r {
 			t.Fatal("what was under way counts as a probe")
 		}
-		if other := r.accepted(now.Add(-time.Second)); other != r {
+		if other := r.afterAccepted(now.Add(-time.Second)); other != r {
 			t.Fatal("an answer of before ends the rest")
 		}
-		now = r.until
-		claimed := r.claimed(now)
-		if r = readPace(pace{refused: claimed}.String()).refused; r != claimed { // as it goes through Redis
+		now = r.nextProbe
+		claimed := r.withProbe(now)
+		if r = readThrottle(throttle{refusals: claimed}.String()).refusals; r != claimed { // as it goes through Redis
 			t.Fatalf("%+v became %+v", claimed, r)
 		}
-		if !r.probe.Equal(now) || !r.until.Equal(now.Add(probeFor)) {
+		if !r.probeBegan.Equal(now) || !r.nextProbe.Equal(now.Add(probeTimeout)) {
 			t.Fatalf("claimed %+v", r)
 		}
-		if late := r.again(now.Add(-time.Second), now, 10*time.Second); late != r {
+		if late := r.afterRefusal(now.Add(-time.Second), now, 10*time.Second); late != r {
 			t.Fatal("a call of before the probe counts as one")
 		}
 	}
-	if r.accepted(now) != (refusals{}) {
+	if r.afterAccepted(now) != (refusalPause{}) {
 		t.Error("the probe went well, and sends rest")
 	}
-	if r = (refusals{row: 1000, probe: now}).again(now, now, 10*time.Second); r.until.Sub(now) != mostRefused {
-		t.Errorf("after a thousand it rests for %v", r.until.Sub(now))
+	if r = (refusalPause{count: 1000, probeBegan: now}).afterRefusal(now, now, 10*time.Second); r.nextProbe.Sub(now) != maxRefusalPause {
+		t.Errorf("after a thousand it rests for %v", r.nextProbe.Sub(now))
 	}
 }
 
@@ -137,7 +137,7 @@ func TestALostProbeIsReplaced(t *testing.T) {
 		if !taken(one) || taken(two) || taken(one) {
 			t.Fatal("not one probe")
 		}
-		time.Sleep(probeFor)
+		time.Sleep(probeTimeout)
 		if !taken(two) {
 			t.Error("a lost probe ends all probing")
 		}

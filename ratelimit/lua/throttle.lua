@@ -5,8 +5,8 @@
 -- Answer: now in microseconds, and the pace as it is.
 local time = redis.call('TIME')
 local now = string.format('%.0f', tonumber(time[1]) * 1000000 + tonumber(time[2]))
-local pace = redis.call('GET', KEYS[2]) or ''
-if pace ~= ARGV[1] then return {now, pace} end
+local throttle = redis.call('GET', KEYS[2]) or ''
+if throttle ~= ARGV[1] then return {now, throttle} end
 redis.call('DEL', KEYS[2]) -- after a write that needs no memory a script may write even at maxmemory
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 return {now, ARGV[2]}
