@@ -26,15 +26,15 @@ func backlog(ctx context.Context, s *stage) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	r := result{Head: []string{"open beside them", "payouts/s", "CPU per payout", "Redis CPU per payout"}, Raw: all}
+	r := result{Head: []string{"other open payouts", "payouts/s", "CPU per payout", "Redis CPU per payout"}, Raw: all}
 	for _, b := range all {
 		r.row(float64(b.Open), b.PerSecond, number(b.CPU)+" µs", number(b.Redis)+" µs")
 	}
 	few, many := all[0], all[len(all)-1]
 	r.Goals = []goal{
-		atMost("CPU per payout beside a million open ones, as a multiple of 10 k", many.CPU/few.CPU, 1.15),
-		atMost("Redis CPU per payout, likewise", many.Redis/few.Redis, 1.15),
-		atLeast("payouts a second, likewise", many.PerSecond/few.PerSecond, 1/1.15),
+		atMost("CPU per payout, 1 000 000 others open / 10 000", many.CPU/few.CPU, 1.15),
+		atMost("Redis CPU per payout, 1 000 000 others open / 10 000", many.Redis/few.Redis, 1.15),
+		atLeast("payouts/s, 1 000 000 others open / 10 000", many.PerSecond/few.PerSecond, 1/1.15),
 	}
 	return r, nil
 }

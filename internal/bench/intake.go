@@ -34,7 +34,7 @@ func intakeRows(ctx context.Context, s *stage) (result, error) {
 		return result{}, err
 	}
 	due := later()
-	r := result{Head: []string{"", "commands/s", "CPU per command", "Redis CPU per command"}}
+	r := result{Head: []string{"commands", "commands/s", "CPU per command", "Redis CPU per command"}}
 	var flows []flow
 	for round, what := range []string{"new", "known already"} {
 		s.progress.say("%d commands, %s", n, what)
@@ -54,7 +54,7 @@ func intakeRows(ctx context.Context, s *stage) (result, error) {
 		}
 		flows = append(flows, f)
 		r.row(what, f.PerSecond, number(f.CPU)+" µs", number(f.Redis)+" µs")
-		r.Goals = append(r.Goals, atLeast("commands a second, "+what, f.PerSecond, 50_000))
+		r.Goals = append(r.Goals, atLeast("commands/s, "+what, f.PerSecond, 50_000))
 	}
 	open, err := t.redis.Get(ctx, "bench:{0}:total").Int()
 	if err != nil || open != n {

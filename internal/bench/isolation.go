@@ -31,7 +31,7 @@ type outage struct {
 
 // isolation kills one merchant's provider while another one works.
 func isolation(ctx context.Context, s *stage) (result, error) {
-	r := result{Head: []string{"provider of one merchant", "calls it got in 8 s", "healthy merchant before", "meanwhile", "full rate again after"}}
+	r := result{Head: []string{"the failing provider", "calls it got in 8 s", "healthy merchant before", "healthy merchant meanwhile", "full rate again after"}}
 	var all []outage
 	plot := map[string]string{}
 	for is, what := range map[string]string{"cut": "cuts connections", "hung": "hangs"} {
@@ -46,7 +46,7 @@ func isolation(ctx context.Context, s *stage) (result, error) {
 	slices.SortFunc(all, func(a, b outage) int { return strings.Compare(a.What, b.What) })
 	for _, o := range all {
 		r.row(o.What, o.Calls, fmt.Sprintf("%.0f/s", o.Before), fmt.Sprintf("%.0f/s", o.While), fmt.Sprintf("%.1f s", o.Recovery))
-		r.Goals = append(r.Goals, atLeast("part of its rate that the healthy merchant keeps while the other one's provider "+o.What, o.While/o.Before, 0.98))
+		r.Goals = append(r.Goals, atLeast("healthy merchant's rate, meanwhile / before, the other one's provider "+o.What, o.While/o.Before, 0.98))
 	}
 	r.Raw, r.plots = all, plot
 	return r, nil

@@ -30,18 +30,18 @@ func memory(ctx context.Context, s *stage) (result, error) {
 		return result{}, err
 	}
 	m.Open = all
-	r := result{Head: []string{"", "at", "figure"}, Raw: m}
+	r := result{Head: []string{"what", "payouts", "figure"}, Raw: m}
 	for _, b := range all {
 		r.row("bytes in Redis per open payout", float64(b.Open), b.Memory)
 	}
 	r.row("bytes in Redis per remembered tradeNo of 20 characters", float64(m.TradeNos), m.Bytes)
 	for _, b := range all {
-		r.row("memory of the process, MiB (the most ever)", float64(b.Open), fmt.Sprintf("%.0f (%.0f)", b.RSS, b.Largest))
+		r.row("memory of the process, MiB (highest)", float64(b.Open), fmt.Sprintf("%.0f (%.0f)", b.RSS, b.Largest))
 	}
 	last := all[len(all)-1]
 	r.Goals = []goal{
 		atMost("bytes per open payout", last.Memory, 1000), atMost("bytes per remembered tradeNo", m.Bytes, 150),
-		atMost("MiB of the process at a million open, the most ever", last.Largest, 200),
+		atMost("MiB of the process, 1 000 000 open, highest", last.Largest, 200),
 	}
 	return r, nil
 }

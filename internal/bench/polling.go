@@ -46,7 +46,7 @@ var distributions = []struct {
 	draw     func(*rand.Rand) time.Duration
 }{
 	{"log-normal around 4 s, σ 0.4", true, func(r *rand.Rand) time.Duration { return logNormal(r, 4*time.Second, 0.4) }},
-	{"log-normal around 4 s, σ 0.8 (77 % is the least)", false, func(r *rand.Rand) time.Duration { return logNormal(r, 4*time.Second, 0.8) }},
+	{"log-normal around 4 s, σ 0.8 (77 % is the lower bound)", false, func(r *rand.Rand) time.Duration { return logNormal(r, 4*time.Second, 0.8) }},
 	{"log-normal around 30 s, σ 0.8", true, func(r *rand.Rand) time.Duration { return logNormal(r, 30*time.Second, 0.8) }},
 	{"log-normal around 5 min, σ 1", true, func(r *rand.Rand) time.Duration { return logNormal(r, 5*time.Minute, 1) }},
 	{"two peaks: 2 s (80 %), 3 min", true, twoPeaks(0.8, 2*time.Second, 3*time.Minute, 0.15)},
@@ -80,7 +80,7 @@ type asked struct {
 
 // pollingRows plays schedules against distributions in virtual time.
 func pollingRows(_ context.Context, s *stage) (result, error) {
-	r := result{Head: []string{"outcomes come", "schedule", "asks per payout", "seen after, median", "95 %"}}
+	r := result{Head: []string{"settle time", "schedule", "asks per payout", "delay, median", "delay, 95 %"}}
 	var all []asked
 	for _, d := range distributions {
 		for _, name := range []string{"plain", "learned"} {
@@ -95,15 +95,15 @@ func pollingRows(_ context.Context, s *stage) (result, error) {
 	for i, d := range distributions {
 		plain, learned := all[2*i], all[2*i+1]
 		if d.possible {
-			r.Goals = append(r.Goals, atMost("part of the plain schedule's asks, "+d.name, learned.Asks/plain.Asks, 0.7))
+			r.Goals = append(r.Goals, atMost("asks, learned / plain, "+d.name, learned.Asks/plain.Asks, 0.7))
 		}
-		r.Goals = append(r.Goals, atMost("part of the plain schedule's median delay, "+d.name, learned.Median.Seconds()/plain.Median.Seconds(), 1))
+		r.Goals = append(r.Goals, atMost("median delay, learned / plain, "+d.name, learned.Median.Seconds()/plain.Median.Seconds(), 1))
 	}
 	for i, a := range all {
 		asks[a.Schedule] = append(asks[a.Schedule], a.Asks)
 		names[i/2] = a.Distribution
 	}
-	r.Raw, r.plots = all, map[string]string{"polling.svg": bars("asks per payout, by settle times", names, []series{{"plain", asks["plain"]}, {"learned", asks["learned"]}})}
+	r.Raw, r.plots = all, map[string]string{"polling.svg": bars("asks per payout, by settle time", names, []series{{"plain", asks["plain"]}, {"learned", asks["learned"]}})}
 	return r, nil
 }
 

@@ -28,7 +28,7 @@ type use struct {
 // sharedRate watches three instances, first in peace and then with one killed and
 // another one joining.
 func sharedRate(ctx context.Context, s *stage) (result, error) {
-	r := result{Head: []string{"", "busiest second", "used over 30 s", "moments missed"}}
+	r := result{Head: []string{"run", "calls in the busiest second", "part of the limit used in 30 s", "granted moments missed"}}
 	var uses []use
 	for _, what := range []string{"three instances", "one killed, one joins"} {
 		u, err := s.share(ctx, what)
@@ -38,7 +38,7 @@ func sharedRate(ctx context.Context, s *stage) (result, error) {
 		uses = append(uses, u)
 		r.row(what, u.Busiest, u.Used, fmt.Sprintf("%.1f %%", 100*u.Late))
 		r.Goals = append(r.Goals, atMost("calls in the busiest second, "+what, float64(u.Busiest), 1.02*perSecond+burst),
-			atLeast("part of the limit that was used, "+what, u.Used, 0.99))
+			atLeast("part of the limit used, "+what, u.Used, 0.99))
 	}
 	r.Raw = uses
 	r.plots = map[string]string{"rate.svg": lines("calls a second at the provider (limit 200)", seconds(len(uses[0].Calls)), []series{

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Files of the report, below the repository's root. The page is written by people; only
-// what stands between its marks is ours.
+// Files of the report, below the repository's root. People write the page. This package
+// writes only what stands between its marks.
 const (
 	page    = "docs/performance.md"
 	numbers = "docs/performance.json"
@@ -75,7 +75,7 @@ func (s *stage) intoPage(name string, e entry) error {
 	if err != nil || !found || !closed {
 		return fmt.Errorf("%s has no marks for %s: %w", page, name, err)
 	}
-	own := fmt.Sprintf("\nMeasured %s at %s on %s; load %s.\n\n%s\n", e.Date, e.Commit, e.Machine, e.Load, e.markdown())
+	own := fmt.Sprintf("\nMeasured %s at commit %s on %s. Load average: %s.\n\n%s\n", e.Date, e.Commit, e.Machine, e.Load, e.markdown())
 	return os.WriteFile(file, []byte(before+begin+own+end+after), 0o644) //nolint:gosec // a page for everybody
 }
 

@@ -138,13 +138,13 @@ func (r result) markdown() string {
 	}
 	for i, g := range r.Goals {
 		if i == 0 {
-			s.WriteString("\n")
+			s.WriteString("\n| Goal | Measured | Wanted | |\n|---|--:|--:|---|\n")
 		}
 		mark := "reached"
 		if !g.Holds {
 			mark = "**missed**"
 		}
-		fmt.Fprintf(&s, "- %s: %s, wanted %s: %s\n", g.Figure, number(g.Value), g.Wanted, mark)
+		line([]string{g.Figure, number(g.Value), g.Wanted, mark})
 	}
 	return s.String()
 }

@@ -40,7 +40,7 @@ func throughput(ctx context.Context, s *stage) (result, error) {
 	if _, err := s.leg(ctx, "service", "", n/2, "warming up"); err != nil {
 		return result{}, err
 	}
-	r := result{Head: []string{"", "payouts/s", "from the first result", "CPU per payout", "asks", "Redis CPU", "Kafka CPU", "provider CPU"}}
+	r := result{Head: []string{"provider answers: program", "payouts/s", "payouts/s after the first result", "CPU per payout", "asks", "Redis CPU", "Kafka CPU", "provider CPU"}}
 	fast, err := s.legs(ctx, "", n, []string{"service", "floor", "floor", "service", "service", "floor", "floor", "service", "service", "floor"})
 	if err != nil {
 		return r, err
@@ -53,9 +53,9 @@ func throughput(ctx context.Context, s *stage) (result, error) {
 	slow.rows(&r, "in 50 ms: ")
 	r.Raw = append(fast, slow...)
 	r.Goals = []goal{
-		atLeast("payouts a second, as a part of the floor's; the provider answers at once", fast.ratio(perSecondOf), 0.9),
-		atLeast("payouts a second, likewise; the provider answers in 50 ms", slow.ratio(perSecondOf), 0.9),
-		atMost("CPU per payout, as a multiple of the floor's; the provider answers at once", fast.ratio(cpuOfLeg), 1.2),
+		atLeast("payouts/s, service / floor, answers at once", fast.ratio(perSecondOf), 0.9),
+		atLeast("payouts/s, service / floor, answers in 50 ms", slow.ratio(perSecondOf), 0.9),
+		atMost("CPU per payout, service / floor, answers at once", fast.ratio(cpuOfLeg), 1.2),
 	}
 	var bar []series
 	for _, program := range []string{"service", "floor"} {
