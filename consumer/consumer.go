@@ -54,9 +54,18 @@ const (
 
 // Inbox is what the consumer needs of the journal.
 type Inbox interface {
-	Insert(ctx context.Context, r intake.Range, entries []intake.Entry) ([]intake.Outcome, int, error)
+	Intake
 	Position(ctx context.Context, partition int, offset int64, forward bool) (int64, error)
 	Marks(ctx context.Context, partitions []int) (map[int]intake.Mark, error)
+}
+
+// Intake takes in what was read.
+type Intake interface {
+	Insert(ctx context.Context, r intake.Range, entries []intake.Entry) (outcomes []intake.Outcome, open int, err error)
+
+	// Room answers how many payouts are open, if the journal wants what stands at an offset.
+	// It takes nothing in.
+	Room(ctx context.Context, partition int, offset int64) (open int, err error)
 }
 
 // Anchors remembers for the consumer what it has read of a partition: see partition.Anchor.

@@ -112,7 +112,7 @@ func (c *Consumer) takePiece(ctx context.Context, r intake.Range, records []part
 // it has room. A new epoch may have set the position back, and where no new command
 // comes nothing else would tell: what is to be read again would wait for ever.
 func (c *Consumer) wanted(ctx context.Context, reader *partition.Reader, at int64) error {
-	_, open, err := c.Inbox.Insert(ctx, intake.Range{Partition: reader.Partition, From: at, To: at}, nil)
+	open, err := c.Inbox.Room(ctx, reader.Partition, at)
 	if err != nil {
 		return err
 	}
@@ -198,11 +198,10 @@ func (c *Consumer) room(ctx context.Context, reader *partition.Reader, at int64,
 		if err := reader.Recheck(ctx); err != nil {
 			return err
 		}
-		_, now, err := c.Inbox.Insert(ctx, intake.Range{Partition: reader.Partition, From: at, To: at}, nil)
-		if err != nil {
+		var err error
+		if open, err = c.Inbox.Room(ctx, reader.Partition, at); err != nil {
 			return err
 		}
-		open = now
 	}
 	return nil
 }

@@ -231,6 +231,11 @@ func (i *inbox) Insert(_ context.Context, r intake.Range, entries []intake.Entry
 	return outcomes, len(i.open), nil
 }
 
+func (i *inbox) Room(ctx context.Context, partition int, offset int64) (int, error) {
+	_, open, err := i.Insert(ctx, intake.Range{Partition: partition, From: offset, To: offset}, nil)
+	return open, err
+}
+
 func (i *inbox) Position(_ context.Context, partition int, offset int64, forward bool) (int64, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

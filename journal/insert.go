@@ -51,6 +51,14 @@ func (j *Journal) Insert(ctx context.Context, r intake.Range, entries []intake.E
 	}
 }
 
+// Room answers how many payouts are open. It fails with intake.ErrPosition if the read position
+// is before the offset: then the journal wants something else first. It takes nothing in and
+// moves nothing; the script is that of an insert, because both need the same answer.
+func (j *Journal) Room(ctx context.Context, partition int, offset int64) (open int, err error) {
+	_, open, err = j.Insert(ctx, intake.Range{Partition: partition, From: offset, To: offset}, nil)
+	return open, err
+}
+
 // due is when there is something to do for a new payout; "" where that is at once, by
 // Redis' clock.
 func due(p payout.Payout) any {

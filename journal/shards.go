@@ -78,6 +78,19 @@ func (s Shards) Insert(ctx context.Context, r intake.Range, entries []intake.Ent
 	return outcomes, open, nil
 }
 
+// Room answers how many payouts are open in all shards, if each of them wants what stands at
+// the offset.
+func (s Shards) Room(ctx context.Context, partition int, offset int64) (open int, err error) {
+	for _, j := range s.journals {
+		n, err := j.Room(ctx, partition, offset)
+		if err != nil {
+			return 0, err
+		}
+		open += n
+	}
+	return open, nil
+}
+
 // Position sets the position where a shard has none, and answers the smallest.
 func (s Shards) Position(ctx context.Context, partition int, offset int64, forward bool) (int64, error) {
 	smallest := int64(-1)
