@@ -8,8 +8,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// paceTries is how often a pace that somebody else has just changed is looked at again.
-// It changes once a second at most, but for pauses.
+// throttleTries is how often a request is repeated because another instance just changed the
+// throttle. It changes at most once a second, pauses apart.
 const throttleTries = 4
 
 //go:embed lua/throttle.lua
@@ -17,44 +17,44 @@ var throttleSource string
 
 var setThrottle = redis.NewScript(throttleSource)
 
-// Direction is where a rate goes.
+// Direction is how the fleet's rate changes, or what happens to the fleet's sends.
 type Direction string
 
 // The directions.
 const (
 	Slower Direction = "slower" // the provider said "too fast"
-	Faster Direction = "faster" // it has said nothing of the kind for a while
-	Agreed Direction = "agreed" // as fast as was agreed, again
-	Paused Direction = "rests"  // the provider asked for a pause
+	Faster Direction = "faster" // it hasn't said so for a while
+	Agreed Direction = "agreed" // the agreed rate is reached again
+	Paused Direction = "rests"  // the provider asked for a pause (Retry-After)
 
-	Refused  Direction = "refused"  // sends rest, and then one probe is made
+	Refused  Direction = "refused"  // the fleet's sends pause after refusals; a probe follows
 	Accepted Direction = "accepted" // the probe was not refused: sends go on
 
-	// Forgotten: what was known of refusals is gone, because nothing was sent for long or Redis
-	// was wiped. Sends go on, and nobody knows yet what the provider makes of them.
+	// Forgotten tells that Redis has no throttle any more: nothing was sent for long, or Redis
+	// was wiped. Sends go on, and it isn't known whether the provider accepts them.
 	Forgotten Direction = "forgotten"
 )
 
 // Turn is a change of direction.
 type Turn struct {
 	To    Direction
-	Rate  float64       // per second, of the whole fleet
-	Pause time.Duration // what is left of the pause
+	Rate  float64       // calls a second of the whole fleet
+	Pause time.Duration // what is left of the pause, for Paused and Refused
 }
 
-// outlook is what this instance knows of the shared pace.
+// sharedThrottle is the fleet's throttle as this instance saw it last.
 type sharedThrottle struct {
 	text        string        // as it stands in Redis
-	throttle    throttle      // the same, read
-	clockOffset time.Duration // Redis' clock before ours
-	direction   Direction     // "" = as agreed, from the start
-	lastFactor  float64       // the factor when it was looked at last
+	throttle    throttle      // text, decoded
+	clockOffset time.Duration // how far Redis' clock is ahead of ours
+	direction   Direction     // "" = it never left the agreed rate
+	lastFactor  float64       // the factor at the last look
 	paused      bool
 }
 
-// Told passes on what the provider answered to a call that began then: that it is called
-// too often, or that it wants to be left alone for a while. The fleet's rate of this
-// operation falls at once, and comes back slowly.
+// Told reports the provider's answer to a call that began at that time: "too fast", or a pause
+// that it asked for, or both. The fleet's rate of this operation falls at once and rises slowly
+// (AIMD). The error is that of Redis.
 func (l *Limiter) Told(ctx context.Context, began time.Time, tooFast bool, pause time.Duration) error {
 	return l.changeThrottle(ctx, func(o sharedThrottle, now time.Time) throttle {
 		l.mu.Lock()
@@ -64,7 +64,8 @@ func (l *Limiter) Told(ctx context.Context, began time.Time, tooFast bool, pause
 	})
 }
 
-// PerSecond is the fleet's rate as this instance saw it last; 0 while it rests.
+// PerSecond is the fleet's rate in calls a second, as this instance saw it last; 0 during a
+// pause.
 func (l *Limiter) PerSecond() float64 {
 	r, _, pause := l.current()
 	if o, now := l.seenThrottle(); pause > 0 || o.throttle.refusals.nextProbe.After(now) {
@@ -73,8 +74,8 @@ func (l *Limiter) PerSecond() float64 {
 	return r.PerSecond
 }
 
-// current is the rate to call at, the pace that it is made of, and how long nothing may
-// be asked for at all.
+// current returns the rate to use now, the text of the throttle that it was computed from, and
+// what is left of a pause.
 func (l *Limiter) current() (r Rate, seen string, pause time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -84,21 +85,23 @@ func (l *Limiter) current() (r Rate, seen string, pause time.Duration) {
 	return r, l.seen.text, max(0, l.seen.throttle.pausedUntil.Sub(now))
 }
 
+// seenThrottle returns the throttle as seen last, and the time on Redis' clock.
 func (l *Limiter) seenThrottle() (o sharedThrottle, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.seen, time.Now().Add(l.seen.clockOffset)
 }
 
-// Heard is the latest reading of Redis' clock, and when it was asked for by this process';
-// both zero before the first. Right before a call it is what the grant of its moment said.
+// Heard returns the latest reading of Redis' clock, and when it was requested on our clock.
+// Both are zero before the first reading. Right before a call it is the reading of the grant of
+// its moment.
 func (l *Limiter) Heard() (redis, asked time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.reading.redis, l.reading.asked
 }
 
-// learn takes in the shared pace and Redis' clock, and tells of a turn.
+// learn takes the throttle and Redis' time from a reply, and reports a change of direction.
 func (l *Limiter) learn(redisMicros float64, asked, received time.Time, text string) {
 	l.mu.Lock()
 	if asked.After(l.reading.asked) {
@@ -128,7 +131,8 @@ func (l *Limiter) learn(redisMicros float64, asked, received time.Time, text str
 	}
 }
 
-// turn tells whether the rate goes another way than it did. Its Rate is a factor.
+// detectTurn tells whether the direction changed. The Rate of its Turn is a factor of the
+// agreed rate.
 func (o *sharedThrottle) detectTurn(now time.Time) (Turn, bool) {
 	factor, pause := o.throttle.factorAt(now), max(0, o.throttle.pausedUntil.Sub(now))
 	if o.lastFactor == 0 { // the first look

@@ -10,30 +10,30 @@ import (
 
 var errNoneInTime = errors.New("ratelimit: no moment comes in time")
 
-// waiter is a call that is ready and waits for its moment.
+// waiter is a ready call that waits for its moment.
 type waiter struct {
-	since    time.Time
-	deadline time.Time // waiting longer is in vain; zero = no end
+	since    time.Time // when the call became ready
+	deadline time.Time // a later moment is useless; zero = none
 	answer   chan queueAnswer
 }
 
-// moment is what a waiter is answered.
+// queueAnswer is a moment for a waiter, or the error.
 type queueAnswer struct {
 	grantedMoment
 	err error
 }
 
-// queue are the calls of this process that are ready. One goroutine asks for all of them;
-// it is there only while somebody waits.
+// queue holds the ready calls of this process. One goroutine requests moments for all of them;
+// it only runs while calls wait.
 type queue struct {
-	waiting []*waiter       // the longest ready first
-	unused  []grantedMoment // to be given back with the next request
-	serving bool
+	waiting []*waiter       // the one ready longest comes first
+	unused  []grantedMoment // are given back with the next request
+	serving bool            // the goroutine runs
 	wake    chan struct{}
 }
 
-// line waits until the call that has been ready since then is granted a moment, which lies
-// ahead by grantAhead at most.
+// waitInQueue waits until the call, ready since that time, is granted a moment. The moment is
+// at most waitAhead in the future.
 func (l *Limiter) waitInQueue(ctx context.Context, since time.Time) (grantedMoment, error) {
 	if ctx.Err() != nil {
 		return grantedMoment{}, context.Cause(ctx)
@@ -57,7 +57,7 @@ func (l *Limiter) waitInQueue(ctx context.Context, since time.Time) (grantedMome
 	}
 }
 
-// leave takes a waiter out, and gives back what it was granted meanwhile.
+// leaveQueue removes a waiter, and gives back a moment that it was granted meanwhile.
 func (l *Limiter) leaveQueue(w *waiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,9 +74,9 @@ func (l *Limiter) leaveQueue(w *waiter) {
 	}
 }
 
-// giveBack returns a moment that is not used: with the next request the schedule has it
-// again, if no later one was granted. (Of those that Take was granted long before nobody
-// kept what they are in Redis.)
+// giveBack gives a moment back that isn't used. With the next request the schedule has it
+// again, if no later one was granted. A moment that Take granted is not given back: it isn't
+// known any more what it was in Redis.
 func (l *Limiter) giveBack(g grantedMoment) {
 	if g.redis == 0 {
 		return
@@ -86,8 +86,8 @@ func (l *Limiter) giveBack(g grantedMoment) {
 	l.queue.unused = append(l.queue.unused, g)
 }
 
-// serve asks for moments while somebody waits. It is nobody's: who is told to stop leaves,
-// and Redis' client bounds each request.
+// serve requests moments while calls wait. It has no context: each caller leaves by its own,
+// and Redis' client limits each request.
 func (l *Limiter) serve() {
 	for {
 		q, ok := l.nextRequest()
@@ -107,7 +107,8 @@ func (l *Limiter) serve() {
 	}
 }
 
-// wanted is the request for all that wait; with none it ends the serving.
+// nextRequest is the request for all calls that wait. If none waits, it returns false and the
+// serving ends.
 func (l *Limiter) nextRequest() (request, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -124,8 +125,9 @@ func (l *Limiter) nextRequest() (request, bool) {
 	}, true
 }
 
-// serveOnce hands moments to those that have been ready longest, and tells whether some
-// still wait.
+// handOut gives moments to the calls that have been ready longest, and tells whether some still
+// wait. A call that can't get a moment before its deadline gets an error, so that it frees its
+// slot.
 func (l *Limiter) handOut(moments []grantedMoment, wait time.Duration, err error) (more bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -135,13 +137,13 @@ func (l *Limiter) handOut(moments []grantedMoment, wait time.Duration, err error
 		q.waiting[i].answer <- queueAnswer{grantedMoment: m}
 	}
 	q.waiting = slices.Delete(q.waiting, 0, given)
-	q.unused = append(q.unused, moments[given:]...) // somebody left
+	q.unused = append(q.unused, moments[given:]...) // some waiters left meanwhile
 	soonest := time.Now().Add(wait)
 	q.waiting = slices.DeleteFunc(q.waiting, func(w *waiter) bool {
 		switch {
 		case err != nil:
 			w.answer <- queueAnswer{err: err}
-		case !w.deadline.IsZero() && !soonest.Before(w.deadline): // waiting on would only hold a slot
+		case !w.deadline.IsZero() && !soonest.Before(w.deadline): // waiting longer would only occupy a slot
 			w.answer <- queueAnswer{err: errNoneInTime}
 		default:
 			return false
@@ -151,7 +153,7 @@ func (l *Limiter) handOut(moments []grantedMoment, wait time.Duration, err error
 	return len(q.waiting) > 0
 }
 
-// waiting is how many calls wait, and for how long the first of them has been ready.
+// queueLength is how many calls wait, and how long the first of them has been ready.
 func (l *Limiter) queueLength() (n int, longest time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,32 +1,18 @@
-// Package ratelimit promises that all instances together call no more often than
-// agreed: within any second no more than rate × 1.02 + burst calls, and nearly all of
-// the rate while there is work.
+// Package ratelimit promises that all instances together call no more often than agreed. Within
+// any second the provider sees at most rate × 1.02 + burst calls. While there is work, nearly
+// all of the rate is used.
 //
-// The fleet shares one schedule in Redis: moments, one interval apart. A call is first
-// made ready (Take reserves and answers a ticket, and the payout is leased and decided), and
-// then asks for its moment, at most 20 ms ahead (Wait). So an instance that is slow, stands still or dies
-// holds next to nothing, and the others make the calls that it doesn't. Only where the
-// burst lets a moment be used so late that this doesn't matter does Take grant it itself.
+// The fleet shares one schedule in Redis: it grants moments for calls, one interval apart
+// (virtual scheduling, as in GCRA). Take reserves a call and returns a Ticket. When the call is
+// ready, Ticket.Wait gets its moment, at most 20 ms ahead.
 //
-// A moment that was missed by more than the slack is given back: the schedule has it
-// again if it was the last one; else it may be caught up on by a call at once, a few at
-// any time; else it is lost. So a pause, a deploy or a lost instance never makes a burst.
-// Without Redis nothing is granted, and nothing could be leased from the journal either.
+// So an instance that is slow or dies wastes at most 20 ms of the rate, and the others use the
+// rest. A missed moment is used again if possible; it never makes a burst later. Without Redis
+// nothing is granted.
 //
-// Why no second has more calls at the provider than promised, R being the rate, B the
-// burst, S the slack and C the catch-ups: the calls of a second are used moments of the
-// schedule of that second and the slack before it, at most R (1 + S) + 1, and catch-ups.
-// Each catch-up is for a moment that nobody used. If that moment lies there too, it makes
-// up for its catch-up. Of pairs where it lies before there are C at most, because one is
-// only made while fewer than C others were made since its moment passed. S and C share
-// the burst: R S + 1 + C is at most B, so that calls leave this package at R + B a second at
-// most. What is left, 2 % or 20 ms, is for moments that are placed late and for calls that
-// are under way for more or less long. (Where the burst is below 10 ms of the rate, S is
-// 10 ms, C is 0, and 10 ms are left.) At 200 a second and burst 5 these are
-// 200 + 2 + 1 + 2, and 4 that are left.
-//
-// Beside the schedule stands the pace: what the provider said about being called too
-// often (pace.go). Each grant is made with the pace that the whole fleet sees.
+// The throttle lowers the rate of the whole fleet when the provider says "too fast"
+// (throttle.go). Why the promise holds stands in docs/design.md, "Why the rate's promise
+// holds".
 package ratelimit
 
 import (
@@ -41,137 +27,141 @@ import (
 )
 
 const (
-	// horizon is how far ahead Take grants moments: it must cover the way to the call (a
-	// lease and an acknowledged decision).
+	// takeAhead is how far ahead Take grants moments, where it grants them itself. It covers
+	// the time from Take to the call: a lease and an acknowledged decision.
 	takeAhead = 100 * time.Millisecond
 
-	// bridge is how many calls an instance makes ready: those of so long at the full rate.
-	// That covers the way to the call and what holds it up, also where the others stand still.
-	// longestQueue is how long calls wait for their moments while more are made ready: of
-	// many instances each has a few. Both cost slots, and the latter some of the lease.
+	// readySpan limits how many calls an instance makes ready: what it could call in this time
+	// at the full rate. It covers the time from Take to the call, also if the other instances
+	// stand still. maxQueueTime is how long calls may wait for their moments while more are
+	// made ready; it is that long because each of many instances has a few. Calls that wait
+	// occupy slots, and use up some of their leases.
 	readySpan    = 200 * time.Millisecond
 	maxQueueTime = 500 * time.Millisecond
 
-	// spare is how many more calls are made ready than the rate allows, so that those that
-	// aren't made (a lease that found fewer payouts, a dead instance) are made up for. Where
-	// none is lost the queue says so, and reservations pause.
+	// readySurplus is how many more calls are made ready than the rate allows: 5 %. They
+	// replace calls that are reserved and never made, because a lease found fewer payouts or an
+	// instance died. If none is lost, the queue grows and reservations pause.
 	readySurplus = 1.05
 
-	// grantAhead is how far ahead a ready call is granted its moment: it covers the answer's
-	// way and the next request, and is all that an instance that stops can waste.
+	// waitAhead is how far ahead Ticket.Wait is granted a moment. It covers the reply of Redis
+	// and the time to the next request. It is also what an instance that stops can waste.
 	waitAhead = 20 * time.Millisecond
 
-	// lookAgain is the least time between two requests for calls that wait: two in
-	// grantAhead, so that one late request leaves no gap. longestLook is the longest: rates
-	// may be changed meanwhile.
+	// minRequestGap is the least time between two requests for calls that wait. Half of
+	// waitAhead, so that one late request leaves no gap. maxRequestGap is the longest, because
+	// the rate may be changed meanwhile.
 	minRequestGap = waitAhead / 2
 	maxRequestGap = time.Second
 
-	// replyWay is what of the slack is left for the answer's way where moments of the past
-	// are granted: a Redis and a scheduler that aren't quite idle.
+	// replyMargin is the part of the slack that is left for the reply of Redis when past
+	// moments are granted. 5 ms are enough for a Redis and a scheduler with some load.
 	replyMargin = 5 * time.Millisecond
 
-	// splitRest is how long the schedule rests in a new epoch: on the other half of a split
-	// Redis calls that were decided before the fence may still wait for longestQueue, and are
-	// then under way. A restart of Redis costs it too.
+	// epochPause is how long the schedule grants nothing in a new epoch. If Redis is split,
+	// calls decided on its other half may still wait for maxQueueTime, and are then in flight.
+	// A restart of Redis costs this pause too.
 	epochPause = 2 * maxQueueTime
 
-	// mostUnused bounds what one request gives back; only the latest can be used again.
+	// maxGivenBack limits how many moments one request gives back. Only the latest can be used
+	// again.
 	maxGivenBack = 16
 
-	// directFrom is the rate from which asking twice for each batch costs something.
+	// directRate is the rate, in calls a second, from which a second request for each leased
+	// group costs too much.
 	directRate = 2000
 
-	// mostCatchUp bounds what Redis keeps of catch-ups.
+	// maxCatchUps limits how many catch-ups Redis stores.
 	maxCatchUps = 32
 
-	// leastSlack is how late a moment may be used where the burst allows none: below it
-	// no timer is exact. It costs 1 % of a second's calls, half of what the promise allows.
+	// minSlack is the slack where the burst allows none, because timers are not more exact. It
+	// costs 1 % of a second's calls, half of the 2 % that the promise allows.
 	minSlack = 10 * time.Millisecond
 
-	// slowReply is how much less than usual may be known of Redis' clock: an instance that
-	// places its moments late adds to the next second of the others. It is the other half of
-	// what the promise allows.
+	// maxExtraUncertainty is how much greater than usual the clock uncertainty may be. An
+	// instance that places its moments too late adds calls to the next second of the others. 10
+	// ms are the other half of the 2 %.
 	maxExtraUncertainty = 10 * time.Millisecond
 )
 
 // Rate is what the provider agreed to.
 type Rate struct {
-	PerSecond float64
-	Burst     int // what the provider sees in a moment
+	PerSecond float64 // calls a second, more than 0
+	Burst     int     // calls that the provider may see at one moment, at least 1
 }
 
-// interval is the time between two calls; slack how much later than its moment a call
-// may be made.
+// interval is the time between two moments.
 func (r Rate) interval() time.Duration { return time.Duration(float64(time.Second) / r.PerSecond) }
 
+// slack is how much later than its moment a call may be made.
 func (r Rate) slack() time.Duration {
 	burst := time.Duration(r.Burst-1) * r.interval()
 	if !r.grantsDirectly() {
-		burst /= 2 // the other half is for catching up
+		burst /= 2 // the other half is for catch-ups
 	}
 	return max(minSlack, burst)
 }
 
-// catchUp is how many calls may be made good at any time for moments that nobody used:
-// what the burst leaves beside the slack and the call that a second may begin and end with.
+// catchUp is how many catch-ups are allowed at any time. A catch-up is a call made at once for
+// a past moment that nobody used. The limit is what the burst leaves besides the slack and one
+// call.
 func (r Rate) catchUp() int {
 	left := float64(r.Burst-1) - r.PerSecond*r.slack().Seconds()
 	return min(maxCatchUps, max(0, int(left+1e-6)))
 }
 
-// direct tells whether moments are granted before the call is ready: where they may be
-// used as late as the way to it takes, and come so fast that asking twice costs something.
+// grantsDirectly tells whether Take grants moments itself, before the call is ready. It does so
+// for fast merchants, if the slack is longer than the time from Take to the call.
 func (r Rate) grantsDirectly() bool {
 	return r.PerSecond >= directRate && time.Duration(r.Burst)*r.interval() >= takeAhead
 }
 
-// Outcomes of tokens, for the metric.
+// Outcomes of requests for moments, used as values of a metric's label.
 const (
-	Granted = "granted" // by the shared schedule
-	Denied  = "denied"  // asked for, but not free yet
-	Late    = "late"    // granted and not used in time: another one was taken
+	Granted = "granted" // the shared schedule granted a moment
+	Denied  = "denied"  // no moment was free yet
+	Late    = "late"    // a moment was granted and not used in time, and another one was requested
 )
 
-// Options say what a limiter is for.
+// Options are what a limiter needs.
 type Options struct {
-	Namespace, Name string // of the schedule, which all instances share
+	Namespace, Name string // they name the schedule, which all instances share
 	Rate            Rate
-	MaxPause        time.Duration               // bounds what a Retry-After can ask for
-	Count           func(outcome string, n int) // told what became of tokens; may be nil
-	Turned          func(Turn)                  // told when the rate turns; may be nil. It must not block
+	MaxPause        time.Duration               // the longest pause that a Retry-After can ask for
+	Count           func(outcome string, n int) // counts outcomes for the metric; may be nil
+	Turned          func(Turn)                  // is called when the fleet's rate changes direction; may be nil; must not block
 
-	// Epoch is the number of the journal's epoch that this process is in, 0 for none; it only
+	// Epoch returns the number of the journal's epoch of this process, 0 for none. It only
 	// grows. May be nil.
 	Epoch func() int
 }
 
-// Limiter is one operation of one merchant. It is safe for concurrent use.
+// Limiter limits one operation (send or query) of one merchant. It is safe for concurrent use.
 type Limiter struct {
 	Options
 	client  redis.UniversalClient
-	keys    []string // the schedule, the pace, the queue, the catch-ups, the epoch; reservations have their own
-	started time.Time
+	keys    []string  // the schedule, the throttle, the queue, the catch-ups, the epoch; reservations have their own
+	started time.Time // the zero of this process' clock readings
 
-	// own bounds what this process alone does, whatever Redis says: one that was wiped
-	// or split grants the same moments again.
+	// local limits the calls of this process alone (a token bucket). A Redis that was wiped or
+	// split grants the same moments twice.
 	local *rate.Limiter
 
 	mu               sync.Mutex
 	rate             Rate
 	clock            clockEstimate
-	usualUncertainty time.Duration // what of late was not known of the clock at best, 0 before the first
-	seen             sharedThrottle
-	reading          clockReading // the latest one of Redis' clock
-	probe            string       // the claim of the latest probe of this process
+	usualUncertainty time.Duration  // least clock uncertainty of late; 0 = none yet
+	seen             sharedThrottle // the throttle as this instance saw it last
+	reading          clockReading   // the latest one
+	probe            string         // the claim of this process' latest probe
 	queue            queue
 
-	sleep func(context.Context, time.Duration) error // tests oversleep
+	sleep func(context.Context, time.Duration) error // replaced by tests that sleep too long
 
-	writing sync.Mutex // one at a time writes the pace: a full load is told the same at once
+	writing sync.Mutex // one goroutine at a time writes the throttle: many calls hear the same at once
 }
 
-// New makes a limiter.
+// New makes a limiter. It requests nothing from Redis.
 func New(client redis.UniversalClient, o Options) *Limiter {
 	if o.Count == nil {
 		o.Count = func(string, int) {}
@@ -184,19 +174,20 @@ func New(client redis.UniversalClient, o Options) *Limiter {
 	}
 	key := fmt.Sprintf("%s:{rate:%s}", o.Namespace, o.Name)
 	own := rate.NewLimiter(rate.Limit(o.Rate.PerSecond), o.Rate.localBurst())
-	own.AllowN(time.Now(), o.Rate.localBurst()) // begins empty: a deploy is no reason for a burst
+	own.AllowN(time.Now(), o.Rate.localBurst()) // begin without tokens: a restart must not cause a burst
 	return &Limiter{Options: o, client: client, keys: []string{key, key + ":pace", key + ":queue", key + ":caught", key + ":epoch"}, started: time.Now(),
 		rate: o.Rate, local: own, queue: queue{wake: make(chan struct{}, 1)}, sleep: sleep}
 }
 
-// together is how many calls may leave at once: spacing below 10 ms is not promised.
+// localBurst is how many calls may leave this process at once. It covers 10 ms of the rate,
+// because shorter gaps are not promised.
 func (r Rate) localBurst() int {
 	return max(r.Burst, int(math.Ceil(r.PerSecond*minSlack.Seconds())), 1)
 }
 
-// Change changes what was agreed, for what is granted from now on. Instances with
-// different rates share one schedule: each grant moves it on by its own interval, so that
-// the fleet is between the slowest and the fastest of them.
+// Change changes the agreed rate for moments granted from now on. Instances with different
+// rates share one schedule: each grant moves it on by the interval of its instance. So the
+// fleet's rate is between that of the slowest and of the fastest instance.
 func (l *Limiter) Change(r Rate, maxPause time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -205,35 +196,39 @@ func (l *Limiter) Change(r Rate, maxPause time.Duration) {
 	l.local.SetBurst(r.localBurst())
 }
 
+// agreed returns the agreed rate, without the throttle.
 func (l *Limiter) agreed() Rate {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.rate
 }
 
-// Begin takes nothing. It lets the schedule begin, if it hasn't, and this process learn
-// Redis' clock, which the first call would have to wait for. What goes wrong, Take tells.
+// Begin starts the schedule, if it isn't running, and reads Redis' clock. Otherwise the first
+// call would wait for both. It takes no moment. It returns no error, because the next Take
+// does.
 func (l *Limiter) Begin(ctx context.Context) {
 	_, _, _ = l.grant(ctx, request{ahead: takeAhead})
 }
 
-// Take asks for up to n tickets for calls. If none is free it answers how long to wait before
-// asking again. A ticket's moment is granted already where it may be used so late that the
-// way to the call doesn't matter; else it is only reserved, and Wait asks for it once the call
-// is ready.
+// Take requests tickets for up to n calls. If there is none, wait is the time until it should
+// be called again. The error is that of Redis.
 //
-// While the provider refuses the sends there is one ticket for the whole fleet, for the probe
-// that looks whether that is over (refused.go).
+// A ticket's moment is usually only reserved, and Wait requests it once the call is ready.
+// Where a moment may be used later than the time from Take to the call, Take grants it itself.
+//
+// While the fleet's sends pause after refusals, there is one ticket for the whole fleet: the
+// probe (refusalpause.go).
 func (l *Limiter) Take(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
 	if l.Refusing() {
 		return l.takeProbe(ctx)
 	}
-	if tickets, wait, err = l.take(ctx, n); l.Refusing() { // it has just heard of it
+	if tickets, wait, err = l.take(ctx, n); l.Refusing() { // take just learned of a pause
 		return nil, minRequestGap, err
 	}
 	return tickets, wait, err
 }
 
+// take is Take without the pause after refusals.
 func (l *Limiter) take(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
 	if r := l.agreed(); r.grantsDirectly() {
 		var all []grantedMoment
@@ -250,9 +245,9 @@ func (l *Limiter) take(ctx context.Context, n int) (tickets []Ticket, wait time.
 	return tickets, wait, err
 }
 
-// pace keeps to the rate within this process, and tells whether the moment can be used
-// so: one that this makes too late would meet those of other instances, and the process
-// has to rest before it tries another one.
+// keepLocalRate keeps the rate of this process, and tells whether the moment can still be used.
+// If this delays the call beyond the slack, the moment is lost: the call would meet those of
+// other instances. pause is then the delay before the next try.
 func (l *Limiter) keepLocalRate(ctx context.Context, moment time.Time) (used bool, pause time.Duration, err error) {
 	now, slack := time.Now(), l.agreed().slack()
 	if now.Sub(moment) > slack {
@@ -265,14 +260,14 @@ func (l *Limiter) keepLocalRate(ctx context.Context, moment time.Time) (used boo
 		return false, delay, nil
 	}
 	if delay > 0 {
-		if err = l.sleep(ctx, delay); err == nil && time.Since(moment) > slack { // overslept
+		if err = l.sleep(ctx, delay); err == nil && time.Since(moment) > slack { // the sleep took too long
 			return false, 0, nil
 		}
 	}
 	return true, 0, err
 }
 
-// sleep pauses, or answers why ctx ended.
+// sleep waits for d, or until ctx ends; then it returns ctx's cause.
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return context.Cause(ctx)

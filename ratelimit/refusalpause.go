@@ -8,39 +8,41 @@ import (
 	"time"
 )
 
-// What the fleet does while the provider refuses one send after the other (an empty
-// account, a revoked key): all sends rest, then one probe of the whole fleet looks whether
-// it is over. Each probe is a payout that may end failed, so the rests double.
+// While the provider refuses one send after the other (an empty account, a revoked key), all
+// sends of the fleet pause. Then one send of the whole fleet, the probe, tests whether sends are
+// accepted again. Each probe is a payout that may end failed, so the pauses double.
 
 const (
-	// mostRefused is the longest rest between two probes.
+	// maxRefusalPause is the longest pause between two probes.
 	maxRefusalPause = 15 * time.Minute
 
-	// probeFor is how long a probe may be without an answer before another one is made: a
-	// lease's time, its call's, and a good deal more.
+	// probeTimeout is how long a probe may have no answer before another one is made. It is
+	// longer than a lease and a call together.
 	probeTimeout = time.Minute
 
-	// refusedLook is how often an instance looks whether another one's probe went well.
+	// refusalLookEvery is how often an instance looks whether another one's probe was accepted.
 	refusalLookEvery = 5 * time.Second
 
-	// refusedKept is for how long nobody need have anything to send until it is forgotten.
+	// refusalKeptFor is how long the pause is stored after its last probe was due, if nobody
+	// sends anything.
 	refusalKeptFor = 24 * time.Hour
 )
 
 var errNotTheProbe = errors.New("ratelimit: the provider refuses the merchant's sends: this one is not the probe")
 
-// refusals are what the whole fleet knows of them. Its times are Redis'. The zero value:
-// sends aren't refused.
+// refusalPause is the pause of the fleet's sends after refusals. Its times are on Redis' clock.
+// The zero value is no pause.
 type refusalPause struct {
-	count      int       // how often in a row the sends were laid to pause
-	pausedAt   time.Time // the last time
-	probeBegan time.Time // when the probe of now began to be made ready, zero for none
+	count      int       // pauses in a row; 0 = none
+	pausedAt   time.Time // when the latest pause began
+	probeBegan time.Time // when the present probe was claimed; zero = none
 	nextProbe  time.Time // no probe before
-	token      string    // of the probe, so that two who claim one at the same moment aren't both believed
+	token      string    // of the probe: of two claims at the same time only one is believed
 }
 
-// again is after a refusal of a call that began then: the first one lays the sends to rest,
-// later ones count if they are the probe's. Others were under way before.
+// afterRefusal is the pause after a refusal of a call that began at that time. first is the
+// length of the first pause; each next one is twice as long. During a pause only a refusal of
+// the probe counts: other calls were in flight before.
 func (r refusalPause) afterRefusal(began, now time.Time, first time.Duration) refusalPause {
 	if r.count > 0 && (r.probeBegan.IsZero() || began.Before(r.probeBegan)) {
 		return r
@@ -52,22 +54,24 @@ func (r refusalPause) afterRefusal(began, now time.Time, first time.Duration) re
 	return refusalPause{count: r.count + 1, pausedAt: now, nextProbe: now.Add(pause)}
 }
 
-// accepted is after a send that began then and wasn't refused.
+// afterAccepted is the pause after a send that began at that time and was not refused: none. A
+// send that began before the pause says nothing.
 func (r refusalPause) afterAccepted(began time.Time) refusalPause {
-	if began.Before(r.pausedAt) { // it says nothing about now
+	if began.Before(r.pausedAt) { // it began before the pause
 		return r
 	}
 	return refusalPause{}
 }
 
-// claimed is with a probe of the caller's.
+// withProbe is the pause with a probe claimed by this instance.
 func (r refusalPause) withProbe(now time.Time) refusalPause {
 	r.probeBegan, r.nextProbe, r.token = now, now.Add(probeTimeout), rand.Text()[:8]
 	return r
 }
 
-// Refused passes on that the provider refuses one send after the other, of which one began
-// then; or, while sends rest, that it has refused this one. first is the first rest.
+// Refused reports that the provider refuses one send after the other; one of them began at that
+// time. During a pause it reports that this send was refused. first is the length of the first
+// pause. The error is that of Redis.
 func (l *Limiter) Refused(ctx context.Context, began time.Time, first time.Duration) error {
 	return l.changeThrottle(ctx, func(o sharedThrottle, now time.Time) throttle {
 		o.throttle.refusals = o.throttle.refusals.afterRefusal(began.Add(o.clockOffset), now, first)
@@ -75,7 +79,8 @@ func (l *Limiter) Refused(ctx context.Context, began time.Time, first time.Durat
 	})
 }
 
-// Accepted passes on that the provider has not refused a send that began then.
+// Accepted reports that the provider did not refuse a send that began at that time. The error
+// is that of Redis.
 func (l *Limiter) Accepted(ctx context.Context, began time.Time) error {
 	return l.changeThrottle(ctx, func(o sharedThrottle, _ time.Time) throttle {
 		o.throttle.refusals = o.throttle.refusals.afterAccepted(began.Add(o.clockOffset))
@@ -83,15 +88,14 @@ func (l *Limiter) Accepted(ctx context.Context, began time.Time) error {
 	})
 }
 
-// Refusing tells whether the fleet's sends rest because they are refused, as far as this
-// instance has heard.
+// Refusing tells whether the fleet's sends pause after refusals, as far as this instance knows.
 func (l *Limiter) Refusing() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.seen.throttle.refusals.count > 0
 }
 
-// refused is the error of a call that is made ready though only the probe may be made.
+// checkProbe returns an error during a pause, unless the ticket is the fleet's latest probe.
 func (l *Limiter) checkProbe(t *Ticket) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -101,7 +105,8 @@ func (l *Limiter) checkProbe(t *Ticket) error {
 	return nil
 }
 
-// takeProbe takes a ticket for the one probe of the fleet, if it is time for it.
+// takeProbe returns the ticket for the fleet's one probe, if it is due. It claims the probe by
+// writing the throttle. If another instance wrote first, that one has the probe.
 func (l *Limiter) takeProbe(ctx context.Context) (tickets []Ticket, wait time.Duration, err error) {
 	before, now := l.seenThrottle()
 	if pause := before.throttle.refusals.nextProbe.Sub(now); pause > 0 {
@@ -117,7 +122,7 @@ func (l *Limiter) takeProbe(ctx context.Context) (tickets []Ticket, wait time.Du
 	claim := before.throttle
 	claim.refusals = claim.refusals.withProbe(now)
 	won, err := l.writeThrottle(ctx, before.text, claim, now)
-	if !won || err != nil { // somebody else's
+	if !won || err != nil { // another instance has the probe
 		return nil, refusalLookEvery, err
 	}
 	l.mu.Lock()
@@ -127,20 +132,22 @@ func (l *Limiter) takeProbe(ctx context.Context) (tickets []Ticket, wait time.Du
 	return tickets, 0, nil
 }
 
+// lastRead is when this instance last asked Redis for the throttle.
 func (l *Limiter) lastRead() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.reading.asked
 }
 
-// look asks Redis for the pace, and changes nothing.
+// refreshThrottle reads the throttle from Redis: it writes what stands there already.
 func (l *Limiter) refreshThrottle(ctx context.Context) error {
 	o, now := l.seenThrottle()
 	_, err := l.writeThrottle(ctx, o.text, o.throttle, now)
 	return err
 }
 
-// change makes the shared pace what f makes of it, unless others keep changing it.
+// changeThrottle replaces the fleet's throttle by the result of f. It gives up after
+// throttleTries, because others then heard the same from the provider.
 func (l *Limiter) changeThrottle(ctx context.Context, f func(o sharedThrottle, now time.Time) throttle) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -154,10 +161,11 @@ func (l *Limiter) changeThrottle(ctx context.Context, f func(o sharedThrottle, n
 			return err
 		}
 	}
-	return nil // others were told the same
+	return nil // other instances heard the same from the provider
 }
 
-// write puts a pace in the place of the one that is seen, and tells whether it stands there.
+// writeThrottle writes a throttle if Redis still has the one that was seen, and tells whether
+// it did.
 func (l *Limiter) writeThrottle(ctx context.Context, seen string, t throttle, now time.Time) (bool, error) {
 	matters := t.endsAt()
 	if t.refusals.count > 0 && matters.Before(t.refusals.nextProbe.Add(refusalKeptFor)) {
@@ -166,7 +174,7 @@ func (l *Limiter) writeThrottle(ctx context.Context, seen string, t throttle, no
 	asked, text := time.Now(), t.String()
 	answer, err := setThrottle.Run(ctx, l.client, l.keys, seen, text, (max(0, matters.Sub(now)) + time.Minute).Milliseconds()).Slice()
 	if err != nil {
-		return false, fmt.Errorf("ratelimit: change the pace of %s: %w", l.keys[0], err)
+		return false, fmt.Errorf("ratelimit: change the throttle of %s: %w", l.keys[0], err)
 	}
 	l.learn(float(answer, 0), asked, time.Now(), word(answer, 1))
 	return word(answer, 1) == text, nil

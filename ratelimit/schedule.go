@@ -21,23 +21,23 @@ var (
 	reserveScript = redis.NewScript(reserveSource)
 )
 
-// granted is a moment of the shared schedule.
+// grantedMoment is a moment that the shared schedule granted.
 type grantedMoment struct {
-	at    time.Time // by this process' clock
-	redis float64   // as the schedule has it, in microseconds
+	at    time.Time // on our clock
+	redis float64   // on Redis' clock, in microseconds; 0 = not known
 }
 
-// request is what a grant is asked for.
+// request is what the schedule is asked for.
 type request struct {
-	n         int
-	ahead     time.Duration   // how far in the future at most
-	callDelay time.Duration   // from the grant to the call: what of the slack isn't for moments of the past
-	readyFor  time.Duration   // for so long has the first of the calls been
-	unused    []grantedMoment // to give back, latest first
+	n         int             // number of moments
+	ahead     time.Duration   // how far in the future they may be
+	callDelay time.Duration   // from the grant to the call: this part of the slack isn't used for past moments
+	readyFor  time.Duration   // how long the first call has been ready
+	unused    []grantedMoment // moments to give back, latest first
 }
 
-// grant asks the schedule for moments. If none is free it answers how long to wait before
-// asking again.
+// grant requests moments from the schedule. If none is free, wait is the time until the next
+// request.
 func (l *Limiter) grant(ctx context.Context, q request) (moments []grantedMoment, wait time.Duration, err error) {
 	wait, err = l.withThrottle(func(r Rate, seen string) (again bool, wait time.Duration, err error) {
 		moments, wait, again, err = l.grantAt(ctx, q, r, seen)
@@ -46,8 +46,8 @@ func (l *Limiter) grant(ctx context.Context, q request) (moments []grantedMoment
 	return moments, wait, err
 }
 
-// atPace asks Redis at the rate of now, and anew if that was made of a pace that isn't
-// the fleet's any more.
+// withThrottle makes a request at the present rate. It repeats the request if the rate was
+// computed from an outdated throttle.
 func (l *Limiter) withThrottle(ask func(r Rate, seen string) (again bool, wait time.Duration, err error)) (wait time.Duration, err error) {
 	for range throttleTries {
 		r, seen, pause := l.current()
@@ -59,13 +59,15 @@ func (l *Limiter) withThrottle(ask func(r Rate, seen string) (again bool, wait t
 			return wait, err
 		}
 	}
-	return time.Millisecond, nil // somebody keeps changing the pace
+	return time.Millisecond, nil // other instances keep changing the throttle
 }
 
+// grantAt makes one request to take.lua. again tells that Redis has another throttle than the
+// one in seen, and granted nothing.
 func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (moments []grantedMoment, wait time.Duration, again bool, err error) {
-	interval, agreed, n := r.interval(), l.agreed(), q.n // the promise is about what was agreed, however slow the pace
+	interval, agreed, n := r.interval(), l.agreed(), q.n // the promise is about the agreed rate, whatever the throttle
 	if !l.knowsClock() {
-		n = 0 // the first answer may have been long under way, and nobody would know
+		n = 0 // how long the first reply took in flight can't be known: it grants nothing
 	}
 	args := []any{micros(interval), n, micros(max(0, agreed.slack()-q.callDelay)), micros(q.ahead), micros(takeAhead), micros(maxQueueTime), agreed.catchUp(), micros(q.readyFor), seen, l.Epoch(), micros(epochPause)}
 	for _, u := range q.unused {
@@ -101,9 +103,10 @@ func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (
 	return moments, 0, false, nil
 }
 
-// reserve asks how many calls may be made ready. Their tickets say when they may expect their
-// moments. An instance makes no more ready than it could make calls in a bridge, nor any
-// while its own have waited for long, whatever the queue of the others is.
+// reserve requests permission to make calls ready. The tickets' times are when their moments
+// can be expected. An instance makes no more calls ready than it could call in readySpan. It
+// makes none ready while its own have waited for maxQueueTime, however short the fleet's queue
+// is.
 func (l *Limiter) reserve(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
 	waiting, longest := l.queueLength()
 	n = min(n, int(math.Ceil(l.agreed().PerSecond*readySpan.Seconds()))-waiting)
@@ -136,15 +139,16 @@ func (l *Limiter) reserve(ctx context.Context, n int) (tickets []Ticket, wait ti
 	return tickets, wait, err
 }
 
+// knowsClock tells whether Redis' clock was read before.
 func (l *Limiter) knowsClock() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.clock.known
 }
 
-// heardClock takes in Redis' clock, and tells whether moments can be placed by it: what
-// isn't known of it must not be much more than usual. What is usual follows: a Redis that
-// has become slow for good is believed again after some tries.
+// updateClock takes in Redis' time from a reply. sure tells whether moments can be placed: the
+// uncertainty must not be much greater than usual. What is usual rises a little with each
+// reply. So a Redis that stays slow is accepted after some tries.
 func (l *Limiter) updateClock(asked, received, redis time.Duration) (c clockEstimate, sure bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -158,13 +162,15 @@ func (l *Limiter) updateClock(asked, received, redis time.Duration) (c clockEsti
 	return l.clock, sure
 }
 
+// micros writes a duration in microseconds, for a script.
 func micros(d time.Duration) string {
 	return strconv.FormatFloat(float64(d)/float64(time.Microsecond), 'f', 3, 64)
 }
 
+// duration converts microseconds.
 func duration(micros float64) time.Duration { return time.Duration(micros * float64(time.Microsecond)) }
 
-// float reads one number of the script's answer, integer or text.
+// float reads a number, integer or text, of a script's reply.
 func float(answer []any, i int) float64 {
 	if i >= len(answer) {
 		return 0
@@ -179,7 +185,7 @@ func float(answer []any, i int) float64 {
 	return 0
 }
 
-// word reads one text of the script's answer.
+// word reads a text of a script's reply.
 func word(answer []any, i int) string {
 	if i >= len(answer) {
 		return ""

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-const paceKey = "test:{rate:eg:send}:pace"
+const throttleKey = "test:{rate:eg:send}:pace"
 
-// stepBack is what a Redis whose clock is set back does to a pace: its times are later.
+// stepBack is what a Redis whose clock is set back does to a throttle: its times are later.
 func (f *fleet) stepBack(d time.Duration) {
 	f.t.Helper()
-	text, err := f.redis.Get(paceKey)
+	text, err := f.redis.Get(throttleKey)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func (f *fleet) stepBack(d time.Duration) {
 			*at = at.Add(d)
 		}
 	}
-	if err := f.redis.Set(paceKey, p.String()); err != nil {
+	if err := f.redis.Set(throttleKey, p.String()); err != nil {
 		f.t.Fatal(err)
 	}
 }

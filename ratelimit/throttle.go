@@ -8,40 +8,42 @@ import (
 	"time"
 )
 
-// What the fleet does about "you call too often". Half at once and a little at a time
-// back up finds the rate that a provider bears, and keeps many callers fair to each
-// other (it is what TCP does); it settles between three quarters and all of that rate.
+// The fleet reacts to "you call too often" by AIMD, as TCP does: it halves its rate at once and
+// raises it in small steps. That finds the rate that a provider accepts, and is fair to other
+// callers. On average the fleet uses three quarters of that rate or more.
 const (
-	// lowered is the factor of one "too fast".
+	// lowerFactor is the factor of one "too fast".
 	lowerFactor = 0.5
 
-	// settling is the least time between two lowerings: what was under way at the old rate
-	// is still being answered.
+	// lowerEvery is the least time between two lowerings: calls in flight at the old rate are
+	// still answered meanwhile.
 	lowerEvery = time.Second
 
-	// The rate comes back by a twentieth of the agreed one every five seconds: from half to
-	// all of it in 50 s, so that a limit below the agreed rate is run into twice a minute.
+	// riseStep is how much of the agreed rate comes back every riseEvery. From half to all of
+	// the rate takes 50 s. So a limit below the agreed rate is exceeded about twice a minute.
 	riseStep  = 1.0 / 20
 	riseEvery = 5 * time.Second
 
-	// The floor: a call a second, or a 32nd of the agreed rate where that is more. Slower
-	// would stop a payroll for good, on the word of a gateway; Retry-After can still rest it.
+	// floorRate and floorShare are the floor: a call a second, or 1/32 of the agreed rate if
+	// that is more. A slower rate would stop a payroll for good because of a gateway's answer.
+	// A Retry-After can still pause it.
 	floorRate  = 1.0
 	floorShare = 1.0 / 32
 )
 
-// pace is how fast the fleet calls for now, by what the provider said. Its times are
-// Redis', so that all instances mean the same by it. The zero pace is the agreed rate.
+// throttle is how far the fleet's rate is lowered now. Its times are on Redis' clock, so that
+// all instances agree on them. The zero value is the agreed rate.
 type throttle struct {
-	factor      float64   // of the agreed rate, at since; 0 = it was never lowered
-	loweredAt   time.Time // of the last lowering
-	risesFrom   time.Time // from here on it rises again
-	pausedUntil time.Time // until here nothing is granted
+	factor      float64   // of the agreed rate, at risesFrom; 0 = never lowered
+	loweredAt   time.Time // when it was lowered last
+	risesFrom   time.Time // from then on it rises
+	pausedUntil time.Time // until then nothing is granted
 
 	refusals refusalPause
 }
 
-// now is the factor at a moment: nothing has to be written for the rate to rise.
+// factorAt is the factor at a moment. It rises as a function of time: nothing is written for
+// it.
 func (t throttle) factorAt(now time.Time) float64 {
 	if t.factor == 0 {
 		return 1
@@ -50,8 +52,8 @@ func (t throttle) factorAt(now time.Time) float64 {
 	return min(1, t.factor+riseStep*float64(steps))
 }
 
-// heard is the pace after an answer to a call that began then: "too fast", or "not
-// again for so long", or both. perSecond is the agreed rate, maxPause bounds the pause.
+// afterAnswer is the throttle after an answer to a call that began at that time. tooFast and
+// pause are what the answer said, perSecond is the agreed rate, and maxPause limits the pause.
 func (t throttle) afterAnswer(began, now time.Time, tooFast bool, pause, maxPause time.Duration, perSecond float64) throttle {
 	if until := now.Add(min(pause, maxPause)); pause > 0 && until.After(t.pausedUntil) {
 		t.pausedUntil = until
@@ -63,18 +65,20 @@ func (t throttle) afterAnswer(began, now time.Time, tooFast bool, pause, maxPaus
 		t.factor, t.loweredAt = min(factor, max(factor*lowerFactor, floor)), now
 		t.risesFrom = now
 	}
-	if t.risesFrom.Before(t.pausedUntil) { // resting, nothing was learned of a higher rate
+	if t.risesFrom.Before(t.pausedUntil) { // during a pause nothing shows that a higher rate is accepted
 		t.factor, t.risesFrom = t.factorAt(now), t.pausedUntil
 	}
 	return t
 }
 
-// tolerated is how inexactly an instance may know Redis' clock when it writes a pace.
+// clockTolerance is how far off an instance's idea of Redis' clock may be when it writes a
+// throttle.
 const clockTolerance = time.Second
 
-// bounded is the pace at a moment that Redis has just told. Its clock may have been set back
-// since the pace was written: a rest that ends later than any rest can is over, and what
-// happened in the future has happened now. So nothing stops for the size of the step.
+// withoutFuture corrects times that lie too far in the future, at a time just read from Redis.
+// Redis' clock may have been set back after the throttle was written. A pause that ends later
+// than any pause can has ended, and events of the future happened now. So nothing stops for as
+// long as the clock was set back.
 func (t throttle) withoutFuture(now time.Time, maxPause time.Duration) throttle {
 	if t.pausedUntil.Sub(now) > maxPause+clockTolerance {
 		t.pausedUntil = now
@@ -93,7 +97,7 @@ func (t throttle) withoutFuture(now time.Time, maxPause time.Duration) throttle 
 	return t
 }
 
-// gone is when nothing is left of it: full rate, no rest.
+// endsAt is when the throttle has no effect any more: full rate and no pause.
 func (t throttle) endsAt() time.Time {
 	full := t.risesFrom.Add(time.Duration((1-t.factorAt(t.risesFrom))/riseStep+1) * riseEvery)
 	if t.pausedUntil.After(full) {
@@ -102,8 +106,9 @@ func (t throttle) endsAt() time.Time {
 	return full
 }
 
-// String is how it stands in Redis: factor, then at, since and rest in microseconds. It is
-// never empty, so that a pace that has ended is told from one that was lost.
+// String is the text in Redis: factor, then loweredAt, risesFrom and pausedUntil in
+// microseconds, then the pause after refusals, if any. It is never empty: so a throttle without
+// effect differs from a lost one.
 func (t throttle) String() string {
 	text := fmt.Sprintf("%.6f %d %d %d", t.factor, unixMicro(t.loweredAt), unixMicro(t.risesFrom), unixMicro(t.pausedUntil))
 	if r := t.refusals; r.count > 0 {
@@ -112,7 +117,7 @@ func (t throttle) String() string {
 	return text
 }
 
-// readPace reads what String wrote; what nobody can read is the agreed rate.
+// readThrottle reads what String wrote. An unreadable text is the agreed rate.
 func readThrottle(text string) throttle {
 	parts := strings.Fields(text)
 	if len(parts) != 4 && len(parts) != 9 {
@@ -145,6 +150,7 @@ func readThrottle(text string) throttle {
 	return t
 }
 
+// unixMicro is a time in microseconds since 1970, 0 for the zero time.
 func unixMicro(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// Ticket is an answer to Take: one call may be made ready, and Wait says when it may be made.
-// It knows what it stands for, so that nobody has to find that out from its time.
+// Ticket is what Take returns: one call may be made ready, and Wait returns when it may be
+// made.
 type Ticket struct {
 	limiter *Limiter
-	at      time.Time // of its moment, by this process' clock
+	at      time.Time // its moment, or when that can be expected, on our clock
 
-	// granted tells that the moment is this ticket's. Else it is only reserved: Wait asks for one.
+	// granted tells that the moment belongs to this ticket. Else it is only reserved, and Wait
+	// requests one.
 	granted bool
 
-	// probe is the claim of the fleet's one call while the provider refuses the sends; "" for
-	// every other ticket.
+	// probe is the claim of the fleet's one send during a pause after refusals; "" = no probe.
 	probe string
 }
 
-// Wait returns when the ticket's call may be made; it must be ready. The error is ctx's, or
-// Redis'; then the call must not be made.
+// Wait returns when the ticket's call may be made. The call must be ready. On an error it must
+// not be made; the error is ctx's or that of Redis, or says that the provider refuses sends.
 func (t *Ticket) Wait(ctx context.Context) error {
 	l, ready := t.limiter, time.Now()
 	m, ours := grantedMoment{at: t.at}, t.granted
@@ -39,7 +39,7 @@ func (t *Ticket) Wait(ctx context.Context) error {
 			used, pause, err = l.keepLocalRate(ctx, m.at)
 		}
 		if used && err == nil {
-			err = l.checkProbe(t) // which the grant may have told
+			err = l.checkProbe(t) // the grant may have brought news of a pause
 		}
 		if used {
 			return err
@@ -49,7 +49,7 @@ func (t *Ticket) Wait(ctx context.Context) error {
 			return err
 		}
 		l.Count(Late, 1)
-		if err = l.sleep(ctx, max(pause, time.Millisecond)); err != nil { // not again and again at once, whatever the clocks say
+		if err = l.sleep(ctx, max(pause, time.Millisecond)); err != nil { // no busy loop, whatever the clocks say
 			return err
 		}
 		ours = false

@@ -1,14 +1,14 @@
--- take grants up to n moments at which a call may be made, one interval apart, to one
--- instance of the fleet. The schedule is one number: the next free moment.
--- KEYS: the schedule, the pace, the queue, the catch-ups, the epoch and server. ARGV: interval, n, slack, ahead,
--- takeAhead, longest, how many may be caught up on, how long the first of the calls has been
--- ready, all but the counts in microseconds, the pace that the interval was made of ('' for none),
--- the number of the journal's epoch (0 if the caller is in none), how long a new one rests, and
--- moments that the caller was granted and didn't use, latest first.
--- Answer: now, the first moment, how many, when to ask again if none, the pace, and how
--- many more were granted at now, to catch up. If the pace is another one than the
--- caller's, nothing was granted: what one instance has heard of the provider holds for
--- all at once.
+-- take grants up to n moments for calls, one interval apart, to one instance of the fleet. The
+-- schedule is one number: the next free moment.
+-- KEYS: the schedule, the throttle, the queue, the catch-ups, the epoch and server.
+-- ARGV, times in microseconds:
+--   1 interval, 2 n, 3 slack, 4 how far ahead moments may be, 5 takeAhead, 6 longest time in the
+--   queue, 7 most catch-ups, 8 how long the first call has been ready, 9 the throttle that the
+--   interval was computed from ('' = none), 10 the number of the journal's epoch (0 = none),
+--   11 the pause in a new epoch, 12 and more: moments that the caller gives back, latest first.
+-- Answer: now, the first moment, how many, when to ask again if none, the throttle, and how many
+-- catch-ups were granted besides, at now. If the throttle is not the caller's, nothing is
+-- granted: what one instance heard from the provider holds for all at once.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local interval, n, slack = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -18,18 +18,19 @@ local most, ready = tonumber(ARGV[7]), tonumber(ARGV[8])
 local throttle = redis.call('GET', KEYS[2]) or ''
 if throttle ~= ARGV[9] then return {string.format('%.0f', now), '0', 0, '0', throttle, 0} end
 
--- Another server than the one that wrote the schedule, or a new epoch: this Redis may be one
--- half of a split, and on the other one calls that were decided before go on, by the same
--- schedule. So this one rests until they are over. The server tells at once, the epoch
--- also where a server lost what it knew. Who is in an older epoch gets nothing here.
+-- Another server than the one that wrote the schedule, or a new epoch, may mean a split of Redis.
+-- Calls that were decided before go on by the same schedule on the other half. So this half
+-- pauses until they are over. The server's id shows a split at once; the epoch also shows it if
+-- the server lost its data. A caller in an older epoch gets nothing.
 local epoch, server = tonumber(ARGV[10]), string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
 local known, wrote = string.match(redis.call('GET', KEYS[5]) or '', '^(%d+) (%x*)$')
 known = tonumber(known)
 if epoch > 0 and known and epoch < known then return {string.format('%.0f', now), '0', 0, '100000', throttle, 0} end
 
--- A moment that nobody used is caught up on by a call at now, if fewer than most others
--- were since it passed. So at any time at most so many calls of before come after it.
-local catches, caught = {}, 0 -- the times of the last ones, latest first
+-- catchup grants a call at now for a past moment that nobody used. It does so only if fewer than
+-- `most` catch-ups were granted since that moment. So at any time at most `most` calls of earlier
+-- moments come later.
+local catches, caught = {}, 0 -- the times of the last catch-ups, latest first
 for t in string.gmatch(redis.call('GET', KEYS[4]) or '', '%S+') do catches[#catches + 1] = tonumber(t) end
 local function catchup(moment)
   if n <= 0 or most < 1 or moment > now or moment < now - 5000000 then return false end
@@ -39,10 +40,10 @@ local function catchup(moment)
   return true
 end
 
--- A schedule that is missing (first use, wiped Redis), or so far ahead that it was
--- written under another rate or another clock, begins where the last moment may lie that
--- was granted under it: instances still hold these and will use them. Nor is anything of
--- before caught up on.
+-- A schedule that is missing (first use, wiped Redis) begins anew, takeAhead from now. So does one
+-- that lies so far ahead that another rate or another clock wrote it. Instances still have moments
+-- of the old schedule, at most takeAhead from now, and will use them. Nothing from before is caught
+-- up on.
 local next = tonumber(redis.call('GET', KEYS[1]) or '')
 local begins = false
 if not next or next > now + takeAhead + 10 * interval + 1000000 + tonumber(ARGV[11]) then
@@ -57,14 +58,14 @@ if other then
   end
   begins = true
 end
--- An unused moment behind which none was granted is as good as never granted.
+-- An unused moment is granted again if no later one was granted.
 for i = 12, #ARGV do
   local unused = tonumber(ARGV[i])
-  if begins then break end -- of before
+  if begins then break end -- they belong to the old schedule
   if math.abs(next - interval - unused) < 1 then next = unused else catchup(unused) end
 end
--- What nobody asked for in time is lost, but for slack and catching up: after a pause the
--- schedule begins again at most so far in the past.
+-- Moments that nobody requested in time are lost, except within the slack and for catch-ups. So
+-- after a pause the schedule goes on at most `slack` in the past.
 local start = now - slack
 if next < start then
   local lost = next + math.floor((start - next) / interval) * interval
@@ -83,8 +84,8 @@ if caught > 0 or begins and most > 0 then
   for i = 1, #catches do catches[i] = string.format('%.0f', catches[i]) end
   redis.call('SET', KEYS[4], table.concat(catches, ' ', 1, math.min(most, #catches)), 'PX', 60000)
 end
--- How long ready calls wait says how many there are; reserve.lua lets fewer come. It
--- fades by itself: the queue is a time until which it counts.
+-- Store how long ready calls wait: reserve.lua then permits fewer. The value is the time until
+-- which they wait, so it decreases by itself.
 local queue = math.min(ready, maxQueue + interval)
 if granted > 0 and queue >= 1000 then redis.call('SET', KEYS[3], string.format('%.0f', now + queue), 'PX', math.ceil(queue / 1000)) end
 return {string.format('%.0f', now), string.format('%.3f', next), granted, string.format('%.0f', again), throttle, caught}

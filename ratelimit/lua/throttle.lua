@@ -1,8 +1,9 @@
--- pace writes what an instance made of the provider's word, unless somebody else has
--- changed it since; the instance then looks again.
--- KEYS: the schedule (for its slot only), the pace. ARGV: the pace as the caller saw it
--- ('' for none), the new one, and for how long it matters in milliseconds.
--- Answer: now in microseconds, and the pace as it is.
+-- throttle replaces the fleet's throttle, unless another instance changed it since the caller
+-- read it. The caller then decides again with the one that it gets as the answer.
+-- KEYS: the schedule (for its slot only), the throttle.
+-- ARGV: the throttle as the caller saw it ('' = none), the new one, how long to keep it in
+-- milliseconds.
+-- Answer: now in microseconds, and the throttle as it is.
 local time = redis.call('TIME')
 local now = string.format('%.0f', tonumber(time[1]) * 1000000 + tonumber(time[2]))
 local throttle = redis.call('GET', KEYS[2]) or ''
