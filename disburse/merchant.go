@@ -51,7 +51,7 @@ func (m *merchant) policy() payout.Policy {
 	m.mu.Lock()
 	p := m.now
 	if now := time.Now(); now.Sub(m.planned) >= planEvery || p.Poll != m.bounds {
-		m.plan, m.planned, m.bounds = m.learner.Plan(p.Poll), now, p.Poll
+		m.plan, m.planned, m.bounds = m.learner.Intervals(p.Poll), now, p.Poll
 	}
 	if m.plan != nil {
 		p.Learned = m.plan

@@ -7,39 +7,39 @@ import (
 	"disburser/payout/finding"
 )
 
-// One payout in so many is asked about without a plan: a provider that becomes faster
-// would otherwise never be asked early enough to show it.
-const explorers = 24
+// exploringOneIn is of how many payouts one is asked about without what was learned. Otherwise a
+// provider that becomes faster would never be asked early enough to show it.
+const exploringOneIn = 24
 
 // Pause is how long to wait before a payout that was sent so long ago, and asked about
-// so many times since, is asked about again: by the plan if there is one, and in any case
-// no shorter than first and no longer than max.
+// so many times since, is asked about again. It goes by what was learned, if anything was, and is
+// in any case no shorter than first and no longer than max.
 func (policy Policy) Pause(tradeNo string, since time.Duration, asked int) time.Duration {
 	if policy.Learned == nil {
 		return policy.interval(asked)
 	}
 	if phase, explores := explores(tradeNo); explores {
-		// Somewhere between two of the plain schedule's steps, or all explorers would be asked
-		// about at the same ages, and what settles between these nobody would ever know.
+		// Each begins somewhere between two steps of the plain schedule. Otherwise all of them would
+		// be asked about at the same ages, and nobody would ever know what settles between these.
 		return policy.grown(float64(asked) + phase)
 	}
 	pause, ok := policy.Learned.After(since)
 	if !ok { // hardly anyone becomes so old: as the plain schedule would at this age
 		pause = max(since.Seconds()*(policy.Poll.Factor-1), policy.interval(asked).Seconds())
 	}
-	// The jitter is the plain schedule's, to both sides: the plan means its middle. It also
-	// varies what is learned from.
+	// The jitter is as large as the plain schedule's, to both sides of the learned age. It also
+	// varies the ages that are learned from.
 	pause *= 1 + jitterShare/2 - jitterShare*policy.Jitter
 	return max(policy.Poll.First, min(time.Duration(pause*float64(time.Second)), policy.Poll.Max))
 }
 
-// explores tells which payouts are asked about without the plan, the same ones each time,
-// so that what is learned of them is a whole schedule's, and at which phase of it.
+// explores tells which payouts are asked about without what was learned, and at which phase of the
+// plain schedule they begin. It goes by the tradeNo, so that a payout explores from first to last ask.
 func explores(tradeNo string) (phase float64, ok bool) {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(tradeNo))
 	sum := h.Sum32() >> 8 // the low bits of neighbouring numbers take turns
-	return float64(sum/explorers%256) / 256, sum%explorers == 0
+	return float64(sum/exploringOneIn%256) / 256, sum%exploringOneIn == 0
 }
 
 // Watched tells what an answer says about how long a payout takes to settle, if anything:

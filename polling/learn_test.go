@@ -31,7 +31,7 @@ func twoPeaks(share float64, quick, slow time.Duration, spread float64) settles 
 	}
 }
 
-// trial is a life of many payouts, in the order of their asks.
+// trialPayout is one payout of a simulated life of many.
 type trialPayout struct {
 	tradeNo           string
 	sent, settled, at time.Duration
@@ -141,8 +141,8 @@ func (m mixed) shares() (share [buckets]float64) {
 // settle times, with a median no longer and a mean a quarter longer at most.
 func best(poll payout.Poll, share [buckets]float64) float64 {
 	p := newProblem(poll, share)
-	plain := p.plain()
-	all := p.judge(plain, 0)
+	plain := p.plainAges()
+	all := p.costsOf(plain, 0)
 	_, asks := p.cheapest(all, p.median(plain), margin{1, 1.25, 1}, all.asks)
 	return asks / all.asks
 }
@@ -250,7 +250,7 @@ func TestLearningFollowsChanges(t *testing.T) {
 // must not make that so. Nothing is known at first but the plain schedule's intervals.
 func TestTheEstimateFindsWhatIntervalsHide(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	var s settling
+	var s settleTimes
 	draw := logNormal(30*time.Second, 0.3)
 	for range 2000 {
 		at := draw(r)
@@ -288,7 +288,7 @@ func TestTheEstimateFindsWhatIntervalsHide(t *testing.T) {
 func TestTheEstimateOfAPart(t *testing.T) {
 	const until = 25 * time.Second // since all were sent
 	r := rand.New(rand.NewPCG(1, 1))
-	var instances [3]settling
+	var instances [3]settleTimes
 	draw := logNormal(30*time.Second, 0.5)
 	for range 6000 {
 		at, from := draw(r), time.Duration(0)
@@ -300,9 +300,9 @@ func TestTheEstimateOfAPart(t *testing.T) {
 		}
 	}
 	drawn := mixed{{1, 30, 0.5}}.shares()
-	exact := newOutlook(drawn)
+	exact := newSurvival(drawn)
 	for i := range instances {
-		seen := newOutlook(instances[i].estimate())
+		seen := newSurvival(instances[i].estimate())
 		for _, age := range []float64{10, 15, 20, 24} {
 			got, _ := seen.at(age)
 			want, _ := exact.at(age)
@@ -313,8 +313,8 @@ func TestTheEstimateOfAPart(t *testing.T) {
 	}
 }
 
-// Whatever was seen, no pause leaves the operator's bounds, and every plan leads on.
-func TestAPlanStaysWithinItsBounds(t *testing.T) {
+// Whatever was seen, no pause leaves the operator's bounds, and all intervals lead on.
+func TestIntervalsStayWithinTheirBounds(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		poll := payout.Poll{
@@ -325,7 +325,7 @@ func TestAPlanStaysWithinItsBounds(t *testing.T) {
 		poll.Max = poll.First + time.Duration(r.ExpFloat64()*float64(3*time.Minute))
 		poll.GiveUp = poll.Max + time.Duration(r.ExpFloat64()*float64(10*time.Hour))
 		var l Learner
-		for range 2*enough + r.IntN(300) {
+		for range 2*minSettlements + r.IntN(300) {
 			after := time.Duration(r.ExpFloat64() * float64(time.Minute))
 			l.Saw(after, after+time.Duration(r.ExpFloat64()*float64(time.Minute)), r.IntN(3) > 0)
 		}
@@ -355,30 +355,29 @@ func TestAPlanStaysWithinItsBounds(t *testing.T) {
 
 func TestLearningTakesThirtySettlements(t *testing.T) {
 	var l Learner
-	for i := range enough {
-		if l.Plan(standardPoll()) != nil {
-			t.Fatalf("a plan after %d settlements", i)
+	for i := range minSettlements {
+		if l.Intervals(standardPoll()) != nil {
+			t.Fatalf("intervals after %d settlements", i)
 		}
 		l.Saw(0, 30*time.Second, false)
 		l.Saw(30*time.Second, 35*time.Second, true)
 	}
-	first := l.Plan(standardPoll())
+	first := l.Intervals(standardPoll())
 	if first == nil {
-		t.Fatal("no plan after 30 settlements")
+		t.Fatal("none after 30 settlements")
 	}
 	l.Saw(0, time.Second, true)
-	if l.Plan(standardPoll()) != first {
-		t.Error("another plan after each settlement")
+	if l.Intervals(standardPoll()) != first {
+		t.Error("others after each settlement")
 	}
 	off := standardPoll()
-	if off.Learn = false; l.Plan(off) != nil {
-		t.Error("a plan, though nothing is to be learned")
+	if off.Learn = false; l.Intervals(off) != nil {
+		t.Error("intervals, though nothing is to be learned")
 	}
 	shorter := standardPoll()
 	shorter.Max = 10 * time.Second
-	plan := l.Plan(shorter)
-	if plan == first {
-		t.Error("the bounds have changed and the plan hasn't")
+	if l.Intervals(shorter) == first {
+		t.Error("the bounds have changed and the intervals haven't")
 	}
 	policy := payout.Policy{Poll: standardPoll(), Learned: first, Jitter: 0.5}
 	within := 0
@@ -395,7 +394,7 @@ func TestLearningTakesThirtySettlements(t *testing.T) {
 // learnedBy gives a policy what was learned; nothing where that is too little yet.
 func learnedBy(policy *payout.Policy, l *Learner, poll payout.Poll) {
 	policy.Learned = nil
-	if intervals := l.Plan(poll); intervals != nil {
+	if intervals := l.Intervals(poll); intervals != nil {
 		policy.Learned = intervals
 	}
 }

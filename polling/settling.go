@@ -5,84 +5,86 @@ import (
 	"time"
 )
 
-// How settle times are counted. Buckets are a seventh apart, from a fiftieth of a second
-// to four days: finer than any pause between two asks can tell.
+// Settle times are counted in time buckets: from a fiftieth of a second to four days, each about a
+// seventh longer than the one before. No pause between two asks can tell anything finer.
 const (
 	buckets      = 120
 	firstBucket  = 20 * time.Millisecond
 	bucketGrowth = 1.15
-
-	// remembers is how many settlements weigh in: enough that the estimate's noise costs
-	// little, few enough that a provider that changes is followed within a thousand or two.
-	remembers = 700
-
-	// guess is how many payouts we pretend to have seen that settle at any age, likely in
-	// every bucket of it: where nothing was ever seen, the schedule grows as the plain one.
-	guess  = 0.5
-	likely = 0.05
-
-	// rounds of estimation: it has settled by then to less than a bucket's noise.
-	rounds = 60
-
-	// smooth is the share that each round moves to each of a bucket's neighbours. Without it
-	// the estimate becomes a comb, and the plan believes in its teeth; with 0.12 it is so
-	// blurred that plans need a tenth more asks than they must.
-	smooth = 0.03
 )
 
-// settling is what was seen of how long payouts take to settle. An ask tells of a payout
-// that was unsettled at one age whether it is at a later one, and nothing else; counted as
-// if they had settled when they were seen, payouts would only ever confirm the times at
-// which we ask.
+const (
+	// remembered is how many settlements weigh in. They are enough to keep the estimate's noise
+	// small, and few enough to follow a provider that changes within a thousand or two.
+	remembered = 700
+
+	// At every age we pretend to have seen priorPayouts more, of which a share of priorShare
+	// settled there. Where nothing was ever seen, the intervals then grow like the plain schedule.
+	priorPayouts = 0.5
+	priorShare   = 0.05
+
+	// emRounds are enough: by then the estimate changes less than the noise of one bucket.
+	emRounds = 60
+
+	// smoothing is the share that each round moves to each of a bucket's neighbours. Without it the
+	// estimate has narrow peaks that aren't there, and intervals are made for them. With 0.12 it is
+	// so blurred that a tenth more asks are needed.
+	smoothing = 0.03
+)
+
+// settleTimes are what the asks have told of how long payouts take to settle.
 //
-// Each ask is an observation by itself, whoever made the others about the same payout, and
-// those that found nothing count as well: in a payroll's first minute only its quickest
-// payouts have settled.
-type settling struct {
-	seen   [buckets][buckets]float64 // settled, by first and last bucket of the interval
-	passed [buckets]float64          // unsettled through a bucket, parts of it added up
-	weight float64                   // of the next one; grows, so that older ones fade
-	count  int                       // settlements in all
+// An ask tells of a payout that was unsettled at one age whether it is settled at a later one, and
+// nothing else. Payouts must not be counted as if they had settled when they were seen: that would
+// only confirm the ages at which we ask.
+//
+// Each ask is an observation by itself, whoever made the others about the same payout. Asks that
+// found nothing count as well: in a payroll's first minute only its quickest payouts have settled.
+type settleTimes struct {
+	settled   [buckets][buckets]float64 // by the first and the last bucket of the interval in which they settled
+	unsettled [buckets]float64          // came through a bucket unsettled; parts of a bucket are added up
+	weight    float64                   // of the next observation; it grows, so that older ones weigh less
+	count     int                       // settlements in all
 }
 
 // add counts an answer about a payout that was unsettled at the age of after.
-func (s *settling) add(after, before time.Duration, settled bool) {
+func (s *settleTimes) add(after, before time.Duration, settled bool) {
 	if s.weight == 0 {
 		s.weight = 1
 	}
 	from, to := bucketAt(after), bucketAt(max(after, before))
 	if !settled {
-		s.pass(from, to, s.weight)
+		s.stayed(from, to, s.weight)
 		return
 	}
-	// The nearest edges, for they are as often too early as too late.
+	// The interval ends at whole buckets. The nearest ones are as often too early as too late.
 	first, end := math.Round(from), math.Round(to)
 	if first == end {
 		first = math.Floor((from + to) / 2)
 		end = first + 1
 	}
-	s.seen[int(first)][int(end)-1] += s.weight
-	s.pass(from, first, s.weight) // the asks before have counted up to from
+	s.settled[int(first)][int(end)-1] += s.weight
+	s.stayed(from, first, s.weight) // the asks before have counted it up to from
 	s.count++
-	if s.weight *= 1 + 1.0/remembers; s.weight > 1e9 {
-		for i := range s.seen {
-			s.passed[i] /= s.weight
-			for j := range s.seen[i] {
-				s.seen[i][j] /= s.weight
+	if s.weight *= 1 + 1.0/remembered; s.weight > 1e9 { // before numbers become too large
+		for i := range s.settled {
+			s.unsettled[i] /= s.weight
+			for j := range s.settled[i] {
+				s.settled[i][j] /= s.weight
 			}
 		}
 		s.weight = 1
 	}
 }
 
-// pass counts that a payout came from one place to another and was unsettled; if the other
-// one lies before, that it didn't.
-func (s *settling) pass(from, to, weight float64) {
+// stayed counts that a payout came from one place to another and was unsettled. If the other one
+// lies before, it takes that back.
+func (s *settleTimes) stayed(from, to, weight float64) {
 	if from > to {
 		from, to, weight = to, from, -weight
 	}
 	for i := int(from); i <= int(to) && i < buckets; i++ {
-		s.passed[i] += weight * (min(to, float64(i+1)) - max(from, float64(i)))
+		s.unsettled[i] += weight * (min(to, float64(i+1)) - max(from, float64(i)))
 	}
 }
 
@@ -103,50 +105,54 @@ func edge(bucket int) float64 {
 	return firstBucket.Seconds() * math.Pow(bucketGrowth, float64(bucket))
 }
 
-// interval is a group of settlements that were seen alike.
+// interval is a group of settlements that were seen between the same two buckets.
 type interval struct {
 	from, to int
 	weight   float64
 }
 
-// estimate is the share of payouts that settle in each bucket: the most likely one, given
-// what the asks found (Turnbull's estimate, by expectation and maximisation, smoothed).
-// Each round spreads an interval's weight over its buckets as the last round says it lies
-// there. It begins anew each time, or it would believe itself: with what is true of any
-// peak's near side, that later within an interval is likelier than earlier. Nobody can ask
-// before first, so of what settles until then nothing else will ever be known.
-func (s *settling) estimate() [buckets]float64 {
+// estimate is the share of payouts that settle in each bucket: Turnbull's estimate of survival data
+// that is interval-censored and left-truncated, by expectation maximisation with smoothing.
+//
+// Each round spreads an interval's weight over its buckets by the shares of the last round (expect).
+// From that follow new shares (maximise). The first shares are the same at each call. If they were
+// those of the last call, errors would grow: on the near side of a peak, later in an interval always
+// looks likelier than earlier. What settles before the first ask stays unknown.
+func (s *settleTimes) estimate() [buckets]float64 {
 	var all []interval
-	for i := range s.seen {
+	for i := range s.settled {
 		for j := i; j < buckets; j++ {
-			if w := s.seen[i][j] / s.weight; w > 1e-6 {
+			if w := s.settled[i][j] / s.weight; w > 1e-6 {
 				all = append(all, interval{i, j, w})
 			}
 		}
 	}
-	var passed, share [buckets]float64
+	var unsettled, share [buckets]float64
 	for i := range share {
-		passed[i] = max(0, s.passed[i]/max(1, s.weight)) // asks may have been another instance's
+		unsettled[i] = max(0, s.unsettled[i]/max(1, s.weight)) // it is below 0 where another instance made the asks before
 		share[i] = math.Pow(edge(i+1)-edge(i), 3)
 	}
-	for range rounds {
-		events, risk := expect(share, all)
-		for i := range risk {
-			risk[i] += passed[i]
+	for range emRounds {
+		events, atRisk := expect(share, all)
+		for i := range atRisk {
+			atRisk[i] += unsettled[i]
 		}
-		share = maximise(smoothed(events), smoothed(risk))
+		share = maximise(smoothed(events), smoothed(atRisk))
 	}
 	return share
 }
 
-// expect is how many settlements lie in each bucket, and how many of these payouts
-// came so far unsettled since the ask before.
-func expect(share [buckets]float64, all []interval) (events, risk [buckets]float64) {
+// expect is the expectation step. For each bucket it answers how many payouts settle in it (events),
+// and how many of those that settle come to it unsettled (at risk). Sums over the buckets before make
+// the cost independent of how wide the intervals are.
+func expect(share [buckets]float64, all []interval) (events, atRisk [buckets]float64) {
 	var sum [buckets + 1]float64 // of the shares before a bucket
 	for i, x := range share {
 		sum[i+1] = sum[i] + x
 	}
-	var step, end [buckets + 1]float64 // how the weight per share, and that times the sum at its end, change from bucket to bucket
+	// By how much two sums change from bucket to bucket: the weight per share, and the same times
+	// the sum of shares at the interval's end.
+	var step, end [buckets + 1]float64
 	for _, v := range all {
 		if within := sum[v.to+1] - sum[v.from]; within > 0 {
 			per := v.weight / within
@@ -161,28 +167,30 @@ func expect(share [buckets]float64, all []interval) (events, risk [buckets]float
 		per += step[i]
 		till += end[i]
 		events[i] = max(0, share[i]*per)
-		risk[i] = max(events[i], till-per*sum[i])
+		atRisk[i] = max(events[i], till-per*sum[i])
 	}
-	return events, risk
+	return events, atRisk
 }
 
-// maximise is the shares that follow from what settled in each bucket of how many.
-func maximise(events, risk [buckets]float64) (share [buckets]float64) {
+// maximise is the maximisation step: the most likely shares, given how many were at risk in each
+// bucket and how many of them settled there (the product-limit estimate, as Kaplan and Meier's).
+func maximise(events, atRisk [buckets]float64) (share [buckets]float64) {
 	left := 1.0
 	for i := range share {
-		share[i] = left * min(1, (events[i]+guess*likely)/(risk[i]+guess))
+		share[i] = left * min(1, (events[i]+priorPayouts*priorShare)/(atRisk[i]+priorPayouts))
 		left -= share[i]
 	}
 	share[buckets-1] += left
 	return share
 }
 
+// smoothed moves a part of each bucket to its neighbours.
 func smoothed(x [buckets]float64) [buckets]float64 {
 	var next [buckets]float64
 	for i, x := range x {
-		next[i] += x * (1 - 2*smooth)
-		next[max(0, i-1)] += x * smooth
-		next[min(buckets-1, i+1)] += x * smooth
+		next[i] += x * (1 - 2*smoothing)
+		next[max(0, i-1)] += x * smoothing
+		next[min(buckets-1, i+1)] += x * smoothing
 	}
 	return next
 }

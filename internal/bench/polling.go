@@ -14,7 +14,7 @@ import (
 )
 
 // schedule says when to ask the provider about a payout: the policy of the state table,
-// with the plan that its learner has made so far.
+// with the intervals that its learner has made so far.
 type schedule struct {
 	policy  payout.Policy
 	learner polling.Learner
@@ -30,7 +30,7 @@ func newSchedule(learn bool) *schedule {
 
 func (s *schedule) next(tradeNo string, since time.Duration, asked int) time.Duration {
 	s.policy.Jitter = s.random.Float64()
-	if learned := s.learner.Plan(s.policy.Poll); learned != nil {
+	if learned := s.learner.Intervals(s.policy.Poll); learned != nil {
 		s.policy.Learned = learned
 	}
 	return s.policy.Pause(tradeNo, since, asked)
