@@ -9,13 +9,13 @@ import (
 	"disburser/payout"
 )
 
-// announceLargest bounds a batch of announcements: they take no slots.
+// announceLargest bounds a group of announcements: they take no slots.
 const announceLargest = 500
 
-// settledGathering is how long the first one in hand waits for company that is on its way: a
-// request costs Kafka and us as much as a dozen results, and each partition of the topic
-// gets one of its own. Where nothing else is about to settle, nothing is waited for.
-const settledGathering = 40 * time.Millisecond
+// announceLinger is how long the first one in hand waits for more that are about to settle. A
+// request costs Kafka and this process as much as a dozen results, and each partition of the
+// topic gets one of its own. Where nothing else is about to settle, nothing is waited for.
+const announceLinger = 40 * time.Millisecond
 
 // announceAgain is when an event that was not acknowledged is published again.
 const announceAgain = time.Second
@@ -24,23 +24,23 @@ const announceAgain = time.Second
 // alone: somebody must raise its limit first.
 const announceRarely = 10 * time.Minute
 
-// announceBatch publishes what ended or is held, and then lets the journal forget what
+// announceGroup publishes what ended or is held, and then lets the journal forget what
 // is final. What ended by our own word is written down as a decision first (protocol O2).
-func (l *Loop) announceBatch(_, working context.Context, _ *lane, due int) (int, error) {
-	batch, err := l.lease(working, payout.StepAnnounce, "", min(due, announceLargest))
-	if len(batch.Payouts) == 0 {
+func (l *Loop) announceGroup(_, working context.Context, _ *lane, due int) (int, error) {
+	leased, err := l.lease(working, payout.StepAnnounce, "", min(due, announceLargest))
+	if len(leased.Payouts) == 0 {
 		return 0, err
 	}
 	if err != nil { // some records can't be read; the others go on
-		l.refused(working, err, "read a record")
+		l.reportError(working, err, "read a record")
 	}
-	ctx, cancel := context.WithDeadline(working, batch.Deadline().Add(-l.margin()))
+	ctx, cancel := context.WithDeadline(working, leased.Deadline().Add(-l.margin()))
 	defer cancel()
-	tasks := make([]*task, len(batch.Payouts))
-	for i, p := range batch.Payouts {
-		tasks[i] = l.newTask(payout.StepAnnounce, nil, batch, p)
+	tasks := make([]*task, len(leased.Payouts))
+	for i, p := range leased.Payouts {
+		tasks[i] = l.newTask(payout.StepAnnounce, nil, leased, p)
 	}
-	ready, err := l.decideOwn(ctx, batch.Epoch, tasks)
+	ready, err := l.decideOwn(ctx, leased.Epoch, tasks)
 	if e := l.announce(ctx, ready); e != nil {
 		err = e
 	}
@@ -78,7 +78,7 @@ func (l *Loop) decideOwn(ctx context.Context, epoch string, tasks []*task) (read
 // was being acknowledged, and a moment longer.
 func (l *Loop) announceInHand(working context.Context) {
 	for l.toAnnounce.wait() {
-		gatherWhile(settledGathering, func() bool { return l.toAnnounce.expecting(announceLargest) })
+		lingerWhile(announceLinger, func() bool { return l.toAnnounce.expecting(announceLargest) })
 		l.announceNow(working, l.toAnnounce.take(time.Now(), announceLargest))
 	}
 }
@@ -105,7 +105,7 @@ func (l *Loop) announceNow(working context.Context, tasks []*task) {
 	ctx, cancel := context.WithDeadline(working, end)
 	defer cancel()
 	if err := l.announce(ctx, inTime); err != nil {
-		l.refused(working, err, "announce")
+		l.reportError(working, err, "announce")
 	}
 }
 
@@ -159,7 +159,7 @@ func (l *Loop) announced(t *task, e message.Event, answered time.Time) {
 }
 
 // oversize answers which events the results topic takes not even alone, and says so: the
-// payouts stay to be announced, and hold up no others.
+// payouts stay to be announced, and delay no others.
 func (l *Loop) oversize(err error) map[string]bool {
 	var e *message.OversizeError
 	if !errors.As(err, &e) {

@@ -10,9 +10,9 @@ import (
 	"disburser/payout/leases"
 )
 
-// askBatch asks the query endpoint about payouts that may have been sent: about those that
-// this instance has kept since it sent them, and about what is due in the journal.
-func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int, error) {
+// askGroup asks the query endpoint about payouts that may have been sent. First come those that
+// it has in hand since it sent them, then what is due in the journal.
+func (l *Loop) askGroup(taking, working context.Context, la *lane, due int) (int, error) {
 	m := la.merchant
 	if late := m.toAsk.late(time.Now()); len(late) > 0 {
 		l.handBack(late)
@@ -37,21 +37,21 @@ func (l *Loop) askBatch(taking, working context.Context, la *lane, due int) (int
 	if own == n || stored == 0 {
 		return own, nil
 	}
-	batch, err := l.lease(working, payout.StepAsk, m.Name, n-own)
-	if len(batch.Payouts) < n-own {
+	leased, err := l.lease(working, payout.StepAsk, m.Name, n-own)
+	if len(leased.Payouts) < n-own {
 		m.stored.Store(0)
 	}
-	permits.limit(len(batch.Payouts))
-	for _, p := range batch.Payouts {
-		t := l.newTask(payout.StepAsk, m, batch, p)
+	permits.limit(len(leased.Payouts))
+	for _, p := range leased.Payouts {
+		t := l.newTask(payout.StepAsk, m, leased, p)
 		l.call(t, permits.next(), func() { l.ask(taking, working, t) })
 	}
-	return own + len(batch.Payouts), err
+	return own + len(leased.Payouts), err
 }
 
-// ofJournal is how many of n asks belong to what is due in the journal, at the least: a
-// quarter, what is left of it drawn. The script shares them out between young and old in
-// the same way, and what was kept is the youngest.
+// ofJournal is how many of n asks belong at least to what is due in the journal: a quarter. What
+// doesn't divide by four is drawn. The script shares them out between young and old in the
+// same way, and what is in hand is the youngest.
 func ofJournal(n, stored int) int {
 	quarter := n / 4
 	if rand.IntN(4) < n%4 {
@@ -89,8 +89,8 @@ func (l *Loop) query(ctx context.Context, m *merchant, c payout.Command, latest 
 	return f
 }
 
-// judging is what an answer is judged by, of a call of the task's that began then: the moment,
-// and the policy with the doubt about it. Where Redis' clock and this process' disagree, one
+// judging is what the answer to a call that began then is judged by: the moment, and the policy
+// with the uncertainty of the clocks. Where Redis' clock and this process' disagree, one
 // of them has stepped, and less time may have passed than Redis' clock says.
 func (l *Loop) judging(t *task, began time.Time) (now time.Time, policy payout.Policy) {
 	now, policy = t.lease.Now(time.Now()), t.merchant.policy()
@@ -99,9 +99,9 @@ func (l *Loop) judging(t *task, began time.Time) (now time.Time, policy payout.P
 	return now, policy
 }
 
-// believable tells whether "no such order" is about this payout and not a refusal of
-// the whole merchant: somebody else of the merchant was answered lately. Where nobody
-// was, the merchant's latest settled payout is asked about.
+// believable tells whether "no such order" is about this payout, and no refusal of the whole
+// merchant. It is if somebody else of the merchant was answered lately. Where nobody was, the
+// merchant's latest settled payout is asked about.
 func (l *Loop) believable(taking, working context.Context, t *task, asked time.Time) bool {
 	now, policy := l.judging(t, asked)
 	p := t.payout

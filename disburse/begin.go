@@ -96,14 +96,14 @@ func (t *task) mustBegin(lease leases.Lease) time.Time {
 	return lease.Deadline().Add(-t.margin - t.merchant.Timeout/2)
 }
 
-// turnBy is until when a call waits for its turn. A send waits for no longer than patience: it
+// turnBy is until when a call waits for its turn. A send waits for no longer than turnWait: it
 // has a slot.
 func (t *task) turnBy(now time.Time) time.Time {
 	if t.step != payout.StepSend {
 		return t.latest(t.lease, now)
 	}
 	end := t.mustBegin(t.lease)
-	if impatient := now.Add(max(patience, t.merchant.Timeout/2)); impatient.Before(end) {
+	if impatient := now.Add(max(turnWait, t.merchant.Timeout/2)); impatient.Before(end) {
 		return impatient
 	}
 	return end

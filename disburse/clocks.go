@@ -11,14 +11,14 @@ import (
 // by which payouts come due, and this process'. Somebody may set either one.
 
 const (
-	// clockLook is how long a payout about whose time the clocks disagree is left alone at
-	// most: whichever is wrong may be set right at any moment. expireRest is the same for
-	// the lane that looks for what has expired.
-	clockLook  = time.Minute
-	expireRest = 10 * time.Second
+	// clockLook is how long a payout is left alone at most if the clocks disagree about its time.
+	// Whichever is wrong may be set right at any moment. expirePause is the same for the lane
+	// that looks for what has expired.
+	clockLook   = time.Minute
+	expirePause = 10 * time.Second
 
-	// grantRest is how long a payout rests whose lease is over by the clock of its grant.
-	grantRest = time.Second
+	// grantPause is how long a payout is left alone whose lease is over by the clock of its grant.
+	grantPause = time.Second
 
 	// ClocksApart is the difference of the clocks from which somebody should look: NTP
 	// keeps them within milliseconds.
@@ -60,11 +60,11 @@ func lastByte(lease leases.Lease, p payout.Payout, end, now time.Time) time.Time
 	return end
 }
 
-// sawClock notes how far Redis' clock is ahead of this process', by an answer with Redis'
-// time, and says when they come apart or agree again.
+// sawClock notes how far Redis' clock is ahead of this process', by an answer with Redis' time.
+// It says when they come apart, or agree again.
 func (l *Loop) sawClock(theirs, asked, received time.Time) {
 	difference := clockDifference(theirs, asked, received)
-	before := time.Duration(l.apart.Swap(int64(difference)))
+	before := time.Duration(l.journalAhead.Swap(int64(difference)))
 	switch far := difference.Abs() > ClocksApart; {
 	case far == (before.Abs() > ClocksApart):
 	case far:
@@ -100,28 +100,28 @@ func (l *Loop) sawGrantClock(theirs, asked, now time.Time) {
 	if theirs.IsZero() {
 		return
 	}
-	d, before := clockDifference(theirs, asked, now), l.granting.Load()
+	d, before := clockDifference(theirs, asked, now), l.grantAhead.Load()
 	if d == 0 || before != nil && now.Sub(before.at) < clockLook && d.Abs() < before.ahead.Abs() {
 		return // there may be several: the one that is furthest off counts
 	}
-	l.granting.Store(&clockReading{d, now})
+	l.grantAhead.Store(&clockReading{d, now})
 }
 
-// overByGrant gives back what was not sent because the clock of its grant says that its
-// lease is over: so it is with every send where that clock is ahead of the journal's by a
-// lease. The payout rests, or it would be leased, decided and given back without end.
+// overByGrant gives back what was not sent because its lease is over by the clock of its grant. If
+// that clock is ahead of the journal's by a lease, it is so with every send. So the payout is
+// left alone for a while, or it would be leased, decided and given back without end.
 func (l *Loop) overByGrant(t *task, missed time.Duration) {
 	l.Metrics.overdue.WithLabelValues(t.merchant.Name).Inc()
 	l.Logger.Warn().Str("merchant", t.merchant.Name).Dur("ahead_by", missed).
 		Msg("a send was given back, because by the clock of the Redis that grants the calls its lease is over: this machine stood still, or that clock is ahead of the journal's: set the wrong one")
-	l.giveBackFor(t, false, grantRest)
+	l.giveBackFor(t, false, grantPause)
 }
 
-// ClockDifference is how far Redis' clock was ahead of this process' at the last look: the
-// journal's, or that of the Redis which grants the calls, whichever was further off.
+// ClockDifference is how far Redis' clock was ahead of this process' at the last look. Of the
+// journal's and that of the Redis which grants the calls it is the one that was further off.
 func (l *Loop) ClockDifference() time.Duration {
-	d := time.Duration(l.apart.Load())
-	if g := l.granting.Load(); g != nil && time.Since(g.at) < clockLook && g.ahead.Abs() > d.Abs() {
+	d := time.Duration(l.journalAhead.Load())
+	if g := l.grantAhead.Load(); g != nil && time.Since(g.at) < clockLook && g.ahead.Abs() > d.Abs() {
 		return g.ahead
 	}
 	return d

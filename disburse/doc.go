@@ -1,11 +1,52 @@
-// Package disburse promises that each payout gets its next step when it is due, and
-// never more of them at once than there are slots, tokens and an unbroken provider for.
+// Package disburse promises that each payout gets its next step when it is due, and that there
+// are never more calls at once than slots, tickets and an unbroken provider allow.
 //
-// The loop asks the journal what is due and starts lanes: one for sends and one for
-// asks of each merchant, one for announcements, one for what expires. A lane leases a
-// batch, does what must be done before any of it moves (for a send: the decision,
-// acknowledged), and hands each payout to a worker. Workers call the provider, the
-// table in payout/state.go says what the answer means, and the writer puts it into the
-// journal. Polling, retry, crash recovery and unpublished results are all the same
-// thing: a payout that comes due.
+// The loop asks the journal what is due and starts lanes: sends and asks of each merchant,
+// announcements, expiries. A lane leases a group of payouts and makes a task of each. Polling,
+// retry, crash recovery and unpublished results are the same thing: a payout that comes due.
+//
+// # A payout's way
+//
+//	send           prepared -> decided -> calling -> judged -> written -> done, or in hand
+//	ask            prepared -> calling -> judged -> written -> done, or in hand
+//	announcement   prepared (-> decided: ends by our own word) -> announcing -> judged -> written -> done
+//	expiry         prepared -> judged -> written -> done
+//	in hand        -> prepared for its ask, or -> announcing
+//	given back     nothing was called, or nobody acknowledged: the payout comes due again
+//	lost           nothing can be written under the lease any more: the payout comes due after it
+//
+// The table in task.go is complete: what it doesn't list is refused. A send is called only once
+// its decision is acknowledged. The last check before each call is mayBegin, in begin.go.
+//
+// # Goroutines
+//
+//	 the journal: what is due
+//	      |
+//	+-----v-----+ starts  +------+  a task and its permit  +--------+  call   +----------+
+//	|    Run    |-------->| lane |------------------------>| worker |<------->| provider |
+//	+-----^-----+         +--^---+                         +---+----+         +----------+
+//	      | Nudge            | a task in hand, for its ask     | a change
+//	      |                  |                                 v
+//	      |                  |         the lease goes on   +--------+  apply
+//	      |                  +-----------------------------| writer |---------> the journal
+//	      |                  |                             +-^-+----+
+//	      |                  v in hand, to be announced      | |
+//	      |            +-----------+  a change               | |
+//	      |            | announcer |-------------------------+ |
+//	      |            +-----------+                           |
+//	      +--------- after each write -------------------------+
+//
+// The consumer nudges too, and so does whoever opens an epoch.
+//
+// What each of them owns, and what wakes it:
+//
+//	goroutine   there are                 owns                                  is woken by
+//	Run         one                       when a lane ran last                  Nudge, its own timer
+//	lane        one while it has work     its permits; tasks until decided      Run
+//	worker      one for each call         a task and its permit until judged    a lane
+//	writer      one                       tasks from judged to written          a change in its channel
+//	announcer   one                       tasks of the group it publishes       a task in hand to announce
+//
+// Between two goroutines a task is in a channel (to the writer) or in hand (a list under a
+// lock). Slots and breakers have locks of their own.
 package disburse

@@ -15,7 +15,7 @@ func TestAbsenceCountsByTheSlowerClock(t *testing.T) {
 	now := time.Now()
 	asked := &task{merchant: m, lease: leases.Lease{LeasedAt: now.Add(20 * time.Minute), Asked: now}}
 	policyOf := func(apart time.Duration) payout.Policy {
-		l.apart.Store(int64(apart))
+		l.journalAhead.Store(int64(apart))
 		_, policy := l.judging(asked, time.Now())
 		policy.NoRecord.Every = 5 * time.Minute
 		return policy

@@ -15,15 +15,15 @@ const (
 	looksForOne     = 20
 )
 
-// expireBatch looks at received payouts that must not be sent: whose expiresAt has come, that
-// were sent to another account before, or whose merchant wasn't known at the last look. Where
-// only Redis' clock says that one has expired, the lane rests: what comes behind expires later.
-func (l *Loop) expireBatch(_, working context.Context, la *lane, due int) (int, error) {
-	batch, err := l.lease(working, payout.StepExpire, "", min(due, announceLargest))
+// expireGroup looks at received payouts that must not be sent. Their expiresAt has come, or they
+// were sent to another account before, or their merchant wasn't known at the last look. Where
+// only Redis' clock says that one has expired, the lane pauses: what comes behind expires later.
+func (l *Loop) expireGroup(_, working context.Context, la *lane, due int) (int, error) {
+	leased, err := l.lease(working, payout.StepExpire, "", min(due, announceLargest))
 	ended := 0
 	var resolved []*task
-	for _, p := range batch.Payouts {
-		t := l.newTask(payout.StepExpire, nil, batch, p)
+	for _, p := range leased.Payouts {
+		t := l.newTask(payout.StepExpire, nil, leased, p)
 		after, known, e := l.notSendable(t, la, time.Now())
 		switch {
 		case e != nil:
@@ -39,7 +39,7 @@ func (l *Loop) expireBatch(_, working context.Context, la *lane, due int) (int, 
 		l.write(t, t.change(after))
 	}
 	if len(resolved) > 0 {
-		if e := l.resolve(working, batch.Lease, resolved); e != nil {
+		if e := l.resolve(working, leased.Lease, resolved); e != nil {
 			err = e
 		}
 	}
@@ -64,12 +64,13 @@ func (l *Loop) notSendable(t *task, la *lane, now time.Time) (after payout.Payou
 	}
 	after = p
 	after.Step, after.Due = payout.StepSend, theirs.Add(undecided(t.lease, p, now))
-	la.restUntil.Store(now.Add(expireRest).UnixNano())
+	la.pausedUntil.Store(now.Add(expirePause).UnixNano())
 	return after, false, nil
 }
 
-// lookUp is what becomes of a payout that waits for its merchant: due to be sent where this
-// instance knows it, rejected where nobody has for long, or looked at again.
+// lookUp is what becomes of a payout that waits for its merchant. Where this instance knows it,
+// the payout is due to be sent. Where nobody has known it for long, it is rejected. Else it is
+// looked at again.
 func (l *Loop) lookUp(lease leases.Lease, p payout.Payout, now time.Time) (payout.Payout, error) {
 	command, country, invalid := l.Resolve(p.Command)
 	waited := min(now.Sub(p.ReceivedAt), lease.Earliest(now).Sub(p.ReceivedAt), l.knownFor(lease.Epoch, now))

@@ -30,10 +30,10 @@ var errNothing = errors.New("says nothing about the provider")
 // buckets cut the breaker's window, so that it rolls instead of starting anew.
 const buckets = 10
 
-// gate lets calls of one merchant and operation through while the provider works: a
-// breaker on failures, and for sends a second one on refusals in a row, so that an
-// empty account pauses a payroll instead of failing it. Passing it comes before
-// sending is written; a closed gate costs no payout anything.
+// gate lets calls of one merchant and operation through while the provider works. It has a breaker
+// on failures. For sends it has a second one, on refusals in a row, so that an empty account
+// pauses a payroll instead of failing it. Passing it comes before sending is written, so a
+// closed gate costs no payout anything.
 type gate struct {
 	breakers []*breaker
 }
@@ -51,16 +51,16 @@ func newGate(s *settings, sends bool, name string, logger zerolog.Logger) *gate 
 	return g
 }
 
-// say is told of a breaker's change; of an opening also how long it rests and why.
-type say func(name string, from, to gobreaker.State, rest time.Duration, why string)
+// say is told of a breaker's change; of an opening also for how long and why.
+type say func(name string, from, to gobreaker.State, openFor time.Duration, why string)
 
 // says makes what logs a breaker's changes: an opening at a level, and with a reason that
 // begins with what it is about.
 func says(logger zerolog.Logger, opening zerolog.Level, about string) say {
-	return func(name string, from, to gobreaker.State, rest time.Duration, why string) {
+	return func(name string, from, to gobreaker.State, openFor time.Duration, why string) {
 		event := logger.Info()
 		if to == gobreaker.StateOpen {
-			event = logger.WithLevel(opening).Dur("for", rest).Str("why", about+why)
+			event = logger.WithLevel(opening).Dur("for", openFor).Str("why", about+why)
 		}
 		event.Str("breaker", name).Stringer("from", from).Stringer("to", to).Msg("breaker changed")
 	}
@@ -92,7 +92,7 @@ func failure(f finding.Finding) error {
 	return nil
 }
 
-// failedBy keeps what is said about a failure, for the breaker's reason. Of a refusal that
+// failedBy is what is said about a failure, for the breaker's reason. Of a refusal that
 // is the provider's own word.
 func failedBy(f finding.Finding) error {
 	said := []string{f.Detail}
@@ -117,17 +117,21 @@ func refusal(f finding.Finding) error {
 	}
 }
 
-// pass is the right to make one call. Exactly one of done and unused must be called.
-type pass struct {
-	ends  []func(error)
-	means []func(finding.Finding) error
-	still []func() bool
+// pass is the leave of all breakers of a gate for one call. Exactly one of done and unused must
+// be called.
+type pass []leave
+
+// leave is one breaker's.
+type leave struct {
+	end   func(error)                 // tells it how the call ended
+	means func(finding.Finding) error // what a finding means to it
+	still func() bool                 // tells whether it hasn't opened since
 }
 
 // good tells whether the call may still be made: no breaker has opened since.
 func (p pass) good() bool {
-	for _, still := range p.still {
-		if !still() {
+	for _, of := range p {
+		if !of.still() {
 			return false
 		}
 	}
@@ -135,8 +139,8 @@ func (p pass) good() bool {
 }
 
 func (p pass) done(f finding.Finding) {
-	for i, end := range p.ends {
-		end(p.means[i](f))
+	for _, of := range p {
+		of.end(of.means(f))
 	}
 }
 
@@ -144,8 +148,8 @@ func (p pass) done(f finding.Finding) {
 func (p pass) panicked() { p.done(finding.Finding{Kind: finding.Unclear}) }
 
 func (p pass) unused() {
-	for _, end := range p.ends {
-		end(errNothing)
+	for _, of := range p {
+		of.end(errNothing)
 	}
 }
 
@@ -163,22 +167,20 @@ func (g *gate) admit(n int) []pass {
 }
 
 func (g *gate) one() (pass, bool) {
-	var p pass
+	p := make(pass, 0, len(g.breakers))
 	for _, b := range g.breakers {
 		end, still, ok := b.allow()
 		if !ok {
 			p.unused()
-			return pass{}, false
+			return nil, false
 		}
-		p.ends = append(p.ends, end)
-		p.means = append(p.means, b.meaning)
-		p.still = append(p.still, still)
+		p = append(p, leave{end, b.meaning, still})
 	}
 	return p, true
 }
 
-// refusing tells whether sends rest because one after the other was refused.
-func (g *gate) refusing() bool { return len(g.breakers) > 1 && g.breakers[1].resting() }
+// refusing tells whether sends pause because one after the other was refused.
+func (g *gate) refusing() bool { return len(g.breakers) > 1 && g.breakers[1].isOpen() }
 
 // state is the worst of the breakers', as the metric counts: 0 closed, 1 half-open, 2 open.
 func (g *gate) state() int {
@@ -189,15 +191,15 @@ func (g *gate) state() int {
 	return worst
 }
 
-// breaker is a gobreaker whose time open doubles each time that the probes fail.
+// breaker is a gobreaker whose open time doubles each time that the probes fail.
 type breaker struct {
 	two      *gobreaker.TwoStepCircuitBreaker[struct{}]
 	meaning  func(finding.Finding) error
 	settings *settings
 
-	mu    sync.Mutex
-	rest  time.Duration // at the last opening; 0 once it was closed
-	until time.Time     // rests at least so long
+	mu        sync.Mutex
+	openFor   time.Duration // at the last opening; 0 once it was closed
+	openUntil time.Time     // at least
 
 	// row counts failures in a row. gobreaker's own count forgets what is older than its
 	// window, and a slow merchant never has enough in one.
@@ -212,7 +214,7 @@ func newBreaker(s *settings, name string, say say, trip trips, meaning func(find
 	window := s.Load().Window
 	b.two = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: name, MaxRequests: probes, Interval: window, BucketPeriod: max(window/buckets, time.Millisecond),
-		Timeout: time.Millisecond, // how long it rests is ours to say: it doubles, and may be changed
+		Timeout: time.Millisecond, // how long it is open is decided here: it doubles, and may be changed
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			row, _ := b.inRow()
 			return trip(s.Load(), c, row) && b.counted(c, row, window)
@@ -254,7 +256,7 @@ func (b *breaker) why(from gobreaker.State) string {
 	return why
 }
 
-// changed doubles the rest with each opening in a row, up to the most.
+// changed doubles the open time with each opening in a row, up to the most.
 func (b *breaker) changed(to gobreaker.State) time.Duration {
 	s := b.settings.Load()
 	b.mu.Lock()
@@ -263,12 +265,12 @@ func (b *breaker) changed(to gobreaker.State) time.Duration {
 	b.since++
 	switch to {
 	case gobreaker.StateOpen:
-		b.rest = min(max(s.OpenFor, 2*b.rest), s.MaxOpenFor)
-		b.until = time.Now().Add(b.rest)
-		return b.rest
+		b.openFor = min(max(s.OpenFor, 2*b.openFor), s.MaxOpenFor)
+		b.openUntil = time.Now().Add(b.openFor)
+		return b.openFor
 	case gobreaker.StateClosed:
-		b.rest, b.until = 0, time.Time{}
-	default: // half-open: the rest is over, and how long it was still counts
+		b.openFor, b.openUntil = 0, time.Time{}
+	default: // half-open: how long it was open still counts
 	}
 	return 0
 }
@@ -295,7 +297,7 @@ func (b *breaker) note(since int, err error) {
 // allow lets one call through: how it ends must be told, and right before it is made one
 // asks whether it still may.
 func (b *breaker) allow() (end func(error), still func() bool, ok bool) {
-	if b.resting() {
+	if b.isOpen() {
 		return nil, nil, false
 	}
 	over, err := b.two.Allow()
@@ -303,25 +305,25 @@ func (b *breaker) allow() (end func(error), still func() bool, ok bool) {
 		return nil, nil, false
 	}
 	_, since := b.inRow()
-	still = func() bool { return !b.resting() }
+	still = func() bool { return !b.isOpen() }
 	return func(err error) {
 		b.note(since, err)
-		if !b.resting() { // a call of before the opening: it says nothing any more, and gobreaker would take the look for the rest's end
+		if !b.isOpen() { // a call of before the opening: it says nothing any more, and asking gobreaker would end the open time
 			over(err)
 		}
 	}, still, true
 }
 
-// resting tells whether the breaker is open: gobreaker's own time is over at once.
-func (b *breaker) resting() bool {
+// isOpen tells whether the breaker is open: gobreaker's own time is over at once.
+func (b *breaker) isOpen() bool {
 	b.mu.Lock()
-	until := b.until
+	until := b.openUntil
 	b.mu.Unlock()
 	return time.Now().Before(until)
 }
 
 func (b *breaker) state() int {
-	if b.resting() {
+	if b.isOpen() {
 		return 2
 	}
 	switch b.two.State() {

@@ -24,14 +24,14 @@ const (
 	askInHandPause = 10 * time.Second
 
 	// announcementsInHand bounds the payouts that wait in this process for their announcement: a
-	// Kafka that is away for a while would fill the memory. What is beyond it waits in the
+	// Kafka that is away for a while would fill the process. What is beyond it waits in the
 	// journal, like everything that no worker has.
 	announcementsInHand = 4 * announceLargest
 )
 
-// inHand are tasks whose step is done and whose lease goes on until their next one: to lease
-// them once more would cost Redis an eighth (asks) to a fifth (announcements) of all that a
-// payout costs it. What is lost from here comes due in the journal when its lease ends.
+// inHand are tasks whose step is done and whose lease goes on until their next one. To lease them
+// once more would cost Redis an eighth (asks) or a fifth (announcements) of a payout's whole
+// cost. What is lost from here comes due in the journal when its lease ends.
 type inHand struct {
 	most int // that may wait here
 	more chan struct{}
@@ -196,9 +196,10 @@ func (l *Loop) staysInHand(t *task, phase payout.Phase, after payout.Payout) (*i
 	return t.merchant.toAsk, now.Add(after.Due.Sub(t.lease.Now(now)))
 }
 
-// asksInTime tells whether a payout that was sent may be asked about under the lease of its
-// send: the provider has accepted it, so that whatever the ask brings it is never sent again;
-// the ask comes soon; and the lease leaves the whole time of a call after it.
+// asksInTime tells whether a payout that was sent may be asked about under the lease of its send:
+//   - The provider has accepted it. Whatever the ask brings, it is never sent again.
+//   - The ask comes soon.
+//   - The lease leaves the whole time of a call after it.
 func (t *task) asksInTime(after payout.Payout, now time.Time) bool {
 	wait := after.Due.Sub(t.lease.Now(now))
 	return after.State == payout.StateProcessing && wait <= askInHandFor && !now.Add(wait+askLate+t.merchant.Timeout).After(t.end())
@@ -222,8 +223,8 @@ func (l *Loop) release() {
 	}
 }
 
-// over is told of an epoch in which nothing can be written any more.
-func (l *Loop) over(epoch string) {
+// forgetEpoch is told of an epoch in which nothing can be written any more.
+func (l *Loop) forgetEpoch(epoch string) {
 	for _, m := range l.merchants {
 		for _, t := range m.toAsk.forget(epoch) {
 			l.move(t, stageLost)

@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	// crumbs is how long a lane waits for more free slots, where few are and more is due
-	// than fits: a lease and a decision cost as much as the calls of a dozen payouts.
-	crumbs = 15 * time.Millisecond
+	// slotLinger is how long a lane waits for more free slots, where few are free and more is
+	// due than fits. A lease and a decision cost as much as the calls of a dozen payouts.
+	slotLinger = 15 * time.Millisecond
 
-	// longestWait bounds a lane's pause for want of tokens: a provider's Retry-After may
-	// be a minute, and rates may be changed meanwhile.
+	// longestWait bounds a lane's pause for want of tickets. A provider's Retry-After may be a
+	// minute, and rates may be changed meanwhile.
 	longestWait = time.Second
 
 	// largest is the most that one lease takes: one decision record of 128 payouts is
 	// ten kilobytes.
 	largest = 128
 
-	// rest is the pause of a lane after an error of Redis or Kafka, doubled up to mostRest.
-	rest     = 250 * time.Millisecond
-	mostRest = 5 * time.Second
+	// leastBackoff is the pause of a lane after an error of Redis or Kafka. It doubles with each
+	// error in a row, up to mostBackoff.
+	leastBackoff = 250 * time.Millisecond
+	mostBackoff  = 5 * time.Second
 )
 
-// lane is a step of a merchant, or of all; at most one batch of it is being prepared.
-// Its first five fields are fixed; the others are the loop's own, and busy is cleared by
-// the lane's goroutine.
+// lane is one step of one merchant, or of all. One goroutine at most prepares a group of it.
+// The first five fields are fixed, the others change while it works.
 type lane struct {
 	step     payout.Step
 	merchant *merchant // nil for announce and expire
@@ -37,10 +37,10 @@ type lane struct {
 	work     func(leases.Agenda) leases.Work
 	run      func(taking, working context.Context, la *lane, due int) (leased int, err error)
 
-	busy      atomic.Bool
-	began     time.Time    // when the last batch did; owned by the loop
-	restUntil atomic.Int64 // Unix nanoseconds
-	failures  int          // in a row; owned by whoever is busy
+	busy        atomic.Bool  // its goroutine is there, which clears it
+	began       time.Time    // when its goroutine was started last; owned by Run
+	pausedUntil atomic.Int64 // Unix nanoseconds
+	failures    int          // in a row; owned by its goroutine
 }
 
 // lanes lists all there is to do, in the order in which slots are offered.
@@ -49,12 +49,12 @@ func (l *Loop) lanes() []*lane {
 	for _, name := range l.names {
 		m := l.merchants[name]
 		all = append(all,
-			&lane{step: payout.StepAsk, merchant: m, permits: l.issuer(m, payout.StepAsk), run: l.askBatch, work: m.asks},
-			&lane{step: payout.StepSend, merchant: m, permits: l.issuer(m, payout.StepSend), run: l.sendBatch, work: func(a leases.Agenda) leases.Work { return a.Send[m.Name] }})
+			&lane{step: payout.StepAsk, merchant: m, permits: l.issuer(m, payout.StepAsk), run: l.askGroup, work: m.asks},
+			&lane{step: payout.StepSend, merchant: m, permits: l.issuer(m, payout.StepSend), run: l.sendGroup, work: func(a leases.Agenda) leases.Work { return a.Send[m.Name] }})
 	}
 	return append(all,
-		&lane{step: payout.StepAnnounce, run: l.announceBatch, work: func(a leases.Agenda) leases.Work { return a.Announce }},
-		&lane{step: payout.StepExpire, run: l.expireBatch, work: func(a leases.Agenda) leases.Work { return a.Expire }})
+		&lane{step: payout.StepAnnounce, run: l.announceGroup, work: func(a leases.Agenda) leases.Work { return a.Announce }},
+		&lane{step: payout.StepExpire, run: l.expireGroup, work: func(a leases.Agenda) leases.Work { return a.Expire }})
 }
 
 // issuer makes what hands out the permits of a merchant's sends or asks.
@@ -66,13 +66,13 @@ func (l *Loop) issuer(m *merchant, step payout.Step) *issuer {
 	return i
 }
 
-// start runs a lane's batch, unless one is being prepared or the lane rests.
+// start has a lane work, unless it does so already, or pauses after an error.
 func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 	now := time.Now()
-	if s := l.slots[la.step]; s != nil && now.Sub(la.began) < crumbs && s.scarce(la.merchant.Name, due) {
+	if s := l.slots[la.step]; s != nil && now.Sub(la.began) < slotLinger && s.scarce(la.merchant.Name, due) {
 		return
 	}
-	if now.UnixNano() < la.restUntil.Load() || !la.busy.CompareAndSwap(false, true) {
+	if now.UnixNano() < la.pausedUntil.Load() || !la.busy.CompareAndSwap(false, true) {
 		return
 	}
 	la.began = now
@@ -88,7 +88,7 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 		}()
 		var err error
 		for more := true; more; more = err == nil && leased > 0 && taking.Err() == nil && l.goesOn(la, due) {
-			if leased, err = l.batch(taking, working, la, due); err == nil {
+			if leased, err = l.runOnce(taking, working, la, due); err == nil {
 				la.failures = 0
 			}
 			due -= leased
@@ -97,13 +97,13 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 			return
 		}
 		la.failures++
-		la.restUntil.Store(time.Now().Add(min(rest<<min(la.failures-1, 10), mostRest)).UnixNano())
-		l.refused(taking, err, la.step.String())
+		la.pausedUntil.Store(time.Now().Add(min(leastBackoff<<min(la.failures-1, 10), mostBackoff)).UnixNano())
+		l.reportError(taking, err, la.step.String())
 	}()
 }
 
-// goesOn tells whether a lane may do the next batch without another look: so much was due
-// at the last one that more must be, and there are slots for it.
+// goesOn tells whether a lane may lease the next group without another look. So much was due
+// at the last look that more must be, and there are slots for it.
 func (l *Loop) goesOn(la *lane, due int) bool {
 	s := l.slots[la.step]
 	if s == nil || due <= largest {
@@ -111,23 +111,22 @@ func (l *Loop) goesOn(la *lane, due int) bool {
 	}
 	short := func() bool { return s.scarce(la.merchant.Name, due) }
 	if short() {
-		gatherWhile(crumbs, short)
+		lingerWhile(slotLinger, short)
 	}
 	return !short()
 }
 
-// batch runs a lane's batch; a panic is an error like others, and the lane rests.
-func (l *Loop) batch(taking, working context.Context, la *lane, due int) (leased int, err error) {
+// runOnce has a lane work on one group. A panic is an error like others: the lane pauses.
+func (l *Loop) runOnce(taking, working context.Context, la *lane, due int) (leased int, err error) {
 	err = errPanic
-	defer l.survive("a batch to " + la.step.String())
+	defer l.survive("a group to " + la.step.String())
 	leased, err = la.run(taking, working, la, due)
 	return leased, err
 }
 
-// lease leases a batch. It isn't interrupted by the end of taking: a lease that Redis has
-// written and nobody knows of would leave its payouts sending, and somebody wondering
-// about each of them. It is repeated under the same token until a third of its time is
-// over.
+// lease leases a group. The end of taking doesn't interrupt it. If Redis writes a lease that nobody
+// hears of, its payouts are sending, and each must be asked about. The call is repeated under
+// the same token until a third of the lease's time is over.
 func (l *Loop) lease(working context.Context, step payout.Step, merchant string, n int) (leases.Leased, error) {
 	ctx, cancel := context.WithTimeout(working, l.Lease/3)
 	defer cancel()
@@ -138,7 +137,7 @@ func (l *Loop) lease(working context.Context, step payout.Step, merchant string,
 	return l.Journal.Lease(ctx, r)
 }
 
-// pause sleeps for want of tokens; the lane stays busy meanwhile.
+// pause sleeps, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return

@@ -17,15 +17,15 @@ import (
 )
 
 const (
-	// idle is how long the loop sleeps at most when nothing is due: what other instances
-	// take in is seen that late. busyPause is the same while there is work.
+	// idle is how long the loop sleeps at most when nothing is due. What other instances take in
+	// is seen that late. busyPause is the same while there is work.
 	idle      = 250 * time.Millisecond
 	busyPause = 20 * time.Millisecond
 
-	// breath is the least time between two looks, however often the loop is nudged: every
-	// call that ends and every write does, and each look costs Redis a script. What comes
-	// due meanwhile shares one lease and one decision.
-	breath = 5 * time.Millisecond
+	// debounce is the least time between two looks, however often the loop is nudged. Every call
+	// that ends nudges it, and every write, and each look costs Redis a script. What comes due
+	// meanwhile shares one lease and one decision.
+	debounce = 5 * time.Millisecond
 
 	// mostMargin bounds the margin between a call's end and its lease's; see margin.
 	mostMargin = 2 * time.Second
@@ -38,8 +38,8 @@ type Config struct {
 	Lease     time.Duration
 	Breaker   BreakerSettings
 
-	// Resolve completes a command by its merchant's settings, or says why it must be rejected:
-	// payout.NotConfigured where nobody here knows the merchant, for at most Grace.
+	// Resolve completes a command by its merchant's settings, or says why it must be rejected. Where
+	// nobody here knows the merchant that is payout.NotConfigured, for at most Grace.
 	Resolve func(payout.Command) (resolved payout.Command, country, invalid string)
 	Grace   time.Duration
 
@@ -63,15 +63,19 @@ type Loop struct {
 	writer     *writer
 	toAnnounce *inHand // ends by the provider's word that are written
 	nudge      chan struct{}
-	calls      sync.WaitGroup // workers and lanes under way
+	calls      sync.WaitGroup // workers and lanes that are running
 	jobs       chan func()    // to workers that wait for one
 	beat       atomic.Int64   // when the loop last made progress, Unix nanoseconds
 	epoch      string         // of the last lease of expiries, and since when it is known here;
 	epochFrom  time.Time      // both owned by that lane
 	trouble    atomic.Value   // of string: why the journal didn't answer last, "" if it did
-	apart      atomic.Int64   // how far Redis' clock was ahead at the last look
-	granting   atomic.Pointer[clockReading]
-	warning    atomic.Pointer[warning]
+
+	// How far ahead of this process' clock Redis' was last: the journal's (nanoseconds), and that
+	// of the Redis which grants the calls.
+	journalAhead atomic.Int64
+	grantAhead   atomic.Pointer[clockReading]
+
+	warning atomic.Pointer[warning]
 }
 
 // New makes a loop; Run starts it.
@@ -81,7 +85,7 @@ func New(c Config) *Loop {
 	for _, m := range c.Merchants {
 		l.names = append(l.names, m.Name)
 		l.merchants[m.Name] = &merchant{
-			Merchant: m, now: m.Policy, toAsk: newInHand(asksInHand),
+			Merchant: m, current: m.Policy, toAsk: newInHand(asksInHand),
 			sendGate: newGate(&l.breaker, true, m.Name+" send", c.Logger),
 			askGate:  newGate(&l.breaker, false, m.Name+" query", c.Logger),
 		}
@@ -91,7 +95,7 @@ func New(c Config) *Loop {
 		l.slots[step] = newSlots(c.Slots, l.names, l.Nudge)
 	}
 	l.toAnnounce = newInHand(announcementsInHand)
-	l.writer = newWriter(c.Journal, l.Nudge, l.calling, l.refused, l.over, c.Logger)
+	l.writer = newWriter(c.Journal, l.Nudge, l.callsInFlight, l.reportError, l.forgetEpoch, c.Logger)
 	l.beat.Store(time.Now().UnixNano())
 	return l
 }
@@ -113,7 +117,7 @@ func (l *Loop) Trouble() string {
 	return why
 }
 
-// Run works until taking ends, then lets what is under way finish until working ends:
+// Run works until taking ends. Then it lets what is in flight finish, until working ends:
 // leases that were not used are given back, results are written.
 func (l *Loop) Run(taking, working context.Context) {
 	written := make(chan struct{})
@@ -137,7 +141,7 @@ func (l *Loop) Run(taking, working context.Context) {
 		case <-timer.C:
 		}
 		timer.Stop()
-		pause(taking, breath-time.Since(began))
+		pause(taking, debounce-time.Since(began))
 	}
 	l.release() // at once: other instances may go on with them
 	l.calls.Wait()
@@ -159,8 +163,8 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 	agenda, err := l.Journal.Due(taking, l.names)
 	if err != nil {
 		l.trouble.Store(err.Error())
-		l.refused(taking, err, "look what is due")
-		return rest
+		l.reportError(taking, err, "look what is due")
+		return leastBackoff
 	}
 	l.trouble.Store("")
 	l.sawClock(agenda.Now, asked, time.Now())
@@ -175,8 +179,8 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 		if w.Due == 0 {
 			continue
 		}
-		if rests := time.Unix(0, la.restUntil.Load()).Sub(asked); rests > 0 {
-			pause = min(pause, max(busyPause, rests))
+		if left := time.Unix(0, la.pausedUntil.Load()).Sub(asked); left > 0 {
+			pause = min(pause, max(busyPause, left))
 			continue
 		}
 		pause = min(pause, busyPause)
@@ -209,8 +213,8 @@ func (l *Loop) survive(doing string) {
 	}
 }
 
-// refused reports an error, the lost epoch to whom it concerns.
-func (l *Loop) refused(ctx context.Context, err error, doing string) {
+// reportError logs an error. The loss of the epoch is told to whoever looks after epochs.
+func (l *Loop) reportError(ctx context.Context, err error, doing string) {
 	switch {
 	case errors.Is(err, epochs.ErrOver):
 		l.EpochLost()
@@ -220,10 +224,10 @@ func (l *Loop) refused(ctx context.Context, err error, doing string) {
 	}
 }
 
-// calling tells whether calls are under way, or about to be.
-func (l *Loop) calling() bool {
+// callsInFlight tells whether calls are in flight, or about to be.
+func (l *Loop) callsInFlight() bool {
 	for _, s := range l.slots {
-		if busy, _ := s.count(); busy > 0 {
+		if inUse, _ := s.count(); inUse > 0 {
 			return true
 		}
 	}
@@ -244,7 +248,7 @@ func (l *Loop) observe() {
 	l.Metrics.show(l, v)
 }
 
-// margin is how long before the lease's end a call must be over (protocol S5): room for
-// its result to be written. An eighth of a short lease, so that four seconds still leave
-// three for a call and its decision; the configuration's check counts with it too.
+// margin is how long before the lease's end a call must be over (protocol S5), so that its
+// result can still be written. Of a short lease it is an eighth: four seconds still leave
+// three for a call and its decision. The configuration's check counts with it too.
 func (l *Loop) margin() time.Duration { return min(mostMargin, l.Lease/8) }

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// planEvery is how often what was learned becomes a plan at most: making one takes
-	// milliseconds, and a fast merchant settles hundreds of payouts a second. The learner
-	// makes one only where it knows a quarter more; until the first one a payroll is asked
-	// about more often than it need be.
-	planEvery = time.Second
+	// intervalsEvery is how often intervals are made of what was learned at most. Making them
+	// takes milliseconds, and a fast merchant settles hundreds of payouts a second. The learner
+	// makes them only where it knows a quarter more. Until the first ones a payroll is asked about
+	// more often than it need be.
+	intervalsEvery = time.Second
 )
 
 // Merchant is one configured merchant as the loop sees it.
@@ -30,44 +30,44 @@ type Merchant struct {
 	Query    Limiter
 }
 
-// merchant is a Merchant with what the loop keeps of it.
+// merchant is a Merchant with what the loop knows of it.
 type merchant struct {
 	Merchant
 	sendGate, askGate *gate
 	toAsk             *inHand      // sent here, and waiting for their first ask
 	stored            atomic.Int64 // asks that were due in the journal at the last look
 
-	mu      sync.Mutex
-	now     payout.Policy // Policy, or what it was changed to
-	learner polling.Learner
-	plan    *polling.Intervals // the learner's, as of planned and for the bounds
-	planned time.Time
-	bounds  payout.Poll
-	served  leases.Served // the latest evidence that this process has seen
+	mu          sync.Mutex
+	current     payout.Policy // Policy, or what it was changed to
+	learner     polling.Learner
+	intervals   *polling.Intervals // the learner's, as of intervalsAt and for the bounds
+	intervalsAt time.Time
+	bounds      payout.Poll
+	served      leases.Served // the latest evidence that this process has seen
 }
 
 // policy is the merchant's with a jitter of the moment and what has been learned so far.
 func (m *merchant) policy() payout.Policy {
 	m.mu.Lock()
-	p := m.now
-	if now := time.Now(); now.Sub(m.planned) >= planEvery || p.Poll != m.bounds {
-		m.plan, m.planned, m.bounds = m.learner.Intervals(p.Poll), now, p.Poll
+	p := m.current
+	if now := time.Now(); now.Sub(m.intervalsAt) >= intervalsEvery || p.Poll != m.bounds {
+		m.intervals, m.intervalsAt, m.bounds = m.learner.Intervals(p.Poll), now, p.Poll
 	}
-	if m.plan != nil {
-		p.Learned = m.plan
+	if m.intervals != nil {
+		p.Learned = m.intervals
 	}
 	m.mu.Unlock()
 	p.Jitter = rand.Float64()
 	return p
 }
 
-// Reload changes merchants' policies, for the answers that come from now on, and what
-// opens a breaker and for how long; its window and probes stay.
+// Reload changes merchants' policies for the answers that come from now on. It also changes what
+// opens a breaker and for how long; a breaker's window and probes stay.
 func (l *Loop) Reload(policies map[string]payout.Policy, b BreakerSettings) {
 	for name, p := range policies {
 		if m := l.merchants[name]; m != nil {
 			m.mu.Lock()
-			m.now = p
+			m.current = p
 			m.mu.Unlock()
 		}
 	}

@@ -123,7 +123,7 @@ func (i *issuer) take(ctx context.Context, due int) (taken permits, wait time.Du
 	wanted := min(due, largest)
 	slots := i.slots.take(i.merchant, wanted)
 	if slots == 0 {
-		// One that rests needs none. Whether there are tickets nobody can tell without taking them.
+		// With an open breaker it needs none. Whether there are tickets nobody can tell without taking them.
 		i.slots.lacks(i.merchant, i.gate.state() == 0)
 		return permits{}, 0, nil
 	}
@@ -132,8 +132,8 @@ func (i *issuer) take(ctx context.Context, due int) (taken permits, wait time.Du
 		for _, p := range passes[min(taken.len(), len(passes)):] {
 			p.unused()
 		}
-		if rest := slots - taken.len(); rest > 0 {
-			i.slots.handBack(i.merchant, rest)
+		if left := slots - taken.len(); left > 0 {
+			i.slots.handBack(i.merchant, left)
 		}
 	}()
 	var tickets []Ticket

@@ -10,7 +10,7 @@ import (
 	"disburser/payout/leases"
 )
 
-// Journal is what the loop needs of the memory.
+// Journal is what the loop needs of the journal.
 type Journal interface {
 	Leaser
 

@@ -9,16 +9,17 @@ import (
 	"disburser/payout/leases"
 )
 
-// patience is how long a send that is prepared waits for its moment at least, if its lease
-// allows: to give it back and prepare it anew costs a decision, and should the journal be
-// lost then, a hold. A rate's schedule rests for a second in a new epoch, and calls queue
-// for half a second.
-const patience = 2 * time.Second
+// turnWait is how long a prepared send waits for its turn at least, if its lease allows. To give
+// it back and prepare it anew costs a decision, and a hold if the journal is lost then. In a new
+// epoch a rate's schedule grants nothing for a second, and calls queue for half a second.
+const turnWait = 2 * time.Second
 
-// sendBatch takes received payouts through the gate to the provider. The order of its
-// steps is the protocol: everything that may refuse comes first; then the lease writes
-// sending; then the decision is acknowledged; only then does anything leave.
-func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (int, error) {
+// sendGroup takes received payouts to the provider. The order of its steps is the protocol:
+//   - Everything that may refuse comes first.
+//   - Then the lease writes sending.
+//   - Then the decision is acknowledged.
+//   - Only then does anything leave.
+func (l *Loop) sendGroup(taking, working context.Context, la *lane, due int) (int, error) {
 	m := la.merchant
 	permits, wait, err := la.permits.take(taking, due)
 	defer permits.end() // what no worker has got, also after a panic
@@ -28,19 +29,19 @@ func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (in
 		}
 		return 0, err
 	}
-	batch, err := l.lease(working, payout.StepSend, m.Name, permits.len())
-	permits.limit(len(batch.Payouts))
-	if len(batch.Payouts) == 0 {
+	leased, err := l.lease(working, payout.StepSend, m.Name, permits.len())
+	permits.limit(len(leased.Payouts))
+	if len(leased.Payouts) == 0 {
 		return 0, err
 	}
 	if err != nil { // some records can't be read; the others go on
-		l.refused(taking, err, "read a record")
+		l.reportError(taking, err, "read a record")
 	}
-	tasks := l.prepare(m, &batch)
+	tasks := l.prepare(m, &leased)
 	if permits.limit(len(tasks)); len(tasks) == 0 {
 		return 0, nil
 	}
-	if err := l.decide(working, m, batch); err != nil {
+	if err := l.decide(working, m, leased); err != nil {
 		permits.end()
 		for _, t := range tasks {
 			l.giveBack(t, true)
@@ -55,12 +56,12 @@ func (l *Loop) sendBatch(taking, working context.Context, la *lane, due int) (in
 }
 
 // prepare makes tasks of what may be sent now, and gives the rest back before anything is
-// decided about it. It leaves in batch what it made tasks of.
-func (l *Loop) prepare(m *merchant, batch *leases.Leased) []*task {
-	now, timely := time.Now(), batch.Payouts[:0]
-	tasks := make([]*task, 0, len(batch.Payouts))
-	for _, p := range batch.Payouts {
-		t := l.newTask(payout.StepSend, m, *batch, p)
+// decided about it. It leaves in leased what it made tasks of.
+func (l *Loop) prepare(m *merchant, leased *leases.Leased) []*task {
+	now, timely := time.Now(), leased.Payouts[:0]
+	tasks := make([]*task, 0, len(leased.Payouts))
+	for _, p := range leased.Payouts {
+		t := l.newTask(payout.StepSend, m, *leased, p)
 		if !sendable(t.lease, p, now) {
 			l.giveBack(t, false)
 			continue
@@ -68,23 +69,23 @@ func (l *Loop) prepare(m *merchant, batch *leases.Leased) []*task {
 		timely = append(timely, p)
 		tasks = append(tasks, t)
 	}
-	batch.Payouts = timely
+	leased.Payouts = timely
 	return tasks
 }
 
-// decide has the batch written down and acknowledged while the lease still leaves room
+// decide has the group written down and acknowledged while the lease still leaves room
 // for the calls.
-func (l *Loop) decide(ctx context.Context, m *merchant, batch leases.Leased) error {
-	ctx, cancel := context.WithDeadline(ctx, batch.Deadline().Add(-l.margin()-m.Timeout))
+func (l *Loop) decide(ctx context.Context, m *merchant, leased leases.Leased) error {
+	ctx, cancel := context.WithDeadline(ctx, leased.Deadline().Add(-l.margin()-m.Timeout))
 	defer cancel()
-	return l.Decisions.Send(ctx, batch.Epoch, batch.Payouts)
+	return l.Decisions.Send(ctx, leased.Epoch, leased.Payouts)
 }
 
 // call has a worker make a task's call. The permit is ended with it, also after a panic;
 // the payout then is asked about when its lease ends.
 func (l *Loop) call(t *task, p *permit, f func()) {
 	t.permit = p
-	doing := "a " + t.step.String()
+	doing := "a send"
 	if t.step == payout.StepAsk {
 		doing = "an ask"
 	}
@@ -126,14 +127,14 @@ func (l *Loop) notSent(t *task, v verdict) {
 // became of the probe that looks whether it is over.
 func (l *Loop) refusals(ctx context.Context, m *merchant, began time.Time, f finding.Finding) {
 	var err error
-	switch resting := m.Send.Refusing(); {
-	case f.Kind == finding.Refused && (resting || m.sendGate.refusing()):
+	switch refusing := m.Send.Refusing(); {
+	case f.Kind == finding.Refused && (refusing || m.sendGate.refusing()):
 		err = m.Send.Refused(ctx, began, l.breaker.Load().OpenFor)
-	case resting && refusal(f) == nil:
+	case refusing && refusal(f) == nil:
 		err = m.Send.Accepted(ctx, began)
 	}
 	if err != nil { // the next one tells it again
-		l.refused(ctx, err, "tell what the provider refuses")
+		l.reportError(ctx, err, "tell what the provider refuses")
 	}
 }
 
@@ -144,7 +145,7 @@ func (l *Loop) listen(ctx context.Context, limiter Limiter, began time.Time, f f
 		return
 	}
 	if err := limiter.Told(ctx, began, f.TooFast, f.RetryAfter); err != nil { // the next such answer tells it again
-		l.refused(ctx, err, "slow down")
+		l.reportError(ctx, err, "slow down")
 	}
 }
 
@@ -154,14 +155,14 @@ func (l *Loop) listen(ctx context.Context, limiter Limiter, began time.Time, f f
 func (l *Loop) giveBack(t *task, unheard bool) { l.giveBackFor(t, unheard, 0) }
 
 // giveBackFor does the same and leaves the payout alone for so long at least.
-func (l *Loop) giveBackFor(t *task, unheard bool, rest time.Duration) {
+func (l *Loop) giveBackFor(t *task, unheard bool, atLeast time.Duration) {
 	now := time.Now()
 	after, err := t.payout.GiveBack(t.lease.Now(now), unheard)
 	if err != nil {
 		l.Logger.Error().Err(err).Str("trade_no", t.payout.TradeNo).Str("batch_id", t.payout.BatchID).Msg("not given back")
 		return
 	}
-	after.Due = after.Due.Add(max(rest, undecided(t.lease, t.payout, now)))
+	after.Due = after.Due.Add(max(atLeast, undecided(t.lease, t.payout, now)))
 	l.move(t, stageGivenBack)
 	l.writer.put(t.change(after))
 }

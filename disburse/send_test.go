@@ -72,7 +72,7 @@ func TestADecisionThatFails(t *testing.T) {
 					t.Fatalf("%d tries, %d sends, %v", len(tries), b.sends("a0000"), b.journal.forgotten("a0000"))
 				}
 				for i := 1; i < 9; i++ {
-					if gap := tries[i].Sub(tries[i-1]); gap < min(rest<<(i-1), mostRest) {
+					if gap := tries[i].Sub(tries[i-1]); gap < min(leastBackoff<<(i-1), mostBackoff) {
 						t.Errorf("the lane rested only %v after failure %d", gap, i)
 					}
 				}

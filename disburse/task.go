@@ -11,8 +11,8 @@ import (
 	"disburser/payout/leases"
 )
 
-// task is one payout's way through one lease. It belongs to one goroutine at a time: the
-// lane that prepared it, the worker that makes its call, the writer, whoever has it in hand.
+// task is one payout's way through one lease. It belongs to one goroutine at a time: a lane, a
+// worker, the writer, or whoever has it in hand.
 type task struct {
 	payout   payout.Payout // as the journal has it
 	step     payout.Step   // what is done with it now

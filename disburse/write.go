@@ -17,37 +17,38 @@ const (
 	// writeLargest is how many changes go into one call: the journal's own chunk.
 	writeLargest = 500
 
-	// gathering is how long the writer waits for company of the first change, while calls
-	// are under way that will have some: a script costs Redis as much as ten changes.
-	gathering = 15 * time.Millisecond
+	// writeLinger is how long the writer waits for more changes after the first one, while calls
+	// are in flight that will bring some. A script costs Redis as much as ten changes.
+	writeLinger = 15 * time.Millisecond
 
-	// waiting is how many changes may wait for the writer; beyond it workers wait, and
-	// with them their slots: backpressure.
-	waiting = 1024
+	// writeQueue is how many changes may wait for the writer. Beyond it workers wait, and their
+	// slots stay in use: backpressure.
+	writeQueue = 1024
 
-	// writeRest is the pause after a write that failed.
-	writeRest = 100 * time.Millisecond
+	// writeBackoff is the pause after a write that failed.
+	writeBackoff = 100 * time.Millisecond
 
 	// writeTime bounds a write of results after the work context has ended.
 	writeTime = 5 * time.Second
 )
 
-// writer puts changes into the journal, as many at once as have gathered while the last
-// ones were being written. Its goroutine alone calls Apply.
+// writer puts changes into the journal, as many at once as have come while the last ones were
+// being written. Its goroutine alone calls Apply.
 type writer struct {
-	journal   Journal
-	applied   func()      // told after a write; never blocks
-	expecting func() bool // tells whether calls are under way
-	refused   func(ctx context.Context, err error, doing string)
-	over      func(epoch string) // told of one in which nothing can be written any more
-	logger    zerolog.Logger
-	changes   chan change
+	journal     Journal
+	applied     func()      // told after a write; never blocks
+	expecting   func() bool // tells whether calls are in flight
+	reportError func(ctx context.Context, err error, doing string)
+	epochOver   func(epoch string) // told of one in which nothing can be written any more
+	logger      zerolog.Logger
+	changes     chan change
 
-	// Owned by run, and used for one batch after the other: a change is a kilobyte.
-	batch []change
+	// Owned by run, and used for one group after the other: a change is a kilobyte.
+	group []change
 	bare  []leases.Change // the same without what the writer has to know
 }
 
+// change is what the journal is to make of a payout, and what happens then.
 type change struct {
 	leases.Change
 	until  time.Time // the lease's end: after it somebody else may have taken over
@@ -60,8 +61,11 @@ type change struct {
 	mark chan struct{} // no change: closed when all before it are done
 }
 
-func newWriter(j Journal, applied func(), expecting func() bool, refused func(context.Context, error, string), over func(string), logger zerolog.Logger) *writer {
-	return &writer{journal: j, applied: applied, expecting: expecting, refused: refused, over: over, logger: logger, changes: make(chan change, waiting), batch: make([]change, 0, writeLargest)}
+func newWriter(j Journal, applied func(), expecting func() bool, reportError func(context.Context, error, string), epochOver func(string), logger zerolog.Logger) *writer {
+	return &writer{
+		journal: j, applied: applied, expecting: expecting, reportError: reportError, epochOver: epochOver, logger: logger,
+		changes: make(chan change, writeQueue), group: make([]change, 0, writeLargest),
+	}
 }
 
 // put has a change written; it waits while too many are waiting.
@@ -81,110 +85,110 @@ func (w *writer) close() { close(w.changes) }
 // land, each try under its own deadline.
 func (w *writer) run(working context.Context) {
 	for first := range w.changes {
-		gatherWhile(gathering, func() bool { return len(w.changes) < writeLargest && w.expecting() })
-		batch := append(w.batch[:0], first)
-		var next *change // of another epoch: it begins the next batch
-		for len(batch) > 0 {
-			batch, next = w.gather(batch)
-			used := w.batch[:len(batch)]
-			w.write(working, batch)
+		lingerWhile(writeLinger, func() bool { return len(w.changes) < writeLargest && w.expecting() })
+		group := append(w.group[:0], first)
+		var next *change // of another epoch: it begins the next group
+		for len(group) > 0 {
+			group, next = w.collect(group)
+			used := w.group[:len(group)]
+			w.write(working, group)
 			w.applied()
-			clear(used) // keeps nobody's payouts in memory
+			clear(used) // or payouts would stay in memory
 			clear(w.bare)
-			if batch = nil; next != nil {
-				batch = append(w.batch[:0], *next)
+			if group = nil; next != nil {
+				group = append(w.group[:0], *next)
 			}
 		}
 	}
 }
 
-// gatherLook is how often it is looked whether anything more is coming.
-const gatherLook = 2 * time.Millisecond
+// lingerLook is how often it is looked whether anything more is coming.
+const lingerLook = 2 * time.Millisecond
 
-// gatherWhile waits for company, for at most d, and for no longer than any is expected.
-func gatherWhile(d time.Duration, expecting func() bool) {
-	for ; d > 0; d -= gatherLook {
-		time.Sleep(min(d, gatherLook))
+// lingerWhile waits for more work to come, for at most d and while any is expected.
+func lingerWhile(d time.Duration, expecting func() bool) {
+	for ; d > 0; d -= lingerLook {
+		time.Sleep(min(d, lingerLook))
 		if !expecting() {
 			return
 		}
 	}
 }
 
-// gather adds to a batch what is waiting, as long as it is of the same epoch. A mark is a
-// batch of its own.
-func (w *writer) gather(batch []change) ([]change, *change) {
-	for len(batch) < writeLargest {
+// collect adds to a group what is waiting, as long as it is of the same epoch. A mark is a
+// group of its own.
+func (w *writer) collect(group []change) ([]change, *change) {
+	for len(group) < writeLargest {
 		select {
 		case c, ok := <-w.changes:
 			if !ok {
-				return batch, nil
+				return group, nil
 			}
-			if c.mark != nil || batch[0].mark != nil || c.Epoch != batch[0].Epoch {
-				return batch, &c
+			if c.mark != nil || group[0].mark != nil || c.Epoch != group[0].Epoch {
+				return group, &c
 			}
-			batch = append(batch, c)
+			group = append(group, c)
 		default:
-			return batch, nil
+			return group, nil
 		}
 	}
-	return batch, nil
+	return group, nil
 }
 
 // write tries until the changes are written or their leases are over. What is not
 // written is not lost: it comes due again, and is asked about.
-func (w *writer) write(working context.Context, batch []change) {
+func (w *writer) write(working context.Context, group []change) {
 	defer func() {
 		if r := recover(); r != nil { // without a writer nothing would ever be written again
 			w.logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Msg("panic while writing results")
 		}
 	}()
-	if batch[0].mark != nil {
-		close(batch[0].mark)
+	if group[0].mark != nil {
+		close(group[0].mark)
 		return
 	}
 	told := 0
 	defer func() { // what is left is not written, as far as is known
-		for _, c := range batch[told:] {
+		for _, c := range group[told:] {
 			w.tell(c, false)
 		}
 	}()
 	for {
-		batch = w.current(batch)
-		if len(batch) == 0 {
+		group = w.current(group)
+		if len(group) == 0 {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(working), writeTime)
-		written, err := w.journal.Apply(ctx, w.changesOf(batch), servedOf(batch))
+		written, err := w.journal.Apply(ctx, w.changesOf(group), servedOf(group))
 		cancel()
 		if err == nil {
-			told = len(batch)
-			w.report(batch, written)
+			told = len(group)
+			w.report(group, written)
 			return
 		}
-		w.refused(working, err, "write results")
+		w.reportError(working, err, "write results")
 		if errors.Is(err, epochs.ErrOver) {
-			w.over(batch[0].Epoch)
+			w.epochOver(group[0].Epoch)
 		}
 		if errors.Is(err, epochs.ErrOver) || working.Err() != nil {
 			return // a new epoch learns it from Kafka or asks; a stopping process has no more time
 		}
-		time.Sleep(writeRest)
+		time.Sleep(writeBackoff)
 	}
 }
 
 // current leaves out what the lease doesn't cover any more.
-func (w *writer) current(batch []change) []change {
+func (w *writer) current(group []change) []change {
 	now := time.Now()
-	kept := batch[:0]
-	for _, c := range batch {
+	covered := group[:0]
+	for _, c := range group {
 		if now.Before(c.until) {
-			kept = append(kept, c)
+			covered = append(covered, c)
 		} else {
 			w.tell(c, false)
 		}
 	}
-	return kept
+	return covered
 }
 
 // tell has the task of a change go on: it is done, or in hand for its next step.
@@ -209,22 +213,22 @@ func (w *writer) tell(c change, written bool) {
 	c.next.add(c.task)
 }
 
-func (w *writer) changesOf(batch []change) []leases.Change {
+func (w *writer) changesOf(group []change) []leases.Change {
 	w.bare = w.bare[:0]
-	for _, c := range batch {
+	for _, c := range group {
 		w.bare = append(w.bare, c.Change)
 	}
 	return w.bare
 }
 
-// servedOf keeps of each merchant the latest evidence and the latest that settled.
-func servedOf(batch []change) []leases.Served {
+// servedOf picks of each merchant the latest evidence and the latest that settled.
+func servedOf(group []change) []leases.Served {
 	type key struct {
 		merchant string
 		settled  bool
 	}
 	latest := map[key]leases.Served{}
-	for _, c := range batch {
+	for _, c := range group {
 		if c.served != nil {
 			latest[key{c.served.Merchant, c.served.Settled}] = *c.served
 		}
@@ -236,8 +240,8 @@ func servedOf(batch []change) []leases.Served {
 	return served
 }
 
-func (w *writer) report(batch []change, written []bool) {
-	for i, c := range batch {
+func (w *writer) report(group []change, written []bool) {
+	for i, c := range group {
 		w.tell(c, i < len(written) && written[i])
 		if i < len(written) && !written[i] {
 			w.logger.Warn().Str("trade_no", c.After.TradeNo).Str("batch_id", c.After.BatchID).Stringer("state", c.After.State).

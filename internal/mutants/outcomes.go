@@ -130,7 +130,7 @@ var outcomes = []Guard{
 			Killer: Killer{"disburse", "TestWhatStaysInHandFromItsSendToItsAsk"}},
 		{Removes: "the lease may end before the ask does", Edits: edit("disburse/inhand.go", " && !now.Add(wait+askLate+t.merchant.Timeout).After(t.end())", ""),
 			Killer: Killer{"disburse", "TestWhatStaysInHandFromItsSendToItsAsk"}},
-		{Removes: "what is in hand of an epoch that is lost is asked about", Edits: edit("disburse/write.go", "\t\t\tw.over(batch[0].Epoch)\n", ""),
+		{Removes: "what is in hand of an epoch that is lost is asked about", Edits: edit("disburse/write.go", "\t\t\tw.epochOver(group[0].Epoch)\n", ""),
 			Killer: Killer{"disburse", "TestALostEpochForgetsWhatIsInHand"}},
 	}},
 	{"O3 one id for each event", "downstream counts a repeated result twice", []Mutant{

@@ -16,7 +16,7 @@ func TestABacklogNeedsNoLookForEachBatch(t *testing.T) {
 		b.config.Slots = 4000
 		b.merchant("a").Policy.Poll.First = time.Hour
 		b.start()
-		time.Sleep(breath)
+		time.Sleep(debounce)
 		if sent := b.allSends(); sent < 2000-largest {
 			t.Errorf("%d of 2000 sends within one look", sent)
 		}
@@ -52,7 +52,7 @@ func TestALonePayoutWaitsForNobody(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, settling("a1"))
 		b.start()
-		time.Sleep(2*gatherLook + breath)
+		time.Sleep(2*lingerLook + debounce)
 		if n := len(b.events("a1")); n != 1 {
 			t.Errorf("announced %d times so far", n)
 		}
