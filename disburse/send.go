@@ -114,13 +114,16 @@ func (l *Loop) send(taking, working context.Context, t *task) {
 	l.refusals(working, m, v.at, f)
 }
 
-// notSent gives a send back that may not begin.
+// notSent gives a send back that may not begin. One that shouldn't have come so far is left
+// alone: nobody knows what was done with it, and it is asked about after its lease.
 func (l *Loop) notSent(t *task, v verdict) {
-	if v.reason == leaseOverByGrant {
+	switch v.reason {
+	case notAllowed:
+	case leaseOverByGrant:
 		l.overByGrant(t, v.missed)
-		return
+	default:
+		l.giveBack(t, false)
 	}
-	l.giveBack(t, false)
 }
 
 // refusals tells the fleet that the provider refuses one send after the other, and what
@@ -163,7 +166,9 @@ func (l *Loop) giveBackFor(t *task, unheard bool, atLeast time.Duration) {
 		return
 	}
 	after.Due = after.Due.Add(max(atLeast, undecided(t.lease, t.payout, now)))
-	l.move(t, stageGivenBack)
+	if !l.move(t, stageGivenBack) { // it may have been sent: it is asked about after its lease
+		return
+	}
 	l.writer.put(t.change(after))
 }
 

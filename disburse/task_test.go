@@ -81,11 +81,15 @@ func TestASendIsCalledOnlyOnceItIsDecided(t *testing.T) {
 
 // A task whose permit or stage is not what it should be makes no call; the loop goes on.
 func TestATaskThatMayNotBeCalledIsNotCalled(t *testing.T) {
-	for name, spoil := range map[string]func(k *task){
-		"not decided":         func(k *task) { k.stage = stagePrepared },
-		"called already":      func(k *task) { k.stage = stageCalling },
-		"its permit is used":  func(k *task) { k.permit.begin() },
-		"its permit is ended": func(k *task) { k.permit.handBack() },
+	for name, c := range map[string]struct {
+		spoil     func(k *task)
+		givenBack bool // only what certainly was not sent
+	}{
+		"not decided":         {func(k *task) { k.stage = stagePrepared }, true},
+		"called already":      {func(k *task) { k.stage = stageCalling }, false},
+		"judged already":      {func(k *task) { k.stage = stageJudged }, false},
+		"its permit is used":  {func(k *task) { k.permit.begin() }, true},
+		"its permit is ended": {func(k *task) { k.permit.handBack() }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T) {
@@ -101,13 +105,15 @@ func TestATaskThatMayNotBeCalledIsNotCalled(t *testing.T) {
 				}
 				k := b.newTask(payout.StepSend, m, leasedNow(), sendingNow("a1"))
 				k.stage, k.permit = stageDecided, taken.next()
-				spoil(k)
+				c.spoil(k)
 				b.send(context.Background(), context.Background(), k)
-				if len(b.writer.changes) != 1 {
-					t.Fatal("nothing is written")
+				if given := len(b.writer.changes) == 1; given != c.givenBack {
+					t.Fatalf("given back: %v", given)
 				}
-				if c := <-b.writer.changes; c.After.State != payout.StateReceived {
-					t.Errorf("it is %v, not given back", c.After.State)
+				if c.givenBack {
+					if got := <-b.writer.changes; got.After.State != payout.StateReceived {
+						t.Errorf("it is %v, not given back", got.After.State)
+					}
 				}
 			})
 		})

@@ -84,6 +84,10 @@ var sending = []Guard{
 		{Removes: "though it was asked about", Edits: edit("payout/state.go", "p.LastSend != finding.Unclear || p.AskRound > 0 {", "p.LastSend != finding.Unclear {"),
 			Killer: Killer{"payout", "TestOnlyWhatNobodyAnsweredIsGivenBack"}},
 	}},
+	{"S3 give-back, by stages", "a payout whose call has begun is received again, and sent twice", []Mutant{
+		{Removes: "the stage doesn't matter", Edits: edit("disburse/send.go", "if !l.move(t, stageGivenBack) {", "if l.move(t, stageGivenBack); t.payout.TradeNo == \"\" {"),
+			Killer: Killer{"disburse", "TestATaskThatMayNotBeCalledIsNotCalled"}},
+	}},
 	{"S3 leasing rests while decisions fail", "a leader election turns whole batches into holds", []Mutant{
 		{Removes: "the lane's backoff", Edits: edit("disburse/lane.go", "la.pausedUntil.Store(time.Now().Add(min(leastBackoff<<min(la.failures-1, 10), mostBackoff)).UnixNano())", ""),
 			Killer: Killer{"disburse", "TestADecisionThatFails"}},
