@@ -1,8 +1,8 @@
-// Command demo shows the whole disburser at work in one process: two instances on an
-// embedded Kafka and Redis, and a simulated Paypro that fails, refuses, loses replies and
-// pays again whatever is sent twice. A payroll goes through; then every result is compared
-// with the simulator's own books. It promises exit status 0 only if each payout has
-// exactly one final result, the books agree, and nothing was paid twice. No money moves.
+// Command demo shows the whole disburser at work in one process. It runs two instances on an
+// embedded Kafka and Redis. A simulated Paypro fails, refuses, loses replies and pays again
+// whatever is sent twice. When the payroll has ended, demo compares every result with the
+// simulator's own books. It promises exit status 0 only if each payout has exactly one final
+// result, the books agree, and nothing was paid twice. No money moves.
 package main
 
 import (

@@ -31,10 +31,10 @@ var topics = map[string]int{
 	trial.DefaultTopics.Commands: 6, trial.DefaultTopics.Results: 3, trial.DefaultTopics.Decisions: 3, trial.DefaultTopics.DeadLetter: 1,
 }
 
-// badDays are how the provider treats each merchant: a few percent of everything that can
-// go wrong. Egypt's sends go wrong on their way; Brazil's arrive, and are refused or found
-// wanting. They aren't mixed, because with `then: resend` a payout whose first send was
-// lost and whose second one is refused is sent again and again until give_up, in three days.
+// badDays say how the provider treats each merchant: a few percent of everything that can go
+// wrong. Egypt's sends get lost on their way. Brazil's arrive, and are refused or fail. No
+// merchant has both. With `then: resend` a lost payout is sent again; one that is refused as
+// well would be sent until give_up, for three days.
 var badDays = map[string]*paysim.Behavior{
 	"eg-main": {
 		Latency: 10 * time.Millisecond, LatencyMax: 120 * time.Millisecond,
@@ -150,9 +150,9 @@ func merchant(country, base, no, secret, currency string) config.Merchant {
 	m.Secret, m.NotifyURL = secrets.New(secret), "https://example.com/notify"
 	m.Timeout = 2 * time.Second // short, so that a lost reply is soon asked about
 	m.Poll.First, m.Poll.Max = 500*time.Millisecond, 2*time.Second
-	// The simulator shows an order from the moment it accepts it, so "no record", said three
-	// times after the call's deadline, is the truth here, and sending the same tradeNo again
-	// pays once. Of the real Paypro nobody has said so: leave `then: hold` there.
+	// The simulator shows an order from the moment it accepts it. So "no record", said three
+	// times after the call's deadline, is true, and sending the same tradeNo again pays once.
+	// Nobody has promised that of the real Paypro: leave `then: hold` there.
 	m.NoRecord.Answers, m.NoRecord.Every, m.NoRecord.Then = 3, time.Second, "resend"
 	return m
 }

@@ -1,7 +1,7 @@
-// Command paysim serves the Paypro simulator alone: Paypro's calls for the given
-// merchants, and the control paths /ledger, /behavior, /outage and /healthz.
-// It promises one line "paysim: listening on http://…" once it answers, exit status
-// 2 for a wrong command line or configuration, and 0 after SIGTERM or SIGINT.
+// Command paysim serves the Paypro simulator alone: Paypro's calls for the given merchants, and
+// the control paths /ledger, /behavior, /outage and /healthz. It promises one line "paysim:
+// listening on http://…" once it answers. Its exit status is 2 for a wrong command line or
+// configuration, and 0 after SIGTERM or SIGINT.
 package main
 
 import (

@@ -8,9 +8,9 @@ import (
 	"disburser/paypro/paysim"
 )
 
-// Another merchant number under open payouts: what was sent to the old account is held and
-// never sent to the new one, with resend too, before and after the journal is lost. What was
-// never sent goes to the new one.
+// Another merchant number under open payouts. What was sent to the old account is held and never
+// sent to the new one. That is so with resend too, before and after the journal is lost. What
+// was never sent goes to the new account.
 func TestAnAccountChangedUnderOpenPayouts(t *testing.T) {
 	inTown(t, paysim.Behavior{SettleMin: 10 * time.Hour, SettleMax: 20 * time.Hour}, func(w *town) {
 		m := w.config.Merchants["eg-main"]

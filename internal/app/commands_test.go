@@ -26,8 +26,8 @@ var (
 	scriptOption = regexp.MustCompile(`'([A-Z]{2,})'`)
 )
 
-// The rehearsal uses what the scripts use, and nothing else: a command that is missing in it
-// would be found when money moves, one too many would refuse a good Redis.
+// The rehearsal uses what the scripts use, and nothing else. A command that it lacks would be
+// found when money moves. One too many would refuse a good Redis.
 func TestTheRehearsalUsesWhatTheScriptsUse(t *testing.T) {
 	used := map[string]string{}
 	for _, c := range scriptCommands {

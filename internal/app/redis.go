@@ -55,9 +55,9 @@ func connect(c config.Redis, o *redis.UniversalOptions) redis.UniversalClient {
 		// A master that is dead says nothing of its successor. go-redis asks the others by
 		// itself, but not before a minute is over unless it is told to.
 		cluster.ClusterStateReloadInterval = time.Second
-		// It would ask for COMMAND to find out where our commands go. All that we send are
-		// scripts, whose keys say it; and a user who may not run COMMAND would make it ask anew
-		// for each script, the dead servers too.
+		// The client would ask for COMMAND to find out where our commands go. We only send
+		// scripts, whose keys say it. For a user who may not run COMMAND it would ask again for
+		// each script, and ask dead servers too.
 		cluster.DisableRoutingPolicies = true
 		return redis.NewClusterClient(cluster)
 	}

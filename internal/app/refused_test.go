@@ -25,7 +25,7 @@ func TestAnEmptyAccountBurnsFewPayouts(t *testing.T) {
 		w.publish("t", 300)
 		time.Sleep(30 * time.Second)
 		opened := len(w.sim.Arrivals("0000000001"))
-		if opened > 2*20+30 { // 20 of each instance, one or two probes, and what was under way
+		if opened > 2*20+30 { // 20 of each instance, one or two probes, and what was in flight
 			t.Errorf("%d sends before they rest", opened)
 		}
 		time.Sleep(90 * time.Second)

@@ -19,8 +19,8 @@ type beside struct {
 	Largest   float64 `json:"rssLargestMiB"`
 }
 
-// backlog fills the journal with payouts that aren't due for long, in three steps, and
-// after each one lets some through that are due at once.
+// backlog fills the journal in three steps with payouts that come due much later. After each
+// step it measures with some payouts that are due at once.
 func backlog(ctx context.Context, s *stage) (result, error) {
 	all, err := s.fill(ctx)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"disburser/polling"
 )
 
-// schedule says when to ask the provider about a payout: the policy of the state table,
+// schedule says when to ask the provider about a payout. It uses the policy of the state table,
 // with the intervals that its learner has made so far.
 type schedule struct {
 	policy  payout.Policy
@@ -36,10 +36,10 @@ func (s *schedule) next(tradeNo string, since time.Duration, asked int) time.Dur
 	return s.policy.Pause(tradeNo, since, asked)
 }
 
-// provider's settle times. Possible tells where the goal can be reached at all: with first
-// at 2 s and settle times known exactly, log-normal ones around 4 s and as wide as 0.8
-// need 77 % of the asks for the plain schedule's median (a bound by duality, for any
-// schedule whose pauses are first at least).
+// distributions are the provider's settle times. Possible tells whether the goal can be reached
+// at all. It can't for log-normal times around 4 s with σ 0.8, when poll.first is 2 s. Even with
+// settle times known exactly, the plain schedule's median then needs 77 % of its asks. That is a
+// lower bound by duality, for any schedule whose pauses are poll.first at least.
 var distributions = []struct {
 	name     string
 	possible bool

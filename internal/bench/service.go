@@ -27,8 +27,8 @@ type service struct {
 	Slots           int
 }
 
-// unlimited is a production configuration but for the provider's limits: many times
-// what two cores do, and a burst that lets a moment be used 100 ms late.
+// unlimited is a production configuration, but for the provider's limits. They are many times
+// what two cores can do, and the burst lets a moment be used 100 ms late.
 func unlimited() service {
 	return service{
 		Rate: 50_000, QueryRate: 50_000, Burst: 5000, First: 50 * time.Millisecond, Timeout: 10 * time.Second,

@@ -31,10 +31,9 @@ type leg struct {
 	Scripts map[string]float64 `json:"scripts,omitempty"` // calls of the journal's scripts
 }
 
-// throughput runs both programs by turns, A B B A, after a turn that only warms Kafka's
-// virtual machine: against a provider that answers at once, where everything on the
-// machine competes for its cores, and against one that takes its time, where the workers
-// are what there is too little of.
+// throughput runs both programs by turns, in the order A B B A. A turn before these only warms
+// up Kafka's virtual machine. One provider answers at once, so that everything on the machine
+// competes for its cores. The other one takes its time, so that the workers are the limit.
 func throughput(ctx context.Context, s *stage) (result, error) {
 	n := s.n(20_000)
 	if _, err := s.leg(ctx, "service", "", n/2, "warming up"); err != nil {

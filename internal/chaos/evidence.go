@@ -57,8 +57,8 @@ func (r *run) keep() {
 	r.say("   the evidence is in %s", to)
 }
 
-// story is all that is known of one payout: what each instance logged of it in the order
-// of time, the decisions about it, the results and the provider's books.
+// story is all that is known of one payout: decisions about it, its results, the provider's
+// books. Lines that the instances logged of it stand in the order of time.
 func (r *run) story(tradeNo string, h history, ledger paysim.Ledger) string {
 	var b strings.Builder
 	var lines []string

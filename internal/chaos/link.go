@@ -15,9 +15,9 @@ type link struct {
 	listener net.Listener
 	conns    sync.WaitGroup
 
-	// repliesOnly lets requests through a stall: what is late on its way to the provider
-	// would be executed after the provider has said that it knows nothing of it, and
-	// nobody promises anything about that.
+	// repliesOnly lets requests through a stall. A request that the network delivers late would
+	// be executed after the provider has said "no record". What then happens is outside of what
+	// is promised.
 	repliesOnly bool
 
 	mu      sync.Mutex

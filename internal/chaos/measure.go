@@ -114,8 +114,9 @@ func (h *history) measure(w wait) (took time.Duration, about string, ok bool) {
 	return time.Hour, "nothing was sent any more", true
 }
 
-// takeover is how long the slowest of the payouts that a killed instance had decided to
-// send within a lease before its end waited for somebody else to do something about it.
+// takeover is how long a killed instance's payouts waited at most until somebody else did
+// something about them. Only those count that it had decided to send within one lease before its
+// end.
 func (h *history) takeover(w wait) (took time.Duration, about string, ok bool) {
 	for _, d := range h.decisions {
 		if d.Kind != message.KindSend || h.instances[d.Instance] != w.victim || d.Time.Before(w.broken.Add(-lease)) {

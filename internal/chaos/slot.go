@@ -14,8 +14,8 @@ import (
 	"disburser/internal/trial"
 )
 
-// The pace of the instances. The lease is the shortest that the configuration takes for
-// such a timeout.
+// The times of the instances. The lease is the shortest that the configuration accepts with such
+// a timeout.
 const (
 	lease   = 4 * time.Second
 	timeout = time.Second

@@ -129,12 +129,12 @@ func (r *run) lead(ctx context.Context, to *redisServer, slots []*slot) error {
 
 func splitForward(ctx context.Context, r *run) error { return splitting(ctx, r, true) }
 
-// splitBack has to outlast a silence of a minute, in which the stale half waits for a
-// word of the later epoch: that takes no fault, only the quiet after them.
+// splitBack lasts longer than a minute of silence. For so long the stale half waits for a word
+// of the later epoch. No fault is needed for that, only the quiet after the faults.
 func splitBack(ctx context.Context, r *run) error { return splitting(ctx, r, false) }
 
-// splitting leads half of the instances to a promoted replica while the primary still
-// works for the others, and after 8 s all of them to one of the two.
+// splitting leads half of the instances to a promoted replica, while the primary still works for
+// the others. After 8 s it leads all of them to one of the two.
 func splitting(ctx context.Context, r *run, forward bool) error {
 	r.part(ctx, 0.15)
 	other, l, err := r.replica(ctx)

@@ -1,6 +1,6 @@
-// Package cli promises that every program of this repository behaves alike on a command line:
-// its flags, its help with examples, its exit statuses, its version, and errors that say what
-// to type instead. The parsing is kong's.
+// Package cli promises that every program of this repository behaves alike on a command line.
+// That covers its flags, its help with examples, its exit statuses and its version. Errors say
+// what to type instead. The library kong does the parsing.
 //
 // A program is a struct. Its fields are flags and commands; a command is a struct again, with
 // a Run method and a file of its own:

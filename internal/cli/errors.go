@@ -60,8 +60,8 @@ func text(err error, program string) string {
 	return strings.Join(lines, "\n")
 }
 
-// place is the command that a line has come to, by its full name, and which commands it
-// has, if one of them was expected there.
+// place answers at, the full name of the command that a line has come to. If a command was
+// expected there, it also answers which ones there are.
 func place(l line, program string) (at, commands string) {
 	if l.context == nil {
 		return program, ""

@@ -107,8 +107,8 @@ func clusterStage(t *testing.T) (*stage, *cluster) {
 	return s, c
 }
 
-// A replica takes the owner's place, first because it is told to and then because the owner
-// dies: the second time the journal is on a server on which an earlier epoch was opened.
+// A replica takes the owner's place twice. First it is told to. Then the owner dies, and the
+// journal is on a server again on which an earlier epoch was opened.
 func TestAClusterMovesAShardToAReplica(t *testing.T) {
 	t.Parallel()
 	s, c := clusterStage(t)

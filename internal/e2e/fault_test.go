@@ -13,7 +13,7 @@ import (
 	"disburser/paypro/paysim"
 )
 
-// busy is a provider with whom something is always under way.
+// busy is a provider at whom some call is always in flight.
 var busy = paysim.Behavior{Latency: 20 * time.Millisecond, LatencyMax: 150 * time.Millisecond, SettleMin: 50 * time.Millisecond, SettleMax: 300 * time.Millisecond}
 
 // stage is a payroll on its way through two instances.
@@ -37,7 +37,7 @@ func newStage(t *testing.T) *stage {
 	return &stage{site: s, watcher: s.watch()}
 }
 
-// begin waits for the instances, and then until the payroll is well under way.
+// begin waits for the instances, and then until a good part of the payroll was sent.
 func (s *stage) begin(instances ...*process) {
 	s.t.Helper()
 	s.all = instances

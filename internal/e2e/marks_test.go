@@ -28,8 +28,8 @@ func (s *site) committed() map[int]int64 {
 	return offsets
 }
 
-// On a real broker too: what is committed stands at the first open payout and not behind
-// it, also where everything around it has ended, and follows when it ends.
+// On a real broker too the committed offset stands at the first open payout and not behind it,
+// although everything around that payout has ended. When it ends, the offset follows.
 func TestCommittedOffsetsNeverPassAnOpenPayout(t *testing.T) {
 	const partitions, each, sticks = 6, 40, 7
 	s := newSite(t, perfect, perfect)

@@ -11,8 +11,8 @@ import (
 	"disburser/paypro/paysim"
 )
 
-// Three instances share a rate: within no sliding second does the provider see more than
-// 1.02 × rate + burst, and while there is a backlog at least 97 % of the rate is used.
+// Three instances share a rate. In no sliding second does the provider see more than 1.02 × rate
+// + burst. While there is a backlog, at least 97 % of the rate is used.
 func TestThreeInstancesKeepTheRate(t *testing.T) {
 	const rate, burst, n = 50, 5, 600
 	s := newSite(t, paysim.Behavior{Latency: 20 * time.Millisecond, LatencyMax: 80 * time.Millisecond}, perfect)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// The lines of README that send a payout work as they stand, but for the broker's address
-// and the topics, which this test has its own of.
+// The lines of README that send a payout work as they stand. Only the broker's address and the
+// topics are replaced by this test's own.
 func TestTheReadmesLinesSendAPayout(t *testing.T) {
 	page, err := os.ReadFile("../../README.md")
 	if err != nil {

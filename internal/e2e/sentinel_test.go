@@ -90,8 +90,8 @@ func TestSentinelsReplaceADeadPrimary(t *testing.T) {
 	s.end()
 }
 
-// What was leased, decided, sent and announced in the primary's last second or two is not on
-// the replica: there these payouts are still to be sent.
+// The replica lacks what was leased, decided, sent and announced in the primary's last second or
+// two. There these payouts are still to be sent.
 func TestSentinelsPromoteAReplicaThatLacksTheEnd(t *testing.T) {
 	t.Parallel()
 	s, primary, replica, all := sentinelStage(t)

@@ -65,9 +65,9 @@ func TestAPrimaryThatWantsAReplicaAndHasNone(t *testing.T) {
 	}
 }
 
-// A primary becomes the replica of its replica, which lacks the end, and a primary again
-// before any instance has come by. It is the same process with the same run id and holds
-// the epoch that was opened on it, but it has forgotten what it knew.
+// A primary becomes the replica of its replica, which lacks the end, and then a primary again,
+// before any instance has looked. It is the same process with the same run id, and it holds the
+// epoch that was opened on it. But it has forgotten the end.
 func TestAPrimaryThatCameBackWithoutItsEnd(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -1,7 +1,7 @@
-// Package embedded promises a Kafka and a Redis inside this process, for the demo and
-// for tests: kfake and miniredis, with what they lack filled in. They answer on
-// in-memory connections, so that everything also runs in testing/synctest. Never for
-// real money: nothing here outlives the process.
+// Package embedded promises a Kafka and a Redis inside this process, for the demo and for tests.
+// They are kfake and miniredis, and the package adds what these lack. They answer on in-memory
+// connections, so that everything also runs in testing/synctest. Never use them for real money:
+// nothing in them outlives the process.
 package embedded
 
 import (

@@ -24,8 +24,8 @@ type Process struct {
 	wanted  atomic.Bool   // that it ends is somebody's will
 }
 
-// Start runs a program in a process group of its own, out of reach of the terminal's
-// Ctrl-C; the kernel kills it should this process die without a word.
+// Start runs a program in a process group of its own, so that the terminal's Ctrl-C doesn't
+// reach it. If this process dies without stopping it, the kernel kills it.
 func Start(name, log string, argv ...string) (*Process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

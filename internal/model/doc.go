@@ -1,23 +1,33 @@
-// Package model promises that the rules of docs/protocol.md hold in every interleaving,
-// within the bounds below: no second payment, and nothing both rejected and paid. And it
-// shows what each rule is for: without it, the shortest way to disaster.
+// Package model promises that the rules of docs/protocol.md hold in every interleaving, within
+// the bounds below. No payout is paid twice, and none is both rejected and paid. It also shows
+// what each rule is for: without it, the shortest way to a disaster.
 //
-// It holds no code of the program, only a model of it, in its tests: one payout, two
-// instances (a keeper and a worker each, which run beside each other), two partitions of
-// the decisions, up to three copies of Redis (the halves of a split, and what a disk or a
-// replica remembers), and a provider that pays every send and never lies. Every script and
-// every Kafka call is a step; between any two of them everything else may happen. Processes
-// may die at any step, any number of times; Redis may be wiped, set back and split as often
-// as -faults says.
+// It holds no code of the program, only a model of it, in its tests. The model has:
+//   - one payout
+//   - two instances, each a keeper and a worker that run beside each other
+//   - two partitions of the decisions
+//   - up to three copies of Redis: the halves of a split, and what a disk or a replica holds
+//   - a provider that pays every send and never lies
 //
-// The bounds, besides -faults and -epochs: one record and one watermark on their way at a
-// time; an instance builds only while it holds no lease (but in one run); and to stay
-// within a minute there is a run for each thing that makes the others large (expiry, late
-// records, watermarks) instead of one with all of them (-full, for a large machine).
-// Left out as harmless: `processing` and `held`, which are never sent again; `open`
-// records and claims, which make for peace and not for safety; a stop between the last
-// check and the kernel's write, which the protocol leaves out too; the intake but for the
-// insert, which may come at any time; retention.
+// Every script and every Kafka call is a step. Between any two steps everything else may happen.
+// Processes may die at any step, any number of times. Redis may be wiped, set back and split as
+// often as -faults says.
+//
+// The bounds, besides -faults and -epochs:
+//   - one record and one watermark are on their way at a time
+//   - an instance builds only while it holds no lease, but in one run
+//   - each thing that makes the others large has a run of its own: expiry, late records,
+//     watermarks. One run with all of them (-full) takes much more than a minute and a large
+//     machine.
+//
+// Left out as harmless:
+//   - `processing` and `held`, which are never sent again
+//   - `open` records and claims, which are for peace and not for safety
+//   - a stop between the last check and the kernel's write, as in the protocol
+//   - the intake but for the insert, which may come at any time
+//   - retention
+//
+// The files:
 //
 //	state_test.go    what there is
 //	worker_test.go   leases, decisions, looks, sends, asks, announcements (S, O)

@@ -11,8 +11,8 @@ const (
 	toOpen
 )
 
-// keeper takes every step that an instance's keeper may take. It runs beside the worker:
-// a lease may be under way while the instance joins another epoch.
+// keeper takes every step that an instance's keeper may take. It runs beside the worker: the
+// instance may join another epoch while a lease goes on.
 func (r *run) keeper(s *state, i int) {
 	k := &s.instance[i]
 	switch k.keep {
@@ -50,9 +50,9 @@ func (r *run) join(s *state, i, c int) {
 	})
 }
 
-// begin writes the building record of a new epoch with an id of its own (E1, E4 a). Its
-// claim is left out: it may have expired. The epoch that it ends is missing, or was opened
-// on another run of the server, or a foreign fence stands behind its own (E3, E7).
+// begin writes the building record of a new epoch with an id of its own (E1, E4 a). Its claim is
+// left out: it may have expired. The epoch before it is missing, or was opened on another run of
+// the server. Or a foreign fence stands behind its own (E3, E7).
 func (r *run) begin(s *state, i, c int) {
 	d := &s.redis[c]
 	if d.kind != serving || r.believed(s, c, d.epoch) && !r.overtaken(s, d.epoch) {
@@ -119,8 +119,8 @@ func (r *run) fence(s *state, i, p int) {
 	}
 }
 
-// note reads a partition's end, after the fences stand, and checks that the own fence is
-// the last one up to there; else it starts over (E4 c).
+// note reads a partition's end after the fences are written. The own fence must be the last one
+// up to that end; else the building starts over (E4 c).
 func (r *run) note(s *state, i, p int) {
 	k := s.instance[i]
 	if r.foreign(s, p, k.build) && !r.off.has(fenceLast) {
@@ -211,8 +211,8 @@ func (r *run) help(s *state, i int) {
 	}
 }
 
-// callDone tells Redis that a portion is replayed, in a step of its own: meanwhile what was
-// replayed may have been lost, and the building with it.
+// callDone tells Redis that a portion is replayed. It is a step of its own, because Redis may
+// have lost what was replayed by then, and the building record with it.
 func (r *run) callDone(s *state, i int) {
 	n := s.instance[i]
 	for c := range s.redis {
@@ -285,9 +285,9 @@ func (n *instance) stopBuilding() {
 	n.keep, n.build, n.noted, n.said = calm, 0, [partitions]uint8{}, 0
 }
 
-// marking writes watermarks: ends read, then looked for foreign fences up to them in every
-// partition, then written (E5). What a look up to an end finds can't change any more, so
-// reading and looking are one step here, unless their order is the rule left out.
+// marking writes watermarks. It reads the ends, then looks for foreign fences up to them in
+// every partition, then writes (E5). What a look up to an end finds can't change any more. So
+// reading and looking are one step here, unless the rule left out is their order.
 func (r *run) marking(s *state, i int) {
 	m := &s.marker
 	switch m.at {

@@ -39,9 +39,9 @@ func (r *run) die(s *state, i int) {
 	})
 }
 
-// fault is where a fault begins. Wiped is FLUSHALL: the run id stays, which is the worse
-// case. Frozen is the moment from which on disk or replica get nothing more; what comes
-// of it is a restart or a split, at any later time.
+// fault is where a fault begins. Wiped is FLUSHALL: the run id stays, which is the worse case.
+// Frozen is the moment from which a disk or replica gets nothing more. It leads to a restart or
+// a split, at any later time.
 func (r *run) fault(s *state, c int) {
 	if s.faults == 0 {
 		return

@@ -1,8 +1,8 @@
 package model
 
-// normal gives states the same form that nothing can tell apart from here on, rule by
-// rule; nothing is sorted and no two things are swapped. Where a run leaves out the rule
-// of protocol.md that makes a difference meaningless, the difference stays.
+// normal gives the same form to states that nothing can tell apart from here on, rule by rule.
+// Nothing is sorted and no two things are swapped. A difference may be meaningless because of
+// one rule of protocol.md. Where a run leaves out that rule, the difference stays.
 func (r *run) normal(s *state) {
 	r.normalWorkers(s)
 	for i := range s.instance {
@@ -30,8 +30,8 @@ func (r *run) normal(s *state) {
 	}
 }
 
-// normalWorkers: a token is good only for its lease's epoch, where that is open (E2), and
-// a worker that could only be refused has nothing to do.
+// normalWorkers: a token is good only for its lease's epoch, where that is open (E2). A worker
+// that could only be refused has nothing to do.
 func (r *run) normalWorkers(s *state) {
 	if r.off.has(leaseEpoch) || r.off.has(tokenCheck) {
 		return
@@ -117,8 +117,8 @@ func (r *run) built(s *state, epoch uint8) bool {
 	return false
 }
 
-// compact puts together what stands between two places of a partition that anybody keeps,
-// and forgets what stands before all of them if no wipe can make it be read again.
+// compact puts together what stands between two places of a partition that anybody remembers. It
+// drops what stands before all of them, if no wipe can make anybody read it again.
 func (s *state) compact(p int) {
 	places := s.places(p)
 	kept := uint8(1) // a bit for each place

@@ -89,8 +89,8 @@ func (s *state) violation() string {
 	return ""
 }
 
-// table is a set of states in the order in which they were added: 40 bytes each in
-// chunks, and an open-addressed index of 4 bytes, at most three quarters full.
+// table is a set of states in the order in which they were added. The states take 40 bytes each,
+// in chunks. The index has open addresses of 4 bytes, at most three quarters full.
 type table struct {
 	seed   maphash.Seed
 	chunks [][]packed

@@ -49,8 +49,8 @@ const (
 	serving        // scripts run here
 )
 
-// redis is one copy. Whether the server's run id is still the one stored is not kept: a
-// new run is like no other, so an epoch or a building record from another run is none.
+// redis is one copy. It doesn't say whether the server's run id is still the one stored. A new
+// run is like no other, so an epoch or a building record of another run counts as none.
 type redis struct {
 	kind     uint8
 	epoch    uint8 // id of the open epoch, 0 for none
@@ -66,8 +66,8 @@ type redis struct {
 
 // instance is a process: its keeper and its worker.
 //
-// An idle instance joins whatever epoch a copy shows it, at any time, so what it believes
-// matters only while it holds a lease; and what a look finds is the last fence.
+// An idle instance joins any epoch that a copy shows it, at any time. So what it believes
+// matters only while it holds a lease. What a look finds is the last fence.
 type instance struct {
 	belief uint8 // id of the epoch that it has joined, 0 for none or one that isn't its lease's
 	blind  uint8 // it looks from where it started, behind a foreign fence (only without lookFromFence)
@@ -138,10 +138,10 @@ func (o options) home(i int) int {
 	return i
 }
 
-// decisions are the decisions in one partition, as what may still be asked of them: is
-// there a valid decision to send, or a valid final one, between a watermark and a noted end?
-// Between two such places only the set of what stands there matters. A set takes two
-// bits, the first one lowest. Fences are kept apart, and of them only the last one.
+// decisions are the decisions in one partition, as the answers to what may still be asked of
+// them. Between a watermark and a noted end, is there a valid decision to send, or a valid final
+// one? Between two such places only the set of what stands there matters. A set takes two bits,
+// the first one lowest. Fences stand apart, and only the last one is remembered.
 type decisions uint32
 
 const (

@@ -2,8 +2,8 @@ package model
 
 import "testing"
 
-// From every state there is a way to an announced outcome on which nothing breaks, nobody
-// dies and nothing that is on its way has to arrive: no fleet gets stuck. Where a run has
+// From every state there is a way to an announced outcome, so no fleet gets stuck. On this way
+// nothing breaks, nobody dies, and nothing that is on its way has to arrive. Where a run has
 // used all its epochs the model can't tell, and such states count as out.
 func TestThereIsAWayOut(t *testing.T) {
 	quick(t, false)

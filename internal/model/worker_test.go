@@ -63,8 +63,8 @@ func (r *run) worker(s *state, i int) {
 	}
 }
 
-// believed tells whether a copy runs a script for an epoch: its id is the one that is open
-// there, on this run of the server (E2; see thaw).
+// believed tells whether a copy runs a script for an epoch. The epoch's id must be the one that
+// is open there, on this run of the server (E2; see thaw).
 func (r *run) believed(s *state, c int, epoch uint8) bool {
 	d := &s.redis[c]
 	return d.kind == serving && d.epoch != 0 && epoch != 0 && r.same(s, d.epoch, epoch)
@@ -150,8 +150,8 @@ func (r *run) decide(s *state, i int, kind int) {
 	if r.off.has(leaseEpoch) {
 		w.lease = w.belief
 	}
-	// The epoch that the lease was taken in must still be the instance's own: another one's
-	// look would begin behind the fence that voids this batch (S4).
+	// The epoch that the lease was taken in must still be the instance's own (S4). A look of
+	// another epoch would begin behind the fence that voids this leased group.
 	if w.lease == 0 || w.lease != w.belief {
 		r.move(s, did(leftEpoch, i, 0), i, back)
 		return
@@ -200,8 +200,8 @@ func (r *run) decide(s *state, i int, kind int) {
 	}
 }
 
-// append writes a record into a partition. A decision counts only if its epoch is that of
-// the last fence before it: whoever wrote another one finds out by its look (S4, E4 d).
+// append writes a record into a partition. A decision counts only if its epoch is that of the
+// last fence before it. Whoever wrote another one finds out by its look (S4, E4 d).
 func (r *run) append(s *state, p, kind int, epoch uint8) {
 	switch {
 	case kind == fence:

@@ -1,12 +1,12 @@
-// Package mutants promises that the tests notice when a guard of the protocol is gone. For
-// each guard it names at least one mutant (a small edit of the source that takes the guard
-// away) and the one test that must fail on it, its killer.
+// Package mutants promises that the tests notice when a guard of the protocol is gone. For each
+// guard it names at least one mutant: a small edit of the source that takes the guard away. For
+// each mutant it names the killer, the one test that must fail on it.
 //
-// A run first has every killer pass on the code as it is: one that always fails would prove
-// nothing. Then it builds each mutant in an overlay (go build -overlay, which also reaches
-// the scripts that are embedded), so that the tree is never touched, and has the killer run
-// on it. Only a test that fails has killed: a mutant that doesn't build, a panic and a hang
-// prove nothing, unless the mutant says that this is how it ends.
+// A run first has every killer pass on the code as it is, because a test that always fails
+// proves nothing. Then it builds each mutant in an overlay and has the killer run on it. The
+// overlay (go build -overlay) also reaches the scripts that are embedded, so the source tree is
+// never touched. Only a test that fails has killed. A mutant that doesn't build, a panic and a
+// hang prove nothing, unless the mutant says that this is how it ends.
 //
 // The guards, in the order of docs/protocol.md; each file can be read as a document:
 //
@@ -17,7 +17,7 @@
 //	rebuild.go   E4: how an epoch begins, and what a replay may write
 //	provider.go  S5, S6 and O1 on the wire; the rate
 //
-// A guard that is protected twice has a mutant that takes both protections away, where no
-// test can show one alone; it says so. go test only checks that the list fits the source:
-// old texts that occur exactly once, killers that exist. `make mutants` runs it.
+// Some guards are protected twice, and no test can show one protection alone. Then one mutant
+// takes both away, and says so. `go test` only checks that the list fits the source: old texts
+// occur exactly once, and killers exist. `make mutants` runs it.
 package mutants

@@ -41,9 +41,9 @@ func All() []Guard {
 	return slices.Concat(sending, outcomes, intake, epochs, rebuild, history, sizes, provider)
 }
 
-// Select answers the guards whose names begin with one of the given texts, or contain one
-// that is longer than a rule's name, in any letter case; all of them if no text is given.
-// A text that names none is an error.
+// Select answers the guards that the given texts name, in any letter case. A guard's name begins
+// with the text, or contains it if it is longer than a rule's name. Without texts all are
+// answered. A text that names no guard is an error.
 func Select(guards []Guard, texts []string) ([]Guard, error) {
 	if len(texts) == 0 {
 		return guards, nil

@@ -11,8 +11,8 @@ import (
 
 const root = "../.."
 
-// A mutant whose text the source no longer has would prove nothing, and a killer that was
-// renamed neither: said here, at once, and not only by a run of minutes.
+// A mutant whose text the source no longer has would prove nothing, nor would a killer that was
+// renamed. This test says so at once, instead of a run of minutes.
 func TestMutantsFitTheSource(t *testing.T) {
 	tests := map[string]string{} // the test files of a package
 	names := map[string]bool{}

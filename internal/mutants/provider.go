@@ -125,7 +125,7 @@ var provider = []Guard{
 			Killer: Killer{"ratelimit", "TestAnOldEpochIsGrantedNothing"}},
 	}},
 	{"Rate: no burst after a pause", "a deploy or a pause sends all the missed calls at once", []Mutant{
-		// Checked before the process' own pace is added, with it, and after that was waited for.
+		// Checked three times: before the wait for the process' own rate, with it, and after it.
 		{Removes: "a missed moment is used", Edits: []Edit{
 			{"ratelimit/ratelimit.go", "\tif now.Add(delay).Sub(moment) > slack {\n\t\tr.CancelAt(now)\n\t\treturn false, delay, nil\n", "\tif false {\n\t\treturn false, 0, nil\n"},
 			{"ratelimit/ratelimit.go", "err == nil && time.Since(moment) > slack {", "err == nil && slack > time.Hour {"},

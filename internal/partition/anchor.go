@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Anchor is something that was read of a partition, by which its topic is recognised: a
-// topic that was made anew has something else at the offset. The zero Anchor says nothing.
+// Anchor is something that was read of a partition, by which its topic is recognised. A topic
+// that was made anew has something else at the offset. The zero Anchor says nothing.
 //
-// It names a batch and not the record: the head of a batch is compared without unpacking,
-// and its checksum covers all of its records and their times.
+// It names a record batch and not the record. The head of a record batch is compared without
+// unpacking, and its checksum covers all of its records and their times.
 type Anchor struct {
 	Topic  string
 	Offset int64 // of a record in the batch; -1 if nothing has been read yet

@@ -14,8 +14,8 @@ import (
 // atWait is how long At waits for a record that must be there already.
 const atWait = 500 * time.Millisecond
 
-// At answers the record at an offset; found is false where there is none, because it was
-// compacted away, or isn't there any more, or not yet.
+// At answers the record at an offset. Found is false where there is none: it was compacted away,
+// or isn't there any more, or not yet.
 func (s Source) At(ctx context.Context, offset int64) (r Record, found bool, err error) {
 	a, err := s.fetch(ctx, offset, atWait, 1) // a broker gives a whole batch at least
 	if errors.Is(err, kafka.OffsetOutOfRange) {

@@ -239,8 +239,9 @@ func TestOldFormatsAreRead(t *testing.T) {
 	}
 }
 
-// A topic with LogAppendTime has the broker's time, though each record still holds what
-// its producer claimed: ten days ahead it would be believed after it was forgotten.
+// A topic with LogAppendTime has the broker's time, though each record still holds what its
+// producer claimed. A claim of ten days ahead would be believed even after the payout was
+// forgotten.
 func TestTheBrokersTimeCountsWhereTheTopicHasIt(t *testing.T) {
 	const broker = 1_764_000_000_000
 	claim := int64(broker + 10*24*3600*1000)

@@ -15,8 +15,9 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// cutter answers fetches as a broker does, and kfake doesn't: from the batch on that holds
-// the offset, and cut where the answer is as long as was asked for. The first batch is whole.
+// cutter answers fetches as a broker does, and as kfake doesn't. An answer begins with the
+// record batch that holds the offset, and is cut at the length that was asked for. The first
+// record batch is whole.
 type cutter struct {
 	batches [][]byte
 	lasts   []int64 // the last offset of each batch
@@ -186,8 +187,8 @@ func TestADamagedBatchLeavesTheAnchorBeforeIt(t *testing.T) {
 	}
 }
 
-// What a fetch brought may be worked off for long, or rest: meanwhile the topic may have
-// become another one, whose offsets must not be committed by what is known of this.
+// Working through what a fetch brought may take long. Meanwhile the topic may have become
+// another one, whose offsets must not be committed by what is known of this one.
 func TestWhatIsStillPackedIsHandedOutOnlyOfTheSameTopic(t *testing.T) {
 	log := &cutter{}
 	for range 3 {

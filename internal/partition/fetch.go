@@ -83,7 +83,7 @@ func (f *rawFetch) Required(versions map[protocol.ApiKey]int16) bool {
 	return true
 }
 
-// correlation stands in every request: a connection has one under way at a time.
+// correlation stands in every request: a connection has only one in flight at a time.
 const correlation = 1
 
 // RawExchange writes the request and reads the answer to its end.

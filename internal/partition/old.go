@@ -30,8 +30,8 @@ func old(b batch) ([]Record, error) {
 	return records, inOrder(records, b.last)
 }
 
-// inOrder makes sure that offsets ascend, up to the last one of the message that holds
-// them: what stands elsewhere would be left out in silence.
+// inOrder makes sure that offsets ascend, up to the last one of the message that holds them.
+// Records that stand elsewhere would be left out in silence.
 func inOrder(records []Record, last int64) error {
 	before := int64(-1)
 	for i, r := range records {

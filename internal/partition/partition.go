@@ -1,6 +1,6 @@
-// Package partition promises the records of one Kafka partition in order, none left
-// out in silence: a gap that retention tore, an offset past the end and a broken batch
-// are errors that say so. It is what consumer and decisions read with.
+// Package partition promises the records of one Kafka partition in order, none left out in
+// silence. A gap that retention tore, an offset past the end and a broken record batch are
+// errors that say so. It is what consumer and decisions read with.
 //
 // It reads the batches itself. Kafka-go's Reader skips to the first offset when the wanted
 // one is gone, checks no checksums, and panics at three empty batches. Client.Fetch unpacks
@@ -160,9 +160,9 @@ func ask(ctx context.Context, client *kafka.Client, topics []string, what func(k
 	return counts, nil
 }
 
-// fresh answers a client that knows nothing yet. A Transport answers metadata requests
-// from what it last heard, up to MetadataTTL ago; but an epoch must fence also a
-// partition that was added a moment ago (protocol E4).
+// fresh answers a client that knows nothing yet. A Transport answers metadata requests from what
+// it last heard, up to MetadataTTL ago. But an epoch must fence also a partition that was added
+// a moment ago (protocol E4).
 func fresh(client *kafka.Client, topics []string) (_ *kafka.Client, done func()) {
 	t, ok := client.Transport.(*kafka.Transport)
 	if !ok {

@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// checkEvery is how often a partition of which nothing is fetched, or in which nothing
-	// is written, is looked at for whether it is still the same one.
+	// checkEvery is how often it is checked that a partition is still the same one. That is for
+	// partitions of which nothing is fetched, or to which nothing is written.
 	checkEvery = 10 * time.Second
 
 	// checkWait is how long a check waits for a record that must be there.
 	checkWait = 500 * time.Millisecond
 
-	// smallBatch is up to what size the last batch is fetched once more together with the
-	// next ones: that costs less than a request of its own.
+	// smallBatch is the largest last record batch that is fetched once more together with the
+	// next ones. Fetching it again costs less than a request of its own.
 	smallBatch = maxBytes / 8
 )
 
@@ -28,8 +28,8 @@ const (
 type Reader struct {
 	Source
 
-	// Anchor is what was read last. With each fetch, before anything of it is handed out,
-	// the reader sees that it still stands where it was read; else the error is an *Other.
+	// Anchor is what was read last. With each fetch, before anything of it is handed out, the
+	// reader checks that it still stands where it was read. If not, the error is an *Other.
 	Anchor Anchor
 
 	rest    rest
@@ -105,8 +105,8 @@ func (r *Reader) fill(ctx context.Context, from int64, wait time.Duration) error
 	return nil
 }
 
-// compare makes sure that an answer is of the topic that was read before: by the anchor in
-// it or, where it begins later, by a look at the anchor.
+// compare makes sure that an answer is of the topic that was read before. It uses the anchor in
+// the answer. Where the answer begins later, it looks the anchor up.
 func (r *Reader) compare(ctx context.Context, a answer) error {
 	empty := len(a.records) == 0
 	if empty && time.Since(r.checked) < checkEvery {

@@ -1,15 +1,18 @@
-// Package simulation promises that the whole program keeps its word while everything
-// around it fails: several instances of app, a Kafka, a Redis and a provider run in one
-// testing/synctest bubble, so hours pass in milliseconds. A seed draws the load and a
-// schedule of faults; when they are over and all is quiet, an oracle checks the seven
-// promises against the provider's own ledger and what stands in Kafka.
+// Package simulation promises that the whole program keeps its promises while everything around
+// it fails. Several instances of app, a Kafka, a Redis and a provider run in one
+// testing/synctest bubble, so hours pass in milliseconds. A seed draws the load and a schedule
+// of faults. When they are over and all is quiet, an oracle checks the seven promises against
+// the provider's own ledger and what stands in Kafka.
 //
-// A seed fixes the load, the faults and when they strike. It does not fix Go's scheduler
-// nor the random ids and jitter of the program: the same seed is the same weather, not
-// the same run. A rare failure may need a few runs of its seed to show again.
+// A seed fixes the load, the faults and when they strike. It fixes neither Go's scheduler nor
+// the random ids and jitter of the program. So two runs of a seed differ, and a rare failure may
+// need a few runs of its seed to show again.
 //
-// Not simulated: a machine whose clock is wrong, a suspended process (a pause stalls an
-// instance's connections; its timers go on), Redis Cluster and Sentinel (internal/e2e has
-// real ones), Kafka losing what it acknowledged, TLS, and stopping between the last check
-// before a write and the kernel.
+// These are not simulated:
+//   - a machine whose clock is wrong
+//   - a suspended process: a pause stalls an instance's connections, and its timers go on
+//   - Redis Cluster and Sentinel: internal/e2e has real ones
+//   - Kafka losing what it acknowledged
+//   - TLS
+//   - a stop between the last check before a write and the kernel
 package simulation

@@ -10,8 +10,8 @@ import (
 	"disburser/internal/trial"
 )
 
-// hearing is what the instances have heard of their decisions: a record that stands in the
-// log without an answer that came is no acknowledged decision.
+// hearing is what the instances have heard of their decisions. A decision whose record stands in
+// the log isn't acknowledged as long as its answer hasn't come.
 type hearing struct {
 	mu    sync.Mutex
 	heard []acknowledged

@@ -102,10 +102,9 @@ func (l *link) wait(givenUp <-chan struct{}) (waited bool, err error) {
 	}
 }
 
-// pass lets a message through, late, or not at all. Messages of a paused instance wait,
-// deaf to deadlines as a stopped process is; but what is on its way to the provider is
-// lost instead, because a request that the network keeps for long and then delivers is
-// outside of what is promised.
+// pass lets a message through, late, or not at all. Messages of a paused instance wait, and
+// deadlines don't end that, as in a stopped process. Messages to the provider are lost instead:
+// a request that the network delivers much later is outside of what is promised.
 func (l *link) pass(c *conn, request bool) error {
 	l.mu.Lock()
 	shut, lost := l.gate != nil, l.random.Float64() < l.loss[c.to]
@@ -207,14 +206,14 @@ type conn struct {
 	closed chan struct{}
 	ear    *ear // nil: nobody listens
 
-	// touchy connections are the consumer group's. Several goroutines share one and wait
-	// for each other's replies on a mutex, which holds virtual time up for ever: nothing
-	// is ever late on them, and a pause cuts them instead.
+	// touchy connections are the consumer group's. Several goroutines share one and wait for
+	// each other's replies on a mutex. Virtual time stands still while a goroutine waits for a
+	// mutex. So nothing is ever late on these connections, and a pause cuts them instead.
 	touchy bool
 }
 
-// ofGroup tells that the caller is the library's Dialer, which only the consumer group
-// uses: an instance dials its group and its topics through the same function.
+// ofGroup tells that the caller is the library's Dialer. An instance dials its group and its
+// topics through the same function, and only the group uses the Dialer.
 func ofGroup() bool {
 	var callers [32]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])

@@ -281,8 +281,8 @@ func same(a, b string) bool {
 	return errX == nil && errY == nil && x.Compare(y) == 0
 }
 
-// marks: when an offset was committed, everything before it had ended and was announced,
-// or had been carried forward to where it is looked at again.
+// marks checks each committed offset. Everything before it had ended and was announced by then,
+// or had been carried forward to a later offset.
 func (o *oracle) marks() {
 	told := map[string]bool{}
 	again := map[string][]time.Time{} // when a payout was carried forward
@@ -310,8 +310,8 @@ func (o *oracle) marks() {
 	}
 }
 
-// sends: each placement of an instance needs a valid decision of that instance, of which
-// it had heard that it is written before it sent, and two of them two.
+// sends checks that each placement of an instance has a valid decision of that instance. It had
+// heard that the decision is written before it sent. Two placements need two decisions.
 func (o *oracle) sends() {
 	type mine struct{ instance, tradeNo string }
 	times := map[mine][]time.Time{}

@@ -11,9 +11,9 @@ import (
 	"disburser/paypro/paysim"
 )
 
-// briefly is a memory so short that payouts are carried forward within a simulation, and
-// longer than anything may take to be read: a repeat that is read after it is an unknown
-// command, which is held (protocol I4). A stale half alone waits a minute.
+// briefly is a dedup window so short that payouts are carried forward within a simulation. And
+// it is longer than anything may take to be read. A repeat that is read later is an unknown
+// command, which is held (protocol I4). A stale half alone waits for a minute.
 const briefly = 2 * time.Minute
 
 // Within window the load comes in and the faults begin; none lasts beyond calm.

@@ -14,8 +14,8 @@ const (
 	// alone waits a minute before it acts (protocol E7).
 	patience = 6 * time.Minute
 
-	// after is how long it is watched when it is: longer than a lease and the evidence
-	// of absence, so that a second send that is still to come has time to come.
+	// after is how long the quiet world is watched. It is longer than a lease and the evidence
+	// of absence, so that a wrong second send would show.
 	after = 12 * time.Second
 )
 

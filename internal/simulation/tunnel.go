@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// tunnel is a connection whose server never waits for the client to read, as a kernel's
-// buffers see to it: miniredis writes long replies while it holds its lock, and whoever
-// waits for a lock holds virtual time up.
+// tunnel is a connection whose server never waits for the client to read, like a kernel's
+// buffers. Miniredis writes long replies while it holds its lock. Virtual time stands still
+// while a goroutine waits for a lock.
 type tunnel struct {
 	net.Conn          // to the server
 	replies  net.Conn // what came from it

@@ -181,7 +181,7 @@ func (w *world) halt() {
 	}
 }
 
-// close takes everything down. What is still under way gets time to see it.
+// close takes everything down. What is still in flight gets time to see it.
 func (w *world) close() {
 	w.stop()
 	for slot := range w.instances {

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// Payroll makes a mixed load: about n payouts for the merchants eg-main (Egypt) and
-// br-main (Brazil), single and in bulks, with duplicates, conflicts, malformed and
-// invalid ones among them. The same seed makes the same lines; each is the value of one
-// message. prefix begins every tradeNo.
+// Payroll makes a mixed load of about n payouts for the merchants eg-main (Egypt) and br-main
+// (Brazil), single and in bulks. Among them are duplicates, conflicts, malformed and invalid
+// ones. The same seed makes the same lines; each is the value of one message. The prefix begins
+// every tradeNo.
 func Payroll(prefix string, seed uint64, n int) []string {
 	g := generator{prefix: prefix, random: rand.New(rand.NewPCG(seed, seed))}
 	for g.made < n {
@@ -112,8 +112,8 @@ func (g *generator) bulk(n int) {
 	}))
 }
 
-// conflict repeats a payout with another amount; each one at most once, so that how
-// many dead letters are due doesn't depend on the order of arrival.
+// conflict repeats a payout with another amount. Each is repeated at most once, so that the
+// number of dead letters doesn't depend on the order of arrival.
 func (g *generator) conflict() {
 	if g.clashed >= len(g.singles) {
 		return

@@ -49,9 +49,8 @@ func publish(ctx context.Context, brokers []string, transport kafka.RoundTripper
 	return nil
 }
 
-// keys gives each line a key: its tradeNo, and where several lines have tradeNos in
-// common (a payout that a bulk repeats) the same key to all of them. Unreadable lines
-// have a batchId or nothing.
+// keys gives each line a key: its tradeNo. Lines that have tradeNos in common, because a bulk
+// repeats a payout, all get the same key. Unreadable lines have a batchId or nothing.
 func keys(lines []string) []string {
 	same, about := groups{}, make([]string, len(lines))
 	for i, line := range lines {

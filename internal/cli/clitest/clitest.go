@@ -1,6 +1,6 @@
-// Package clitest promises to find what is wrong with a program's command line: a help text
-// without a flag or an example, an example that doesn't work, an error that doesn't help,
-// and a line in the documents that the program doesn't take.
+// Package clitest promises to find what is wrong with a program's command line. It finds a help
+// text without a flag or an example, and an example that doesn't work. It finds an error that
+// doesn't help, and a line in the documents that the program doesn't take.
 package clitest
 
 import (

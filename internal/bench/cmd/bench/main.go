@@ -1,7 +1,7 @@
-// Command bench measures the disburser; see the package disburser/internal/bench. It
-// promises exit status 0 if everything was measured, whether goals were reached or not
-// (1 with --strict), 1 if the measuring failed, 2 for a wrong command line; and that
-// nothing of it runs or lies around afterwards but the report.
+// Command bench measures the disburser; see the package disburser/internal/bench. It promises
+// exit status 0 if everything was measured, also where a goal was missed (with --strict that is
+// 1). It is 1 if the measuring failed, and 2 for a wrong command line. Afterwards no process of
+// it runs and no file of it is left but the report.
 package main
 
 import (

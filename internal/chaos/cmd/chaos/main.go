@@ -1,8 +1,7 @@
-// Command chaos breaks everything around the disburser and counts what it cost; see the
-// package disburser/internal/chaos. It promises exit status 0 if every promise held, 1 if
-// one was broken or the stage itself broke, 2 for a wrong command line, and that nothing
-// of it runs or lies around afterwards, also after Ctrl-C; only evidence of violations
-// stays.
+// Command chaos breaks everything around the disburser and counts what it cost; see the package
+// disburser/internal/chaos. It promises exit status 0 if every promise held, 1 if one was broken
+// or chaos itself failed, and 2 for a wrong command line. Afterwards no process of it runs, also
+// after Ctrl-C. The only files that it leaves are evidence of violations.
 package main
 
 import (

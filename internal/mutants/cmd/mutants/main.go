@@ -1,7 +1,7 @@
-// Command mutants takes the guards of the protocol away, one at a time, and looks whether
-// a test notices; see the package disburser/internal/mutants. It promises exit status 0 if
-// every mutant was killed, 1 if one was not or the run itself broke, 2 for a wrong command
-// line, and that the source tree is never touched.
+// Command mutants takes the guards of the protocol away, one at a time, and looks whether a test
+// notices; see the package disburser/internal/mutants. It promises exit status 0 if every mutant
+// was killed. The status is 1 if one survived or the run itself failed, and 2 for a wrong
+// command line. The source tree is never touched.
 package main
 
 import (
