@@ -17,48 +17,70 @@ var plain = []string{"AGENTS.md", "CONTRIBUTING.md", "README.md", "SECURITY.md",
 func TestSentences(t *testing.T) {
 	all := readTree(t)
 	for _, name := range plain {
-		for _, sentence := range sentences(all.texts[name]) {
-			words := 0
-			for word := range strings.FieldsSeq(sentence) {
-				if strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
-					words++
-				}
+		short(t, name, 1, all.texts[name])
+	}
+}
+
+// short fails for each sentence of a text that is too long. The text begins at a line of a file.
+func short(t *testing.T, file string, line int, text string) {
+	t.Helper()
+	for _, s := range sentences(text) {
+		words := 0
+		for word := range strings.FieldsSeq(s.text) {
+			if strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+				words++
 			}
-			if words > longest {
-				t.Errorf("%s: %d words: %s", name, words, sentence)
-			}
+		}
+		if words > longest {
+			t.Errorf("%s:%d: %d words, %d at most: %s", file, line+s.line, words, longest, strings.Join(strings.Fields(s.text), " "))
 		}
 	}
 }
 
 var (
-	target = regexp.MustCompile(`\]\([^)]*\)`)
-	begins = regexp.MustCompile(`^\s*(?:[-*]|[0-9]+\.|#+)\s`) // an item, or a heading
-	end    = regexp.MustCompile(`[.!?][*)\]"]*(?:\s+|$)`)
+	target       = regexp.MustCompile(`\]\([^)]*\)`)
+	begins       = regexp.MustCompile(`^\s*(?:[-*]|[0-9]+\.|#+)\s`) // an item, or a heading
+	end          = regexp.MustCompile(`[.!?][*)\]"]*(?:\s+|$)`)
+	abbreviation = regexp.MustCompile(`\b(e\.g|i\.e|vs|etc)\.`)
 )
 
-// sentences takes a document apart. Cells of tables, items and headings are ones of their
-// own.
-func sentences(document string) (all []string) {
+// sentence is one of a text, with the number of lines before it.
+type sentence struct {
+	line int
+	text string
+}
+
+// sentences cuts a document into its sentences. Each cell of a table, each item of a list and
+// each heading is a sentence of its own. Blocks of code are left out.
+func sentences(document string) (all []sentence) {
+	document = fences.ReplaceAllStringFunc(document, func(code string) string { return strings.Repeat("\n", strings.Count(code, "\n")+1) })
 	var block strings.Builder
+	first, line := 0, 0
 	flush := func() {
-		all = append(all, end.Split(target.ReplaceAllString(block.String(), "]"), -1)...)
+		text := abbreviation.ReplaceAllString(target.ReplaceAllString(block.String(), "]"), "$1")
+		at := 0
+		for _, stop := range append(end.FindAllStringIndex(text, -1), []int{len(text), len(text)}) {
+			all = append(all, sentence{first + strings.Count(text[:at], "\n"), text[at:stop[0]]})
+			at = stop[1]
+		}
 		block.Reset()
+		first = line
 	}
-	for line := range strings.Lines(fences.ReplaceAllString(document, "\n")) {
+	for text := range strings.Lines(document) {
 		switch {
-		case strings.HasPrefix(line, "|"):
+		case strings.HasPrefix(text, "|"):
 			flush()
-			for cell := range strings.SplitSeq(line, "|") {
+			for cell := range strings.SplitSeq(text, "|") {
 				block.WriteString(cell)
 				flush()
 			}
-		case strings.TrimSpace(line) == "" || begins.MatchString(line):
+		case strings.TrimSpace(text) == "" || begins.MatchString(text):
 			flush()
-			block.WriteString(begins.ReplaceAllString(line, ""))
+			block.WriteString(begins.ReplaceAllString(text, ""))
 		default:
-			block.WriteString(line)
+			block.WriteString(text)
 		}
+		line++
 	}
 	flush()
 	return all
