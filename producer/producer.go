@@ -1,7 +1,9 @@
-// Package producer promises that what it says is published is acknowledged by all
-// replicas: result events as CloudEvents under ids that every repeat shares, and dead
-// letters with their origin. An error means "may or may not be there"; publishing again
-// is safe for results, because downstream tells repeats by ce_id.
+// Package producer promises that what it calls published is acknowledged by all in-sync replicas.
+// An error means that a message may stand in the topic or not. To publish it again is safe: a result
+// has the same ce_id each time, a dead letter the same source, a carried command a known tradeNo.
+//
+// What stands in the messages is package message's to say. This one writes them, in record batches
+// that their topic takes, and cuts dead letters that are too large (topic.go, fitting).
 package producer
 
 import (
@@ -17,31 +19,33 @@ import (
 )
 
 const (
-	// batchTimeout is how long a message waits for company: the library's default of a
-	// second would be a second of every payout's latency.
-	batchTimeout = 5 * time.Millisecond
-	batchSize    = 500
+	// linger is how long the writer collects messages for a record batch. The library's default
+	// of a second would be a second of every payout's latency.
+	linger = 5 * time.Millisecond
 
-	// writeTimeout bounds one try of the writer, attempts the tries of its own.
-	writeTimeout = 5 * time.Second
-	attempts     = 10
+	// mostTogether is how many messages a record batch has at most.
+	mostTogether = 500
 
-	// tries and pause are those of the loop around the writer, which gives up on some
-	// errors that pass by themselves ("no leader" during an election, a plain EOF).
-	tries = 5
-	pause = 200 * time.Millisecond
+	// writeTimeout bounds one attempt of the writer, writerAttempts is how many it makes by itself.
+	writeTimeout   = 5 * time.Second
+	writerAttempts = 10
 
-	// deadLetterMax is the size up to which a dead letter is written whole: the broker's
-	// default limit of a million bytes, less room for our headers. deadLetterCut is what
-	// is kept of a larger one.
+	// The writer gives up on some errors that pass by themselves ("no leader" during an election,
+	// a plain EOF). So it is called this often, with a pause that grows by retryPause each time.
+	tries      = 5
+	retryPause = 200 * time.Millisecond
+
+	// deadLetterMax is the size up to which a dead letter is written whole: the broker's default
+	// limit of a million bytes, with some room for our headers. Of a larger one deadLetterCut bytes
+	// are written.
 	deadLetterMax = 1_000_000
 	deadLetterCut = 64 << 10
 
-	// reasonKept is what is kept of a reason where there is room for hardly anything.
-	reasonKept = 100
+	// reasonMin is how much of a reason is written at least, in bytes, however little room there is.
+	reasonMin = 100
 
-	// headerOverhead is what a header takes besides its text, at most; messageOverhead what
-	// a message takes besides key, value and headers.
+	// A header takes headerOverhead bytes at most besides its text. A message takes messageOverhead
+	// bytes at most besides key, value and headers.
 	headerOverhead  = 10
 	messageOverhead = 100
 )
@@ -52,7 +56,8 @@ type writer interface {
 	Close() error
 }
 
-// Producer publishes results, dead letters, and again what has been open for long. It is safe for concurrent use.
+// Producer publishes results, dead letters, and the commands of payouts that are open for long. It
+// is safe for concurrent use.
 type Producer struct {
 	results, deadLetters, commands *topic
 }
@@ -60,12 +65,12 @@ type Producer struct {
 // New makes a producer. The transport is the caller's to close.
 func New(brokers []string, transport kafka.RoundTripper, results, deadLetters, commands string) *Producer {
 	open := func(name string) *topic {
-		return newTopic(name, func(batchBytes, batchSize int) writer {
+		return newTopic(name, func(mostBytes, mostMessages int) writer {
 			return &kafka.Writer{
 				Addr: kafka.TCP(brokers...), Topic: name, Transport: transport,
-				Balancer:     kafka.Murmur2Balancer{Consistent: true}, // as Java's, so that a tradeNo stays in its partition
-				RequiredAcks: kafka.RequireAll, MaxAttempts: attempts, // the zero value would be fire and forget
-				BatchTimeout: batchTimeout, BatchSize: batchSize, BatchBytes: int64(batchBytes), WriteTimeout: writeTimeout, ReadTimeout: writeTimeout,
+				Balancer:     kafka.Murmur2Balancer{Consistent: true},       // as Java's, so that a tradeNo stays in its partition
+				RequiredAcks: kafka.RequireAll, MaxAttempts: writerAttempts, // the zero value would wait for nobody
+				BatchTimeout: linger, BatchSize: mostMessages, BatchBytes: int64(mostBytes), WriteTimeout: writeTimeout, ReadTimeout: writeTimeout,
 				WriteBackoffMin: 50 * time.Millisecond, WriteBackoffMax: 500 * time.Millisecond,
 			}
 		})
@@ -78,8 +83,8 @@ func (p *Producer) Close() error {
 	return errors.Join(p.results.close(), p.deadLetters.close(), p.commands.close())
 }
 
-// Results publishes events and answers for each whether it is acknowledged; err says
-// why some are not.
+// Results publishes events and answers for each whether it is acknowledged. The error says why
+// some are not.
 func (p *Producer) Results(ctx context.Context, events []message.Event) (acknowledged []bool, err error) {
 	messages := make([]kafka.Message, len(events))
 	for i, e := range events {
@@ -93,8 +98,8 @@ func (p *Producer) Results(ctx context.Context, events []message.Event) (acknowl
 	return published.acknowledged, err
 }
 
-// DeadLetters publishes all of them or answers an error; only after nil may the offset
-// of their source move on.
+// DeadLetters publishes all of them or answers an error. Only after nil may the offset of their
+// source move on. One that its topic doesn't take is cut more and more.
 func (p *Producer) DeadLetters(ctx context.Context, letters []message.DeadLetter) error {
 	now := time.Now()
 	for cut := 0; ; cut++ {
@@ -107,7 +112,7 @@ func (p *Producer) DeadLetters(ctx context.Context, letters []message.DeadLetter
 		if len(published.oversize) == 0 || len(published.waiting) > 0 || cut+1 == len(cuts) {
 			return namedBySource(err, published.oversize, letters)
 		}
-		var left []message.DeadLetter // what is too large is cut once more
+		var left []message.DeadLetter // those that are too large; they are cut once more
 		for _, at := range published.oversize {
 			left = append(left, letters[at])
 		}
@@ -115,8 +120,8 @@ func (p *Producer) DeadLetters(ctx context.Context, letters []message.DeadLetter
 	}
 }
 
-// namedBySource names dead letters that no topic takes by where they stand in the commands:
-// their keys are somebody else's, and may be people's data.
+// namedBySource names dead letters that their topic doesn't take by where they stand in the
+// commands: their keys are somebody else's, and may be people's data.
 func namedBySource(err error, oversize []int, letters []message.DeadLetter) error {
 	var e *message.OversizeError
 	if !errors.As(err, &e) {
@@ -128,31 +133,30 @@ func namedBySource(err error, oversize []int, letters []message.DeadLetter) erro
 	return fmt.Errorf("producer: %w", e)
 }
 
-// cut says how large a dead letter may be, and what is kept of a larger one's value and key.
-type cut struct{ most, kept int }
+// cut says how large a dead letter may be. Of a larger one's value and key so many bytes are left.
+type cut struct{ most, left int }
 
-// cuts are what is tried, one after the other: the topic may take less than a broker does
-// by default. A dead letter that can't be written would stop its partition for ever.
+// cuts are tried one after the other: the topic may take less than a broker does by default. A dead
+// letter that can't be written would stop its partition for ever.
 var cuts = []cut{{deadLetterMax, deadLetterCut}, {100_000, 30_000}, {10_000, 3000}, {1000, 300}, {0, 0}}
 
-// fitting cuts what a broker would refuse: our headers come on top of a message that
-// may already have been as large as the topic takes, and a dead letter that can't be
-// written would stop its partition for ever. The source offset tells where all of it is.
+// fitting cuts what a broker would refuse. A command may have been as large as its topic takes, and
+// our headers come on top of it. The headers source_* tell where all of it stands.
 func fitting(d message.DeadLetter, c cut) message.DeadLetter {
 	headers := 0
 	for _, h := range d.Headers {
 		headers += len(h.Key) + len(h.Value) + headerOverhead
 	}
-	if headers > c.most/2 { // no client of ours writes such; the value says more
+	if headers > c.most/2 { // the value says more
 		d.Headers, headers = nil, 0
 	}
 	if d.Code == message.TooLarge || len(d.Key)+len(d.Value)+headers > c.most {
-		d.Value = d.Value[:min(len(d.Value), c.kept)]
+		d.Value = d.Value[:min(len(d.Value), c.left)]
 	}
 	if len(d.Key)+len(d.Value)+headers > c.most {
-		d.Key = d.Key[:min(len(d.Key), c.kept)]
+		d.Key = d.Key[:min(len(d.Key), c.left)]
 	}
-	if most := max(c.most/2, reasonKept); len(d.Reason) > most {
+	if most := max(c.most/2, reasonMin); len(d.Reason) > most {
 		d.Reason = strings.ToValidUTF8(d.Reason[:most], "")
 	}
 	return d

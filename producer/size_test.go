@@ -20,7 +20,7 @@ import (
 	"disburser/payout/money"
 )
 
-// takes says how much a topic takes in one batch.
+// takes says how much a topic takes in one record batch.
 func takes(t *testing.T, k *kafkatest.Kafka, name string, bytes int) {
 	t.Helper()
 	res, err := k.Client.AlterConfigs(context.Background(), &kafka.AlterConfigsRequest{Resources: []kafka.AlterConfigRequestResource{{
@@ -84,7 +84,7 @@ func TestATopicIsOfferedMoreAgain(t *testing.T) {
 		less := cost()
 		takes(t, k, results, 1_048_588)
 		still := cost()
-		time.Sleep(offerAgain + time.Second)
+		time.Sleep(forgetLimit + time.Second)
 		again := cost()
 		if less <= plenty || still != less || again != plenty {
 			t.Errorf("%d requests with plenty of room, %d with little, %d right after, %d later", plenty, less, still, again)

@@ -13,35 +13,35 @@ import (
 	"disburser/message"
 )
 
-// steps are the largest batches that a topic is offered, one after the other. A topic may
-// take less than a broker does by default (max.message.bytes). At the last step each
-// message goes alone, whatever its size: whether that fits is the broker's to say.
-var steps = []int{batchLargest, batchLargest / 8, batchLargest / 64, alone}
+// steps are how many bytes a record batch may have. They are tried one after the other: a topic may
+// take less than a broker does by default (max.message.bytes). At the last step each message goes
+// alone, whatever its size, and the broker says whether it fits.
+var steps = []int{largestBatch, largestBatch / 8, largestBatch / 64, alone}
 
 const (
-	// batchLargest is what a broker takes by default, with our headers on top of a dead letter.
-	batchLargest = deadLetterMax + 40_000
+	// largestBatch is what a broker takes by default: a dead letter and our headers fit.
+	largestBatch = deadLetterMax + 40_000
 
 	// alone bounds what is sent to a broker at all.
 	alone = 32 << 20
 
-	// offerAgain is how long it is remembered that a topic took less; an operator may have
-	// raised it since.
-	offerAgain = time.Minute
+	// forgetLimit is after how long the larger steps are tried again: an operator may have raised
+	// the topic's limit meanwhile.
+	forgetLimit = time.Minute
 )
 
-// topic writes to one topic, in batches that it takes.
+// topic writes to one topic, in record batches that it takes.
 type topic struct {
 	name string
-	open func(batchBytes, batchSize int) writer
+	open func(mostBytes, mostMessages int) writer // makes a writer whose record batches have at most so many
 
 	mu      sync.Mutex
 	writers map[int]writer // by step, made when first needed
-	step    int            // at which the topic takes what it is given
-	since   time.Time
+	step    int            // the first one that the topic hasn't refused
+	since   time.Time      // when it refused the one before
 }
 
-func newTopic(name string, open func(batchBytes, batchSize int) writer) *topic {
+func newTopic(name string, open func(mostBytes, mostMessages int) writer) *topic {
 	return &topic{name: name, open: open, writers: map[int]writer{}}
 }
 
@@ -51,7 +51,7 @@ func (t *topic) writer(step int) writer {
 	defer t.mu.Unlock()
 	w := t.writers[step]
 	if w == nil {
-		size := batchSize
+		size := mostTogether
 		if steps[step] == alone {
 			size = 1
 		}
@@ -61,17 +61,17 @@ func (t *topic) writer(step int) writer {
 	return w
 }
 
-// begins answers at which step to begin.
-func (t *topic) begins() int {
+// firstStep answers at which step to begin.
+func (t *topic) firstStep() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if time.Since(t.since) > offerAgain {
+	if time.Since(t.since) > forgetLimit {
 		t.step = 0
 	}
 	return t.step
 }
 
-// refused notes that the topic takes less than a step's batches.
+// refused notes that the topic takes less than a record batch of this step.
 func (t *topic) refused(step int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -89,25 +89,25 @@ func (t *topic) close() (err error) {
 	return err
 }
 
-// publishing is what becomes of some messages.
+// publishing is what becomes of a group of messages.
 type publishing struct {
 	messages     []kafka.Message
 	acknowledged []bool
-	steps        []int // at which each is offered
+	steps        []int // at which each is written
 	waiting      []int // neither acknowledged nor known to be too large
 	oversize     []int // too large even alone
 }
 
-// publish writes messages and writes again those that are not acknowledged, a bounded
-// number of times. What a topic doesn't take is offered in smaller batches, down to the
-// single message. One that doesn't fit alone holds up no other: the error names it.
+// publish writes messages, and writes those again that are not acknowledged, tries times at most.
+// What the topic doesn't take is written in smaller record batches, down to the single message. One
+// that doesn't fit alone holds up no other: the error names it.
 func (t *topic) publish(ctx context.Context, messages []kafka.Message) (*publishing, error) {
 	p := &publishing{messages: messages, acknowledged: make([]bool, len(messages)), steps: make([]int, len(messages))}
-	begins := t.begins()
+	begin := t.firstStep()
 	for i := range messages {
 		p.waiting = append(p.waiting, i)
-		p.steps[i] = begins
-		if sizeOf(messages[i]) > steps[begins] {
+		p.steps[i] = begin
+		if sizeOf(messages[i]) > steps[begin] {
 			p.steps[i] = len(steps) - 1
 		}
 	}
@@ -116,28 +116,28 @@ func (t *topic) publish(ctx context.Context, messages []kafka.Message) (*publish
 		if len(p.waiting) == 0 {
 			break
 		}
-		if try == tries || !sleep(ctx, time.Duration(try)*pause) {
+		if try == tries || !sleep(ctx, time.Duration(try)*retryPause) {
 			return p, errors.Join(fmt.Errorf("producer: %d of %d messages not acknowledged after %d tries: %w", len(p.waiting), len(messages), try, err), t.tooLarge(p))
 		}
 	}
 	return p, t.tooLarge(p)
 }
 
-// once writes what is waiting, each at its step and, where that is too large, at the next
-// ones. It answers an error of those that are left.
+// once writes what is waiting, each message at its step. What is too large there goes on at the next
+// one. It answers an error of those that are left.
 func (t *topic) once(ctx context.Context, p *publishing) (failed error) {
 	for step := range steps {
 		var group []int
-		var batch []kafka.Message
+		var messages []kafka.Message
 		for _, at := range p.waiting {
 			if p.steps[at] == step {
-				group, batch = append(group, at), append(batch, p.messages[at])
+				group, messages = append(group, at), append(messages, p.messages[at])
 			}
 		}
 		if len(group) == 0 {
 			continue
 		}
-		err := t.writer(step).WriteMessages(ctx, batch...)
+		err := t.writer(step).WriteMessages(ctx, messages...)
 		for i, at := range group {
 			switch e := errorOf(err, i); {
 			case e == nil:
@@ -185,7 +185,7 @@ func (t *topic) tooLarge(p *publishing) error {
 	return fmt.Errorf("producer: %w", e)
 }
 
-// sizeOf is what a message takes in a batch, at most.
+// sizeOf is what a message takes in a record batch, at most.
 func sizeOf(m kafka.Message) int {
 	n := len(m.Key) + len(m.Value) + messageOverhead
 	for _, h := range m.Headers {
