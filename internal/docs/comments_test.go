@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"disburser/internal/mutants"
 )
 
 // later are the folders whose comments aren't rewritten yet.
@@ -29,6 +31,16 @@ func TestSentencesOfComments(t *testing.T) {
 	}
 	if seen < 1500 {
 		t.Errorf("only %d comments were found: is the search still right?", seen)
+	}
+}
+
+// The guards' sentences are short.
+func TestSentencesOfGuards(t *testing.T) {
+	for _, g := range mutants.All() {
+		short(t, "internal/mutants, "+g.Name, 0, g.Name+".\n"+g.Without)
+		for _, m := range g.Mutants {
+			short(t, "internal/mutants, "+g.Name, 0, m.Removes)
+		}
 	}
 }
 

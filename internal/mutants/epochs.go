@@ -3,13 +3,13 @@ package mutants
 // epochs are the guards of E1, E2 and E5 to E8: who may write, where a replay may begin,
 // and who lives in an epoch.
 var epochs = []Guard{
-	{"E1 epochs are told apart by id", "two that begin at once have the same number, and each takes the other's fence for its own", []Mutant{
+	{"E1 epochs are told apart by id", "two epochs that begin at once have the same number, and each takes the other's fence for its own", []Mutant{
 		{Removes: "an id is made of the number", Edits: edit("decisions/begin.go", "ID: newID()}", "ID: fmt.Sprintf(\"epoch-number-%08d\", s.Epoch.Number+1)}"),
 			Killer: Killer{"decisions", "TestAStaleHalfIsRefusedAndDoesNotFight"}},
 		{Removes: "the scripts don't compare the id", Edits: edit("journal/lua/_believe.lua", "if epoch[1] ~= ARGV[1] then", "if false then"),
 			Killer: Killer{"journal", "TestAnotherEpochIsRefusedByEveryScript"}},
 	}},
-	{"E2 run_id compared", "a restarted, promoted or foreign Redis is believed", []Mutant{
+	{"E2 run_id compared", "a Redis that was restarted, promoted or exchanged counts as the one that is known", []Mutant{
 		{Removes: "the scripts don't compare it", Edits: edit("journal/lua/_believe.lua", "if epoch[2] ~= run_id() then", "if false then"),
 			Killer: Killer{"journal", "TestAnotherServerIsRefusedByEveryScript"}},
 		{Removes: "a server that was a replica meanwhile is the same", Edits: edit("journal/lua/_layout.lua", "'run_id:') .. ':' .. data", "'run_id:')"),
@@ -17,11 +17,11 @@ var epochs = []Guard{
 		{Removes: "the keeper joins an epoch of another server", Edits: edit("payout/epochs/epoch.go", "s.Epoch.ID != \"\" && s.OpenedOn == s.RunID", "s.Epoch.ID != \"\""),
 			Killer: Killer{"payout/epochs", "TestAnEpochIsOpenOnOneServerOnly"}},
 	}},
-	{"E2 in every script", "one script writes for an epoch that is over", []Mutant{
+	{"E2 in every script", "one script writes for an epoch that has ended", []Mutant{
 		unbelieved("insert"), unbelieved("lease"), unbelieved("apply"), unbelieved("position"), unbelieved("watermark"),
 		unbelieved("marks"), unbelieved("due"), unbelieved("counts"), unbelieved("linger"),
 	}},
-	{"E5 watermark order", "a restart skips what a later epoch announced, and sends again", []Mutant{
+	{"E5 watermark order", "after a restart, what a later epoch announced isn't replayed, and is sent again", []Mutant{
 		{Removes: "the decisions' ends are read after the look", Edits: edit("decisions/mark.go", "\tif err := k.Journal.Watermark(ctx, decisionEnds, ends); err != nil {",
 			"\tfor p := range decisionEnds {\n\t\t_, decisionEnds[p], _ = k.Log.source(p).Bounds(ctx)\n\t}\n\tif err := k.Journal.Watermark(ctx, decisionEnds, ends); err != nil {"),
 			Killer: Killer{"decisions", "TestTheWatermarkPassesNothingThatCameAfterTheLook"}},
@@ -29,13 +29,13 @@ var epochs = []Guard{
 			"\tif again, err := k.resultEnds(ctx); err == nil {\n\t\tends = again\n\t}\n\tif err := k.Journal.Watermark(ctx, decisionEnds, ends); err != nil {"),
 			Killer: Killer{"decisions", "TestTheWatermarkPassesNothingThatCameAfterTheLook"}},
 	}},
-	{"E5 mark never past a foreign fence", "who joins later looks from behind the fence that voids its epoch", []Mutant{
+	{"E5 mark never past a foreign fence", "an instance that joins later begins its look behind the fence that voids its epoch", []Mutant{
 		{Removes: "the look before it is written", Edits: edit("decisions/mark.go", "\t\tif seen.fenced {\n\t\t\treturn fmt.Errorf(\"decisions: %w: a later epoch has fenced partition %d\", epochs.ErrOver, p)\n\t\t}\n", "\t\t_ = seen\n"),
 			Killer: Killer{"decisions", "TestAFenceOfABuilderThatNeverOpenedIsAnswered"}},
 		{Removes: "it goes back", Edits: edit("journal/lua/watermark.lua", "if sub(field, 1, 8) ~= 'witness:' and tonumber(value) < tonumber(known[i] or '-1') then value = known[i] end", ""),
 			Killer: Killer{"journal", "TestWatermarksNeverGoBackAndSurviveABuilding"}},
 	}},
-	{"E5 replay starts at the watermark", "what Redis lost is not replayed, and sent again", []Mutant{
+	{"E5 replay starts at the watermark", "what Redis lost isn't replayed, and is sent again", []Mutant{
 		{Removes: "a tail is skipped", Edits: edit("decisions/rebuild.go", "return max(mark, start), trimmed, nil //", "return end, trimmed, nil //"),
 			Killer: Killer{"decisions", "TestARestartReplaysItsTailOnly"}},
 		{Removes: "a topic that was trimmed past it counts as known", Edits: edit("decisions/rebuild.go", "if !whole && (!known || mark >= start) {", "if !whole && (known || !known) {"),
@@ -43,7 +43,7 @@ var epochs = []Guard{
 		{Removes: "a wiped Redis is asked nothing of the window", Edits: edit("decisions/rebuild.go", "\tif start == 0 {\n\t\treturn 0, trimmed, nil\n\t}\n", "\tif start == 0 {\n\t\treturn end, trimmed, nil\n\t}\n"),
 			Killer: Killer{"decisions", "TestAWipedJournalIsRebuiltFromTheWholeWindow"}},
 	}},
-	{"E5 reach", "what a trimmed topic no longer tells is sent again", []Mutant{
+	{"E5 reach", "payouts whose results retention has deleted are sent again", []Mutant{
 		{Removes: "a trimmed partition reaches back all the way", Edits: edit("decisions/rebuild.go", "if trimmed.After(reach) {", "if false {"),
 			Killer: Killer{"decisions", "TestTrimmedTopicsGiveAReach"}},
 		{Removes: "the longest reach counts", Edits: edit("decisions/rebuild.go", "if trimmed.After(reach) {", "if !trimmed.IsZero() && (reach.IsZero() || trimmed.Before(reach)) {"),
@@ -57,7 +57,7 @@ var epochs = []Guard{
 		{Removes: "a remembered send takes any command", Edits: edit("journal/lua/insert.lua", "local same = fingerprint ==", "local same = (memo and sent_memo(memo)) or fingerprint =="),
 			Killer: Killer{"journal", "TestAdoption"}},
 	}},
-	{"E6 a conflict hides no send", "after a wipe and another default currency nobody asks about what was sent", []Mutant{
+	{"E6 a conflict hides no send", "after a wipe and a change of the default currency nobody asks about what was sent", []Mutant{
 		{Removes: "only a command with its content opens it", Edits: edit("journal/lua/insert.lua", "    elseif memo and sent_memo(memo) then\n", "    elseif false then\n"),
 			Killer: Killer{"journal", "TestAConflictWithARememberedSendLeavesItAskedAbout"}},
 		{Removes: "a remembered hold is opened as a send", Edits: edit("journal/lua/insert.lua", "local state = held_memo(memo) and 'h' or 's'", "local state = 's'"),
@@ -73,7 +73,7 @@ var epochs = []Guard{
 		{Removes: "its absence counts from its adoption on", Edits: edit("journal/lua/insert.lua", "return call('HGET', P .. 'epoch', 'send_by') or stamp(now) end", "return stamp(now) end"),
 			Killer: Killer{"journal", "TestAdoption"}},
 	}},
-	{"E6 without content nothing is done", "a payout is sent or announced with nothing in it", []Mutant{
+	{"E6 without content nothing is done", "a payout is sent or announced without its content", []Mutant{
 		{Removes: "apply schedules what has no content", Edits: edit("journal/lua/apply.lua", "if step ~= 'a' and partition == NOWHERE then", "if false then"),
 			Killer: Killer{"journal", "TestWithoutContentNothingIsSentOrAnnounced"}},
 		{Removes: "restore schedules what has no content", Edits: edit("journal/lua/restore.lua", "if step ~= 'n' or partition_of(record) ~= NO_PARTITION then", "if true then"),
@@ -81,7 +81,7 @@ var epochs = []Guard{
 		{Removes: "apply writes over what an insert filled in", Edits: edit("journal/lua/apply.lua", "sub(current, PARTITION_FROM, said_end)", "sub(head, PARTITION_FROM) .. sub(current, HEAD + 1, find(current, '\\n', HEAD + 1, true)) .. '\\n{}\\n'"),
 			Killer: Killer{"journal", "TestWhatAnInsertFilledInStaysAfterTheNextWrite"}},
 	}},
-	{"E7 a stale half stands still", "two halves begin epochs against each other for ever, or one holds what the other has paid", []Mutant{
+	{"E7 a stale half stands still", "two halves end each other's epochs for ever, or one holds what the other has paid", []Mutant{
 		{Removes: "it doesn't wait for silence", Edits: edit("decisions/join.go", "case foreign.opened && time.Since(foreign.last) < silence:", "case false:"),
 			Killer: Killer{"decisions", "TestAStaleHalfIsRefusedAndDoesNotFight"}},
 		{Removes: "it goes on asking and announcing", Edits: edit("decisions/join.go", "\t\t\tk.Journal.Believe(\"\")\n", ""),
@@ -91,7 +91,7 @@ var epochs = []Guard{
 		{Removes: "an epoch goes on over a log that was cut", Edits: edit("decisions/join.go", "if start > from || end < from {", "if start > from {"),
 			Killer: Killer{"decisions", "TestALogThatWasCutEndsTheOpenEpoch"}},
 	}},
-	{"E2 the start tries every command", "a Redis without INFO can't be told from one that was restarted, and the service waits for ever", []Mutant{
+	{"E2 the start tries every command", "a Redis without INFO looks like one that was restarted, and the service waits for ever", []Mutant{
 		{Removes: "what scripts are refused counts for nothing", Edits: edit("internal/app/commands.go", "all = append(all, refused...)", "_ = refused"),
 			Killer: Killer{"internal/app", "TestARedisThatLacksACommandIsRefusedByName"}},
 		{Removes: "a server without a name is good enough", Edits: edit("internal/app/lua/rehearsal.lua", "not string.find(answer, 'run_id:%x')", "false"),
@@ -99,7 +99,7 @@ var epochs = []Guard{
 		{Removes: "a renamed command is waited for", Edits: edit("internal/app/commands.go", `strings.Contains(text, "unknown command")`, "false"),
 			Killer: Killer{"internal/app", "TestARedisThatLacksACommandIsRefusedByName"}},
 	}},
-	{"E8 number of shards", "payouts are looked for in shards that don't have them, and sent again", []Mutant{
+	{"E8 number of shards", "payouts are looked up in the wrong shard, not found, and sent again", []Mutant{
 		{Removes: "another number is joined", Edits: edit("decisions/join.go", "if s.Shards != 0 && s.Shards != k.Shards {", "if false {"),
 			Killer: Killer{"decisions", "TestAnotherNumberOfShardsIsRefused"}},
 	}},
@@ -111,7 +111,7 @@ var epochs = []Guard{
 		{Removes: "the number of shards isn't one of them", Edits: edit("journal/portions.go", "return fmt.Sprintf(\"%d/%d/layout %d\", shards, j.window.Milliseconds(), epochs.Layout)", "return fmt.Sprint(shards-shards, j.window)"),
 			Killer: Killer{"decisions", "TestAHelperOfAnotherNumberOfShardsHasNoPart"}},
 	}},
-	{"E10 layout", "what a newer version has written is lost, or an older one writes what this one can't read", []Mutant{
+	{"E10 layout", "what a newer version has written is lost, or an older version writes what this one can't read", []Mutant{
 		{Removes: "any layout is joined", Edits: edit("journal/epoch.go", "err != nil || n > epochs.Layout {", "err != nil {"),
 			Killer: Killer{"decisions", "TestANewerLayoutIsRefused"}},
 		{Removes: "what is newer in the decisions is replayed", Edits: edit("decisions/replay.go", "if d.Newer() {", "if false {"),
@@ -157,7 +157,7 @@ var epochs = []Guard{
 		{Removes: "free flags are overwritten", Edits: edit("journal/lua/apply.lua", ".. sub(current, FLAGS_FROM + 1, FLAGS_TO) ..", ".. '---' .."),
 			Killer: Killer{"journal", "TestUnknownFieldsSurvive"}},
 	}},
-	{"E11 clock", "Redis' clock steps, the memory is hidden or expired, and what was paid is paid again", []Mutant{
+	{"E11 clock", "Redis' clock jumps, remembered payouts are hidden or expire, and what was paid is paid again", []Mutant{
 		{Removes: "later generations aren't asked", Edits: edit("journal/lua/_dedup.lua", "if call('EXISTS', P .. 'gen:' .. gen) == 1 then", "if tonumber(gen) <= generation() and call('EXISTS', P .. 'gen:' .. gen) == 1 then"),
 			Killer: Killer{"journal", "TestAClockThatGoesBackHidesNothing"}},
 		{Removes: "a remembered send hides an end", Edits: edit("journal/lua/_dedup.lua", "if memo and not sent_memo(memo) then return memo end", "if memo then return memo end"),
@@ -178,7 +178,7 @@ var epochs = []Guard{
 			Killer: Killer{"decisions", "TestNoEpochBeginsOnAClockThatIsFarAhead"}},
 		{Removes: "what it may have made expire isn't read again", Edits: edit("decisions/begin.go", "if forgets(*s) {", "if false {"),
 			Killer: Killer{"decisions", "TestAClockThatJumpsAhead"}},
-		{Removes: "its memory passes for whole", Edits: edit("decisions/begin.go", "s.Whole = s.Whole && !forgets(*s)", "_ = forgets"),
+		{Removes: "what it remembers counts as complete", Edits: edit("decisions/begin.go", "s.Whole = s.Whole && !forgets(*s)", "_ = forgets"),
 			Killer: Killer{"decisions", "TestAfterAJumpTheMemoryReachesAsFarAsKafka"}},
 		{Removes: "a jump to the right time isn't noticed", Edits: edit("decisions/clock.go", "jumped > clockBound && vouched {", "false && vouched {"),
 			Killer: Killer{"decisions", "TestAClockThatIsSetAheadToTheRightTime"}},
@@ -187,7 +187,7 @@ var epochs = []Guard{
 		{Removes: "time counts as passed by a clock that has stepped", Edits: edit("disburse/ask.go", " + l.ClockDifference().Abs()", ""),
 			Killer: Killer{"disburse", "TestAbsenceCountsByTheSlowerClock"}},
 	}},
-	{"E8 another window", "the memory is looked for under other names, and what was paid is paid again", []Mutant{
+	{"E8 another window", "remembered payouts are looked up under other keys, and what was paid is paid again", []Mutant{
 		{Removes: "another window is joined", Edits: edit("journal/epoch.go", "window != \"\" && window != own", "window != \"\" && false && window != own"),
 			Killer: Killer{"journal", "TestAnotherWindowIsRefused"}},
 		{Removes: "the window isn't stored", Edits: edit("journal/lua/open.lua", ", 'dedup_window', ARGV[6])", ")"),

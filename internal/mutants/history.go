@@ -3,7 +3,7 @@ package mutants
 // history are the guards of what a rebuild rests on: that the topics still hold what was
 // written to them. They belong to E9.
 var history = []Guard{
-	{"E9 a lost history is noticed", "the decisions were made anew; after a wipe nobody knows what was sent, and it is sent again", []Mutant{
+	{"E9 a lost history is noticed", "the topic of decisions was made anew. After a wipe nobody knows what was sent, and it is sent again", []Mutant{
 		{Removes: "nobody looks", Edits: edit("decisions/history.go", "if l, err = k.missingNow(ctx, m); err != nil", "if l, err = k.missingNow(ctx, memory{}); err != nil"), Killer: lostHistory},
 		{Removes: "another record at the same offset", Edits: edit("decisions/history.go", "if !found || r.Sum() != t.sum {", "if found && !found && r.Sum() != t.sum {"), Killer: lostHistory},
 		// Protected twice: what the journal knew stays in this instance's memory, and is missed there.
@@ -18,12 +18,12 @@ var history = []Guard{
 		{Removes: "offsets that are missing in the log", Edits: edit("decisions/rebuild.go", "if page.Holes {", "if page.Holes && false {"),
 			Killer: Killer{"decisions", "TestOffsetsThatAreMissingAreALostHistory"}},
 	}},
-	{"E9 a lost history is on record", "the next wipe takes the topics for whole", []Mutant{
+	{"E9 a lost history is on record", "after the next wipe the topics count as complete", []Mutant{
 		{Removes: "it isn't written", Edits: edit("decisions/gap.go", "for p := range fences {\n\t\tif _, err", "for p := range map[int]int64{} {\n\t\tif _, err"), Killer: lostHistory},
 		{Removes: "it isn't read", Edits: edit("decisions/replay.go", "if d.Kind == message.KindLost {", "if false {"), Killer: lostHistory},
 		{Removes: "what was read is forgotten", Edits: edit("decisions/gap.go", "latest(trimmed, lost, g.reach)", "latest(trimmed, g.reach)"), Killer: lostHistory},
 	}},
-	{"E9 a journal that lost its end beside a lost history holds", "what was sent is unknown, or waits to be sent, and is sent again", []Mutant{
+	{"E9 a journal that lost its end beside a lost history holds", "what was sent is unknown, or still waits to be sent, and is sent again", []Mutant{
 		{Removes: "a wiped journal takes in what is older", Edits: edit("decisions/gap.go", "latest(trimmed, lost, g.reach)", "latest(trimmed, lost)"), Killer: lostHistory},
 		{Removes: "what waits is sent", Edits: edit("decisions/begin.go", "\tif gap.unsent || !whole && s.Whole && gap.decisions != \"\" {", "\tif false {"),
 			Killer: Killer{"decisions", "TestWhatWaitsIsAskedAboutWhereItsDecisionMayBeLost"}},
@@ -34,7 +34,7 @@ var history = []Guard{
 		{Removes: "the broker's clock", Edits: edit("decisions/replay.go", "d.Time.UnixMilli(), record.Time.UnixMilli())", "d.Time.UnixMilli())"),
 			Killer: Killer{"decisions", "TestALossIsAsLateAsTheClockThatIsAhead"}},
 	}},
-	{"E9 a first start has lost nothing", "everything that was ordered before is held", []Mutant{
+	{"E9 a first start has lost nothing", "all commands that are older than the first start are held", []Mutant{
 		{Removes: "empty topics count as lost", Edits: edit("decisions/gap.go", "case virgin && ever:", "case virgin && (ever || !ever):"), Killer: Killer{"decisions", "TestAFirstStartHasLostNothing"}},
 		{Removes: "a whole journal counts as wiped", Edits: edit("decisions/gap.go", "\tif whole {", "\tif whole && false {"),
 			Killer: Killer{"decisions", "TestAJournalThatIsWholeGoesOnAfterALostHistory"}},

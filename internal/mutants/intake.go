@@ -2,13 +2,13 @@ package mutants
 
 // intake are the guards of I1 to I6: what becomes known, and what is committed.
 var intake = []Guard{
-	{"I1 read position, refused past it", "a consumer that retries an old batch jumps over what must be read again", []Mutant{
+	{"I1 read position, refused past it", "a consumer that repeats an old range jumps over commands that must be read again", []Mutant{
 		{Removes: "a range may begin past the position", Edits: edit("journal/lua/insert.lua", "if from > position then", "if false then"),
 			Killer: Killer{"journal", "TestInsertRefusesARangeBeyondThePosition"}},
 		{Removes: "after a refusal it goes on where it was", Edits: edit("consumer/read.go", "position = -1 // whatever it was", "// whatever it was"),
 			Killer: Killer{"consumer", "TestAfterErrPositionItReadsOnFromTheJournals"}},
 	}},
-	{"I1 read position, only up", "an old range makes the next reader read again for ever, or a mark slip", []Mutant{
+	{"I1 read position, only up", "an old range makes the next reader read again for ever, or moves the safe mark back", []Mutant{
 		{Removes: "an old range sets it back", Edits: edit("journal/lua/insert.lua", "if to ~= '' and not conflicts and tonumber(to) > position then", "if to ~= '' and not conflicts then"),
 			Killer: Killer{"journal", "TestInsertRefusesARangeBeyondThePosition"}},
 		{Removes: "who asks for it sets it", Edits: edit("journal/lua/position.lua", "if not position or (ARGV[4] == '1' and tonumber(ARGV[3]) > tonumber(position)) then", "if true then"),
@@ -16,14 +16,14 @@ var intake = []Guard{
 		{Removes: "an operator's word sets it back", Edits: edit("journal/lua/position.lua", "(ARGV[4] == '1' and tonumber(ARGV[3]) > tonumber(position))", "ARGV[4] == '1'"),
 			Killer: Killer{"journal", "TestThePositionIsSetOnceAndMovedForwardByAnOperatorOnly"}},
 	}},
-	{"I1 read position, with the last insert", "a crash between two chunks loses the rest of a page", []Mutant{
+	{"I1 read position, with the last insert", "a crash between two inserts loses the rest of a page", []Mutant{
 		{Removes: "it moves with the first chunk", Edits: edit("journal/insert.go", "if len(entries) == 0 && !slices.Contains(outcomes, intake.Conflicted) {", "if !slices.Contains(outcomes, intake.Conflicted) {"),
 			Killer: Killer{"journal", "TestThePositionMovesWithTheLastChunkOnly"}},
 		{Removes: "the chunks of a page may belong to two epochs", Edits: edit("journal/insert.go",
 			"\tepoch := j.epoch.id() // of all chunks: between two of them the journal may have been lost\n\tfor {\n", "\tfor {\n\t\tepoch := j.epoch.id()\n"),
 			Killer: Killer{"journal", "TestAPageIsInsertedInOneEpochOnly"}},
 	}},
-	{"I1 reading goes on at the journal's position", "a committed offset jumps over what the journal doesn't know yet", []Mutant{
+	{"I1 reading goes on at the journal's position", "a committed offset jumps over commands that the journal doesn't know yet", []Mutant{
 		{Removes: "a larger committed offset wins", Edits: edit("consumer/begin.go", "c.Inbox.Position(ctx, source.Partition, first, false)", "c.Inbox.Position(ctx, source.Partition, first, true)"),
 			Killer: Killer{"consumer", "TestReadingBeginsAtTheJournalsPosition"}},
 		{Removes: "an idle partition doesn't ask", Edits: edit("consumer/read.go", "\tif page.Next == from {\n\t\treturn c.wanted(ctx, reader, from)\n\t}\n", "\tif page.Next == from {\n\t\treturn nil\n\t}\n"),
@@ -35,7 +35,7 @@ var intake = []Guard{
 		{Removes: "an offset out of range is an empty page", Edits: edit("internal/partition/reader.go", "\t\treturn r.gap(ctx, from, err)\n", "\t\tr.keep(answer{}, from)\n\t\treturn nil\n"),
 			Killer: Killer{"internal/partition", "TestAGapNamesItsOffsets"}},
 	}},
-	{"I1 the position is bound to what was read", "of a topic that was made anew the commands before the position are lost in silence", []Mutant{
+	{"I1 the position is bound to what was read", "a topic is made anew, and its commands before the old position are skipped in silence", []Mutant{
 		{Removes: "nothing is compared at the start", Edits: edit("consumer/begin.go", "err := reader.Check(ctx, known)\n", "var err error\n"),
 			Killer: Killer{"consumer", "TestATopicMadeAnewIsNoticedAlsoWhenItHasGrown"}},
 		{Removes: "a page isn't compared before it is taken", Edits: edit("internal/partition/reader.go", "\tif err := r.compare(ctx, a); err != nil {\n\t\treturn err\n\t}\n", ""),
@@ -64,11 +64,11 @@ var intake = []Guard{
 			Killer: Killer{"consumer", "TestNothingIsCarriedIntoAnotherTopic"}},
 	}},
 	{"I1 what a broker cuts off is fetched again", "a rebuild, or the intake, fails at the same offset for ever", []Mutant{
-		{Removes: "the cut batch is kept", Edits: edit("internal/partition/reader.go", "\t\t\tr.rest.raw = a.records[:whole]\n", ""),
+		{Removes: "the cut record batch is handed out", Edits: edit("internal/partition/reader.go", "\t\t\tr.rest.raw = a.records[:whole]\n", ""),
 			Killer: Killer{"internal/partition", "TestAnAnswerThatIsCutIsReadToItsEnd"}},
-		{Removes: "a cut batch that stands alone is dropped in silence", Edits: edit("internal/partition/reader.go", "if errors.Is(err, errCut) && onward {", "if errors.Is(err, errCut) {"),
+		{Removes: "a cut record batch that stands alone is dropped in silence", Edits: edit("internal/partition/reader.go", "if errors.Is(err, errCut) && onward {", "if errors.Is(err, errCut) {"),
 			Killer: Killer{"internal/partition", "TestACutBatchAloneIsAnError"}},
-		{Removes: "a damaged batch that gave nothing writes an anchor", Edits: edit("internal/partition/rest.go", "if p.Next > before {", "if p.Next >= before {"),
+		{Removes: "a damaged record batch that gave nothing writes an anchor", Edits: edit("internal/partition/rest.go", "if p.Next > before {", "if p.Next >= before {"),
 			Killer: Killer{"internal/partition", "TestADamagedBatchLeavesTheAnchorBeforeIt"}},
 	}},
 	{"I1 what can't be read is said", "commands are skipped in silence, or a partition stands still and nobody knows", []Mutant{
@@ -76,14 +76,14 @@ var intake = []Guard{
 			Killer: Killer{"internal/partition", "TestOffsetsInAnOldMessage"}},
 		{Removes: "absolute offsets count as relative ones", Edits: edit("internal/partition/old.go", "records[i].Offset -= b.last - int64(n-1)", "records[i].Offset -= 0 * int64(n-1)"),
 			Killer: Killer{"internal/partition", "TestOffsetsInAnOldMessage"}},
-		{Removes: "a batch takes as much memory as it says", Edits: edit("internal/partition/zstd.go", ", zstd.WithDecoderMaxWindow(zstdWindow)", ""),
+		{Removes: "a record batch takes as much memory as it says", Edits: edit("internal/partition/zstd.go", ", zstd.WithDecoderMaxWindow(zstdWindow)", ""),
 			Killer: Killer{"internal/partition", "TestTheWindowOfAPackedBatchIsBounded"}},
-		{Removes: "a batch that can't be read is a warning only", Edits: edit("consumer/begin.go", "\treturn b.lasting() != nil\n", "\treturn false\n"),
+		{Removes: "a record batch that can't be read is only a warning", Edits: edit("consumer/begin.go", "\treturn b.lasting() != nil\n", "\treturn false\n"),
 			Killer: Killer{"consumer", "TestAFewFailuresAtOnePlaceAreNeeded"}},
 		{Removes: "each new attempt takes the reason away", Edits: edit("consumer/read.go", "c.stop(ctx, number, broken.lasting())", "c.stop(ctx, number, nil)"),
 			Killer: Killer{"consumer", "TestABatchThatCanNotBeReadStopsItsPartitionLoudly"}},
 	}},
-	{"I4 the broker's time, where the topic has it", "a producer's clock ahead lets a repeat be sent again, one behind holds what is new", []Mutant{
+	{"I4 the broker's time, where the topic has it", "a producer's clock that is ahead lets a repeat be sent again; one that is behind holds new commands", []Mutant{
 		{Removes: "the producer's time counts", Edits: edit("internal/partition/batch.go", "if b.attributes&logAppendTime != 0 {", "if false {"),
 			Killer: Killer{"internal/partition", "TestTheBrokersTimeCountsWhereTheTopicHasIt"}},
 		{Removes: "the producer's time counts (old formats)", Edits: edit("internal/partition/old.go", "if b.attributes&logAppendTime != 0 {", "if false {"),
@@ -95,7 +95,7 @@ var intake = []Guard{
 			{"consumer/consumer.go", "\tif c.Now == nil {\n\t\tc.Now = time.Now\n\t}\n", "\tc.Now = time.Now\n"}},
 			Killer: Killer{"consumer", "TestAWrongClockDelaysNothing"}},
 	}},
-	{"I1 dead letters before the position", "a crash drops what could not become a payout", []Mutant{
+	{"I1 dead letters before the position", "a crash loses what could not become a payout", []Mutant{
 		{Removes: "an unreadable message isn't waited for", Edits: edit("consumer/read.go", "c.bury(ctx, r.Partition, in.lost); err != nil {", "c.bury(ctx, r.Partition, in.lost); false {"),
 			Killer: Killer{"consumer", "TestDeadLettersAreAcknowledgedBeforeAnythingMoves"}},
 		{Removes: "the position moves over a conflict (script)", Edits: edit("journal/lua/insert.lua", "if to ~= '' and not conflicts and tonumber(to)", "if to ~= '' and tonumber(to)"),
@@ -107,7 +107,7 @@ var intake = []Guard{
 		{Removes: "the others aren't inserted once more", Edits: edit("consumer/read.go", "others, otherSources = append(others, entries[i]), append(otherSources, sources[i])", "_ = entries"),
 			Killer: Killer{"consumer", "TestANewEpochWhileAConflictIsPublishedLosesNothing"}},
 	}},
-	{"I2 safe mark, never past an open payout", "a wiped journal never reads the command of an open payout again", []Mutant{
+	{"I2 safe mark, never past an open payout", "after a wipe the command of an open payout is never read again", []Mutant{
 		{Removes: "the mark is the position", Edits: edit("journal/lua/marks.lua", "if first[2] and tonumber(first[2]) < mark then mark = tonumber(first[2]) end", ""),
 			Killer: Killer{"journal", "TestInsertRefusesARangeBeyondThePosition"}},
 		{Removes: "the position is committed", Edits: edit("consumer/consumer.go", "\t\t\toffsets[p] = m.Safe\n", "\t\t\toffsets[p] = m.Position\n"),
@@ -119,14 +119,14 @@ var intake = []Guard{
 		{Removes: "reading goes on at the first shard's position", Edits: edit("journal/shards.go", "if smallest < 0 || p < smallest {", "if smallest < 0 {"),
 			Killer: Killer{"journal", "TestMarksAreTheSmallestOfAllShards"}},
 	}},
-	{"I2 safe mark, one script", "an insert slips in between two reads, and the mark passes it", []Mutant{
+	{"I2 safe mark, one script", "an insert comes between two reads, and the mark passes its payout", []Mutant{
 		{Removes: "position and mark are read one after the other", Edits: edit("journal/marks.go",
 			"\tmarks := make(map[int]intake.Mark, len(partitions))\n",
 			"\tfresh, err := j.run(ctx, \"marks\", args...)\n\tif err != nil {\n\t\treturn nil, err\n\t}\n\tfor i := range partitions {\n\t\tif number(answer, 2*i) == number(answer, 2*i+1) {\n\t\t\tanswer[2*i+1] = fresh[2*i]\n\t\t}\n\t}\n\tmarks := make(map[int]intake.Mark, len(partitions))\n"),
 			Killer: Killer{"journal", "TestNoInsertSlipsBetweenPositionAndMark"}},
 	}},
 	{"I3 known isn't new", "a repeated command is paid again", []Mutant{
-		{Removes: "the memory of finals isn't asked", Edits: edit("journal/lua/insert.lua", "local memo = not open and recall(bucket, tradeNo)", "local memo = nil"),
+		{Removes: "remembered payouts aren't looked up", Edits: edit("journal/lua/insert.lua", "local memo = not open and recall(bucket, tradeNo)", "local memo = nil"),
 			Killer: Killer{"journal", "TestForgetKeepsWhatDeduplicationNeeds"}},
 		{Removes: "what is open isn't looked at", Edits: edit("journal/lua/insert.lua", "if open or memo then", "if memo then"),
 			Killer: Killer{"journal", "TestInsertKnowsEachTradeNoOnce"}},
@@ -148,12 +148,12 @@ var intake = []Guard{
 			Killer: Killer{"journal", "TestReachHoldsWhatIsOlder"}},
 	}},
 	{"I4 remembered for the window", "a repeat within the window is paid again", []Mutant{
-		{Removes: "a generation of the memory expires too early", Edits: edit("journal/lua/_dedup.lua", "local ends = stamp((gen + 1) * math.floor(window / 3) + window)", "local ends = stamp((gen + 1) * math.floor(window / 3) + window / 2)"),
+		{Removes: "a generation of what is remembered expires too early", Edits: edit("journal/lua/_dedup.lua", "local ends = stamp((gen + 1) * math.floor(window / 3) + window)", "local ends = stamp((gen + 1) * math.floor(window / 3) + window / 2)"),
 			Killer: Killer{"journal", "TestAFinalIsRememberedForTheWholeWindow"}},
 		{Removes: "the oldest generation isn't asked", Edits: edit("journal/lua/_dedup.lua", "ipairs(call('ZRANGE', P .. 'generations', 0, -1))", "ipairs(call('ZRANGE', P .. 'generations', 1, -1))"),
 			Killer: Killer{"journal", "TestAFinalIsRememberedForTheWholeWindow"}},
 	}},
-	{"I5 carried forward, as its header says", "what may have been sent is sent again by a journal that was wiped", []Mutant{
+	{"I5 carried forward, as its header says", "after a wipe, what may have been sent is sent again", []Mutant{
 		{Removes: "a carried sending is received", Edits: edit("journal/lua/insert.lua", "    if carried == 's' then", "    if false then"),
 			Killer: Killer{"journal", "TestACarriedCommandOfAnUnknownPayoutIsAsItsHeaderSays"}},
 		{Removes: "a header that isn't known means received", Edits: edit("message/carried.go", "\t\t\t\tc.State = payout.StateSending\n", "\t\t\t\tc.State = payout.StateReceived\n"),
@@ -167,7 +167,7 @@ var intake = []Guard{
 		{Removes: "a carried command gets no offset", Edits: edit("journal/lua/insert.lua", "      wait_in(open_set(partition, merchant_of(open)), offset, tradeNo)\n", ""),
 			Killer: Killer{"journal", "TestACarriedCommandMovesTheOpenOffset"}},
 	}},
-	{"I5 a hold stays one", "a lost journal begins to count the absence of what a person must look at, and sends it again", []Mutant{
+	{"I5 a hold stays one", "a payout that a person must look at counts as absent after a loss of the journal, and is sent again", []Mutant{
 		{Removes: "what is held is carried as sending", Edits: edit("message/carried.go", "\n\t\tc.State = payout.StateHeld\n", "\n"),
 			Killer: Killer{"producer", "TestOnlyWhatWasNeverSentIsCarriedAsReceived"}},
 		{Removes: "a carried held is read as sending", Edits: edit("message/carried.go", "\t\t\t\tc.State = payout.StateHeld\n", "\t\t\t\tc.State = payout.StateSending\n"),
@@ -221,7 +221,7 @@ var intake = []Guard{
 		{Removes: "times are read as Go likes them", Edits: edit("message/time.go", "if !rfc3339.MatchString(text) {", "if len(text) < 20 {"),
 			Killer: Killer{"message", "TestParseTimeIsTheGrammarOfRFC3339"}},
 	}},
-	{"I3 unknown merchants wait", "an instance with an old file rejects a new merchant's payroll for good", []Mutant{
+	{"I3 unknown merchants wait", "an instance with an old configuration rejects a new merchant's payroll for good", []Mutant{
 		{Removes: "it is rejected at intake", Edits: edit("consumer/decode.go", "p = p.AwaitMerchant()", "_ = p.AwaitMerchant()"),
 			Killer: Killer{"consumer", "TestWhatComesInAndWhatGoesOut"}},
 		{Removes: "it is rejected at the first look", Edits: edit("disburse/expire.go", "invalid != payout.NotConfigured || waited >= l.Grace", "waited >= 0 || invalid != payout.NotConfigured"),

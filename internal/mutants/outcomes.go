@@ -2,7 +2,7 @@ package mutants
 
 // outcomes are the guards of O1 to O4: what is believed, and what is announced.
 var outcomes = []Guard{
-	{"O1 the query decides", "a send's answer is announced as the outcome, and the provider changes its mind", []Mutant{
+	{"O1 the query decides", "the answer to a send is announced as the outcome, and the provider may still change it", []Mutant{
 		{Removes: "a send answered paid is paid", Edits: edit("payout/state.go", "finding.SettledPaid:    acknowledged,", "finding.SettledPaid:    settle(StatePaid),"),
 			Killer: Killer{"payout", "TestEveryStateAndFinding"}},
 		{Removes: "a send answered partial is partial", Edits: edit("payout/state.go", "finding.SettledPartial: acknowledged,", "finding.SettledPartial: settle(StatePartial),"),
@@ -12,20 +12,20 @@ var outcomes = []Guard{
 		{Removes: "a refused send is failed", Edits: edit("payout/state.go", "finding.Refused:        askAfterSend, //", "finding.Refused:        settle(StateFailed), //"),
 			Killer: Killer{"payout", "TestEveryStateAndFinding"}},
 	}},
-	{"O1 not sent takes one send back", "a payout that may have been sent before counts as never sent, and is rejected", []Mutant{
+	{"O1 not sent takes one send back", "a payout that an earlier send may have paid counts as never sent, and is rejected", []Mutant{
 		{Removes: "a proven not-sent forgets all sends", Edits: edit("payout/state.go", "p.Sends = max(0, p.Sends-1)", "p.Sends = 0"),
 			Killer: Killer{"payout", "TestNotSentTakesTheSendBack"}},
 	}},
-	{"O1 partial seen twice", "a status on which the provider's pages disagree is announced at first sight", []Mutant{
+	{"O1 partial seen twice", "a status about which the provider's pages disagree is announced the first time it is seen", []Mutant{
 		{Removes: "the first sight is enough", Edits: edit("payout/state.go", "case p.PartialAt.IsZero():", "case false:"),
 			Killer: Killer{"payout", "TestPartialOnlyWhenSeenTwiceEveryApart"}},
 		{Removes: "the second sight may come at once", Edits: edit("payout/state.go", "case now.Sub(p.PartialAt) >= policy.NoRecord.Every+policy.Doubt:", "default:"),
 			Killer: Killer{"payout", "TestPartialOnlyWhenSeenTwiceEveryApart"}},
 	}},
-	{"O1 unknown status seen twice", "a slip of the provider fails or holds a payout", []Mutant{
+	{"O1 unknown status seen twice", "one wrong status of the provider fails or holds a payout", []Mutant{
 		{Removes: "the first sight is enough", Edits: edit("payout/unknown.go", "if before == \"\" || before != p.Unknown", "if before != \"\" && before != p.Unknown"),
 			Killer: Killer{"payout", "TestUnknownStatus"}},
-		{Removes: "two different codes fail it", Edits: edit("payout/unknown.go", "if before == \"\" || before != p.Unknown && fails {", "if before == \"\" {"),
+		{Removes: "two different codes together fail it", Edits: edit("payout/unknown.go", "if before == \"\" || before != p.Unknown && fails {", "if before == \"\" {"),
 			Killer: Killer{"payout", "TestUnknownStatus"}},
 		{Removes: "processing in between doesn't begin anew", Edits: edit("payout/state.go", "p.State, p.Unknown = StateProcessing, \"\"", "p.State = StateProcessing"),
 			Killer: Killer{"payout", "TestUnknownStatus"}},
@@ -39,10 +39,10 @@ var outcomes = []Guard{
 		{Removes: "a contradiction in between doesn't begin anew", Edits: edit("payout/state.go", "p.Contradiction, p.Unknown = says, \"\"", "p.Contradiction = says"),
 			Killer: Killer{"payout", "TestWhatIsSeenInBetweenIsEvidenceAgainstAnUnknownStatus"}},
 	}},
-	{"O2 own finals are decided", "one half of a split Redis says expired while the other one pays", []Mutant{
+	{"O2 own finals are decided", "one half of a split Redis announces that a payout expired, and the other half pays it", []Mutant{
 		{Removes: "an own end is announced without a decision", Edits: edit("disburse/announce.go", "if t.payout.Own() {", "if false {"),
 			Killer: Killer{"disburse", "TestAnEndByOurWordIsDecidedFirst"}},
-		{Removes: "announced though the decision failed", Edits: edit("disburse/announce.go",
+		{Removes: "an own end is announced though its decision failed", Edits: edit("disburse/announce.go",
 			"\t\t\tl.announceLater(t, announceAgain)\n\t\t}\n\t\treturn ready, err\n", "\t\t\tl.move(t, stageDecided)\n\t\t}\n\t\treturn append(ready, undecided...), err\n"),
 			Killer: Killer{"disburse", "TestAnEndByOurWordIsDecidedFirst"}},
 		{Removes: "a failure by absence isn't our own word", Edits: edit("payout/payout.go", "p.State == StateRejected || p.State == StateFailed && p.Absent", "p.State == StateRejected"),
@@ -78,11 +78,11 @@ var outcomes = []Guard{
 		{Removes: "a remembered send keeps the first account", Edits: edit("journal/lua/restore.lua", "if all ~= memo_account(memo) then", "if false then"),
 			Killer: Killer{"journal", "TestARebuildRemembersTheAccount"}},
 	}},
-	{"O2 never sent, to be rejected", "what an earlier send may have paid is rejected", []Mutant{
+	{"O2 never sent, to be rejected", "a payout that an earlier send may have paid is rejected", []Mutant{
 		{Removes: "what was sent before expires like what wasn't", Edits: edit("payout/state.go", "case p.Sends == 0 && !p.Unheard:", "case !p.Unheard:"),
 			Killer: Killer{"payout", "TestExpire"}},
 	}},
-	{"O2 unheard", "a decision that lands late lets a replay send what was rejected", []Mutant{
+	{"O2 unheard", "a decision that reaches the log late lets a replay send what was rejected", []Mutant{
 		{Removes: "refused once is refused always", Edits: edit("payout/resend.go", " && p.Refusals == p.Sends", ""),
 			Killer: Killer{"payout", "TestWhatWasRefusedAndExpires"}},
 		{Removes: "refused and expired, it is failed", Edits: edit("payout/state.go", "case p.allRefused() && !p.Unheard:", "case p.allRefused():"),
@@ -93,14 +93,14 @@ var outcomes = []Guard{
 			Killer: Killer{"payout", "TestAnUnheardDecisionIsNeverFollowedByAnEndOfOurOwn"}},
 		{Removes: "answered with a failure and absent, it is failed", Edits: edit("payout/state.go", "p.LastSend == finding.SettledFailed && !p.Shown && !p.Unheard:", "p.LastSend == finding.SettledFailed && !p.Shown:"),
 			Killer: Killer{"payout", "TestAnUnheardDecisionFailsNothingThatWasAcknowledged"}},
-		{Removes: "a batch given back isn't marked", Edits: edit("disburse/send.go", "l.giveBack(t, true)", "l.giveBack(t, false)"),
+		{Removes: "a leased group given back isn't marked", Edits: edit("disburse/send.go", "l.giveBack(t, true)", "l.giveBack(t, false)"),
 			Killer: Killer{"disburse", "TestADecisionThatFails"}},
 		{Removes: "the next give-back takes the mark away", Edits: edit("payout/state.go", "p.Unheard = p.Unheard || unheard", "p.Unheard = unheard"),
 			Killer: Killer{"payout", "TestAnUnheardDecisionStaysUnheard"}},
 		{Removes: "the journal forgets the mark", Edits: edit("journal/record.go", "Disproved: p.Disproved, Unheard: p.Unheard,", "Disproved: p.Disproved,"),
 			Killer: Killer{"journal", "TestARecordKeepsEverything"}},
 	}},
-	{"O3 acknowledged before marked", "a result that Kafka lost is never told again", []Mutant{
+	{"O3 acknowledged before marked", "a result that Kafka lost is never published again", []Mutant{
 		{Removes: "announced without an acknowledgement", Edits: edit("disburse/announce.go", "if i >= len(acknowledged) || !acknowledged[i] {", "if i > len(acknowledged)+len(said) {"),
 			Killer: Killer{"disburse", "TestWhatIsNotAcknowledgedIsAnnouncedAgain"}},
 		{Removes: "one replica is enough", Edits: edit("producer/producer.go", "RequiredAcks: kafka.RequireAll", "RequiredAcks: kafka.RequireOne"),
@@ -113,7 +113,7 @@ var outcomes = []Guard{
 		{Removes: "a held payout is forgotten once it is told", Edits: edit("disburse/announce.go", "c.Forget = p.State.Final()", "c.Forget = true"),
 			Killer: Killer{"disburse", "TestAbsenceIsHeldNotSentAgain"}},
 	}},
-	{"O3 announced under its lease", "what somebody else has taken over, or nobody has written down, is announced", []Mutant{
+	{"O3 announced under its lease", "a result is announced though another instance has taken the payout over, or nothing was written to the journal", []Mutant{
 		{Removes: "announced though it isn't written", Edits: edit("disburse/write.go", "if !written {", "if false {"),
 			Killer: Killer{"disburse", "TestWhatCouldNotBeWrittenIsNotAnnounced"}},
 		{Removes: "announced after the lease", Edits: edit("disburse/announce.go", "if !now.Before(t.end()) {", "if now.IsZero() {"),
@@ -125,7 +125,7 @@ var outcomes = []Guard{
 		{Removes: "any write of the state passes for a repeat", Edits: edit("journal/lua/apply.lua", " and lease_end == sub(head, LEASE_END_FROM, LEASE_END_TO)) and 'a'", ") and 'a'"),
 			Killer: Killer{"journal", "TestALeaseThatGoesOnAfterAWrite"}},
 	}},
-	{"S1 in hand only what is never sent again", "a payout that an ask may make sendable again is worked on under the lease of its send", []Mutant{
+	{"S1 in hand only what is never sent again", "a payout that an ask may make sendable again stays under the lease of its send", []Mutant{
 		{Removes: "whatever was sent stays in hand", Edits: edit("disburse/inhand.go", "after.State == payout.StateProcessing && ", ""),
 			Killer: Killer{"disburse", "TestWhatStaysInHandFromItsSendToItsAsk"}},
 		{Removes: "the lease may end before the ask does", Edits: edit("disburse/inhand.go", " && !now.Add(wait+askLate+t.merchant.Timeout).After(t.end())", ""),
@@ -133,19 +133,19 @@ var outcomes = []Guard{
 		{Removes: "what is in hand of an epoch that is lost is asked about", Edits: edit("disburse/write.go", "\t\t\tw.epochOver(group[0].Epoch)\n", ""),
 			Killer: Killer{"disburse", "TestALostEpochForgetsWhatIsInHand"}},
 	}},
-	{"O3 one id for each event", "downstream counts a repeated result twice", []Mutant{
+	{"O3 one id for each event", "readers of the results count a repeated result twice", []Mutant{
 		{Removes: "the id changes with each announcement", Edits: edit("message/event.go", "text := string(kind) +", "text := time.Now().String() + string(kind) +"),
 			Killer: Killer{"message", "TestEventIDIsStable"}},
 	}},
-	{"O4 several answers", "one lag of the provider's index fails, holds or sends again", []Mutant{
+	{"O4 several answers", "one delay of the provider's index fails a payout, holds it or sends it again", []Mutant{
 		{Removes: "one answer is enough", Edits: edit("payout/policy.go", "return p, p.NoRecords >= policy.NoRecord.Answers", "return p, p.NoRecords >= 1"),
 			Killer: Killer{"payout", "TestNoRecordCountsOnlyWhenItCanBeBelieved"}},
 	}},
-	{"O4 answers apart", "three answers in a second are one", []Mutant{
+	{"O4 answers apart", "three answers within a second count as proof", []Mutant{
 		{Removes: "the next one counts at once", Edits: edit("payout/policy.go", "return p.NoRecordAt.Add(policy.NoRecord.Every)", "return p.NoRecordAt"),
 			Killer: Killer{"payout", "TestNoRecordCountsOnlyWhenItCanBeBelieved"}},
 	}},
-	{"O4 after the deadline", "the send leaves after its absence was proved", []Mutant{
+	{"O4 after the deadline", "the request leaves after its absence was proved", []Mutant{
 		{Removes: "counts from the send on, not from its end", Edits: edit("payout/policy.go", "return p.SendBy.Add(policy.NoRecord.Every)", "return p.LastSentAt.Add(policy.NoRecord.Every)"),
 			Killer: Killer{"payout", "TestNoRecordCountsOnlyWhenItCanBeBelieved"}},
 		{Removes: "counts though nobody knows when the send ended", Edits: edit("payout/policy.go", "if p.SendBy.IsZero() {", "if false {"),
@@ -160,14 +160,14 @@ var outcomes = []Guard{
 			Killer: Killer{"payout", "TestEvidenceCountsByTheEarliestReadingOfTheClock"}},
 		{Removes: "a second sight of partial counts by the latest", Edits: edit("payout/state.go", "policy.NoRecord.Every+policy.Doubt:", "policy.NoRecord.Every:"),
 			Killer: Killer{"payout", "TestEvidenceCountsByTheEarliestReadingOfTheClock"}},
-		{Removes: "the loop has no doubt", Edits: edit("disburse/ask.go", "now.Sub(t.lease.Earliest(began)) + ", ""),
+		{Removes: "the loop knows no clock uncertainty", Edits: edit("disburse/ask.go", "now.Sub(t.lease.Earliest(began)) + ", ""),
 			Killer: Killer{"disburse", "TestASlowLeaseAndASlowAnswerAreNoEvidence"}},
 		{Removes: "an answer is true when it comes", Edits: edit("disburse/ask.go", "policy.Doubt = now.Sub(t.lease.Earliest(began))", "policy.Doubt = now.Sub(t.lease.Earliest(time.Now()))"),
 			Killer: Killer{"disburse", "TestASlowLeaseAndASlowAnswerAreNoEvidence"}},
 		{Removes: "nobody knows how long the lease took", Edits: edit("journal/lease.go", "	b.Took = time.Since(b.Asked)\n", ""),
 			Killer: Killer{"journal", "TestALeaseCountsFromBeforeItWasAskedFor"}},
 	}},
-	{"O4 corroborated", "a wrong signature looks like the absence of every payout", []Mutant{
+	{"O4 corroborated", "a wrong signature looks as if the provider had no payout at all", []Mutant{
 		{Removes: "nobody else need be answered", Edits: edit("disburse/ask.go", "if f.Kind == finding.NoRecord && !l.believable(", "if f.Kind == finding.NoRecord && false && !l.believable("),
 			Killer: Killer{"disburse", "TestWhenAWitnessIsAsked"}},
 		{Removes: "an answer about itself is evidence (journal's)", Edits: edit("disburse/merchant.go", "if e.About != tradeNo {", "if true {"),
@@ -191,7 +191,7 @@ var outcomes = []Guard{
 		{Removes: "an error is an answer", Edits: edit("paypro/finding.go", "f.Served = a.code == codeOK", "f.Served = a.code != \"\""),
 			Killer: Killer{"paypro", "TestFinding"}},
 	}},
-	{"O4 then: hold", "what may have been paid is sent again though nobody chose that", []Mutant{
+	{"O4 then: hold", "what may have been paid is sent again, though no operator chose that", []Mutant{
 		{Removes: "absence sends again by default", Edits: edit("payout/resend.go", "return policy.NoRecord.Then == Resend && ", "return "),
 			Killer: Killer{"payout", "TestWhatAbsenceProves"}},
 		{Removes: "resend goes on after give_up", Edits: edit("payout/resend.go", "Resend && !p.gaveUp(now, policy) && ", "Resend && "),
@@ -199,7 +199,7 @@ var outcomes = []Guard{
 		{Removes: "it is sent more often than can be counted", Edits: edit("payout/resend.go", " && p.Sends < mostSends", ""),
 			Killer: Killer{"payout", "TestResendsAreBounded"}},
 	}},
-	{"O1 what contradicts the payout is said", "an old order with the same tradeNo, or 30 of 300, passes for this payout's outcome", []Mutant{
+	{"O1 what contradicts the payout is said", "an old order with the same tradeNo, or 30 paid of 300, counts as this payout's outcome", []Mutant{
 		{Removes: "another amount", Edits: edit("payout/contradiction.go", "to == StatePaid && share == money.ShareAll ||", "to == StatePaid ||"),
 			Killer: Killer{"payout", "TestContradictions"}},
 		{Removes: "a part that is no part", Edits: edit("payout/contradiction.go", "to == StatePartial && share == money.SharePart;", "to == StatePartial;"),
@@ -217,7 +217,7 @@ var outcomes = []Guard{
 		{Removes: "the amounts are compared as texts", Edits: edit("payout/money/share.go", "switch c := was.Compare(a); {", "switch c := strings.Compare(paid, a.text); {"),
 			Killer: Killer{"payout/money", "TestShareIsComparedByValue"}},
 	}},
-	{"O1 what is held obeys unknown_status", "a held payout fails at the first sight of a code, or its person is told again and again", []Mutant{
+	{"O1 what is held obeys unknown_status", "a held payout fails the first time that a code is seen, or is announced as held again and again", []Mutant{
 		{Removes: "the choice of today", Edits: edit("payout/state.go", "finding.UnknownStatus: unknownStatus,\n\t\t\tfinding.Unclear:       askLater,\n\t\t},\n\t},\n}", "finding.UnknownStatus: askLater,\n\t\t\tfinding.Unclear:       askLater,\n\t\t},\n\t},\n}"),
 			Killer: Killer{"payout", "TestUnknownStatus"}},
 		{Removes: "processing in between begins anew", Edits: edit("payout/state.go", "finding.Processing:    stillHeld,", "finding.Processing:    askLater,"),
@@ -227,7 +227,7 @@ var outcomes = []Guard{
 		{Removes: "hidden codes are told apart", Edits: edit("payout/unknown.go", "p.Unknown = cmp.Or(f.StatusKey, f.Status)", "p.Unknown = cmp.Or(f.Status, f.StatusKey)"),
 			Killer: Killer{"payout", "TestHiddenStatusesAreToldApart"}},
 	}},
-	{"O4 once shown, never absent", "an order that the provider lost for a while is paid again, or failed", []Mutant{
+	{"O4 once shown, never absent", "an order that the provider didn't show for a while is paid again, or failed", []Mutant{
 		{Removes: "sending, shown, then absent: as if never shown", Edits: edit("payout/state.go", "case p.Shown:", "case false:"),
 			Killer: Killer{"payout", "TestRandomLives"}},
 		{Removes: "processing, shown, then absent: failed", Edits: edit("payout/state.go", "p.LastSend == finding.SettledFailed && !p.Shown && !p.Unheard:", "p.LastSend == finding.SettledFailed && !p.Unheard:"),
@@ -242,7 +242,7 @@ var outcomes = []Guard{
 		{Removes: "the journal forgets the sight", Edits: edit("journal/record.go", "Unknown: p.Unknown, Shown: p.Shown,", "Unknown: p.Unknown,"),
 			Killer: Killer{"journal", "TestARecordKeepsEverything"}},
 	}},
-	{"O4 the only send was refused", "a refusal that meant \"repeated\" fails what the first send paid", []Mutant{
+	{"O4 the only send was refused", "a refusal that meant \"repeated\" fails a payout that the first send paid", []Mutant{
 		{Removes: "though there were two", Edits: edit("payout/state.go", "case p.Sends-p.Disproved == 1 && p.LastSend == finding.Refused &&", "case p.LastSend == finding.Refused &&"),
 			Killer: Killer{"payout", "TestTheRefusalOfASecondSendProvesNothingOfTheFirst"}},
 		{Removes: "though two were acknowledged", Edits: edit("payout/state.go", "case p.Sends-p.Disproved == 1 && p.LastSend == finding.SettledFailed &&", "case p.LastSend == finding.SettledFailed &&"),

@@ -3,7 +3,7 @@ package mutants
 // provider are the guards on the wire: S5's last check, S6, what an answer proves; and the
 // rate.
 var provider = []Guard{
-	{"S5 deadline on the monotonic clock", "a clock that was set back lets a late request out", []Mutant{
+	{"S5 deadline on the monotonic clock", "a clock that was set back lets a request leave after its deadline", []Mutant{
 		{Removes: "the monotonic clock", Edits: edit("paypro/conn.go", "return !now.Before(latest) || !now.Round(0).Before(latest.Round(0))", "return !now.Round(0).Before(latest.Round(0))"),
 			Killer: Killer{"paypro", "TestIsPast"}},
 	}},
@@ -11,7 +11,7 @@ var provider = []Guard{
 		{Removes: "the wall clock", Edits: edit("paypro/conn.go", "return !now.Before(latest) || !now.Round(0).Before(latest.Round(0))", "return !now.Before(latest)"),
 			Killer: Killer{"paypro", "TestIsPast"}},
 	}},
-	{"S5 the last check at the write", "a dial or a full buffer takes longer than the lease, and then the bytes leave", []Mutant{
+	{"S5 the last check at the write", "a dial or a full buffer takes longer than the lease, and then the request leaves", []Mutant{
 		{Removes: "the check before a write", Edits: edit("paypro/conn.go", "if isPast(g.latest) {", "if false {"),
 			Killer: Killer{"paypro", "TestTooLate"}},
 		{Removes: "the deadline of a write that blocks", Edits: edit("paypro/conn.go", "_ = c.SetWriteDeadline(earlier(latest, deadline)) //", "//"),
@@ -29,11 +29,11 @@ var provider = []Guard{
 		{Removes: "a send without a last moment is refused", Edits: edit("paypro/client.go", "\tif latest.IsZero() {\n\t\treturn finding.Finding{Kind: finding.NotSent", "\tif false {\n\t\treturn finding.Finding{Kind: finding.NotSent"),
 			Killer: Killer{"paypro", "TestTooLate"}},
 	}},
-	{"S6 no redirects", "a 307 repeats the POST elsewhere", []Mutant{
+	{"S6 no redirects", "a 307 repeats the POST at another address", []Mutant{
 		{Removes: "a redirect is no answer", Edits: edit("paypro/pool.go", "\t\tp.putIdle(c)\n\t\treturn r\n", "\t\tp.putIdle(c)\n\t\tif r.status/100 == 3 && !used {\n\t\t\tcontinue\n\t\t}\n\t\treturn r\n"),
 			Killer: Killer{"paypro", "TestNeverRepeats"}},
 	}},
-	{"S6 no retry by the transport", "a POST is sent again on a connection that died", []Mutant{
+	{"S6 no retry by the transport", "a POST is sent again after its connection broke", []Mutant{
 		{Removes: "what broke on an old connection is unsent", Edits: edit("paypro/pool.go", "if stale && used {", "if (stale || r.problem != \"\") && used {"),
 			Killer: Killer{"paypro", "TestNeverRepeatsOnAnOldConnection"}},
 		{Removes: "an Idempotency-Key is set", Edits: edit("paypro/request.go", "User-Agent: disburser\\r\\n", "User-Agent: disburser\\r\\nIdempotency-Key: x\\r\\n"),
@@ -43,10 +43,10 @@ var provider = []Guard{
 		{Removes: "the certificate is looked at", Edits: edit("paypro/pool.go", "MinVersion: tls.VersionTLS12,", "MinVersion: tls.VersionTLS12, InsecureSkipVerify: true,"),
 			Killer: Killer{"paypro", "TestTLS"}},
 	}},
-	{"S6 not sent is a proof", "what left is taken for not sent, and is sent again", []Mutant{
+	{"S6 not sent is a proof", "a request that left counts as not sent, and is sent again", []Mutant{
 		{Removes: "bytes that left", Edits: edit("paypro/conn.go", "g.written = g.written || n != 0", "g.written = g.written && n != 0"),
 			Killer: Killer{"paypro", "TestHalfWritten"}},
-		{Removes: "bytes that an earlier write let out", Edits: edit("paypro/conn.go", "g.written = g.written || n != 0", "g.written = n != 0"),
+		{Removes: "bytes that left with an earlier write", Edits: edit("paypro/conn.go", "g.written = g.written || n != 0", "g.written = n != 0"),
 			Killer: Killer{"paypro", "TestGuardedConn"}},
 		{Removes: "the bytes of a write that failed", Edits: edit("paypro/conn.go", "g.written = g.written || n != 0", "g.written = g.written || n != 0 && err == nil"),
 			Killer: Killer{"paypro", "TestHalfWritten"}},
@@ -68,7 +68,7 @@ var provider = []Guard{
 		{Removes: "an answer about another tradeNo", Edits: edit("paypro/finding.go", "if whose == subjectOther {", "if false {"),
 			Killer: Killer{"paypro", "TestFinding"}},
 	}},
-	{"O1 only a clear answer counts", "an error page, a contradiction or a mangled code decides", []Mutant{
+	{"O1 only a clear answer counts", "an error page, an answer that contradicts itself or a garbled code decides", []Mutant{
 		{Removes: "HTTP statuses but 200", Edits: edit("paypro/finding.go", "case r.status != http.StatusOK:", "case false:"),
 			Killer: Killer{"paypro", "TestFindingOfOtherStatuses"}},
 		{Removes: "half an answer", Edits: edit("paypro/finding.go", "case r.problem != \"\":", "case r.problem != \"\" && len(r.body) == 0:"),
@@ -112,7 +112,7 @@ var provider = []Guard{
 		{Removes: "a name that stands twice", Edits: edit("paypro/jsonreader.go", "if _, twice := object[name]; twice {", "if false {"),
 			Killer: Killer{"paypro", "TestFinding"}},
 	}},
-	{"Rate: nothing granted twice after a wipe", "the provider sees more than agreed, and may block the merchant", []Mutant{
+	{"Rate: nothing granted twice after a wipe", "the provider sees more calls than agreed, and may block the merchant", []Mutant{
 		{Removes: "a missing schedule begins now", Edits: edit("ratelimit/lua/take.lua", "next, begins, catches = now + takeAhead, true, {}", "next, begins, catches = now, true, {}"),
 			Killer: Killer{"ratelimit", "TestAMissingScheduleBeginsBehindWhatWasGranted"}},
 	}},
@@ -124,7 +124,7 @@ var provider = []Guard{
 		{Removes: "who is in an old epoch is granted moments", Edits: edit("ratelimit/lua/take.lua", "known and epoch < known then", "false then"),
 			Killer: Killer{"ratelimit", "TestAnOldEpochIsGrantedNothing"}},
 	}},
-	{"Rate: no burst after a pause", "a deploy or a pause sends all the missed calls at once", []Mutant{
+	{"Rate: no burst after a pause", "after a deployment or a pause all missed calls are made at once", []Mutant{
 		// Checked three times: before the wait for the process' own rate, with it, and after it.
 		{Removes: "a missed moment is used", Edits: []Edit{
 			{"ratelimit/ratelimit.go", "\tif now.Add(delay).Sub(moment) > slack {\n\t\tr.CancelAt(now)\n\t\treturn false, delay, nil\n", "\tif false {\n\t\treturn false, 0, nil\n"},
@@ -146,7 +146,7 @@ var provider = []Guard{
 		{Removes: "all that was missed is caught up on", Edits: edit("ratelimit/lua/take.lua", "if catches[most] and catches[most] >= moment then return false end", ""),
 			Killer: Killer{"ratelimit", "TestCallsAsLateAsTheyMayBe"}},
 	}},
-	{"Secrets masked", "people's names and accounts stand in logs and results", []Mutant{
+	{"Secrets masked", "names and account numbers of people stand in logs and results", []Mutant{
 		{Removes: "the provider's words are passed on as they are", Edits: edit("paypro/finding.go", "oneLine(payeeMask.hideInText(oneLine(words, maxAnswer)), maxText)", "oneLine(words, maxText)"),
 			Killer: Killer{"paypro", "TestFindingHidesPeople"}},
 		{Removes: "only the secret is hidden", Edits: edit("paypro/mask.go", "for _, value := range cmd.Payee.Reveal() {", "for _, value := range map[string]string{} {"),

@@ -2,7 +2,7 @@ package mutants
 
 // rebuild are the guards of E4: how an epoch begins, and what a replay may write.
 var rebuild = []Guard{
-	{"E4a old scripts refuse once a building stands", "a late give-back makes received of what the replay has just learned was sent", []Mutant{
+	{"E4a old scripts refuse once a building stands", "a give-back arrives late, and a payout that the replay found to be sent is received again", []Mutant{
 		{Removes: "the building record leaves the open epoch", Edits: edit("journal/lua/build.lua", "call('HDEL', P .. 'epoch', 'id', 'run_id', 'claimed_until')", "call('HDEL', P .. 'epoch', 'claimed_until')"),
 			Killer: Killer{"journal", "TestAfterBuildEveryBelievingScriptRefuses"}},
 		{Removes: "an epoch that the caller didn't know of is ended", Edits: edit("journal/lua/build.lua", "if e[1] and e[2] == server and e[1] ~= ARGV[3] then return {'0', 'another epoch is open'} end\n", ""),
@@ -11,7 +11,7 @@ var rebuild = []Guard{
 			"  record = sub(head, 1, 2) .. sub(record, TOKEN_FROM, LEASE_END_TO) .. sub(head, FINGERPRINT_FROM) .. sub(record, #head + 1)\n  call('SET'"),
 			Killer: Killer{"journal", "TestALateGiveBackOfTheOldEpochIsRefusedAlsoAfterTheOpening"}},
 	}},
-	{"E4a a renewal begins nothing", "a server that lost the record, and what was restored under it, is opened as rebuilt", []Mutant{
+	{"E4a a renewal begins nothing", "a server that has lost the building record, and what was restored under it, is opened as rebuilt", []Mutant{
 		{Removes: "a lost building is claimed again", Edits: edit("journal/lua/build.lua", "if ARGV[3] == ARGV[1] and (e[3] ~= ARGV[1] or e[4] ~= server) then", "if false then"),
 			Killer: Killer{"journal", "TestOnlyTheBuilderRestoresAndOpens"}},
 		// Protected twice: what Redis stands at is read again, and must be of this building.
@@ -20,26 +20,26 @@ var rebuild = []Guard{
 			{"decisions/begin.go", "if s.Building != e.ID || s.BuildingOn != s.RunID {", "if false {"},
 		}, Killer: Killer{"decisions", "TestAJournalLostWhileItIsRebuilt"}},
 	}},
-	{"E4a one builder at a time", "two rebuild against each other; for peace, not for safety", []Mutant{
+	{"E4a one builder at a time", "two instances rebuild against each other. That costs time, and no money", []Mutant{
 		{Removes: "a claim keeps nobody away", Edits: edit("journal/lua/build.lua", "e[4] == server and tonumber(e[5] or '0') > now then", "false then"),
 			Killer: Killer{"journal", "TestABuildingIsClaimedOnceAndTheClaimEnds"}},
 	}},
-	{"E4b a fence in every partition", "the old epoch decides on in the partition that has none", []Mutant{
+	{"E4b a fence in every partition", "the old epoch goes on deciding in a partition without a fence", []Mutant{
 		{Removes: "a fence that isn't acknowledged counts", Edits: edit("decisions/begin.go", "[]message.Decision{{Kind: message.KindFence, Epoch: e}}); err != nil {", "[]message.Decision{{Kind: message.KindFence, Epoch: e}}); false {"),
 			Killer: Killer{"decisions", "TestAFailingKafkaPostponesTheEpoch"}},
 		{Removes: "partitions aren't counted again", Edits: edit("decisions/begin.go", "if len(fences) >= n {", "if len(fences) > 0 {"),
 			Killer: Killer{"decisions", "TestAPartitionAddedWhileFencingIsFencedToo"}},
-		{Removes: "partitions are counted from memory", Edits: edit("internal/partition/partition.go", "\tclient, done := fresh(client, topics)\n\tdefer done()\n", ""),
+		{Removes: "partitions are counted from cached metadata", Edits: edit("internal/partition/partition.go", "\tclient, done := fresh(client, topics)\n\tdefer done()\n", ""),
 			Killer: Killer{"internal/partition", "TestCountIsNotRememberedFromBefore"}},
 	}},
-	{"E4c ends noted after the fences", "a good decision lands behind the noted end and before the fence, and is not replayed", []Mutant{
+	{"E4c ends noted after the fences", "a valid decision lands between the noted end and the fence, and is not replayed", []Mutant{
 		{Removes: "they are noted before", Edits: []Edit{
 			{"decisions/begin.go", "\tgap      *gap ", "\tearly    map[int]int64\n\tgap      *gap "},
 			{"decisions/begin.go", "\tif b.fences, err = k.fence(ctx, b.epoch); err != nil {\n", "\tb.early = map[int]int64{}\n\tfor p := range 3 {\n\t\t_, b.early[p], _ = k.Log.source(p).Bounds(ctx)\n\t}\n\tif b.fences, err = k.fence(ctx, b.epoch); err != nil {\n"},
 			{"decisions/begin.go", "k.plan(ctx, *s, gap, b.ends, b.resultEnds)", "k.plan(ctx, *s, gap, b.early, b.resultEnds)"},
 		}, Killer: Killer{"decisions", "TestADecisionThatLandsBeforeTheFenceIsReplayed"}},
 	}},
-	{"E4c own fence last", "of two that begin at once both open, and each is void for the other", []Mutant{
+	{"E4c own fence last", "two instances that begin at once both open, and each epoch voids the other", []Mutant{
 		{Removes: "a foreign fence behind the own one", Edits: edit("decisions/begin.go", "\t\tif seen.fenced {\n\t\t\treturn errRival\n\t\t}\n", "\t\t_ = seen\n"),
 			Killer: Killer{"decisions", "TestWhoIsFencedWhileBeginningBeginsAgain"}},
 	}},
@@ -55,7 +55,7 @@ var rebuild = []Guard{
 		{Removes: "a worker that died is not replaced", Edits: edit("journal/lua/share.lua", "if given == '' and p.till ~= DONE and tonumber(p.till) <= now then", "if given == '' and tonumber(p.till) == 0 then"),
 			Killer: Killer{"journal", "TestASlowWorkerIsReplaced"}},
 	}},
-	{"E4e opened when all is replayed", "what the missing portion says was sent is sent again", []Mutant{
+	{"E4e opened when all is replayed", "what was sent, as only the missing portion says, is sent again", []Mutant{
 		// Protected twice: the builder waits until all of them are done, and open refuses before.
 		{Removes: "it opens before all portions are done", Edits: []Edit{
 			{"decisions/rebuild.go", "case !builder || done(all):", "case true:"},
@@ -70,7 +70,7 @@ var rebuild = []Guard{
 		{Removes: "another building's plan counts", Edits: edit("journal/lua/build.lua", "if e[3] ~= ARGV[1] then call('DEL', P .. 'portions') end", ""),
 			Killer: Killer{"journal", "TestOnlyTheBuildingItselfIsShared"}},
 	}},
-	{"E4d rank merge never backwards", "a payout that the provider has acknowledged, or that ended, is begun again", []Mutant{
+	{"E4d rank merge never backwards", "a payout that the provider has acknowledged, or that ended, starts again", []Mutant{
 		{Removes: "a decision to send overrides any state", Edits: edit("journal/lua/restore.lua", "if not (state == 'r' or state == 's' or own_end(record)) or token_of(record) == VOUCHED then return end", "if token_of(record) == VOUCHED then return end"),
 			Killer: Killer{"journal", "TestRanks"}},
 		{Removes: "an own end overrides any state", Edits: edit("journal/lua/restore.lua", "  if not (state_of(record) == 'r' or state_of(record) == 's' or own_end(record)) then return end\n", ""),
@@ -86,7 +86,7 @@ var rebuild = []Guard{
 		{Removes: "what is received stays so", Edits: edit("journal/lua/restore.lua", "if not (state == 'r' or state == 's' or own_end(record)) or token", "if not (state == 's' or own_end(record)) or token"),
 			Killer: Killer{"journal", "TestRanks"}},
 	}},
-	{"E4d no transition but the listed ones", "a script makes of a payout what nobody has thought about", []Mutant{
+	{"E4d no transition but the listed ones", "a script changes a payout in a way that the rules don't know", []Mutant{
 		{Removes: "a replayed hold is sending", Edits: edit("journal/lua/restore.lua", "write(tradeNo, record, LAYOUT .. 'ha' .. NO_TOKEN", "write(tradeNo, record, LAYOUT .. 'sa' .. NO_TOKEN"),
 			Killer: Killer{"journal", "TestScriptsMakeTheTransitionsThatAreListed"}},
 		{Removes: "another script writes a record", Edits: edit("journal/lua/unsent.lua", "local answer, left = {}, tonumber(ARGV[2])\n", "local answer, left = {}, tonumber(ARGV[2])\ncall('SETRANGE', P .. 'p:' .. '0', 1, 'h')\n"),
@@ -94,19 +94,19 @@ var rebuild = []Guard{
 		{Removes: "a method makes a state of its own", Edits: edit("payout/awaiting.go", "p.Command, p.Country, p.Step, p.Due = c, country, StepSend, now", "p.Command, p.Country, p.State, p.Step, p.Due = c, country, StateReceived, StepSend, now"),
 			Killer: Killer{"payout", "TestOurMethodsMakeTheTransitionsThatAreListed"}},
 	}},
-	{"E4d an undecided own end ranks below a send", "one half said expired and never told the log; the other half sent", []Mutant{
+	{"E4d an undecided own end ranks below a send", "one half rejected a payout without a decision; the other half has sent it", []Mutant{
 		{Removes: "it stays", Edits: edit("journal/lua/restore.lua", "local function own_end(record) return sub(record, FLAGS_FROM, FLAGS_FROM) == OWN_END end", "local function own_end(record) return false end"),
 			Killer: Killer{"journal", "TestRanks"}},
 	}},
-	{"E4d a decided own end ranks above its send", "what was announced as rejected is asked about, and may be sent again", []Mutant{
+	{"E4d a decided own end ranks above its send", "a payout that was announced as rejected is asked about, and may be sent again", []Mutant{
 		{Removes: "the log's word for it", Edits: edit("journal/lua/restore.lua", "or own_end(record)) or token_of(record) == VOUCHED then return end", "or own_end(record)) then return end"),
 			Killer: Killer{"journal", "TestAValidOwnEndOutranksItsSend"}},
 	}},
-	{"E4d the log vouches in its own building only", "an end that an earlier log still had, and this one doesn't, hides a send that came after it", []Mutant{
+	{"E4d the log vouches in its own building only", "an end that stood only in an earlier log hides a send that came after it", []Mutant{
 		{Removes: "vouched for once, vouched for ever", Edits: edit("journal/lua/restore.lua", "local VOUCHED = '=' .. sub(ARGV[1] .. NO_TOKEN, 1, TOKEN_TO - TOKEN_FROM)", "local VOUCHED = string.rep('=', TOKEN_TO - TOKEN_FROM + 1)"),
 			Killer: Killer{"journal", "TestAnOwnEndIsVouchedForByItsBuildingOnly"}},
 	}},
-	{"E4d decisions count by their fence", "what a stale half decided, and never did, is replayed as done", []Mutant{
+	{"E4d decisions count by their fence", "what a stale half decided and never did is replayed as done", []Mutant{
 		{Removes: "a stale own end counts", Edits: edit("decisions/replay.go", "if ours && d.Epoch.ID == p.Fence {", "if ours {"),
 			Killer: Killer{"decisions", "TestDecisionsCountByTheirFence"}},
 		{Removes: "a stale decision to send counts", Edits: edit("decisions/replay.go", "if !ours || p.Fence == \"\" || d.Epoch.ID == p.Fence {", "if true {"),
@@ -116,7 +116,7 @@ var rebuild = []Guard{
 		{Removes: "fences of other shards count", Edits: edit("decisions/replay.go", "\t\tif ours {\n\t\t\tp.Fence = d.Epoch.ID\n\t\t}\n", "\t\tp.Fence = d.Epoch.ID\n"),
 			Killer: Killer{"decisions", "TestDecisionsCountByTheirFence"}},
 	}},
-	{"E4d each write tied to the building", "a builder that was replaced, or whose Redis is another one, writes on", []Mutant{
+	{"E4d each write tied to the building", "a builder goes on writing though it was replaced, or though its Redis is another one", []Mutant{
 		{Removes: "restore: its id", Edits: edit("journal/lua/restore.lua", "if e[1] ~= ARGV[1] or e[2] ~= run_id() then", "if e[2] ~= run_id() then"),
 			Killer: Killer{"journal", "TestOnlyTheBuilderRestoresAndOpens"}},
 		{Removes: "restore: the run_id", Edits: edit("journal/lua/restore.lua", "if e[1] ~= ARGV[1] or e[2] ~= run_id() then", "if e[1] ~= ARGV[1] then"),
@@ -132,7 +132,7 @@ var rebuild = []Guard{
 		{Removes: "share: the run_id", Edits: edit("journal/lua/share.lua", "if e[1] ~= ARGV[1] or e[2] ~= run_id() then", "if e[1] ~= ARGV[1] then"),
 			Killer: Killer{"journal", "TestOnlyTheBuildingItselfIsShared"}},
 	}},
-	{"E4d what the memory would have forgotten", "a result of a tradeNo's former life swallows the payout of today", []Mutant{
+	{"E4d what the dedup window has forgotten", "a result of an earlier payout with the same tradeNo hides today's payout", []Mutant{
 		{Removes: "ends of any age are learned", Edits: edit("journal/lua/restore.lua", "ended_at < now - window end", "false end"),
 			Killer: Killer{"journal", "TestARebuildForgetsWhatIsOlderThanTheWindow"}},
 		{Removes: "old sends and holds are learned", Edits: edit("journal/lua/restore.lua", "if (kind == 'F' or kind == 'D') and forgotten", "if forgotten"),
@@ -142,7 +142,7 @@ var rebuild = []Guard{
 		{Removes: "a slow clock of one writer makes nothing old", Edits: edit("decisions/rebuild.go", "if record.Time.After(seen) {", "if true {"),
 			Killer: Killer{"decisions", "TestASlowClockMakesNoResultOld"}},
 	}},
-	{"O4 after a rebuild", "absence is believed while a send of before may still leave, or for a refusal that was the second's", []Mutant{
+	{"O4 after a rebuild", "absence is believed while an earlier send may still leave, or because of a refusal of the second send", []Mutant{
 		{Removes: "the longest lease isn't waited for", Edits: edit("journal/lua/restore.lua", "local send_by = now + tonumber(ARGV[3])", "local send_by = now"),
 			Killer: Killer{"journal", "TestRanks"}},
 		{Removes: "a lease longer than this instance's isn't waited for", Edits: edit("decisions/rebuild.go", "longest = max(longest, item.Lease)", "_ = item"),

@@ -3,7 +3,7 @@ package mutants
 // sending are the guards of S1 to S5: one instance sends, once, and only what stands in
 // the log. What happens on the wire is in provider.go.
 var sending = []Guard{
-	{"S1 state, in lease", "what may have been sent is handed out to be sent, or to be rejected", []Mutant{
+	{"S1 state, in lease", "what may have been sent is leased again, to be sent or rejected", []Mutant{
 		{Removes: "a lease to send takes any state", Edits: edit("journal/lua/lease.lua",
 			"    if state ~= 'r' then return nil end\n    local expires", "    local expires"),
 			Killer: Killer{"journal", "TestOnlyWhatIsReceivedIsLeasedToSendOrExpire"}},
@@ -16,20 +16,20 @@ var sending = []Guard{
 		{Removes: "a lease to send doesn't write sending", Edits: edit("journal/lua/lease.lua", "head = LAYOUT .. 'sa' .. token", "head = 'ra' .. token"),
 			Killer: Killer{"journal", "TestLeaseForASendWritesSendingAndOnlyOneGetsIt"}},
 	}},
-	{"S1 expired", "what expired is sent after all", []Mutant{
+	{"S1 expired", "what has expired is sent all the same", []Mutant{
 		{Removes: "a lease to send takes what has expired", Edits: edit("journal/lua/lease.lua", "if expires > 0 and expires <= now then", "if false then"),
 			Killer: Killer{"journal", "TestAnExpiredPayoutIsLeasedToExpireAndNeverToSend"}},
 	}},
-	{"S1 old sending asks", "a crash or a lost lease sends again", []Mutant{
+	{"S1 old sending asks", "a payout is sent again after a crash or a lost lease", []Mutant{
 		{Removes: "after the lease it is due for a send", Edits: edit("journal/lua/lease.lua",
 			"wait_in(due_set('a', owner), stamp(deadline), tradeNo)", "wait_in(due_set('s', owner), stamp(deadline), tradeNo)"),
 			Killer: Killer{"journal", "TestAnExpiredLeaseIsTakenOverByAskingNotSending"}},
 	}},
-	{"S2 state, in apply", "a result is written over what somebody else has made of the payout", []Mutant{
+	{"S2 state, in apply", "a result overwrites what another instance has written about the payout", []Mutant{
 		{Removes: "apply doesn't compare the state", Edits: edit("journal/lua/apply.lua", "  if state ~= expected then\n", "  if false then\n"),
 			Killer: Killer{"journal", "TestApplyIsGuardedAndRepeatable"}},
 	}},
-	{"S2 token", "who was away for longer than its lease writes its old result", []Mutant{
+	{"S2 token", "an instance that was away for longer than its lease writes its outdated result", []Mutant{
 		{Removes: "apply doesn't compare the token", Edits: edit("journal/lua/apply.lua", "  if token_of(current) ~= token then return 'l' end\n", ""),
 			Killer: Killer{"journal", "TestAnExpiredLeaseIsTakenOverByAskingNotSending"}},
 		{Removes: "who takes over keeps the old token", Edits: edit("journal/lua/lease.lua",
@@ -40,7 +40,7 @@ var sending = []Guard{
 			{"journal/lua/apply.lua", "if lease_end == OVER then", "if lease_end == OVER and state_of(head) ~= 'r' then"}},
 			Killer: Killer{"journal", "TestALateGiveBackOfTheOldEpochIsRefusedAlsoAfterTheOpening"}},
 	}},
-	{"S2 a repeat answers as the first time", "a lost reply strands a batch, or writes an answer twice", []Mutant{
+	{"S2 a repeat answers as the first time", "after a lost reply nobody works on the leased group, or an answer is written twice", []Mutant{
 		{Removes: "a repeated lease leases others", Edits: edit("journal/lua/lease.lua", "if call('EXISTS', group) == 1 then", "if false then"),
 			Killer: Killer{"journal", "TestARepeatedLeaseAnswersTheSameBatch"}},
 		{Removes: "a repeated lease answers what was taken over", Edits: edit("journal/lua/lease.lua", "if record and token_of(record) == token and lease_end_of", "if record and lease_end_of"),
@@ -53,7 +53,7 @@ var sending = []Guard{
 			"return (forget and recall(due, tradeNo) == rest) and 'a' or 'l'", "return 'l'"),
 			Killer: Killer{"journal", "TestForgetKeepsWhatDeduplicationNeeds"}},
 	}},
-	{"S3 decision before send", "a lost Redis has forgotten a send that nobody wrote down", []Mutant{
+	{"S3 decision before send", "when Redis is lost, a send is forgotten because no log says it", []Mutant{
 		{Removes: "the decision isn't waited for", Edits: edit("disburse/send.go",
 			"return l.Decisions.Send(ctx, leased.Epoch, leased.Payouts)", "go func() { _ = l.Decisions.Send(context.WithoutCancel(ctx), leased.Epoch, leased.Payouts) }()\n\treturn nil"),
 			Killer: Killer{"disburse", "TestNothingIsSentBeforeItsDecision"}},
@@ -65,7 +65,7 @@ var sending = []Guard{
 		{Removes: "what isn't decided goes on as if it were", Edits: edit("disburse/task.go", "{stagePrepared, stageCalling, []payout.Step{payout.StepAsk}}", "{stagePrepared, stageCalling, []payout.Step{payout.StepAsk, payout.StepSend}}"),
 			Killer: Killer{"disburse", "TestASendIsCalledOnlyOnceItIsDecided"}},
 	}},
-	{"S3 acknowledged", "what is taken for written is not there when it is needed", []Mutant{
+	{"S3 acknowledged", "a decision counts as written, and is missing when a rebuild needs it", []Mutant{
 		{Removes: "the call's error", Edits: edit("decisions/log.go", "\tif err == nil {\n\t\terr = res.Error\n\t}\n\tif err != nil {",
 			"\tif res == nil {\n\t\treturn 0, nil\n\t}\n\tif err = res.Error; err != nil {"),
 			Killer: Killer{"decisions", "TestABrokerThatHangsOrDropsTheConnection"}},
@@ -76,7 +76,7 @@ var sending = []Guard{
 		{Removes: "what a topic that was made anew has lost", Edits: edit("decisions/split.go", "} else if base < end {", "} else if base < end && false {"),
 			Killer: Killer{"decisions", "TestATopicMadeAnewBetweenTheRecordsOfOneDecisionVoidsIt"}},
 	}},
-	{"S3 give-back", "what may have been sent, or asked about, is received again", []Mutant{
+	{"S3 give-back", "a payout that may have been sent, or was asked about, is received again and sent again", []Mutant{
 		{Removes: "of any state", Edits: edit("payout/state.go", "if p.State != StateSending || p.Sends < 1 ||", "if p.Sends < 1 ||"),
 			Killer: Killer{"payout", "TestOnlyWhatNobodyAnsweredIsGivenBack"}},
 		{Removes: "though its send was answered", Edits: edit("payout/state.go", "p.LastSend != finding.Unclear || p.AskRound > 0 {", "p.AskRound > 0 {"),
@@ -88,17 +88,17 @@ var sending = []Guard{
 		{Removes: "the stage doesn't matter", Edits: edit("disburse/send.go", "if !l.move(t, stageGivenBack) {", "if l.move(t, stageGivenBack); t.payout.TradeNo == \"\" {"),
 			Killer: Killer{"disburse", "TestATaskThatMayNotBeCalledIsNotCalled"}},
 	}},
-	{"S3 leasing rests while decisions fail", "a leader election turns whole batches into holds", []Mutant{
+	{"S3 no leases while decisions fail", "while Kafka elects a leader, whole leased groups end up held", []Mutant{
 		{Removes: "the lane's backoff", Edits: edit("disburse/lane.go", "la.pausedUntil.Store(time.Now().Add(min(leastBackoff<<min(la.failures-1, 10), mostBackoff)).UnixNano())", ""),
 			Killer: Killer{"disburse", "TestADecisionThatFails"}},
 	}},
-	{"S4 look", "a stale half of a split Redis sends too", []Mutant{
+	{"S4 look", "the stale half of a split Redis sends too", []Mutant{
 		{Removes: "a foreign fence counts for nothing", Edits: edit("decisions/log.go", "case seen.fenced:", "case false && seen.fenced:"),
 			Killer: Killer{"decisions", "TestTheLook"}},
-		{Removes: "a look that fails is an all-clear", Edits: edit("decisions/log.go",
+		{Removes: "a look that fails counts as one that found no fence", Edits: edit("decisions/log.go",
 			"\t\treturn fmt.Errorf(\"decisions: look for a fence: %w\", err)\n", ""),
 			Killer: Killer{"decisions", "TestALookThatFailsIsAnErrorAndIsMadeUpFor"}},
-		{Removes: "what the broker hides is an all-clear", Edits: edit("decisions/log.go",
+		{Removes: "a look that the broker cut short counts as one that found no fence", Edits: edit("decisions/log.go",
 			"return fmt.Errorf(\"%s/%d: the broker didn't return the records at %d that it has acknowledged\", source.Topic, source.Partition, from)", "return nil"),
 			Killer: Killer{"decisions", "TestRecordsThatTheBrokerHidesAreNoAllClear"}},
 		{Removes: "a look that failed isn't made up for", Edits: edit("decisions/log.go",
@@ -107,21 +107,21 @@ var sending = []Guard{
 		{Removes: "after a fence it goes on writing", Edits: edit("decisions/log.go",
 			"\t\tl.epoch = epochs.Epoch{}\n\t\treturn fmt.Errorf(\"decisions: %w: a later epoch", "\t\treturn fmt.Errorf(\"decisions: %w: a later epoch"),
 			Killer: Killer{"decisions", "TestAfterAFenceEverythingIsRefusedUntilAnotherEpochIsEntered"}},
-		{Removes: "a log that became shorter is looked at from nowhere", Edits: edit("decisions/log.go", "if first < looked {", "if false {"),
+		{Removes: "a look begins past the end of a log that became shorter", Edits: edit("decisions/log.go", "if first < looked {", "if false {"),
 			Killer: Killer{"decisions", "TestALogThatIsShorterThanItWasEndsTheEpoch"}},
 	}},
-	{"S4 look from the own epoch's fence", "who joins late never sees the fence that voids its epoch", []Mutant{
+	{"S4 look from the own epoch's fence", "an instance that joins late never sees the fence that voids its epoch", []Mutant{
 		{Removes: "who joins looks from the end on", Edits: edit("decisions/join.go",
 			"survey(ctx, k.Log.source(p), k.Log.shard, s.Epoch.ID, from, end)", "survey(ctx, k.Log.source(p), k.Log.shard, s.Epoch.ID, end, end)"),
 			Killer: Killer{"decisions", "TestAFenceOfABuilderThatNeverOpenedIsAnswered"}},
 	}},
-	{"S4 only where the own fence was seen", "a partition added later is a way around every fence", []Mutant{
+	{"S4 only where the own fence was seen", "decisions in a partition that was added later escape every fence", []Mutant{
 		{Removes: "decides in partitions without a fence", Edits: edit("decisions/log.go",
 			"home := partitions[int(h.Sum32()%uint32(len(partitions)))]", "home := int(h.Sum32() % uint32(len(partitions)+4))"),
 			Killer: Killer{"decisions", "TestPartitionsAddedToTheDecisions"}},
 	}},
-	{"S4 a batch is tied to its epoch", "what an older epoch leased is sent behind the fence that should void it", []Mutant{
-		{Removes: "the log decides for a batch of another epoch", Edits: edit("decisions/log.go",
+	{"S4 a leased group is tied to its epoch", "what an older epoch leased is decided behind the fence that should void it, and sent", []Mutant{
+		{Removes: "the log decides for a leased group of another epoch", Edits: edit("decisions/log.go",
 			"if epoch.ID == \"\" || r.epoch != epoch.ID {", "if epoch.ID == \"\" {"),
 			Killer: Killer{"decisions", "TestABatchIsDecidedInItsOwnEpochOnly"}},
 		{Removes: "the log decides outside an epoch", Edits: edit("decisions/log.go",
@@ -140,7 +140,7 @@ var sending = []Guard{
 			"l.Decisions.Final(ctx, epoch, own)", "l.Decisions.Final(ctx, \"\", own)"),
 			Killer: Killer{"disburse", "TestWhatALeaseHandedOutStaysInItsEpoch"}},
 	}},
-	{"S5 the call ends before the lease", "a slow call is still writing while somebody else has taken over", []Mutant{
+	{"S5 the call ends before the lease", "a slow call still writes after another instance has taken the payout over", []Mutant{
 		{Removes: "the margin before the lease's end", Edits: edit("disburse/begin.go", "end := lease.Deadline().Add(-t.margin)", "end := lease.Deadline().Add(t.margin)"),
 			Killer: Killer{"disburse", "TestALateCallEndsBeforeTheMargin"}},
 		{Removes: "the lease's end is read off the journal's clock", Edits: edit("payout/leases/lease.go",
@@ -151,7 +151,7 @@ var sending = []Guard{
 			Killer: Killer{"journal", "TestALeaseCountsFromBeforeItWasAskedFor"}},
 		{Removes: "a call is made though its moment came too late", Edits: edit("disburse/begin.go", "case at.turn != nil:", "case false:"), Killer: Killer{"disburse", "TestALimiterThatWaitsPastTheDeadline"}},
 	}},
-	{"S5 the grant tells Redis' time", "a machine that stood still with its clocks sends after its lease", []Mutant{
+	{"S5 the ticket tells Redis' time", "a machine that was suspended, clocks included, sends after its lease", []Mutant{
 		{Removes: "the lease hears nothing", Edits: edit("disburse/begin.go", "v.lease = t.lease.Heard(at.redis, at.asked)", ""),
 			Killer: Killer{"disburse", "TestAGrantTellsThatTheLeaseIsOver"}},
 		{Removes: "what was missed counts for nothing", Edits: edit("payout/leases/lease.go", "l.Missed += max(0, journal.Sub(l.Now(asked)))", ""),
@@ -160,24 +160,24 @@ var sending = []Guard{
 			Killer: Killer{"disburse", "TestAGrantTellsThatTheLeaseIsOver"}},
 		{Removes: "it is leased again at once", Edits: edit("disburse/clocks.go", "l.giveBackFor(t, false, grantPause)", "l.giveBack(t, false)"),
 			Killer: Killer{"disburse", "TestAGrantTellsThatTheLeaseIsOver"}},
-		{Removes: "a grant's reading isn't kept", Edits: edit("ratelimit/listen.go", "if asked.After(l.reading.asked) {", "if l.reading.asked.IsZero() {"),
+		{Removes: "a ticket's reading of Redis' time is dropped", Edits: edit("ratelimit/listen.go", "if asked.After(l.reading.asked) {", "if l.reading.asked.IsZero() {"),
 			Killer: Killer{"ratelimit", "TestTheGrantTellsRedisTime"}},
 	}},
-	{"S5 expiresAt right before the call", "what nobody wants any more is paid for the first time", []Mutant{
+	{"S5 expiresAt right before the call", "a payout is sent for the first time after it has expired", []Mutant{
 		{Removes: "it is looked at in the lease alone", Edits: edit("disburse/begin.go", "lastByte(v.lease, t.payout, t.latest(v.lease, at.now), at.now)", "t.latest(v.lease, at.now)"),
 			Killer: Killer{"disburse", "TestWhatExpiresBeforeItsCallIsNotSent"}},
 		{Removes: "a call that has begun goes on after it", Edits: edit("disburse/begin.go",
 			"&& at.now.Before(v.latest):\n", "&& at.now.Before(v.latest):\n\t\tv.latest = t.latest(v.lease, at.now)\n"),
 			Killer: Killer{"disburse", "TestACallEndsWithExpiresAt"}},
 	}},
-	{"S8 one probe of the fleet while sends are refused", "an empty account burns a payroll, payout by payout", []Mutant{
+	{"S8 one probe of the fleet while sends are refused", "an account without money has all payouts of a payroll refused, one after another", []Mutant{
 		{Removes: "who loses the claim probes too", Edits: edit("ratelimit/refusalpause.go", "if !won || err != nil {", "if _ = won; err != nil {"),
 			Killer: Killer{"ratelimit", "TestTheFleetProbesTogether"}},
 		{Removes: "a probe of before, which nobody has heard of, is made too", Edits: edit("ratelimit/refusalpause.go", "(t.probe == \"\" || t.probe != l.probe)", "t.probe == \"\""),
 			Killer: Killer{"ratelimit", "TestOnlyTheLatestProbeIsMade"}},
-		{Removes: "the rests don't grow", Edits: edit("ratelimit/refusalpause.go", "pause = min(first<<r.count, maxRefusalPause)", "pause = min(first, maxRefusalPause)"),
+		{Removes: "the pauses don't grow", Edits: edit("ratelimit/refusalpause.go", "pause = min(first<<r.count, maxRefusalPause)", "pause = min(first, maxRefusalPause)"),
 			Killer: Killer{"ratelimit", "TestRefusalsBackOff"}},
-		{Removes: "what was under way counts as probes", Edits: edit("ratelimit/refusalpause.go", "if r.count > 0 && (r.probeBegan.IsZero() || began.Before(r.probeBegan)) {", "if false {"),
+		{Removes: "sends that were in flight count as probes", Edits: edit("ratelimit/refusalpause.go", "if r.count > 0 && (r.probeBegan.IsZero() || began.Before(r.probeBegan)) {", "if false {"),
 			Killer: Killer{"ratelimit", "TestRefusalsBackOff"}},
 		{Removes: "the fleet isn't told", Edits: edit("disburse/send.go", "err = m.Send.Refused(ctx, began, l.breaker.Load().OpenFor)", ""),
 			Killer: Killer{"disburse", "TestTheFleetIsToldOfRefusals"}},
@@ -187,7 +187,7 @@ var sending = []Guard{
 		{Removes: "what expired is sent again", Edits: edit("payout/state.go", " && p.resends(now, policy) && !p.Expired(now) {", " && p.resends(now, policy) {"),
 			Killer: Killer{"payout", "TestWhatAbsenceProves"}},
 	}},
-	{"S7 notBefore and expiresAt by both clocks", "a clock that somebody sets sends a payroll early, or rejects it", []Mutant{
+	{"S7 notBefore and expiresAt by both clocks", "a clock that was set wrongly sends a payroll early, or rejects it", []Mutant{
 		{Removes: "notBefore by Redis' clock alone", Edits: edit("disburse/clocks.go", "return max(p.Early(lease.Earliest(now)), p.Early(now))", "return p.Early(lease.Earliest(now))"),
 			Killer: Killer{"disburse", "TestAStepOfRedisClock"}},
 		{Removes: "notBefore by the own clock alone", Edits: edit("disburse/clocks.go", "return max(p.Early(lease.Earliest(now)), p.Early(now))", "return p.Early(now)"),
