@@ -8,7 +8,7 @@ import (
 	"disburser/payout"
 )
 
-// good is a payee that each country takes.
+// good is a valid payee for each country.
 var good = map[string]map[string]string{
 	"egypt":       {"customerName": "kevin", "walletId": "01123456789"},
 	"brazil":      {"name": "joão", "email": "a@b.c", "mobile": "1", "bankType": "EVP", "bankNumber": "x-1", "identityType": "CPF", "userIdentity": "12345678901"},
@@ -24,7 +24,7 @@ var good = map[string]map[string]string{
 	"south_korea": {"anything": "goes"},
 }
 
-// amountOf is one that the country takes.
+// amountOf is a valid amount for the country.
 func amountOf(country string) string {
 	if country == "vietnam" {
 		return "50000"
@@ -41,7 +41,7 @@ func TestCheckGood(t *testing.T) {
 	}
 }
 
-// Every required field is asked for by its name.
+// An error names every required field that is missing.
 func TestCheckRequired(t *testing.T) {
 	for country, payee := range good {
 		c := client(t, merchant(country), nil)
@@ -167,7 +167,7 @@ func TestCheckAmount(t *testing.T) {
 	}
 }
 
-// Of every country's fields it is known whether machines or people read them.
+// For every field of every country it is fixed whether machines or people read it.
 func TestKindsOfFields(t *testing.T) {
 	words := map[string]bool{"customerName": true, "name": true, "accountName": true, "bankName": true}
 	for _, p := range countries {
@@ -187,7 +187,7 @@ func TestKindsOfFields(t *testing.T) {
 	}
 }
 
-// No more decimals than the currency has, as they were written.
+// An amount may have as many decimals as its currency, counted as they are written.
 func TestCheckDecimals(t *testing.T) {
 	const whole = "amount must be a whole number without a decimal point"
 	for _, test := range []struct{ country, decimals, amount, want string }{

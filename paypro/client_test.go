@@ -21,7 +21,7 @@ import (
 
 const accepted = `{"msg":"success","code":"0000","data":{"tradeNo":"test_00000001","platFormTradeNo":"p1","status":"0015","desc":"CREATED"}}`
 
-// expect checks a finding's kind and that it keeps people's data to itself.
+// expect checks the kind of a finding, and that it contains no payee data and no secret.
 func expect(t *testing.T, f finding.Finding, want finding.Kind) {
 	t.Helper()
 	if f.Kind != want {
@@ -47,7 +47,7 @@ func TestSendAndAsk(t *testing.T) {
 		c := client(t, egypt(), n.dial)
 		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Accepted)
 		expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, time.Time{}), finding.Processing)
-		// 2000-01-01 00:00 UTC is where virtual time begins.
+		// virtual time begins at 2000-01-01 00:00 UTC
 		want := []string{
 			`POST /egy-pay/v1/paypro/payOut 0000000001 application/json [] {"amount":"300","customerName":"Kevin Quatermain",` +
 				`"notifyUrl":"https://example.com/notify?a=1&b=2","remark":"salary","sign":"` +
@@ -90,7 +90,7 @@ func TestNeverRepeats(t *testing.T) {
 	}
 }
 
-// The same where a connection that was used before ends with the request: somebody has it.
+// A reused connection that ends during the request is no reason to repeat it: the server may have it.
 func TestNeverRepeatsOnAnOldConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork()
@@ -116,8 +116,8 @@ func TestNeverRepeatsOnAnOldConnection(t *testing.T) {
 	})
 }
 
-// The server closes kept connections without a word. Whatever the client finds,
-// the server has seen each payout once at most, and NotSent means never.
+// The server closes idle connections at any moment. It sees each payout at most once, and never
+// one that the client reported as NotSent.
 func TestStaleConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork()
@@ -154,7 +154,7 @@ func TestStaleConnection(t *testing.T) {
 	})
 }
 
-// What a connection can do to a request, and what may be said of it.
+// How a connection can break, and which finding each case allows.
 func TestBrokenConnections(t *testing.T) {
 	read := func(conn net.Conn) { // the whole request
 		if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
@@ -248,7 +248,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
-// What is too long is not waited for.
+// An answer above the size limit is not read to its end.
 func TestEndlessAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork()

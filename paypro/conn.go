@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// This file decides two things: that no byte is written after the write deadline (protocol S5),
-// and whether a byte was written at all (the proof behind NotSent). Only the code that writes
-// the bytes can know either.
+// This file guarantees that no byte is written after the write deadline (protocol S5). It also
+// knows whether a byte was written at all, which is the proof behind NotSent. Only the code that
+// writes the bytes can know either.
 //
 // net/http reads the answers here, but it doesn't make the calls. Its Transport writes on a
 // goroutine of its own, which may still write when the caller already has an error. It also

@@ -20,7 +20,7 @@ import (
 	"disburser/payout/finding"
 )
 
-// writes is a connection whose next write does as it is told.
+// writes is a connection whose writes return the given result.
 type writes struct {
 	net.Conn
 	n   int
@@ -52,7 +52,7 @@ func TestGuardedConn(t *testing.T) {
 		}, true, errTooLate},
 	} {
 		o := &guardedConn{}
-		_ = write(o, 1, nil) // the handshake, or the call before
+		_ = write(o, 1, nil) // the handshake or the call before must not count
 		o.beginRequest(time.Now().Add(time.Hour))
 		err := test.do(o)
 		if left := o.endRequest(); left != test.left || !errors.Is(err, test.want) {
@@ -67,7 +67,7 @@ func write(o *guardedConn, n int, err error) error {
 	return err
 }
 
-// A write that reports success, and not of all, is none, whatever is answered.
+// A write that reports success for a part of the request makes the finding Unclear, whatever the answer.
 func TestShortWrite(t *testing.T) {
 	for _, n := range []int{0, 1, 100, -1} {
 		synctest.Test(t, func(t *testing.T) {
@@ -83,29 +83,29 @@ func TestShortWrite(t *testing.T) {
 	}
 }
 
-// polite says goodbye when it is closed, as TLS does.
-type polite struct{ net.Conn }
+// closesLikeTLS writes a close message when it is closed, as TLS does.
+type closesLikeTLS struct{ net.Conn }
 
-func (p polite) Close() error {
+func (p closesLikeTLS) Close() error {
 	_ = p.SetWriteDeadline(time.Now().Add(5 * time.Second))
 	_, _ = p.Write([]byte("goodbye"))
 	return p.Conn.Close()
 }
 
-// Not even a goodbye leaves after the last moment.
+// Not even TLS's close message leaves after the write deadline.
 func TestNoGoodbyeAfterTheLastMoment(t *testing.T) {
 	ours, theirs := net.Pipe()
 	read := make(chan string)
 	go func() { all, _ := io.ReadAll(theirs); read <- string(all) }()
 	o := &guardedConn{Conn: ours}
-	c := &conn{Conn: polite{o}, guarded: o, pool: &connPool{}, replies: make(chan reply, 1)}
+	c := &conn{Conn: closesLikeTLS{o}, guarded: o, pool: &connPool{}, replies: make(chan reply, 1)}
 	r, stale := c.roundTrip(t.Context(), []byte("POST"), time.Now().Add(-time.Second), time.Now().Add(time.Minute))
 	if got := <-read; got != "" || !r.unsent || stale {
 		t.Errorf("%q left; %+v, stale %v", got, r, stale)
 	}
 }
 
-// What is kept of an answer doesn't keep all of it in memory.
+// A finding doesn't keep the whole answer in memory.
 func TestLongAnswersAreNotKept(t *testing.T) {
 	c := client(t, egypt(), nil)
 	before := heap()
@@ -129,7 +129,7 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// What a server says between two calls is no answer to the second one.
+// What a server sends between two calls is no answer to the second one.
 func TestUnrequestedAnswers(t *testing.T) {
 	stray := ok(`{"code":"0000","data":{"tradeNo":"test_00000001","status":"0000"}}`)
 	for name, at := range map[string]time.Duration{"right behind the first answer": 0, "later": time.Second} {
@@ -159,7 +159,7 @@ func TestUnrequestedAnswers(t *testing.T) {
 	}
 }
 
-// Which connections carry another call.
+// Which connections are reused for another call.
 func TestConnectionReuse(t *testing.T) {
 	for _, test := range []struct {
 		name, answer string
@@ -197,7 +197,7 @@ func TestConnectionReuse(t *testing.T) {
 	}
 }
 
-// What comes may belong to the call that just begins, or to nobody.
+// What a read means in each phase of a connection.
 func TestReadEvents(t *testing.T) {
 	p := &connPool{}
 	for _, test := range []struct {
@@ -228,7 +228,7 @@ func TestReadEvents(t *testing.T) {
 	}
 }
 
-// A caller that stops waiting waits no longer, wherever the call is.
+// A call ends at once when its context is cancelled, in any phase.
 func TestTheCallerStops(t *testing.T) {
 	for name, reads := range map[string]int{"while it is written": 100, "while the answer is waited for": 4096} {
 		t.Run(name, func(t *testing.T) {
@@ -251,7 +251,7 @@ func TestTheCallerStops(t *testing.T) {
 	}
 }
 
-// Many calls and few connections that end all the time: each call has its own answer.
+// Many calls share connections that end all the time: each call gets its own answer.
 func TestConnectionsThatEnd(t *testing.T) {
 	var count atomic.Int64
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -290,8 +290,8 @@ func TestConnectionsThatEnd(t *testing.T) {
 	}
 }
 
-// skewed moves a time's monotonic reading only, as if the two clocks had parted:
-// a suspended machine stops the monotonic one, and the wall clock can be set.
+// skewed moves only the monotonic reading of a time, as if the two clocks differed. A suspended
+// machine stops the monotonic clock, and the wall clock can be set.
 func skewed(t time.Time, monotonic time.Duration) time.Time {
 	words := (*[2]int64)(unsafe.Pointer(&t)) // wall and ext, see the comments in package time
 	words[1] += int64(monotonic)

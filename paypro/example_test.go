@@ -13,8 +13,8 @@ import (
 	"disburser/paypro/paysim"
 )
 
-// The simulator in a test: it loses every reply to a send and pays all the same. The client
-// claims nothing, and the query endpoint knows.
+// The simulator in a test: it loses every reply to a send, and pays nevertheless. The finding of
+// the send is unclear; the query tells the outcome.
 func Example_paysim() {
 	sim := paysim.New(paysim.Config{
 		Merchants: []paysim.Merchant{{Country: "egypt", MerchantNo: "0000000001", Secret: "simulated", BasePath: "/egy-pay"}},

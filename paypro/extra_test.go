@@ -14,7 +14,7 @@ import (
 
 func sub(value string) map[string]string { return map[string]string{"subMerchantNo": value} }
 
-// The constant fields go on their call and no other, and are signed.
+// Each constant field is sent with its own call only, and is signed.
 func TestExtraFields(t *testing.T) {
 	for _, signIn := range []string{"body", "header", "both"} {
 		s := merchant("south_korea")
@@ -52,7 +52,7 @@ func TestExtraFields(t *testing.T) {
 	}
 }
 
-// A constant field takes nobody's place.
+// A constant field can't replace another field.
 func TestExtraFieldsCantReplace(t *testing.T) {
 	bad := func(country string, extra Extra, want string) {
 		t.Helper()
@@ -91,8 +91,8 @@ func TestExtraFieldsCantReplace(t *testing.T) {
 	}
 }
 
-// Where no page names the payee fields, a command may bring one that the merchant has as a
-// constant: with the same value, or it is refused.
+// In a country without documented payee fields, a command may have a field that is also a
+// constant field of the merchant. Another value than the constant's is refused.
 func TestExtraFieldsAndOpenPayees(t *testing.T) {
 	s := merchant("south_korea")
 	s.Extra = Extra{Send: sub("1")}

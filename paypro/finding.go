@@ -14,8 +14,8 @@ import (
 	"disburser/payout/money"
 )
 
-// This file has the two tables that turn codes into findings, one for sends and one for queries
-// (docs/design.md, States; the codes are in paypro-api.md §5). Whatever is in neither is
+// This file has two tables that turn codes into findings: one for sends, one for queries. They
+// follow docs/design.md, States. The codes are in paypro-api.md §5. Whatever is in neither is
 // Unclear. Only an explicit final data.status in the answer to a query is final.
 
 // sendStatuses maps data.status in the answer to a payout. Any other status, also 00032

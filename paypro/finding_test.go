@@ -12,7 +12,7 @@ import (
 	"disburser/payout/finding"
 )
 
-// judged is the finding of an answer with HTTP 200 to a send and to an ask.
+// judged returns the findings of an answer with HTTP 200, to a send and to a query.
 func judged(c *Client, body string) (send, ask finding.Finding) {
 	r := reply{status: http.StatusOK, body: []byte(body)}
 	return c.judge(sendVerdict, aboutOne, r), c.judge(c.queryVerdict, aboutOne, r)
@@ -68,7 +68,7 @@ func TestFinding(t *testing.T) {
 		{`{"data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
 		{`{"status":"0000","tradeNo":"t-1"}`, unclear, unclear, false},
 
-		// Whose answer is it.
+		// Whose payout the answer is about.
 		{`{"code":"0000","data":{"status":"0000","tradeNo":"t-1"}}`, finding.SettledPaid, finding.Paid, true},
 		{`{"code":"0000","data":{"status":"0000","tradeNo":""}}`, unclear, unclear, true},
 		{`{"code":"0000","data":{"status":"0000","tradeNo":null}}`, unclear, unclear, true},
@@ -79,7 +79,7 @@ func TestFinding(t *testing.T) {
 		{`{"code":"0000","tradeNo":"t-1","data":{"status":"0000"}}`, unclear, unclear, true},
 		{`{"code":"0000","data":{"status":"0015"}}`, finding.Accepted, finding.Processing, true}, // ends nothing
 
-		// The success flag, where it contradicts.
+		// The field success, if it contradicts the code.
 		{`{"code":"0000","success":false,"data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
 		{`{"code":"0000","success":"False","data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
 		{`{"code":"0000","success":false,"data":{"tradeNo":"t-1","status":"00029"}}`, unclear, unclear, false},
@@ -92,7 +92,7 @@ func TestFinding(t *testing.T) {
 		{`{"code":"0000","data":{"status":"0000","tradeNo":"T-1"}}`, unclear, unclear, true},
 		{`{"code":"0000","data":{"status":"0000","tradeNo":["t-1"]}}`, unclear, unclear, true},
 
-		// Types: tolerant where nothing is decided, strict where money is.
+		// Types: lenient where nothing is decided, strict where money is.
 		{`{"code":"0000","success":"true","timestamp":"1","data":{"tradeNo":"t-1","status":"0000","amount":3.0000},"x":{"y":[1]}}`, finding.SettledPaid, finding.Paid, true},
 		{`{"code":"0000","success":1,"timestamp":1,"data":{"tradeNo":"t-1","status":"0000","amount":"3"}}`, finding.SettledPaid, finding.Paid, true},
 		{`{"code":0,"data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
@@ -107,7 +107,7 @@ func TestFinding(t *testing.T) {
 		{`{"code":"0000","data":"{\"status\":\"0000\"}"}`, unclear, unclear, false},
 		{`{"code":"0000","data":[{"status":"0000"}]}`, unclear, unclear, false},
 
-		// Names: in their own case, and once.
+		// Names: in their letter case, and at most once.
 		{`{"Code":"0000","Data":{"Status":"0000"}}`, unclear, unclear, false},
 		{`{"code":"0000","data":{"Status":"0000"}}`, unclear, unclear, true},
 		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0015","status":"0000"}}`, unclear, unclear, false},
@@ -115,7 +115,7 @@ func TestFinding(t *testing.T) {
 		{`{"code":"8000","code":"0000","data":{"tradeNo":"t-1","status":"0000"}}`, unclear, unclear, false},
 		{`{"code":"0000","data":{"tradeNo":"t-1","status":"0000"},"data":{}}`, unclear, unclear, false},
 
-		// No answer of ours.
+		// No readable answer.
 		{``, unclear, unclear, false},
 		{`OK`, unclear, unclear, false},
 		{`null`, unclear, unclear, false},
@@ -139,7 +139,7 @@ func TestFinding(t *testing.T) {
 	}
 }
 
-// Only HTTP 200 says anything, however good the body looks.
+// Only HTTP 200 decides anything, whatever the body says.
 func TestFindingOfOtherStatuses(t *testing.T) {
 	c := client(t, egypt(), nil)
 	for status := 100; status < 600; status++ {
@@ -208,7 +208,7 @@ func TestFindingQuotes(t *testing.T) {
 	}
 }
 
-// The provider may quote what we sent; its words are kept, people's data is not.
+// The provider may quote what we sent: its text is passed on, payee data is masked.
 func TestFindingHidesPeople(t *testing.T) {
 	c := client(t, egypt(), nil)
 	said := "wallet 01123456789 of KEVIN  QUATERMAIN / kevin quatermain (Kevin Qua\ntermain) key " + testSecret + " "
@@ -224,7 +224,7 @@ func TestFindingHidesPeople(t *testing.T) {
 	}
 }
 
-// leaks tells whether people's data or the secret stands in text.
+// leaks tells whether payee data or the secret occurs in a text.
 func leaks(text string) bool {
 	return slices.ContainsFunc([]string{testName, testWallet, testSecret}, func(v string) bool {
 		return strings.Contains(strings.ToLower(text), strings.ToLower(v))
@@ -286,8 +286,8 @@ func TestTooFast(t *testing.T) {
 	}
 }
 
-// FuzzFinding: no answer makes the reader panic, and none yields a finding that
-// could move money without the explicit code and status that stand for it.
+// No answer makes the reader panic. A finding that could move money needs its explicit code and
+// status in the answer.
 func FuzzFinding(f *testing.F) {
 	for _, seed := range []string{
 		`{"msg":"success","code":"0000","timestamp":1728611780130,"success":true,"data":{"tradeNo":"t-1","platFormTradeNo":"p","status":"0015","desc":"CREATED"}}`,
@@ -329,14 +329,14 @@ func FuzzFinding(f *testing.F) {
 	})
 }
 
-// proofOf is the status that a kind must rest on; nil = any.
+// proofOf returns the statuses that a kind of finding needs; nil = any.
 var proofOf = map[finding.Kind][]string{
 	finding.Accepted: {"0015"}, finding.SettledPaid: {"0000"}, finding.SettledPartial: {"0001"}, finding.SettledFailed: {"00029", "0029", "0100019"}, finding.SettledOther: nil,
 	finding.Refused: {"8000"}, finding.NoRecord: {"8000"}, finding.Processing: {"0015"}, finding.Paid: {"0000"},
 	finding.Partial: {"0001"}, finding.Failed: {"00029", "0029", "0100019"}, finding.UnknownStatus: nil,
 }
 
-// unescaped turns the \u escapes of digits back, as a JSON reader does.
+// unescaped decodes the \u escapes of digits, as a JSON reader does.
 func unescaped(body string) string {
 	for digit := range 10 {
 		body = strings.ReplaceAll(body, fmt.Sprintf(`\u003%d`, digit), fmt.Sprint(digit))

@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// The short way for plain texts and the long one agree.
+// The fast path for ASCII texts gives the same result as the general one.
 func TestPlainTextsAreFoldedLikeOthers(t *testing.T) {
 	for c := rune(' '); c <= '~'; c++ {
 		long := []rune(foldCase(string(c) + "é"))[0]

@@ -13,8 +13,8 @@ import (
 	"disburser/paypro/paysim"
 )
 
-// The simulator was written from the same documents by somebody else: every
-// country's requests must satisfy it, signatures included, and its answers us.
+// The simulator was written from the same pages without our code. It must accept the requests of
+// every country, signatures included, and we must accept its answers.
 func TestAgainstSimulator(t *testing.T) {
 	for _, country := range Countries() {
 		t.Run(country.Name, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What the walker reads of valid JSON is what the library reads, but for repeated names.
+// The jsonReader reads valid JSON as encoding/json does, except repeated names.
 func FuzzJSONReader(f *testing.F) {
 	for _, text := range []string{
 		`{}`, `{"a": 1}`, ` { "a" : [ 1 , -2.50e+3 , "x" , true , false , null , { } , [ ] ] , "b" : "" } `, `{"":""}`,

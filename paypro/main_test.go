@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Distinctive values, so that a test can look for them where they must not be.
+// Distinctive values: tests search for them where they must not occur.
 const (
 	testSecret = "test-secret-123"
 	testName   = "Kevin Quatermain"
@@ -57,7 +57,7 @@ func egyptCommand(t testing.TB) payout.Command {
 	}
 }
 
-// client makes a client that is closed with the test.
+// client makes a client and closes it at the end of the test.
 func client(t testing.TB, s Settings, dial Dial) *Client {
 	t.Helper()
 	c, err := New(s, dial)
@@ -68,13 +68,13 @@ func client(t testing.TB, s Settings, dial Dial) *Client {
 	return c
 }
 
-// signed is an order's sign.
+// signed returns the signature of a request.
 func (c *Client) signed(o apiRequest) string { return c.signer.sign(sortedNames(o.params), o.params) }
 
-// soon is a lease that lasts.
+// soon is a write deadline that doesn't pass during a test.
 func soon() time.Time { return time.Now().Add(time.Minute) }
 
-// network is an in-memory network with one server, which works in virtual time.
+// network is an in-memory network with one server. It works in virtual time.
 type network struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -96,8 +96,8 @@ func (n *network) serve(t testing.TB, handler http.HandlerFunc) {
 	t.Cleanup(func() { _ = server.Close(); running.Wait() })
 }
 
-// serveRaw gives every connection to the function, which may do what no
-// http.Server would; the connection is closed when it returns.
+// serveRaw gives every connection to the function, which may do what no http.Server does. The
+// connection is closed when the function returns.
 func (n *network) serveRaw(t testing.TB, each func(conn net.Conn)) {
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -112,8 +112,8 @@ func (n *network) serveRaw(t testing.TB, each func(conn net.Conn)) {
 	t.Cleanup(func() { _ = n.Close(); running.Wait() })
 }
 
-// serveRequests reads one request after the other on each connection, whole, and closes
-// it when respond says that it was the last.
+// serveRequests reads whole requests from each connection, one after the other. It closes the
+// connection when respond returns false.
 func (n *network) serveRequests(t testing.TB, respond func(conn net.Conn) (more bool)) {
 	n.serveRaw(t, func(conn net.Conn) {
 		text := bufio.NewReader(conn)
@@ -130,7 +130,7 @@ func (n *network) serveRequests(t testing.TB, respond func(conn net.Conn) (more 
 	})
 }
 
-// ok is an answer of HTTP with a body.
+// ok is an HTTP answer with a body.
 func ok(body string) string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }

@@ -29,7 +29,7 @@ func inData(name string) func(string) (map[string]any, map[string]any) {
 	return func(v string) (map[string]any, map[string]any) { return nil, map[string]any{name: v} }
 }
 
-// quotings are all text fields of all answers: outcomes, accepted ones, refusals.
+// quotings has an answer for every text field: of outcomes, accepted sends and refusals.
 func quotings() (all []quoting) {
 	for _, status := range []string{"0000", "00029", "00032", ""} {
 		for _, code := range []string{"0000", "8000"} {
@@ -65,8 +65,8 @@ func (q quoting) answer(tradeNo, value string) reply {
 	return reply{status: http.StatusOK, body: body}
 }
 
-// Each payee field of each country in each text field of each answer: nothing of it is seen,
-// and what is decided is what an answer that quotes nobody decides.
+// The provider quotes each payee field of each country in each text field of each answer. Nothing
+// of it is visible, and the decision is the same as without the quote.
 func TestNoAnswerShowsThePayee(t *testing.T) {
 	for _, country := range Countries() {
 		c := client(t, merchant(country.Name), nil)
@@ -94,7 +94,7 @@ func TestNoAnswerShowsThePayee(t *testing.T) {
 	}
 }
 
-// A short value stands in other words and numbers by chance.
+// A short value occurs in other words and numbers by chance.
 func TestShortValuesHideLittle(t *testing.T) {
 	c := client(t, merchant("nigeria"), nil)
 	payee := map[string]string{"a": "1", "b": "Li", "c": "0002", "d": "-", "e": "00", "f": "300", "g": "2026"}
@@ -120,8 +120,8 @@ func TestShortValuesHideLittle(t *testing.T) {
 	}
 }
 
-// What is hidden decides as it came: an amount that is an account number, two codes that
-// look the same when they are hidden.
+// Decisions are made with the unmasked texts: an amount that is also an account number, and two
+// codes that look the same when masked.
 func TestHiddenTextsDecide(t *testing.T) {
 	c := client(t, egypt(), nil)
 	cmd := egyptCommand(t)
@@ -149,7 +149,7 @@ func TestHiddenTextsDecide(t *testing.T) {
 	}
 }
 
-// The secret is hidden wherever people's data is.
+// The secret is masked wherever payee data is.
 func TestNoAnswerShowsTheSecret(t *testing.T) {
 	c := client(t, egypt(), nil)
 	for _, q := range quotings() {
@@ -161,7 +161,7 @@ func TestNoAnswerShowsTheSecret(t *testing.T) {
 	}
 }
 
-// A code that says "no such order" where there is no data, if the operator says so.
+// Code 0000 without data means "no such order" only if the operator set it so.
 func TestEmptyData(t *testing.T) {
 	s := egypt()
 	without := client(t, s, nil)
@@ -208,8 +208,9 @@ func TestEmptyData(t *testing.T) {
 	}
 }
 
-// Kenya's page lists no tradeNo in the answer to a query: there an outcome without one is
-// believed, with another one not. An unclear answer about an order says that there is one.
+// Kenya's page lists no tradeNo in the answer to a query. There an outcome without a tradeNo is
+// believed, and one with another tradeNo isn't. An unclear answer about an order shows that there
+// is one.
 func TestWhereAnswersNameNoTradeNo(t *testing.T) {
 	for _, country := range Countries() {
 		c := client(t, merchant(country.Name), nil)
@@ -245,7 +246,7 @@ func TestWhereAnswersNameNoTradeNo(t *testing.T) {
 	}
 }
 
-// What the operator sends with each call may be a key: the provider's words don't show it.
+// A constant field may be a key: it is masked in the provider's texts.
 func TestNoAnswerShowsExtra(t *testing.T) {
 	s := egypt()
 	s.Extra = Extra{Send: map[string]string{"subMerchant": "hidden-send"}, Query: map[string]string{"token": "hidden-query"}, Balance: map[string]string{"token": "hidden-balance"}}
@@ -256,7 +257,7 @@ func TestNoAnswerShowsExtra(t *testing.T) {
 	}
 }
 
-// A secret at the place where the words are cut is hidden too.
+// A secret at the place where a text is cut is masked too.
 func TestABalancesRefusalIsHiddenBeforeItIsCut(t *testing.T) {
 	c := client(t, egypt(), nil)
 	secret := c.secret.Reveal()

@@ -21,9 +21,9 @@ import (
 	"disburser/payout/finding"
 )
 
-// The proofs: what left, what did not, and in time.
+// Tests of the write deadline and of the proof behind NotSent.
 
-// No connection, no byte.
+// Without a connection no byte leaves.
 func TestNotSent(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	for name, dial := range map[string]Dial{
@@ -56,7 +56,7 @@ func TestNotSent(t *testing.T) {
 	})
 }
 
-// faulty writes the first bytes of a request and then fails.
+// faulty reports some bytes as written, and an error.
 type faulty struct {
 	net.Conn
 	bytes int
@@ -76,7 +76,7 @@ func TestHalfWritten(t *testing.T) {
 	}
 }
 
-// S5: from latest on not one byte is written, whatever took so long.
+// S5: no byte is written from the write deadline on, whatever caused the delay.
 func TestTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork()
@@ -104,8 +104,8 @@ func TestTooLate(t *testing.T) {
 	})
 }
 
-// A request of which a part was written before the last moment may have arrived;
-// the rest of it stays here.
+// A request that was written in part before the write deadline may have arrived. The rest of it
+// is not written.
 func TestTooLateHalfWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork()
@@ -126,8 +126,8 @@ func TestTooLateHalfWay(t *testing.T) {
 	})
 }
 
-// The error may reach the caller while the transport's writer is still on its
-// way: a seal that said "unsent" must keep its word.
+// A request that was reported as NotSent never arrives later. The transport of net/http could
+// still write it after it returned an error.
 func TestNotSentIsAProof(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
@@ -161,7 +161,7 @@ func TestNotSentIsAProof(t *testing.T) {
 	t.Log(kinds)
 }
 
-// Over TLS: verified, HTTP/1.1, and the proof holds beneath the encryption.
+// Over TLS: the certificate is verified, HTTP/1.1 is spoken, and NotSent is still a proof.
 func TestTLS(t *testing.T) {
 	var requests atomic.Int64
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -203,7 +203,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// faultyLater fails its writes once it is told to.
+// faultyLater fails its writes as soon as broken is set.
 type faultyLater struct {
 	net.Conn
 	broken atomic.Bool
@@ -217,7 +217,7 @@ func (f *faultyLater) Write(p []byte) (int, error) {
 	return f.Conn.Write(p)
 }
 
-// An answer that was there before the request was out is somebody else's.
+// An answer that comes before the request was written is not an answer to it.
 func TestAnswerBeforeTheRequest(t *testing.T) {
 	for _, bytes := range []int{0, 1, 200} {
 		synctest.Test(t, func(t *testing.T) {
@@ -226,7 +226,7 @@ func TestAnswerBeforeTheRequest(t *testing.T) {
 			n.serveRaw(t, func(conn net.Conn) {
 				_, _ = conn.Read(make([]byte, bytes))
 				_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer)
-				time.Sleep(time.Minute) // never reads the rest
+				time.Sleep(time.Minute) // the rest is never read
 			})
 			c := client(t, egypt(), n.dial)
 			ask := c.Ask(t.Context(), payout.Command{TradeNo: "t-1"}, soon())

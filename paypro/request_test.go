@@ -14,8 +14,8 @@ import (
 	"disburser/payout"
 )
 
-// What goes over the wire, country by country: path, header sign, body with the
-// sign left out of it. The samples of the pages, with our notifyUrl.
+// The request of each country: its path, the sign header, and the body without the sign. The
+// values are the samples of the pages, with our notifyUrl.
 func TestRequests(t *testing.T) {
 	const notify = `"notifyUrl":"https://example.com/notify?a=1&b=2"`
 	now := time.UnixMilli(1728611780130)
@@ -61,7 +61,7 @@ func TestRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// As it is spelled: reading it as HTTP changes the case of names.
+		// Compare the raw text: reading it as HTTP changes the letter case of names.
 		if want := "\r\nmerchantNo: 0000000001\r\n"; !strings.Contains(string(text), want) {
 			t.Errorf("%s %s: no %q in %s", test.country, test.call, want, text)
 		}
@@ -92,7 +92,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// What needs care in JSON goes as json.Marshal would have it, but for & < and >.
+// Special characters are encoded as json.Marshal does, except &, < and >.
 func TestBodiesAreJSON(t *testing.T) {
 	c := client(t, egypt(), nil)
 	for _, value := range []string{"plain", "a&b<c>d", `quote " and \ slash`, "line\nbreak\ttab\x00", "José Núñez", "\u2028 \u2029", "invalid \xff UTF-8", "\x7f", "😀"} {
@@ -113,7 +113,7 @@ func TestBodiesAreJSON(t *testing.T) {
 	}
 }
 
-// A payee field can't take the place of the request's own.
+// A payee field can't replace a field of the request.
 func TestPayeeCantReplace(t *testing.T) {
 	payee := map[string]string{}
 	for _, name := range reservedNames {

@@ -32,7 +32,7 @@ func TestCountries(t *testing.T) {
 	}
 }
 
-// All mistakes at once, each with its setting's name, none with a secret.
+// One error lists all mistakes, each with the name of its setting, none with a secret.
 func TestNewTellsAll(t *testing.T) {
 	_, err := New(Settings{
 		Country: "nigeria", BaseURL: "https://user:" + testSecret + "@host/", MerchantNo: "1\n", Secret: secrets.New(testSecret + "\n"),
@@ -90,7 +90,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// What the provider told the operator goes before the pages.
+// The operator's settings override the pages.
 func TestOverrides(t *testing.T) {
 	s := egypt()
 	s.Paths = Paths{Send: "/v2/pay", Balance: "/v2/balance"}

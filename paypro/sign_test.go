@@ -6,7 +6,7 @@ import (
 	"disburser/payout/secrets"
 )
 
-// The vectors of docs/paypro-api.md §2.5: they fix our two modes.
+// The test vectors of docs/paypro-api.md §2.5, for both places of the secret.
 func TestSign(t *testing.T) {
 	for _, test := range []struct {
 		name           string
@@ -61,7 +61,7 @@ func TestSign(t *testing.T) {
 	}
 }
 
-// Full-key order: capitals first, and a longer key after its own beginning.
+// Keys are sorted as whole texts: capitals first, and a key before its extension.
 func TestSignOrder(t *testing.T) {
 	params := map[string]string{"bankNumber": "4", "bank": "3", "Zone": "1", "amount": "2", "bankName": "5"}
 	got := string(appendCanonical(nil, sortedNames(params), params))

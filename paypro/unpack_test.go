@@ -28,7 +28,7 @@ func zipped(t *testing.T, text string) string {
 	return b.String()
 }
 
-// Gzip that nobody has asked for is read; what can't be read is Unclear, and bounded.
+// A gzip answer is read although none was requested. One that can't be unzipped is Unclear.
 func TestPackedAnswers(t *testing.T) {
 	paid := `{"code":"0000","data":{"tradeNo":"t-1","status":"0000"}}`
 	padded := strings.Replace(paid, `{"code"`, `{"x":"`+strings.Repeat("x", maxAnswer)+`","code"`, 1)
@@ -78,7 +78,7 @@ func TestPackedAnswers(t *testing.T) {
 	}
 }
 
-// What a bomb would unpack to is not made.
+// A small gzip body that expands beyond the limit is not expanded fully.
 func TestABombIsNotUnpacked(t *testing.T) {
 	bomb := []byte(zipped(t, strings.Repeat(" ", 200<<20)))
 	var before, after runtime.MemStats

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Redis' clock is an hour before ours. Each answer was asked for and received at ours.
+// Redis' clock is an hour ahead of ours. The times of request and reply are on our clock.
 func TestClock(t *testing.T) {
 	const ms, hour = time.Millisecond, time.Hour
 	type answer struct{ asked, received, redis time.Duration }

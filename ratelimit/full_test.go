@@ -11,8 +11,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A Redis without memory refuses new commands; what is open must still be sent and asked
-// about, so moments are granted, and a provider that is called too often is heard.
+// At maxmemory Redis refuses new commands. Open payouts must still be sent and asked about: so
+// moments are granted, and "too fast" still lowers the rate.
 func TestAFullRedisGrantsMoments(t *testing.T) {
 	address := os.Getenv("DISBURSER_REDIS")
 	if address == "" {

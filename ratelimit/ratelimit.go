@@ -34,7 +34,7 @@ const (
 	// readySpan limits how many calls an instance makes ready: what it could call in this time
 	// at the full rate. It covers the time from Take to the call, also if the other instances
 	// stand still. maxQueueTime is how long calls may wait for their moments while more are
-	// made ready; it is that long because each of many instances has a few. Calls that wait
+	// made ready. It is that long because each of many instances has a few. Calls that wait
 	// occupy slots, and use up some of their leases.
 	readySpan    = 200 * time.Millisecond
 	maxQueueTime = 500 * time.Millisecond

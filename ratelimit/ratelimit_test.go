@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fleet is a Redis and the limiters of several instances on it, in virtual time.
+// fleet is a Redis and the limiters of several instances, in virtual time.
 type fleet struct {
 	t      *testing.T
 	redis  *embedded.Redis
@@ -70,7 +70,7 @@ func (f *fleet) connect(retries int) *redis.Client {
 	})
 }
 
-// lateConn reads an answer as late as it is told to.
+// lateConn delays replies as configured.
 type lateConn struct {
 	net.Conn
 	late *atomic.Int64
@@ -108,7 +108,7 @@ func (f *fleet) counted(outcome string) int {
 	return f.count[outcome]
 }
 
-// instance works off an endless backlog as the loop does, until ctx ends.
+// instance makes calls from an endless backlog, as the loop of disburse does, until ctx ends.
 func (f *fleet) instance(ctx context.Context) {
 	l := f.limiter()
 	f.group.Go(func() {
@@ -139,7 +139,7 @@ func (f *fleet) called() {
 	f.calls = append(f.calls, time.Now())
 }
 
-// run lets n instances work for d.
+// run lets n instances make calls for d.
 func (f *fleet) run(n int, d time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
@@ -149,7 +149,7 @@ func (f *fleet) run(n int, d time.Duration) {
 	f.group.Wait()
 }
 
-// busiest is the most calls that any second has seen.
+// busiest is the largest number of calls in any second.
 func busiest(calls []time.Time) int {
 	slices.SortFunc(calls, time.Time.Compare)
 	most, from := 0, 0
@@ -162,8 +162,8 @@ func busiest(calls []time.Time) int {
 	return most
 }
 
-// long leaves a case to make test-long: it has larger numbers, and no other way through the
-// code than the cases that make test runs.
+// long leaves a case to make test-long: it has larger numbers, and covers no other code than the
+// cases that make test runs.
 func long(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -243,7 +243,7 @@ func TestNoBurstAfterAPause(t *testing.T) {
 	}
 }
 
-// A wiped Redis forgets what it has granted, while instances still hold it.
+// A wiped Redis forgets the moments that it granted, while instances still have them.
 func TestAWipedScheduleGrantsNothingTwice(t *testing.T) {
 	for _, r := range []Rate{{1, 1}, {50, 5}, {5000, 1}} {
 		t.Run(fmt.Sprintf("%v a second, burst %d", r.PerSecond, r.Burst), func(t *testing.T) {
@@ -267,7 +267,7 @@ func TestAWipedScheduleGrantsNothingTwice(t *testing.T) {
 	}
 }
 
-// What an instance reserved and didn't use, others make up for.
+// Other instances make the calls that one reserved and didn't make.
 func TestAnInstanceThatTookMomentsAndDied(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {
 		dead := f.limiter()
@@ -292,7 +292,7 @@ func TestAnInstanceThatTookMomentsAndDied(t *testing.T) {
 	})
 }
 
-// A clock that jumps is a schedule that lies elsewhere.
+// After Redis' clock jumps, the schedule lies in its past or in its future.
 func TestRedisClockJumps(t *testing.T) {
 	for _, jump := range []time.Duration{-time.Hour, -3 * time.Second, -500 * time.Millisecond, 500 * time.Millisecond, 3 * time.Second, time.Hour} {
 		t.Run(jump.String(), func(t *testing.T) {
@@ -326,8 +326,8 @@ func (f *fleet) shift(d time.Duration) {
 	}
 }
 
-// The moments of a late answer can't be placed; used, they would come on top of what
-// the others use.
+// The moments of a late reply can't be placed on our clock. Used anyway, they would exceed the
+// rate together with those of the others.
 func TestAnAnswerThatComesLateGrantsNothing(t *testing.T) {
 	for _, perSecond := range []float64{500, 5000} {
 		t.Run(fmt.Sprintf("%v a second", perSecond), func(t *testing.T) {
@@ -457,10 +457,10 @@ func TestErrorsOfRedisAreReturned(t *testing.T) {
 	})
 }
 
-// ticket is one that was granted for that moment.
+// ticket returns a ticket with that moment granted.
 func (l *Limiter) ticket(at time.Time) *Ticket { return &Ticket{limiter: l, at: at, granted: true} }
 
-// A burst above the rate may leave late moments long after; never more of them than it.
+// A burst above the rate allows moments to be used long after; never more of them than the burst.
 func TestABurstIsBounded(t *testing.T) {
 	inFleet(t, Rate{1, 100}, func(f *fleet) {
 		f.run(3, 5*time.Second)

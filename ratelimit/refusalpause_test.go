@@ -42,8 +42,8 @@ func TestRefusalsBackOff(t *testing.T) {
 	}
 }
 
-// An empty account: the fleet makes one probe at a time, ever more seldom, whichever instance
-// it is, and a call that was made ready before is not one. Once money is there, all go on.
+// With an empty account the fleet makes one probe at a time, each after a longer pause, from any
+// instance. A call that was made ready before is no probe. Once there is money, all instances go on.
 func TestTheFleetProbesTogether(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {
 		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Hour)
@@ -113,7 +113,7 @@ func TestTheFleetProbesTogether(t *testing.T) {
 	})
 }
 
-// A probe that nobody hears of any more is replaced.
+// A probe without an answer is replaced by another one.
 func TestALostProbeIsReplaced(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {
 		ctx := context.Background()

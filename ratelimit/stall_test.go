@@ -12,8 +12,8 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// machine is what an instance runs on: it stands still for 50 to 300 ms about every three
-// seconds, which is a twentieth of the time, and whatever should wake then wakes at its end.
+// machine is a machine that stands still for 50 to 300 ms about every three seconds, a twentieth
+// of the time. A sleep that should end meanwhile ends after it.
 type machine struct {
 	stalls [][2]time.Time
 }
@@ -29,7 +29,7 @@ func newMachine(random *rand.Rand, d time.Duration) *machine {
 	return m
 }
 
-// awake returns once the machine does anything at all.
+// awake returns when the machine runs.
 func (m *machine) awake() {
 	now := time.Now()
 	for _, s := range m.stalls {
@@ -40,7 +40,7 @@ func (m *machine) awake() {
 	}
 }
 
-// stalledConn is a connection of such a machine.
+// stalledConn is a connection of a machine that stands still at times.
 type stalledConn struct {
 	net.Conn
 	*machine
@@ -57,9 +57,9 @@ func (c stalledConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// stalling is an instance on such a machine, that works as the loop does: a batch at a
-// time is leased and decided, most in 5 to 40 ms, one of twenty in up to 180 ms; then its
-// calls wait for their moments, at most 128 at once. killed ends it, with all it holds.
+// stalling is an instance on such a machine. It works as the loop of disburse does. It leases and
+// decides one group at a time, mostly in 5 to 40 ms, one of twenty in up to 180 ms. Then the calls
+// wait for their moments, at most 128 at once. killed ends it, and its moments are lost.
 func (f *fleet) stalling(killed context.Context, seed uint64, d time.Duration) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	m := newMachine(random, d)
@@ -115,8 +115,8 @@ func (f *fleet) stalling(killed context.Context, seed uint64, d time.Duration) {
 	})
 }
 
-// A busy machine: whatever an instance does may come late. The others make the calls that
-// it doesn't, and nobody makes more.
+// On a busy machine everything that an instance does may be late. The others make the calls that
+// it doesn't make, and no more than these.
 func TestMachinesThatStandStill(t *testing.T) {
 	for _, perSecond := range []float64{1, 10, 50, 200, 1000} {
 		for _, burst := range []int{1, 5, 20} {
@@ -151,8 +151,8 @@ func TestMachinesThatStandStill(t *testing.T) {
 	}
 }
 
-// The same with instances that join and are killed, three to twenty at a time: of fewer,
-// all would stand still now and then.
+// The same with instances that start and are killed, three to twenty at a time. With fewer, all of
+// them would sometimes stand still together.
 func TestMachinesThatStandStillJoinAndAreKilled(t *testing.T) {
 	long(t)
 	inFleet(t, Rate{200, 5}, func(f *fleet) {
@@ -181,8 +181,8 @@ func (f *fleet) told() {
 		f.counted(Granted), f.counted(Late), 100*float64(f.counted(Late))/float64(f.counted(Granted)))
 }
 
-// Nothing helps the rate here: every call comes as late as it just may, or much later.
-// The way to the provider takes nothing, so its part of the promise must be left over.
+// The worst case: every call is made as late as allowed, or much later. The calls take no time to
+// the provider, so the part of the promise for that time must remain unused.
 func TestCallsAsLateAsTheyMayBe(t *testing.T) {
 	for _, r := range []Rate{{1, 5}, {10, 1}, {50, 5}, {200, 1}, {200, 5}, {200, 20}, {1000, 5}} {
 		t.Run(fmt.Sprintf("%v a second, burst %d", r.PerSecond, r.Burst), func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestCallsAsLateAsTheyMayBe(t *testing.T) {
 	}
 }
 
-// atOnce works off an endless backlog, with up to 128 calls waiting.
+// atOnce makes calls from an endless backlog, with up to 128 of them waiting.
 func (f *fleet) atOnce(ctx context.Context, l *Limiter) {
 	slots := make(chan struct{}, 128)
 	f.group.Go(func() {
@@ -237,9 +237,8 @@ func (f *fleet) atOnce(ctx context.Context, l *Limiter) {
 	})
 }
 
-// mischief tells whether a call comes much too late, and how much: half of the time one in
-// five does, half of the time none, so that what was missed is caught up on beside a full
-// schedule.
+// mischief tells whether a call is much too late, and by how much. Half of the time one in five
+// is, half of the time none: so catch-ups happen beside a full schedule.
 func (f *fleet) mischief(random *rand.Rand) (late time.Duration, yes bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -247,8 +246,8 @@ func (f *fleet) mischief(random *rand.Rand) (late time.Duration, yes bool) {
 	return late, time.Now().UnixMilli()/300%2 == 0 && random.IntN(5) == 0
 }
 
-// Calls that wait hold slots, which others may need: there are enough to bridge a pause
-// of the leases, and no more, however many instances want some.
+// Calls that wait occupy slots that others may need. So there are enough of them to go on while
+// leases stall, and no more, however many instances there are.
 func TestFewCallsWait(t *testing.T) {
 	for _, c := range []struct {
 		perSecond float64

@@ -9,7 +9,7 @@ import (
 
 const throttleKey = "test:{rate:eg:send}:pace"
 
-// stepBack is what a Redis whose clock is set back does to a throttle: its times are later.
+// stepBack sets Redis' clock back: it moves the times of the stored throttle forward instead.
 func (f *fleet) stepBack(d time.Duration) {
 	f.t.Helper()
 	text, err := f.redis.Get(throttleKey)
@@ -36,8 +36,8 @@ func (f *fleet) directions() (all []Direction) {
 	return all
 }
 
-// A Redis whose clock falls back an hour: sends that rest are probed in time, what the probe
-// says counts, and an answer that calls are too fast does too.
+// Redis' clock is set back by an hour during a pause after refusals. The probe is still made in
+// time and its answer counts. An answer "too fast" counts too.
 func TestRedisClockFallsBackWhileSendsRest(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {
 		ctx := context.Background()
@@ -95,7 +95,7 @@ func TestRedisClockFallsBackWhileTheProviderWantsRest(t *testing.T) {
 	})
 }
 
-// What is lost is told from what the provider said, to other instances as well.
+// Every instance tells a lost throttle from one that ended by the provider's answer.
 func TestWhatEndsRefusals(t *testing.T) {
 	for want, end := range map[Direction]func(ctx context.Context, f *fleet, l *Limiter){
 		Accepted: func(ctx context.Context, f *fleet, l *Limiter) {

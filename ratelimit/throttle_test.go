@@ -59,14 +59,14 @@ func TestThrottleAfterAnswers(t *testing.T) {
 	}
 }
 
-// answered is an answer of the provider; its times are since the start.
+// answered is an answer of the provider. Its times count from the start.
 type answered struct {
 	at, began time.Duration
 	tooFast   bool
 	pause     time.Duration
 }
 
-// manyWords say "too fast" once a second.
+// manyWords are answers "too fast", one a second.
 func manyWords(n int) (words []answered) {
 	for i := range n {
 		at := time.Duration(i) * time.Second
@@ -83,7 +83,7 @@ func TestAnUnreadableThrottleIsNone(t *testing.T) {
 	}
 }
 
-// What one instance is told holds for all of them, and comes back by itself.
+// An answer to one instance lowers the rate of all; the rate rises by itself.
 func TestTheFleetSlowsDownTogether(t *testing.T) {
 	for _, perSecond := range []float64{50, 200} {
 		t.Run(fmt.Sprintf("%v a second", perSecond), func(t *testing.T) {
@@ -145,7 +145,7 @@ func (f *fleet) between(from, to time.Time) (n int) {
 	return n
 }
 
-// turned: no instance says the same turn twice. At most so many have said it.
+// turned checks that no instance reports a turn twice, and that at most so many report it.
 func (f *fleet) turned(most map[Direction]int) {
 	f.t.Helper()
 	f.mu.Lock()
@@ -161,8 +161,8 @@ func (f *fleet) turned(most map[Direction]int) {
 	}
 }
 
-// Retry-After is kept by the whole fleet, and what waits for a moment isn't kept waiting
-// beyond its own deadline.
+// The whole fleet pauses for a Retry-After. A call that waits for its moment doesn't wait longer
+// than its own deadline.
 func TestTheFleetRests(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {
 		ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
@@ -200,7 +200,7 @@ func TestTheFleetRests(t *testing.T) {
 	})
 }
 
-// A provider that bears less than was agreed: its limit is found and nearly used.
+// A provider accepts less than was agreed: its limit is found and nearly used.
 func TestAProviderThatBearsLess(t *testing.T) {
 	for _, share := range []float64{0.9, 0.2} {
 		t.Run(fmt.Sprint(share), func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestAProviderThatBearsLess(t *testing.T) {
 	}
 }
 
-// calling works off an endless backlog with the given call.
+// calling makes calls from an endless backlog with the given function.
 func (f *fleet) calling(ctx context.Context, l *Limiter, call func(*Limiter)) {
 	f.group.Go(func() {
 		for ctx.Err() == nil {
@@ -264,8 +264,8 @@ func (f *fleet) calling(ctx context.Context, l *Limiter, call func(*Limiter)) {
 	})
 }
 
-// While a fleet is restarted with another rate, its instances have different ones: each
-// moves the schedule on by its own interval.
+// During a rollout of another rate, instances have different rates. Each moves the schedule on by
+// its own interval.
 func TestInstancesWithDifferentRates(t *testing.T) {
 	for _, c := range []struct{ slow, fast float64 }{{50, 100}, {20, 200}, {0.2, 100}, {1, 5000}} {
 		t.Run(fmt.Sprintf("%v and %v", c.slow, c.fast), func(t *testing.T) {
@@ -319,8 +319,8 @@ func TestARateIsChangedWhileItRuns(t *testing.T) {
 	})
 }
 
-// Whatever stands in Redis, the pace is between nothing and the agreed rate, and written
-// again it is the same.
+// Whatever text stands in Redis, the factor is from 0 to 1, and the throttle is the same after
+// writing and reading it again.
 func FuzzReadThrottle(f *testing.F) {
 	f.Add("0.500000 1700000000000000 1700000000000000 0")
 	f.Add("NaN 1 2 3")

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A ticket knows what it stands for: its time says nothing about that, and others may have
-// been reserved for later.
+// A ticket knows whether its moment is granted or reserved. Its time doesn't tell: other tickets
+// may be reserved for a later time.
 func TestATicketThatIsGrantedAsksForNothing(t *testing.T) {
 	inFleet(t, Rate{2000, 200}, func(f *fleet) {
 		ctx := context.Background()
@@ -34,7 +34,7 @@ func TestATicketThatIsGrantedAsksForNothing(t *testing.T) {
 	})
 }
 
-// Only the latest probe is one: that of before, which nobody has heard of, isn't made any more.
+// Only the latest probe is made: an earlier one without an answer is refused.
 func TestOnlyTheLatestProbeIsMade(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {
 		ctx := context.Background()

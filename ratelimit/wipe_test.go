@@ -11,8 +11,8 @@ import (
 	"disburser/internal/embedded"
 )
 
-// Where the schedule is missing, somebody may still hold moments of the one that was lost:
-// the new one begins behind the last of them.
+// If the schedule is missing, instances may still have moments of the lost one. The new one begins
+// after the last of these.
 func TestAMissingScheduleBeginsBehindWhatWasGranted(t *testing.T) {
 	inFleet(t, Rate{2000, 200}, func(f *fleet) { // its slack is the horizon: moments are granted at once
 		take := func() []Ticket {
@@ -33,7 +33,7 @@ func TestAMissingScheduleBeginsBehindWhatWasGranted(t *testing.T) {
 	})
 }
 
-// Right before a call, what Redis' clock has shown is what the grant of its moment said.
+// Right before a call, the latest reading of Redis' clock is that of the grant of its moment.
 func TestTheGrantTellsRedisTime(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {
 		l := f.limiter()
@@ -57,12 +57,12 @@ func TestTheGrantTellsRedisTime(t *testing.T) {
 	})
 }
 
-// Two moments that come at once, as from a split Redis: the process' own pace moves the
-// second one beyond its slack, so it is lost and another one is taken.
+// Two moments come at once, as from a split Redis. The rate of the process delays the second one
+// beyond its slack. So it is lost, and another moment is requested.
 func TestAMomentThatTheLocalRateMakesTooLateIsReplaced(t *testing.T) {
 	inFleet(t, Rate{2, 1}, func(f *fleet) {
 		l := f.limiter()
-		time.Sleep(time.Second) // its own pace has room for one
+		time.Sleep(time.Second) // its local rate allows one call
 		moment := time.Now()
 		for range 2 {
 			if err := l.ticket(moment).Wait(context.Background()); err != nil {
@@ -75,8 +75,8 @@ func TestAMomentThatTheLocalRateMakesTooLateIsReplaced(t *testing.T) {
 	})
 }
 
-// After a minute without an answer the clocks may have gone apart, and an answer that was
-// long under way doesn't tell.
+// After a minute without a reply the clocks may have drifted apart, and a slow reply doesn't show
+// how far.
 func TestMomentsThatNobodyCanPlaceAreThrownAway(t *testing.T) {
 	inFleet(t, Rate{2000, 200}, func(f *fleet) {
 		l := f.limiter()
@@ -94,8 +94,8 @@ func TestMomentsThatNobodyCanPlaceAreThrownAway(t *testing.T) {
 	})
 }
 
-// A split Redis grants the same moments on both halves. The half that begins an epoch rests
-// until the calls that the other one still makes are over.
+// A split Redis grants the same moments on both halves. The half with the new epoch pauses until
+// the calls of the other half are over.
 func TestASplitScheduleRestsBeforeItGoesOn(t *testing.T) {
 	for _, r := range []Rate{{10, 3}, {50, 1}, {200, 5}} {
 		for _, epoch := range []int{8, 7} { // begun already, or not noticed yet
@@ -130,7 +130,7 @@ func splitInTwo(t *testing.T, f *fleet, epoch int) {
 	}
 }
 
-// Who hasn't noticed yet that another epoch has begun is granted nothing in it.
+// An instance that still is in the old epoch is granted nothing.
 func TestAnOldEpochIsGrantedNothing(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {
 		granted := func(epoch int) bool {
@@ -151,7 +151,7 @@ func TestAnOldEpochIsGrantedNothing(t *testing.T) {
 	})
 }
 
-// copied is the other half of a split: a Redis that knows what this one does.
+// copied is the other half of a split: a Redis with a copy of all data.
 func (f *fleet) copied() (*embedded.Redis, *redis.Client) {
 	half, err := embedded.NewRedis()
 	if err != nil {

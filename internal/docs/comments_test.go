@@ -13,7 +13,7 @@ import (
 )
 
 // later are the folders whose comments aren't rewritten yet.
-var later = []string{"config", "consumer", "decisions", "disburse", "journal", "message", "payout", "paypro", "polling", "producer", "ratelimit"}
+var later = []string{"config", "consumer", "decisions", "disburse", "journal", "message", "payout", "polling", "producer"}
 
 // comment is a block of comments, without its marks. It begins at a line of its file.
 type comment struct {

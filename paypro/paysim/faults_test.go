@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// nasty has every fate and every fault that needs no waiting.
+// nasty has every fate, and every fault without a wait.
 var nasty = Behavior{SettleMin: time.Second, SettleMax: time.Hour,
 	Failed: 0.1, Partial: 0.1, Limited: 0.05, Unknown: 0.1, Refused: 0.1, FailedAtOnce: 0.05, Vanished: 0.05, SettleAtOnce: 0.2,
 	EarlyError: 0.1, LateError: 0.1, LostReply: 0.1, Outer5000: 0.1, Garbled: 0.1,
 	QueryLost: 0.1, QueryError: 0.1, Query5000: 0.1, QueryGarbled: 0.1, PartialFirst: 0.2}
 
-// transcript places and asks for every number twice and writes down what came back.
+// transcript makes two placements and two queries for every tradeNo, and returns the answers.
 func transcript(cfg Config, numbers []string, goroutines int) []string {
 	s := New(cfg)
 	work, lines := make(chan string), make(chan string, 4*len(numbers))
@@ -78,7 +78,7 @@ func TestMerchantsDrawApart(t *testing.T) {
 	}
 }
 
-// A payout's fate must say nothing about what happens to its calls.
+// The fate of a payout and the faults of its calls are drawn independently.
 func TestKindsDrawApart(t *testing.T) {
 	d, both := newRandom(1, testNo), 0
 	for _, no := range numbers(2000) {
@@ -91,7 +91,7 @@ func TestKindsDrawApart(t *testing.T) {
 	}
 }
 
-// Fractions must come out as given, also where several share one draw.
+// The fractions come out as configured, also if several share one draw.
 func TestFractions(t *testing.T) {
 	const n = 20000
 	d, b := newRandom(3, testNo), nasty
@@ -131,7 +131,7 @@ func TestSettleDelayIsLogUniform(t *testing.T) {
 	}
 }
 
-// Each fault alone: what the client sees, and what the ledger knows.
+// Each fault by itself: what the client gets, and what the ledger has.
 func TestPlacementFaults(t *testing.T) {
 	for _, c := range []struct {
 		name       string

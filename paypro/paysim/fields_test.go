@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// country is what a test knows of a country from the documents.
+// country has the facts about a country from the pages.
 type country struct {
 	name, payout, query, balance string
 	fields                       params   // a good payout, besides tradeNo and timestamp
@@ -68,7 +68,7 @@ func (c country) sim() *Sim {
 	return New(Config{Merchants: []Merchant{{Country: c.name, MerchantNo: testNo, Secret: testSecret, BasePath: "/base"}}})
 }
 
-// call signs where the country's pages say.
+// call makes a call with the sign where the country's pages put it.
 func (c country) call(s *Sim, path string, p params) reply {
 	headers, body := merchantHeader(testNo), signedText(p)
 	if c.name == "brazil" {
@@ -78,7 +78,7 @@ func (c country) call(s *Sim, path string, p params) reply {
 	return post(s, "/base"+path, headers, body)
 }
 
-// with is a good payout with one field changed; nil takes it out.
+// with returns a valid payout with one field changed; nil removes the field.
 func (c country) with(name string, value any) params {
 	p := maps.Clone(c.fields)
 	p["tradeNo"], p["timestamp"] = "t-1", testStamp

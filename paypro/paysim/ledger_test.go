@@ -33,7 +33,7 @@ func TestRepeat(t *testing.T) {
 	}
 }
 
-// A placement that never was accepted is no repeat, whatever the setting.
+// A placement after refused ones is no repeat, whatever Repeat says.
 func TestRefusedIsNoRepeat(t *testing.T) {
 	cfg := egypt(Behavior{EarlyError: 1})
 	cfg.Repeat = Refuse
@@ -93,7 +93,7 @@ func TestAppendingToACopyIsHarmless(t *testing.T) {
 	}
 }
 
-// Somebody may fetch the ledger over HTTP and count with it.
+// A ledger that was fetched as JSON gives the same counts.
 func TestLedgerSurvivesJSON(t *testing.T) {
 	s := New(egypt(Behavior{}))
 	for _, no := range numbers(20) {
@@ -113,7 +113,7 @@ func TestLedgerSurvivesJSON(t *testing.T) {
 	}
 }
 
-// Asking for what was never placed makes no entry.
+// A query for a tradeNo that was never placed makes no entry.
 func TestStrangersAreNoEntries(t *testing.T) {
 	s := New(egypt(Behavior{}))
 	r := s.query("t")

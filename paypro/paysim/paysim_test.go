@@ -18,7 +18,7 @@ const (
 	testStamp  = "1728611780130"
 )
 
-// egypt is the account most tests use.
+// egypt is the merchant of most tests.
 func egypt(b Behavior) Config {
 	return Config{Seed: 1, Behavior: b, Merchants: []Merchant{{Country: "egypt", MerchantNo: testNo, Secret: testSecret}}}
 }
@@ -39,7 +39,7 @@ type reply struct {
 	Data    map[string]any
 }
 
-// post calls the handler as a server would, without one.
+// post calls the handler without a server.
 func post(h http.Handler, path string, headers map[string]string, body string) (r reply) {
 	request := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 	for name, value := range headers {

@@ -183,7 +183,7 @@ func TestControl(t *testing.T) {
 	}
 }
 
-// A refused configuration says everything at once.
+// The error of a wrong configuration lists everything that is wrong.
 func TestValidate(t *testing.T) {
 	err := Config{Behavior: Behavior{Failed: 0.7, Refused: 0.7, SettleMin: 2, SettleMax: 1},
 		Merchants: []Merchant{{Country: "atlantis", MerchantNo: "1"}, {Country: "egypt", MerchantNo: "1", Secret: "s", Salt: "pepper",

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The vectors of paypro-api.md §2.5: they fix our two modes.
+// The test vectors of paypro-api.md §2.5, for both places of the secret.
 func TestDigest(t *testing.T) {
 	for _, c := range []struct{ name, body, suffix, prefix string }{
 		{"query", `{"tradeNo":"test_00000002","timestamp":"1728613320708","sign":"x"}`,

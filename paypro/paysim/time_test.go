@@ -150,8 +150,8 @@ func TestHang(t *testing.T) {
 	})
 }
 
-// A hang without an end is over when the client leaves; the bubble would report a
-// goroutine that stays.
+// A hang without HangFor ends when the client leaves. synctest would report a goroutine that
+// stays.
 func TestHangOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := virtual(t, Behavior{})

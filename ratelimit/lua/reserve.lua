@@ -12,7 +12,7 @@ local interval, n, maxQueue = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARG
 local throttle = redis.call('GET', KEYS[2]) or ''
 if throttle ~= ARGV[4] then return {string.format('%.0f', now), '0', 0, '0', throttle} end
 
--- While the schedule pauses (a new epoch) nothing is made ready: it would wait for its moment
+-- While the schedule pauses (a new epoch) nothing is made ready. It would wait for its moment
 -- until its lease has no time left for the call.
 local scheduled = tonumber(redis.call('GET', KEYS[4]) or '') or now
 if scheduled > now + maxQueue + interval and scheduled < now + maxQueue + 10 * interval + 2000000 then

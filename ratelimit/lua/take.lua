@@ -2,10 +2,12 @@
 -- schedule is one number: the next free moment.
 -- KEYS: the schedule, the throttle, the queue, the catch-ups, the epoch and server.
 -- ARGV, times in microseconds:
---   1 interval, 2 n, 3 slack, 4 how far ahead moments may be, 5 takeAhead, 6 longest time in the
---   queue, 7 most catch-ups, 8 how long the first call has been ready, 9 the throttle that the
---   interval was computed from ('' = none), 10 the number of the journal's epoch (0 = none),
---   11 the pause in a new epoch, 12 and more: moments that the caller gives back, latest first.
+-- - 1 interval, 2 n, 3 slack
+-- - 4 how far ahead moments may be, 5 takeAhead, 6 longest time in the queue
+-- - 7 most catch-ups, 8 how long the first call has been ready
+-- - 9 the throttle that the interval was computed from ('' = none)
+-- - 10 the number of the journal's epoch (0 = none), 11 the pause in a new epoch
+-- - 12 and more: moments that the caller gives back, latest first.
 -- Answer: now, the first moment, how many, when to ask again if none, the throttle, and how many
 -- catch-ups were granted besides, at now. If the throttle is not the caller's, nothing is
 -- granted: what one instance heard from the provider holds for all at once.
