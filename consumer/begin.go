@@ -10,24 +10,24 @@ import (
 	"disburser/payout/epochs"
 )
 
-// begin answers where to read, once it is sure that the topic is the one that the journal
-// has read. The reader knows then by what to recognise it.
+// begin answers where to read, once the topic is known to be the one that the journal has read. From
+// then on the reader knows by what to recognise it.
 func (c *Consumer) begin(ctx context.Context, reader *partition.Reader, committed int64) (int64, error) {
-	c.beSure(reader.Partition, false)
-	position, err := c.place(ctx, reader.Source, committed)
+	c.setRecognised(reader.Partition, false)
+	position, err := c.whereToRead(ctx, reader.Source, committed)
 	if err != nil {
 		return 0, err
 	}
 	if err := c.recognise(ctx, reader, position); err != nil {
 		return 0, err
 	}
-	c.beSure(reader.Partition, true)
+	c.setRecognised(reader.Partition, true)
 	return position, nil
 }
 
-// recognise compares the partition with what was read of it: by the journal's memory or,
-// where it has none (it is new, was wiped, or is an earlier version's), by the reader's.
-// Where neither knows, what stands there now is remembered from here on.
+// recognise compares the partition with what was read of it. The journal has noted that. Where it has
+// not (it is new or was wiped), the reader may know. Where neither knows, what stands there now is
+// noted.
 func (c *Consumer) recognise(ctx context.Context, reader *partition.Reader, position int64) error {
 	known := reader.Anchor
 	if c.Anchors != nil {
@@ -56,9 +56,9 @@ func (c *Consumer) recognise(ctx context.Context, reader *partition.Reader, posi
 	return err
 }
 
-// place answers where to read: at the journal's position. Where the journal has none,
-// the group's committed offset becomes it, or the partition's start.
-func (c *Consumer) place(ctx context.Context, source partition.Source, committed int64) (int64, error) {
+// whereToRead answers the journal's position. Where the journal has none, the group's committed offset
+// becomes its position, or else the partition's start.
+func (c *Consumer) whereToRead(ctx context.Context, source partition.Source, committed int64) (int64, error) {
 	start, end, err := source.Bounds(ctx)
 	if err != nil {
 		return 0, err
@@ -72,7 +72,7 @@ func (c *Consumer) place(ctx context.Context, source partition.Source, committed
 	if first < 0 { // nothing committed yet
 		first = start
 	}
-	if first > end { // the topic was made anew: no place to begin at, and a position can't be set back
+	if first > end { // the topic was made anew; a position there could not be set back
 		marks, err := c.Inbox.Marks(ctx, []int{source.Partition})
 		if err != nil {
 			return 0, err
@@ -92,13 +92,12 @@ func (c *Consumer) place(ctx context.Context, source partition.Source, committed
 	if position > end || committed < start {
 		return 0, gap
 	}
-	// An operator has committed an offset behind the gap: that is the word that what was
-	// in it may be given up.
+	// An operator has committed an offset behind the gap. It means: what was in it may be given up.
 	c.Logger.Error().Str("gap", gap.Error()).Int64("going_on_at", committed).Msg("commands were lost to retention; an operator has committed an offset behind them")
 	return c.Inbox.Position(ctx, source.Partition, committed, true)
 }
 
-// stop notes that a partition can't be read, or can again, and says so when it changes.
+// stop notes why a partition can't be read, or with nil that it can be again. It logs each change.
 func (c *Consumer) stop(ctx context.Context, number int, err error) {
 	if ctx.Err() != nil {
 		return
@@ -125,7 +124,7 @@ func (c *Consumer) stop(ctx context.Context, number int, err error) {
 		return
 	}
 	event := c.Logger.Warn()
-	if errors.Is(err, epochs.ErrOver) { // the keeper says more about it
+	if errors.Is(err, epochs.ErrOver) { // package decisions says more about it
 		event = c.Logger.Debug()
 	}
 	if toDo := remedy(err); toDo != "" {
@@ -134,12 +133,12 @@ func (c *Consumer) stop(ctx context.Context, number int, err error) {
 	event.Err(err).Int("partition", number).Msg("the partition can't be read")
 }
 
-// remedy is what a person has to do about a partition that stands still; "" if nobody has.
+// remedy is what a person must do about a partition that can't be read; "" if nothing.
 func remedy(err error) string {
 	gap, other, unreadable := (*partition.Gap)(nil), (*partition.Other)(nil), (*partition.Unreadable)(nil)
 	switch {
 	case errors.As(err, &unreadable):
-		return "nothing behind it is read until it can be read, or is given up: docs/operations.md, A batch that can't be read"
+		return "nothing behind it is read until it can be read, or is given up: docs/operations.md, A record batch that can't be read"
 	case errors.As(err, &other), errors.As(err, &gap) && gap.Wanted > gap.End:
 		return "if the topic is meant to be another one: with all instances stopped, set the group's offset to the earliest, delete the partition's position from the journal (docs/operations.md, The topic is another one) and start again"
 	case gap != nil:
@@ -148,18 +147,18 @@ func remedy(err error) string {
 	return ""
 }
 
-// brokenTimes is how often in a row a batch can't be read before its partition counts as
-// stopped. It goes on being tried.
-const brokenTimes = 3
+// lastingAfter is how often in a row a record batch can't be read before its partition counts as
+// stopped: once or twice may be the connection's fault. It is tried all the same.
+const lastingAfter = 3
 
-// broken counts how often reading failed at one place by what stands there.
-type broken struct {
+// streak counts how often in a row a record batch couldn't be read, at one offset.
+type streak struct {
 	last  *partition.Unreadable
 	times int
 }
 
-// met counts an error, and tells whether it is one of these and no accident any more.
-func (b *broken) met(err error) bool {
+// count counts an error, and tells whether it is of this kind and has come too often for an accident.
+func (b *streak) count(err error) bool {
 	now := (*partition.Unreadable)(nil)
 	if !errors.As(err, &now) {
 		return false
@@ -172,19 +171,20 @@ func (b *broken) met(err error) bool {
 	return b.lasting() != nil
 }
 
-// lasting answers the error when it is no accident any more.
-func (b *broken) lasting() error {
-	if b.times < brokenTimes {
+// lasting answers the error once it has come too often for an accident.
+func (b *streak) lasting() error {
+	if b.times < lastingAfter {
 		return nil
 	}
 	return b.last
 }
 
+// failed reports an error of reading on. Only those that stop the partition need a person.
 func (c *Consumer) failed(ctx context.Context, number int, err error) {
 	gap, other := (*partition.Gap)(nil), (*partition.Other)(nil)
 	switch {
 	case errors.As(err, &gap), errors.As(err, &other):
-		c.beSure(number, false)
+		c.setRecognised(number, false)
 		c.stop(ctx, number, err)
 	case errors.Is(err, epochs.ErrOver):
 		c.EpochLost()

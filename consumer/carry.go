@@ -8,15 +8,15 @@ import (
 )
 
 const (
-	// carryMost bounds how many payouts of a merchant and partition are published again at
-	// a time; the next ones follow at the next look.
-	carryMost = 200
+	// carryAtOnce bounds how many payouts of a merchant and partition are published again at a time.
+	// The next ones follow at the next look.
+	carryAtOnce = 200
 
 	// carryEvery is the longest pause between two looks.
 	carryEvery = time.Minute
 )
 
-// Old is what the consumer needs of the journal to find what has been open for long.
+// Old is what the consumer needs of the journal to find payouts that are open for long.
 type Old interface {
 	Lingering(ctx context.Context, partition, n int) ([]payout.Payout, error)
 }
@@ -26,14 +26,13 @@ type Carrier interface {
 	Carry(ctx context.Context, payouts []payout.Payout) error
 }
 
-// carry publishes again what is still open when its command is older than CarryAfter,
-// so that a held or scheduled payout doesn't hold the safe mark back for longer, and no
-// topic needs more retention than the memory's window (protocol I5). The insert of the
-// new command moves the payout's offset there.
+// carry publishes the commands of open payouts again that are older than CarryAfter. The insert of the
+// new command moves the payout's offset there. So a payout that waits for long doesn't keep the safe
+// mark where it is, and no topic needs a longer retention than the deduplication window (protocol I5).
 func (c *Consumer) carry(ctx context.Context, partitions []int) {
 	for sleep(ctx, min(carryEvery, c.CarryAfter/4)) {
 		for _, p := range partitions {
-			if !c.isSure(p) { // into another topic nobody's payees are written
+			if !c.isRecognised(p) { // payees must not be written into another topic
 				continue
 			}
 			if err := c.carryPartition(ctx, p); err != nil {
@@ -44,7 +43,7 @@ func (c *Consumer) carry(ctx context.Context, partitions []int) {
 }
 
 func (c *Consumer) carryPartition(ctx context.Context, number int) error {
-	lingering, err := c.Old.Lingering(ctx, number, carryMost)
+	lingering, err := c.Old.Lingering(ctx, number, carryAtOnce)
 	if err != nil {
 		return err
 	}

@@ -34,21 +34,22 @@ const (
 	// again after the journal was wiped.
 	commitEvery = 250 * time.Millisecond
 
-	// lastCommit bounds the wait for the readers before the last commit of a generation.
+	// lastCommit is how long the last commit of a generation waits for the readers at most.
 	lastCommit = 2 * time.Second
 
 	// retryMin and retryMax bound the pauses after errors.
 	retryMin = 100 * time.Millisecond
 	retryMax = 2 * time.Second
 
-	// epochPause is how often a reader that waits for an epoch looks whether there is one;
-	// it only reads a variable, and what has to be read waits meanwhile.
+	// epochPause is how often a reader that waits for an epoch looks whether there is one. That costs
+	// nothing: it reads a variable.
 	epochPause = 10 * time.Millisecond
 
-	// panicRest is how long what panicked rests. It keeps nothing that could be half done.
-	panicRest = 10 * time.Second
+	// panicPause is how long what panicked waits before it begins again. It has no state of its own,
+	// so nothing can be half done.
+	panicPause = 10 * time.Second
 
-	// fullPause is how often a full journal is looked at.
+	// fullPause is how often a full journal is asked whether it has room again.
 	fullPause = 250 * time.Millisecond
 )
 
@@ -117,7 +118,8 @@ type Consumer struct {
 	joined  bool
 	owned   []int
 	safe    map[int]int64 // what this instance has committed of its partitions
-	sure    map[int]bool  // partitions that are known to be those that the journal has read
+
+	recognised map[int]bool // partitions that are known to be those that the journal has read
 }
 
 // New makes a consumer; Run starts it.
@@ -125,7 +127,7 @@ func New(c Config) *Consumer {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Consumer{Config: c, topic: c.Group.Topics[0], stopped: map[int]string{}, safe: map[int]int64{}, sure: map[int]bool{}}
+	return &Consumer{Config: c, topic: c.Group.Topics[0], stopped: map[int]string{}, safe: map[int]int64{}, recognised: map[int]bool{}}
 }
 
 // Status answers whether the group has been joined, and the first reason why a
@@ -146,8 +148,8 @@ func (c *Consumer) Partitions() []int {
 	return append([]int(nil), c.owned...)
 }
 
-// Run consumes until ctx ends, waiting out whatever Kafka and Redis do meanwhile. It
-// commits once more and leaves the group before it returns.
+// Run consumes until ctx ends. Errors of Kafka and Redis are logged and tried again. Before it returns
+// it commits once more and leaves the group.
 func (c *Consumer) Run(ctx context.Context) error {
 	group, err := kafka.NewConsumerGroup(c.Group)
 	if err != nil {
@@ -170,7 +172,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 			_ = group.Close()
 			c.assigned(nil, false)
 			return nil
-		default: // a young, restarting or moving coordinator: wait it out
+		default: // the coordinator is starting or moving
 			c.Logger.Warn().Err(err).Str("group", c.Group.ID).Strs("brokers", c.Group.Brokers).Msg("no place in the consumer group yet, trying again")
 			c.assigned(nil, false)
 			sleep(ctx, backoff)
@@ -185,12 +187,12 @@ func (c *Consumer) assigned(partitions []int, joined bool) {
 	c.owned, c.joined = partitions, joined
 	clear(c.stopped)
 	clear(c.safe)
-	clear(c.sure)
+	clear(c.recognised)
 	c.Metrics.forget(c.topic)
 }
 
-// start runs a generation: a reader for each partition, and the committer. All of them
-// end with the generation, and not before: the library ends it when one returns.
+// start runs a generation of the group: a reader for each partition, the committer, and what measures
+// and carries. None of them returns before the generation ends: the library would end it then.
 func (c *Consumer) start(generation *kafka.Generation) {
 	var partitions []int
 	for _, a := range generation.Assignments[c.topic] {
@@ -204,31 +206,31 @@ func (c *Consumer) start(generation *kafka.Generation) {
 		generation.Start(func(ctx context.Context) {
 			defer func() { <-ctx.Done() }()
 			defer readers.Done()
-			c.keep(ctx, a.ID, "reading", func() { c.read(ctx, a.ID, a.Offset) })
+			c.repeat(ctx, a.ID, "reading", func() { c.read(ctx, a.ID, a.Offset) })
 		})
 	}
 	generation.Start(func(ctx context.Context) {
 		defer func() { <-ctx.Done() }()
-		c.keep(ctx, -1, "committing", func() { c.commit(ctx, generation, partitions, &readers) })
+		c.repeat(ctx, -1, "committing", func() { c.commit(ctx, generation, partitions, &readers) })
 	})
 	generation.Start(func(ctx context.Context) {
 		defer func() { <-ctx.Done() }()
-		c.keep(ctx, -3, "measuring the lag", func() { c.measure(ctx, partitions) })
+		c.repeat(ctx, -3, "measuring the lag", func() { c.measure(ctx, partitions) })
 	})
 	if c.CarryAfter > 0 {
 		generation.Start(func(ctx context.Context) {
 			defer func() { <-ctx.Done() }()
-			c.keep(ctx, -2, "carrying forward", func() { c.carry(ctx, partitions) })
+			c.repeat(ctx, -2, "carrying forward", func() { c.carry(ctx, partitions) })
 		})
 	}
 }
 
-// keep runs f until ctx ends, again after a rest if it panics. Why nothing is done
-// meanwhile stands under number: a partition's, or one that no partition has.
-func (c *Consumer) keep(ctx context.Context, number int, doing string, f func()) {
+// repeat runs f until ctx ends, and again after a pause if it panics. Meanwhile stopped says why nothing
+// is done, under number: a partition's, or a negative one.
+func (c *Consumer) repeat(ctx context.Context, number int, doing string, f func()) {
 	for ctx.Err() == nil {
-		c.survive(number, doing, f)
-		if sleep(ctx, panicRest) {
+		c.runOnce(number, doing, f)
+		if sleep(ctx, panicPause) {
 			c.mu.Lock()
 			delete(c.stopped, number)
 			c.mu.Unlock()
@@ -236,11 +238,11 @@ func (c *Consumer) keep(ctx context.Context, number int, doing string, f func())
 	}
 }
 
-// survive keeps a panic from ending the process without a word.
-func (c *Consumer) survive(number int, doing string, f func()) {
+// runOnce runs f. A panic doesn't end the process: it is logged.
+func (c *Consumer) runOnce(number int, doing string, f func()) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.Logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Dur("rest", panicRest).Msg("panic while " + doing + "; it rests")
+			c.Logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Dur("rest", panicPause).Msg("panic while " + doing + "; it rests")
 			c.mu.Lock()
 			c.stopped[number] = "a panic while " + doing
 			c.mu.Unlock()
@@ -249,8 +251,7 @@ func (c *Consumer) survive(number int, doing string, f func()) {
 	f()
 }
 
-// commit moves the group's offsets to the safe marks, and once more when everything of
-// the generation has been inserted.
+// commit moves the group's offsets to the safe marks, and once more when the readers have ended.
 func (c *Consumer) commit(ctx context.Context, generation *kafka.Generation, partitions []int, readers *sync.WaitGroup) {
 	committed := map[int]int64{}
 	for sleep(ctx, commitEvery) {
@@ -279,7 +280,7 @@ func (c *Consumer) commitOnce(ctx context.Context, generation *kafka.Generation,
 	offsets := map[int]int64{}
 	for p, m := range marks {
 		c.Metrics.safe(c.topic, p, m.Safe)
-		if before, known := committed[p]; c.isSure(p) && m.Safe >= 0 && (!known || m.Safe != before) {
+		if before, known := committed[p]; c.isRecognised(p) && m.Safe >= 0 && (!known || m.Safe != before) {
 			offsets[p] = m.Safe
 		}
 	}
@@ -287,7 +288,7 @@ func (c *Consumer) commitOnce(ctx context.Context, generation *kafka.Generation,
 		return
 	}
 	if err := generation.CommitOffsets(map[string]map[int]int64{c.topic: offsets}); err != nil {
-		// Harmless: only what a wiped journal would read again grows.
+		// Harmless: a wiped journal would read more again.
 		c.Logger.Debug().Err(err).Msg("safe marks not committed, trying again")
 		return
 	}
@@ -299,21 +300,21 @@ func (c *Consumer) commitOnce(ctx context.Context, generation *kafka.Generation,
 	c.mu.Unlock()
 }
 
-// isSure tells whether a partition is the one that the journal has read. The safe mark of
-// another topic must not be committed: what stands before it would never be read.
-func (c *Consumer) isSure(number int) bool {
+// isRecognised tells whether a partition is known to be the one that the journal has read. The safe mark
+// of another topic must not be committed: what stands before it would never be read.
+func (c *Consumer) isRecognised(number int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.sure[number]
+	return c.recognised[number]
 }
 
-func (c *Consumer) beSure(number int, sure bool) {
+func (c *Consumer) setRecognised(number int, is bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sure[number] = sure
+	c.recognised[number] = is
 }
 
-// refused reports an error of the journal, the lost epoch to whom it concerns.
+// refused reports an error of the journal. That the epoch is over is told to EpochLost, and not logged.
 func (c *Consumer) refused(ctx context.Context, err error) {
 	if errors.Is(err, epochs.ErrOver) {
 		c.EpochLost()

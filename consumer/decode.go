@@ -11,49 +11,49 @@ import (
 	"disburser/payout/intake"
 )
 
-// page is what the messages of a page hold.
-type page struct {
+// decoded is what some messages hold.
+type decoded struct {
 	entries []intake.Entry
 	sources []element // of each entry
-	lost    []lost
+	dead    []deadElement
 }
 
-// lost is what becomes a dead letter. The letter itself is made when it is published: it is
-// larger than what came in.
-type lost struct {
+// deadElement is what becomes a dead letter. The letter itself is made when it is published: it is larger
+// than what came in.
+type deadElement struct {
 	element
 	code   message.Code
 	reason string
 }
 
-// commandRecord is a record whose elements are cut out once, when the first is asked for: a
-// bulk may hold ten thousand that are all wrong.
+// commandRecord is a record whose value is cut into elements once, when the first one is needed. A bulk
+// may have ten thousand, and all of them may be wrong.
 type commandRecord struct {
 	*partition.Record
 	isCut bool
 	bulk  message.Bulk
 }
 
-// element is where an entry came from.
+// element says where an entry came from: the message, and the place in its bulk, or -1.
 type element struct {
 	message *commandRecord
 	index   int
 }
 
-// decode adds what a message holds.
-func (c *Consumer) decode(in *page, number int, r *commandRecord, now time.Time) {
+// decode adds what a message holds: payouts, and what becomes a dead letter.
+func (c *Consumer) decode(in *decoded, number int, r *commandRecord, now time.Time) {
 	orders, err := message.Decode(r.Value)
 	if err != nil {
 		unreadable := &message.Unreadable{Code: message.Malformed, Reason: err.Error()}
 		errors.As(err, &unreadable) // always: Decode's promise
-		in.lost = append(in.lost, lost{element{r, -1}, unreadable.Code, unreadable.Reason})
+		in.dead = append(in.dead, deadElement{element{r, -1}, unreadable.Code, unreadable.Reason})
 		return
 	}
 	headers := message.HeadersOf(r.Headers)
 	trace, carried := message.DecodeTrace(headers), message.DecodeCarried(headers)
 	for _, o := range orders {
 		if o.Unreadable != nil {
-			in.lost = append(in.lost, lost{element{r, o.Index}, o.Unreadable.Code, o.Unreadable.Reason})
+			in.dead = append(in.dead, deadElement{element{r, o.Index}, o.Unreadable.Code, o.Unreadable.Reason})
 			continue
 		}
 		command, country, invalid := c.Resolve(o.Command)
@@ -73,7 +73,7 @@ func (c *Consumer) decode(in *page, number int, r *commandRecord, now time.Time)
 }
 
 // letter makes a dead letter of a message, or of an element of a bulk.
-func (c *Consumer) letter(number int, l lost) message.DeadLetter {
+func (c *Consumer) letter(number int, l deadElement) message.DeadLetter {
 	return message.DeadLetter{
 		Key: l.message.Key, Value: l.message.element(l.index), Headers: message.HeadersOf(l.message.Headers),
 		Code: l.code, Reason: l.reason, Index: l.index,
@@ -81,8 +81,7 @@ func (c *Consumer) letter(number int, l lost) message.DeadLetter {
 	}
 }
 
-// element answers one element of a bulk as a command by itself; the whole message for
-// index -1.
+// element answers one element of a bulk as a command by itself, or the whole message for index -1.
 func (m *commandRecord) element(index int) []byte {
 	if index < 0 {
 		return m.Value
@@ -96,17 +95,17 @@ func (m *commandRecord) element(index int) []byte {
 	return m.Value
 }
 
-// lettersBytes bounds the values of the dead letters that are published at once: each
-// element of a bulk repeats what the bulk says once for all.
-const lettersBytes = 4 << 20
+// lettersAtOnce bounds the values of the dead letters that are published at once, in bytes. Together they
+// may be much larger than their bulk: each repeats what the bulk says once for all.
+const lettersAtOnce = 4 << 20
 
-// bury publishes all of them as dead letters, or answers an error.
-func (c *Consumer) bury(ctx context.Context, number int, all []lost) error {
+// publishDead publishes all of them as dead letters, or answers an error.
+func (c *Consumer) publishDead(ctx context.Context, number int, all []deadElement) error {
 	var letters []message.DeadLetter
 	size := 0
 	for i, l := range all {
 		letters = append(letters, c.letter(number, l))
-		if size += len(letters[len(letters)-1].Value); size < lettersBytes && i < len(all)-1 {
+		if size += len(letters[len(letters)-1].Value); size < lettersAtOnce && i < len(all)-1 {
 			continue
 		}
 		if err := c.DeadLetters.DeadLetters(ctx, letters); err != nil {

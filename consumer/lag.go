@@ -10,8 +10,8 @@ import (
 // measureEvery is how often the lag is looked up apart from reading.
 const measureEvery = 5 * time.Second
 
-// measure keeps the lag true where nothing is read: while the journal is full, or a
-// partition stands still. Each page that is read tells it too, and sooner.
+// measure looks up how much isn't read yet. Each page that is read tells it too, and sooner. But while the
+// journal is full, or a partition can't be read, there is none.
 func (c *Consumer) measure(ctx context.Context, partitions []int) {
 	for sleep(ctx, measureEvery) {
 		marks, err := c.Inbox.Marks(ctx, partitions)

@@ -54,7 +54,7 @@ func (m *Metrics) count(outcomes []intake.Outcome) {
 	}
 }
 
-func (m *Metrics) buried(n int) { m.intake.WithLabelValues("dead_letter").Add(float64(n)) }
+func (m *Metrics) deadLetters(n int) { m.intake.WithLabelValues("dead_letter").Add(float64(n)) }
 
 func (m *Metrics) lag(topic string, partition int, unread, end int64) {
 	label := strconv.Itoa(partition)

@@ -10,15 +10,16 @@ import (
 	"disburser/payout/intake"
 )
 
-// piece is how many messages are decoded before they are made known.
-const piece = 1000
+// decodedAtOnce is how many messages are decoded before they are inserted. Decoded they take ten times
+// the memory.
+const decodedAtOnce = 1000
 
 // read takes a partition's commands in, from the journal's position on, until ctx ends.
 func (c *Consumer) read(ctx context.Context, number int, committed int64) {
 	reader := &partition.Reader{Source: partition.Source{Client: c.Client, Topic: c.topic, Partition: number}}
 	defer reader.Rest()
 	backoff, position := retryMin, int64(-1)
-	var broken broken
+	var failures streak
 	pause := func() { sleep(ctx, backoff); backoff = min(2*backoff, retryMax) }
 	for ctx.Err() == nil {
 		if position < 0 {
@@ -33,8 +34,8 @@ func (c *Consumer) read(ctx context.Context, number int, committed int64) {
 				continue
 			}
 			position = at
-			c.stop(ctx, number, broken.lasting())
-			if err := c.wanted(ctx, reader, position); err != nil { // a full journal takes nothing, also after a rebalance
+			c.stop(ctx, number, failures.lasting())
+			if err := c.awaitRoom(ctx, reader, position); err != nil { // it may be full, also after a rebalance
 				c.failed(ctx, number, err)
 				position = -1
 				pause()
@@ -49,7 +50,7 @@ func (c *Consumer) read(ctx context.Context, number int, committed int64) {
 		}
 		if err != nil {
 			if ctx.Err() == nil {
-				if broken.met(err) {
+				if failures.count(err) {
 					c.stop(ctx, number, err)
 				} else {
 					c.failed(ctx, number, err)
@@ -59,29 +60,29 @@ func (c *Consumer) read(ctx context.Context, number int, committed int64) {
 			}
 			continue
 		}
-		if broken.lasting() != nil {
+		if failures.lasting() != nil {
 			c.stop(ctx, number, nil)
 		}
-		position, backoff, broken.times = page.Next, retryMin, 0
+		position, backoff, failures.times = page.Next, retryMin, 0
 	}
 }
 
-// take makes a page known, piece by piece: what is decoded takes ten times the room of
-// what was read. The topic is recognised by known before the page was read, and by the
-// page's anchor once all of it is known.
+// take inserts what a page holds, decodedAtOnce messages at a time. Known is by what the topic was
+// recognised before the page was read. Until all of the page is inserted the journal goes on noting it;
+// then it notes the page's own anchor.
 func (c *Consumer) take(ctx context.Context, reader *partition.Reader, from int64, page partition.Page, known partition.Anchor) error {
 	if page.Next == from {
-		return c.wanted(ctx, reader, from)
+		return c.awaitRoom(ctx, reader, from)
 	}
 	for from < page.Next {
 		records, to, anchor := page.Records, page.Next, page.Anchor
-		if len(records) > piece {
-			records, to, anchor = records[:piece], records[piece].Offset, known
+		if len(records) > decodedAtOnce {
+			records, to, anchor = records[:decodedAtOnce], records[decodedAtOnce].Offset, known
 		}
 		r := intake.Range{Partition: reader.Partition, From: from, To: to, Anchor: anchor.String()}
-		open, err := c.takePiece(ctx, r, records)
+		open, err := c.takeSome(ctx, r, records)
 		if err == nil {
-			err = c.room(ctx, reader, to, open)
+			err = c.waitWhileFull(ctx, reader, to, open)
 		}
 		if err != nil {
 			return err
@@ -91,37 +92,37 @@ func (c *Consumer) take(ctx context.Context, reader *partition.Reader, from int6
 	return nil
 }
 
-// takePiece makes records known: dead letters first, then the payouts together with the
-// read position. It answers how many payouts are open.
-func (c *Consumer) takePiece(ctx context.Context, r intake.Range, records []partition.Record) (open int, err error) {
+// takeSome takes records in: first the dead letters are published, then the payouts are inserted together
+// with the read position. It answers how many payouts are open.
+func (c *Consumer) takeSome(ctx context.Context, r intake.Range, records []partition.Record) (open int, err error) {
 	now := c.Now()
-	in := page{entries: make([]intake.Entry, 0, len(records)), sources: make([]element, 0, len(records))}
+	in := decoded{entries: make([]intake.Entry, 0, len(records)), sources: make([]element, 0, len(records))}
 	messages := make([]commandRecord, len(records))
 	for i := range records {
 		messages[i].Record = &records[i]
 		c.decode(&in, r.Partition, &messages[i], now)
 	}
-	if err := c.bury(ctx, r.Partition, in.lost); err != nil {
+	if err := c.publishDead(ctx, r.Partition, in.dead); err != nil {
 		return 0, err
 	}
-	c.Metrics.buried(len(in.lost))
+	c.Metrics.deadLetters(len(in.dead))
 	return c.insert(ctx, r, in.entries, in.sources)
 }
 
-// wanted makes sure that the journal wants what stands at an offset, and waits until
-// it has room. A new epoch may have set the position back, and where no new command
-// comes nothing else would tell: what is to be read again would wait for ever.
-func (c *Consumer) wanted(ctx context.Context, reader *partition.Reader, at int64) error {
+// awaitRoom makes sure that the journal's position is still at an offset, and waits until it has room. A
+// new epoch may have set the position back. Where no new command comes, nothing else would tell, and what
+// is to be read again would wait for ever.
+func (c *Consumer) awaitRoom(ctx context.Context, reader *partition.Reader, at int64) error {
 	open, err := c.Inbox.Room(ctx, reader.Partition, at)
 	if err != nil {
 		return err
 	}
-	return c.room(ctx, reader, at, open)
+	return c.waitWhileFull(ctx, reader, at, open)
 }
 
-// insert makes entries known. What collides with a known payout goes into the dead
-// letters, and only then the position moves on: with all the other entries once more,
-// because a new epoch may have begun meanwhile on a Redis that knows none of them.
+// insert makes entries known to the journal. What conflicts with a known payout is first published as a
+// dead letter. Only then all the other entries are inserted once more, and the position moves on. A new
+// epoch may have begun meanwhile on a Redis that knows none of them.
 func (c *Consumer) insert(ctx context.Context, r intake.Range, entries []intake.Entry, sources []element) (open int, err error) {
 	var first []intake.Outcome
 	var again []int
@@ -147,14 +148,14 @@ func (c *Consumer) insert(ctx context.Context, r intake.Range, entries []intake.
 			}
 			continue
 		}
-		if entries, sources, err = c.buryConflicts(ctx, r.Partition, entries, sources, outcomes); err != nil {
+		if entries, sources, err = c.publishConflicts(ctx, r.Partition, entries, sources, outcomes); err != nil {
 			return 0, err
 		}
 	}
 }
 
-// underOther gives the entries that collide the other fingerprint of the same content,
-// each once, and answers which have one.
+// underOther gives entries that conflict the next other fingerprint of the same content, and answers which
+// have one.
 func underOther(entries []intake.Entry, outcomes []intake.Outcome) (changed []int) {
 	for i, o := range outcomes {
 		if e := &entries[i]; o == intake.Conflicted && len(e.Others) > 0 {
@@ -165,28 +166,27 @@ func underOther(entries []intake.Entry, outcomes []intake.Outcome) (changed []in
 	return changed
 }
 
-// buryConflicts publishes what collides as dead letters, and answers the other entries.
-func (c *Consumer) buryConflicts(ctx context.Context, number int, entries []intake.Entry, sources []element, outcomes []intake.Outcome) ([]intake.Entry, []element, error) {
-	var all []lost
+// publishConflicts publishes what conflicts as dead letters, and answers the other entries.
+func (c *Consumer) publishConflicts(ctx context.Context, number int, entries []intake.Entry, sources []element, outcomes []intake.Outcome) ([]intake.Entry, []element, error) {
+	var all []deadElement
 	var others []intake.Entry
 	var otherSources []element
 	for i, o := range outcomes {
 		if o == intake.Conflicted {
-			all = append(all, lost{sources[i], message.Conflict, "the tradeNo is known with another merchant, amount, currency or payee; the first one goes on"})
+			all = append(all, deadElement{sources[i], message.Conflict, "the tradeNo is known with another merchant, amount, currency or payee; the first one goes on"})
 		} else {
 			others, otherSources = append(others, entries[i]), append(otherSources, sources[i])
 		}
 	}
-	return others, otherSources, c.bury(ctx, number, all)
+	return others, otherSources, c.publishDead(ctx, number, all)
 }
 
-// errFull stands in the warning of a full journal, which comes with each page that fills it.
+// errFull is the error in the log when the journal is full.
 var errFull = errors.New("as many payouts are open as disburse.max_open allows")
 
-// room waits while the journal is full. Heartbeats go on meanwhile; nothing is fetched, and
-// what is still packed stays packed. Safe marks are committed all the time: whether it is
-// still the same topic must be looked at too.
-func (c *Consumer) room(ctx context.Context, reader *partition.Reader, at int64, open int) error {
+// waitWhileFull waits while the journal is full. Nothing is fetched or unpacked meanwhile. Heartbeats and
+// commits of safe marks go on, so it must go on looking whether it is still the same topic.
+func (c *Consumer) waitWhileFull(ctx context.Context, reader *partition.Reader, at int64, open int) error {
 	if open >= c.MaxOpen {
 		c.Logger.Warn().Err(errFull).Int("open", open).Int("max_open", c.MaxOpen).Int("partition", reader.Partition).Msg("the journal is full: nothing is fetched until payouts end")
 		reader.Rest()

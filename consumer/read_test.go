@@ -433,11 +433,11 @@ func TestZerosAreShownBeforeTheFirst(t *testing.T) {
 func TestALongPageIsTakenInPieces(t *testing.T) {
 	inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
 		in := newInbox()
-		send(t, k, 0, numbered(0, 2*piece+10)...)
+		send(t, k, 0, numbered(0, 2*decodedAtOnce+10)...)
 		in.positions[0] = 4
 		in.failing("insert 0 [1004,2004)", 1, intake.ErrPosition)
 		start(t, k, in, func(c *Config) { c.MaxOpen = 1_000_000 })
-		eventually(t, "all is read", func() bool { return in.position(0) == 2*piece+10 && in.added() == 2*piece+6 })
+		eventually(t, "all is read", func() bool { return in.position(0) == 2*decodedAtOnce+10 && in.added() == 2*decodedAtOnce+6 })
 		inserts := do(in, func() (list []string) {
 			for _, call := range in.calls {
 				if strings.HasPrefix(call, "insert") && !strings.HasSuffix(call, " 0") {

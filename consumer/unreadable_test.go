@@ -35,7 +35,7 @@ func writeUnreadable(t *testing.T, k *kafkatest.Kafka, number int) {
 	}
 }
 
-// A batch that can't be read holds up its partition alone, says so to whoever asks, and is
+// A record batch that can't be read holds up its partition alone, says so to whoever asks, and is
 // tried again. The way out is that of docs/operations.md.
 func TestABatchThatCanNotBeReadStopsItsPartitionLoudly(t *testing.T) {
 	inTime(t, 2, func(t *testing.T, k *kafkatest.Kafka) {
@@ -64,7 +64,7 @@ func TestABatchThatCanNotBeReadStopsItsPartitionLoudly(t *testing.T) {
 		if in.position(0) != 3 || in.position(1) != 2 || in.added() != 5 {
 			t.Errorf("positions %d and %d, %d added", in.position(0), in.position(1), in.added())
 		}
-		if log := b.logged(); strings.Count(log, `"level":"error"`) != 1 || !strings.Contains(log, "A batch that can't be read") {
+		if log := b.logged(); strings.Count(log, `"level":"error"`) != 1 || !strings.Contains(log, "A record batch that can't be read") {
 			t.Error(log)
 		}
 		b.stop()
@@ -85,7 +85,7 @@ func TestAFewFailuresAtOnePlaceAreNeeded(t *testing.T) {
 	at := func(offset int64) error {
 		return &partition.Unreadable{Offset: offset, Err: errors.New("a wrong checksum")}
 	}
-	var b broken
+	var b streak
 	for i, c := range []struct {
 		err  error
 		want bool
@@ -93,7 +93,7 @@ func TestAFewFailuresAtOnePlaceAreNeeded(t *testing.T) {
 		{at(3), false}, {at(3), false}, {at(5), false}, {at(5), false}, {errors.New("the broker is away"), false}, {at(5), true}, {at(5), true},
 		{errors.New("the broker is away"), false}, {at(6), false},
 	} {
-		if got := b.met(c.err); got != c.want {
+		if got := b.count(c.err); got != c.want {
 			t.Errorf("%d: %v is lasting: %v", i, c.err, got)
 		}
 	}
