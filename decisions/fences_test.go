@@ -22,6 +22,11 @@ import (
 // during holds the next request of a kind back for a second, and lets the test do
 // something meanwhile.
 func during(k *kafkatest.Kafka, key kmsg.Key, start func(), meanwhile func()) {
+	duringNext(k, key, func() bool { return true }, start, meanwhile)
+}
+
+// duringNext does it with the first such request once it is ready for it.
+func duringNext(k *kafkatest.Kafka, key kmsg.Key, ready func() bool, start func(), meanwhile func()) {
 	held := make(chan struct{})
 	var first atomic.Bool // others come while it is held back
 	k.ControlKey(int16(key), func(request kmsg.Request) (kmsg.Response, error, bool) {
@@ -29,7 +34,7 @@ func during(k *kafkatest.Kafka, key kmsg.Key, start func(), meanwhile func()) {
 		if l, is := request.(*kmsg.ListOffsetsRequest); is && l.Topics[0].Partitions[0].Timestamp != kafka.LastOffset {
 			return nil, nil, false
 		}
-		if first.CompareAndSwap(false, true) {
+		if ready() && first.CompareAndSwap(false, true) {
 			close(held)
 			k.SleepControl(func() { time.Sleep(time.Second) })
 		}
@@ -66,7 +71,12 @@ func TestWhoIsFencedWhileBeginningBeginsAgain(t *testing.T) {
 		_, client := newRedis(t)
 		var i *instance
 		var foreign int64
-		during(k, kmsg.ListOffsets, func() { i = startKeeper(t, k, client, "pod-1", 1) }, func() {
+		var fenced atomic.Int32 // the other fence comes when the own ones stand, in all three partitions
+		k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+			fenced.Add(1)
+			return nil, nil, false
+		})
+		duringNext(k, kmsg.ListOffsets, func() bool { return fenced.Load() >= 3 }, func() { i = startKeeper(t, k, client, "pod-1", 1) }, func() {
 			now := time.Now().UTC().Format(time.RFC3339Nano)
 			foreign = write(t, k, 1, strings.Replace(fenceOf("rival", 0), "2026-11-21T10:30:00Z", now, 1))
 		})
