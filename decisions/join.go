@@ -39,18 +39,8 @@ func (k *Keeper) establish(ctx context.Context) (e epochs.Epoch, looked, results
 		return e, nil, nil, clock
 	}
 	if s.Open() {
-		looked, err := k.follow(ctx, s)
+		looked, err := k.join(ctx, s, clock)
 		if err == nil {
-			err = clock
-		}
-		if err == nil && s.Layout < epochs.Layout {
-			err = fmt.Errorf("%w: its journal is of layout %d, this version writes %d", errDeadEpoch, s.Layout, epochs.Layout)
-		}
-		if err == nil {
-			err = k.vouch(ctx, s.Epoch.ID)
-		}
-		if err == nil {
-			k.enter(s.Epoch, looked)
 			return s.Epoch, looked, s.Results, nil
 		}
 		if !errors.Is(err, errDeadEpoch) {
@@ -62,6 +52,25 @@ func (k *Keeper) establish(ctx context.Context) (e epochs.Epoch, looked, results
 	}
 	k.Log.leave()
 	return k.begin(ctx, s)
+}
+
+// join enters the open epoch if it can go on. An error that wraps errDeadEpoch lets another one
+// begin; clock is what Redis' clock means for that.
+func (k *Keeper) join(ctx context.Context, s epochs.Standing, clock error) (looked map[int]int64, err error) {
+	looked, err = k.follow(ctx, s)
+	switch {
+	case err != nil:
+		return nil, err
+	case clock != nil:
+		return nil, clock
+	case s.Layout < epochs.Layout:
+		return nil, fmt.Errorf("%w: its journal is of layout %d, this version writes %d", errDeadEpoch, s.Layout, epochs.Layout)
+	}
+	if err := k.vouch(ctx, s.Epoch.ID); err != nil {
+		return nil, err
+	}
+	k.enter(s.Epoch, looked)
+	return looked, nil
 }
 
 func (k *Keeper) enter(e epochs.Epoch, looked map[int]int64) {

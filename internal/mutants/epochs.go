@@ -122,7 +122,7 @@ var epochs = []Guard{
 			Killer: Killer{"decisions", "TestANewerLayoutIsRefused"}},
 		{Removes: "it is fenced again and again", Edits: edit("decisions/begin.go", "k.barred = k.barred || errors.Is(err, epochs.ErrNewerLayout)\n", ""),
 			Killer: Killer{"decisions", "TestANewerLayoutIsRefused"}},
-		{Removes: "an epoch of an older layout is joined", Edits: edit("decisions/join.go", "err == nil && s.Layout < epochs.Layout", "err == nil && s.Layout < 0"),
+		{Removes: "an epoch of an older layout is joined", Edits: edit("decisions/join.go", "case s.Layout < epochs.Layout:", "case s.Layout < 0:"),
 			Killer: Killer{"decisions", "TestAnOlderLayoutIsConverted"}},
 		{Removes: "an epoch opens on records of the old layout", Edits: edit("journal/lua/open.lua", "if e[3] ~= LAYOUT then", "if false then"),
 			Killer: Killer{"journal", "TestAJournalOfLayout1GoesOn"}},
