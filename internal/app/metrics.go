@@ -18,12 +18,12 @@ const censusEvery = 5 * time.Second
 
 // gauges are what the program reads off the journal.
 type gauges struct {
-	open    *prometheus.GaugeVec
-	oldest  *prometheus.GaugeVec
-	markAge *prometheus.GaugeVec
-	kept    *prometheus.GaugeVec
-	epoch   prometheus.Gauge
-	scripts *prometheus.HistogramVec
+	open      *prometheus.GaugeVec
+	oldest    *prometheus.GaugeVec
+	markAge   *prometheus.GaugeVec
+	retention *prometheus.GaugeVec
+	epoch     prometheus.Gauge
+	scripts   *prometheus.HistogramVec
 }
 
 // openStates are those in which a payout is open for long enough to be counted.
@@ -40,7 +40,7 @@ func newGauges(r prometheus.Registerer, merchants []string) *gauges {
 		markAge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "disburser_safe_mark_age_seconds", Help: "Age of the command that holds the safe mark back, by Kafka's time of the record.",
 		}, []string{"topic", "partition"}),
-		kept: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		retention: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "disburser_topic_retention_seconds", Help: "How long Kafka keeps the topic's records, +Inf for ever; missing where it doesn't tell.",
 		}, []string{"topic"}),
 		epoch: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -60,7 +60,7 @@ func newGauges(r prometheus.Registerer, merchants []string) *gauges {
 	for _, name := range journal.Scripts {
 		g.scripts.WithLabelValues(name)
 	}
-	r.MustRegister(g.open, g.oldest, g.markAge, g.kept, g.epoch, g.scripts,
+	r.MustRegister(g.open, g.oldest, g.markAge, g.retention, g.epoch, g.scripts,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return g
 }

@@ -21,7 +21,7 @@ func TestWhatPanicsBeginsAnew(t *testing.T) {
 		ctx, stop := context.WithCancel(context.Background())
 		var group sync.WaitGroup
 		var runs atomic.Int32
-		a.keep(ctx, &group, "keeper", func() {
+		a.supervise(ctx, &group, "keeper", func() {
 			if runs.Add(1) < 3 {
 				panic("boom")
 			}

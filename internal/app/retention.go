@@ -19,7 +19,7 @@ const (
 	sayAgain = time.Hour
 )
 
-// retention is how long the commands are kept, and who has been warned.
+// retention is how long Kafka stores the commands, and who has been warned.
 type retention struct {
 	mu       sync.Mutex
 	commands time.Duration // 0: unknown, or for ever
@@ -27,7 +27,7 @@ type retention struct {
 }
 
 // watchRetention tells of topics that forget sooner than deduplication remembers, and
-// keeps what they say for the metric and for warnOfOldMark.
+// notes what they say for the metric and for warnOfOldMark.
 func (a *App) watchRetention(ctx context.Context) {
 	for ctx.Err() == nil {
 		a.lookAtRetention(ctx)
@@ -39,33 +39,33 @@ func (a *App) lookAtRetention(ctx context.Context) {
 	t := a.config.Kafka.Topics
 	a.lookAtSettings(ctx, []string{t.Commands, t.Results, t.Decisions})
 	for _, topic := range []string{t.Commands, t.Results, t.Decisions} {
-		kept, told := a.retentionOf(ctx, topic)
+		lasts, told := a.retentionOf(ctx, topic)
 		if !told {
 			a.logger.Warn().Str("topic", topic).Msg("kafka doesn't tell the topic's retention: see to it that it is no shorter than redis.dedup_window")
 			continue
 		}
-		if kept > 0 && kept < a.config.Redis.DedupWindow {
-			a.logger.Warn().Str("topic", topic).Dur("retention", kept).Dur("dedup_window", a.config.Redis.DedupWindow).
+		if lasts > 0 && lasts < a.config.Redis.DedupWindow {
+			a.logger.Warn().Str("topic", topic).Dur("retention", lasts).Dur("dedup_window", a.config.Redis.DedupWindow).
 				Msg("the topic's retention is shorter than redis.dedup_window: a lost journal could not be rebuilt whole")
 		}
-		a.gauges.kept.WithLabelValues(topic).Set(seconds(kept))
+		a.gauges.retention.WithLabelValues(topic).Set(seconds(lasts))
 		if topic == t.Commands {
 			a.retention.mu.Lock()
-			a.retention.commands = kept
+			a.retention.commands = lasts
 			a.retention.mu.Unlock()
 		}
 	}
 }
 
-func seconds(kept time.Duration) float64 {
-	if kept == 0 {
+func seconds(lasts time.Duration) float64 {
+	if lasts == 0 {
 		return math.Inf(1)
 	}
-	return kept.Seconds()
+	return lasts.Seconds()
 }
 
 // retentionOf answers how long a topic keeps its records, 0 for ever.
-func (a *App) retentionOf(ctx context.Context, topic string) (kept time.Duration, told bool) {
+func (a *App) retentionOf(ctx context.Context, topic string) (lasts time.Duration, told bool) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	res, err := a.kafka.client.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{{
@@ -82,7 +82,7 @@ func (a *App) retentionOf(ctx context.Context, topic string) (kept time.Duration
 // journal that is wiped after that could never learn of its payout again. Half of the
 // retention leaves as much time to mend it. Open payouts are carried forward at a quarter of
 // the window, so only what stops that comes so far.
-func endangered(age, kept time.Duration) bool { return kept > 0 && age > kept/2 }
+func endangered(age, lasts time.Duration) bool { return lasts > 0 && age > lasts/2 }
 
 // warnOfOldMark says it aloud, beside the metric.
 func (a *App) warnOfOldMark(partition int, age time.Duration, now time.Time) {

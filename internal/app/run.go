@@ -42,19 +42,19 @@ func (a *App) work(ctx context.Context) {
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorking()
 	var intake, loops, rest sync.WaitGroup
-	a.keep(ctx, &intake, "consumer", func() {
+	a.supervise(ctx, &intake, "consumer", func() {
 		if err := a.consumer.Run(ctx); err != nil {
 			a.logger.Error().Err(err).Msg("the consumer ended")
 		}
 	})
 	for i := range a.loops {
-		a.keep(working, &rest, "keeper", func() { a.keepers[i].Run(working) })
-		a.keep(working, &rest, "decisions", func() { a.logs[i].Run(working) })
+		a.supervise(working, &rest, "keeper", func() { a.keepers[i].Run(working) })
+		a.supervise(working, &rest, "decisions", func() { a.logs[i].Run(working) })
 		a.launch(&loops, "loop", func() { a.loops[i].Run(ctx, working) })
 	}
-	a.keep(working, &rest, "census", func() { a.takeCensus(working) })
+	a.supervise(working, &rest, "census", func() { a.takeCensus(working) })
 	a.launch(&rest, "accounts", func() { a.warnOfAccounts(ctx) })
-	a.keep(working, &rest, "retention", func() { a.watchRetention(working) })
+	a.supervise(working, &rest, "retention", func() { a.watchRetention(working) })
 	a.started.Store(true)
 
 	<-ctx.Done()
@@ -84,9 +84,9 @@ func (a *App) launch(group *sync.WaitGroup, name string, f func()) {
 // restartAfter is the pause before what has panicked runs again.
 const restartAfter = time.Second
 
-// keep runs f until ctx ends, again after a pause if it panics or ends. It is for what has
+// supervise runs f until ctx ends, again after a pause if it panics or ends. It is for what has
 // nothing in hand between two runs that a panic could leave half done.
-func (a *App) keep(ctx context.Context, group *sync.WaitGroup, name string, f func()) {
+func (a *App) supervise(ctx context.Context, group *sync.WaitGroup, name string, f func()) {
 	group.Add(1)
 	go func() {
 		defer group.Done()
