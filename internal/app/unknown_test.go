@@ -12,7 +12,7 @@ import (
 // are paid once an instance with the new file is there; nobody's, they are rejected.
 func TestANewMerchantInARollout(t *testing.T) {
 	inTown(t, paysim.Behavior{}, func(w *town) {
-		w.config.UnknownMerchantGrace = 3 * time.Minute
+		w.config.UnknownMerchantGrace = 4 * time.Minute
 		_, stopOld := w.run("old", nil)
 		defer stopOld()
 		time.Sleep(5 * time.Second)
@@ -28,7 +28,11 @@ func TestANewMerchantInARollout(t *testing.T) {
 		w.config.Merchants = merchants
 		_, stopNew := w.run("new", nil)
 		defer stopNew()
-		time.Sleep(45 * time.Second)
+		for range 30 { // either instance looks at it every few seconds, and puts it off for the other one
+			if time.Sleep(5 * time.Second); w.logged("payout.paid") > 0 && w.logged("walletId is required") > 0 {
+				break
+			}
+		}
 		if w.logged("its merchant is known now") != 1 || w.logged("payout.paid") != 1 || len(w.sim.Arrivals("0000000001")) != 1 {
 			t.Errorf("known %d times, paid %d times, %d sends", w.logged("its merchant is known now"), w.logged("payout.paid"), len(w.sim.Arrivals("0000000001")))
 		}
@@ -36,7 +40,7 @@ func TestANewMerchantInARollout(t *testing.T) {
 			t.Error("what its merchant doesn't take isn't rejected for that")
 		}
 		w.publishLines([]string{command, command}) // whoever reads them
-		time.Sleep(2 * time.Minute)
+		time.Sleep(4 * time.Minute)
 		if w.logged("conflict") != 0 || w.logged(`"payout.rejected","reason":"merchant is not configured"`) != 1 || w.logged(`"message":"announced"`) != 3 {
 			t.Errorf("%d conflicts, %d rejected for want of a merchant, %d announced", w.logged("conflict"),
 				w.logged(`"payout.rejected","reason":"merchant is not configured"`), w.logged(`"message":"announced"`))

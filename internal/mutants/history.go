@@ -4,7 +4,7 @@ package mutants
 // written to them. They belong to E9.
 var history = []Guard{
 	{"E9 a lost history is noticed", "the topic of decisions was made anew. After a wipe nobody knows what was sent, and it is sent again", []Mutant{
-		{Removes: "nobody looks", Edits: edit("decisions/history.go", "if l, err = k.missingNow(ctx, m); err != nil", "if l, err = k.missingNow(ctx, memory{}); err != nil"), Killer: lostHistory},
+		{Removes: "nobody looks", Edits: edit("decisions/history.go", "if l, err = k.missingNow(ctx, m); err != nil", "if l, err = k.missingNow(ctx, knowledge{}); err != nil"), Killer: lostHistory},
 		{Removes: "another record at the same offset", Edits: edit("decisions/history.go", "if !found || r.Sum() != t.sum {", "if found && !found && r.Sum() != t.sum {"), Killer: lostHistory},
 		// Protected twice: what the journal knew stays in this instance's memory, and is missed there.
 		{Removes: "what the journal knows of the topics", Edits: []Edit{
