@@ -35,8 +35,8 @@ func counterOf(t *testing.T, registry *prometheus.Registry, name, merchant, kind
 	return -1
 }
 
-// An outcome that contradicts the payout is announced with it, counted and logged; or held,
-// announced once, and asked about at a slow pace.
+// An outcome that contradicts the payout is announced with it, counted and logged. Or it is
+// held, announced once, and asked about seldom.
 func TestAContradictionIsAnnouncedOrHeld(t *testing.T) {
 	for _, choice := range []payout.Choice{payout.Announce, payout.Hold} {
 		inTime(t, func(t *testing.T) {

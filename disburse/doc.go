@@ -1,5 +1,5 @@
-// Package disburse promises that each payout gets its next step when it is due, and that there
-// are never more calls at once than slots, tickets and an unbroken provider allow.
+// Package disburse promises that each payout gets its next step when it is due. There are never
+// more calls at once than slots, tickets and an unbroken provider allow.
 //
 // The loop asks the journal what is due and starts lanes: sends and asks of each merchant,
 // announcements, expiries. A lane leases a group of payouts and makes a task of each. Polling,

@@ -8,7 +8,7 @@ import (
 	"disburser/payout/leases"
 )
 
-// An instance that lacks the merchant doesn't know its account: it holds nothing for having
+// An instance that lacks the merchant doesn't know its account. It holds nothing for having
 // been sent to another one, and leaves it to those that know.
 func TestAnUnknownMerchantsAccountIsNotAnotherOne(t *testing.T) {
 	now := time.Now()

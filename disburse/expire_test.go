@@ -102,7 +102,7 @@ func TestTheGraceGoesByBothClocks(t *testing.T) {
 	}
 }
 
-// After a time without an epoch nobody has looked whether its merchant is known: what was
+// After a time without an epoch nobody has looked whether its merchant is known. What was
 // received long ago waits for the grace all the same.
 func TestTheGraceBeginsWithTheEpoch(t *testing.T) {
 	inTime(t, func(t *testing.T) {

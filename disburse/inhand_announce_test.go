@@ -63,7 +63,7 @@ func TestWhatCouldNotBeWrittenIsNotAnnounced(t *testing.T) {
 	})
 }
 
-// A write that is answered after the lease says nothing about now: the journal hands the
+// A write that is answered after the lease says nothing about now. The journal hands the
 // payout out again, and it is announced once by whoever gets it.
 func TestALeaseThatIsOverAnnouncesNothing(t *testing.T) {
 	inTime(t, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 )
 
 // After a payroll whose payouts all settle after half a minute, the next ones aren't asked
-// about before; until then, and with learn off, the schedule is the plain one.
+// about before. Until then, and with learn off, the schedule is the plain one.
 func TestTheLoopLearnsWhenToAsk(t *testing.T) {
 	for _, learn := range []bool{true, false} {
 		inTime(t, func(t *testing.T) {

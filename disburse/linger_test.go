@@ -47,7 +47,8 @@ func TestFewFreeSlotsWaitForMore(t *testing.T) {
 	})
 }
 
-// Company is waited for only where some is on its way: alone, a payout is announced at once.
+// The announcer lingers only where more is about to settle. A payout that is alone is announced
+// at once.
 func TestALonePayoutWaitsForNobody(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, settling("a1"))

@@ -118,8 +118,8 @@ func TestWhatDoesNotBecomeAPermitComesBack(t *testing.T) {
 // errOften is what half of all that fails says; the other half panics.
 var errOften = errors.New("broken now and then")
 
-// A loop all of whose neighbours fail and panic at random: each permit is ended, once, and
-// each payout goes only through the stages that there are.
+// All neighbours of a loop fail and panic at random. Each permit is ended, once, and each payout
+// goes only through the stages that there are.
 func TestEachPermitIsEndedWhateverPanics(t *testing.T) {
 	for seed := range 8 {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { inTime(t, func(t *testing.T) { amongPanics(t, newDice(uint64(seed))) }) })

@@ -13,7 +13,7 @@ import (
 )
 
 // later are the folders whose comments aren't rewritten yet.
-var later = []string{"config", "consumer", "decisions", "disburse", "journal", "message", "payout", "polling", "producer"}
+var later = []string{"config", "consumer", "decisions", "journal", "message", "payout", "polling", "producer"}
 
 // comment is a block of comments, without its marks. It begins at a line of its file.
 type comment struct {
@@ -116,7 +116,7 @@ func inner(group *ast.CommentGroup) string {
 	for _, c := range group.List {
 		line := strings.TrimPrefix(strings.TrimPrefix(c.Text, "//"), " ")
 		switch indented := strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t"); {
-		case directive.MatchString(c.Text):
+		case directive.MatchString(c.Text), strings.HasPrefix(line, "\t"):
 			line = ""
 		case begins.MatchString(line):
 			list = true
