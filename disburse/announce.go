@@ -114,7 +114,7 @@ func (l *Loop) announce(ctx context.Context, tasks []*task) error {
 	events := make([]message.Event, 0, len(tasks))
 	said := make([]*task, 0, len(tasks))
 	for _, t := range tasks {
-		if e, speaks := message.EventOf(t.payout); speaks && l.move(t, stageAnnouncing) {
+		if e, speaks := message.EventOf(t.payout); speaks && l.mayAnnounce(t) && l.move(t, stageAnnouncing) {
 			events = append(events, e)
 			said = append(said, t)
 		}
@@ -141,6 +141,18 @@ func (l *Loop) announce(ctx context.Context, tasks []*task) error {
 		return nil
 	}
 	return err
+}
+
+// mayAnnounce tells whether a task's result may be published: an end by our own word only once
+// it is decided (protocol O2). Any other such task is a mistake of this package. It is left
+// alone, and its payout comes due after the lease.
+func (l *Loop) mayAnnounce(t *task) bool {
+	if t.payout.Own() && t.stage != stageDecided {
+		l.Logger.Error().Str("trade_no", t.payout.TradeNo).Str("batch_id", t.payout.BatchID).Stringer("stage", t.stage).
+			Msg(programmingError + "an end by our own word isn't announced before its decision")
+		return false
+	}
+	return true
 }
 
 // announced has the journal forget what is final now that its event is acknowledged.

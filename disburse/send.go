@@ -121,6 +121,8 @@ func (l *Loop) notSent(t *task, v verdict) {
 	case notAllowed:
 	case leaseOverByGrant:
 		l.overByGrant(t, v.missed)
+	case notDecided: // its decision may still land
+		l.giveBack(t, true)
 	default:
 		l.giveBack(t, false)
 	}

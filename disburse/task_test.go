@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"disburser/message"
 	"disburser/payout"
 	"disburser/payout/finding"
 )
@@ -79,6 +80,30 @@ func TestASendIsCalledOnlyOnceItIsDecided(t *testing.T) {
 	})
 }
 
+// The decision is not all that stands before the announcement of an own end: its stage says so too.
+func TestAnOwnEndIsAnnouncedOnlyOnceItIsDecided(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		b := newBench(t).build()
+		rejected, err := order("a1", "a").Reject("merchant is not configured", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for stage, want := range map[stage]int{stagePrepared: 0, stageInHand: 0, stageDecided: 1} {
+			k := b.newTask(payout.StepAnnounce, nil, leasedNow(), rejected)
+			k.stage = stage
+			announced := 0
+			b.Loop.Announcer = announcer{func(_ context.Context, events []message.Event) ([]bool, error) {
+				announced += len(events)
+				return make([]bool, len(events)), nil
+			}}
+			_ = b.Loop.announce(context.Background(), []*task{k})
+			if got := announced; got != want {
+				t.Errorf("%v: %d announced, want %d", stage, got, want)
+			}
+		}
+	})
+}
+
 // A task whose permit or stage is not what it should be makes no call; the loop goes on.
 func TestATaskThatMayNotBeCalledIsNotCalled(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -111,8 +136,8 @@ func TestATaskThatMayNotBeCalledIsNotCalled(t *testing.T) {
 					t.Fatalf("given back: %v", given)
 				}
 				if c.givenBack {
-					if got := <-b.writer.changes; got.After.State != payout.StateReceived {
-						t.Errorf("it is %v, not given back", got.After.State)
+					if got := <-b.writer.changes; got.After.State != payout.StateReceived || got.After.Unheard != (name == "not decided") {
+						t.Errorf("it is %v, unheard %v", got.After.State, got.After.Unheard)
 					}
 				}
 			})
