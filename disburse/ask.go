@@ -94,7 +94,7 @@ func (l *Loop) query(ctx context.Context, m *merchant, c payout.Command, latest 
 // of them has stepped, and less time may have passed than Redis' clock says.
 func (l *Loop) judging(t *task, began time.Time) (now time.Time, policy payout.Policy) {
 	now, policy = t.lease.Now(time.Now()), t.merchant.policy()
-	policy.Doubt = now.Sub(t.lease.Earliest(began)) + l.ClockDifference().Abs()
+	policy.ClockUncertainty = now.Sub(t.lease.Earliest(began)) + l.ClockDifference().Abs()
 	policy.Refusing = t.merchant.Send.Refusing()
 	return now, policy
 }

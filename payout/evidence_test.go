@@ -82,31 +82,31 @@ func TestAnUnheardDecisionStaysUnheard(t *testing.T) {
 // What an answer says was true at some moment of its call, and of the lease's the journal's
 // clock is known only: enough time has passed where it has by the earliest reading.
 func TestEvidenceCountsByTheEarliestReadingOfTheClock(t *testing.T) {
-	const every, doubt = 5 * time.Minute, 20 * time.Second
-	doubtful := with(func(p *Policy) { p.Doubt = doubt })
+	const every, uncertainty = 5 * time.Minute, 20 * time.Second
+	uncertain := with(func(p *Policy) { p.ClockUncertainty = uncertainty })
 
 	p := sendingAt(t)
 	from := t0.Add(lease + every)
-	if early := after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, from.Add(doubt-1), doubtful); early.NoRecords != 0 || p.NoRecordMayCount(from.Add(doubt-1), doubtful) {
+	if early := after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, from.Add(uncertainty-1), uncertain); early.NoRecords != 0 || p.NoRecordMayCount(from.Add(uncertainty-1), uncertain) {
 		t.Error("counted though the time may not have passed")
 	}
-	if p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, from.Add(doubt), doubtful); p.NoRecords != 1 || !p.NoRecordAt.Equal(from.Add(doubt)) {
+	if p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord}, from.Add(uncertainty), uncertain); p.NoRecords != 1 || !p.NoRecordAt.Equal(from.Add(uncertainty)) {
 		t.Errorf("%d counted, at %v: the next one counts from the latest reading", p.NoRecords, p.NoRecordAt)
 	}
 
-	p = after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.Partial}, t0.Add(time.Minute), doubtful)
-	if again := after(t, p, Ask, finding.Finding{Kind: finding.Partial}, t0.Add(time.Minute+every+doubt-1), doubtful); again.State != StateSending {
+	p = after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.Partial}, t0.Add(time.Minute), uncertain)
+	if again := after(t, p, Ask, finding.Finding{Kind: finding.Partial}, t0.Add(time.Minute+every+uncertainty-1), uncertain); again.State != StateSending {
 		t.Errorf("%v though the sights may be closer", again.State)
 	}
-	if p = after(t, p, Ask, finding.Finding{Kind: finding.Partial}, t0.Add(time.Minute+every+doubt), doubtful); p.State != StatePartial {
+	if p = after(t, p, Ask, finding.Finding{Kind: finding.Partial}, t0.Add(time.Minute+every+uncertainty), uncertain); p.State != StatePartial {
 		t.Errorf("%v", p.State)
 	}
 
 	giveUp := t0.Add(standard().Poll.GiveUp)
-	if p := after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.Unclear}, giveUp.Add(doubt-1), doubtful); p.State != StateSending {
+	if p := after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.Unclear}, giveUp.Add(uncertainty-1), uncertain); p.State != StateSending {
 		t.Errorf("%v before give_up", p.State)
 	}
-	if p := after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.Unclear}, giveUp.Add(doubt), doubtful); p.State != StateHeld {
+	if p := after(t, sendingAt(t), Ask, finding.Finding{Kind: finding.Unclear}, giveUp.Add(uncertainty), uncertain); p.State != StateHeld {
 		t.Errorf("%v after give_up", p.State)
 	}
 }

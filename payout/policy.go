@@ -54,10 +54,10 @@ type Policy struct {
 		After(since time.Duration) (seconds float64, known bool)
 	}
 
-	// Doubt is how much earlier than now the answer may have been true: at some moment of its
-	// call, by a clock that is known only to within a call's time. What counts only after some
-	// time waits for that much longer.
-	Doubt time.Duration
+	// ClockUncertainty is how much earlier than now the answer may have been true. It was true at
+	// some moment of its call, and the journal's clock is known to within a call's time. What
+	// counts only after some time waits for that much longer.
+	ClockUncertainty time.Duration
 
 	// Jitter in [0, 1) spreads the asks of payouts that were sent together. The caller draws it,
 	// so that the table stays a pure function.
@@ -107,7 +107,7 @@ func (p Payout) askBy(t time.Time) Payout {
 
 // gaveUp tells that it is older than poll.give_up since its first send.
 func (p Payout) gaveUp(now time.Time, policy Policy) bool {
-	return !p.FirstSentAt.IsZero() && now.Sub(p.FirstSentAt) >= policy.Poll.GiveUp+policy.Doubt
+	return !p.FirstSentAt.IsZero() && now.Sub(p.FirstSentAt) >= policy.Poll.GiveUp+policy.ClockUncertainty
 }
 
 // noRecordFrom is the moment from which the next NoRecord counts: no_record.every after the
@@ -126,7 +126,7 @@ func (p Payout) NoRecordMayCount(now time.Time, policy Policy) bool {
 	if p.SendBy.IsZero() { // nobody knows until when it may have been sent
 		return false
 	}
-	return !now.Add(-policy.Doubt).Before(p.noRecordFrom(policy))
+	return !now.Add(-policy.ClockUncertainty).Before(p.noRecordFrom(policy))
 }
 
 // Corroborated tells whether a NoRecord is believed to be about p alone. It might be a refusal

@@ -186,7 +186,7 @@ func partialSeen(p Payout, f finding.Finding, now time.Time, policy Policy) Payo
 	switch {
 	case p.PartialAt.IsZero():
 		p.PartialAt = now
-	case now.Sub(p.PartialAt) >= policy.NoRecord.Every+policy.Doubt:
+	case now.Sub(p.PartialAt) >= policy.NoRecord.Every+policy.ClockUncertainty:
 		return settle(StatePartial)(p, f, now, policy)
 	}
 	p = askLater(p, f, now, policy)

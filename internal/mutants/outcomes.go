@@ -19,7 +19,7 @@ var outcomes = []Guard{
 	{"O1 partial seen twice", "a status about which the provider's pages disagree is announced the first time it is seen", []Mutant{
 		{Removes: "the first sight is enough", Edits: edit("payout/state.go", "case p.PartialAt.IsZero():", "case false:"),
 			Killer: Killer{"payout", "TestPartialOnlyWhenSeenTwiceEveryApart"}},
-		{Removes: "the second sight may come at once", Edits: edit("payout/state.go", "case now.Sub(p.PartialAt) >= policy.NoRecord.Every+policy.Doubt:", "default:"),
+		{Removes: "the second sight may come at once", Edits: edit("payout/state.go", "case now.Sub(p.PartialAt) >= policy.NoRecord.Every+policy.ClockUncertainty:", "default:"),
 			Killer: Killer{"payout", "TestPartialOnlyWhenSeenTwiceEveryApart"}},
 	}},
 	{"O1 unknown status seen twice", "one wrong status of the provider fails or holds a payout", []Mutant{
@@ -160,13 +160,13 @@ var outcomes = []Guard{
 			Killer: Killer{"payout", "TestEvidenceBeforeTheSendsEndIsVoid"}},
 	}},
 	{"O4 evidence by the earliest reading of the clock", "a slow call makes an answer look later than it is, and absence is proved too early", []Mutant{
-		{Removes: "no record counts by the latest", Edits: edit("payout/policy.go", "return !now.Add(-policy.Doubt).Before(p.noRecordFrom(policy))", "return !now.Before(p.noRecordFrom(policy))"),
+		{Removes: "no record counts by the latest", Edits: edit("payout/policy.go", "return !now.Add(-policy.ClockUncertainty).Before(p.noRecordFrom(policy))", "return !now.Before(p.noRecordFrom(policy))"),
 			Killer: Killer{"payout", "TestEvidenceCountsByTheEarliestReadingOfTheClock"}},
-		{Removes: "a second sight of partial counts by the latest", Edits: edit("payout/state.go", "policy.NoRecord.Every+policy.Doubt:", "policy.NoRecord.Every:"),
+		{Removes: "a second sight of partial counts by the latest", Edits: edit("payout/state.go", "policy.NoRecord.Every+policy.ClockUncertainty:", "policy.NoRecord.Every:"),
 			Killer: Killer{"payout", "TestEvidenceCountsByTheEarliestReadingOfTheClock"}},
 		{Removes: "the loop knows no clock uncertainty", Edits: edit("disburse/ask.go", "now.Sub(t.lease.Earliest(began)) + ", ""),
 			Killer: Killer{"disburse", "TestASlowLeaseAndASlowAnswerAreNoEvidence"}},
-		{Removes: "an answer is true when it comes", Edits: edit("disburse/ask.go", "policy.Doubt = now.Sub(t.lease.Earliest(began))", "policy.Doubt = now.Sub(t.lease.Earliest(time.Now()))"),
+		{Removes: "an answer is true when it comes", Edits: edit("disburse/ask.go", "policy.ClockUncertainty = now.Sub(t.lease.Earliest(began))", "policy.ClockUncertainty = now.Sub(t.lease.Earliest(time.Now()))"),
 			Killer: Killer{"disburse", "TestASlowLeaseAndASlowAnswerAreNoEvidence"}},
 		{Removes: "nobody knows how long the lease took", Edits: edit("journal/lease.go", "	b.Took = time.Since(b.Asked)\n", ""),
 			Killer: Killer{"journal", "TestALeaseCountsFromBeforeItWasAskedFor"}},

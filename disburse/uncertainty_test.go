@@ -28,8 +28,8 @@ func TestAbsenceCountsByTheSlowerClock(t *testing.T) {
 		t.Error("an absence doesn't count where the clocks agree")
 	}
 	for _, apart := range []time.Duration{20 * time.Minute, -20 * time.Minute} {
-		if doubt := policyOf(apart).Doubt; doubt < 20*time.Minute {
-			t.Errorf("%v apart: a doubt of %v", apart, doubt)
+		if uncertainty := policyOf(apart).ClockUncertainty; uncertainty < 20*time.Minute {
+			t.Errorf("%v apart: a clock uncertainty of %v", apart, uncertainty)
 		}
 	}
 }
