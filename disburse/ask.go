@@ -114,30 +114,30 @@ func (l *Loop) believable(taking, working context.Context, t *task, asked time.T
 	if p.Corroborated(t.merchant.servedOther(t.evidence, p.TradeNo), now, policy) {
 		return true
 	}
-	witness := t.evidence.Settled
-	if witness == "" || witness == p.TradeNo {
+	settled := t.evidence.Settled
+	if settled == "" || settled == p.TradeNo {
 		return false
 	}
-	return l.askAbout(taking, working, t, witness)
+	return l.askAbout(taking, working, t, settled)
 }
 
-// askAbout asks about another payout under a task's lease and in its slot, and tells whether
-// the provider answered about it. Of its words nothing is kept.
+// askAbout asks about another payout, which is settled, under a task's lease and in its slot. It
+// tells whether the provider answered about it, and drops what the provider said.
 func (l *Loop) askAbout(taking, working context.Context, t *task, tradeNo string) bool {
 	m := t.merchant
-	witness := task{step: payout.StepAsk, merchant: m, lease: t.lease, margin: t.margin}
-	witness.payout.TradeNo = tradeNo
-	by := witness.turnBy(time.Now())
+	settled := task{step: payout.StepAsk, merchant: m, lease: t.lease, margin: t.margin}
+	settled.payout.TradeNo = tradeNo
+	by := settled.turnBy(time.Now())
 	tickets, _, err := m.Query.Take(taking, 1)
 	if err != nil || len(tickets) == 0 {
 		return false
 	}
 	turn := itsTurn(taking, tickets[0], by)
-	v := mayBegin(&witness, moment{now: time.Now(), turn: turn, good: true}) // the ask before it was answered
-	if v.reason != mayCall || !l.move(&witness, stageCalling) {
+	v := mayBegin(&settled, moment{now: time.Now(), turn: turn, good: true}) // the ask before it was answered
+	if v.reason != mayCall || !l.move(&settled, stageCalling) {
 		return false
 	}
-	f := l.query(working, m, witness.payout.Command, by)
+	f := l.query(working, m, settled.payout.Command, by)
 	l.listen(working, m.Query, v.at, f)
 	if !f.Served {
 		return false

@@ -22,11 +22,11 @@ func doubtful(tradeNo string) payout.Payout {
 	return p
 }
 
-func TestWhenAWitnessIsAsked(t *testing.T) {
+func TestWhenASettledPayoutIsAskedAbout(t *testing.T) {
 	type world struct {
 		p        func(*payout.Payout)
 		evidence leases.Evidence
-		witness  finding.Finding
+		settled  finding.Finding
 		deny     bool
 	}
 	long := func(d time.Duration) time.Time { return time.Now().Add(-d) }
@@ -38,21 +38,21 @@ func TestWhenAWitnessIsAsked(t *testing.T) {
 		believing bool
 	}{
 		"too early": {world: func() world {
-			return world{p: func(p *payout.Payout) { p.SendBy = long(4 * time.Minute) }, witness: served}
+			return world{p: func(p *payout.Payout) { p.SendBy = long(4 * time.Minute) }, settled: served}
 		}},
-		"too early after one":   {world: func() world { return world{p: counted(long(time.Minute)), witness: served} }, counts: 1},
-		"send's end is unknown": {world: func() world { return world{p: func(p *payout.Payout) { p.SendBy = time.Time{} }, witness: served} }},
+		"too early after one":   {world: func() world { return world{p: counted(long(time.Minute)), settled: served} }, counts: 1},
+		"send's end is unknown": {world: func() world { return world{p: func(p *payout.Payout) { p.SendBy = time.Time{} }, settled: served} }},
 		"another was answered":  {world: func() world { return world{evidence: leases.Evidence{ServedAt: long(time.Minute), About: "a9"}} }, counts: 1},
 		"nobody to ask about":   {world: func() world { return world{} }},
 		"only itself":           {world: func() world { return world{evidence: leases.Evidence{ServedAt: long(0), About: "a1", Settled: "a1"}} }},
-		"answered too long ago": {world: func() world { return world{evidence: witnessed(long(11 * time.Minute)), witness: served} }, asked: true, counts: 1},
+		"answered too long ago": {world: func() world { return world{evidence: evidenceAt(long(11 * time.Minute)), settled: served} }, asked: true, counts: 1},
 		"before the last count": {world: func() world {
-			return world{p: counted(long(6 * time.Minute)), evidence: witnessed(long(7 * time.Minute)), witness: served}
+			return world{p: counted(long(6 * time.Minute)), evidence: evidenceAt(long(7 * time.Minute)), settled: served}
 		}, asked: true, counts: 2},
-		"the witness is refused": {world: func() world {
-			return world{evidence: witnessed(time.Time{}), witness: finding.Finding{Kind: finding.NoRecord}}
+		"the settled one is refused": {world: func() world {
+			return world{evidence: evidenceAt(time.Time{}), settled: finding.Finding{Kind: finding.NoRecord}}
 		}, asked: true},
-		"no token for it": {world: func() world { return world{evidence: witnessed(time.Time{}), witness: served, deny: true} }},
+		"no token for it": {world: func() world { return world{evidence: evidenceAt(time.Time{}), settled: served, deny: true} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestWhenAWitnessIsAsked(t *testing.T) {
 				b.journal.served["a"] = w.evidence
 				b.merchant("a").Provider = provider{ask: func(_ context.Context, tradeNo string, _ time.Time) finding.Finding {
 					if tradeNo == "a8" {
-						return w.witness
+						return w.settled
 					}
 					return finding.Finding{Kind: finding.NoRecord}
 				}}
@@ -80,7 +80,7 @@ func TestWhenAWitnessIsAsked(t *testing.T) {
 				time.Sleep(time.Second)
 				b.stop()
 				if got := slices.Contains(b.noted(), "ask a8"); got != c.asked {
-					t.Errorf("the witness was asked: %v", got)
+					t.Errorf("the settled payout was asked about: %v", got)
 				}
 				if got := b.journal.get("a1").NoRecords; got != c.counts {
 					t.Errorf("%d answers counted, want %d", got, c.counts)
@@ -94,7 +94,7 @@ func counted(at time.Time) func(*payout.Payout) {
 	return func(p *payout.Payout) { p.NoRecords, p.NoRecordAt = 1, at }
 }
 
-func witnessed(at time.Time) leases.Evidence {
+func evidenceAt(at time.Time) leases.Evidence {
 	return leases.Evidence{ServedAt: at, About: "a8", Settled: "a8"}
 }
 

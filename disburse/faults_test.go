@@ -118,7 +118,7 @@ func underFaults(t *testing.T, seed uint64) {
 	time.Sleep(time.Hour)
 	second.stop()
 	for tradeNo, r := range journal.rows { // lost leases only: nobody knows that they weren't sent
-		unproved := r.State == payout.StateSending && journal.served[r.Merchant].Settled == "" // no witness: asked until give_up
+		unproved := r.State == payout.StateSending && journal.served[r.Merchant].Settled == "" // no settled payout to ask about: asked until give_up
 		if r.State != payout.StateHeld && !unproved || at[tradeNo] {
 			t.Errorf("%s is still %v, at the provider: %v", tradeNo, r.State, at[tradeNo])
 		}

@@ -158,7 +158,7 @@ func TestAHoldIsReplayed(t *testing.T) {
 
 // Where nobody of a merchant was answered lately somebody must be left to be asked about,
 // or nobody's absence would be believed after a wipe until give_up.
-func TestAReplayLeavesAWitness(t *testing.T) {
+func TestAReplayRemembersASettledPayout(t *testing.T) {
 	for state, want := range map[payout.State]string{payout.StatePaid: "z", payout.StatePartial: "z", payout.StateFailed: "", payout.StateRejected: ""} {
 		t.Run(state.String(), func(t *testing.T) {
 			rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {

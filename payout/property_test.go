@@ -158,11 +158,11 @@ func (l *life) ask() {
 	}
 	l.asks++
 	l.p = p
-	l.witness(f, before)
+	l.count(f, before)
 }
 
-// witness counts what the finding means by the words of docs/design.md, States, and compares.
-func (l *life) witness(f finding.Finding, before Payout) {
+// count adds up what the finding means by the words of docs/design.md, States, and compares.
+func (l *life) count(f finding.Finding, before Payout) {
 	p, secondPartial, secondUnknown := l.p, false, false
 	switch f.Kind {
 	case finding.NoRecord:

@@ -131,7 +131,7 @@ end
 -- sent, and a wrong clock of who wrote them must not let it be sent.
 local function forgotten(ended_at) return ended_at > 0 and ended_at < now - window end
 
-local witnesses = {} -- by merchant: a settled payout to ask about before a "no record" is believed
+local settled = {} -- by merchant: a settled payout to ask about before a "no record" is believed
 for i = 4, #ARGV, 9 do
   local kind, tradeNo, bucket, fingerprint, merchant, state = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   local record = call('GET', P .. 'p:' .. tradeNo)
@@ -145,7 +145,7 @@ for i = 4, #ARGV, 9 do
   elseif kind == 'F' then
     announced(tradeNo, record, bucket, state .. fingerprint, memo)
     -- Only what the provider has: of what failed it may have no record.
-    if merchant ~= '' and (state == 'P' or state == 'Q') then witnesses[merchant] = tradeNo end
+    if merchant ~= '' and (state == 'P' or state == 'Q') then settled[merchant] = tradeNo end
   elseif memo and not sent_memo(memo) then -- ended and announced: nothing below it counts
   elseif kind == 'H' then
     held(tradeNo, record, bucket, memo, fingerprint, merchant, ARGV[i + 8])
@@ -156,6 +156,6 @@ for i = 4, #ARGV, 9 do
   end
 end
 write_counts()
-for merchant, tradeNo in pairs(witnesses) do call('HSET', P .. 'served:' .. merchant, 'settled', tradeNo) end
+for merchant, tradeNo in pairs(settled) do call('HSET', P .. 'served:' .. merchant, 'settled', tradeNo) end
 call('INCRBY', P .. 'total', added)
 return added

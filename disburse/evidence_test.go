@@ -12,7 +12,7 @@ import (
 
 // What the provider answered about a payout says nothing about whether its absence can be
 // believed; only another one's answer does.
-func TestAPayoutIsNoWitnessOfItself(t *testing.T) {
+func TestAPayoutIsNoEvidenceForItself(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t).build() // its provider answers whoever asks
 		m, now := b.merchants["a"], time.Now()
