@@ -17,7 +17,7 @@ const decodedAtOnce = 1000
 // read takes a partition's commands in, from the journal's position on, until ctx ends.
 func (c *Consumer) read(ctx context.Context, number int, committed int64) {
 	reader := &partition.Reader{Source: partition.Source{Client: c.Client, Topic: c.topic, Partition: number}}
-	defer reader.Rest()
+	defer reader.Release()
 	backoff, position := retryMin, int64(-1)
 	var failures streak
 	pause := func() { sleep(ctx, backoff); backoff = min(2*backoff, retryMax) }
@@ -189,7 +189,7 @@ var errFull = errors.New("as many payouts are open as disburse.max_open allows")
 func (c *Consumer) waitWhileFull(ctx context.Context, reader *partition.Reader, at int64, open int) error {
 	if open >= c.MaxOpen {
 		c.Logger.Warn().Err(errFull).Int("open", open).Int("max_open", c.MaxOpen).Int("partition", reader.Partition).Msg("the journal is full: nothing is fetched until payouts end")
-		reader.Rest()
+		reader.Release()
 	}
 	for open >= c.MaxOpen {
 		if !sleep(ctx, fullPause) {

@@ -161,7 +161,7 @@ func (k *Keeper) earliestResult(ctx context.Context) (at time.Time, ever bool, e
 // the topic too.
 func firstOwn(ctx context.Context, source partition.Source, start, end int64) (at time.Time, found bool, err error) {
 	reader := partition.Reader{Source: source}
-	defer reader.Rest()
+	defer reader.Release()
 	for from := start; from < end; {
 		page, err := reader.Next(ctx, from, lookWait)
 		if err != nil {

@@ -306,7 +306,7 @@ func survey(ctx context.Context, source partition.Source, shard int, epoch strin
 // left out: only disbursers write fences and decisions, and theirs can be read.
 func walk(ctx context.Context, source partition.Source, from, to int64, visit func(offset int64, r message.Decision)) error {
 	reader := partition.Reader{Source: source}
-	defer reader.Rest()
+	defer reader.Release()
 	for from < to {
 		page, err := reader.Next(ctx, from, lookWait)
 		if err != nil {

@@ -236,7 +236,7 @@ func done(all []epochs.Portion) bool {
 // restore works off a portion, page by page, until it is done or somebody else's.
 func (r *rebuild) restore(ctx context.Context, worker string, p *epochs.Portion) error {
 	var reader partition.Reader
-	defer func() { reader.Rest() }()
+	defer func() { reader.Release() }()
 	for {
 		if p.Next >= p.End {
 			p.Done = true
@@ -268,7 +268,7 @@ func (r *rebuild) reader(last *partition.Reader, p *epochs.Portion) *partition.R
 		source = r.keeper.Log.source(p.Partition)
 	}
 	if last.Source != source {
-		last.Rest()
+		last.Release()
 		*last = partition.Reader{Source: source}
 	}
 	return last

@@ -40,7 +40,7 @@ var history = []Guard{
 			Killer: Killer{"decisions", "TestAJournalThatIsWholeGoesOnAfterALostHistory"}},
 		{Removes: "what another program writes is a result", Edits: edit("decisions/gap.go", "if _, ours := fingerprintOf(r); ours {", "if _, ours := fingerprintOf(r); ours || !ours {"),
 			Killer: Killer{"decisions", "TestAFirstStartHasLostNothing"}},
-		{Removes: "markers of transactions are holes", Edits: edit("internal/partition/rest.go", "p.Holes = p.Holes || !b.attributes.Control() && b.last >= p.Next", "p.Holes = p.Holes || b.last >= p.Next"),
+		{Removes: "markers of transactions are holes", Edits: edit("internal/partition/unread.go", "p.Holes = p.Holes || !b.attributes.Control() && b.last >= p.Next", "p.Holes = p.Holes || b.last >= p.Next"),
 			Killer: Killer{"internal/partition", "TestMissingOffsetsAreTold"}},
 		{Removes: "retention counts as a loss", Edits: edit("decisions/history.go", "if !known || t.offset < start {", "if !known || start < 0 {"), Killer: Killer{"decisions", "TestRetentionIsNoLostHistory"}},
 	}},

@@ -64,11 +64,11 @@ var intake = []Guard{
 			Killer: Killer{"consumer", "TestNothingIsCarriedIntoAnotherTopic"}},
 	}},
 	{"I1 what a broker cuts off is fetched again", "a rebuild, or the intake, fails at the same offset for ever", []Mutant{
-		{Removes: "the cut record batch is handed out", Edits: edit("internal/partition/reader.go", "\t\t\tr.rest.raw = a.records[:whole]\n", ""),
+		{Removes: "the cut record batch is handed out", Edits: edit("internal/partition/reader.go", "\t\t\tr.unread.raw = a.records[:whole]\n", ""),
 			Killer: Killer{"internal/partition", "TestAnAnswerThatIsCutIsReadToItsEnd"}},
 		{Removes: "a cut record batch that stands alone is dropped in silence", Edits: edit("internal/partition/reader.go", "if errors.Is(err, errCut) && onward {", "if errors.Is(err, errCut) {"),
 			Killer: Killer{"internal/partition", "TestACutBatchAloneIsAnError"}},
-		{Removes: "a damaged record batch that gave nothing writes an anchor", Edits: edit("internal/partition/rest.go", "if p.Next > before {", "if p.Next >= before {"),
+		{Removes: "a damaged record batch that gave nothing writes an anchor", Edits: edit("internal/partition/unread.go", "if p.Next > before {", "if p.Next >= before {"),
 			Killer: Killer{"internal/partition", "TestADamagedBatchLeavesTheAnchorBeforeIt"}},
 	}},
 	{"I1 what can't be read is said", "commands are skipped in silence, or a partition stands still and nobody knows", []Mutant{

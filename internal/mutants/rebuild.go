@@ -29,7 +29,7 @@ var rebuild = []Guard{
 			Killer: Killer{"decisions", "TestAFailingKafkaPostponesTheEpoch"}},
 		{Removes: "partitions aren't counted again", Edits: edit("decisions/begin.go", "if len(fences) >= n {", "if len(fences) > 0 {"),
 			Killer: Killer{"decisions", "TestAPartitionAddedWhileFencingIsFencedToo"}},
-		{Removes: "partitions are counted from cached metadata", Edits: edit("internal/partition/partition.go", "\tclient, done := fresh(client, topics)\n\tdefer done()\n", ""),
+		{Removes: "partitions are counted from cached metadata", Edits: edit("internal/partition/partition.go", "\tclient, done := uncached(client, topics)\n\tdefer done()\n", ""),
 			Killer: Killer{"internal/partition", "TestCountIsNotRememberedFromBefore"}},
 	}},
 	{"E4c ends noted after the fences", "a valid decision lands between the noted end and the fence, and is not replayed", []Mutant{

@@ -13,13 +13,13 @@ import (
 // unpacking, and its checksum covers all of its records and their times.
 type Anchor struct {
 	Topic  string
-	Offset int64 // of a record in the batch; -1 if nothing has been read yet
-	Base   int64 // where the batch begins
+	Offset int64 // of a record in the record batch; -1 if nothing has been read yet
+	Base   int64 // where the record batch begins
 	Time   int64 // the largest time in it, in ms
 	Sum    uint32
 }
 
-func (b batch) anchor(topic string, offset int64) Anchor {
+func (b recordBatch) anchor(topic string, offset int64) Anchor {
 	return Anchor{Topic: topic, Offset: offset, Base: b.base, Time: b.most, Sum: b.sum}
 }
 
@@ -69,7 +69,7 @@ func (o *Other) Error() string {
 		o.Topic, o.Partition, o.Read.Offset, o.Found)
 }
 
-// standsIn looks whether the batch that was read stands in what a fetch brought. found is
+// standsIn looks whether the record batch that was read stands in what a fetch brought. found is
 // false where it isn't among it; other says what stands in its place.
 func (a Anchor) standsIn(raw []byte) (found bool, other string) {
 	for {

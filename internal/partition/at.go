@@ -17,15 +17,15 @@ const atWait = 500 * time.Millisecond
 // At answers the record at an offset. Found is false where there is none: it was compacted away,
 // or isn't there any more, or not yet.
 func (s Source) At(ctx context.Context, offset int64) (r Record, found bool, err error) {
-	a, err := s.fetch(ctx, offset, atWait, 1) // a broker gives a whole batch at least
+	a, err := s.fetch(ctx, offset, atWait, 1) // a broker gives a whole record batch at least
 	if errors.Is(err, kafka.OffsetOutOfRange) {
 		return r, false, nil
 	}
 	if err != nil {
 		return r, false, err
 	}
-	defer surface(s, offset, &err)
-	left := rest{raw: a.records, at: offset, topic: s.Topic}
+	defer panicAsError(s, offset, &err)
+	left := unread{raw: a.records, at: offset, topic: s.Topic}
 	defer left.close()
 	page, err := left.page()
 	if err != nil {

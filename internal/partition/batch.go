@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// logAppendTime is the attribute of a batch whose time is the broker's. Its records still
+	// logAppendTime is the attribute of a record batch whose time is the broker's. Its records still
 	// hold what their producer claimed.
 	logAppendTime = 1 << 3
 
-	// prefix is what stands before a batch's content in every format: offset and size.
+	// prefix is what stands before a record batch's content in every format: offset and size.
 	prefix = 12
 
 	// magicAt is where the format stands, headSize where the records of the present one begin.
@@ -25,9 +25,9 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// batch is what the head of a batch says. In the old formats it is a message, which may
+// recordBatch is what the head of a record batch says. In the old formats it is a message, which may
 // hold others, packed.
-type batch struct {
+type recordBatch struct {
 	raw         []byte // all of it
 	format      int8
 	base, last  int64 // its offsets; of an old message, both are the last one
@@ -37,11 +37,11 @@ type batch struct {
 	count       int
 }
 
-// errCut says that the bytes end before the batch does.
+// errCut says that the bytes end before the record batch does.
 var errCut = errors.New("the batch is cut off")
 
-// head reads the first batch of what a fetch brought.
-func head(raw []byte) (b batch, rest []byte, err error) {
+// head reads the first record batch of what a fetch brought.
+func head(raw []byte) (b recordBatch, rest []byte, err error) {
 	if len(raw) <= magicAt {
 		return b, nil, errCut
 	}
@@ -53,7 +53,7 @@ func head(raw []byte) (b batch, rest []byte, err error) {
 		return b, nil, errCut
 	}
 	b.raw, rest = raw[:prefix+size], raw[prefix+size:]
-	w := words{rest: b.raw}
+	w := wireReader{rest: b.raw}
 	b.base = w.int64()
 	w.int32() // size
 	switch b.format = int8(raw[magicAt]); b.format {
@@ -87,32 +87,32 @@ func head(raw []byte) (b batch, rest []byte, err error) {
 	return b, rest, nil
 }
 
-// intact compares the checksum of a batch in the present format.
-func (b batch) intact() error {
+// intact compares the checksum of a record batch in the present format.
+func (b recordBatch) intact() error {
 	if sum := crc32.Checksum(b.raw[magicAt+1+4:], castagnoli); sum != b.sum {
 		return fmt.Errorf("the checksum is %08x, the batch says %08x", sum, b.sum)
 	}
 	return nil
 }
 
-// time is a record's: the broker's, where the topic says so, and not its producer's claim.
-// What is older than the memory is told by it (protocol I4).
-func (b batch) time(delta int64) time.Time {
+// time is a record's: the broker's where the topic has LogAppendTime, else its producer's claim. By it
+// the journal tells which commands are older than what it remembers (protocol I4).
+func (b recordBatch) time(delta int64) time.Time {
 	if b.attributes&logAppendTime != 0 {
 		return time.UnixMilli(b.most).UTC()
 	}
 	return time.UnixMilli(b.first + delta).UTC()
 }
 
-// record reads one, from behind its length. Of a record that was cut only what is there
-// is read, its headers not.
-func (b batch) record(body []byte, cut bool) (r Record, err error) {
-	w := words{rest: body}
+// record reads one, from behind its length. Of a record that was cut it reads key and value as far as
+// they are there, and no headers.
+func (b recordBatch) record(body []byte, cut bool) (r Record, err error) {
+	w := wireReader{rest: body}
 	w.int8() // attributes, not in use
 	r.Time = b.time(w.varint())
 	r.Offset = b.base + w.varint()
 	if cut {
-		r.Key, r.Value = w.whatIsThere(), w.whatIsThere()
+		r.Key, r.Value = w.sizedOrCut(), w.sizedOrCut()
 		return r, w.err
 	}
 	r.Key, r.Value = w.sized(), w.sized()
@@ -126,8 +126,8 @@ func (b batch) record(body []byte, cut bool) (r Record, err error) {
 	return r, w.err
 }
 
-// whatIsThere reads bytes behind their length, as far as they were kept.
-func (w *words) whatIsThere() []byte {
+// sizedOrCut reads bytes behind their length, as far as they were kept.
+func (w *wireReader) sizedOrCut() []byte {
 	if len(w.rest) == 0 {
 		return nil
 	}

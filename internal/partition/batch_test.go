@@ -108,7 +108,7 @@ func oldBatch(t testing.TB, base int64, packed compress.Compression, attributes 
 func readAll(raw []byte, from int64, each func(p Page)) (all []Record, err error) {
 	reader := Reader{Source: Source{Topic: "t"}}
 	reader.keep(answer{records: raw}, from)
-	r := &reader.rest
+	r := &reader.unread
 	defer r.close()
 	for r.holds(r.at) {
 		before := r.at
@@ -273,7 +273,7 @@ func TestALargeBatchIsUnpackedPageByPage(t *testing.T) {
 	for _, how := range methods {
 		t.Run(how.String(), func(t *testing.T) {
 			raw := made{base: 3, values: values(40_000, 200), packed: how}.bytes(t)
-			r := rest{raw: raw, at: 10, topic: "t"}
+			r := unread{raw: raw, at: 10, topic: "t"}
 			want, pages := int64(10), 0
 			for r.holds(want) {
 				p, err := r.page()
@@ -305,9 +305,9 @@ func TestALargeBatchIsUnpackedPageByPage(t *testing.T) {
 // Many partitions are read at once: few unpackers stay open, and nothing is left out.
 func TestFewUnpackersStayOpen(t *testing.T) {
 	raw := made{base: 0, values: values(20_000, 200), packed: compress.Zstd}.bytes(t)
-	readers := make([]rest, 3*mostOpen)
+	readers := make([]unread, 3*mostOpen)
 	for i := range readers {
-		readers[i] = rest{raw: raw, topic: "t"}
+		readers[i] = unread{raw: raw, topic: "t"}
 	}
 	for pages := 0; readers[0].holds(readers[0].at); pages++ {
 		for i := range readers {
@@ -334,13 +334,13 @@ func TestFewUnpackersStayOpen(t *testing.T) {
 }
 
 func TestARecordThatNobodyTakesIsCut(t *testing.T) {
-	big := strings.Repeat("y", longest+(1<<20))
+	big := strings.Repeat("y", maxRecord+(1<<20))
 	raw := made{values: []string{"a", big, "c"}, packed: compress.Zstd}.bytes(t)
 	records, err := readAll(raw, 0, nil)
 	if err != nil || len(records) != 3 {
 		t.Fatal(len(records), err)
 	}
-	if n := len(records[1].Value); n <= 2<<20 || n > longest || string(records[1].Key) != "k1" || string(records[2].Value) != "c" {
+	if n := len(records[1].Value); n <= 2<<20 || n > maxRecord || string(records[1].Key) != "k1" || string(records[2].Value) != "c" {
 		t.Fatal(n)
 	}
 }
@@ -433,7 +433,7 @@ func FuzzBatches(f *testing.F) {
 				at = r.Offset + 1
 				size += len(r.Key) + len(r.Value)
 			}
-			if size > pageBytes+2*longest && len(raw) < pageBytes {
+			if size > pageBytes+2*maxRecord && len(raw) < pageBytes {
 				t.Fatalf("%d bytes in a page", size)
 			}
 		})

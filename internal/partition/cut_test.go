@@ -147,9 +147,9 @@ func TestACutBatchAloneIsAnError(t *testing.T) {
 		r := (&cutter{}).reader()
 		r.keep(answer{records: c.raw}, c.from)
 		at, err := c.from, error(nil)
-		for r.rest.holds(at) && err == nil {
+		for r.unread.holds(at) && err == nil {
 			var p Page
-			if p, err = r.rest.page(); err == nil {
+			if p, err = r.unread.page(); err == nil {
 				at = p.Next
 			}
 		}
@@ -196,7 +196,7 @@ func TestWhatIsStillPackedIsHandedOutOnlyOfTheSameTopic(t *testing.T) {
 	}
 	r := log.reader()
 	p, err := r.Next(context.Background(), 0, time.Millisecond)
-	if err != nil || p.Next != 2 || !r.rest.holds(2) {
+	if err != nil || p.Next != 2 || !r.unread.holds(2) {
 		t.Fatal(p.Next, err)
 	}
 	fetches := log.fetches

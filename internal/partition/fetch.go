@@ -15,28 +15,28 @@ import (
 )
 
 const (
-	// maxBytes is how much a fetch brings at most, unless a single batch is larger: two of
+	// maxBytes is how much a fetch brings at most, unless a single record batch is larger: two of
 	// the largest messages. A reader keeps so much of each partition, packed as it is.
 	maxBytes = 2 << 20
 
-	// spare is how long an answer may take beyond the wait that was asked for.
-	spare = 5 * time.Second
+	// fetchSlack is how long an answer may take beyond the wait that was asked for.
+	fetchSlack = 5 * time.Second
 
-	// mostBytes bounds an answer. A broker takes no batch that is nearly as large; a longer
-	// one is no answer to what was asked.
+	// mostBytes bounds an answer. No broker takes a record batch that is nearly as large. A longer answer
+	// isn't one to what was asked.
 	mostBytes = 256 << 20
 )
 
 // answer is what the broker said to a fetch of one partition.
 type answer struct {
 	start, end int64
-	records    []byte // batches, packed as they are; the last one may be cut
+	records    []byte // record batches, packed as they are; the last one may be cut
 }
 
 // fetch asks the partition's leader for what stands from an offset on. Client.Fetch would
 // unpack all of it at once: five megabytes of commands can become a gigabyte.
 func (s Source) fetch(ctx context.Context, from int64, wait time.Duration, most int) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, wait+spare)
+	ctx, cancel := context.WithTimeout(ctx, wait+fetchSlack)
 	defer cancel()
 	transport := s.Client.Transport
 	if transport == nil {
@@ -118,7 +118,7 @@ func (*rawAnswer) ApiKey() protocol.ApiKey { return protocol.Fetch }
 
 // read finds the partition in the answer.
 func (r *rawAnswer) read(topic string, number int) (answer, error) {
-	w := words{rest: r.body}
+	w := wireReader{rest: r.body}
 	if r.version >= 1 {
 		w.int32() // throttled for so long
 	}
@@ -148,7 +148,7 @@ func (r *rawAnswer) read(topic string, number int) (answer, error) {
 	return answer{}, errors.New("the answer says nothing of this partition")
 }
 
-func (r *rawAnswer) partition(w *words) (number int, code int16, a answer) {
+func (r *rawAnswer) partition(w *wireReader) (number int, code int16, a answer) {
 	number, code = int(w.int32()), w.int16()
 	a.end = w.int64()
 	if r.version >= 4 {
@@ -170,15 +170,15 @@ func (r *rawAnswer) partition(w *words) (number int, code int16, a answer) {
 	return number, code, a
 }
 
-// words reads the parts of a message and keeps the first error.
-type words struct {
+// wireReader reads the parts of a message of Kafka's protocol. After an error it reads nothing more.
+type wireReader struct {
 	rest []byte
 	err  error
 }
 
 var errShort = errors.New("it is too short")
 
-func (w *words) bytes(n int64) []byte {
+func (w *wireReader) bytes(n int64) []byte {
 	if w.err != nil || n < 0 || n > int64(len(w.rest)) {
 		if w.err == nil {
 			w.err = errShort
@@ -190,38 +190,38 @@ func (w *words) bytes(n int64) []byte {
 	return b
 }
 
-func (w *words) int8() int8 {
+func (w *wireReader) int8() int8 {
 	if b := w.bytes(1); b != nil {
 		return int8(b[0])
 	}
 	return 0
 }
 
-func (w *words) int16() int16 {
+func (w *wireReader) int16() int16 {
 	if b := w.bytes(2); b != nil {
 		return int16(binary.BigEndian.Uint16(b))
 	}
 	return 0
 }
 
-func (w *words) int32() int32 {
+func (w *wireReader) int32() int32 {
 	if b := w.bytes(4); b != nil {
 		return int32(binary.BigEndian.Uint32(b))
 	}
 	return 0
 }
 
-func (w *words) int64() int64 {
+func (w *wireReader) int64() int64 {
 	if b := w.bytes(8); b != nil {
 		return int64(binary.BigEndian.Uint64(b))
 	}
 	return 0
 }
 
-func (w *words) text() string { return string(w.bytes(int64(w.int16()))) }
+func (w *wireReader) text() string { return string(w.bytes(int64(w.int16()))) }
 
 // varint reads a number of variable length in zigzag form, as records hold them.
-func (w *words) varint() int64 {
+func (w *wireReader) varint() int64 {
 	n, size := binary.Varint(w.rest)
 	if w.err != nil || size <= 0 {
 		if w.err == nil {
@@ -234,7 +234,7 @@ func (w *words) varint() int64 {
 }
 
 // sized reads bytes behind their length, nil for the length -1.
-func (w *words) sized() []byte {
+func (w *wireReader) sized() []byte {
 	n := w.varint()
 	if n < 0 {
 		return nil

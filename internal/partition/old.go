@@ -15,7 +15,7 @@ import (
 
 // old reads the records of a message in a format from before Kafka 0.11. No producer of
 // today writes it; where such a message holds others, all of them are unpacked at once.
-func old(b batch) ([]Record, error) {
+func old(b recordBatch) ([]Record, error) {
 	records, err := unpackOld(b)
 	if err != nil {
 		return nil, fmt.Errorf("the message at %d in the old format %d: %w", b.last, b.format, err)
@@ -46,7 +46,7 @@ func inOrder(records []Record, last int64) error {
 	return nil
 }
 
-func unpackOld(b batch) (records []Record, err error) {
+func unpackOld(b recordBatch) (records []Record, err error) {
 	if method := b.attributes.Compression(); method >= compress.Zstd { // no old format knows more
 		return nil, fmt.Errorf("packed by the unknown method %d", method)
 	}
@@ -66,7 +66,7 @@ func unpackOld(b batch) (records []Record, err error) {
 		if err != nil {
 			return nil, err
 		}
-		record, err := own(r)
+		record, err := copied(r)
 		if err != nil {
 			return nil, err
 		}
@@ -77,8 +77,8 @@ func unpackOld(b batch) (records []Record, err error) {
 	}
 }
 
-// own copies a record: the library's is valid until the next read only.
-func own(r *kafka.Record) (Record, error) {
+// copied copies a record: the library's is valid until the next read only.
+func copied(r *kafka.Record) (Record, error) {
 	key, err := kafka.ReadAll(r.Key)
 	if err != nil {
 		return Record{}, err

@@ -2,8 +2,8 @@
 // silence. A gap that retention tore, an offset past the end and a broken record batch are
 // errors that say so. It is what consumer and decisions read with.
 //
-// It reads the batches itself. Kafka-go's Reader skips to the first offset when the wanted
-// one is gone, checks no checksums, and panics at three empty batches. Client.Fetch unpacks
+// It reads the record batches itself. Kafka-go's Reader skips to the first offset when the wanted
+// one is gone, checks no checksums, and panics at three empty record batches. Client.Fetch unpacks
 // all that a fetch brings, and answers the producer's time where the broker's counts.
 package partition
 
@@ -75,11 +75,11 @@ type Source struct {
 }
 
 // Fetch reads one page from an offset on, and waits up to wait for the first record. An
-// empty page is no error. Who reads on takes a Reader: what stands in a large batch behind
+// empty page is no error. Who reads on takes a Reader: what stands in a large record batch behind
 // the page is fetched and unpacked again by the next Fetch.
 func (s Source) Fetch(ctx context.Context, from int64, wait time.Duration) (Page, error) {
 	r := Reader{Source: s}
-	defer r.Rest()
+	defer r.Release()
 	return r.Next(ctx, from, wait)
 }
 
@@ -141,7 +141,7 @@ func Replicas(ctx context.Context, client *kafka.Client, topics ...string) (map[
 
 func ask(ctx context.Context, client *kafka.Client, topics []string, what func(kafka.Topic) int) (map[string]int, error) {
 	names := strings.Join(topics, ", ")
-	client, done := fresh(client, topics)
+	client, done := uncached(client, topics)
 	defer done()
 	res, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
 	if err != nil {
@@ -160,10 +160,10 @@ func ask(ctx context.Context, client *kafka.Client, topics []string, what func(k
 	return counts, nil
 }
 
-// fresh answers a client that knows nothing yet. A Transport answers metadata requests from what
+// uncached answers a client that knows nothing yet. A Transport answers metadata requests from what
 // it last heard, up to MetadataTTL ago. But an epoch must fence also a partition that was added
 // a moment ago (protocol E4).
-func fresh(client *kafka.Client, topics []string) (_ *kafka.Client, done func()) {
+func uncached(client *kafka.Client, topics []string) (_ *kafka.Client, done func()) {
 	t, ok := client.Transport.(*kafka.Transport)
 	if !ok {
 		return client, func() {}

@@ -32,10 +32,10 @@ type Reader struct {
 	// reader checks that it still stands where it was read. If not, the error is an *Other.
 	Anchor Anchor
 
-	rest    rest
-	size    int  // of the batch that was read last
-	behind  bool // there is more to be fetched
-	checked time.Time
+	unread  unread
+	size    int       // of the last record batch that was fetched, in bytes
+	behind  bool      // there is more to be fetched
+	checked time.Time // when it was last seen to be the same topic
 }
 
 // Next reads from an offset on, and waits up to wait for the first record. An empty page
@@ -43,12 +43,12 @@ type Reader struct {
 func (r *Reader) Next(ctx context.Context, from int64, wait time.Duration) (page Page, err error) {
 	defer func() {
 		if err != nil {
-			r.rest.close()
-			r.rest = rest{}
+			r.unread.close()
+			r.unread = unread{}
 		}
 	}()
-	defer surface(r.Source, from, &err)
-	if r.rest.holds(from) {
+	defer panicAsError(r.Source, from, &err)
+	if r.unread.holds(from) {
 		if err = r.Recheck(ctx); err == nil {
 			page, err = r.page(from)
 		}
@@ -62,7 +62,7 @@ func (r *Reader) Next(ctx context.Context, from int64, wait time.Duration) (page
 }
 
 func (r *Reader) page(from int64) (Page, error) {
-	page, err := r.rest.page()
+	page, err := r.unread.page()
 	if err != nil {
 		return Page{}, &Unreadable{Topic: r.Topic, Partition: r.Partition, Offset: from, Err: err}
 	}
@@ -73,25 +73,22 @@ func (r *Reader) page(from int64) (Page, error) {
 	return page, nil
 }
 
-// Rest gives back the memory that unpacking takes, while there is nothing to be read for
-// some time. To go on costs unpacking the batch from its beginning.
-func (r *Reader) Rest() { r.rest.close() }
+// Release gives back the memory that unpacking takes. It is for when nothing is read for some time. To go on costs unpacking the record batch from its beginning.
+func (r *Reader) Release() { r.unread.close() }
 
-// surface makes an error of a panic: records that nobody has thought of must not end the
-// process.
-func surface(s Source, from int64, err *error) {
+// panicAsError makes an error of a panic: records that nobody has thought of must not end the process.
+func panicAsError(s Source, from int64, err *error) {
 	if p := recover(); p != nil {
 		*err = &Unreadable{Topic: s.Topic, Partition: s.Partition, Offset: from, Err: fmt.Errorf("a panic: %v\n%s", p, debug.Stack())}
 	}
 }
 
-// fill fetches from an offset on, and makes sure that it is still the same topic. What was
-// fetched is looked at first and the anchor after it: a topic that is made anew between
-// the two is noticed.
+// fill fetches from an offset on, and makes sure that it is still the same topic. It looks at the anchor
+// after it has fetched. So it notices a topic that is made anew between the two.
 func (r *Reader) fill(ctx context.Context, from int64, wait time.Duration) error {
-	r.rest.close()
-	r.rest = rest{}
-	if done, err := r.together(ctx, from); done || err != nil {
+	r.unread.close()
+	r.unread = unread{}
+	if done, err := r.fetchWithAnchor(ctx, from); done || err != nil {
 		return err
 	}
 	a, err := r.fetch(ctx, from, wait, maxBytes)
@@ -142,9 +139,9 @@ func (r *Reader) Recheck(ctx context.Context) error {
 	return err
 }
 
-// together fetches from the anchor on, where that costs little, so that one answer shows
+// fetchWithAnchor fetches from the anchor on, where that costs little, so that one answer shows
 // the anchor and what follows it. It answers whether anything follows.
-func (r *Reader) together(ctx context.Context, from int64) (done bool, err error) {
+func (r *Reader) fetchWithAnchor(ctx context.Context, from int64) (done bool, err error) {
 	if !r.behind || r.Anchor.Topic != r.Topic || r.Anchor.Offset != from-1 || r.size > smallBatch {
 		return false, nil
 	}
@@ -164,20 +161,20 @@ func (r *Reader) together(ctx context.Context, from int64) (done bool, err error
 	}
 	r.checked = time.Now()
 	r.keep(a, from)
-	return r.rest.reaches(from), nil
+	return r.unread.reaches(from), nil
 }
 
-// keep keeps an answer. A broker cuts its answer where it is long enough, also inside a
-// batch: what is cut off there is left to the next fetch. It is kept, to be an error, only
-// where nothing whole brings the reading on: fetched again, it would be cut again.
+// keep stores an answer. A broker cuts its answer where it is long enough, also inside a record batch. A
+// record batch that is cut off is left to the next fetch. Only where no whole one stands before it, it
+// stays and becomes an error: fetched again, it would be cut again.
 func (r *Reader) keep(a answer, from int64) {
-	r.rest = rest{raw: a.records, at: from, start: a.start, end: a.end, topic: r.Topic, anchor: r.Anchor}
+	r.unread = unread{raw: a.records, at: from, start: a.start, end: a.end, topic: r.Topic, anchor: r.Anchor}
 	r.size = 0
 	whole, onward := 0, false
 	for {
 		b, _, err := head(a.records[whole:])
 		if errors.Is(err, errCut) && onward {
-			r.rest.raw = a.records[:whole]
+			r.unread.raw = a.records[:whole]
 		}
 		if err != nil {
 			return
@@ -187,8 +184,8 @@ func (r *Reader) keep(a answer, from int64) {
 	}
 }
 
-// reaches tells whether a whole batch holds what stands at an offset, or behind it.
-func (r *rest) reaches(from int64) bool {
+// reaches tells whether a whole record batch holds what stands at an offset, or behind it.
+func (r *unread) reaches(from int64) bool {
 	for raw := r.raw; ; {
 		b, others, err := head(raw)
 		if err != nil {

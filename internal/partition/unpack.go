@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// longest is how much of a packed record is kept. The longest value that anybody takes
-	// is 1 MiB; of a longer one its reader says that it is too large.
-	longest = 4 << 20
+	// maxRecord is how much of a packed record is unpacked, in bytes. No reader takes a value of more than
+	// 1 MiB: it will say of a longer one that it is too large.
+	maxRecord = 4 << 20
 
-	// window is how much is unpacked ahead, chunk how much memory records share.
-	window, chunk = 64 << 10, 256 << 10
+	// readAhead is how much is unpacked ahead, chunk how much memory records share.
+	readAhead, chunk = 64 << 10, 256 << 10
 
 	// mostOpen is how many unpackers stay open between two pages, in the whole process. One
-	// takes up to 9 MB (Zstandard). What is above is closed and begins its batch anew for
+	// takes up to 9 MB (Zstandard). What is above is closed and begins its record batch anew for
 	// the next page.
 	mostOpen = 4
 )
@@ -29,10 +29,10 @@ const (
 // opened counts the unpackers that are open.
 var opened atomic.Int32
 
-// unpacker hands out the records of one batch in the present format, one after the
+// unpacker hands out the records of one record batch in the present format, one after the
 // other: what is still packed takes no room.
 type unpacker struct {
-	batch
+	recordBatch
 	plain  []byte // the records that are left, where nothing is packed
 	packed *bufio.Reader
 	codec  io.Closer
@@ -41,11 +41,11 @@ type unpacker struct {
 	room   []byte // for the records to come
 }
 
-func unpack(b batch) (*unpacker, error) {
+func unpack(b recordBatch) (*unpacker, error) {
 	if err := b.intact(); err != nil {
 		return nil, err
 	}
-	u := &unpacker{batch: b, next: b.base, plain: b.raw[headSize:]}
+	u := &unpacker{recordBatch: b, next: b.base, plain: b.raw[headSize:]}
 	compression := b.attributes.Compression()
 	if compression == 0 {
 		return u, nil
@@ -54,7 +54,7 @@ func unpack(b batch) (*unpacker, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.packed, u.codec, u.plain = bufio.NewReaderSize(r, window), r, nil
+	u.packed, u.codec, u.plain = bufio.NewReaderSize(r, readAhead), r, nil
 	opened.Add(1)
 	return u, nil
 }
@@ -87,7 +87,7 @@ func (u *unpacker) record() (Record, error) {
 	if err != nil {
 		return Record{}, u.broken(err)
 	}
-	r, err := u.batch.record(body, cut)
+	r, err := u.recordBatch.record(body, cut)
 	if err != nil {
 		return Record{}, u.broken(err)
 	}
@@ -106,10 +106,10 @@ func (u *unpacker) broken(err error) error {
 	return fmt.Errorf("the record %d of %d in the batch at %d: %w", u.read+1, u.count, u.base, err)
 }
 
-// body reads a record without its length, and tells whether it was too long to be kept.
+// body reads a record without its length, and tells whether it was cut.
 func (u *unpacker) body() (body []byte, cut bool, err error) {
 	if u.packed == nil {
-		w := words{rest: u.plain}
+		w := wireReader{rest: u.plain}
 		body = w.sized()
 		if w.err == nil && body == nil {
 			w.err = errShort
@@ -124,7 +124,7 @@ func (u *unpacker) body() (body []byte, cut bool, err error) {
 	if size < 0 || size > mostBytes*8 {
 		return nil, false, fmt.Errorf("%d bytes", size)
 	}
-	body = u.take(int(min(size, longest)))
+	body = u.take(int(min(size, maxRecord)))
 	if _, err := io.ReadFull(u.packed, body); err != nil {
 		return nil, false, err
 	}

@@ -11,11 +11,11 @@ import (
 )
 
 // zstdWindow bounds what unpacking Zstandard takes: a decoder holds as much memory as a
-// batch says that it looks back, up to half a gigabyte. 8 MiB is what every decoder must
+// record batch says that it looks back, up to half a gigabyte. 8 MiB is what every decoder must
 // take (RFC 8878), and what the levels up to 19 need.
 const zstdWindow = 8 << 20
 
-// decoders are kept for the next batch: each has a window of its own.
+// decoders are kept for the next record batch: each has a window of its own.
 var decoders sync.Pool
 
 // zstdReader unpacks Zstandard. Kafka-go's own has no bound.

@@ -12,21 +12,21 @@ const pageBytes = 1 << 20
 // recordBytes is what a record takes beside its content.
 const recordBytes = int(unsafe.Sizeof(Record{}))
 
-// rest is what a fetch brought and nobody has read yet, still packed.
-type rest struct {
-	raw        []byte // begins with the batch that is read now
+// unread is what a fetch brought and nobody has read yet, still packed.
+type unread struct {
+	raw        []byte // begins with the record batch that is read now
 	at         int64  // where reading goes on
 	start, end int64
-	unpacker   *unpacker // of the first batch; nil if it isn't begun, or was closed
-	anchor     Anchor    // of the batch that was read last
+	unpacker   *unpacker // of the first record batch; nil if it isn't begun, or was closed
+	anchor     Anchor    // of the record batch that was read last
 	topic      string
 }
 
 // holds tells whether reading can go on at an offset.
-func (r *rest) holds(from int64) bool { return r.at == from && len(r.raw) > 0 }
+func (r *unread) holds(from int64) bool { return r.at == from && len(r.raw) > 0 }
 
 // close gives the memory of unpacking back. What is packed stays.
-func (r *rest) close() {
+func (r *unread) close() {
 	if r.unpacker != nil {
 		r.unpacker.close()
 		r.unpacker = nil
@@ -35,7 +35,7 @@ func (r *rest) close() {
 
 // page takes the next records, until they take pageBytes or nothing is left. An error
 // that comes after some records is met again at the next call.
-func (r *rest) page() (Page, error) {
+func (r *unread) page() (Page, error) {
 	p := Page{Next: r.at, Start: r.start, End: r.end, Anchor: r.anchor}
 	size := 0
 	for size < pageBytes && len(r.raw) > 0 {
@@ -66,9 +66,9 @@ func (r *rest) page() (Page, error) {
 	return p, nil
 }
 
-// batch takes the records of a batch, and tells whether that was all of it. Markers of
-// transactions hold no record of ours; nor is there one where a batch was emptied.
-func (r *rest) batch(b batch, p *Page, size *int) (done bool, err error) {
+// batch takes the records of a record batch, and tells whether that was all of it. There are none in the
+// markers of transactions, and none where compaction has emptied a record batch.
+func (r *unread) batch(b recordBatch, p *Page, size *int) (done bool, err error) {
 	done = true
 	before := p.Next
 	switch {
@@ -88,13 +88,13 @@ func (r *rest) batch(b batch, p *Page, size *int) (done bool, err error) {
 		p.Holes = p.Holes || !b.attributes.Control() && b.last >= p.Next
 		p.Next = max(p.Next, b.last+1)
 	}
-	if p.Next > before { // of a batch that gave nothing the anchor would be wrong
+	if p.Next > before { // of a record batch that gave nothing the anchor would be wrong
 		p.Anchor = b.anchor(r.topic, p.Next-1)
 	}
 	return done, err
 }
 
-func (r *rest) unpack(b batch, p *Page, size *int) (done bool, err error) {
+func (r *unread) unpack(b recordBatch, p *Page, size *int) (done bool, err error) {
 	if r.unpacker == nil {
 		if r.unpacker, err = unpack(b); err != nil {
 			return false, err
@@ -113,7 +113,7 @@ func (r *rest) unpack(b batch, p *Page, size *int) (done bool, err error) {
 	return false, nil
 }
 
-// add takes a record, unless it stands before what is wanted: a batch may begin earlier.
+// add takes a record, unless it stands before what is wanted: a record batch may begin earlier.
 func (p *Page) add(r Record, size *int) {
 	if r.Offset < p.Next {
 		return
