@@ -9,10 +9,10 @@ import (
 
 const (
 	// carryAtOnce bounds how many payouts of a merchant and partition are published again at a time.
-	// The next ones follow at the next look.
+	// The next ones follow in the next round.
 	carryAtOnce = 200
 
-	// carryEvery is the longest pause between two looks.
+	// carryEvery is the longest pause between two rounds.
 	carryEvery = time.Minute
 )
 

@@ -15,8 +15,8 @@ import (
 func (l *Loop) askGroup(taking, working context.Context, la *lane, due int) (int, error) {
 	m := la.merchant
 	if late := m.toAsk.late(time.Now()); len(late) > 0 {
-		l.handBack(late)
-		return 0, nil // the next look finds them in the journal
+		l.putBackAll(late)
+		return 0, nil // the next round finds them in the journal
 	}
 	permits, wait, err := la.permits.take(taking, due)
 	defer permits.end() // what no worker has got, also after a panic
@@ -133,7 +133,7 @@ func (l *Loop) askAbout(taking, working context.Context, t *task, tradeNo string
 		return false
 	}
 	turn := itsTurn(taking, tickets[0], by)
-	v := mayBegin(&settled, moment{now: time.Now(), turn: turn, good: true}) // the ask before it was answered
+	v := mayBegin(&settled, callConditions{now: time.Now(), turn: turn, good: true}) // the ask before it was answered
 	if v.reason != mayCall || !l.move(&settled, stageCalling) {
 		return false
 	}

@@ -23,8 +23,8 @@ const (
 	notAllowed              // a mistake of this package, which is logged
 )
 
-// moment is what is known right before a call.
-type moment struct {
+// callConditions are what is known right before a call.
+type callConditions struct {
 	now   time.Time
 	turn  error // nil if the ticket's moment has come
 	good  bool  // no breaker has opened since the permit was given
@@ -41,9 +41,10 @@ type verdict struct {
 	missed time.Duration // by the grant's clock, where that is the reason
 }
 
-// mayBegin is the last check before the first byte of each request, of sends and asks alike.
-// Whatever forbids calls (to one merchant, or all) is looked at here, and nowhere later.
-func mayBegin(t *task, at moment) verdict {
+// mayBegin is the last check of this package before a request, of sends and asks alike. Whatever
+// forbids calls (to one merchant, or all) is checked here. Connecting may take up to the timeout
+// afterwards. Then only the deadline for writing is checked (paypro/conn.go).
+func mayBegin(t *task, at callConditions) verdict {
 	v := verdict{at: at.now, lease: t.lease, latest: t.latest(t.lease, at.now)}
 	switch {
 	case t.step == payout.StepSend && t.stage != stageDecided:
@@ -60,9 +61,9 @@ func mayBegin(t *task, at moment) verdict {
 	return v
 }
 
-// maySend looks at what only a send needs. One that is cut short is Unclear, and may end up
-// before a person: it begins while at least half of its time is left.
-func maySend(t *task, at moment, v verdict) verdict {
+// maySend checks what only a send needs. A send begins only while half of its time is left. A
+// shorter one would often be cut off: its outcome would be unclear, and the payout held.
+func maySend(t *task, at callConditions, v verdict) verdict {
 	v.lease = t.lease.Heard(at.redis, at.asked)
 	v.latest = lastByte(v.lease, t.payout, t.latest(v.lease, at.now), at.now)
 	missed := v.lease.Missed - t.lease.Missed
@@ -96,8 +97,8 @@ func (t *task) mustBegin(lease leases.Lease) time.Time {
 	return lease.Deadline().Add(-t.margin - t.merchant.Timeout/2)
 }
 
-// turnBy is until when a call waits for its turn. A send waits for no longer than turnWait: it
-// has a slot.
+// turnBy is until when a call waits for its turn. A send has a slot meanwhile, so it
+// waits for turnWait at most, or for half of its timeout if that is longer.
 func (t *task) turnBy(now time.Time) time.Time {
 	if t.step != payout.StepSend {
 		return t.latest(t.lease, now)
@@ -112,7 +113,7 @@ func (t *task) turnBy(now time.Time) time.Time {
 // begin waits for the turn of a task's call, and says whether it may be made. If so, the task
 // is calling and its permit is used.
 func (l *Loop) begin(taking context.Context, t *task) verdict {
-	at := moment{turn: itsTurn(taking, t.permit.ticket, t.turnBy(time.Now())), good: t.permit.good()}
+	at := callConditions{turn: itsTurn(taking, t.permit.ticket, t.turnBy(time.Now())), good: t.permit.good()}
 	heard := t.step == payout.StepSend && at.turn == nil && at.good
 	if heard {
 		at.redis, at.asked = t.merchant.Send.Heard()

@@ -25,7 +25,7 @@ func TestWhatMayBegin(t *testing.T) {
 	// The lease ends after 30 s, its margin is 2 s, and the call may take 10 s.
 	for name, c := range map[string]struct {
 		step   payout.Step
-		spoil  func(k *task, at *moment)
+		spoil  func(k *task, at *callConditions)
 		after  time.Duration // since the lease
 		reason reason
 		latest time.Duration // since the lease
@@ -37,23 +37,23 @@ func TestWhatMayBegin(t *testing.T) {
 		"an ask, late":                    {payout.StepAsk, nil, 28*time.Second - 1, mayCall, 28 * time.Second},
 		"an ask at the lease's end":       {payout.StepAsk, nil, 28 * time.Second, leaseOver, 0},
 		"a send after its lease":          {payout.StepSend, nil, time.Hour, leaseOver, 0},
-		"a send that isn't decided":       {payout.StepSend, func(k *task, _ *moment) { k.stage = stagePrepared }, 0, notDecided, 0},
-		"a send whose turn didn't come":   {payout.StepSend, func(_ *task, at *moment) { at.turn = errTooLate }, 0, notItsTurn, 0},
-		"an ask whose turn didn't come":   {payout.StepAsk, func(_ *task, at *moment) { at.turn = errTooLate }, 0, notItsTurn, 0},
-		"a send whose breaker has opened": {payout.StepSend, func(_ *task, at *moment) { at.good = false }, 0, breakerOpened, 0},
-		"an ask whose breaker has opened": {payout.StepAsk, func(_ *task, at *moment) { at.good = false }, 0, breakerOpened, 0},
-		"a send before its notBefore":     {payout.StepSend, func(k *task, at *moment) { k.payout.NotBefore = at.now.Add(1) }, 0, notItsTime, 0},
-		"a send at its notBefore":         {payout.StepSend, func(k *task, at *moment) { k.payout.NotBefore = at.now }, 0, mayCall, 10 * time.Second},
-		"a send at its expiresAt":         {payout.StepSend, func(k *task, at *moment) { k.payout.ExpiresAt = at.now }, 0, notItsTime, 0},
-		"a send before its expiresAt":     {payout.StepSend, func(k *task, at *moment) { k.payout.ExpiresAt = at.now.Add(time.Second) }, 0, mayCall, time.Second},
-		"an ask after its expiresAt":      {payout.StepAsk, func(k *task, at *moment) { k.payout.ExpiresAt = at.now.Add(-time.Hour) }, 0, mayCall, 10 * time.Second},
-		"a send whose grant says that a little was missed": {payout.StepSend, func(_ *task, at *moment) {
+		"a send that isn't decided":       {payout.StepSend, func(k *task, _ *callConditions) { k.stage = stagePrepared }, 0, notDecided, 0},
+		"a send whose turn didn't come":   {payout.StepSend, func(_ *task, at *callConditions) { at.turn = errTooLate }, 0, notItsTurn, 0},
+		"an ask whose turn didn't come":   {payout.StepAsk, func(_ *task, at *callConditions) { at.turn = errTooLate }, 0, notItsTurn, 0},
+		"a send whose breaker has opened": {payout.StepSend, func(_ *task, at *callConditions) { at.good = false }, 0, breakerOpened, 0},
+		"an ask whose breaker has opened": {payout.StepAsk, func(_ *task, at *callConditions) { at.good = false }, 0, breakerOpened, 0},
+		"a send before its notBefore":     {payout.StepSend, func(k *task, at *callConditions) { k.payout.NotBefore = at.now.Add(1) }, 0, notItsTime, 0},
+		"a send at its notBefore":         {payout.StepSend, func(k *task, at *callConditions) { k.payout.NotBefore = at.now }, 0, mayCall, 10 * time.Second},
+		"a send at its expiresAt":         {payout.StepSend, func(k *task, at *callConditions) { k.payout.ExpiresAt = at.now }, 0, notItsTime, 0},
+		"a send before its expiresAt":     {payout.StepSend, func(k *task, at *callConditions) { k.payout.ExpiresAt = at.now.Add(time.Second) }, 0, mayCall, time.Second},
+		"an ask after its expiresAt":      {payout.StepAsk, func(k *task, at *callConditions) { k.payout.ExpiresAt = at.now.Add(-time.Hour) }, 0, mayCall, 10 * time.Second},
+		"a send whose grant says that a little was missed": {payout.StepSend, func(_ *task, at *callConditions) {
 			at.asked, at.redis = at.now, at.now.Add(10*time.Second)
 		}, 5 * time.Second, mayCall, 15 * time.Second},
-		"a send whose grant says that the lease is over": {payout.StepSend, func(_ *task, at *moment) {
+		"a send whose grant says that the lease is over": {payout.StepSend, func(_ *task, at *callConditions) {
 			at.asked, at.redis = at.now, at.now.Add(time.Hour)
 		}, 5 * time.Second, leaseOverByGrant, 0},
-		"a send whose lease is over by both": {payout.StepSend, func(_ *task, at *moment) {
+		"a send whose lease is over by both": {payout.StepSend, func(_ *task, at *callConditions) {
 			at.asked, at.redis = at.now, at.now.Add(time.Hour)
 		}, 29 * time.Second, leaseOver, 0},
 	} {
@@ -67,7 +67,7 @@ func TestWhatMayBegin(t *testing.T) {
 				}
 				leasedAt := time.Now()
 				time.Sleep(c.after)
-				at := moment{now: time.Now(), good: true}
+				at := callConditions{now: time.Now(), good: true}
 				if c.spoil != nil {
 					c.spoil(k, &at)
 				}

@@ -12,7 +12,7 @@
 //	announcement   prepared (-> decided: ends by our own word) -> announcing -> judged -> written -> done
 //	expiry         prepared -> judged -> written -> done
 //	in hand        -> prepared for its ask, or -> announcing
-//	given back     nothing was called, or nobody acknowledged: the payout comes due again
+//	returned       nothing was called, or nobody acknowledged: the payout comes due again
 //	lost           nothing can be written under the lease any more: the payout comes due after it
 //
 // The table in task.go is complete: what it doesn't list is refused. A send is called only once
@@ -36,7 +36,7 @@
 //	      |            +-----------+                           |
 //	      +--------- after each write -------------------------+
 //
-// The consumer nudges too, and so does whoever opens an epoch.
+// The journal nudges too, after each insert, and so does a slot that becomes free.
 //
 // What each of them owns, and what wakes it:
 //

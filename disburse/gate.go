@@ -32,8 +32,8 @@ const buckets = 10
 
 // gate lets calls of one merchant and operation through while the provider works. It has a breaker
 // on failures. For sends it has a second one, on refusals in a row, so that an empty account
-// pauses a payroll instead of failing it. Passing it comes before sending is written, so a
-// closed gate costs no payout anything.
+// pauses a payroll instead of failing it. An open breaker refuses before the lease writes
+// `sending`, so it costs no payout anything.
 type gate struct {
 	breakers []*breaker
 }

@@ -228,7 +228,7 @@ func TestSlotsAreKeptForTheOthers(t *testing.T) {
 					t.Errorf("round %d: %d busy, %d free", round, busy, free)
 				}
 				for name, n := range held {
-					s.handBack(name, n)
+					s.returnUnused(name, n)
 				}
 				if busy, free := s.count(); busy != 0 || free != c.total || told != 0 {
 					t.Errorf("round %d: %d busy, %d free, told %d times", round, busy, free, told)

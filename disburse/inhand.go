@@ -20,60 +20,61 @@ const (
 	// something, and the journal has the fair order of all that wait.
 	askLate = time.Second
 
-	// askInHandPause is how long none is taken in hand after that.
+	// askInHandPause is how long no payout is taken in hand after that.
 	askInHandPause = 10 * time.Second
 
 	// announcementsInHand bounds the payouts that wait in this process for their announcement: a
-	// Kafka that is away for a while would fill the process. What is beyond it waits in the
-	// journal, like everything that no worker has.
+	// Kafka that is away for a while would fill the process. More payouts wait in the journal, like
+	// all payouts that no worker has.
 	announcementsInHand = 4 * announceLargest
 )
 
 // inHand are tasks whose step is done and whose lease goes on until their next one. To lease them
 // once more would cost Redis an eighth (asks) or a fifth (announcements) of a payout's whole
-// cost. What is lost from here comes due in the journal when its lease ends.
+// cost. A payout whose task is lost here comes due in the journal when its lease ends.
 type inHand struct {
-	most int // that may wait here
+	most int // tasks that may wait here
 	more chan struct{}
 
-	mu      sync.Mutex
-	waiting []*task   // the one that is due first comes first
-	coming  int       // those for which there is room, but that the journal doesn't have yet
-	pause   time.Time // until here none is taken in
-	closed  bool
+	mu       sync.Mutex
+	waiting  []*task   // the one that is due first comes first
+	reserved int       // places of tasks whose change the journal doesn't have yet
+	pause    time.Time // no task is taken in until then
+	closed   bool
 }
 
 func newInHand(most int) *inHand { return &inHand{most: most, more: make(chan struct{}, 1)} }
 
-// expect tells whether there is room for one more; then add or miss must follow.
-func (h *inHand) expect() bool {
+// reserve reserves a place for one more task, and tells whether there was one. Then fill or
+// cancel must follow.
+func (h *inHand) reserve() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || len(h.waiting)+h.coming >= h.most || time.Now().Before(h.pause) {
+	if h.closed || len(h.waiting)+h.reserved >= h.most || time.Now().Before(h.pause) {
 		return false
 	}
-	h.coming++
+	h.reserved++
 	return true
 }
 
-// add takes one in that was expected.
-func (h *inHand) add(t *task) {
+// fill puts a task into the place that was reserved for it.
+func (h *inHand) fill(t *task) {
 	h.mu.Lock()
-	h.coming--
+	h.reserved--
 	at, _ := slices.BinarySearchFunc(h.waiting, t.due, dueBy)
 	h.waiting = slices.Insert(h.waiting, at, t) // mostly the last one
 	h.mu.Unlock()
 	h.wake()
 }
 
-// miss is for one that was expected and doesn't come.
-func (h *inHand) miss() {
+// cancel frees the place of a task that doesn't come.
+func (h *inHand) cancel() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.coming--
+	h.reserved--
 }
 
-// work is how many are due, and when the next one will be.
+// work is how many tasks are due, and when the next one will be.
 func (h *inHand) work(now time.Time) (due int, next time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -83,14 +84,14 @@ func (h *inHand) work(now time.Time) (due int, next time.Time) {
 	return due, next
 }
 
-// take takes up to n that are due, the longest waiting first.
+// take takes up to n tasks that are due, the longest waiting first.
 func (h *inHand) take(now time.Time, n int) []*task {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.first(min(n, h.dueCount(now)))
 }
 
-// late takes all that are due where one of them is late, and takes none in for a while then.
+// late takes all tasks that are due if one of them is late. Then no task is taken in for a while.
 func (h *inHand) late(now time.Time) []*task {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -101,7 +102,7 @@ func (h *inHand) late(now time.Time) []*task {
 	return h.first(h.dueCount(now)) // the others would be late too
 }
 
-// all takes whatever waits, due or not.
+// all takes all tasks, due or not.
 func (h *inHand) all() []*task {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -114,7 +115,7 @@ func (h *inHand) first(n int) []*task {
 	return taken
 }
 
-// dueCount is how many were due by then.
+// dueCount is how many tasks were due by then.
 func (h *inHand) dueCount(then time.Time) int {
 	n, _ := slices.BinarySearchFunc(h.waiting, then, dueBy)
 	return n
@@ -128,8 +129,8 @@ func dueBy(t *task, then time.Time) int {
 	return -1
 }
 
-// close takes in no more; one may still be added by whoever was told before that there is
-// room. wait ends once all are taken.
+// close takes in no more tasks. A place that was reserved before may still be filled. wait ends
+// once all tasks are taken.
 func (h *inHand) close() {
 	h.mu.Lock()
 	h.closed = true
@@ -137,7 +138,7 @@ func (h *inHand) close() {
 	h.wake()
 }
 
-// forget takes out those of an epoch: nothing can be written any more under their leases.
+// forget takes out the tasks of an epoch: nothing can be written any more under their leases.
 func (h *inHand) forget(epoch string) (forgotten []*task) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -158,7 +159,7 @@ func (h *inHand) wake() {
 	}
 }
 
-// wait answers when something waits, and false when nothing ever will.
+// wait answers true when a task waits, and false when none ever will.
 func (h *inHand) wait() bool {
 	for {
 		h.mu.Lock()
@@ -171,26 +172,26 @@ func (h *inHand) wait() bool {
 	}
 }
 
-// expecting tells whether more is about to come, and fits into a group of n.
+// expecting tells whether more tasks are about to come, and fit into a group of n.
 func (h *inHand) expecting(n int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.coming > 0 && !h.closed && len(h.waiting) < n
+	return h.reserved > 0 && !h.closed && len(h.waiting) < n
 }
 
 // staysInHand tells where a task waits whose payout became after by a call, and until when:
-// nil where its lease ends with the write. Once it has told so, the task is expected there.
+// nil where its lease ends with the write. Otherwise a place is reserved for the task there.
 func (l *Loop) staysInHand(t *task, phase payout.Phase, after payout.Payout) (*inHand, time.Time) {
 	now := time.Now()
 	if after.State.Final() && !after.Own() {
 		// What the provider says has ended is announced under the same lease. An end by our own
 		// word is a decision first, and waits for it in the journal (protocol O2).
-		if l.toAnnounce.expect() {
+		if l.toAnnounce.reserve() {
 			return l.toAnnounce, now
 		}
 		return nil, time.Time{}
 	}
-	if phase != payout.OwnSend || !t.asksInTime(after, now) || !t.merchant.toAsk.expect() {
+	if phase != payout.OwnSend || !t.asksInTime(after, now) || !t.merchant.toAsk.reserve() {
 		return nil, time.Time{}
 	}
 	return t.merchant.toAsk, now.Add(after.Due.Sub(t.lease.Now(now)))
@@ -205,20 +206,20 @@ func (t *task) asksInTime(after payout.Payout, now time.Time) bool {
 	return after.State == payout.StateProcessing && wait <= askInHandFor && !now.Add(wait+askLate+t.merchant.Timeout).After(t.end())
 }
 
-// handBack ends the leases of tasks in hand; their payouts stay due when they were.
-func (l *Loop) handBack(all []*task) {
+// putBackAll ends the leases of tasks in hand; their payouts stay due when they were.
+func (l *Loop) putBackAll(all []*task) {
 	for _, t := range all {
 		l.putBack(t, t.payout.Due)
 	}
 }
 
-// release hands back what waits for its ask, and takes none in hand any more. Where the journal
-// is away nothing is handed back: the results of calls in flight must not wait behind it.
+// release puts back the tasks that wait for their ask, and takes none in hand any more. Where the
+// journal is away nothing is put back: the results of calls in flight must not wait behind it.
 func (l *Loop) release() {
 	for _, m := range l.merchants {
 		m.toAsk.close()
 		if all := m.toAsk.all(); l.Trouble() == "" {
-			l.handBack(all)
+			l.putBackAll(all)
 		}
 	}
 }

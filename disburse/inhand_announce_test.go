@@ -134,7 +134,7 @@ func TestAKafkaThatIsAwayFillsNoMemory(t *testing.T) {
 		for range 19 {
 			time.Sleep(time.Second)
 			b.toAnnounce.mu.Lock()
-			if n := len(b.toAnnounce.waiting) + b.toAnnounce.coming; n > announcementsInHand {
+			if n := len(b.toAnnounce.waiting) + b.toAnnounce.reserved; n > announcementsInHand {
 				t.Errorf("%d wait in memory", n)
 			}
 			b.toAnnounce.mu.Unlock()

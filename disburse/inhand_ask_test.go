@@ -128,7 +128,7 @@ func TestAsksThatAreLateGoBackToTheJournal(t *testing.T) {
 		if n := b.journal.leased(); n != 0 || b.allSends() != 20 {
 			t.Errorf("%d of %d are leased", n, b.allSends())
 		}
-		if b.merchants["a"].toAsk.expect() {
+		if b.merchants["a"].toAsk.reserve() {
 			t.Error("more would be taken in hand")
 		}
 		closed.Store(false)
@@ -192,11 +192,11 @@ func TestALostEpochForgetsWhatIsInHand(t *testing.T) {
 		b.start()
 		time.Sleep(900 * time.Millisecond)
 		later := b.merchants["a"].toAsk.take(time.Now().Add(time.Hour), 1)[0]
-		if !b.merchants["a"].toAsk.expect() {
+		if !b.merchants["a"].toAsk.reserve() {
 			t.Fatal("nothing is taken in hand")
 		}
 		later.lease.Epoch = "e2"
-		b.merchants["a"].toAsk.add(later)
+		b.merchants["a"].toAsk.fill(later)
 		over := time.Now().Add(300 * time.Millisecond)
 		b.journal.mu.Lock()
 		b.journal.fault = func(op string) error {
@@ -238,10 +238,10 @@ func TestTheOneThatIsDueFirstIsTakenFirst(t *testing.T) {
 	now := time.Now()
 	k := newInHand(asksInHand)
 	for _, n := range rand.Perm(100) {
-		if !k.expect() {
+		if !k.reserve() {
 			t.Fatal("no room")
 		}
-		k.add(&task{due: now.Add(time.Duration(n) * time.Second), payout: payout.Payout{Asks: n}})
+		k.fill(&task{due: now.Add(time.Duration(n) * time.Second), payout: payout.Payout{Asks: n}})
 	}
 	if due, next := k.work(now.Add(29 * time.Second)); due != 30 || !next.Equal(now.Add(30*time.Second)) {
 		t.Errorf("%d are due, the next at %v", due, next.Sub(now))
@@ -252,7 +252,7 @@ func TestTheOneThatIsDueFirstIsTakenFirst(t *testing.T) {
 		}
 	}
 	k.close()
-	if left := k.all(); len(left) != 70 || k.expect() {
+	if left := k.all(); len(left) != 70 || k.reserve() {
 		t.Errorf("%d are left", len(left))
 	}
 }

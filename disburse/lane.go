@@ -43,7 +43,7 @@ type lane struct {
 	failures    int          // in a row; owned by its goroutine
 }
 
-// lanes lists all there is to do, in the order in which slots are offered.
+// lanes lists all lanes. Each round begins at a random one.
 func (l *Loop) lanes() []*lane {
 	var all []*lane
 	for _, name := range l.names {
@@ -102,8 +102,8 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 	}()
 }
 
-// goesOn tells whether a lane may lease the next group without another look. So much was due
-// at the last look that more must be, and there are slots for it.
+// goesOn tells whether a lane may lease the next group without another round of the loop. So much
+// was due in the last round that more must be, and there are slots for it.
 func (l *Loop) goesOn(la *lane, due int) bool {
 	s := l.slots[la.step]
 	if s == nil || due <= largest {

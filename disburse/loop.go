@@ -22,9 +22,9 @@ const (
 	idle      = 250 * time.Millisecond
 	busyPause = 20 * time.Millisecond
 
-	// debounce is the least time between two looks, however often the loop is nudged. Every call
-	// that ends nudges it, and every write, and each look costs Redis a script. What comes due
-	// meanwhile shares one lease and one decision.
+	// debounce is the least time between two rounds, however often the loop is nudged. Every call
+	// that ends nudges it, and every write, and each round costs Redis a script. Payouts that come
+	// due meanwhile share one lease and one decision.
 	debounce = 5 * time.Millisecond
 
 	// mostMargin bounds the margin between a call's end and its lease's; see margin.
@@ -155,8 +155,8 @@ func (l *Loop) Run(taking, working context.Context) {
 	<-written
 }
 
-// round looks what is due, starts the lanes that have work, and answers how long there
-// is nothing to look for.
+// round asks the journal what is due, starts the lanes that have work, and answers how long the
+// loop may sleep before the next round.
 func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Duration {
 	l.beat.Store(time.Now().UnixNano())
 	asked := time.Now()

@@ -35,7 +35,7 @@ type merchant struct {
 	Merchant
 	sendGate, askGate *gate
 	toAsk             *inHand      // sent here, and waiting for their first ask
-	stored            atomic.Int64 // asks that were due in the journal at the last look
+	stored            atomic.Int64 // asks that were due in the journal in the last round
 
 	mu          sync.Mutex
 	current     payout.Policy // Policy, or what it was changed to

@@ -60,10 +60,10 @@ func (p *permit) end() {
 	}
 }
 
-// handBack gives back a permit that no worker has had. It wakes nobody; see slots.handBack.
-func (p *permit) handBack() {
+// endUnused gives back a permit that no worker has had. It wakes nobody; see slots.returnUnused.
+func (p *permit) endUnused() {
 	if p.finish() {
-		p.issuer.slots.handBack(p.issuer.merchant, 1)
+		p.issuer.slots.returnUnused(p.issuer.merchant, 1)
 	}
 }
 
@@ -85,7 +85,7 @@ func (p *permit) finish() bool {
 	return true
 }
 
-// permits are those that a lane has and no worker yet. They must be ended, see end.
+// permits are those that a lane has, but no worker yet. They must be ended, see end.
 type permits struct{ free []permit }
 
 func (p *permits) len() int { return len(p.free) }
@@ -97,15 +97,15 @@ func (p *permits) next() *permit {
 	return first
 }
 
-// limit hands back what is beyond n.
+// limit gives back the permits beyond n.
 func (p *permits) limit(n int) {
 	for i := n; i < len(p.free); i++ {
-		p.free[i].handBack()
+		p.free[i].endUnused()
 	}
 	p.free = p.free[:min(n, len(p.free))]
 }
 
-// end hands all of them back.
+// end gives all of them back.
 func (p *permits) end() { p.limit(0) }
 
 // issuer hands out the permits of one merchant and operation.
@@ -128,12 +128,12 @@ func (i *issuer) take(ctx context.Context, due int) (taken permits, wait time.Du
 		return permits{}, 0, nil
 	}
 	var passes []pass
-	defer func() { // what has not become a permit, also after a panic
+	defer func() { // passes and slots that have not become permits, also after a panic
 		for _, p := range passes[min(taken.len(), len(passes)):] {
 			p.unused()
 		}
 		if left := slots - taken.len(); left > 0 {
-			i.slots.handBack(i.merchant, left)
+			i.slots.returnUnused(i.merchant, left)
 		}
 	}()
 	var tickets []Ticket

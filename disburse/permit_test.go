@@ -54,12 +54,12 @@ func TestHowAPermitEnds(t *testing.T) {
 		wrong  int // mistakes that are said
 	}{
 		"unused":                     {func(p *permit) { p.end() }, 0, 0},
-		"handed back":                {func(p *permit) { p.handBack() }, 0, 0},
+		"ended by a lane":            {func(p *permit) { p.endUnused() }, 0, 0},
 		"by what the call found":     {func(p *permit) { p.begin(); p.answered(bad); p.end() }, 1, 0},
 		"by what went well":          {func(p *permit) { p.begin(); p.answered(good); p.end() }, 0, 0},
 		"by a panic":                 {func(p *permit) { p.begin(); p.end() }, 1, 0},
 		"twice":                      {func(p *permit) { p.end(); p.end() }, 0, 1},
-		"twice, by a lane":           {func(p *permit) { p.end(); p.handBack() }, 0, 1},
+		"twice, by a lane":           {func(p *permit) { p.end(); p.endUnused() }, 0, 1},
 		"used for two calls":         {func(p *permit) { p.begin(); p.answered(good); p.begin(); p.end() }, 0, 1},
 		"used after its end":         {func(p *permit) { p.end(); p.begin() }, 0, 1},
 		"answered twice":             {func(p *permit) { p.begin(); p.answered(good); p.answered(bad); p.end() }, 0, 1},

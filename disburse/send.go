@@ -114,8 +114,8 @@ func (l *Loop) send(taking, working context.Context, t *task) {
 	l.refusals(working, m, v.at, f)
 }
 
-// notSent gives a send back that may not begin. One that shouldn't have come so far is left
-// alone: nobody knows what was done with it, and it is asked about after its lease.
+// notSent gives back a send that may not begin. A send that shouldn't have come so far is left
+// alone, since nobody knows what was done with it. Its payout is asked about after the lease.
 func (l *Loop) notSent(t *task, v verdict) {
 	switch v.reason {
 	case notAllowed:
@@ -168,14 +168,14 @@ func (l *Loop) giveBackFor(t *task, unheard bool, atLeast time.Duration) {
 		return
 	}
 	after.Due = after.Due.Add(max(atLeast, undecided(t.lease, t.payout, now)))
-	if !l.move(t, stageGivenBack) { // it may have been sent: it is asked about after its lease
+	if !l.move(t, stageReturned) { // it may have been sent: it is asked about after its lease
 		return
 	}
 	l.writer.put(t.change(after))
 }
 
-// heard says what the log's line of a call is about.
-func heard(f finding.Finding) string {
+// logText is the message of the line that is logged of a call.
+func logText(f finding.Finding) string {
 	switch {
 	case f.Kind == finding.NotSent:
 		return "nothing was sent to the provider"
@@ -205,7 +205,7 @@ func (l *Loop) found(t *task, phase payout.Phase, f finding.Finding, began time.
 		event = l.Logger.Info()
 	}
 	event.Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Str("merchant", m.Name).Stringer("finding", f.Kind).Str("detail", f.Detail).
-		Stringer("from", p.State).Stringer("to", after.State).Int("sends", after.Sends).Int("asks", after.Asks).Msg(heard(f))
+		Stringer("from", p.State).Stringer("to", after.State).Int("sends", after.Sends).Int("asks", after.Asks).Msg(logText(f))
 	if c.next, c.due = l.staysInHand(t, phase, after); c.next != nil {
 		c.EndsAt = t.lease.EndsAt
 	}

@@ -22,7 +22,7 @@ const (
 //
 // No merchant can take all of them:
 //   - For each merchant that lacks slots its even share is reserved as others end their calls.
-//     So one whose calls take long gets no more than the healthy ones.
+//     So a merchant whose calls take long gets no more than the healthy ones.
 //   - For each of the others half of its even share is reserved, or a quarter if it has made no
 //     call for long. So its first calls wait for nobody.
 type slots struct {
@@ -93,7 +93,7 @@ func (s *slots) reserve(merchant string) int {
 func (s *slots) least() int { return (s.reserved + 1) / 2 }
 
 // lacks notes whether a merchant had tickets and an unbroken provider for more calls than it
-// got slots. One that lacks those instead reserves nothing.
+// got slots. For a merchant that lacks tickets or the provider instead, nothing is reserved.
 func (s *slots) lacks(merchant string, does bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +111,7 @@ func (s *slots) isLacking(merchant string) bool {
 
 // release is for the end of a call: there is room for another one.
 func (s *slots) release(merchant string, n int) {
-	s.handBack(merchant, n)
+	s.returnUnused(merchant, n)
 	s.released()
 }
 
@@ -124,9 +124,9 @@ func (s *slots) scarce(merchant string, due int) bool {
 	return room < due && room < s.total/3
 }
 
-// handBack returns what was taken in vain. It tells nobody: a lane that is refused by its gate
-// would wake the loop, only to be refused again.
-func (s *slots) handBack(merchant string, n int) {
+// returnUnused returns slots that no call was made with. It tells nobody: a lane that is refused by
+// its gate would wake the loop, only to be refused again.
+func (s *slots) returnUnused(merchant string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inUse -= n

@@ -43,11 +43,11 @@ const (
 	stageWritten                 // the journal has it
 	stageInHand                  // its lease goes on: it waits for its ask, or for its announcement
 	stageDone                    // the step is done, and the lease has ended
-	stageGivenBack               // the lease was ended before that: the payout comes due again
+	stageReturned                // the lease was ended before that: the payout comes due again
 	stageLost                    // nothing can be written under its lease any more: it comes due after it
 )
 
-var stageNames = []string{"prepared", "decided", "calling", "announcing", "judged", "written", "in hand", "done", "given back", "lost"}
+var stageNames = []string{"prepared", "decided", "calling", "announcing", "judged", "written", "in hand", "done", "returned", "lost"}
 
 // String is the stage's name.
 func (s stage) String() string {
@@ -84,16 +84,16 @@ var transitions = []transition{
 	{stageInHand, stageAnnouncing, []payout.Step{payout.StepAnnounce}},
 
 	// Nothing was called, or nobody has acknowledged the announcement.
-	{stagePrepared, stageGivenBack, anyStep},
-	{stageDecided, stageGivenBack, []payout.Step{payout.StepSend}},
-	{stageAnnouncing, stageGivenBack, []payout.Step{payout.StepAnnounce}},
-	{stageInHand, stageGivenBack, []payout.Step{payout.StepSend, payout.StepAsk}},
+	{stagePrepared, stageReturned, anyStep},
+	{stageDecided, stageReturned, []payout.Step{payout.StepSend}},
+	{stageAnnouncing, stageReturned, []payout.Step{payout.StepAnnounce}},
+	{stageInHand, stageReturned, []payout.Step{payout.StepSend, payout.StepAsk}},
 
 	{stageJudged, stageLost, anyStep},
 	{stageInHand, stageLost, anyStep},
 }
 
-// legal is the same to look up in.
+// legal is the same table, indexed by stages.
 var legal = func() (table [stageLost + 1][stageLost + 1][]payout.Step) {
 	for _, t := range transitions {
 		table[t.from][t.to] = t.steps
@@ -130,9 +130,9 @@ func (l *Loop) write(t *task, c change) {
 	l.writer.put(c)
 }
 
-// putBack ends the task's lease, with which nothing was done, and has the payout come due then.
+// putBack ends the task's lease, with which nothing was done, and has the payout come due at due.
 func (l *Loop) putBack(t *task, due time.Time) {
-	l.move(t, stageGivenBack)
+	l.move(t, stageReturned)
 	after := t.payout
 	after.Due = due
 	l.writer.put(t.change(after))

@@ -114,7 +114,7 @@ func TestATaskThatMayNotBeCalledIsNotCalled(t *testing.T) {
 		"called already":      {func(k *task) { k.stage = stageCalling }, false},
 		"judged already":      {func(k *task) { k.stage = stageJudged }, false},
 		"its permit is used":  {func(k *task) { k.permit.begin() }, true},
-		"its permit is ended": {func(k *task) { k.permit.handBack() }, true},
+		"its permit is ended": {func(k *task) { k.permit.endUnused() }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T) {

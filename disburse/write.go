@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// writeLargest is how many changes go into one call: the journal's own chunk.
+	// writeLargest is how many changes go into one call. The journal writes them in scripts of 200.
 	writeLargest = 500
 
 	// writeLinger is how long the writer waits for more changes after the first one, while calls
@@ -39,7 +39,7 @@ type writer struct {
 	applied     func()      // told after a write; never blocks
 	expecting   func() bool // tells whether calls are in flight
 	reportError func(ctx context.Context, err error, doing string)
-	epochOver   func(epoch string) // told of one in which nothing can be written any more
+	epochOver   func(epoch string) // told of an epoch in which nothing can be written any more
 	logger      zerolog.Logger
 	changes     chan change
 
@@ -68,7 +68,7 @@ func newWriter(j Journal, applied func(), expecting func() bool, reportError fun
 	}
 }
 
-// put has a change written; it waits while too many are waiting.
+// put has a change written; it waits while too many changes are waiting.
 func (w *writer) put(c change) { w.changes <- c }
 
 // flush waits until everything that was put before is written, or never will be.
@@ -102,7 +102,7 @@ func (w *writer) run(working context.Context) {
 	}
 }
 
-// lingerLook is how often it is looked whether anything more is coming.
+// lingerLook is how often lingerWhile asks whether more work is coming.
 const lingerLook = 2 * time.Millisecond
 
 // lingerWhile waits for more work to come, for at most d and while any is expected.
@@ -135,8 +135,8 @@ func (w *writer) collect(group []change) ([]change, *change) {
 	return group, nil
 }
 
-// write tries until the changes are written or their leases are over. What is not
-// written is not lost: it comes due again, and is asked about.
+// write tries until the changes are written or their leases are over. If a change is not written,
+// its payout comes due again, and is asked about.
 func (w *writer) write(working context.Context, group []change) {
 	defer func() {
 		if r := recover(); r != nil { // without a writer nothing would ever be written again
@@ -177,7 +177,7 @@ func (w *writer) write(working context.Context, group []change) {
 	}
 }
 
-// current leaves out what the lease doesn't cover any more.
+// current leaves out the changes whose lease is over.
 func (w *writer) current(group []change) []change {
 	now := time.Now()
 	covered := group[:0]
@@ -199,7 +199,7 @@ func (w *writer) tell(c change, written bool) {
 	if !written {
 		move(&w.logger, c.task, stageLost)
 		if c.next != nil {
-			c.next.miss()
+			c.next.cancel()
 		}
 		return
 	}
@@ -210,7 +210,7 @@ func (w *writer) tell(c change, written bool) {
 	}
 	move(&w.logger, c.task, stageInHand)
 	c.task.payout, c.task.due = c.After, c.due
-	c.next.add(c.task)
+	c.next.fill(c.task)
 }
 
 func (w *writer) changesOf(group []change) []leases.Change {

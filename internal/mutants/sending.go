@@ -85,7 +85,7 @@ var sending = []Guard{
 			Killer: Killer{"payout", "TestOnlyWhatNobodyAnsweredIsGivenBack"}},
 	}},
 	{"S3 give-back, by stages", "a payout whose call has begun is received again, and sent twice", []Mutant{
-		{Removes: "the stage doesn't matter", Edits: edit("disburse/send.go", "if !l.move(t, stageGivenBack) {", "if l.move(t, stageGivenBack); t.payout.TradeNo == \"\" {"),
+		{Removes: "the stage doesn't matter", Edits: edit("disburse/send.go", "if !l.move(t, stageReturned) {", "if l.move(t, stageReturned); t.payout.TradeNo == \"\" {"),
 			Killer: Killer{"disburse", "TestATaskThatMayNotBeCalledIsNotCalled"}},
 	}},
 	{"S3 no leases while decisions fail", "while Kafka elects a leader, whole leased groups end up held", []Mutant{
