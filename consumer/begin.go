@@ -148,7 +148,7 @@ func remedy(err error) string {
 }
 
 // lastingAfter is how often in a row a record batch can't be read before its partition counts as
-// stopped: once or twice may be the connection's fault. It is tried all the same.
+// stopped. Once or twice may be the connection's fault. It goes on being tried.
 const lastingAfter = 3
 
 // streak counts how often in a row a record batch couldn't be read, at one offset.

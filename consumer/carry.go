@@ -27,8 +27,8 @@ type Carrier interface {
 }
 
 // carry publishes the commands of open payouts again that are older than CarryAfter. The insert of the
-// new command moves the payout's offset there. So a payout that waits for long doesn't keep the safe
-// mark where it is, and no topic needs a longer retention than the deduplication window (protocol I5).
+// new command moves the payout's offset there. So the safe mark moves on, though a payout waits for
+// long. And no topic needs a longer retention than the deduplication window (protocol I5).
 func (c *Consumer) carry(ctx context.Context, partitions []int) {
 	for sleep(ctx, min(carryEvery, c.CarryAfter/4)) {
 		for _, p := range partitions {

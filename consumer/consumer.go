@@ -1,10 +1,9 @@
-// Package consumer promises that every command of the topic becomes known to the
-// journal, or a dead letter, before its offset moves on; and that the offset committed
-// to Kafka never passes an open payout. It never calls the provider.
+// Package consumer promises that every command of the topic becomes known to the journal, or a dead
+// letter, before its offset moves on. The offset committed to Kafka never passes an open payout. It
+// never calls the provider.
 //
-// It belongs to a consumer group, but relies on the group only to spread partitions:
-// where to read is the journal's to say, what may be committed too, and two instances
-// that read the same partition for a while do no harm.
+// It is in a consumer group, but only to spread the partitions. The journal says where to read, and
+// what may be committed. Two instances that read the same partition for a while do no harm.
 package consumer
 
 import (
@@ -80,9 +79,9 @@ type DeadLetters interface {
 	DeadLetters(ctx context.Context, letters []message.DeadLetter) error
 }
 
-// Resolve fills in what a command leaves to its merchant (the only merchant's name, the
-// currency) and answers the merchant's country ("" if it isn't configured) and why the
-// command must be rejected ("" if it need not).
+// Resolve fills in what a command leaves out: the only merchant's name, the merchant's currency. It
+// answers the merchant's country, "" if it isn't configured. Invalid says why the command must be
+// rejected, "" if it needn't.
 type Resolve func(c payout.Command) (resolved payout.Command, country, invalid string)
 
 // Config says what to consume and how.

@@ -58,8 +58,8 @@ func (c Carried) Headers() []Header {
 	return headers
 }
 
-// DecodeCarried reads the headers of a command. Others write to the topic too, so an unknown
-// state means that the payout may have been sent, and nothing large or strange is taken over.
+// DecodeCarried reads the headers of a command. Others write to the topic too. So an unknown state
+// means that the payout may have been sent, and nothing large or strange is taken over.
 func DecodeCarried(headers []Header) Carried {
 	var c Carried
 	for _, h := range headers {

@@ -116,8 +116,8 @@ func decodeBulk(root *node) ([]Order, error) {
 	return orders, nil
 }
 
-// repeatedOutside finds a name that stands twice anywhere but inside the value of
-// except: a bad element of a bulk must not take the others along.
+// repeatedOutside finds a name that stands twice anywhere but inside the value of except. A bad
+// element of a bulk must not make the others dead letters too.
 func (n *node) repeatedOutside(except string) (string, bool) {
 	if n.own {
 		return n.twice, true
@@ -302,16 +302,16 @@ func (r *reader) time(name string) time.Time {
 	return t
 }
 
-// hasControl finds what has no place in one line of text: control characters, line and
-// paragraph separators, and U+FFFD, which stands where half a character came in.
+// hasControl finds what has no place in one line of text: control characters, line and paragraph
+// separators, and U+FFFD. That last one stands where half a character came in.
 func hasControl(text string) bool {
 	return strings.ContainsFunc(text, func(c rune) bool {
 		return unicode.IsControl(c) || c == '\u2028' || c == '\u2029' || c == unicode.ReplacementChar
 	})
 }
 
-// printable makes a name from outside fit for one line of a log or a header: a
-// name is no value, but somebody could have put a value in its place.
+// printable makes a name from outside fit for one line of a log or a header. Somebody could have put a
+// value, and so people's data, in the place of a name.
 func printable(name string) string {
 	letter := name != "" && (name[0] >= 'A' && name[0] <= 'Z' || name[0] >= 'a' && name[0] <= 'z')
 	digits := strings.Count(strings.Map(func(c rune) rune {

@@ -1,6 +1,6 @@
-// Package message promises that what is said on the topics is read as it was written: the
-// commands that come in, and the results, dead letters and decisions that go out. It is for
-// the disburser and for programs that talk to it.
+// Package message promises that what stands on the topics is read as it was written. These are the
+// commands that come in, and the results, dead letters and decisions that go out. It is for the
+// disburser and for programs that talk to it.
 //
 //	topic               write                          read
 //	payout.commands     Encode                         Decode
@@ -9,9 +9,9 @@
 //	payout.dead-letter  EncodeDeadLetter               DecodeDeadLetter
 //	payout.decisions    DecisionOf, EncodeDecision     DecodeDecision
 //
-// Nothing here talks to Kafka. A Message is a key, a value and headers; New makes one of what a
-// Kafka library has read, HeadersAs gives such a library its headers. README, Messages, describes
-// every field.
+// Nothing here talks to Kafka. A Message is a key, a value and headers. New makes one of what a Kafka
+// library has read. HeadersAs gives such a library its headers. README, Messages, describes every
+// field.
 //
 // # Rules of a command
 //

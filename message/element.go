@@ -9,8 +9,8 @@ import (
 // commonNames are what a bulk may say once for all.
 var commonNames = []string{"merchant", "currency", "batchId", "batchSize", "remark", "notBefore", "expiresAt"}
 
-// longestCommon bounds what is copied from a bulk into each of its elements: no good value
-// of these names is longer, however it is escaped, but for a remark.
+// longestCommon bounds what is copied from a bulk into each of its elements, in bytes. No valid value
+// of these names is longer, however it is escaped. A remark may be as long as longestRemark.
 const (
 	longestCommon = 2 << 10
 	longestRemark = 12*MaxRemark + 2
@@ -86,8 +86,8 @@ func (b Bulk) Element(index int) ([]byte, bool) {
 	return filled, true
 }
 
-// short is the value, or false where it is too long to be good: as little a good value as
-// the long one, so that nothing is dropped in silence, and ten thousand times smaller.
+// short is the value, or false where it is too long to be valid. False isn't valid either, so the
+// element is still rejected, and the value isn't copied ten thousand times.
 func (m member) short() []byte {
 	if limit := map[bool]int{true: longestRemark, false: longestCommon}[m.name == "remark"]; len(m.value) > limit {
 		return []byte("false")

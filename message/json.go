@@ -15,9 +15,8 @@ const maxDepth = 32
 
 var errTooDeep = fmt.Errorf("is nested deeper than %d levels", maxDepth)
 
-// node is one JSON value. json.Unmarshal can't be used for commands: it lets the
-// last of two equal names win and matches names without regard to case, so that
-// two readers of one message could see two different amounts.
+// node is one JSON value. json.Unmarshal can't be used for commands. It takes the last of two equal
+// names, and doesn't look at their case. Two readers of one message could see two different amounts.
 type node struct {
 	kind   byte // 's'tring, 'n'umber, 'b'ool, '0' null, '{' object, '[' array
 	text   string

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// rfc3339 is the grammar of RFC 3339, which time.Parse is more lenient than: it takes an
-// hour of one digit, a comma before the fraction and an offset of 60 minutes. Which day a
-// month has is left to time.Parse.
+// rfc3339 is the grammar of RFC 3339. time.Parse takes more: an hour of one digit, a comma before the
+// fraction, an offset of 60 minutes. Which day a month has is left to time.Parse.
 var rfc3339 = regexp.MustCompile(`\A\d{4}-(0[1-9]|1[0-2])-\d{2}[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)\z`)
 
 // second is where the seconds stand in such a text.

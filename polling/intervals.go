@@ -27,8 +27,8 @@ const (
 	unseenMargin = 1.3
 )
 
-// margin is how far the delays are meant to stay below the plain schedule's, the median and the
-// mean, and which part of its asks is few enough to keep that margin.
+// margin says how far below the plain schedule's the delays are meant to stay, the median and the
+// mean. It is used where so small a part of the plain asks is enough for it.
 type margin struct{ median, mean, asks float64 }
 
 // margins are tried one after the other, the widest first. What the intervals are made for is an
@@ -40,8 +40,8 @@ type margin struct{ median, mean, asks float64 }
 // payouts could be left to wait for the longest pause.
 var margins = []margin{{0.75, 1, 0.6}, {0.85, 1, 0.6}, {0.95, 1.1, 0.65}, {1, 1.25, 0.75}}
 
-// delayPrices are the prices of delay that are tried: how many asks it is worth to see a payout
-// earlier by the plain schedule's mean delay.
+// delayPrices are the prices of delay that are tried. Each is how many asks it may cost to see a
+// payout earlier by the plain schedule's mean delay.
 var delayPrices = []float64{0.2, 0.4, 0.8, 1.6, 3.2}
 
 // Intervals say when to ask about payouts that settle as those before them did. They never change.
@@ -50,8 +50,8 @@ type Intervals struct {
 	next []int     // unsettled at this age, ask again at that one
 }
 
-// newIntervals makes those with the fewest asks that keep half of the payouts waiting no longer
-// than the plain schedule does, and on average not much. It answers nil if none save enough.
+// newIntervals makes those with the fewest asks. Half of the payouts wait no longer than by the plain
+// schedule, and on average not much longer. It answers nil if none save enough.
 func newIntervals(poll payout.Poll, share [buckets]float64) (best *Intervals) {
 	p := newProblem(poll, share)
 	plainAges := p.plainAges()
@@ -171,8 +171,8 @@ func (p *problem) setMoment(moment float64) {
 	}
 }
 
-// solve finds the cheapest asks for two prices, by dynamic programming from the last age backwards:
-// next says for each age which one to ask at after it. A second's delay costs wait, and what is seen
+// solve finds the cheapest asks for two prices, by dynamic programming from the last age backwards.
+// Next says for each age at which one to ask after it. A second's delay costs wait, and what is seen
 // within a moment pays soon back.
 func (p *problem) solve(wait, soon float64) (next []int) {
 	n := len(p.ages)

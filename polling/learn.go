@@ -11,9 +11,9 @@ const (
 	// plain schedule goes on.
 	minSettlements = 30
 
-	// The intervals are made anew when a quarter more was seen: what is known only then makes them
-	// notably better, and the first ones are made of little. But it is done renewals times at least
-	// for as many settlements as are remembered, to follow a provider that changes.
+	// The intervals are made anew when a quarter more was seen: that makes them notably better, and
+	// the first ones are made of little. But it is done renewals times at least for as many
+	// settlements as are remembered, to follow a provider that changes.
 	renewals = 4
 )
 

@@ -111,12 +111,12 @@ type interval struct {
 	weight   float64
 }
 
-// estimate is the share of payouts that settle in each bucket: Turnbull's estimate of survival data
-// that is interval-censored and left-truncated, by expectation maximisation with smoothing.
+// estimate is the share of payouts that settle in each bucket. It is Turnbull's estimate for
+// interval-censored and left-truncated data, by expectation maximisation with smoothing.
 //
 // Each round spreads an interval's weight over its buckets by the shares of the last round (expect).
 // From that follow new shares (maximise). The first shares are the same at each call. If they were
-// those of the last call, errors would grow: on the near side of a peak, later in an interval always
+// those of the last call, errors would grow. On the near side of a peak, later in an interval always
 // looks likelier than earlier. What settles before the first ask stays unknown.
 func (s *settleTimes) estimate() [buckets]float64 {
 	var all []interval
@@ -150,8 +150,8 @@ func expect(share [buckets]float64, all []interval) (events, atRisk [buckets]flo
 	for i, x := range share {
 		sum[i+1] = sum[i] + x
 	}
-	// By how much two sums change from bucket to bucket: the weight per share, and the same times
-	// the sum of shares at the interval's end.
+	// By how much two sums change from bucket to bucket. One is the weight per share, the other one is
+	// that times the shares up to the interval's end.
 	var step, end [buckets + 1]float64
 	for _, v := range all {
 		if within := sum[v.to+1] - sum[v.from]; within > 0 {
@@ -172,8 +172,9 @@ func expect(share [buckets]float64, all []interval) (events, atRisk [buckets]flo
 	return events, atRisk
 }
 
-// maximise is the maximisation step: the most likely shares, given how many were at risk in each
-// bucket and how many of them settled there (the product-limit estimate, as Kaplan and Meier's).
+// maximise is the maximisation step. It answers the most likely shares, given how many were at risk in
+// each bucket and how many of them settled there. That is the product-limit estimate of Kaplan and
+// Meier.
 func maximise(events, atRisk [buckets]float64) (share [buckets]float64) {
 	left := 1.0
 	for i := range share {

@@ -1,6 +1,6 @@
-// Package producer promises that what it calls published is acknowledged by all in-sync replicas.
-// An error means that a message may stand in the topic or not. To publish it again is safe: a result
-// has the same ce_id each time, a dead letter the same source, a carried command a known tradeNo.
+// Package producer promises that what it calls published is acknowledged by all in-sync replicas. An
+// error means that a message may stand in the topic or not. To publish it again is safe. A result has
+// the same ce_id each time, a dead letter the same source, a carried command a known tradeNo.
 //
 // What stands in the messages is package message's to say. This one writes them, in record batches
 // that their topic takes, and cuts dead letters that are too large (topic.go, fitting).
@@ -35,7 +35,7 @@ const (
 	tries      = 5
 	retryPause = 200 * time.Millisecond
 
-	// deadLetterMax is the size up to which a dead letter is written whole: the broker's default
+	// deadLetterMax is the size up to which a dead letter is written whole. It is the broker's default
 	// limit of a million bytes, with some room for our headers. Of a larger one deadLetterCut bytes
 	// are written.
 	deadLetterMax = 1_000_000
@@ -120,8 +120,8 @@ func (p *Producer) DeadLetters(ctx context.Context, letters []message.DeadLetter
 	}
 }
 
-// namedBySource names dead letters that their topic doesn't take by where they stand in the
-// commands: their keys are somebody else's, and may be people's data.
+// namedBySource names dead letters that their topic doesn't take by where they stand in the commands.
+// Their keys are somebody else's, and may be people's data.
 func namedBySource(err error, oversize []int, letters []message.DeadLetter) error {
 	var e *message.OversizeError
 	if !errors.As(err, &e) {

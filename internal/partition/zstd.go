@@ -10,9 +10,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// zstdWindow bounds what unpacking Zstandard takes: a decoder holds as much memory as a
-// record batch says that it looks back, up to half a gigabyte. 8 MiB is what every decoder must
-// take (RFC 8878), and what the levels up to 19 need.
+// zstdWindow bounds the memory for unpacking Zstandard. A decoder takes as much as a record batch says
+// that it looks back, up to half a gigabyte. 8 MiB is what every decoder must take (RFC 8878), and
+// what the levels up to 19 need.
 const zstdWindow = 8 << 20
 
 // decoders are kept for the next record batch: each has a window of its own.
