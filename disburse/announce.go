@@ -157,7 +157,7 @@ func (l *Loop) mayAnnounce(t *task) bool {
 
 // announced has the journal forget what is final now that its event is acknowledged.
 func (l *Loop) announced(t *task, e message.Event, answered time.Time) {
-	p, now := t.payout, t.lease.Now(answered)
+	p, now := t.payout, t.lease.LatestJournalTime(answered)
 	l.Metrics.announced(p, e, now)
 	c := t.change(p.Announced(now, l.policyOf(p)))
 	c.Forget = p.State.Final()
@@ -203,7 +203,7 @@ func (l *Loop) Warning() string {
 }
 
 func (l *Loop) announceLater(t *task, again time.Duration) {
-	l.putBack(t, t.lease.Now(time.Now()).Add(again))
+	l.putBack(t, t.lease.LatestJournalTime(time.Now()).Add(again))
 }
 
 // policyOf is the payout's merchant's; of a merchant that isn't configured (any more)

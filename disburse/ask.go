@@ -65,7 +65,7 @@ func (l *Loop) ask(taking, working context.Context, t *task) {
 	m, permit := t.merchant, t.permit
 	v := l.begin(taking, t)
 	if v.reason != mayCall {
-		l.putBack(t, t.lease.Now(time.Now()))
+		l.putBack(t, t.lease.LatestJournalTime(time.Now()))
 		return
 	}
 	f := l.query(working, m, t.payout.Command, v.latest)
@@ -93,8 +93,8 @@ func (l *Loop) query(ctx context.Context, m *merchant, c payout.Command, latest 
 // with the uncertainty of the clocks. Where Redis' clock and this process' disagree, one
 // of them has stepped, and less time may have passed than Redis' clock says.
 func (l *Loop) judging(t *task, began time.Time) (now time.Time, policy payout.Policy) {
-	now, policy = t.lease.Now(time.Now()), t.merchant.policy()
-	policy.ClockUncertainty = now.Sub(t.lease.Earliest(began)) + l.ClockDifference().Abs()
+	now, policy = t.lease.LatestJournalTime(time.Now()), t.merchant.policy()
+	policy.ClockUncertainty = now.Sub(t.lease.EarliestJournalTime(began)) + l.ClockDifference().Abs()
 	policy.Refusing = t.merchant.Send.Refusing()
 	return now, policy
 }
@@ -142,6 +142,6 @@ func (l *Loop) askAbout(taking, working context.Context, t *task, tradeNo string
 	if !f.Served {
 		return false
 	}
-	m.serve(leases.Served{Merchant: m.Name, At: t.lease.Earliest(v.at), About: tradeNo})
+	m.serve(leases.Served{Merchant: m.Name, At: t.lease.EarliestJournalTime(v.at), About: tradeNo})
 	return true
 }

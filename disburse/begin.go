@@ -64,7 +64,7 @@ func mayBegin(t *task, at callConditions) verdict {
 // maySend checks what only a send needs. A send begins only while half of its time is left. A
 // shorter one would often be cut off: its outcome would be unclear, and the payout held.
 func maySend(t *task, at callConditions, v verdict) verdict {
-	v.lease = t.lease.Heard(at.redis, at.asked)
+	v.lease = t.lease.WithReading(at.redis, at.asked)
 	v.latest = lastByte(v.lease, t.payout, t.latest(v.lease, at.now), at.now)
 	missed := v.lease.Missed - t.lease.Missed
 	switch {

@@ -27,12 +27,12 @@ const (
 
 // early is for how long a payout must not be sent yet, by one of the clocks at least.
 func early(lease leases.Lease, p payout.Payout, now time.Time) time.Duration {
-	return max(p.Early(lease.Earliest(now)), p.Early(now))
+	return max(p.Early(lease.EarliestJournalTime(now)), p.Early(now))
 }
 
 // sendable tells whether a payout may be sent by both clocks.
 func sendable(lease leases.Lease, p payout.Payout, now time.Time) bool {
-	return early(lease, p, now) == 0 && !p.Expired(lease.Now(now)) && !p.Expired(now)
+	return early(lease, p, now) == 0 && !p.Expired(lease.LatestJournalTime(now)) && !p.Expired(now)
 }
 
 // undecided is for how long a payout is left alone because the clocks don't agree about it.
@@ -40,7 +40,7 @@ func undecided(lease leases.Lease, p payout.Payout, now time.Time) time.Duration
 	if wait := early(lease, p, now); wait > 0 {
 		return min(wait, clockLook)
 	}
-	if theirs := lease.Now(now); p.Expired(now) != p.Expired(theirs) {
+	if theirs := lease.LatestJournalTime(now); p.Expired(now) != p.Expired(theirs) {
 		return min(max(p.ExpiresAt.Sub(now), p.ExpiresAt.Sub(theirs)), clockLook)
 	}
 	return 0
@@ -52,7 +52,7 @@ func lastByte(lease leases.Lease, p payout.Payout, end, now time.Time) time.Time
 	if p.ExpiresAt.IsZero() {
 		return end
 	}
-	for _, at := range []time.Time{lease.Local(p.ExpiresAt), now.Add(p.ExpiresAt.Sub(now))} {
+	for _, at := range []time.Time{lease.EarliestLocalTime(p.ExpiresAt), now.Add(p.ExpiresAt.Sub(now))} {
 		if at.Before(end) {
 			end = at
 		}

@@ -48,7 +48,7 @@ func (l *Loop) expireGroup(_, working context.Context, la *lane, due int) (int, 
 
 // notSendable is what becomes of one of them; known says that it is its merchant's now.
 func (l *Loop) notSendable(t *task, la *lane, now time.Time) (after payout.Payout, known bool, err error) {
-	p, theirs := t.payout, t.lease.Now(now)
+	p, theirs := t.payout, t.lease.LatestJournalTime(now)
 	account := p.Account
 	if m := l.merchants[p.Merchant]; m != nil { // else nobody here can tell its account: only its expiry counts
 		account = m.policy().Account
@@ -73,16 +73,16 @@ func (l *Loop) notSendable(t *task, la *lane, now time.Time) (after payout.Payou
 // looked at again.
 func (l *Loop) lookUp(lease leases.Lease, p payout.Payout, now time.Time) (payout.Payout, error) {
 	command, country, invalid := l.Resolve(p.Command)
-	waited := min(now.Sub(p.ReceivedAt), lease.Earliest(now).Sub(p.ReceivedAt), l.knownFor(lease.Epoch, now))
+	waited := min(now.Sub(p.ReceivedAt), lease.EarliestJournalTime(now).Sub(p.ReceivedAt), l.knownFor(lease.Epoch, now))
 	switch {
 	case invalid == "":
-		return p.Resolved(command, country, lease.Now(now)), nil
+		return p.Resolved(command, country, lease.LatestJournalTime(now)), nil
 	case invalid != payout.NotConfigured || waited >= l.Grace:
-		return p.Reject(invalid, lease.Now(now))
+		return p.Reject(invalid, lease.LatestJournalTime(now))
 	}
 	p.Step = payout.StepExpire
-	p.Due = lease.Now(now).Add(max(time.Millisecond, min(lookForMerchant, l.Grace/looksForOne, l.Grace-waited)))
-	if p.ExpiresAt.After(lease.Now(now)) && p.ExpiresAt.Before(p.Due) {
+	p.Due = lease.LatestJournalTime(now).Add(max(time.Millisecond, min(lookForMerchant, l.Grace/looksForOne, l.Grace-waited)))
+	if p.ExpiresAt.After(lease.LatestJournalTime(now)) && p.ExpiresAt.Before(p.Due) {
 		p.Due = p.ExpiresAt
 	}
 	return p, nil

@@ -194,7 +194,7 @@ func (l *Loop) staysInHand(t *task, phase payout.Phase, after payout.Payout) (*i
 	if phase != payout.OwnSend || !t.asksInTime(after, now) || !t.merchant.toAsk.reserve() {
 		return nil, time.Time{}
 	}
-	return t.merchant.toAsk, now.Add(after.Due.Sub(t.lease.Now(now)))
+	return t.merchant.toAsk, now.Add(after.Due.Sub(t.lease.LatestJournalTime(now)))
 }
 
 // asksInTime tells whether a payout that was sent may be asked about under the lease of its send:
@@ -202,7 +202,7 @@ func (l *Loop) staysInHand(t *task, phase payout.Phase, after payout.Payout) (*i
 //   - The ask comes soon.
 //   - The lease leaves the whole time of a call after it.
 func (t *task) asksInTime(after payout.Payout, now time.Time) bool {
-	wait := after.Due.Sub(t.lease.Now(now))
+	wait := after.Due.Sub(t.lease.LatestJournalTime(now))
 	return after.State == payout.StateProcessing && wait <= askInHandFor && !now.Add(wait+askLate+t.merchant.Timeout).After(t.end())
 }
 

@@ -108,7 +108,7 @@ func (l *Loop) send(taking, working context.Context, t *task) {
 	f := m.Provider.Send(working, t.payout.Command, v.latest)
 	permit.answered(f)
 	l.Metrics.called(m.Name, OperationSend, f, time.Since(v.at))
-	t.payout.SendBy = t.lease.Now(v.latest)
+	t.payout.SendBy = t.lease.LatestJournalTime(v.latest)
 	l.found(t, payout.OwnSend, f, v.at)
 	l.listen(working, m.Send, v.at, f)
 	l.refusals(working, m, v.at, f)
@@ -162,7 +162,7 @@ func (l *Loop) giveBack(t *task, unheard bool) { l.giveBackFor(t, unheard, 0) }
 // giveBackFor does the same and leaves the payout alone for so long at least.
 func (l *Loop) giveBackFor(t *task, unheard bool, atLeast time.Duration) {
 	now := time.Now()
-	after, err := t.payout.GiveBack(t.lease.Now(now), unheard)
+	after, err := t.payout.GiveBack(t.lease.LatestJournalTime(now), unheard)
 	if err != nil {
 		l.Logger.Error().Err(err).Str("trade_no", t.payout.TradeNo).Str("batch_id", t.payout.BatchID).Msg("not given back")
 		return
@@ -198,7 +198,7 @@ func (l *Loop) found(t *task, phase payout.Phase, f finding.Finding, began time.
 	}
 	c := t.change(after)
 	if phase == payout.Ask && f.Served {
-		c.served = m.serve(leases.Served{Merchant: m.Name, At: t.lease.Earliest(began), About: p.TradeNo, Settled: after.State.Final()})
+		c.served = m.serve(leases.Served{Merchant: m.Name, At: t.lease.EarliestJournalTime(began), About: p.TradeNo, Settled: after.State.Final()})
 	}
 	event := l.Logger.Debug()
 	if f.Kind == finding.Unclear || f.Kind == finding.NotSent || f.Kind == finding.Refused {

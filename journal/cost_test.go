@@ -106,7 +106,7 @@ func oneLife(b *testing.B, j *Journal, from, size int, measured func(string, fun
 		})
 		changes := make([]leases.Change, size)
 		for i, p := range batch.Payouts {
-			changes[i] = after(p, batch.Now(time.Now()))
+			changes[i] = after(p, batch.LatestJournalTime(time.Now()))
 			changes[i].Token, changes[i].Epoch, changes[i].Before = batch.Token, batch.Epoch, p.State
 		}
 		measured("apply "+step.String(), func() {

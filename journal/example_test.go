@@ -54,7 +54,7 @@ func Example() {
 	must(err)
 	before := batch.Payouts[0]
 	fmt.Println("leased:", before.TradeNo, before.State)
-	after, err := before.After(payout.OwnSend, finding.Finding{Kind: finding.Accepted}, batch.Now(time.Now()), payout.Policy{})
+	after, err := before.After(payout.OwnSend, finding.Finding{Kind: finding.Accepted}, batch.LatestJournalTime(time.Now()), payout.Policy{})
 	must(err)
 	written, err := j.Apply(ctx, []leases.Change{{Token: batch.Token, Epoch: batch.Epoch, Before: before.State, After: after}}, nil)
 	fmt.Println("written:", written[0], after.State, err)

@@ -217,7 +217,7 @@ func TestGiveBackMakesItSendableAgain(t *testing.T) {
 		j := newJournal(t, client, time.Hour)
 		insert(t, j, 4, order("a", "300"))
 		b := lease(t, j, payout.StepSend, "eg", 1)
-		p, err := b.Payouts[0].GiveBack(b.Now(time.Now()), false)
+		p, err := b.Payouts[0].GiveBack(b.LatestJournalTime(time.Now()), false)
 		if err != nil {
 			t.Fatal(err)
 		}

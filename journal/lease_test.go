@@ -120,8 +120,8 @@ func TestALeaseCountsFromBeforeItWasAskedFor(t *testing.T) {
 			t.Fatalf("%+v after %v", b.Payouts, time.Since(began))
 		}
 		// Here the journal's clock is the process' own.
-		if now := time.Now(); b.Earliest(now).After(now) || b.Now(now).Before(now) {
-			t.Errorf("it is %v, taken for %v to %v", now, b.Earliest(now), b.Now(now))
+		if now := time.Now(); b.EarliestJournalTime(now).After(now) || b.LatestJournalTime(now).Before(now) {
+			t.Errorf("it is %v, taken for %v to %v", now, b.EarliestJournalTime(now), b.LatestJournalTime(now))
 		}
 		if !b.Asked.Equal(began) || b.Deadline().After(b.EndsAt) {
 			t.Errorf("asked %v after it was, it ends %v after its end", b.Asked.Sub(began), b.Deadline().Sub(b.EndsAt))

@@ -228,7 +228,7 @@ var intake = []Guard{
 			Killer: Killer{"disburse", "TestAPayoutOfAnUnknownMerchantWaits"}},
 		{Removes: "the grace is over before anybody could look", Edits: edit("disburse/expire.go", ", l.knownFor(lease.Epoch, now))", ")"),
 			Killer: Killer{"disburse", "TestTheGraceBeginsWithTheEpoch"}},
-		{Removes: "the grace goes by one clock", Edits: edit("disburse/expire.go", "min(now.Sub(p.ReceivedAt), lease.Earliest(now).Sub(p.ReceivedAt), l.knownFor(lease.Epoch, now))", "lease.Earliest(now).Sub(p.ReceivedAt)"),
+		{Removes: "the grace goes by one clock", Edits: edit("disburse/expire.go", "min(now.Sub(p.ReceivedAt), lease.EarliestJournalTime(now).Sub(p.ReceivedAt), l.knownFor(lease.Epoch, now))", "lease.EarliestJournalTime(now).Sub(p.ReceivedAt)"),
 			Killer: Killer{"disburse", "TestTheGraceGoesByBothClocks"}},
 		{Removes: "who has no lease moves it", Edits: edit("journal/lua/resolve.lua", "token_of(current) ~= token or ", ""),
 			Killer: Killer{"journal", "TestAPayoutMovesToItsMerchant"}},

@@ -9,50 +9,53 @@ import (
 // Lease is the right to work on some payouts, under one token until one deadline.
 type Lease struct {
 	Token string
-	Epoch string // the id of the epoch in which it was taken: only in it may anything come of it
+	Epoch string // the id of the epoch in which the lease was taken: writes under the lease count only in it
 
 	LeasedAt time.Time // by the journal's clock
 	EndsAt   time.Time // by the journal's clock
-	Asked    time.Time // by this process' clock, before the call: the lease ends no earlier than counted from here
+	Asked    time.Time // by this process' clock, before the call: counted from here, the lease ends no later than it really does
 
 	// Took is how long the call took, repeats of the client included. The journal read its
-	// clock at some moment of it, so that this process knows the journal's time to within it.
+	// clock at some moment of the call. So this process knows the journal's time to within it.
 	Took time.Duration
 
-	// Missed is how much more time has passed since by the journal's clock than by this
-	// process': see Heard.
+	// Missed is how much more time has passed since the call by the journal's clock than by
+	// this process' clock: see WithReading.
 	Missed time.Duration
 }
 
-// Heard is the lease after a later reading of the journal's clock, for which was asked at a
-// moment of this process' clock. A machine that stood still with both of its clocks learns
-// by it what it has missed.
-func (l Lease) Heard(journal, asked time.Time) Lease {
+// WithReading is the lease after a later reading of the journal's clock, which was requested
+// at the moment asked of this process' clock. If the machine stood still, both of its clocks
+// may have stood still too: the reading tells how much time it has missed.
+func (l Lease) WithReading(journal, asked time.Time) Lease {
 	if asked.After(l.Asked) {
-		l.Missed += max(0, journal.Sub(l.Now(asked)))
+		l.Missed += max(0, journal.Sub(l.LatestJournalTime(asked)))
 	}
 	return l
 }
 
-// Now is the journal's time at the moment local of this process' clock, or later: for
-// what must have ended by then.
-func (l Lease) Now(local time.Time) time.Time {
+// LatestJournalTime is an upper bound of the journal's time at a moment of this process'
+// clock: the real one is no later. Use it to ask whether something is over. It takes the
+// journal to have read its clock right at the start of the call.
+func (l Lease) LatestJournalTime(local time.Time) time.Time {
 	return l.LeasedAt.Add(local.Sub(l.Asked) + l.Missed)
 }
 
-// Local is the moment of this process' clock at which it is that late by the journal's, or
-// earlier: Now the other way round.
-func (l Lease) Local(journal time.Time) time.Time {
-	return l.Asked.Add(journal.Sub(l.LeasedAt) - l.Missed)
-}
-
-// Earliest is the journal's time at that moment, or earlier: for how much time has passed.
-func (l Lease) Earliest(local time.Time) time.Time {
+// EarliestJournalTime is a lower bound of the journal's time at a moment of this process'
+// clock: the real one is no earlier. Use it to ask whether enough time has passed. It takes
+// the journal to have read its clock right at the end of the call.
+func (l Lease) EarliestJournalTime(local time.Time) time.Time {
 	return l.LeasedAt.Add(local.Sub(l.Asked) - l.Took)
 }
 
-// Deadline is the end of the lease by this process' clock, on the safe side.
-func (l Lease) Deadline() time.Time { return l.Local(l.EndsAt) }
+// EarliestLocalTime is a lower bound of this process' time at a moment of the journal's
+// clock, the inverse of LatestJournalTime. Use it for what must have ended by that moment.
+func (l Lease) EarliestLocalTime(journal time.Time) time.Time {
+	return l.Asked.Add(journal.Sub(l.LeasedAt) - l.Missed)
+}
+
+// Deadline is the end of the lease by this process' clock. The real end is no earlier.
+func (l Lease) Deadline() time.Time { return l.EarliestLocalTime(l.EndsAt) }
 
 // Request says what is to be leased.
 type Request struct {

@@ -11,11 +11,11 @@ func TestALeaseCountsByTheJournalsClock(t *testing.T) {
 	// This process' clock is an hour ahead, and the journal answered two seconds after it was asked.
 	asked := t0.Add(time.Hour)
 	b := Lease{Asked: asked, LeasedAt: t0.Add(2 * time.Second), EndsAt: t0.Add(32 * time.Second)}
-	if got := b.Now(asked.Add(5 * time.Second)); !got.Equal(t0.Add(7 * time.Second)) {
+	if got := b.LatestJournalTime(asked.Add(5 * time.Second)); !got.Equal(t0.Add(7 * time.Second)) {
 		t.Errorf("the journal's time is %v", got)
 	}
 	b.Took = 3 * time.Second // by the answer the journal's clock may have been read at any moment of these
-	if got := b.Earliest(asked.Add(5 * time.Second)); !got.Equal(t0.Add(4 * time.Second)) {
+	if got := b.EarliestJournalTime(asked.Add(5 * time.Second)); !got.Equal(t0.Add(4 * time.Second)) {
 		t.Errorf("the journal's time is %v at least", got)
 	}
 	if got := b.Deadline(); !got.Equal(asked.Add(30 * time.Second)) { // from the question, not from the answer
@@ -34,15 +34,15 @@ func TestALeaseHearsWhatAMachineHasMissed(t *testing.T) {
 		"ten seconds missed":               {t0.Add(time.Hour + 20*time.Second), t0.Add(20 * time.Second)},
 		"the journal's clock was set back": {t0, t0.Add(30 * time.Second)},
 	} {
-		h := l.Heard(c.heard, asked)
-		if !h.Deadline().Equal(c.end) || h.Now(h.Deadline()) != h.EndsAt || h.Local(h.EndsAt) != h.Deadline() {
+		h := l.WithReading(c.heard, asked)
+		if !h.Deadline().Equal(c.end) || h.LatestJournalTime(h.Deadline()) != h.EndsAt || h.EarliestLocalTime(h.EndsAt) != h.Deadline() {
 			t.Errorf("%s: it ends at %v, not at %v", name, h.Deadline(), c.end)
 		}
-		if h.Earliest(asked) != l.Earliest(asked) {
+		if h.EarliestJournalTime(asked) != l.EarliestJournalTime(asked) {
 			t.Errorf("%s: evidence counts by another time", name)
 		}
 	}
-	if early := l.Heard(t0.Add(2*time.Hour), t0.Add(-time.Second)); early != l {
+	if early := l.WithReading(t0.Add(2*time.Hour), t0.Add(-time.Second)); early != l {
 		t.Error("a reading of before the lease counts")
 	}
 }
