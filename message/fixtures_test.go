@@ -32,12 +32,6 @@ func standard() payout.Policy {
 	return p
 }
 
-func with(change func(*payout.Policy)) payout.Policy {
-	p := standard()
-	change(&p)
-	return p
-}
-
 func amountOf(t testing.TB, text string) money.Amount {
 	t.Helper()
 	a, err := money.Parse(text)
