@@ -59,7 +59,7 @@ func (l *Loop) notSendable(t *task, la *lane, now time.Time) (after payout.Payou
 		return after, err == nil && after.Step == payout.StepSend, err
 	}
 	after, err = p.NotSendable(theirs, account)
-	if err != nil || after.State == payout.StateReceived || p.SentElsewhere(account) || expired {
+	if err != nil || after.State == payout.StateReceived || p.MaybeAtAnotherAccount(account) || expired {
 		return after, false, err
 	}
 	after = p

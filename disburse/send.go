@@ -155,14 +155,14 @@ func (l *Loop) listen(ctx context.Context, limiter Limiter, began time.Time, f f
 }
 
 // giveBack makes received of a payout that was leased to be sent and certainly was not.
-// unheard says that its decision may still land in the log. Where the clocks disagree about
-// it, it is left alone for a while.
-func (l *Loop) giveBack(t *task, unheard bool) { l.giveBackFor(t, unheard, 0) }
+// An unacknowledged decision may still land in the log. If the clocks disagree about the payout,
+// it is left alone for a while.
+func (l *Loop) giveBack(t *task, unacknowledged bool) { l.giveBackFor(t, unacknowledged, 0) }
 
 // giveBackFor does the same and leaves the payout alone for so long at least.
-func (l *Loop) giveBackFor(t *task, unheard bool, atLeast time.Duration) {
+func (l *Loop) giveBackFor(t *task, unacknowledged bool, atLeast time.Duration) {
 	now := time.Now()
-	after, err := t.payout.GiveBack(t.lease.LatestJournalTime(now), unheard)
+	after, err := t.payout.GiveBack(t.lease.LatestJournalTime(now), unacknowledged)
 	if err != nil {
 		l.Logger.Error().Err(err).Str("trade_no", t.payout.TradeNo).Str("batch_id", t.payout.BatchID).Msg("not given back")
 		return

@@ -55,8 +55,8 @@ func TestADecisionThatFails(t *testing.T) {
 				}
 				b.start()
 				time.Sleep(200 * time.Millisecond)
-				if p := b.journal.get("a0000"); name == "at once" && (p.State != payout.StateReceived || p.Sends != 0 || !p.Unheard) {
-					t.Errorf("not given back as unheard: %v, sent %d times, unheard %v", p.State, p.Sends, p.Unheard)
+				if p := b.journal.get("a0000"); name == "at once" && (p.State != payout.StateReceived || p.Sends != 0 || !p.Unacknowledged) {
+					t.Errorf("not given back as unacknowledged: %v, sent %d times, unacknowledged %v", p.State, p.Sends, p.Unacknowledged)
 				}
 				if name == "with a broken program" { // these stay sending and are asked about
 					time.Sleep(time.Minute)

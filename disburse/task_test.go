@@ -136,8 +136,8 @@ func TestATaskThatMayNotBeCalledIsNotCalled(t *testing.T) {
 					t.Fatalf("given back: %v", given)
 				}
 				if c.givenBack {
-					if got := <-b.writer.changes; got.After.State != payout.StateReceived || got.After.Unheard != (name == "not decided") {
-						t.Errorf("it is %v, unheard %v", got.After.State, got.After.Unheard)
+					if got := <-b.writer.changes; got.After.State != payout.StateReceived || got.After.Unacknowledged != (name == "not decided") {
+						t.Errorf("it is %v, unacknowledged %v", got.After.State, got.After.Unacknowledged)
 					}
 				}
 			})

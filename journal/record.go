@@ -63,20 +63,20 @@ type content struct {
 }
 
 type progress struct {
-	FirstSent  int64  `json:"fs,omitempty"`
-	LastSend   uint8  `json:"ls,omitempty"`
-	Disproved  int    `json:"dp,omitempty"`
-	Refusals   int    `json:"rf,omitempty"`
-	Unheard    bool   `json:"uh,omitempty"`
-	Asks       int    `json:"k,omitempty"`
-	AskRound   int    `json:"kr,omitempty"`
-	NoRecords  int    `json:"n,omitempty"`
-	NoRecord   int64  `json:"nt,omitempty"`
-	NoRecordOf string `json:"na,omitempty"`
-	Partial    int64  `json:"pt,omitempty"`
-	Pending    int64  `json:"pe,omitempty"`
-	Unknown    string `json:"u,omitempty"`
-	Shown      bool   `json:"sh,omitempty"`
+	FirstSent      int64  `json:"fs,omitempty"`
+	LastSend       uint8  `json:"ls,omitempty"`
+	Disproved      int    `json:"dp,omitempty"`
+	Refusals       int    `json:"rf,omitempty"`
+	Unacknowledged bool   `json:"uh,omitempty"` // stored by its older name, unheard
+	Asks           int    `json:"k,omitempty"`
+	AskRound       int    `json:"kr,omitempty"`
+	NoRecords      int    `json:"n,omitempty"`
+	NoRecord       int64  `json:"nt,omitempty"`
+	NoRecordOf     string `json:"na,omitempty"`
+	Partial        int64  `json:"pt,omitempty"`
+	Pending        int64  `json:"pe,omitempty"`
+	Unknown        string `json:"u,omitempty"`
+	Shown          bool   `json:"sh,omitempty"`
 
 	Status   string `json:"s,omitempty"`
 	Text     string `json:"st,omitempty"`
@@ -182,7 +182,7 @@ func contentOf(p payout.Payout) content {
 func progressOf(p payout.Payout) progress {
 	return progress{
 		FirstSent: millis(p.FirstSentAt), LastSend: uint8(p.LastSend),
-		Disproved: p.Disproved, Unheard: p.Unheard, Refusals: p.Refusals,
+		Disproved: p.Disproved, Unacknowledged: p.Unacknowledged, Refusals: p.Refusals,
 		Asks: p.Asks, AskRound: p.AskRound, NoRecords: p.NoRecords, NoRecord: millis(p.NoRecordAt), NoRecordOf: string(p.NoRecordOf),
 		Partial: millis(p.PartialAt), Pending: millis(p.PendingAt), Unknown: p.Unknown, Shown: p.Shown,
 		Status: p.Status, Text: p.StatusText, Platform: p.PlatformTradeNo, Paid: p.PaidAmount, Success: p.SuccessTime,
@@ -249,7 +249,7 @@ func (c content) payout() payout.Payout {
 
 func (g progress) fill(p *payout.Payout) {
 	p.FirstSentAt, p.LastSend = moment(g.FirstSent), finding.Kind(g.LastSend)
-	p.Disproved, p.Refusals, p.Unheard, p.Asks, p.AskRound = g.Disproved, g.Refusals, g.Unheard, g.Asks, g.AskRound
+	p.Disproved, p.Refusals, p.Unacknowledged, p.Asks, p.AskRound = g.Disproved, g.Refusals, g.Unacknowledged, g.Asks, g.AskRound
 	p.NoRecords, p.NoRecordAt, p.NoRecordOf, p.PartialAt = g.NoRecords, moment(g.NoRecord), payout.Account(g.NoRecordOf), moment(g.Partial)
 	p.PendingAt, p.Unknown, p.Shown = moment(g.Pending), g.Unknown, g.Shown
 	p.Status, p.StatusText, p.PlatformTradeNo = g.Status, g.Text, g.Platform

@@ -23,7 +23,7 @@ func TestARecordKeepsEverything(t *testing.T) {
 	p.State, p.Step, p.Due = payout.StateFailed, payout.StepAnnounce, time.Time{} // due is kept by a set
 	p.Sends, p.FirstSentAt, p.LastSentAt, p.SendBy, p.LastSend = 5, at(5), at(6), at(7), finding.Refused
 	p.Account, p.Unread = payout.AccountOf("1", "http://x"), `"new":[1]`
-	p.Unheard, p.Disproved, p.Refusals, p.Asks, p.AskRound = true, 4, 6, 3, 2
+	p.Unacknowledged, p.Disproved, p.Refusals, p.Asks, p.AskRound = true, 4, 6, 3, 2
 	p.NoRecordOf = "account0"
 	p.NoRecords, p.NoRecordAt, p.PartialAt, p.PendingAt, p.Unknown, p.Shown = 1, at(8), at(9), at(12), "00032", true
 	p.Status, p.StatusText, p.PlatformTradeNo, p.PaidAmount, p.SuccessTime = "a", "b", "c", "d", "e"

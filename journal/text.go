@@ -105,7 +105,7 @@ func (g progress) text() string {
 	p.number("ls", int64(g.LastSend))
 	p.number("dp", int64(g.Disproved))
 	p.number("rf", int64(g.Refusals))
-	p.flag("uh", g.Unheard)
+	p.flag("uh", g.Unacknowledged)
 	p.number("k", int64(g.Asks))
 	p.number("kr", int64(g.AskRound))
 	p.number("n", int64(g.NoRecords))
@@ -256,7 +256,7 @@ func (g *progress) read(text string) error {
 		case "rf":
 			g.Refusals = r.whole()
 		case "uh":
-			g.Unheard = r.flag()
+			g.Unacknowledged = r.flag()
 		case "k":
 			g.Asks = r.whole()
 		case "kr":

@@ -166,7 +166,7 @@ func TestAJournalOfLayout1GoesOn(t *testing.T) {
 		if p := show(t, client, j, "resent"); p.Sends != 1 || p.Disproved != 1 || p.Asks != 1 {
 			t.Errorf("%+v", p)
 		}
-		if p := show(t, client, j, "not-sent"); !p.Unheard || p.Sends != 0 {
+		if p := show(t, client, j, "not-sent"); !p.Unacknowledged || p.Sends != 0 {
 			t.Errorf("%+v", p)
 		}
 		finish(t, j)

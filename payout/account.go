@@ -19,34 +19,39 @@ const accountLen = len(SeveralAccounts)
 // the fleet. No real account is equal to it.
 const SeveralAccounts Account = "????????"
 
-// The reasons of payouts that are held because another account is asked than was sent to.
+// The reasons of payouts that are held because it isn't certain that the asked account is the
+// one to which they were sent.
 const (
-	sentElsewhere = "it may have been sent to another account of the provider (merchant_no or base_url were other ones then): that this one has no record of it proves nothing, and it is not sent again"
-	sentSomewhere = "nobody knows to which account of the provider it was sent (by an older version, or the journal was lost): that this one has no record of it proves little, and it is not sent again"
+	atAnotherAccount = "it may have been sent to another account of the provider (merchant_no or base_url were other ones then): that this one has no record of it proves nothing, and it is not sent again"
+	atUnknownAccount = "nobody knows to which account of the provider it was sent (by an older version, or the journal was lost): that this one has no record of it proves little, and it is not sent again"
 )
 
-// otherAccount says why an absence at the asked account proves nothing: the payout was sent to
+// accountDoubt says why an absence at the asked account proves nothing: the payout was sent to
 // another one, or nobody knows to which. It is "" if it was sent to this one. Absences are
 // counted all the same, and a person decides. They take their time because a provider may deny
 // every order for a while, for example for a wrong secret.
-func (p Payout) otherAccount(policy Policy) string {
+func (p Payout) accountDoubt(policy Policy) string {
 	switch {
 	case p.Account != "" && p.Account != policy.Account:
-		return sentElsewhere
+		return atAnotherAccount
 	case p.Account == "" && policy.Account != "":
-		return sentSomewhere
+		return atUnknownAccount
 	}
 	return ""
 }
 
-// AtAnotherAccount tells that it was sent, and certainly not to the given account. An absence
-// there only leads to a hold, so no other payout has to confirm it.
-func (p Payout) AtAnotherAccount(account Account) bool {
+// CertainlyAtAnotherAccount tells that the payout was sent, and certainly not to the given
+// account. An absence at the given account only leads to a hold, so no other payout has to
+// confirm it.
+func (p Payout) CertainlyAtAnotherAccount(account Account) bool {
 	return p.Sends > 0 && p.Account != "" && p.Account != account
 }
 
-// SentElsewhere tells that it may have been sent to another account than the given one.
-func (p Payout) SentElsewhere(account Account) bool { return p.Sends > 0 && p.Account != account }
+// MaybeAtAnotherAccount tells that the payout may have been sent to another account than the
+// given one: to a known other one, or nobody knows to which.
+func (p Payout) MaybeAtAnotherAccount(account Account) bool {
+	return p.Sends > 0 && p.Account != account
+}
 
 // AccountOf names the account of a merchant number at a base URL. It is a hash without any
 // secret, so it may stand in the journal and in the decisions. Spellings of one address are one

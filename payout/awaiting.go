@@ -28,7 +28,7 @@ func (p Payout) Resolved(c Command, country string, now time.Time) Payout {
 
 // Reject ends a payout that waits for its merchant. One that may have been sent is refused.
 func (p Payout) Reject(reason string, now time.Time) (Payout, error) {
-	if p.State != StateReceived || p.Sends > 0 || p.Unheard {
+	if p.State != StateReceived || p.Sends > 0 || p.Unacknowledged {
 		return p, fmt.Errorf("payout %s: a payout that is %v and was sent %d times can't be rejected: left as it is", p.TradeNo, p.State, p.Sends)
 	}
 	return p.reject(reason, now), nil

@@ -58,7 +58,7 @@ func TestTheRefusalOfASecondSendProvesNothingOfTheFirst(t *testing.T) {
 	}
 }
 
-func TestAnUnheardDecisionFailsNothingThatWasAcknowledged(t *testing.T) {
+func TestAnUnacknowledgedDecisionFailsNothingThatWasAcknowledged(t *testing.T) {
 	p, err := sendingAt(t).GiveBack(t0, true)
 	if err != nil {
 		t.Fatal(err)
@@ -69,13 +69,13 @@ func TestAnUnheardDecisionFailsNothingThatWasAcknowledged(t *testing.T) {
 	}
 }
 
-func TestAnUnheardDecisionStaysUnheard(t *testing.T) {
+func TestAnUnacknowledgedDecisionStaysUnacknowledged(t *testing.T) {
 	p, err := sendingAt(t).GiveBack(t0, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err = leased(p, t0).GiveBack(t0, false); err != nil || !p.Unheard {
-		t.Fatalf("unheard %v, %v", p.Unheard, err)
+	if p, err = leased(p, t0).GiveBack(t0, false); err != nil || !p.Unacknowledged {
+		t.Fatalf("unacknowledged %v, %v", p.Unacknowledged, err)
 	}
 }
 

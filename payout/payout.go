@@ -53,10 +53,10 @@ type Payout struct {
 
 	Account Account // to which it may have been sent; "" if it wasn't, or if nobody knows
 
-	// Unheard tells that a decision to send was given back without an acknowledgement: it
-	// was not sent, but the record may still land in the log, where a replay would take it
-	// for a send. Such a payout may be held, but never ended by our own word.
-	Unheard bool
+	// Unacknowledged tells that the payout was given back because its decision to send was not
+	// acknowledged. It was not sent, but the record may still land in the log, and a replay
+	// would take it for a send. So it may be held, but is never ended by our own word.
+	Unacknowledged bool
 
 	// Disproved are the sends whose absence the operator's resend has accepted as proven.
 	// Refusals are those of them that were refused: all of them, and nothing was ever paid.

@@ -56,7 +56,7 @@ func (p Payout) whyNotExpired() string {
 	switch {
 	case p.Sends > p.Disproved:
 		return "expiresAt passed after a send that may have happened"
-	case p.Unheard:
+	case p.Unacknowledged:
 		return "expiresAt passed before it was sent, but a decision to send it may still stand in the log"
 	}
 	return "expiresAt passed; it had been sent, and the provider then said several times that it has no record of it, but it had not refused every send"

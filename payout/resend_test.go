@@ -87,10 +87,10 @@ func TestWhatWasRefusedAndExpires(t *testing.T) {
 		"refused once":                      {refused, StateFailed, "refused"},
 		"refused thrice":                    {thrice, StateFailed, "refused"},
 		"refused, then given back":          {after(leased(refused, now).GiveBack(now, false)), StateFailed, "refused"},
-		"refused, then unheard":             {after(leased(refused, now).GiveBack(now, true)), StateHeld, "may still stand in the log"},
+		"refused, then unacknowledged":      {after(leased(refused, now).GiveBack(now, true)), StateHeld, "may still stand in the log"},
 		"never answered, absent":            {unanswered, StateHeld, "not refused every send"},
 		"never answered, then refused":      {mixed, StateHeld, "not refused every send"},
-		"never sent, unheard":               {after(leased(received(t), now).GiveBack(now, true)), StateHeld, "may still stand in the log"},
+		"never sent, unacknowledged":        {after(leased(received(t), now).GiveBack(now, true)), StateHeld, "may still stand in the log"},
 		"carried forward, sent by somebody": {func() Payout { p := received(t); p.Sends = 2; return p }(), StateHeld, "a send that may have happened"},
 		"refused, sent again by somebody":   {func() Payout { p := refused; p.Sends++; return p }(), StateHeld, "a send that may have happened"},
 	} {

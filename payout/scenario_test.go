@@ -466,7 +466,7 @@ func TestJitterShortensByATenthAtMost(t *testing.T) {
 	}
 }
 
-func TestAnUnheardDecisionIsNeverFollowedByAnEndOfOurOwn(t *testing.T) {
+func TestAnUnacknowledgedDecisionIsNeverFollowedByAnEndOfOurOwn(t *testing.T) {
 	p, err := leased(received(t), t0).GiveBack(t0, true)
 	if err != nil {
 		t.Fatal(err)

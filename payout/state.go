@@ -201,11 +201,11 @@ func noRecordWhileSending(p Payout, f finding.Finding, now time.Time, policy Pol
 	case !enough:
 		p = askLater(p, f, now, policy)
 		return p.askBy(p.noRecordFrom(policy))
-	case p.otherAccount(policy) != "":
-		return p.hold(p.otherAccount(policy), now)
+	case p.accountDoubt(policy) != "":
+		return p.hold(p.accountDoubt(policy), now)
 	case p.Shown:
 		return p.hold(fmt.Sprintf("the provider has shown it and then said %d times that it has no record of it", p.NoRecords), now)
-	case p.Sends-p.Disproved == 1 && p.LastSend == finding.Refused && !p.Unheard:
+	case p.Sends-p.Disproved == 1 && p.LastSend == finding.Refused && !p.Unacknowledged:
 		if policy.Refusing && p.resends(now, policy) && !p.Expired(now) {
 			return p.probeAgain(now)
 		}
@@ -235,9 +235,9 @@ func noRecordWhileProcessing(p Payout, f finding.Finding, now time.Time, policy 
 	case !enough:
 		p = askLater(p, f, now, policy)
 		return p.askBy(p.noRecordFrom(policy))
-	case p.otherAccount(policy) != "":
-		return p.hold(p.otherAccount(policy), now)
-	case p.Sends-p.Disproved == 1 && p.LastSend == finding.SettledFailed && !p.Shown && !p.Unheard:
+	case p.accountDoubt(policy) != "":
+		return p.hold(p.accountDoubt(policy), now)
+	case p.Sends-p.Disproved == 1 && p.LastSend == finding.SettledFailed && !p.Shown && !p.Unacknowledged:
 		p.Absent = true
 		p.Reason = "the provider answered the send with a failure and has no record of it"
 		return p.end(StateFailed, now)
@@ -259,11 +259,11 @@ func stillHeld(p Payout, f finding.Finding, now time.Time, policy Policy) Payout
 // left it has another account.
 func (p Payout) NotSendable(now time.Time, account Account) (Payout, error) {
 	switch {
-	case p.State == StateReceived && p.SentElsewhere(account):
+	case p.State == StateReceived && p.MaybeAtAnotherAccount(account):
 		if p.Account == "" {
-			return p.hold(sentSomewhere, now), nil
+			return p.hold(atUnknownAccount, now), nil
 		}
-		return p.hold(sentElsewhere, now), nil
+		return p.hold(atAnotherAccount, now), nil
 	case p.State == StateReceived && p.Sends > 0 && !p.Expired(now):
 		p.Step, p.Due = StepSend, now.Add(notSentPause)
 		return p, nil
@@ -279,9 +279,9 @@ func (p Payout) expire(now time.Time) (Payout, error) {
 		return p, fmt.Errorf("payout %s: a payout that is %v can't expire: left as it is", p.TradeNo, p.State)
 	case !p.Expired(now):
 		return p, fmt.Errorf("payout %s: it expires at %v, not now: left as it is", p.TradeNo, p.ExpiresAt)
-	case p.Sends == 0 && !p.Unheard:
+	case p.Sends == 0 && !p.Unacknowledged:
 		return p.reject("expiresAt passed before it was sent", now), nil
-	case p.allRefused() && !p.Unheard:
+	case p.allRefused() && !p.Unacknowledged:
 		p.Absent = true
 		p.Reason = "the provider refused it and has no record of it, and then expiresAt passed"
 		return p.end(StateFailed, now), nil
@@ -290,15 +290,15 @@ func (p Payout) expire(now time.Time) (Payout, error) {
 }
 
 // GiveBack makes a leased payout received again that was certainly not sent: its decision was
-// not acknowledged (unheard), or there was no time left for the call.
-func (p Payout) GiveBack(now time.Time, unheard bool) (Payout, error) {
+// unacknowledged, or there was no time left for the call.
+func (p Payout) GiveBack(now time.Time, unacknowledged bool) (Payout, error) {
 	if p.State != StateSending || p.Sends < 1 || p.LastSend != finding.Unclear || p.AskRound > 0 {
 		return p, fmt.Errorf("payout %s: a payout that is %v, sent %d times, answered %v and asked about %d times can't be given back: left as it is",
 			p.TradeNo, p.State, p.Sends, p.LastSend, p.AskRound)
 	}
 	p = backToReceived(p, finding.Finding{}, now, Policy{})
 	p.Due = now
-	p.Unheard = p.Unheard || unheard
+	p.Unacknowledged = p.Unacknowledged || unacknowledged
 	return p, nil
 }
 

@@ -95,9 +95,9 @@ func histories(t *testing.T, s State, each func(p Payout)) {
 			for _, absences := range []int{0, 2} {
 				for _, before := range seen {
 					for _, account := range []Account{"mine", "other", ""} {
-						for _, unheard := range []bool{false, true} {
+						for _, unacknowledged := range []bool{false, true} {
 							p := in(t, s)
-							p.Sends, p.Disproved, p.Refusals, p.LastSend, p.Account, p.Unheard = n.sends, n.disproved, n.refusals, last, account, unheard
+							p.Sends, p.Disproved, p.Refusals, p.LastSend, p.Account, p.Unacknowledged = n.sends, n.disproved, n.refusals, last, account, unacknowledged
 							if p.FirstSentAt.IsZero() {
 								p.FirstSentAt, p.LastSentAt, p.SendBy = t0, t0, t0.Add(lease)
 							}
@@ -218,7 +218,7 @@ func TestOurMethodsMakeTheTransitionsThatAreListed(t *testing.T) {
 				next, err := p.NotSendable(now, account)
 				saw(place(p), "NotSendable", next, err)
 			}
-			next, err := p.GiveBack(now, p.Unheard)
+			next, err := p.GiveBack(now, p.Unacknowledged)
 			saw(place(p), "GiveBack", next, err)
 			next, err = p.Reject("its merchant is not known", now)
 			saw(place(p), "Reject", next, err)

@@ -16,7 +16,7 @@ import (
 func unknownStatus(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
 	before := p.Unknown
 	p.Unknown = cmp.Or(f.StatusKey, f.Status)
-	fails := policy.UnknownStatus == Fail && !p.maybePaid(f) && p.otherAccount(policy) == ""
+	fails := policy.UnknownStatus == Fail && !p.maybePaid(f) && p.accountDoubt(policy) == ""
 	if before == "" || before != p.Unknown && fails {
 		return askLater(p, f, now, policy)
 	}

@@ -107,7 +107,7 @@ func (r *run) fence(s *state, i, p int) {
 		r.append(t, p, fence, k.build)
 		t.instance[i].keep++
 	})
-	r.take(s, did(fencesUnheard, i, p), func(t *state) {
+	r.take(s, did(fencesUnacknowledged, i, p), func(t *state) {
 		r.append(t, p, fence, k.build)
 		t.instance[i].stopBuilding()
 	})

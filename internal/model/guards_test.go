@@ -30,7 +30,7 @@ const (
 	markOrder
 	leaseEpoch
 	sendValid
-	unheardCounts
+	unacknowledgedCounts
 	allPortions
 	tiedPortions
 )
@@ -85,7 +85,7 @@ var rules = []struct {
 	{markOrder, "E5 order", "for a watermark, first the ends are read, then comes the look", marks},
 	{leaseEpoch, "+ lease's epoch", "what was leased in one epoch is not decided or written in the next", plain},
 	{sendValid, "+ valid send", "a decision to send behind a foreign fence counts for nothing", narrow},
-	{unheardCounts, "+ unheard", "after an unacknowledged decision a payout can't be rejected any more", alone},
+	{unacknowledgedCounts, "+ unacknowledged", "after an unacknowledged decision a payout can't be rejected any more", alone},
 	{allPortions, "+ all portions", "an epoch opens only when every portion of its replay is done", helped},
 	{tiedPortions, "+ tied portions", "a portion is called done only in the building that it was replayed for", helped},
 }

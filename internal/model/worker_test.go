@@ -176,13 +176,13 @@ func (r *run) decide(s *state, i int, kind int) {
 	// from here on, but not rejected.
 	giveUp := func(t *state, next uint8) {
 		t.instance[i].lease = w.lease
-		if kind == send && !r.off.has(unheardCounts) {
+		if kind == send && !r.off.has(unacknowledgedCounts) {
 			t.instance[i].sent = 1
 		}
 		t.settle(i, next)
 	}
 	if !r.narrow {
-		r.take(s, did(decidesUnheard+act(kind-send), i, home), func(t *state) {
+		r.take(s, did(decidesUnacknowledged+act(kind-send), i, home), func(t *state) {
 			r.append(t, home, kind, w.lease)
 			giveUp(t, back)
 		})
@@ -287,7 +287,7 @@ func (r *run) apply(s *state, i int, from, to uint8) {
 		}
 		r.take(s, did(applies+act(to), i, c), func(t *state) { write(t); t.settle(i, idle) })
 		if !r.narrow {
-			r.take(s, did(appliesUnheard+act(to), i, c), write)
+			r.take(s, did(appliesUnacknowledged+act(to), i, c), write)
 		}
 	}
 	r.move(s, did(drops, i, 0), i, idle)

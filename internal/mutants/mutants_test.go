@@ -90,7 +90,7 @@ func TestTheListIsWhole(t *testing.T) {
 		"S1 state, in lease", "S2 state, in apply", "S2 token", "S2 a repeat answers as the first time", "S3 decision before send", "S3 acknowledged",
 		"S3 give-back", "S4 look", "S4 look from the own epoch's fence", "S4 only where the own fence was seen", "S4 a leased group is tied to its epoch",
 		"S5 deadline on the wall clock", "S5 deadline on the monotonic clock", "S6 no redirects", "S6 no retry by the transport", "S6 not sent is a proof",
-		"S1 old sending asks", "O1 the query decides", "O1 partial seen twice", "O2 own finals are decided", "O2 unheard", "O3 acknowledged before marked",
+		"S1 old sending asks", "O1 the query decides", "O1 partial seen twice", "O2 own finals are decided", "O2 unacknowledged", "O3 acknowledged before marked",
 		"O4 several answers", "O4 answers apart", "O4 after the deadline", "O4 corroborated", "O4 then: hold", "O4 once shown, never absent",
 		"I1 read position, refused past it", "I1 read position, only up", "I2 safe mark, never past an open payout", "I2 safe mark, one script",
 		"I3 known isn't new", "I4 old and unknown is held", "I5 carried forward, as its header says", "I6 fingerprints", "E1 epochs are told apart by id",
