@@ -102,8 +102,8 @@ func TestMissingFile(t *testing.T) {
 	}
 }
 
-// The deeper check sees a merchant of a good country, and its problems get the line
-// of their key; one about a key that is wrong already is dropped.
+// The deeper check sees a merchant of a good country, and its problems get the line of their
+// key. A problem about a key that is wrong already is dropped.
 func TestCheckMerchant(t *testing.T) {
 	rules := rules()
 	rules.CheckMerchant = func(name string, m Merchant) []Problem {
@@ -164,8 +164,8 @@ func TestIsCluster(t *testing.T) {
 	}
 }
 
-// Whatever the text: no panic, no secret in what is printed, every problem with a
-// line that the file has, and either a Config or problems.
+// Whatever the text, there is no panic and no secret in what is printed. Every problem has a
+// line that the file has. There is either a Config or problems.
 func FuzzParse(f *testing.F) {
 	for _, name := range []string{"testdata/minimal.yaml", "testdata/many.yaml", "../deployments/disburser.example.yaml"} {
 		f.Add([]byte(read(f, name)))

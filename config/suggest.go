@@ -36,8 +36,8 @@ func simple(name string) string {
 	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(name))
 }
 
-// distance is how many bytes must be added, removed, changed, or swapped with the next one to make b of a (the
-// Damerau-Levenshtein distance, optimal string alignment).
+// distance answers how many steps make b of a. A step adds, removes or changes a byte, or swaps
+// it with the next one. It is the Damerau-Levenshtein distance, as optimal string alignment.
 func distance(a, b string) int {
 	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {

@@ -193,8 +193,8 @@ func TestAnotherTopicUnderTheSameNamespace(t *testing.T) {
 	})
 }
 
-// A journal of an earlier version knows the position only: what stands there at the first
-// look is what the topic is recognised by from then on, also if no command comes any more.
+// A journal of an earlier version knows the position only. From the first look on, the topic is
+// recognised by what stands there then, also if no command comes any more.
 func TestAPositionWithoutAnAnchorLearnsOne(t *testing.T) {
 	inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
 		m := newMemory(t)

@@ -356,15 +356,15 @@ func (i *inbox) onceEach(t *testing.T, partitions int, messages int64, payouts i
 	}
 }
 
-// Members come and go while thousands of payouts are on their way in: nothing is lost or
-// added twice, and no commit passes what is open.
+// Members come and go while thousands of payouts are being taken in. Nothing is lost or added
+// twice, and no commit passes what is open.
 func TestARebalanceWhileThousandsAreInFlight(t *testing.T) {
 	const partitions, messages = 6, 12
 	inTime(t, partitions, func(t *testing.T, k *kafkatest.Kafka) {
 		in := newInbox()
 		neverPast(t, k, in)
 		payouts := bulks(t, k, partitions, messages)
-		slow := slowInbox{in, 150 * time.Millisecond} // so that each rebalance meets inserts under way
+		slow := slowInbox{in, 150 * time.Millisecond} // so that each rebalance meets inserts in flight
 		roomy := func(c *Config) { c.MaxOpen = 10 * payouts }
 		first := start(t, k, slow, roomy)
 		eventually(t, "some are in", func() bool { return in.added() > 0 })
@@ -385,8 +385,8 @@ func TestARebalanceWhileThousandsAreInFlight(t *testing.T) {
 	})
 }
 
-// The group gives an instance's place away while it is being stopped: its last commit is
-// refused, or late, and passes nothing; whoever reads on loses nothing.
+// The group gives an instance's partitions to others while it is being stopped. Its last commit
+// is refused, or late, and passes nothing. Whoever reads on loses nothing.
 func TestAGenerationThatIsLostDuringTheDrain(t *testing.T) {
 	const partitions, messages = 4, 8
 	for name, err := range map[string]*kerr.Error{"its place is another one's": kerr.UnknownMemberID, "another generation is on": kerr.IllegalGeneration, "the group moves": kerr.NotCoordinator} {
@@ -401,7 +401,7 @@ func TestAGenerationThatIsLostDuringTheDrain(t *testing.T) {
 				eventually(t, "some are in", func() bool { return in.added() > 0 })
 				fault := k.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Topic: topic, Err: err, Count: -1})
 				began := time.Now()
-				b.stop() // inserts are under way
+				b.stop() // inserts are in flight
 				if took := time.Since(began); took > 5*time.Second {
 					t.Errorf("stopping took %v", took)
 				}

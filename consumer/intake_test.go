@@ -87,8 +87,8 @@ func TestWhatComesInAndWhatGoesOut(t *testing.T) {
 	}
 }
 
-// Who doesn't know a merchant, in a rollout, reads repeats of what another instance has taken
-// in, and the other way round: with the merchant's currency filled in or not.
+// During a rollout an instance doesn't know a merchant yet. It reads repeats of what another
+// instance has taken in, with the merchant's currency filled in or not, and the other way round.
 func TestARepeatIsOneAlsoToWhoDoesNotKnowTheMerchant(t *testing.T) {
 	knows := func(command payout.Command) (payout.Command, string, string) {
 		command.CurrencyFrom = payout.FromMerchant

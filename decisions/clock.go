@@ -24,9 +24,9 @@ type hearing struct {
 	shown, at time.Time
 }
 
-// clockOf says what a standing's clock means for who wants to join or begin an epoch. An
-// error that wraps errDeadEpoch lets another one begin; any other one is to be waited out:
-// a clock that stays wrong must not begin epochs without end.
+// clockOf says what a standing's clock means for who wants to join or begin an epoch. An error
+// that wraps errDeadEpoch lets another epoch begin. Any other error must be waited out: a clock
+// that stays wrong must not begin epochs without end.
 func clockOf(s epochs.Standing, own time.Time) error {
 	ahead, back := s.Now.Sub(own.Round(0)), s.ClockFrom.Sub(s.Now)
 	vouched := !s.ClockUntil.IsZero() && !s.Now.After(s.ClockUntil) && s.Open()

@@ -101,8 +101,8 @@ func TestAClockThatJumpsAhead(t *testing.T) {
 	})
 }
 
-// It is noticed too where no script ran while it was ahead, and where it is right now: it
-// has been slow, and was set right.
+// A jump of the clock is noticed too where no script ran while the clock was ahead. And it is
+// noticed where the clock was slow and was set right.
 func TestAClockThatIsSetAheadToTheRightTime(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		r, client := newRedis(t)

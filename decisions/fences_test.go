@@ -45,8 +45,8 @@ func duringNext(k *kafkatest.Kafka, key kmsg.Key, ready func() bool, start func(
 	meanwhile()
 }
 
-// Until the fence stands the old epoch's decisions are good, so the ends up to which they
-// are replayed are noted after it (protocol E4 c).
+// Until the fence stands the old epoch's decisions are good. So the ends up to which they are
+// replayed are noted after it (protocol E4 c).
 func TestADecisionThatLandsBeforeTheFenceIsReplayed(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		r, client := newRedis(t)
@@ -64,8 +64,8 @@ func TestADecisionThatLandsBeforeTheFenceIsReplayed(t *testing.T) {
 	})
 }
 
-// Of two that begin at once, the one that sees the other's fence behind its own starts
-// over: the other may have noted its ends already.
+// Of two that begin at once, the one that sees the other's fence behind its own starts over. The
+// other may have noted its ends already.
 func TestWhoIsFencedWhileBeginningBeginsAgain(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		_, client := newRedis(t)
@@ -183,8 +183,8 @@ func TestAReplayThatCannotWriteDoesNotOpen(t *testing.T) {
 	})
 }
 
-// A send may have been leased by an instance whose leases are longer than this one's
-// (protocol O4): until that one is over its absence proves nothing.
+// A send may have been leased by an instance whose leases are longer than this one's. Until that
+// lease is over the send's absence proves nothing (protocol O4).
 func TestALongerLeaseOfTheFleetIsWaitedFor(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		longest := some("a")

@@ -91,10 +91,9 @@ func (l *Log) source(number int) partition.Source {
 	return partition.Source{Client: l.client, Topic: l.topic, Partition: number}
 }
 
-// Send writes down that payouts, leased in an epoch, are about to be sent. Only after
-// nil may they be. An error that wraps epochs.ErrOver says that the epoch is over;
-// after any other one the record may or may not stand in the log, and the payouts must
-// not be sent on account of it.
+// Send writes down that payouts, leased in an epoch, are about to be sent. Only after nil may
+// they be sent. An error that wraps epochs.ErrOver says that the epoch is over. After any other
+// error the record may or may not stand in the log, and the payouts must not be sent.
 func (l *Log) Send(ctx context.Context, epoch string, payouts []payout.Payout) error {
 	return l.decide(ctx, epoch, message.KindSend, payouts)
 }

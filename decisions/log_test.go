@@ -90,8 +90,8 @@ func TestEveryDecisionAsksAllReplicas(t *testing.T) {
 	})
 }
 
-// Acknowledged is only what the call and the broker both acknowledge; after a failure
-// nothing is assumed, neither that the record stands nor that it doesn't.
+// Acknowledged is only what the call and the broker both acknowledge. After a failure nothing is
+// assumed, neither that the record stands nor that it doesn't.
 func TestWhatIsNotAcknowledgedIsAnError(t *testing.T) {
 	for _, c := range []struct {
 		err    *kerr.Error

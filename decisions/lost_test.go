@@ -235,10 +235,10 @@ func lostRecords(t *testing.T, k *kafkatest.Kafka, partitions int) (n int) {
 	return n
 }
 
-// A journal that has lost nothing goes on as before: what waits is sent, and what was
-// ordered before and is still to be read is no older than it remembers.
+// A journal that has lost nothing goes on as before. What waits is sent. What was ordered before
+// and is still to be read is no older than what the journal remembers.
 //
-// So it is where the first attempt fails after it has put the loss on record.
+// It does so too where the first attempt fails after it has put the loss on record.
 func TestAJournalThatIsWholeGoesOnAfterALostHistory(t *testing.T) {
 	for _, c := range []struct {
 		lost  string
@@ -284,8 +284,8 @@ func TestAJournalThatIsWholeGoesOnAfterALostHistory(t *testing.T) {
 	}
 }
 
-// A journal may have lost nothing of what it wrote, and yet not be the last one: a later
-// epoch worked on another server, and what it decided is lost.
+// A journal may have lost nothing of what it wrote, and yet not be the last one. A later epoch
+// worked on another server, and what it decided is lost.
 func TestAWholeJournalThatWasNotTheLastOneHolds(t *testing.T) {
 	for name, opened := range map[string]bool{"an epoch that worked": true, "an attempt that failed": false} {
 		t.Run(name, func(t *testing.T) {
@@ -314,8 +314,8 @@ func TestAWholeJournalThatWasNotTheLastOneHolds(t *testing.T) {
 	}
 }
 
-// A server that comes back without its end, beside a log that doesn't say any more what
-// was decided then: whatever waits to be sent may have been sent.
+// A server comes back without its end, and the log doesn't say any more what was decided then.
+// Whatever waits to be sent may have been sent.
 func TestWhatWaitsIsAskedAboutWhereItsDecisionMayBeLost(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		r, client := newRedis(t)
@@ -391,8 +391,8 @@ func TestALossIsAsLateAsTheClockThatIsAhead(t *testing.T) {
 	}
 }
 
-// Neither a first start, nor a wipe whose topics are whole, has lost anything; nor is
-// anything lost where another program writes to the topic of the results.
+// A first start has lost nothing, nor has a wipe whose topics are complete. Nor is anything lost
+// where another program writes to the topic of the results.
 func TestAFirstStartHasLostNothing(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		for p := range 2 {

@@ -182,8 +182,8 @@ func TestATopicMadeAnewBetweenTheRecordsOfOneDecisionVoidsIt(t *testing.T) {
 	})
 }
 
-// Many that wait for a topic that takes little are written in turn, each in its time: all
-// together would take too long, and the same again at each repeat.
+// Many decisions that wait for a topic with a small limit are written in turn, each in its time.
+// All together would take too long, and again at each repeat.
 func TestATopicThatTakesLittleIsWrittenInTime(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		l := joined(t, k, "pod-1")

@@ -29,8 +29,8 @@ func leaseTo(t *testing.T, j *Journal, step payout.Step, account payout.Account)
 	return b
 }
 
-// A lease to send stamps the account; what was sent to another one before isn't handed out
-// to be sent, and waits for somebody to say what becomes of it.
+// A lease to send stamps the account. What was sent to another account before isn't leased to be
+// sent. It waits for somebody to say what becomes of it.
 func TestALeaseToSendStampsTheAccount(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 		insert(t, j, 9, at("again", 3))
@@ -82,8 +82,8 @@ func TestEvidenceIsOfOneAccount(t *testing.T) {
 	})
 }
 
-// What a rebuild learns of a send has its account, in the record and in the memory; of
-// sends to two accounts nobody is the right one to ask.
+// What a rebuild learns of a send has its account, in the record and in what is remembered. If a
+// payout was sent to two accounts, neither is the right one to ask.
 func TestARebuildRemembersTheAccount(t *testing.T) {
 	sent := func(tradeNo string, account payout.Account) epochs.Restored {
 		r := was(epochs.WasDecided, tradeNo, 0)
@@ -153,8 +153,8 @@ func TestAccountsAreCounted(t *testing.T) {
 	})
 }
 
-// In the place of a payout that may not be sent to this account comes another one: the
-// single payout that is leased as a probe is found behind those.
+// A lease skips a payout that may not be sent to this account and takes another one. The single
+// payout that is leased as a probe is found behind those.
 func TestALeaseToSendLooksBehindWhatMayNotBeSent(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 		insert(t, j, 9, at("a", 3), at("b", 4), at("c", 5))

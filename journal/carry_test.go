@@ -58,8 +58,8 @@ func TestACarriedCommandOfAnUnknownPayoutIsAsItsHeaderSays(t *testing.T) {
 	})
 }
 
-// Retention goes by the record's time, so the safe mark's age does too: not by when its
-// command was read, nor by when the payout was first received.
+// Retention goes by the record's time, so the safe mark's age does too. It goes neither by when
+// its command was read, nor by when the payout was first received.
 func TestTheMarkIsAsOldAsItsRecord(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, 100*time.Hour)

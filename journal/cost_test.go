@@ -19,9 +19,8 @@ import (
 	"disburser/payout/leases"
 )
 
-// BenchmarkLife takes payouts through all that the journal sees of them on a real
-// redis-server (DISBURSER_REDIS), in batches of a few sizes, and reports what each costs
-// Redis:
+// BenchmarkLife takes payouts through all that the journal sees of them, on a real redis-server
+// (DISBURSER_REDIS), in groups of a few sizes. It reports what each costs Redis:
 //
 //	deployments/local/servers.sh with go test -run - -bench Life ./journal
 func BenchmarkLife(b *testing.B) {

@@ -141,8 +141,8 @@ func TestARepeatedChoiceIsTheSame(t *testing.T) {
 	})
 }
 
-// A budget of ten asks a second, 500 old payouts that want eight, and two new ones a
-// second that each need three: the new ones hardly notice, the old ones all get their turn.
+// The budget is ten asks a second. 500 old payouts want eight of them. Two new ones a second
+// need three each. The new ones hardly notice, and the old ones all get their turn.
 func TestYoungAndOldBothMakeProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, err := embedded.NewRedis()

@@ -156,8 +156,8 @@ func TestAHoldIsReplayed(t *testing.T) {
 	})
 }
 
-// Where nobody of a merchant was answered lately somebody must be left to be asked about,
-// or nobody's absence would be believed after a wipe until give_up.
+// Where nobody of a merchant was answered lately, some payout must be left to be asked about.
+// Otherwise no absence would be believed after a wipe until give_up.
 func TestAReplayRemembersASettledPayout(t *testing.T) {
 	for state, want := range map[payout.State]string{payout.StatePaid: "z", payout.StatePartial: "z", payout.StateFailed: "", payout.StateRejected: ""} {
 		t.Run(state.String(), func(t *testing.T) {
@@ -205,8 +205,8 @@ func TestAnOldUnknownCommandIsHeldThoughItIsInvalidNow(t *testing.T) {
 	})
 }
 
-// After a wipe and a change of the configuration a command may not be the one that was sent:
-// it is a conflict, and what was sent is asked about all the same, in sight.
+// After a wipe and a change of the configuration a command may not be the one that was sent. It
+// is a conflict. What was sent is asked about all the same, and a person can see it.
 func TestAConflictWithARememberedSendLeavesItAskedAbout(t *testing.T) {
 	for name, c := range map[string]struct {
 		item  epochs.Restored
@@ -258,8 +258,8 @@ func TestWhatIsAskedAboutWithoutContentIsHeldByItsCarriedCommand(t *testing.T) {
 	})
 }
 
-// A replayed hold keeps the reason and the time of its event: a person who looks after a
-// wipe must not be told that nobody knows why.
+// A replayed hold has the reason and the time of its event. A person who looks after a wipe must
+// not be told that nobody knows why.
 func TestAReplayedHoldKeepsItsReason(t *testing.T) {
 	hold := was(epochs.WasHeld, "a", payout.StateHeld)
 	hold.Reason, hold.Time = "the provider answers 00032 \"unclear\"\nsince noon", time.Now().Add(-time.Hour).Truncate(time.Millisecond)

@@ -49,8 +49,8 @@ func TestOnlyWhatIsReceivedIsLeasedToSendOrExpire(t *testing.T) {
 	})
 }
 
-// A repeat that arrives late, a duplicate on its way, answers only what the caller still
-// has: the rest somebody else has taken over, or it was written back.
+// A repeat may arrive late, as a duplicate on its way. It answers only what the caller still
+// has. The rest was taken over by somebody else, or was written back.
 func TestARepeatedLeaseLeavesOutWhatIsNotItsAnyMore(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
@@ -129,8 +129,8 @@ func TestALeaseCountsFromBeforeItWasAskedFor(t *testing.T) {
 	})
 }
 
-// A lease that goes on after a write: nobody else finds the payout before its end, its
-// owner may end it, and a repeat of the write is told that it has been done.
+// A lease goes on after a write. Nobody else finds the payout before its end, and its owner may
+// end it. A repeat of the write is told that it has been done.
 func TestALeaseThatGoesOnAfterAWrite(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)

@@ -86,8 +86,8 @@ func TestThePositionMovesWithTheLastChunkOnly(t *testing.T) {
 	})
 }
 
-// Between two chunks the journal may be lost, and this process join the next epoch: the
-// first chunk is gone then, and the second must not move the position over it.
+// Between two chunks the journal may be lost, and this process join the next epoch. Then the
+// first chunk is gone, and the second must not move the position over it.
 func TestAPageIsInsertedInOneEpochOnly(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 		insert(t, j, 0) // the script is known from here on

@@ -450,8 +450,8 @@ func TestAnAnnouncedEndReplacesARememberedSend(t *testing.T) {
 	})
 }
 
-// What the first send was answered is not known after a decision was restored: "its
-// only send was refused" must never be concluded again (protocol O4).
+// After a decision was restored, nobody knows what the first send was answered. So "its only
+// send was refused" must never be concluded again (protocol O4).
 func TestARestoredSendIsNeverTheOnlyRefusedOne(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 		known(t, j, "a", 3, payout.StateReceived)
@@ -594,7 +594,7 @@ func TestAFinalWithoutContentIsAnnouncedOnceItIsAdopted(t *testing.T) {
 	}
 }
 
-// A payout that is known by an end that no log vouches for any more, and then by its send:
+// A payout is known by an end that no log vouches for any more, and then by its send. It is
 // asked about without content, but announced and sent with content only.
 func TestWithoutContentNothingIsSentOrAnnounced(t *testing.T) {
 	for name, after := range map[string]func(p *payout.Payout){
@@ -899,8 +899,8 @@ func (b *books) rebuild() string {
 	return did
 }
 
-// A rebuild takes of what has ended only what the memory of a journal that was never lost
-// would still have; of sends and holds everything.
+// Of what has ended, a rebuild takes only what a journal that was never lost would still
+// remember. Of sends and holds it takes everything.
 func TestARebuildForgetsWhatIsOlderThanTheWindow(t *testing.T) {
 	F, S, H, D := epochs.WasAnnounced, epochs.WasDecided, epochs.WasHeld, epochs.WasEnded
 	window := time.Hour // rebuilding's

@@ -27,8 +27,8 @@ func TestAnotherServerIsRefusedByEveryScript(t *testing.T) {
 	})
 }
 
-// A primary that was made a replica for a while holds what another one knew, and may be a
-// primary again without having been restarted: its process is the same, its data is not.
+// A primary that was made a replica for a while holds what another one knew. It may be a primary
+// again without a restart. Then its process is the same, and its data is not.
 func TestAServerThatWasAReplicaIsRefused(t *testing.T) {
 	r, err := embedded.NewRedis()
 	if err != nil {

@@ -70,9 +70,9 @@ const (
 // head1 is what such a head looks like: one that looks otherwise was cut, or written wrongly.
 var head1 = regexp.MustCompile(`\A[rsphPQFR][sanx][^\n]{12}\d{13}[^\n]{16}\d{13}\d{2}\d{13}\d{13}\d{6}`)
 
-// converting converts a record. One that can't be read becomes a held one, and an error
-// says so; was is then the letter of its old state, by which it is counted, and "?" where
-// nobody knows that either.
+// converting converts a record. One that can't be read becomes a held one, and an error says so.
+// Then was is the letter of its old state, by which it is counted. It is "?" where nobody knows
+// that either.
 func converting(tradeNo, old string) (record, was string, err error) {
 	if old != "" && old[0] > '0'+1 && old[0] <= '9' {
 		return "", "", fmt.Errorf("journal: upgrade: the record of %s is of layout %c, this version knows %d: %w", tradeNo, old[0], epochs.Layout, epochs.ErrNewerLayout)

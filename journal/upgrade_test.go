@@ -58,7 +58,7 @@ func (o oldScripts) run(t *testing.T, name string, args ...any) ([]any, error) {
 	return []any{answer}, err
 }
 
-// oldJournal is a journal with payouts in every state, written by the scripts of layout 1
+// oldJournal is a journal with payouts in every state. The scripts of layout 1 have written it,
 // with the arguments that the program of that time gave them. Times in these stand as
 // milliseconds from now.
 func oldJournal(t *testing.T, client redis.UniversalClient) (*Journal, oldScripts) {
@@ -267,9 +267,9 @@ func TestTheMemoryOfLayout1IsKept(t *testing.T) {
 	})
 }
 
-// From the moment in which a new version begins the next epoch, no script of an old one
-// does anything, and an old one that looks at the journal finds a window that isn't its
-// own: it stays out, and says so.
+// From the moment in which a new version begins the next epoch, no script of an old one does
+// anything. An old version that looks at the journal finds a window that isn't its own. It stays
+// out, and says so.
 func TestAnOldVersionIsRefused(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j, old := oldJournal(t, client)
@@ -406,8 +406,8 @@ func building(t *testing.T, j *Journal) []error {
 	return unread
 }
 
-// Whatever an old version has left of its epoch, the next one begins: what older versions
-// are told in the window's place is never taken for a window.
+// Whatever an old version has left of its epoch, the next epoch begins. What older versions are
+// told in the window's place is never taken for a window.
 func TestAnEpochBeginsOnWhateverIsLeft(t *testing.T) {
 	for name, leave := range map[string]func(ctx context.Context, t *testing.T, client redis.UniversalClient, j *Journal, old oldScripts){
 		"an old building that never opened": func(_ context.Context, t *testing.T, _ redis.UniversalClient, _ *Journal, old oldScripts) {

@@ -105,8 +105,8 @@ func TestTheBoundsOfATrace(t *testing.T) {
 	}
 }
 
-// The headers of a carried command are from a topic that others write too: whatever they say,
-// only the one word means that it was never sent, and nothing large or strange is kept.
+// The headers of a carried command are from a topic that others write too. Whatever they say,
+// only the one word means that it was never sent, and large or strange values are dropped.
 func FuzzCarriedHeaders(f *testing.F) {
 	f.Add("received", "2026-11-25T06:00:00.123456789Z", "egypt", "00-a-b-01", "k=v")
 	f.Add("sending", "2026-11-25t6:00:00z", "", "", "")

@@ -129,8 +129,8 @@ func TestWhatDidNotLeaveWentToNoAccount(t *testing.T) {
 	}
 }
 
-// A provider that knows nobody's order for a moment, or an account that is changed while the
-// fleet is rolled out, holds nothing at its first answer: absences need their time.
+// A first answer "no record" holds nothing, because absences need their time. The provider may
+// know nobody's order for a moment. Or the account is changed while the fleet is rolled out.
 func TestAnotherAccountsAbsenceIsCountedToo(t *testing.T) {
 	policy := with(func(p *Policy) { p.Account = "here0000" })
 	p := sendingAt(t)
@@ -167,8 +167,8 @@ func TestUnknownStatusOfAnotherAccount(t *testing.T) {
 	}
 }
 
-// Absences of two accounts are not added: during a rollout two of the new one's and one of the
-// old one's would else prove what only the old one can tell.
+// Absences of two accounts are not added. During a rollout, two absences of the new one and one
+// of the old one would else prove what only the old one can tell.
 func TestAbsencesOfTwoAccountsAreNotAdded(t *testing.T) {
 	here, there := with(func(p *Policy) { p.Account, p.NoRecord.Then = "here0000", Resend }), with(func(p *Policy) { p.Account, p.NoRecord.Then = "there000", Resend })
 	p := sendingAt(t)

@@ -67,8 +67,8 @@ func TestContradictions(t *testing.T) {
 	}
 }
 
-// Nobody knows when a payout was sent first that was carried forward into a lost journal, and
-// of one that the insert itself has held whether it was.
+// A payout that was carried forward into a lost journal: nobody knows when it was sent first. A
+// payout that the insert itself has held: nobody knows whether it was sent.
 func TestNoContradictionWithAnUnknownFirstSend(t *testing.T) {
 	weeksAgo := finding.Finding{Kind: finding.Paid, Share: money.ShareAll, SucceededAt: t0.Add(-40 * 24 * time.Hour)}
 	carried := sendingAt(t)
@@ -84,8 +84,8 @@ func TestNoContradictionWithAnUnknownFirstSend(t *testing.T) {
 	}
 }
 
-// A held contradiction is told once, stays held while the provider says the same, and ends
-// with an answer that fits, or as the operator has chosen since.
+// A held contradiction is announced once, and stays held while the provider says the same. It
+// ends with an answer that fits, or as the operator has chosen since.
 func TestAHeldContradictionDoesNotLoop(t *testing.T) {
 	holding := with(func(p *Policy) { p.Contradiction = Hold })
 	wrong := finding.Finding{Kind: finding.Paid, Status: "0000", Share: money.SharePart, PaidAmount: "30"}

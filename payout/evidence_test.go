@@ -19,8 +19,8 @@ func TestOnlyWhatNobodyAnsweredIsGivenBack(t *testing.T) {
 	}
 }
 
-// What was counted before the last byte can have left says nothing of it: after a rebuild
-// a send may end later than all that was found before.
+// What was counted before the send's last byte can have left says nothing about that send. After
+// a rebuild a send may end later than all that was found before.
 func TestEvidenceBeforeTheSendsEndIsVoid(t *testing.T) {
 	const every = 5 * time.Minute
 	unknown := sendingAt(t)
@@ -79,8 +79,8 @@ func TestAnUnacknowledgedDecisionStaysUnacknowledged(t *testing.T) {
 	}
 }
 
-// What an answer says was true at some moment of its call, and of the lease's the journal's
-// clock is known only: enough time has passed where it has by the earliest reading.
+// What an answer says was true at some moment of its call. And the journal's clock is known only
+// to within the lease's request. Time counts as passed by the earliest reading.
 func TestEvidenceCountsByTheEarliestReadingOfTheClock(t *testing.T) {
 	const every, uncertainty = 5 * time.Minute, 20 * time.Second
 	uncertain := with(func(p *Policy) { p.ClockUncertainty = uncertainty })

@@ -7,21 +7,21 @@ import (
 	"io"
 )
 
-// FingerprintLen is the length of a Fingerprint: 96 bits in base64url. A
-// fingerprint is only ever compared with another one of the same tradeNo, so 96
-// bits are far beyond chance, and the journal keeps one for every remembered payout.
+// FingerprintLen is the length of a Fingerprint: 96 bits in base64url. A fingerprint is only
+// compared with another one of the same tradeNo, so 96 bits make an equal one by chance all but
+// impossible. The journal stores one for every remembered payout, so it is no longer.
 const FingerprintLen = 16
 
 // Fingerprint tells one content of a tradeNo from another: merchant, amount by
 // value, currency and payee. It shows no personal data in clear.
 type Fingerprint string
 
-// Fingerprint is of the command as the journal will know it, merchant and currency
-// filled in. Remark, batch and times are no part of it: a repeated command may
-// carry others without being another payout.
+// Fingerprint is of the command as the journal will know it, merchant and currency filled in.
+// Remark, batch and times are no part of it: a repeated command may carry others without being
+// another payout.
 //
-// A currency that only the country names is no part of it either: such commands were
-// known without one before there was this default, and a repeat must stay a repeat.
+// A currency that only the country names is no part of it either. Before this default existed,
+// such commands were known without a currency, and a repeat must stay a repeat.
 func (c Command) Fingerprint() Fingerprint {
 	if c.CurrencyFrom == FromCountry {
 		c.Currency = ""
@@ -29,9 +29,9 @@ func (c Command) Fingerprint() Fingerprint {
 	return c.fingerprint()
 }
 
-// OtherFingerprints are all under which the same content may be known. Whoever doesn't know
-// the merchant can't tell its currency: one that isn't named may be any of those given, one
-// that is named may be the merchant's own and have been left out.
+// OtherFingerprints are all others under which the same content may be known. Without the
+// merchant nobody can tell its currency. A currency that isn't named may be any of those given.
+// One that is named may be the merchant's own, and may have been left out.
 func (c Command) OtherFingerprints(merchantKnown bool, currencies []string) (others []Fingerprint) {
 	if merchantKnown {
 		if other := c.OtherFingerprint(); other != "" {
@@ -48,8 +48,8 @@ func (c Command) OtherFingerprints(merchantKnown bool, currencies []string) (oth
 	return others
 }
 
-// OtherFingerprint is the one under which the same content may be known too, "" if there
-// is none: a merchant's own currency may be named or left out.
+// OtherFingerprint is the other one under which the same content may be known, or "" if there is
+// none. A merchant's own currency may be named or left out.
 func (c Command) OtherFingerprint() Fingerprint {
 	switch {
 	case c.Currency == "" || c.CurrencyFrom == FromCommand:

@@ -11,9 +11,9 @@ import (
 // provider that becomes faster would never be asked early enough to show it.
 const exploringOneIn = 24
 
-// Pause is how long to wait before a payout that was sent so long ago, and asked about
-// so many times since, is asked about again. It goes by what was learned, if anything was, and is
-// in any case no shorter than first and no longer than max.
+// Pause is how long to wait before a payout is asked about again. It depends on how long ago the
+// payout was sent and how often it was asked about since. It goes by what was learned, if
+// anything was. In any case it is no shorter than first and no longer than max.
 func (policy Policy) Pause(tradeNo string, since time.Duration, asked int) time.Duration {
 	if policy.Learned == nil {
 		return policy.interval(asked)
@@ -42,8 +42,8 @@ func explores(tradeNo string) (phase float64, ok bool) {
 	return float64(sum/exploringOneIn%256) / 256, sum%exploringOneIn == 0
 }
 
-// Watched tells what an answer says about how long a payout takes to settle, if anything:
-// it was unsettled at the age of after, and at the age of before it was settled or not.
+// Watched tells what an answer says about how long a payout takes to settle, if anything. At the
+// age of after it was unsettled. At the age of before it was settled or not.
 func (p Payout) Watched(f finding.Finding, now time.Time) (after, before time.Duration, settled, ok bool) {
 	settled = f.Kind == finding.Paid || f.Kind == finding.Failed
 	asked := p.State == StateSending || p.State == StateProcessing

@@ -9,10 +9,9 @@ import (
 // hidden is what people's data and secrets look like wherever they are printed.
 const hidden = "***"
 
-// Payee is who gets the money: the country's Paypro fields by their Paypro names
-// (customerName, walletId, …). All of it is people's data, so every way of
-// printing a Payee prints ***; Reveal is the one door, for the request to the
-// provider and for the journal.
+// Payee is who gets the money: the country's Paypro fields by their Paypro names (customerName,
+// walletId, …). All of it is people's data, so every way of printing a Payee prints ***. Only
+// Reveal shows it, for the request to the provider and for the journal.
 type Payee struct{ fields *map[string]string } // a pointer: fmt can't look behind it, not even in an unexported field
 
 // NewPayee keeps the non-empty fields; an empty one is as good as absent, also

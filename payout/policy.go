@@ -50,7 +50,7 @@ type Policy struct {
 	// Learned says when to ask by experience (package polling), nil for the plain schedule.
 	Learned interface {
 		// After is the pause in seconds before the next ask about a payout that was sent so long
-		// ago; false where hardly any payout becomes so old.
+		// ago. It is false where hardly any payout becomes so old.
 		After(since time.Duration) (seconds float64, known bool)
 	}
 
@@ -110,9 +110,9 @@ func (p Payout) gaveUp(now time.Time, policy Policy) bool {
 	return !p.FirstSentAt.IsZero() && now.Sub(p.FirstSentAt) >= policy.Poll.GiveUp+policy.ClockUncertainty
 }
 
-// noRecordFrom is the moment from which the next NoRecord counts: no_record.every after the
-// last one that counted. The first one counts that long after SendBy, when the last byte of the
-// send can have left: its HTTP deadline, or after a takeover the end of its lease.
+// noRecordFrom is the moment from which the next NoRecord counts: no_record.every after the last
+// one that counted. The first one counts that long after SendBy, when the last byte of the send
+// can have left. SendBy is its HTTP deadline, or after a takeover the end of its lease.
 func (p Payout) noRecordFrom(policy Policy) time.Time {
 	if p.NoRecords > 0 && p.NoRecordOf == policy.Account && !p.NoRecordAt.Before(p.SendBy) {
 		return p.NoRecordAt.Add(policy.NoRecord.Every)

@@ -11,8 +11,8 @@ import (
 	"disburser/payout/money"
 )
 
-// A life is one payout driven by chance through everything that can happen to it, and beside it what must be
-// true of it, counted independently of the table.
+// A life is one payout driven by chance through everything that can happen to it. Beside it
+// stands what must be true of it, counted independently of the table.
 type life struct {
 	t      *testing.T
 	rng    *rand.Rand

@@ -16,8 +16,8 @@ const (
 	headProbes = 3
 )
 
-// resends tells whether a payout whose absence is proved may be sent again: the operator chose
-// that, and it is neither too old nor sent too often.
+// resends tells whether a payout whose absence is proved may be sent again. The operator must
+// have chosen that, and the payout must be neither too old nor sent too often.
 func (p Payout) resends(now time.Time, policy Policy) bool {
 	return policy.NoRecord.Then == Resend && !p.gaveUp(now, policy) && p.Sends < mostSends
 }

@@ -161,8 +161,8 @@ func expiring(p Payout) Payout { p.ExpiresAt = t0.Add(time.Minute); return p }
 
 func seenOnce(p Payout) Payout { p.Shown = true; return p }
 
-// While the provider refuses every send, one that is proved absent is the next probe, before
-// others that would be refused too: by the operator's resend, and not for ever.
+// While the provider refuses every send, a payout that is proved absent is the next probe. It
+// goes before others that would be refused too. That is the operator's resend, and it ends.
 func TestARefusedPayoutIsTheNextProbe(t *testing.T) {
 	before := after(t, sendingAt(t), OwnSend, finding.Finding{Kind: finding.Refused}, t0.Add(time.Second), standard())
 	before.ReceivedAt = t0.Add(-time.Hour)
@@ -349,7 +349,7 @@ func TestGiveUpHoldsOnce(t *testing.T) {
 				p = p.Announced(now, policy)
 				wantState(t, p, StateHeld, StepAsk)
 				wantDue(t, p, now.Add(policy.Poll.Max))
-				for range 5 { // asked on at a slow pace, silently
+				for range 5 { // asked about again, at longer intervals, and nothing is announced
 					now = p.Due
 					p = after(t, p, Ask, finding.Finding{Kind: finding.Unclear}, now, policy)
 					wantState(t, p, StateHeld, StepAsk)

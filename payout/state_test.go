@@ -14,8 +14,9 @@ type outcome struct {
 	step  Step
 }
 
-// expected is the table of docs/design.md, States, once more, written down independently of state.go: what becomes of a payout
-// at the first sight of a finding, young, with the default policy.
+// expected is the table of docs/design.md, States, once more, written down independently of
+// state.go. It says what becomes of a payout at the first sight of a finding, young, with the
+// default policy.
 var expected = map[State]map[Phase]map[finding.Kind]outcome{
 	StateSending: {
 		OwnSend: {

@@ -89,8 +89,8 @@ type Transition struct {
 	From []string
 	To   string
 
-	// Origin is who makes it: "table" for the table in state.go, a method of Payout, a script
-	// of the journal, or "announce" for the step of that name.
+	// Origin is who makes it: "table" for the table in state.go, or a method of Payout, or a
+	// script of the journal. It is "announce" for the step of that name.
 	Origin string
 
 	// On are the findings that lead to it; of the table only.
@@ -110,13 +110,13 @@ const (
 	resendAbsent   = "no_record.then: resend"
 )
 
-// Transitions are all ways in which a payout's state changes, whoever makes them. Nobody
-// acts by this list. Tests compare it with the table, with the methods and with every
-// script, in both directions; docs/states.md is made from it.
+// Transitions are all ways in which a payout's state changes, whoever makes them. No code acts
+// by this list. Tests compare it with the table, with the methods and with every script, in both
+// directions; docs/states.md is made from it.
 //
-// A change that the table or a method decides is written by apply.lua, which lets the state
-// and the token decide whether it still may be. A new one, also one that a person's action
-// makes, is a row here first.
+// A change that the table or a method decides is written by apply.lua. That script checks by the
+// state and the token that it still may be written. A new change is a row here first, also one
+// that a person's action makes.
 var Transitions = []Transition{
 	// The table: what the provider's answers make of a payout.
 	{From: []string{"sending"}, To: "processing", Origin: "table", On: []finding.Kind{finding.Accepted, finding.SettledPaid, finding.SettledPartial, finding.SettledFailed, finding.SettledOther},

@@ -137,8 +137,8 @@ func (m mixed) shares() (share [buckets]float64) {
 	return share
 }
 
-// best is the part of the plain schedule's asks that remains at least for who knows the
-// settle times, with a median no longer and a mean a quarter longer at most.
+// best is how few of the plain schedule's asks are possible for who knows the settle times. The
+// median is no longer then, and the mean a quarter longer at most.
 func best(poll payout.Poll, share [buckets]float64) float64 {
 	p := newProblem(poll, share)
 	plain := p.plainAges()
@@ -153,9 +153,9 @@ func first(seconds float64) payout.Poll {
 	return p
 }
 
-// What the learned schedule is for: 30 % fewer asks, and half of the payouts wait no
-// longer; counted from the first payout on, and wherever it is possible with something to
-// spare: what isn't known must be learned, and some payouts explore.
+// What the learned schedule is for: 30 % fewer asks, and half of the payouts wait no longer. It
+// counts from the first payout on, wherever it is possible with something to spare. Settle times
+// must be learned first, and some payouts explore.
 func TestLearningSavesAsks(t *testing.T) {
 	type settling struct {
 		name  string
@@ -283,8 +283,8 @@ func TestTheEstimateFindsWhatIntervalsHide(t *testing.T) {
 	}
 }
 
-// With three instances nobody sees all asks about a payout, and in a payroll's first minute
-// most of it hasn't settled: neither makes settle times look shorter or longer.
+// With three instances nobody sees all asks about a payout. In a payroll's first minute most of
+// it hasn't settled. Neither makes settle times look shorter or longer.
 func TestTheEstimateOfAPart(t *testing.T) {
 	const until = 25 * time.Second // since all were sent
 	r := rand.New(rand.NewPCG(1, 1))

@@ -357,8 +357,8 @@ func TestADeadLetterWithoutKeyOrValueStaysSo(t *testing.T) {
 	})
 }
 
-// A dead letter that can't be written would stop its partition for ever: whatever
-// size it has, it must fit a topic with the broker's default limit.
+// A dead letter that can't be written would stop its partition for ever. Whatever size it has,
+// it must fit a topic with the broker's default limit.
 func TestEverySizeOfDeadLetterFits(t *testing.T) {
 	header := func(size int) []message.Header {
 		return []message.Header{{Key: "h", Value: bytes.Repeat([]byte("h"), size)}}

@@ -2,9 +2,9 @@
 -- the old epoch is refused, so that no late write of it undoes what the replay learns. The claim
 -- makes others wait with building. It is not for safety: after it anybody may begin again, and
 -- the later id wins.
--- ARGV: id, claim in ms, the id of the epoch that the caller wants to end ('' for none, the own
--- id to renew a claim), and what versions that know only layout 1 read as the dedup window, so
--- that they refuse.
+-- ARGV: id, claim in ms, and the id of the epoch that the caller wants to end. That is '' for
+-- none, and the own id to renew a claim. Last comes what versions that know only layout 1 read
+-- as the dedup window, so that they refuse.
 -- Answer: '1' and the run id, or '0' and why not.
 local e = call('HMGET', P .. 'epoch', 'id', 'run_id', 'building', 'building_run_id', 'claimed_until', 'layout', 'window', 'dedup_window', 'building_layout')
 local server = run_id()

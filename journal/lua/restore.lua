@@ -1,13 +1,17 @@
 -- restore puts what Kafka knows of payouts into a Redis that lost its latest writes, or all of them
 -- (protocol E4 d). It merges by rank and never goes backwards. Only the builder of an epoch may
 -- call it, and only while its building record stands on the same server.
--- ARGV: id, window, lease in ms (the longest that a send among them may have). Then for each payout:
--- kind, tradeNo, bucket, fingerprint, merchant, state, time in ms (of ends when they were seen, 0
--- if that isn't known), account, progress.
--- Kinds: F a final that was announced; H a hold that was announced; S a decision to send; D an end by
--- our own word, decided but perhaps not announced.
--- Ranks: F goes before all, H before S (only a final ever follows a hold), a valid D before S. They
--- may come in any order: several instances restore at once.
+-- ARGV: id, window, lease in ms (the longest that a send among them may have). Then for each
+-- payout: kind, tradeNo, bucket, fingerprint, merchant, state, time, account, progress. The time
+-- is in ms. For an end it is when it was seen, or 0 if that isn't known.
+-- Kinds:
+--  - F: a final that was announced
+--  - H: a hold that was announced
+--  - S: a decision to send
+--  - D: an end by our own word, decided but perhaps not announced
+--
+-- Ranks: F goes before all, H before S (only a final ever follows a hold), a valid D before S.
+-- They may come in any order, because several instances restore at once.
 -- Answer: by how many the open payouts grew.
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'claimed_until')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end

@@ -1,11 +1,13 @@
 -- share gives a worker of a rebuild a portion to work off, for as long as a claim lasts: a worker
 -- that dies is replaced. Two that work on one portion do no harm, since restore may be repeated.
--- ARGV: id, settings, worker, claim in ms. Then of the portion that the worker has: its name (''
--- for none), its text as far as it has come, '1' if it is done or '' if it goes on.
--- Answer: the name of the portion that is the worker's now ('' for none). Then for all portions:
--- name, 'd' if it is done, 'c' if it is claimed, '' if it is free, and text.
+-- ARGV: id, settings, worker, claim in ms. Then follows the portion that the worker has: its
+-- name ('' for none), and its text as far as it has come. Last '1' if the portion is done, or ''
+-- if it goes on.
+-- Answer: the name of the portion that is the worker's now ('' for none). Then for all portions
+-- name, state and text. The state is 'd' if it is done, 'c' if it is claimed, '' if it is free.
 --
--- A portion's value is: when its claim ends (9999999999999 once it is done), worker, newline, text.
+-- A portion's value is: when its claim ends (9999999999999 once it is done), worker, newline,
+-- text.
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'claimed_until', 'planned')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
 -- A worker with another number of shards would leave out payouts of this shard. One with another

@@ -1,7 +1,7 @@
 package epochs
 
-// Portion is the part of a rebuild that one partition of the results or of the decisions
-// is; one instance at a time works it off.
+// Portion is a part of a rebuild: one partition of the results or of the decisions. One instance
+// at a time works it off.
 type Portion struct {
 	Decisions bool `json:"-"` // else of the results
 	Partition int  `json:"-"`

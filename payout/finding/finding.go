@@ -49,8 +49,8 @@ func (k Kind) String() string {
 	return "invalid"
 }
 
-// SendKinds and AskKinds list what a send and an ask can find, for tests that walk
-// the whole table and for metrics that show a zero before the first failure.
+// SendKinds and AskKinds list what a send and an ask can find. Tests walk the whole table by
+// them, and metrics show a zero before the first failure.
 var (
 	SendKinds = []Kind{Accepted, SettledPaid, SettledPartial, SettledFailed, SettledOther, Refused, NotSent, Unclear}
 	AskKinds  = []Kind{Processing, Paid, Partial, Failed, NoRecord, UnknownStatus, Unclear}
@@ -66,8 +66,8 @@ func (f Finding) Shows() bool {
 	}
 }
 
-// Wordless is the finding without the provider's own words: for a payout whose payee isn't
-// known (Payout.Orphan), so that nothing tells which of the words are people's data.
+// Wordless is the finding without the provider's own words. It is for a payout whose payee isn't
+// known (Payout.Orphan): nothing tells which of the words are people's data.
 func (f Finding) Wordless() Finding {
 	f.StatusText, f.PlatformTradeNo = "", ""
 	if f.Kind == UnknownStatus {
@@ -83,13 +83,13 @@ func (f Finding) Wordless() Finding {
 type Finding struct {
 	Kind Kind
 
-	// Served tells that the provider answered this merchant with outer code 0000:
-	// the merchant as a whole is not refused (a wrong signature would be outer 8000
-	// too), which is the evidence that a NoRecord of another payout needs.
+	// Served tells that the provider answered this merchant with outer code 0000, so it doesn't
+	// refuse the merchant as a whole. (A wrong signature gets outer 8000, like many others.) A
+	// NoRecord of another payout needs this evidence.
 	Served bool
 
-	// Order tells of an Unclear answer that it speaks of an order all the same, though not
-	// so that anything could be decided: that there is none is no longer believed.
+	// Order tells that an Unclear answer speaks of an order, though it decides nothing. That
+	// there is no order is no longer believed.
 	Order bool
 
 	// Nameless tells of an Unclear answer that it would be clear if it named its tradeNo.
