@@ -86,7 +86,7 @@ var errDeadEpoch = errors.New("the open epoch is dead")
 // Redis still holds it (protocol E7).
 func (k *Keeper) follow(ctx context.Context, s epochs.Standing) (map[int]int64, error) {
 	looked := map[int]int64{}
-	var foreign sight
+	var foreign surveyed
 	if gone, err := k.missing(ctx, knowledgeOf(s)); err != nil {
 		return nil, err
 	} else if gone.any() {
@@ -125,7 +125,7 @@ func (k *Keeper) follow(ctx context.Context, s epochs.Standing) (map[int]int64, 
 }
 
 // and joins what was seen in two partitions.
-func (s sight) and(o sight) sight {
+func (s surveyed) and(o surveyed) surveyed {
 	if o.fencedAt.After(s.fencedAt) {
 		s.fencedAt = o.fencedAt
 	}

@@ -260,8 +260,8 @@ func (l *Log) look(ctx context.Context, epoch epochs.Epoch, home int, looked, fi
 	return nil
 }
 
-// sight is what a survey saw of other epochs.
-type sight struct {
+// surveyed is what a survey saw of other epochs.
+type surveyed struct {
 	fenced   bool      // a foreign fence stands there, also one that names no epoch
 	fencedAt time.Time // when the last one was written
 	opened   bool      // a foreign epoch has opened
@@ -282,8 +282,8 @@ func (l *Log) saw(e epochs.Epoch, looked map[int]int64) {
 
 // survey reads [from, to) of a partition and tells what it saw of epochs other than the
 // given one.
-func survey(ctx context.Context, source partition.Source, shard int, epoch string, from, to int64) (sight, error) {
-	var s sight
+func survey(ctx context.Context, source partition.Source, shard int, epoch string, from, to int64) (surveyed, error) {
+	var s surveyed
 	err := walk(ctx, source, from, to, func(_ int64, r message.Decision) {
 		if r.Shard != shard || r.Epoch.ID == epoch {
 			return
