@@ -48,7 +48,7 @@ func (p Payout) CertainlyAtAnotherAccount(account Account) bool {
 }
 
 // MaybeAtAnotherAccount tells that the payout may have been sent to another account than the
-// given one: to a known other one, or nobody knows to which.
+// given one. It was sent to a known other one, or nobody knows to which.
 func (p Payout) MaybeAtAnotherAccount(account Account) bool {
 	return p.Sends > 0 && p.Account != account
 }

@@ -103,8 +103,8 @@ func Begin(c Command, country string, source Source, invalid string, now time.Ti
 	return p
 }
 
-// Orphan tells that the payout's command isn't known (yet): of a lost journal it is only
-// known that it was decided to be sent, or held.
+// Orphan tells that the payout's command isn't known, or not yet. The journal was lost, and it
+// is only known that the payout was decided to be sent, or held.
 func (p Payout) Orphan() bool { return p.Amount.IsZero() && p.Payee.IsEmpty() }
 
 // Own tells whether the payout ended by our word and not by the provider's:

@@ -289,7 +289,7 @@ func (p Payout) expire(now time.Time) (Payout, error) {
 	return p.hold(p.whyNotExpired(), now), nil
 }
 
-// GiveBack makes a leased payout received again that was certainly not sent: its decision was
+// GiveBack makes a leased payout received again that was certainly not sent. Its decision was
 // unacknowledged, or there was no time left for the call.
 func (p Payout) GiveBack(now time.Time, unacknowledged bool) (Payout, error) {
 	if p.State != StateSending || p.Sends < 1 || p.LastSend != finding.Unclear || p.AskRound > 0 {
