@@ -52,6 +52,14 @@ const (
 	fullPause = 250 * time.Millisecond
 )
 
+// The tasks of a generation beside its readers. They take the place of a partition's number where it is
+// noted why something is stopped.
+const (
+	committing = -1
+	carrying   = -2
+	measuring  = -3
+)
+
 // Inbox is what the consumer needs of the journal.
 type Inbox interface {
 	Intake
@@ -63,9 +71,9 @@ type Inbox interface {
 type Intake interface {
 	Insert(ctx context.Context, r intake.Range, entries []intake.Entry) (outcomes []intake.Outcome, open int, err error)
 
-	// Room answers how many payouts are open, if the journal wants what stands at an offset.
-	// It takes nothing in.
-	Room(ctx context.Context, partition int, offset int64) (open int, err error)
+	// OpenCount answers how many payouts are open. It fails with intake.ErrPosition if the
+	// journal wants commands before the offset. It takes nothing in.
+	OpenCount(ctx context.Context, partition int, offset int64) (open int, err error)
 }
 
 // Anchors remembers for the consumer what it has read of a partition: see partition.Anchor.
@@ -101,7 +109,7 @@ type Config struct {
 	DeadLetters DeadLetters
 
 	// CarryAfter is the age at which the command of an open payout is published again: a
-	// quarter of the memory's window. 0 = never.
+	// quarter of the dedup window. 0 = never.
 	CarryAfter time.Duration
 	Old        Old
 	Carrier    Carrier
@@ -129,8 +137,8 @@ func New(c Config) *Consumer {
 	return &Consumer{Config: c, topic: c.Group.Topics[0], stopped: map[int]string{}, safe: map[int]int64{}, recognised: map[int]bool{}}
 }
 
-// Status answers whether the group has been joined, and the first reason why a
-// partition is stopped ("" if none is).
+// Status answers whether the group has been joined, and one of the reasons why partitions are
+// stopped: always the same one, as long as they don't change. It is "" if none is stopped.
 func (c *Consumer) Status() (joined bool, stopped string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -210,22 +218,22 @@ func (c *Consumer) start(generation *kafka.Generation) {
 	}
 	generation.Start(func(ctx context.Context) {
 		defer func() { <-ctx.Done() }()
-		c.repeat(ctx, -1, "committing", func() { c.commit(ctx, generation, partitions, &readers) })
+		c.repeat(ctx, committing, "committing", func() { c.commit(ctx, generation, partitions, &readers) })
 	})
 	generation.Start(func(ctx context.Context) {
 		defer func() { <-ctx.Done() }()
-		c.repeat(ctx, -3, "measuring the lag", func() { c.measure(ctx, partitions) })
+		c.repeat(ctx, measuring, "measuring the lag", func() { c.measure(ctx, partitions) })
 	})
 	if c.CarryAfter > 0 {
 		generation.Start(func(ctx context.Context) {
 			defer func() { <-ctx.Done() }()
-			c.repeat(ctx, -2, "carrying forward", func() { c.carry(ctx, partitions) })
+			c.repeat(ctx, carrying, "carrying forward", func() { c.carry(ctx, partitions) })
 		})
 	}
 }
 
 // repeat runs f until ctx ends, and again after a pause if it panics. Meanwhile stopped says why nothing
-// is done, under number: a partition's, or a negative one.
+// is done, under number: a partition's, or that of another task.
 func (c *Consumer) repeat(ctx context.Context, number int, doing string, f func()) {
 	for ctx.Err() == nil {
 		c.runOnce(number, doing, f)

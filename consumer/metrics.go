@@ -44,7 +44,7 @@ func (m *Metrics) count(outcomes []intake.Outcome) {
 		switch o {
 		case intake.Added, intake.TooOld:
 			m.intake.WithLabelValues("new").Inc()
-		case intake.Turned:
+		case intake.Rejected:
 			m.intake.WithLabelValues("rejected").Inc()
 		case intake.Known:
 			m.intake.WithLabelValues("duplicate").Inc()

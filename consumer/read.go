@@ -113,7 +113,7 @@ func (c *Consumer) takeSome(ctx context.Context, r intake.Range, records []parti
 // new epoch may have set the position back. Where no new command comes, nothing else would tell, and what
 // is to be read again would wait for ever.
 func (c *Consumer) awaitRoom(ctx context.Context, reader *partition.Reader, at int64) error {
-	open, err := c.Inbox.Room(ctx, reader.Partition, at)
+	open, err := c.Inbox.OpenCount(ctx, reader.Partition, at)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (c *Consumer) waitWhileFull(ctx context.Context, reader *partition.Reader, 
 			return err
 		}
 		var err error
-		if open, err = c.Inbox.Room(ctx, reader.Partition, at); err != nil {
+		if open, err = c.Inbox.OpenCount(ctx, reader.Partition, at); err != nil {
 			return err
 		}
 	}

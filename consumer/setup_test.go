@@ -231,7 +231,7 @@ func (i *inbox) Insert(_ context.Context, r intake.Range, entries []intake.Entry
 	return outcomes, len(i.open), nil
 }
 
-func (i *inbox) Room(ctx context.Context, partition int, offset int64) (int, error) {
+func (i *inbox) OpenCount(ctx context.Context, partition int, offset int64) (int, error) {
 	_, open, err := i.Insert(ctx, intake.Range{Partition: partition, From: offset, To: offset}, nil)
 	return open, err
 }

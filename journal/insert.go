@@ -51,10 +51,11 @@ func (j *Journal) Insert(ctx context.Context, r intake.Range, entries []intake.E
 	}
 }
 
-// Room answers how many payouts are open. It fails with intake.ErrPosition if the read position
-// is before the offset: then the journal wants something else first. It takes nothing in and
-// moves nothing; the script is that of an insert, because both need the same answer.
-func (j *Journal) Room(ctx context.Context, partition int, offset int64) (open int, err error) {
+// OpenCount answers how many payouts are open. It fails with intake.ErrPosition if the read
+// position is before the offset: then the journal wants the commands before it first. It takes
+// nothing in and moves nothing. The script is that of an insert, because both need the same
+// answer.
+func (j *Journal) OpenCount(ctx context.Context, partition int, offset int64) (open int, err error) {
 	_, open, err = j.Insert(ctx, intake.Range{Partition: partition, From: offset, To: offset}, nil)
 	return open, err
 }

@@ -78,11 +78,11 @@ func (s Shards) Insert(ctx context.Context, r intake.Range, entries []intake.Ent
 	return outcomes, open, nil
 }
 
-// Room answers how many payouts are open in all shards, if each of them wants what stands at
+// OpenCount answers how many payouts are open in all shards, if each of them wants what stands at
 // the offset.
-func (s Shards) Room(ctx context.Context, partition int, offset int64) (open int, err error) {
+func (s Shards) OpenCount(ctx context.Context, partition int, offset int64) (open int, err error) {
 	for _, j := range s.journals {
-		n, err := j.Room(ctx, partition, offset)
+		n, err := j.OpenCount(ctx, partition, offset)
 		if err != nil {
 			return 0, err
 		}

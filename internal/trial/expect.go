@@ -25,12 +25,12 @@ func Expect(lines []string) Expected {
 	for _, line := range lines {
 		orders, err := message.Decode([]byte(line))
 		if err != nil {
-			e.bury(codeOf(err))
+			e.deadLetter(codeOf(err))
 			continue
 		}
 		for _, o := range orders {
 			if o.Unreadable != nil {
-				e.bury(o.Unreadable.Code)
+				e.deadLetter(o.Unreadable.Code)
 				continue
 			}
 			e.order(o.Command, first)
@@ -46,7 +46,7 @@ func codeOf(err error) message.Code {
 	return message.Malformed
 }
 
-func (e *Expected) bury(code message.Code) {
+func (e *Expected) deadLetter(code message.Code) {
 	e.Letters++
 	e.Codes[code]++
 }
@@ -63,6 +63,6 @@ func (e *Expected) order(c payout.Command, first map[string]payout.Fingerprint) 
 	case before == content:
 		e.Duplicates++
 	default:
-		e.bury(message.Conflict)
+		e.deadLetter(message.Conflict)
 	}
 }

@@ -16,20 +16,20 @@ var (
 	ErrFull = errors.New("redis is at maxmemory")
 )
 
-// Entry is one payout to be made known. Carried says how far it was when its command was
-// published again (protocol I5): StateReceived, StateSending or StateHeld; 0 for a
-// payroll's own.
+// Entry is one payout to be made known. Carried says how far the payout was when its command was
+// published again (protocol I5): StateReceived, StateSending or StateHeld. It is 0 where the
+// command is the payroll's own.
 type Entry struct {
 	Payout  payout.Payout
 	Carried payout.State
-	Others  []payout.Fingerprint // under which the same content may be known too
+	Others  []payout.Fingerprint // other fingerprints under which the same content may be known
 }
 
 // Range is what was read of one partition of the commands: the offsets [From, To).
 type Range struct {
 	Partition int
 	From, To  int64
-	Anchor    string // of what stands before To, by which the topic is recognised; "" if not known
+	Anchor    string // of the records before To, by which the topic is recognised; "" if not known
 }
 
 // Outcome says what became of an entry.
@@ -37,8 +37,8 @@ type Outcome byte
 
 // The outcomes.
 const (
-	Added      Outcome = 'n' // now open
-	Turned     Outcome = 'r' // now open, to be announced as rejected
+	Added      Outcome = 'n' // new: now open
+	Rejected   Outcome = 'r' // new: now open, to be announced as rejected
 	TooOld     Outcome = 'o' // unknown and older than the reach: now open and held
 	Known      Outcome = 'd' // a duplicate: known with the same content
 	Conflicted Outcome = 'c' // known with other content
