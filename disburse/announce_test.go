@@ -217,7 +217,7 @@ func TestStoppingAtAnyMoment(t *testing.T) {
 			b.config.Slots = 16
 			b.journal.fault = func(string) error { time.Sleep(3 * time.Millisecond); return nil }
 			b.decider.send = func(context.Context, []payout.Payout) error { time.Sleep(70 * time.Millisecond); return nil }
-			paced := limiter{
+			later := limiter{
 				take: func(_ context.Context, n int) ([]time.Time, time.Duration, error) {
 					return slices.Repeat([]time.Time{time.Now().Add(100 * time.Millisecond)}, n), 0, nil
 				},
@@ -225,7 +225,7 @@ func TestStoppingAtAnyMoment(t *testing.T) {
 			}
 			for _, name := range []string{"a", "b"} {
 				m := b.merchant(name)
-				m.Send, m.Query = paced, paced
+				m.Send, m.Query = later, later
 				p := m.Provider.(provider)
 				p.send = func(context.Context, string, time.Time) finding.Finding {
 					time.Sleep(300 * time.Millisecond)

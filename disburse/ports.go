@@ -34,7 +34,7 @@ type Provider interface {
 
 // Limiter is the fleet's rate of one merchant and operation; see package ratelimit.
 type Limiter interface {
-	Pacer
+	Tickets
 	Refusals
 
 	// Heard is the latest reading of Redis' clock, and when it was asked for by this
@@ -49,9 +49,9 @@ type Ticket interface {
 	Wait(ctx context.Context) error
 }
 
-// Pacer hands out tickets for calls, and is told what the provider says about being called
+// Tickets hands out tickets for calls, and is told what the provider says about being called
 // too often.
-type Pacer interface {
+type Tickets interface {
 	// Take answers up to n tickets; if none is free, how long to wait before asking again.
 	Take(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error)
 	Told(ctx context.Context, began time.Time, tooFast bool, pause time.Duration) error

@@ -157,7 +157,7 @@ func (r *run) disturb(ctx context.Context) {
 	}
 	limited, cancel := context.WithTimeout(ctx, r.Duration)
 	defer cancel()
-	if !r.scenario.ownPace {
+	if !r.scenario.unlimited {
 		ctx = limited
 	}
 	if err := r.scenario.faults(ctx, r); err != nil && loading.Err() == nil {

@@ -27,7 +27,7 @@ type scenario struct {
 	calls       int    // disburse.slots
 	rate        float64
 	appendOnly  bool // whether its Redis writes an append-only file
-	ownPace     bool // its faults take the time that they take
+	unlimited   bool // its faults may take longer than the duration
 	proof       bool // the provider lies: the verdict must find payouts that were paid twice
 	behavior    paysim.Behavior
 	prepare     func(ctx context.Context, r *run) error // before the instances start
@@ -71,7 +71,7 @@ func scenarios() []scenario {
 		{name: "broker", about: "the broker killed twice", faults: breaking},
 		{name: "links", about: "links to Kafka, Redis and the provider cut, stalled, shut, and replies lost on them", instances: 4, faults: tangling},
 		{name: "hold", about: "then: hold, FLUSHALL in mid-run: only what is in flight is held", then: hold, calls: 8, behavior: slow, faults: flushing},
-		{name: "rebuild", about: "a wipe with 100,000 decisions and finals, and 10,000 open payouts", calls: 128, rate: 2000, behavior: long, prepare: history100k, ownPace: true, faults: rebuilding},
+		{name: "rebuild", about: "a wipe with 100,000 decisions and finals, and 10,000 open payouts", calls: 128, rate: 2000, behavior: long, prepare: history100k, unlimited: true, faults: rebuilding},
 		{name: "proof", about: "the provider denies what it executes, and the verdict must notice", proof: true, behavior: lying, faults: lies},
 		{name: "mixed", about: "everything at once", instances: 4, appendOnly: true, behavior: losing, faults: mixing},
 	}

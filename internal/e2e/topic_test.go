@@ -75,7 +75,7 @@ func TestTheBrokersTimeCountsOnARealTopic(t *testing.T) {
 	}
 }
 
-// Commands whose producer claims that they are older than the memory are paid all the same.
+// Commands whose producer claims that they are older than the dedup window are paid all the same.
 func TestWrongClocksOfProducersHoldNothing(t *testing.T) {
 	s := newSite(t, paysim.Behavior{}, paysim.Behavior{})
 	s.createTopics(s.topics.Commands)

@@ -17,7 +17,7 @@ const (
 	sending           // may have been sent
 	paid              // final by the provider's word, to be announced
 	rejected          // final by our own word, to be announced
-	paidMemo          // announced and forgotten but for the memory
+	paidMemo          // announced, and only remembered
 	rejectMemo        // the same
 )
 

@@ -35,7 +35,7 @@ const (
 	safeMark  = "committed offsets never pass an open payout"
 	decided   = "no send without an acknowledged decision"
 	forward   = "repeats share their id, states only move forward"
-	paced     = "sends within the limit in every window"
+	inRate    = "sends within the limit in every window"
 	honest    = "the results say what the ledger says"
 	reasoned  = "whoever is held is held for a reason"
 	lively    = "all becomes quiet, and the program behaves as a process"
@@ -74,7 +74,7 @@ func (o *oracle) judge() []Violation {
 	o.sends()
 	for merchant, no := range accounts {
 		if n := paysim.Busiest(o.sim.Arrivals(no), time.Second); float64(n) > perSecond {
-			o.violated(paced, "", "%s was sent %d in a second, allowed are %.1f", merchant, n, perSecond)
+			o.violated(inRate, "", "%s was sent %d in a second, allowed are %.1f", merchant, n, perSecond)
 		}
 	}
 	return o.violations
@@ -222,7 +222,7 @@ func (o *oracle) explained(tradeNo string, r result, again bool, e paysim.Entry)
 	case because("expiresAt passed"):
 		return !o.expected.Commands[tradeNo].ExpiresAt.IsZero() && (o.decidedBefore(tradeNo, r.at) || o.undecided(r))
 	case because("its command is older"): // nothing is trimmed here
-		return o.plan.Memory == briefly || again
+		return o.plan.DedupWindow == shortWindow || again
 	}
 	return false
 }

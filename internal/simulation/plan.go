@@ -11,10 +11,10 @@ import (
 	"disburser/paypro/paysim"
 )
 
-// briefly is a dedup window so short that payouts are carried forward within a simulation. And
+// shortWindow is a dedup window so short that payouts are carried forward within a simulation. And
 // it is longer than anything may take to be read. A repeat that is read later is an unknown
 // command, which is held (protocol I4). A stale half alone waits for a minute.
-const briefly = 2 * time.Minute
+const shortWindow = 2 * time.Minute
 
 // Within window the load comes in and the faults begin; none lasts beyond calm.
 const (
@@ -24,13 +24,13 @@ const (
 
 // Plan is everything that a seed decides.
 type Plan struct {
-	Seed     uint64
-	Then     string        // no_record.then
-	Slots    int           // instances at once
-	Memory   time.Duration // redis.dedup_window; a quarter of it after its command an open payout is carried forward
-	Provider paysim.Behavior
-	Bursts   []Burst
-	Faults   []Fault // by time
+	Seed        uint64
+	Then        string        // no_record.then
+	Slots       int           // instances at once
+	DedupWindow time.Duration // redis.dedup_window; a quarter of it after its command an open payout is carried forward
+	Provider    paysim.Behavior
+	Bursts      []Burst
+	Faults      []Fault // by time
 }
 
 // Burst is commands that are published together.
@@ -130,9 +130,9 @@ func Draw(seed uint64, most int, kinds []Kind) Plan {
 		p.Faults = append(p.Faults, f)
 	}
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
-	p.Memory = time.Hour
+	p.DedupWindow = time.Hour
 	if d.IntN(3) == 0 {
-		p.Memory = briefly
+		p.DedupWindow = shortWindow
 	}
 	return p
 }
