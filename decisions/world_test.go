@@ -54,7 +54,7 @@ func (i *instance) takeIn(t *testing.T, tradeNos ...string) string {
 func (i *instance) lease(t *testing.T, step payout.Step, n int) leases.Leased {
 	t.Helper()
 	merchant := "eg-main"
-	if step == payout.StepAnnounce || step == payout.StepExpire {
+	if step == payout.StepAnnounce || step == payout.StepReview {
 		merchant = ""
 	}
 	b, err := i.journal.Lease(background, leases.Request{Step: step, Merchant: merchant, N: n, For: time.Minute})

@@ -114,12 +114,12 @@ func (t *task) turnBy(now time.Time) time.Time {
 // is calling and its permit is used.
 func (l *Loop) begin(taking context.Context, t *task) verdict {
 	at := callConditions{turn: itsTurn(taking, t.permit.ticket, t.turnBy(time.Now())), good: t.permit.good()}
-	heard := t.step == payout.StepSend && at.turn == nil && at.good
-	if heard {
-		at.redis, at.asked = t.merchant.Send.Heard()
+	readsClock := t.step == payout.StepSend && at.turn == nil && at.good
+	if readsClock {
+		at.redis, at.asked = t.merchant.Send.LastReading()
 	}
 	at.now = time.Now()
-	if heard {
+	if readsClock {
 		l.sawGrantClock(at.redis, at.asked, at.now)
 	}
 	v := mayBegin(t, at)

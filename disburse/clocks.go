@@ -11,11 +11,11 @@ import (
 // by which payouts come due, and this process'. Somebody may set either one.
 
 const (
-	// clockLook is how long a payout is left alone at most if the clocks disagree about its time.
-	// Whichever is wrong may be set right at any moment. expirePause is the same for the lane
-	// that looks for what has expired.
-	clockLook   = time.Minute
-	expirePause = 10 * time.Second
+	// clockRecheck is how long a payout is left alone at most if the clocks disagree about its time.
+	// Whichever is wrong may be set right at any moment. reviewPause is the same for the lane
+	// of reviews.
+	clockRecheck = time.Minute
+	reviewPause  = 10 * time.Second
 
 	// grantPause is how long a payout is left alone whose lease is over by the clock of its grant.
 	grantPause = time.Second
@@ -35,13 +35,13 @@ func sendable(lease leases.Lease, p payout.Payout, now time.Time) bool {
 	return early(lease, p, now) == 0 && !p.Expired(lease.LatestJournalTime(now)) && !p.Expired(now)
 }
 
-// undecided is for how long a payout is left alone because the clocks don't agree about it.
-func undecided(lease leases.Lease, p payout.Payout, now time.Time) time.Duration {
+// disputed is for how long a payout is left alone because the clocks don't agree about it.
+func disputed(lease leases.Lease, p payout.Payout, now time.Time) time.Duration {
 	if wait := early(lease, p, now); wait > 0 {
-		return min(wait, clockLook)
+		return min(wait, clockRecheck)
 	}
 	if theirs := lease.LatestJournalTime(now); p.Expired(now) != p.Expired(theirs) {
-		return min(max(p.ExpiresAt.Sub(now), p.ExpiresAt.Sub(theirs)), clockLook)
+		return min(max(p.ExpiresAt.Sub(now), p.ExpiresAt.Sub(theirs)), clockRecheck)
 	}
 	return 0
 }
@@ -101,13 +101,13 @@ func (l *Loop) sawGrantClock(theirs, asked, now time.Time) {
 		return
 	}
 	d, before := clockDifference(theirs, asked, now), l.grantAhead.Load()
-	if d == 0 || before != nil && now.Sub(before.at) < clockLook && d.Abs() < before.ahead.Abs() {
+	if d == 0 || before != nil && now.Sub(before.at) < clockRecheck && d.Abs() < before.ahead.Abs() {
 		return // there may be several: the one that is furthest off counts
 	}
 	l.grantAhead.Store(&clockReading{d, now})
 }
 
-// overByGrant gives back what was not sent because its lease is over by the clock of its grant. If
+// overByGrant gives back a send that wasn't made because its lease is over by the clock of its grant. If
 // that clock is ahead of the journal's by a lease, it is so with every send. So the payout is
 // left alone for a while, or it would be leased, decided and given back without end.
 func (l *Loop) overByGrant(t *task, missed time.Duration) {
@@ -117,11 +117,12 @@ func (l *Loop) overByGrant(t *task, missed time.Duration) {
 	l.giveBackFor(t, false, grantPause)
 }
 
-// ClockDifference is how far Redis' clock was ahead of this process' at the last look. Of the
-// journal's and that of the Redis which grants the calls it is the one that was further off.
+// ClockDifference is how far Redis' clock was ahead of this process' at the last reading. There are
+// two such clocks: the journal's, and that of the Redis which grants the calls. The one that was
+// further off counts.
 func (l *Loop) ClockDifference() time.Duration {
 	d := time.Duration(l.journalAhead.Load())
-	if g := l.grantAhead.Load(); g != nil && time.Since(g.at) < clockLook && g.ahead.Abs() > d.Abs() {
+	if g := l.grantAhead.Load(); g != nil && time.Since(g.at) < clockRecheck && g.ahead.Abs() > d.Abs() {
 		return g.ahead
 	}
 	return d

@@ -91,7 +91,7 @@ func TestAGrantTellsThatTheLeaseIsOver(t *testing.T) {
 			inTime(t, func(t *testing.T) {
 				b := newBench(t, order("a1", "a"))
 				still := free
-				still.heard = func() (time.Time, time.Time) { return time.Now().Add(c.missed), time.Now() }
+				still.lastReading = func() (time.Time, time.Time) { return time.Now().Add(c.missed), time.Now() }
 				b.merchant("a").Send = still
 				began := time.Now()
 				paying := b.merchant("a").Provider.(provider)

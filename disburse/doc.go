@@ -2,7 +2,7 @@
 // more calls at once than slots, tickets and an unbroken provider allow.
 //
 // The loop asks the journal what is due and starts lanes: sends and asks of each merchant,
-// announcements, expiries. A lane leases a group of payouts and makes a task of each. Polling,
+// announcements, reviews. A lane leases a group of payouts and makes a task of each. Polling,
 // retry, crash recovery and unpublished results are the same thing: a payout that comes due.
 //
 // # A payout's way
@@ -10,7 +10,7 @@
 //	send           prepared -> decided -> calling -> judged -> written -> done, or in hand
 //	ask            prepared -> calling -> judged -> written -> done, or in hand
 //	announcement   prepared (-> decided: ends by our own word) -> announcing -> judged -> written -> done
-//	expiry         prepared -> judged -> written -> done
+//	review         prepared -> judged -> written -> done
 //	in hand        -> prepared for its ask, or -> announcing
 //	returned       nothing was called, or nobody acknowledged: the payout comes due again
 //	lost           nothing can be written under the lease any more: the payout comes due after it

@@ -28,11 +28,11 @@ const (
 	mostBackoff  = 5 * time.Second
 )
 
-// lane is one step of one merchant, or of all. One goroutine at most prepares a group of it.
-// The first five fields are fixed, the others change while it works.
+// lane is one step of one merchant, or of all merchants. At most one goroutine prepares a group of
+// it. The first five fields are fixed, the others change while it works.
 type lane struct {
 	step     payout.Step
-	merchant *merchant // nil for announce and expire
+	merchant *merchant // nil for announce and review
 	permits  *issuer   // the same
 	work     func(leases.Agenda) leases.Work
 	run      func(taking, working context.Context, la *lane, due int) (leased int, err error)
@@ -54,7 +54,7 @@ func (l *Loop) lanes() []*lane {
 	}
 	return append(all,
 		&lane{step: payout.StepAnnounce, run: l.announceGroup, work: func(a leases.Agenda) leases.Work { return a.Announce }},
-		&lane{step: payout.StepExpire, run: l.expireGroup, work: func(a leases.Agenda) leases.Work { return a.Expire }})
+		&lane{step: payout.StepReview, run: l.reviewGroup, work: func(a leases.Agenda) leases.Work { return a.Expire }})
 }
 
 // issuer makes what hands out the permits of a merchant's sends or asks.

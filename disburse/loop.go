@@ -66,7 +66,7 @@ type Loop struct {
 	calls      sync.WaitGroup // workers and lanes that are running
 	jobs       chan func()    // to workers that wait for one
 	beat       atomic.Int64   // when the loop last made progress, Unix nanoseconds
-	epoch      string         // of the last lease of expiries, and since when it is known here;
+	epoch      string         // of the last lease of reviews, and since when it is known here;
 	epochFrom  time.Time      // both owned by that lane
 	trouble    atomic.Value   // of string: why the journal didn't answer last, "" if it did
 

@@ -88,8 +88,8 @@ func (m *merchant) servedOther(e leases.Evidence, tradeNo string) time.Time {
 	return latest
 }
 
-// serve notes evidence and answers what of it is worth writing into the journal: what
-// settled, and otherwise one a second.
+// serve notes that the provider answered, and returns the evidence if the journal is to have it
+// too. Those are every settled payout, and otherwise one answer a second.
 func (m *merchant) serve(s leases.Served) *leases.Served {
 	s.Account = m.Policy.Account
 	m.mu.Lock()
@@ -106,10 +106,10 @@ func (m *merchant) serve(s leases.Served) *leases.Served {
 
 // learn counts what the answer tells about how long payouts take to settle.
 func (m *merchant) learn(p payout.Payout, f finding.Finding, now time.Time) {
-	if after, before, settled, ok := p.Watched(f, now); ok {
+	if unsettledAt, answeredAt, settled, ok := p.SettleObservation(f, now); ok {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.learner.Saw(after, before, settled)
+		m.learner.Saw(unsettledAt, answeredAt, settled)
 	}
 }
 

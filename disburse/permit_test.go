@@ -158,7 +158,7 @@ func amongPanics(t *testing.T, d dice) {
 		}
 		l.wait = func(context.Context, time.Time) error { return breaks(10) }
 		l.told = func(time.Time, bool, time.Duration) { _ = breaks(3) }
-		l.heard = func() (redis, asked time.Time) { _ = breaks(20); return time.Time{}, time.Time{} }
+		l.lastReading = func() (redis, asked time.Time) { _ = breaks(20); return time.Time{}, time.Time{} }
 		call := func(context.Context, string, time.Time) finding.Finding {
 			time.Sleep(d.upTo(time.Second))
 			if breaks(10) != nil {

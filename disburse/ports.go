@@ -37,9 +37,9 @@ type Limiter interface {
 	Tickets
 	Refusals
 
-	// Heard is the latest reading of Redis' clock, and when it was asked for by this
+	// LastReading is the latest reading of Redis' clock, and when it was asked for by this
 	// process'; both zero before the first.
-	Heard() (redis, asked time.Time)
+	LastReading() (redis, asked time.Time)
 }
 
 // Ticket is the limiter's answer: one call may be made ready. What it stands for, a granted

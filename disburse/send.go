@@ -167,7 +167,7 @@ func (l *Loop) giveBackFor(t *task, unacknowledged bool, atLeast time.Duration) 
 		l.Logger.Error().Err(err).Str("trade_no", t.payout.TradeNo).Str("batch_id", t.payout.BatchID).Msg("not given back")
 		return
 	}
-	after.Due = after.Due.Add(max(atLeast, undecided(t.lease, t.payout, now)))
+	after.Due = after.Due.Add(max(atLeast, disputed(t.lease, t.payout, now)))
 	if !l.move(t, stageReturned) { // it may have been sent: it is asked about after its lease
 		return
 	}

@@ -119,8 +119,8 @@ func (j *memory) due(step payout.Step, merchant string, now time.Time) (due []*r
 	for _, r := range j.rows {
 		at := r.Due
 		switch {
-		case step == payout.StepExpire && r.State == payout.StateReceived && r.Step == step: // it waits for its merchant
-		case step == payout.StepExpire && r.State == payout.StateReceived && !r.ExpiresAt.IsZero():
+		case step == payout.StepReview && r.State == payout.StateReceived && r.Step == step: // it waits for its merchant
+		case step == payout.StepReview && r.State == payout.StateReceived && !r.ExpiresAt.IsZero():
 			at = r.ExpiresAt
 			if r.until.After(at) {
 				at = r.until
@@ -154,7 +154,7 @@ func (j *memory) Due(_ context.Context, merchants []string) (leases.Agenda, erro
 	for _, m := range merchants {
 		a.Send[m], a.Ask[m] = work(payout.StepSend, m), work(payout.StepAsk, m)
 	}
-	a.Announce, a.Expire = work(payout.StepAnnounce, ""), work(payout.StepExpire, "")
+	a.Announce, a.Expire = work(payout.StepAnnounce, ""), work(payout.StepReview, "")
 	return a, nil
 }
 
@@ -175,13 +175,13 @@ func (j *memory) Lease(_ context.Context, request leases.Request) (leases.Leased
 		switch step {
 		case payout.StepSend:
 			if r.Sends > 0 && r.Account != request.Account { // see lease.lua
-				r.Step, r.Due = payout.StepExpire, b.LeasedAt
+				r.Step, r.Due = payout.StepReview, b.LeasedAt
 				continue
 			}
 			r.State, r.Step, r.LastSentAt, r.SendBy, r.Account = payout.StateSending, payout.StepAsk, b.LeasedAt, b.EndsAt, request.Account
 			r.Sends++
-		case payout.StepExpire:
-			r.Step = payout.StepExpire
+		case payout.StepReview:
+			r.Step = payout.StepReview
 		default: // the others only get another owner
 		}
 		b.Payouts = append(b.Payouts, r.Payout)
@@ -278,7 +278,7 @@ type limiter struct {
 	wait func(ctx context.Context, moment time.Time) error        // of a ticket for that moment
 	told func(began time.Time, tooFast bool, pause time.Duration) // nil: nobody listens
 
-	heard func() (redis, asked time.Time) // nil: nothing yet
+	lastReading func() (redis, asked time.Time) // nil: nothing yet
 
 	refusals *fleetRefusals // nil: nobody listens
 }
@@ -306,11 +306,11 @@ func (l limiter) Told(_ context.Context, began time.Time, tooFast bool, pause ti
 	return nil
 }
 
-func (l limiter) Heard() (redis, asked time.Time) {
-	if l.heard == nil {
+func (l limiter) LastReading() (redis, asked time.Time) {
+	if l.lastReading == nil {
 		return time.Time{}, time.Time{}
 	}
-	return l.heard()
+	return l.lastReading()
 }
 
 func (l limiter) Refused(_ context.Context, began time.Time, first time.Duration) error {

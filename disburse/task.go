@@ -16,7 +16,7 @@ import (
 type task struct {
 	payout   payout.Payout // as the journal has it
 	step     payout.Step   // what is done with it now
-	merchant *merchant     // nil where no call is made (announce, expire)
+	merchant *merchant     // nil where no call is made (announce, review)
 	lease    leases.Lease
 	evidence leases.Evidence
 	margin   time.Duration // before the lease's end; see Loop.margin
@@ -63,7 +63,7 @@ type transition struct {
 	steps    []payout.Step
 }
 
-var anyStep = []payout.Step{payout.StepSend, payout.StepAsk, payout.StepAnnounce, payout.StepExpire}
+var anyStep = []payout.Step{payout.StepSend, payout.StepAsk, payout.StepAnnounce, payout.StepReview}
 
 // transitions are all that there are. A send is called only once it is decided.
 var transitions = []transition{
@@ -72,7 +72,7 @@ var transitions = []transition{
 	{stagePrepared, stageCalling, []payout.Step{payout.StepAsk}},
 	{stagePrepared, stageAnnouncing, []payout.Step{payout.StepAnnounce}},
 	{stageDecided, stageAnnouncing, []payout.Step{payout.StepAnnounce}},
-	{stagePrepared, stageJudged, []payout.Step{payout.StepExpire}},
+	{stagePrepared, stageJudged, []payout.Step{payout.StepReview}},
 	{stageCalling, stageJudged, []payout.Step{payout.StepSend, payout.StepAsk}},
 	{stageAnnouncing, stageJudged, []payout.Step{payout.StepAnnounce}},
 	{stageJudged, stageWritten, anyStep},

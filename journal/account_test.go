@@ -19,7 +19,7 @@ const here, there payout.Account = "here0000", "there000"
 func leaseTo(t *testing.T, j *Journal, step payout.Step, account payout.Account) leases.Leased {
 	t.Helper()
 	r := leases.Request{Step: step, Merchant: "eg", Account: account, N: 9, For: time.Minute}
-	if step == payout.StepExpire {
+	if step == payout.StepReview {
 		r.Merchant = ""
 	}
 	b, err := j.Lease(context.Background(), r)
@@ -46,7 +46,7 @@ func TestALeaseToSendStampsTheAccount(t *testing.T) {
 			t.Fatalf("leased to be sent: %+v", b.Payouts)
 		}
 		checks(t, client, j)
-		b = leaseTo(t, j, payout.StepExpire, "")
+		b = leaseTo(t, j, payout.StepReview, "")
 		if len(b.Payouts) != 1 || b.Payouts[0].TradeNo != "again" || b.Payouts[0].State != payout.StateReceived {
 			t.Fatalf("what can't be sent: %+v", b.Payouts)
 		}
@@ -176,7 +176,7 @@ func TestALeaseToSendLooksBehindWhatMayNotBeSent(t *testing.T) {
 				t.Fatalf("%+v %v", b.Payouts, err)
 			}
 		}
-		if b := leaseTo(t, j, payout.StepExpire, ""); len(b.Payouts) != 3 {
+		if b := leaseTo(t, j, payout.StepReview, ""); len(b.Payouts) != 3 {
 			t.Errorf("%+v", b.Payouts)
 		}
 		checks(t, client, j)

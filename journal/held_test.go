@@ -41,9 +41,9 @@ func heldAndNeverSent(t *testing.T, client redis.UniversalClient, j *Journal, tr
 	if p := show(t, client, j, tradeNo); p.State != payout.StateHeld || p.Step != step || p.Reason == "" || p.Remark != "salary" {
 		t.Errorf("%s is %v, next %v, because of %q", tradeNo, p.State, p.Step, p.Reason)
 	}
-	for _, s := range []payout.Step{payout.StepSend, payout.StepExpire, payout.StepAsk, payout.StepAnnounce} {
+	for _, s := range []payout.Step{payout.StepSend, payout.StepReview, payout.StepAsk, payout.StepAnnounce} {
 		lane := "eg"
-		if s == payout.StepExpire || s == payout.StepAnnounce {
+		if s == payout.StepReview || s == payout.StepAnnounce {
 			lane = ""
 		}
 		if b := lease(t, j, s, lane, 9); len(b.Payouts) > 0 != (s == step) {

@@ -241,7 +241,7 @@ func TestAnExpiredPayoutIsLeasedToExpireAndNeverToSend(t *testing.T) {
 		if b := lease(t, j, payout.StepSend, "eg", 9); len(b.Payouts) != 1 || b.Payouts[0].TradeNo != "b" {
 			t.Fatalf("leased to be sent: %+v", b.Payouts)
 		}
-		b := lease(t, j, payout.StepExpire, "", 9)
+		b := lease(t, j, payout.StepReview, "", 9)
 		if len(b.Payouts) != 1 || b.Payouts[0].State != payout.StateReceived {
 			t.Fatalf("leased to expire: %+v", b.Payouts)
 		}
@@ -266,7 +266,7 @@ func TestAnExpiryIsGivenBack(t *testing.T) {
 		p := order("a", "300")
 		p.ExpiresAt = time.Now().Add(-time.Millisecond)
 		insert(t, j, 4, p)
-		b := lease(t, j, payout.StepExpire, "", 9)
+		b := lease(t, j, payout.StepReview, "", 9)
 		if len(b.Payouts) != 1 {
 			t.Fatal("not leased")
 		}

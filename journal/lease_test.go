@@ -31,7 +31,7 @@ func TestOnlyWhatIsReceivedIsLeasedToSendOrExpire(t *testing.T) {
 			strays    string
 		}{
 			{payout.StepSend, "due:s:eg", "eg", "sphPQFR"},
-			{payout.StepExpire, "due:x", "", "sphPQFR"},
+			{payout.StepReview, "due:x", "", "sphPQFR"},
 			{payout.StepAsk, "due:a:eg", "eg", "hPQFR"}, // a hold is told before it is asked about
 			{payout.StepAnnounce, "due:n", "", "sp"},
 		} {

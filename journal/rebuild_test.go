@@ -487,7 +487,7 @@ func TestALateGiveBackOfTheOldEpochIsRefusedAlsoAfterTheOpening(t *testing.T) {
 		if got := lease(t, j, payout.StepSend, "eg", 1); len(got.Payouts) != 0 {
 			t.Fatal("leased to be sent again")
 		}
-		if got := lease(t, j, payout.StepExpire, "", 1); len(got.Payouts) != 0 {
+		if got := lease(t, j, payout.StepReview, "", 1); len(got.Payouts) != 0 {
 			t.Fatal("leased to expire")
 		}
 		if got := lease(t, j, payout.StepAsk, "eg", 1); len(got.Payouts) != 1 {
@@ -613,7 +613,7 @@ func TestWithoutContentNothingIsSentOrAnnounced(t *testing.T) {
 					t.Fatal("not written")
 				}
 				checks(t, client, j)
-				for _, step := range []payout.Step{payout.StepSend, payout.StepAnnounce, payout.StepExpire} {
+				for _, step := range []payout.Step{payout.StepSend, payout.StepAnnounce, payout.StepReview} {
 					lane := ""
 					if step == payout.StepSend {
 						lane = "eg"
@@ -789,7 +789,7 @@ func (b *books) insert() string {
 }
 
 func (b *books) lease() string {
-	step := []payout.Step{payout.StepSend, payout.StepAsk, payout.StepAnnounce, payout.StepExpire}[b.r.IntN(4)]
+	step := []payout.Step{payout.StepSend, payout.StepAsk, payout.StepAnnounce, payout.StepReview}[b.r.IntN(4)]
 	lane := ""
 	if step == payout.StepSend || step == payout.StepAsk {
 		lane = "eg"

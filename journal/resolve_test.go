@@ -25,12 +25,12 @@ func TestAPayoutMovesToItsMerchant(t *testing.T) {
 		if got := insert(t, j, 4, p); got != "n" {
 			t.Fatal(got)
 		}
-		b := lease(t, j, payout.StepExpire, "", 9)
+		b := lease(t, j, payout.StepReview, "", 9)
 		if len(b.Payouts) != 1 || b.Payouts[0].Country != "" || b.Payouts[0].Merchant != "new" {
 			t.Fatalf("not looked at: %+v", b.Payouts)
 		}
 		later := b.Payouts[0]
-		later.Step, later.Due = payout.StepExpire, time.Now().Add(time.Minute)
+		later.Step, later.Due = payout.StepReview, time.Now().Add(time.Minute)
 		apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: later})
 		a, err := j.Due(ctx, []string{"new"})
 		if err != nil || a.Expire.Due != 0 || a.Expire.Next.UnixMilli() != later.Due.UnixMilli() {
@@ -42,7 +42,7 @@ func TestAPayoutMovesToItsMerchant(t *testing.T) {
 		if err := client.ZAdd(ctx, j.prefix+"due:x", redis.Z{Score: 1, Member: "a"}).Err(); err != nil {
 			t.Fatal(err)
 		}
-		b = lease(t, j, payout.StepExpire, "", 9)
+		b = lease(t, j, payout.StepReview, "", 9)
 		command := b.Payouts[0].Command
 		command.Currency = "KES"
 		known := b.Payouts[0].Resolved(command, "kenya", time.Now())

@@ -201,7 +201,7 @@ var transitionsOf = map[string]func(t *testing.T, client redis.UniversalClient) 
 	},
 	"lease": func(t *testing.T, client redis.UniversalClient) (string, map[string]bool) {
 		seen := map[string]bool{}
-		for _, step := range []payout.Step{payout.StepSend, payout.StepAsk, payout.StepAnnounce, payout.StepExpire} {
+		for _, step := range []payout.Step{payout.StepSend, payout.StepAsk, payout.StepAnnounce, payout.StepReview} {
 			s := onStage(t, client, product([]string{"step:s", "step:a", "step:n", "step:x"}, []string{"valid", "expired"}, []string{"first", "again", "elsewhere"}),
 				func(v string, p *payout.Payout) (string, time.Time) {
 					_, letter, _ := strings.Cut(v, "step:")
@@ -227,7 +227,7 @@ var transitionsOf = map[string]func(t *testing.T, client redis.UniversalClient) 
 				}
 			}
 			r := leases.Request{Step: step, Merchant: "eg", Account: here, N: 1000, For: time.Minute}
-			if step == payout.StepAnnounce || step == payout.StepExpire {
+			if step == payout.StepAnnounce || step == payout.StepReview {
 				r.Merchant = ""
 			}
 			b, err := s.j.Lease(context.Background(), r)

@@ -200,7 +200,7 @@ func finish(t *testing.T, j *Journal) {
 			before := p.State
 			forget := p.Step == payout.StepAnnounce && p.State.Final()
 			switch {
-			case p.State == payout.StateReceived && p.Step == payout.StepExpire:
+			case p.State == payout.StateReceived && p.Step == payout.StepReview:
 				if p.TradeNo != "expired" && p.TradeNo != "resent" {
 					t.Errorf("%s must not be sent?", p.TradeNo)
 				}
@@ -234,7 +234,7 @@ func finish(t *testing.T, j *Journal) {
 	}
 	for range 6 {
 		for _, r := range []leases.Request{
-			{Step: payout.StepSend, Merchant: "eg"}, {Step: payout.StepAsk, Merchant: "eg"}, {Step: payout.StepExpire}, {Step: payout.StepAnnounce},
+			{Step: payout.StepSend, Merchant: "eg"}, {Step: payout.StepAsk, Merchant: "eg"}, {Step: payout.StepReview}, {Step: payout.StepAnnounce},
 		} {
 			r.Account, r.N, r.For = "account1", 100, time.Minute
 			b, err := j.Lease(ctx, r)

@@ -9,9 +9,10 @@ import (
 const NotConfigured = "merchant is not configured"
 
 // AwaitMerchant makes a new payout wait until its merchant is configured. It is received, and
-// due for the step expire, which looks again. It can't have been sent: that needs the merchant.
+// due for a review, which looks for the merchant again. It can't have been sent: that needs the
+// merchant.
 func (p Payout) AwaitMerchant() Payout {
-	p.State, p.Step, p.Due = StateReceived, StepExpire, p.ReceivedAt
+	p.State, p.Step, p.Due = StateReceived, StepReview, p.ReceivedAt
 	p.Reason, p.SettledAt = "", time.Time{}
 	return p
 }
@@ -26,7 +27,7 @@ func (p Payout) Resolved(c Command, country string, now time.Time) Payout {
 	return p
 }
 
-// Reject ends a payout that waits for its merchant. One that may have been sent is refused.
+// Reject ends a payout that waits for its merchant. A payout that may have been sent is refused.
 func (p Payout) Reject(reason string, now time.Time) (Payout, error) {
 	if p.State != StateReceived || p.Sends > 0 || p.Unacknowledged {
 		return p, fmt.Errorf("payout %s: a payout that is %v and was sent %d times can't be rejected: left as it is", p.TradeNo, p.State, p.Sends)

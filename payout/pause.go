@@ -7,7 +7,7 @@ import (
 	"disburser/payout/finding"
 )
 
-// exploringOneIn is of how many payouts one is asked about without what was learned. Otherwise a
+// exploringOneIn says that one of so many payouts is asked about without what was learned. Otherwise a
 // provider that becomes faster would never be asked early enough to show it.
 const exploringOneIn = 24
 
@@ -19,12 +19,12 @@ func (policy Policy) Pause(tradeNo string, since time.Duration, asked int) time.
 		return policy.interval(asked)
 	}
 	if phase, explores := explores(tradeNo); explores {
-		// Each begins somewhere between two steps of the plain schedule. Otherwise all of them would
+		// Each such payout begins somewhere between two steps of the plain schedule. Otherwise all of them would
 		// be asked about at the same ages, and nobody would ever know what settles between these.
 		return policy.grown(float64(asked) + phase)
 	}
 	pause, ok := policy.Learned.After(since)
-	if !ok { // hardly anyone becomes so old: as the plain schedule would at this age
+	if !ok { // hardly any payout becomes so old: as the plain schedule would at this age
 		pause = max(since.Seconds()*(policy.Poll.Factor-1), policy.interval(asked).Seconds())
 	}
 	// The jitter is as large as the plain schedule's, to both sides of the learned age. It also
@@ -42,16 +42,17 @@ func explores(tradeNo string) (phase float64, ok bool) {
 	return float64(sum/exploringOneIn%256) / 256, sum%exploringOneIn == 0
 }
 
-// Watched tells what an answer says about how long a payout takes to settle, if anything. At the
-// age of after it was unsettled. At the age of before it was settled or not.
-func (p Payout) Watched(f finding.Finding, now time.Time) (after, before time.Duration, settled, ok bool) {
+// SettleObservation is what an answer tells about how long a payout takes to settle; ok is false
+// where it tells nothing. The payout was still unsettled at the age unsettledAt. The answer came at
+// the age answeredAt: by then the payout was settled, or still not.
+func (p Payout) SettleObservation(f finding.Finding, now time.Time) (unsettledAt, answeredAt time.Duration, settled, ok bool) {
 	settled = f.Kind == finding.Paid || f.Kind == finding.Failed
 	asked := p.State == StateSending || p.State == StateProcessing
 	if !settled && f.Kind != finding.Processing || !asked || p.Sends != 1 || p.LastSentAt.IsZero() || now.Before(p.LastSentAt) { // of two sends nobody knows which one it was
 		return 0, 0, false, false
 	}
 	if p.PendingAt.After(p.LastSentAt) {
-		after = p.PendingAt.Sub(p.LastSentAt)
+		unsettledAt = p.PendingAt.Sub(p.LastSentAt)
 	}
-	return after, now.Sub(p.LastSentAt), settled, true
+	return unsettledAt, now.Sub(p.LastSentAt), settled, true
 }

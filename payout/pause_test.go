@@ -21,7 +21,7 @@ func TestSomeExplore(t *testing.T) {
 }
 
 // What an answer tells about when a payout settles.
-func TestWatched(t *testing.T) {
+func TestSettleObservation(t *testing.T) {
 	sent := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	base := Payout{State: StateProcessing, Sends: 1, LastSentAt: sent}
 	for _, c := range []struct {
@@ -47,7 +47,7 @@ func TestWatched(t *testing.T) {
 	} {
 		p := base
 		c.change(&p)
-		after, before, settled, ok := p.Watched(finding.Finding{Kind: c.kind}, sent.Add(time.Minute))
+		after, before, settled, ok := p.SettleObservation(finding.Finding{Kind: c.kind}, sent.Add(time.Minute))
 		if ok != c.ok || after != c.after || before != c.before || settled != (c.ok && c.kind != finding.Processing) {
 			t.Errorf("%s: %v to %v, settled %v, %v", c.name, after, before, settled, ok)
 		}

@@ -83,7 +83,7 @@ func (l *life) live() {
 		l.ask()
 	case StepAnnounce:
 		l.announce()
-	case StepExpire:
+	case StepReview:
 		l.t.Error("the table never asks for an expiry; the journal does")
 	}
 	l.check()

@@ -46,7 +46,7 @@ func (p Payout) sendAgain(now time.Time) Payout {
 }
 
 // allRefused tells that each of its sends was refused and is proved absent, so that nothing was
-// paid. One that was never sent isn't meant.
+// paid. It is false for a payout that was never sent.
 func (p Payout) allRefused() bool {
 	return p.Sends > 0 && p.Disproved == p.Sends && p.Refusals == p.Sends
 }

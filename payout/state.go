@@ -77,11 +77,11 @@ func (p Payout) After(phase Phase, f finding.Finding, now time.Time, policy Poli
 	if r == nil {
 		return p, fmt.Errorf("payout %s: a payout that is %v can't find %v: left as it is", p.TradeNo, p.State, f.Kind)
 	}
-	return r(p.heard(phase, f, now), f, now, policy), nil
+	return r(p.noted(phase, f, now), f, now, policy), nil
 }
 
-// heard notes what is noted of every answer, whichever rule follows.
-func (p Payout) heard(phase Phase, f finding.Finding, now time.Time) Payout {
+// noted is the payout with what is noted of every answer, whichever rule follows.
+func (p Payout) noted(phase Phase, f finding.Finding, now time.Time) Payout {
 	if phase == OwnSend {
 		p.LastSend = f.Kind
 		if p.FirstSentAt.IsZero() {
@@ -302,8 +302,8 @@ func (p Payout) GiveBack(now time.Time, unacknowledged bool) (Payout, error) {
 	return p, nil
 }
 
-// Announced is for a payout whose event Kafka has acknowledged. A held one is asked about
-// again. A final one stays as it is: the caller has the journal forget it.
+// Announced is for a payout whose event Kafka has acknowledged. A held payout is asked about
+// again. A final payout stays as it is: the caller has the journal forget it.
 func (p Payout) Announced(now time.Time, policy Policy) Payout {
 	if p.State == StateHeld {
 		p.Step, p.Due = StepAsk, now.Add(policy.Poll.Max)

@@ -302,7 +302,7 @@ func TestNames(t *testing.T) {
 	for _, s := range States {
 		seen[s.String()] = true
 	}
-	for _, step := range []Step{StepSend, StepAsk, StepAnnounce, StepExpire} {
+	for _, step := range []Step{StepSend, StepAsk, StepAnnounce, StepReview} {
 		seen[step.String()] = true
 	}
 	for _, k := range everyKind() {

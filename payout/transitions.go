@@ -55,7 +55,7 @@ const (
 	StepSend     Step = 's' // received: decide and send
 	StepAsk      Step = 'a' // sending, processing, held: ask the query endpoint
 	StepAnnounce Step = 'n' // held or final: publish the event
-	StepExpire   Step = 'x' // received: its expiresAt has come, or its merchant isn't known
+	StepReview   Step = 'x' // received, but it may not be sent: expired, merchant unknown, or sent to another account before
 )
 
 // String is the step's name as logs carry it.
@@ -67,8 +67,8 @@ func (s Step) String() string {
 		return "ask"
 	case StepAnnounce:
 		return "announce"
-	case StepExpire:
-		return "expire"
+	case StepReview:
+		return "review"
 	}
 	return fmt.Sprintf("invalid(%q)", byte(s))
 }

@@ -76,7 +76,7 @@ func newIntervals(poll payout.Poll, share [buckets]float64) (best *Intervals) {
 // a settlement within the median pays some asks back. For each price of delay, the other one is
 // searched for by halving: the lowest that keeps both bounds.
 func (p *problem) cheapest(plain costs, median float64, m margin, limit float64) (best *Intervals, fewest float64) {
-	p.setMoment(m.median * median)
+	p.setPromptDelay(m.median * median)
 	fewest = limit
 	// A wider margin wants a little more than half: between two peaks a few payouts make the median.
 	half := p.half() * (1 + (1-m.median)/3)
@@ -148,7 +148,7 @@ type problem struct {
 	first, longest float64
 	ages           []float64
 	left, sum      []float64 // the survival function at each age
-	recent         []float64 // unsettled a moment before an age; a moment is what setMoment says
+	recent         []float64 // the survival function one prompt delay before each age; see setPromptDelay
 }
 
 func newProblem(poll payout.Poll, share [buckets]float64) *problem {
@@ -163,17 +163,17 @@ func newProblem(poll payout.Poll, share [buckets]float64) *problem {
 	return p
 }
 
-// setMoment says within which delay, in seconds, a settlement counts as seen at once.
-func (p *problem) setMoment(moment float64) {
+// setPromptDelay says within which delay, in seconds, a settlement counts as seen promptly.
+func (p *problem) setPromptDelay(delay float64) {
 	p.recent = make([]float64, len(p.ages))
 	for i, age := range p.ages {
-		p.recent[i], _ = p.at(age - moment)
+		p.recent[i], _ = p.at(age - delay)
 	}
 }
 
 // solve finds the cheapest asks for two prices, by dynamic programming from the last age backwards.
-// Next says for each age at which one to ask after it. A second's delay costs wait, and what is seen
-// within a moment pays soon back.
+// next says for each age at which age the next ask comes. A second's delay costs wait, and a
+// settlement that is seen promptly pays soon back.
 func (p *problem) solve(wait, soon float64) (next []int) {
 	n := len(p.ages)
 	next = make([]int, n)
@@ -220,14 +220,14 @@ func (p *problem) agesOf(next []int) (asks []float64) {
 type costs struct {
 	asks   float64 // on average
 	mean   float64 // delay in seconds
-	within float64 // the share that is seen within a moment
+	within float64 // the share that is seen promptly
 }
 
-func (p *problem) costsOf(asks []float64, moment float64) (m costs) {
+func (p *problem) costsOf(asks []float64, promptDelay float64) (m costs) {
 	left, sum := 1.0, 0.0
 	for _, age := range asks {
 		nextLeft, nextSum := p.at(age)
-		recent, _ := p.at(age - moment)
+		recent, _ := p.at(age - promptDelay)
 		m.asks += left
 		m.mean += age*(left-nextLeft) - (nextSum - sum)
 		m.within += min(left, recent) - nextLeft

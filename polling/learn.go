@@ -26,10 +26,10 @@ type Learner struct {
 	madeFor   payout.Poll // the bounds that they were made for
 }
 
-// Saw counts an answer about a payout that was unsettled at the age of after: whether it was
-// settled at the age of before.
-func (l *Learner) Saw(after, before time.Duration, settled bool) {
-	l.times.add(after, before, settled)
+// Saw counts an answer about a payout that was still unsettled at the age unsettledAt: whether it
+// was settled at the age answeredAt.
+func (l *Learner) Saw(unsettledAt, answeredAt time.Duration, settled bool) {
+	l.times.add(unsettledAt, answeredAt, settled)
 }
 
 // Intervals are the present ones within an operator's bounds; nil while there are none.

@@ -47,12 +47,12 @@ type settleTimes struct {
 	count     int                       // settlements in all
 }
 
-// add counts an answer about a payout that was unsettled at the age of after.
-func (s *settleTimes) add(after, before time.Duration, settled bool) {
+// add counts an answer at the age answeredAt, about a payout that was unsettled at unsettledAt.
+func (s *settleTimes) add(unsettledAt, answeredAt time.Duration, settled bool) {
 	if s.weight == 0 {
 		s.weight = 1
 	}
-	from, to := bucketAt(after), bucketAt(max(after, before))
+	from, to := bucketAt(unsettledAt), bucketAt(max(unsettledAt, answeredAt))
 	if !settled {
 		s.stayed(from, to, s.weight)
 		return
@@ -77,8 +77,8 @@ func (s *settleTimes) add(after, before time.Duration, settled bool) {
 	}
 }
 
-// stayed counts that a payout came from one place to another and was unsettled. If the other one
-// lies before, it takes that back.
+// stayed counts that a payout came through the buckets between two places unsettled. If the second
+// place lies before the first, it takes that back.
 func (s *settleTimes) stayed(from, to, weight float64) {
 	if from > to {
 		from, to, weight = to, from, -weight

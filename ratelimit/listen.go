@@ -35,8 +35,8 @@ const (
 	Forgotten Direction = "forgotten"
 )
 
-// Turn is a change of direction.
-type Turn struct {
+// RateChange is a change of direction.
+type RateChange struct {
 	To    Direction
 	Rate  float64       // calls a second of the whole fleet
 	Pause time.Duration // what is left of the pause, for Paused and Refused
@@ -92,10 +92,10 @@ func (l *Limiter) seenThrottle() (o sharedThrottle, now time.Time) {
 	return l.seen, time.Now().Add(l.seen.clockOffset)
 }
 
-// Heard returns the latest reading of Redis' clock, and when it was requested on our clock.
+// LastReading returns the latest reading of Redis' clock, and when it was requested on our clock.
 // Both are zero before the first reading. Right before a call it is the reading of the grant of
 // its moment.
-func (l *Limiter) Heard() (redis, asked time.Time) {
+func (l *Limiter) LastReading() (redis, asked time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.reading.redis, l.reading.asked
@@ -114,26 +114,26 @@ func (l *Limiter) learn(redisMicros float64, asked, received time.Time, text str
 		o.text, o.throttle = text, readThrottle(text)
 	}
 	o.throttle = o.throttle.withoutFuture(now, l.MaxPause)
-	turn, turned := o.detectTurn(now)
-	turn.Rate *= l.rate.PerSecond
+	change, changed := o.detectChange(now)
+	change.Rate *= l.rate.PerSecond
 	refused := o.throttle.refusals
 	l.mu.Unlock()
-	if turned {
-		l.Turned(turn)
+	if changed {
+		l.OnChange(change)
 	}
 	switch {
 	case refused.count > before:
-		l.Turned(Turn{To: Refused, Pause: refused.nextProbe.Sub(now)})
+		l.OnChange(RateChange{To: Refused, Pause: refused.nextProbe.Sub(now)})
 	case refused.count == 0 && before > 0 && text == "":
-		l.Turned(Turn{To: Forgotten})
+		l.OnChange(RateChange{To: Forgotten})
 	case refused.count == 0 && before > 0:
-		l.Turned(Turn{To: Accepted})
+		l.OnChange(RateChange{To: Accepted})
 	}
 }
 
-// detectTurn tells whether the direction changed. The Rate of its Turn is a factor of the
+// detectChange tells whether the direction changed. The Rate of its RateChange is a factor of the
 // agreed rate.
-func (o *sharedThrottle) detectTurn(now time.Time) (Turn, bool) {
+func (o *sharedThrottle) detectChange(now time.Time) (RateChange, bool) {
 	factor, pause := o.throttle.factorAt(now), max(0, o.throttle.pausedUntil.Sub(now))
 	if o.lastFactor == 0 { // the first look
 		o.lastFactor = 1
@@ -148,13 +148,13 @@ func (o *sharedThrottle) detectTurn(now time.Time) (Turn, bool) {
 		going = Faster
 	}
 	pauses := pause > 0 && !o.paused
-	turned := going != o.direction && !(going == Agreed && o.direction == "")
+	changed := going != o.direction && !(going == Agreed && o.direction == "")
 	o.lastFactor, o.direction, o.paused = factor, going, pause > 0
 	switch {
 	case pauses:
-		return Turn{Paused, factor, pause}, true
-	case turned:
-		return Turn{going, factor, 0}, true
+		return RateChange{Paused, factor, pause}, true
+	case changed:
+		return RateChange{going, factor, 0}, true
 	}
-	return Turn{}, false
+	return RateChange{}, false
 }

@@ -129,7 +129,7 @@ type Options struct {
 	Rate            Rate
 	MaxPause        time.Duration               // the longest pause that a Retry-After can ask for
 	Count           func(outcome string, n int) // counts outcomes for the metric; may be nil
-	Turned          func(Turn)                  // is called when the fleet's rate changes direction; may be nil; must not block
+	OnChange        func(RateChange)            // is called when the fleet's rate changes direction; may be nil; must not block
 
 	// Epoch returns the number of the journal's epoch of this process, 0 for none. It only
 	// grows. May be nil.
@@ -166,8 +166,8 @@ func New(client redis.UniversalClient, o Options) *Limiter {
 	if o.Count == nil {
 		o.Count = func(string, int) {}
 	}
-	if o.Turned == nil {
-		o.Turned = func(Turn) {}
+	if o.OnChange == nil {
+		o.OnChange = func(RateChange) {}
 	}
 	if o.Epoch == nil {
 		o.Epoch = func() int { return 0 }

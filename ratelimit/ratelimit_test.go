@@ -32,11 +32,11 @@ type fleet struct {
 	epoch  func() int   // of the limiters that are made from now on; nil = none
 	slow   atomic.Int64 // how late the next answer of Redis is read, once
 
-	mu    sync.Mutex
-	calls []time.Time
-	count map[string]int
-	turns []Turn
-	group sync.WaitGroup
+	mu      sync.Mutex
+	calls   []time.Time
+	count   map[string]int
+	changes []RateChange
+	group   sync.WaitGroup
 }
 
 func inFleet(t *testing.T, r Rate, test func(f *fleet)) {
@@ -94,10 +94,10 @@ func (f *fleet) limiterOn(client *redis.Client) *Limiter {
 			defer f.mu.Unlock()
 			f.count[outcome] += n
 		},
-		Turned: func(turn Turn) {
+		OnChange: func(change RateChange) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
-			f.turns = append(f.turns, turn)
+			f.changes = append(f.changes, change)
 		},
 	})
 }

@@ -30,8 +30,8 @@ func (f *fleet) stepBack(d time.Duration) {
 func (f *fleet) directions() (all []Direction) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, turn := range f.turns {
-		all = append(all, turn.To)
+	for _, change := range f.changes {
+		all = append(all, change.To)
 	}
 	return all
 }

@@ -131,7 +131,7 @@ func slowsDownTogether(f *fleet) {
 			f.t.Errorf("%v calls a second from %v to %v, want %v", got, c.from, c.to, want)
 		}
 	}
-	f.turned(map[Direction]int{Slower: 4, Faster: 4, Agreed: 4}) // two that were told learn it too; one of them never looks again
+	f.changed(map[Direction]int{Slower: 4, Faster: 4, Agreed: 4}) // two that were told learn it too; one of them never looks again
 }
 
 func (f *fleet) between(from, to time.Time) (n int) {
@@ -145,14 +145,14 @@ func (f *fleet) between(from, to time.Time) (n int) {
 	return n
 }
 
-// turned checks that no instance reports a turn twice, and that at most so many report it.
-func (f *fleet) turned(most map[Direction]int) {
+// changed checks that no instance reports a change twice, and that at most so many report it.
+func (f *fleet) changed(most map[Direction]int) {
 	f.t.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	got := map[Direction]int{}
-	for _, turn := range f.turns {
-		got[turn.To]++
+	for _, change := range f.changes {
+		got[change.To]++
 	}
 	for _, d := range []Direction{Slower, Faster, Agreed, Paused} {
 		if n := got[d]; n > most[d]+1 || n < most[d]-1 {
@@ -196,7 +196,7 @@ func TestTheFleetRests(t *testing.T) {
 		if n := f.between(began.Add(11*time.Second), began.Add(31*time.Second)); n < 985 {
 			t.Errorf("%d calls in 20 s after the pause", n)
 		}
-		f.turned(map[Direction]int{Paused: 4})
+		f.changed(map[Direction]int{Paused: 4})
 	})
 }
 

@@ -37,8 +37,8 @@ func TestAMissingScheduleBeginsBehindWhatWasGranted(t *testing.T) {
 func TestTheGrantTellsRedisTime(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {
 		l := f.limiter()
-		if redis, asked := l.Heard(); !redis.IsZero() || !asked.IsZero() {
-			t.Error("heard before it has asked")
+		if redis, asked := l.LastReading(); !redis.IsZero() || !asked.IsZero() {
+			t.Error("a reading before it has asked")
 		}
 		tickets, _, err := l.Take(context.Background(), 1)
 		if err != nil || len(tickets) != 1 {
@@ -50,7 +50,7 @@ func TestTheGrantTellsRedisTime(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = tickets[0].Wait(ctx) // this Redis' clock stands still now: the moment never comes
-		redis, asked := l.Heard()
+		redis, asked := l.LastReading()
 		if asked.Before(before) || redis.Sub(before).Round(time.Second) != time.Hour {
 			t.Errorf("%v, asked for %v after the moment was waited for", redis.Sub(asked), asked.Sub(before))
 		}

@@ -82,7 +82,7 @@ func New(c config.Config, o Options) (a *App, err error) {
 	a.onClose("redis", a.redis.Close)
 	metrics := disburse.NewMetrics(o.Registry, namesOf(c), []string{ratelimit.Granted, ratelimit.Denied, ratelimit.Late})
 	a.merchants, err = newMerchants(c, merchantParts{
-		dial: o.DialHTTP, redis: a.redis, registry: o.Registry, epoch: a.epochs, tokens: metrics.Tokens, turned: a.turned,
+		dial: o.DialHTTP, redis: a.redis, registry: o.Registry, epoch: a.epochs, tokens: metrics.Tokens, onChange: a.logRateChange,
 	})
 	a.onClose("provider", a.merchants.close)
 	if err != nil {

@@ -33,9 +33,9 @@ type merchantParts struct {
 	dial     Dial                  // to the provider
 	redis    redis.UniversalClient // for the limiters: their rates are the fleet's
 	registry prometheus.Registerer
-	epoch    func() int                                            // the journal's, 0 for none
-	tokens   func(merchant, operation, outcome string, n int)      // told what became of a limiter's tokens
-	turned   func(merchant, operation string, turn ratelimit.Turn) // told when a rate turns
+	epoch    func() int                                                    // the journal's, 0 for none
+	tokens   func(merchant, operation, outcome string, n int)              // told what became of a limiter's tokens
+	onChange func(merchant, operation string, change ratelimit.RateChange) // told when a rate changes direction
 }
 
 // newMerchant makes the merchant of a name. Nothing is sent yet.
@@ -54,9 +54,9 @@ func newMerchant(c config.Config, name string, p merchantParts) (*merchant, erro
 func (m *merchant) limiter(c config.Config, operation string, r config.Rate, p merchantParts) *ratelimit.Limiter {
 	l := ratelimit.New(p.redis, ratelimit.Options{
 		Namespace: c.Redis.Namespace, Name: m.name + ":" + operation, Rate: rateOf(r), MaxPause: c.Breaker.MaxOpenFor,
-		Count:  func(outcome string, n int) { p.tokens(m.name, operation, outcome, n) },
-		Epoch:  p.epoch,
-		Turned: func(turn ratelimit.Turn) { p.turned(m.name, operation, turn) },
+		Count:    func(outcome string, n int) { p.tokens(m.name, operation, outcome, n) },
+		Epoch:    p.epoch,
+		OnChange: func(change ratelimit.RateChange) { p.onChange(m.name, operation, change) },
 	})
 	p.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "disburser_rate_limit", Help: "Calls a second that the whole fleet may make for now; 0 while the provider wants to be left alone.",

@@ -29,18 +29,18 @@ func (a *App) beginSchedules(ctx context.Context) {
 	}
 }
 
-// turned says once for each change of direction what the provider's "too fast" did.
-func (a *App) turned(merchant, operation string, turn ratelimit.Turn) {
+// logRateChange says once for each change of direction what the provider's "too fast" did.
+func (a *App) logRateChange(merchant, operation string, change ratelimit.RateChange) {
 	event, text := a.logger.Warn(), "the provider says that it is called too often: the fleet calls more slowly"
-	switch turn.To {
+	switch change.To {
 	case ratelimit.Paused:
-		event, text = event.Dur("for", turn.Pause), "the provider asks to be left alone (Retry-After): nothing is called until then"
+		event, text = event.Dur("for", change.Pause), "the provider asks to be left alone (Retry-After): nothing is called until then"
 	case ratelimit.Faster:
 		event, text = a.logger.Info(), "the provider has not complained for a while: the fleet calls a little faster again"
 	case ratelimit.Agreed:
 		event, text = a.logger.Info(), "the fleet calls as fast as is configured again"
 	case ratelimit.Refused:
-		event = a.logger.Error().Dur("for", turn.Pause)
+		event = a.logger.Error().Dur("for", change.Pause)
 		text = "the provider refuses one send after the other (an empty account? a revoked key?): all sends of the merchant rest, then one payout of the whole fleet tries whether it is over"
 	case ratelimit.Accepted:
 		event, text = a.logger.Info(), "the provider has taken a send again: all sends of the merchant go on"
@@ -48,8 +48,8 @@ func (a *App) turned(merchant, operation string, turn ratelimit.Turn) {
 		event, text = a.logger.Info(), "it is not known any more that the provider refuses sends (nothing was sent for long, or Redis was wiped): all sends of the merchant go on"
 	case ratelimit.Slower:
 	}
-	if turn.Rate > 0 {
-		event = event.Float64("rate", turn.Rate)
+	if change.Rate > 0 {
+		event = event.Float64("rate", change.Rate)
 	}
 	event.Str("merchant", merchant).Str("operation", operation).Msg(text)
 }

@@ -192,13 +192,13 @@ var sending = []Guard{
 			Killer: Killer{"disburse", "TestAStepOfRedisClock"}},
 		{Removes: "notBefore by the own clock alone", Edits: edit("disburse/clocks.go", "return max(p.Early(lease.EarliestJournalTime(now)), p.Early(now))", "return p.Early(now)"),
 			Killer: Killer{"disburse", "TestAMachineWhoseClockIsAhead"}},
-		{Removes: "rejected by Redis' clock alone", Edits: edit("disburse/expire.go", "p.MaybeAtAnotherAccount(account) || expired {", "true {"),
+		{Removes: "rejected by Redis' clock alone", Edits: edit("disburse/review.go", "p.MaybeAtAnotherAccount(account) || expired {", "true {"),
 			Killer: Killer{"disburse", "TestAStepOfRedisClock"}},
 		{Removes: "sent though expired by the own clock", Edits: []Edit{
 			{"disburse/clocks.go", " && !p.Expired(now)\n", "\n"},
 			{"disburse/clocks.go", "[]time.Time{lease.EarliestLocalTime(p.ExpiresAt), now.Add(p.ExpiresAt.Sub(now))}", "[]time.Time{lease.EarliestLocalTime(p.ExpiresAt), now.Add(time.Hour)}"}},
 			Killer: Killer{"disburse", "TestAMachineWhoseClockIsAhead"}},
-		{Removes: "what the clocks disagree about is tried again and again", Edits: edit("disburse/send.go", "max(atLeast, undecided(t.lease, t.payout, now))", "atLeast"),
+		{Removes: "what the clocks disagree about is tried again and again", Edits: edit("disburse/send.go", "max(atLeast, disputed(t.lease, t.payout, now))", "atLeast"),
 			Killer: Killer{"disburse", "TestAMachineWhoseClockIsAhead"}},
 	}},
 }

@@ -8,22 +8,24 @@ import (
 	"disburser/payout/leases"
 )
 
-// lookForMerchant bounds how long a payout whose merchant isn't known is left alone: another
-// instance may know it by then. The whole wait is cut into so many looks.
 const (
-	lookForMerchant = 15 * time.Second
-	looksForOne     = 20
+	// merchantRecheck is the longest pause between two rechecks of a payout whose merchant isn't
+	// known. Another instance may know the merchant by then.
+	merchantRecheck = 15 * time.Second
+
+	// merchantRechecks is how many rechecks there are at least before the payout is rejected.
+	merchantRechecks = 20
 )
 
-// expireGroup looks at received payouts that must not be sent. Their expiresAt has come, or they
-// were sent to another account before, or their merchant wasn't known at the last look. Where
-// only Redis' clock says that one has expired, the lane pauses: what comes behind expires later.
-func (l *Loop) expireGroup(_, working context.Context, la *lane, due int) (int, error) {
-	leased, err := l.lease(working, payout.StepExpire, "", min(due, announceLargest))
+// reviewGroup reviews received payouts that may not be sent. Their expiresAt has come, or they were
+// sent to another account before, or their merchant wasn't known at the last check. Where only
+// Redis' clock says that a payout has expired, the lane pauses: the payouts behind it expire later.
+func (l *Loop) reviewGroup(_, working context.Context, la *lane, due int) (int, error) {
+	leased, err := l.lease(working, payout.StepReview, "", min(due, announceLargest))
 	ended := 0
 	var resolved []*task
 	for _, p := range leased.Payouts {
-		t := l.newTask(payout.StepExpire, nil, leased, p)
+		t := l.newTask(payout.StepReview, nil, leased, p)
 		after, known, e := l.notSendable(t, la, time.Now())
 		switch {
 		case e != nil:
@@ -46,7 +48,7 @@ func (l *Loop) expireGroup(_, working context.Context, la *lane, due int) (int, 
 	return ended + len(resolved), err
 }
 
-// notSendable is what becomes of one of them; known says that it is its merchant's now.
+// notSendable is what becomes of a task's payout; known says that this instance knows its merchant.
 func (l *Loop) notSendable(t *task, la *lane, now time.Time) (after payout.Payout, known bool, err error) {
 	p, theirs := t.payout, t.lease.LatestJournalTime(now)
 	account := p.Account
@@ -55,7 +57,7 @@ func (l *Loop) notSendable(t *task, la *lane, now time.Time) (after payout.Payou
 	}
 	expired := p.Expired(now) && p.Expired(theirs)
 	if p.Sends == 0 && !expired && (p.Country == "" || !p.Expired(theirs)) {
-		after, err = l.lookUp(t.lease, p, now)
+		after, err = l.recheckMerchant(t.lease, p, now)
 		return after, err == nil && after.Step == payout.StepSend, err
 	}
 	after, err = p.NotSendable(theirs, account)
@@ -63,15 +65,15 @@ func (l *Loop) notSendable(t *task, la *lane, now time.Time) (after payout.Payou
 		return after, false, err
 	}
 	after = p
-	after.Step, after.Due = payout.StepSend, theirs.Add(undecided(t.lease, p, now))
-	la.pausedUntil.Store(now.Add(expirePause).UnixNano())
+	after.Step, after.Due = payout.StepSend, theirs.Add(disputed(t.lease, p, now))
+	la.pausedUntil.Store(now.Add(reviewPause).UnixNano())
 	return after, false, nil
 }
 
-// lookUp is what becomes of a payout that waits for its merchant. Where this instance knows it,
+// recheckMerchant is what becomes of a payout that waits for its merchant. Where this instance knows it,
 // the payout is due to be sent. Where nobody has known it for long, it is rejected. Else it is
-// looked at again.
-func (l *Loop) lookUp(lease leases.Lease, p payout.Payout, now time.Time) (payout.Payout, error) {
+// checked again later.
+func (l *Loop) recheckMerchant(lease leases.Lease, p payout.Payout, now time.Time) (payout.Payout, error) {
 	command, country, invalid := l.Resolve(p.Command)
 	waited := min(now.Sub(p.ReceivedAt), lease.EarliestJournalTime(now).Sub(p.ReceivedAt), l.knownFor(lease.Epoch, now))
 	switch {
@@ -80,8 +82,8 @@ func (l *Loop) lookUp(lease leases.Lease, p payout.Payout, now time.Time) (payou
 	case invalid != payout.NotConfigured || waited >= l.Grace:
 		return p.Reject(invalid, lease.LatestJournalTime(now))
 	}
-	p.Step = payout.StepExpire
-	p.Due = lease.LatestJournalTime(now).Add(max(time.Millisecond, min(lookForMerchant, l.Grace/looksForOne, l.Grace-waited)))
+	p.Step = payout.StepReview
+	p.Due = lease.LatestJournalTime(now).Add(max(time.Millisecond, min(merchantRecheck, l.Grace/merchantRechecks, l.Grace-waited)))
 	if p.ExpiresAt.After(lease.LatestJournalTime(now)) && p.ExpiresAt.Before(p.Due) {
 		p.Due = p.ExpiresAt
 	}
@@ -89,7 +91,7 @@ func (l *Loop) lookUp(lease leases.Lease, p payout.Payout, now time.Time) (payou
 }
 
 // knownFor is how long this instance has worked in an epoch: while there was none, nobody
-// could look whether a merchant is known. Only the lane of expiries calls it.
+// could check whether a merchant is known. Only the lane of reviews calls it.
 func (l *Loop) knownFor(epoch string, now time.Time) time.Duration {
 	if l.epoch != epoch {
 		l.epoch, l.epochFrom = epoch, now
@@ -109,7 +111,7 @@ func (l *Loop) resolve(working context.Context, lease leases.Lease, tasks []*tas
 	moved, err := l.Journal.Resolve(ctx, lease, payouts)
 	for i, t := range tasks {
 		switch {
-		case err != nil || i >= len(moved) || !moved[i]: // it is looked at again after the lease
+		case err != nil || i >= len(moved) || !moved[i]: // it comes due again after the lease
 			l.move(t, stageLost)
 		default:
 			l.move(t, stageWritten)

@@ -14,7 +14,7 @@ func TestAnUnknownMerchantsAccountIsNotAnotherOne(t *testing.T) {
 	now := time.Now()
 	lease := leases.Lease{LeasedAt: now, EndsAt: now.Add(time.Minute), Asked: now}
 	p := payout.Begin(payout.Command{TradeNo: "a", Merchant: "gone"}, "egypt", payout.Source{}, "", now.Add(-time.Hour))
-	p.Sends, p.Account, p.Step = 1, "there000", payout.StepExpire
+	p.Sends, p.Account, p.Step = 1, "there000", payout.StepReview
 	l := &Loop{merchants: map[string]*merchant{}}
 	after, _, err := l.notSendable(&task{lease: lease, payout: p}, &lane{}, now)
 	if err != nil || after.State != payout.StateReceived || after.Step != payout.StepSend || !after.Due.After(now) {
