@@ -54,7 +54,7 @@ func (l *Loop) lanes() []*lane {
 	}
 	return append(all,
 		&lane{step: payout.StepAnnounce, run: l.announceGroup, work: func(a leases.Agenda) leases.Work { return a.Announce }},
-		&lane{step: payout.StepReview, run: l.reviewGroup, work: func(a leases.Agenda) leases.Work { return a.Expire }})
+		&lane{step: payout.StepReview, run: l.reviewGroup, work: func(a leases.Agenda) leases.Work { return a.Review }})
 }
 
 // issuer makes what hands out the permits of a merchant's sends or asks.

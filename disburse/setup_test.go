@@ -154,7 +154,7 @@ func (j *memory) Due(_ context.Context, merchants []string) (leases.Agenda, erro
 	for _, m := range merchants {
 		a.Send[m], a.Ask[m] = work(payout.StepSend, m), work(payout.StepAsk, m)
 	}
-	a.Announce, a.Expire = work(payout.StepAnnounce, ""), work(payout.StepReview, "")
+	a.Announce, a.Review = work(payout.StepAnnounce, ""), work(payout.StepReview, "")
 	return a, nil
 }
 

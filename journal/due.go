@@ -23,6 +23,6 @@ func (j *Journal) Due(ctx context.Context, merchants []string) (leases.Agenda, e
 	for i, m := range merchants {
 		a.Send[m], a.Ask[m] = work(2*i), work(2*i+1)
 	}
-	a.Announce, a.Expire = work(2*len(merchants)), work(2*len(merchants)+1)
+	a.Announce, a.Review = work(2*len(merchants)), work(2*len(merchants)+1)
 	return a, nil
 }

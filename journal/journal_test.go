@@ -253,7 +253,7 @@ func TestAnExpiredPayoutIsLeasedToExpireAndNeverToSend(t *testing.T) {
 			t.Fatal("not written")
 		}
 		a, err := j.Due(context.Background(), []string{"eg"})
-		if err != nil || a.Announce.Due != 1 || a.Expire.Due != 0 || a.Send["eg"].Due != 0 {
+		if err != nil || a.Announce.Due != 1 || a.Review.Due != 0 || a.Send["eg"].Due != 0 {
 			t.Fatalf("agenda %+v, %v", a, err)
 		}
 	})
@@ -276,7 +276,7 @@ func TestAnExpiryIsGivenBack(t *testing.T) {
 			t.Fatal("not written")
 		}
 		a, err := j.Due(context.Background(), []string{"eg"})
-		if err != nil || a.Expire.Due != 1 || a.Send["eg"].Due != 0 || a.Send["eg"].Next.UnixMilli() != after.Due.UnixMilli() {
+		if err != nil || a.Review.Due != 1 || a.Send["eg"].Due != 0 || a.Send["eg"].Next.UnixMilli() != after.Due.UnixMilli() {
 			t.Fatalf("agenda %+v, %v", a, err)
 		}
 	})

@@ -113,5 +113,5 @@ type Work struct {
 type Agenda struct {
 	Now              time.Time // by the journal's clock
 	Send, Ask        map[string]Work
-	Announce, Expire Work
+	Announce, Review Work
 }
