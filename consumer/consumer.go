@@ -138,7 +138,7 @@ func New(c Config) *Consumer {
 }
 
 // Status answers whether the group has been joined, and one of the reasons why partitions are
-// stopped. It is always the same reason as long as they don't change.
+// stopped. It is always the same reason as long as they don't change, and "" if there is none.
 func (c *Consumer) Status() (joined bool, stopped string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
