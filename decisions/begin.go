@@ -73,7 +73,7 @@ func (b *beginning) release(ctx context.Context, err error) {
 	}
 	k := b.keeper
 	k.barred = k.barred || errors.Is(err, epochs.ErrNewerLayout)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), again)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), retryPause)
 	defer cancel()
 	_ = k.Journal.Build(ctx, b.epoch.ID, b.epoch.ID, 0)
 }
@@ -166,7 +166,7 @@ func (k *Keeper) ends(ctx context.Context, fences map[int]int64) (decisions, res
 }
 
 // tellOpen writes the opening into every partition. It only tells stale halves that they are
-// stale: without it they wait their silence out.
+// stale: without it they wait for deadAfter.
 func (k *Keeper) tellOpen(ctx context.Context, e epochs.Epoch, fences map[int]int64) {
 	for p := range fences {
 		if _, err := k.Log.append(ctx, p, []message.Decision{{Kind: message.KindOpen, Epoch: e}}); err != nil {

@@ -18,8 +18,9 @@ import (
 // same.
 const clockBound = time.Hour
 
-// hearing is what Redis' clock showed in an epoch, and when that was heard.
-type hearing struct {
+// clockReading is what Redis' clock showed in an epoch, and when the answer came by this instance's
+// clock.
+type clockReading struct {
 	epoch     string
 	shown, at time.Time
 }
@@ -54,15 +55,15 @@ func forgets(s epochs.Standing) bool {
 // vouch stamps Redis' clock, if this instance's own doesn't say otherwise. One that has
 // moved on by much more than this instance's clocks has jumped, though it may be right now.
 func (k *Keeper) vouch(ctx context.Context, epoch string) error {
-	own, last := time.Now(), k.heard
+	own, last := time.Now(), k.lastReading
 	if last.epoch != epoch {
-		last = hearing{}
+		last = clockReading{}
 	}
 	shown, vouched, err := k.Journal.Clock(ctx, epoch, own, false)
 	if err != nil {
 		return err
 	}
-	k.heard = hearing{epoch, shown, own}
+	k.lastReading = clockReading{epoch, shown, own}
 	if last.shown.IsZero() {
 		return nil
 	}

@@ -53,7 +53,7 @@ func TestADecisionThatLandsBeforeTheFenceIsReplayed(t *testing.T) {
 		i := startKeeper(t, k, client, "pod-1", 1)
 		before := i.settles(t)
 		r.FlushAll()
-		during(k, kmsg.Produce, i.Lost, func() { decision(t, k, 0, message.KindSend, before.ID, "a") })
+		during(k, kmsg.Produce, i.CheckEpoch, func() { decision(t, k, 0, message.KindSend, before.ID, "a") })
 		i.next(t, before)
 		if got := i.takeIn(t, "a"); got != "d" {
 			t.Errorf("outcome %s", got)

@@ -44,7 +44,7 @@ func (k *Keeper) gap(ctx context.Context, s epochs.Standing, e epochs.Epoch, fen
 	}
 	wiped := len(s.Decisions) == 0
 	if wiped && !g.any() {
-		if g.decisions, g.reach, err = k.unlike(ctx, e, fences); err != nil {
+		if g.decisions, g.reach, err = k.mismatch(ctx, e, fences); err != nil {
 			return nil, err
 		}
 	}
@@ -89,12 +89,13 @@ func (g *gap) reaches(whole bool, trimmed, lost time.Time) time.Time {
 // slack is by how much clocks of instances may differ that wrote results and decisions.
 const slack = time.Minute
 
-// unlike compares the topics of a wiped journal with each other. Before the first result there
+// mismatch compares the topics of a wiped journal with each other, and answers why they don't belong
+// together, "" if they may. Before the first result there
 // was a fence, and before the first committed offset too. Where results or commits are older
 // than the decisions, these are not the decisions that belong to them. A first start finds
 // neither.
-func (k *Keeper) unlike(ctx context.Context, e epochs.Epoch, fences map[int]int64) (why string, reach time.Time, err error) {
-	virgin := true
+func (k *Keeper) mismatch(ctx context.Context, e epochs.Epoch, fences map[int]int64) (why string, reach time.Time, err error) {
+	onlyFences := true
 	var first time.Time
 	for p, fence := range fences {
 		start, _, err := k.Log.source(p).Bounds(ctx)
@@ -109,18 +110,18 @@ func (k *Keeper) unlike(ctx context.Context, e epochs.Epoch, fences map[int]int6
 			if i == 0 && (first.IsZero() || r.Time.Before(first)) {
 				first = r.Time
 			}
-			virgin = virgin && (r.Offset >= fence || isFence(r.Value))
+			onlyFences = onlyFences && (r.Offset >= fence || isFence(r.Value))
 		}
 	}
 	result, ever, err := k.earliestResult(ctx)
 	switch {
 	case err != nil:
 		return "", reach, err
-	case virgin && ever:
+	case onlyFences && ever:
 		return fmt.Sprintf("%s holds nothing, but %s holds results", k.Log.topic, k.Results), reach, nil
-	case !virgin && !result.IsZero() && result.Add(slack).Before(first):
+	case !onlyFences && !result.IsZero() && result.Add(slack).Before(first):
 		return fmt.Sprintf("%s begins at %s, but %s at %s", k.Log.topic, first.UTC().Format(time.RFC3339), k.Results, result.UTC().Format(time.RFC3339)), first, nil
-	case !virgin || k.Lived == nil:
+	case !onlyFences || k.Lived == nil:
 		return "", reach, nil
 	}
 	lived, err := k.Lived(ctx)

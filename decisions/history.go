@@ -19,13 +19,13 @@ import (
 // anew, cut, compacted, or is another one.
 
 const (
-	// lookBackEvery is how often the witnesses are looked at, and renewed.
-	lookBackEvery = 30 * time.Second
+	// checkHistoryEvery is how often the witnesses are compared with the topics, and renewed.
+	checkHistoryEvery = 30 * time.Second
 
-	// sure is how many times a broker must say that records are gone, sureAfter how long
-	// apart. A leader that was just elected may know of fewer for a moment.
-	sure      = 3
-	sureAfter = 500 * time.Millisecond
+	// goneChecks is how many times a broker must say that records are gone, goneCheckPause is
+	// the pause between the checks. A leader that was just elected may know of fewer for a moment.
+	goneChecks     = 3
+	goneCheckPause = 500 * time.Millisecond
 )
 
 // The two histories that a rebuild reads, as witnesses are named by.
@@ -45,38 +45,38 @@ func knowledgeOf(s epochs.Standing) knowledge {
 	return knowledge{decisions: s.Decisions, results: s.Results, witnesses: s.Witnesses}
 }
 
-// chronicle is one of the two topics.
-type chronicle struct {
+// historyTopic is one of the two topics, and where its partitions ended when that was last noted.
+type historyTopic struct {
 	name   string // ofDecisions or ofResults
 	topic  string
 	source func(int) partition.Source
 	ends   map[int]int64
 }
 
-func (k *Keeper) chronicles(m knowledge) [2]chronicle {
-	return [2]chronicle{
+func (k *Keeper) historyTopics(m knowledge) [2]historyTopic {
+	return [2]historyTopic{
 		{ofDecisions, k.Log.topic, k.Log.source, m.decisions},
 		{ofResults, k.Results, k.results, m.results},
 	}
 }
 
 // Names of witnesses.
-func topicField(h chronicle) string        { return "topic:" + h.name }
-func firstField(h chronicle, p int) string { return "first:" + h.name + ":" + strconv.Itoa(p) }
-func lastField(h chronicle, p int) string  { return "last:" + h.name + ":" + strconv.Itoa(p) }
+func topicField(h historyTopic) string        { return "topic:" + h.name }
+func firstField(h historyTopic, p int) string { return "first:" + h.name + ":" + strconv.Itoa(p) }
+func lastField(h historyTopic, p int) string  { return "last:" + h.name + ":" + strconv.Itoa(p) }
 
-// testimony is a witness: a record that stood at an offset.
-type testimony struct {
+// witness is a record of a topic: the offset at which it stood, and a checksum.
+type witness struct {
 	offset int64
 	sum    string
 }
 
-func (t testimony) text() string { return strconv.FormatInt(t.offset, 10) + ":" + t.sum }
+func (t witness) text() string { return strconv.FormatInt(t.offset, 10) + ":" + t.sum }
 
-func testimonyOf(text string) (t testimony, known bool) {
+func parseWitness(text string) (t witness, known bool) {
 	offset, sum, found := strings.Cut(text, ":")
 	n, err := strconv.ParseInt(offset, 10, 64)
-	return testimony{n, sum}, found && err == nil
+	return witness{n, sum}, found && err == nil
 }
 
 // loss says why a history isn't the one that was known, "" for each that is.
@@ -88,19 +88,19 @@ func (l loss) String() string {
 	return strings.Trim(l.decisions+"; "+l.results, "; ")
 }
 
-// missing looks for what is known of the topics. Whoever can't be asked is an error.
+// missing says what is gone of the topics. It is an error if a broker can't be asked.
 func (k *Keeper) missing(ctx context.Context, m knowledge) (l loss, err error) {
-	for range sure {
+	for range goneChecks {
 		if l, err = k.missingNow(ctx, m); err != nil || !l.any() {
 			return l, err
 		}
-		sleep(ctx, sureAfter)
+		sleep(ctx, goneCheckPause)
 	}
 	return l, ctx.Err()
 }
 
 func (k *Keeper) missingNow(ctx context.Context, m knowledge) (l loss, err error) {
-	both := k.chronicles(m)
+	both := k.historyTopics(m)
 	if l.decisions, err = k.gone(ctx, both[0], m.witnesses); err != nil {
 		return l, err
 	}
@@ -108,9 +108,9 @@ func (k *Keeper) missingNow(ctx context.Context, m knowledge) (l loss, err error
 	return l, err
 }
 
-// gone says what of a history is gone, "" if all that is known of it is there. What
-// retention has deleted is no longer known.
-func (k *Keeper) gone(ctx context.Context, h chronicle, witnesses map[string]string) (why string, err error) {
+// gone says what is gone of a topic, "" if everything known of it is still there. What retention
+// has deleted doesn't count as known.
+func (k *Keeper) gone(ctx context.Context, h historyTopic, witnesses map[string]string) (why string, err error) {
 	if topic := witnesses[topicField(h)]; topic != "" && topic != h.topic {
 		return fmt.Sprintf("kafka.topics.%s was %s, and is %s", h.name, topic, h.topic), nil
 	}
@@ -136,7 +136,7 @@ func (k *Keeper) gone(ctx context.Context, h chronicle, witnesses map[string]str
 			return fmt.Sprintf("%s/%d ends at offset %d, and was seen up to %d", h.topic, p, end, h.ends[p]), nil
 		}
 		for _, field := range []string{firstField(h, p), lastField(h, p)} {
-			t, known := testimonyOf(witnesses[field])
+			t, known := parseWitness(witnesses[field])
 			if !known || t.offset < start {
 				continue
 			}
@@ -164,7 +164,7 @@ func (k *Keeper) observe(ctx context.Context, old map[string]string, decisions, 
 			all[field], changed[field] = value, value
 		}
 	}
-	for _, h := range k.chronicles(knowledge{decisions: decisions, results: results}) {
+	for _, h := range k.historyTopics(knowledge{decisions: decisions, results: results}) {
 		set(topicField(h), h.topic)
 		for p, end := range h.ends {
 			start, _, err := h.source(p).Bounds(ctx)
@@ -174,11 +174,11 @@ func (k *Keeper) observe(ctx context.Context, old map[string]string, decisions, 
 			if start >= end {
 				continue
 			}
-			if t, known := testimonyOf(all[firstField(h, p)]); !known || t.offset < start {
-				err = testify(ctx, h.source(p), start, func(text string) { set(firstField(h, p), text) })
+			if t, known := parseWitness(all[firstField(h, p)]); !known || t.offset < start {
+				err = noteRecord(ctx, h.source(p), start, func(text string) { set(firstField(h, p), text) })
 			}
-			if t, known := testimonyOf(all[lastField(h, p)]); err == nil && (!known || t.offset != end-1) {
-				err = testify(ctx, h.source(p), end-1, func(text string) { set(lastField(h, p), text) })
+			if t, known := parseWitness(all[lastField(h, p)]); err == nil && (!known || t.offset != end-1) {
+				err = noteRecord(ctx, h.source(p), end-1, func(text string) { set(lastField(h, p), text) })
 			}
 			if err != nil {
 				return nil, nil, err
@@ -188,16 +188,17 @@ func (k *Keeper) observe(ctx context.Context, old map[string]string, decisions, 
 	return all, changed, nil
 }
 
-func testify(ctx context.Context, source partition.Source, offset int64, note func(text string)) error {
+// noteRecord passes on the witness at an offset, if a record stands there.
+func noteRecord(ctx context.Context, source partition.Source, offset int64, note func(text string)) error {
 	r, found, err := source.At(ctx, offset)
 	if found {
-		note(testimony{offset, r.Sum()}.text())
+		note(witness{offset, r.Sum()}.text())
 	}
 	return err
 }
 
-// see notes witnesses of what the topics hold now, in this instance and in the journal.
-func (k *Keeper) see(ctx context.Context, old map[string]string, decisions, results map[int]int64) error {
+// noteWitnesses notes witnesses of what the topics hold now, in this instance and in the journal.
+func (k *Keeper) noteWitnesses(ctx context.Context, old map[string]string, decisions, results map[int]int64) error {
 	all, changed, err := k.observe(ctx, old, decisions, results)
 	if err != nil {
 		return err
@@ -209,9 +210,9 @@ func (k *Keeper) see(ctx context.Context, old map[string]string, decisions, resu
 	return k.Journal.Witness(ctx, changed)
 }
 
-// lookBack ends the epoch if the topics, which now end at the given places, have lost
+// checkHistory ends the epoch if the topics, which now end at the given places, have lost
 // what they are known to have held.
-func (k *Keeper) lookBack(ctx context.Context, looked, results, decisionEnds, resultEnds map[int]int64) error {
+func (k *Keeper) checkHistory(ctx context.Context, looked, results, decisionEnds, resultEnds map[int]int64) error {
 	shorter := func(known, ends map[int]int64) bool {
 		for p, end := range known {
 			if ends[p] < end {
@@ -220,7 +221,7 @@ func (k *Keeper) lookBack(ctx context.Context, looked, results, decisionEnds, re
 		}
 		return false
 	}
-	if time.Since(k.known.looked) < lookBackEvery && !shorter(looked, decisionEnds) && !shorter(results, resultEnds) {
+	if time.Since(k.known.looked) < checkHistoryEvery && !shorter(looked, decisionEnds) && !shorter(results, resultEnds) {
 		return nil
 	}
 	gone, err := k.missing(ctx, knowledge{decisions: looked, results: results, witnesses: k.known.witnesses})
@@ -230,5 +231,5 @@ func (k *Keeper) lookBack(ctx context.Context, looked, results, decisionEnds, re
 	case gone.any():
 		return fmt.Errorf("decisions: %w: history is lost: %s", epochs.ErrOver, gone)
 	}
-	return k.see(ctx, k.known.witnesses, decisionEnds, resultEnds)
+	return k.noteWitnesses(ctx, k.known.witnesses, decisionEnds, resultEnds)
 }

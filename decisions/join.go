@@ -13,7 +13,7 @@ import (
 // of decisions and results were looked at.
 func (k *Keeper) establish(ctx context.Context) (e epochs.Epoch, looked, results map[int]int64, err error) {
 	select {
-	case <-k.lost: // whatever was met until now, this check is about it
+	case <-k.check: // whatever was met until now, this check is about it
 	default:
 	}
 	// During the check the log goes on deciding for the epoch that it knows: its look is the
@@ -116,7 +116,7 @@ func (k *Keeper) follow(ctx context.Context, s epochs.Standing) (map[int]int64, 
 	case !foreign.fenced:
 		k.known.witnesses = s.Witnesses
 		return looked, nil
-	case foreign.opened && time.Since(foreign.last) < silence:
+	case foreign.opened && time.Since(foreign.last) < deadAfter:
 		return nil, errors.New("a later epoch works on another Redis: this one is stale, or was split off")
 	case !foreign.opened && time.Since(foreign.fencedAt) < claimFor:
 		return nil, errors.New("another instance is beginning an epoch")

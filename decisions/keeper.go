@@ -19,18 +19,18 @@ const (
 	// renews it while it works; a dead one is replaced after it.
 	claimFor = 10 * time.Second
 
-	// again is the pause between attempts to find or begin an epoch, with as much jitter.
-	again = 300 * time.Millisecond
+	// retryPause is the pause between attempts to find or begin an epoch, with as much jitter.
+	retryPause = 300 * time.Millisecond
 
-	// silence is how long a stale half waits without a word of the later epoch before it
-	// begins one itself (protocol E7).
-	silence = time.Minute
+	// deadAfter is for how long nobody must write for a later epoch before it counts as dead.
+	// Only then a stale half of Redis begins an epoch itself (protocol E7).
+	deadAfter = time.Minute
 
-	// rival is the longest pause of those that begin epochs against each other.
-	rival = 16 * again
+	// longestRivalPause is the longest pause of instances that begin epochs against each other.
+	longestRivalPause = 16 * retryPause
 
 	// aliveEvery is how long the decisions may be silent before somebody says that the epoch
-	// lives. It is less than half of silence, so that one lost record doesn't end a live
+	// lives. It is less than half of deadAfter, so that one lost record doesn't end a live
 	// epoch.
 	aliveEvery = 20 * time.Second
 
@@ -66,12 +66,12 @@ type KeeperConfig struct {
 // Redis can't be believed any more.
 type Keeper struct {
 	KeeperConfig
-	lost   chan struct{}
-	barred bool          // an attempt to begin met records of a newer version; owned by Run
-	newest map[int]int64 // where these stand, by partition; owned by Run
-	warned string        // why there was no epoch, when it was last logged; owned by Run
-	heard  hearing       // of Redis' clock; owned by Run
-	known  knowledge     // of the topics, since this instance was last in an epoch; owned by Run
+	check       chan struct{} // a check of the epoch is asked for
+	barred      bool          // an attempt to begin met records of a newer version; owned by Run
+	newest      map[int]int64 // where these stand, by partition; owned by Run
+	warned      string        // why there was no epoch, when it was last logged; owned by Run
+	lastReading clockReading  // of Redis' clock; owned by Run
+	known       knowledge     // of the topics, since this instance was last in an epoch; owned by Run
 
 	mu      sync.Mutex
 	current epochs.Epoch // zero while none is joined
@@ -80,7 +80,7 @@ type Keeper struct {
 
 // NewKeeper makes a keeper; Run starts it.
 func NewKeeper(c KeeperConfig) *Keeper {
-	return &Keeper{KeeperConfig: c, lost: make(chan struct{}, 1), why: "no epoch has been joined yet"}
+	return &Keeper{KeeperConfig: c, check: make(chan struct{}, 1), why: "no epoch has been joined yet"}
 }
 
 // Epoch answers the joined epoch, or why there is none.
@@ -90,10 +90,11 @@ func (k *Keeper) Epoch() (epochs.Epoch, string) {
 	return k.current, k.why
 }
 
-// Lost tells the keeper that somebody met epochs.ErrOver. It never blocks.
-func (k *Keeper) Lost() {
+// CheckEpoch is called after an error epochs.ErrOver: the keeper then checks its epoch, and joins
+// or begins another one if need be. It never blocks.
+func (k *Keeper) CheckEpoch() {
 	select {
-	case k.lost <- struct{}{}:
+	case k.check <- struct{}{}:
 	default:
 	}
 }
@@ -101,18 +102,18 @@ func (k *Keeper) Lost() {
 // Run keeps the shard in an epoch until ctx ends.
 func (k *Keeper) Run(ctx context.Context) {
 	var last epochs.Epoch
-	pause := again
+	pause := retryPause
 	for ctx.Err() == nil {
 		e, looked, results, err := k.establish(ctx)
 		if err != nil {
 			if pause *= 2; !errors.Is(err, errRival) {
-				pause = again
+				pause = retryPause
 			}
 			k.say(ctx, err)
-			sleep(ctx, min(pause, rival)+rand.N(min(pause, rival)))
+			sleep(ctx, min(pause, longestRivalPause)+rand.N(min(pause, longestRivalPause)))
 			continue
 		}
-		pause, k.warned = again, ""
+		pause, k.warned = retryPause, ""
 		k.set(e, "")
 		if e != last {
 			k.Logger.Info().Int("epoch", e.Number).Str("epoch_id", e.ID).Int("shard", k.Log.shard).Msg("in an epoch")
@@ -122,7 +123,7 @@ func (k *Keeper) Run(ctx context.Context) {
 		}
 		last = e
 		k.known.decisions, k.known.results = looked, results
-		if err := k.see(ctx, k.known.witnesses, looked, results); err != nil && ctx.Err() == nil {
+		if err := k.noteWitnesses(ctx, k.known.witnesses, looked, results); err != nil && ctx.Err() == nil {
 			k.Logger.Debug().Err(err).Msg("what stands in the topics isn't noted yet, trying again")
 		}
 		k.live(ctx, e, looked, results)
@@ -140,8 +141,8 @@ func (k *Keeper) survive(doing string, f func() error) (err error) {
 	return f()
 }
 
-// live stays in an epoch, moving its watermarks and saying now and then that it lives,
-// until somebody says that it is lost.
+// live stays in an epoch until a check of it is asked for. Meanwhile it moves the watermarks, and
+// writes now and then that the epoch lives.
 func (k *Keeper) live(ctx context.Context, e epochs.Epoch, looked, results map[int]int64) {
 	ticker := time.NewTicker(markEvery)
 	defer ticker.Stop()
@@ -150,22 +151,22 @@ func (k *Keeper) live(ctx context.Context, e epochs.Epoch, looked, results map[i
 		select {
 		case <-ctx.Done():
 			return
-		case <-k.lost:
+		case <-k.check:
 			k.set(epochs.Epoch{}, "the epoch is being checked")
-			sleep(ctx, again/10) // whoever met the error keeps meeting it for a moment
+			sleep(ctx, retryPause/10) // whoever met the error keeps meeting it for a moment
 			return
 		case <-ticker.C:
 			// Apart from the watermarks: Kafka may be away for long.
 			if err := k.vouch(ctx, e.ID); errors.Is(err, epochs.ErrOver) {
 				k.Logger.Error().Err(err).Int("shard", k.Log.shard).Msg("the clock of Redis has stepped")
-				k.Lost()
+				k.CheckEpoch()
 				continue
 			}
 			if err := k.mark(ctx, e, looked, results); errors.Is(err, epochs.ErrOver) {
-				k.Lost()
+				k.CheckEpoch()
 			} else if err != nil && ctx.Err() == nil {
 				event := k.Logger.Debug()
-				if time.Since(moved) > silence { // a restart would replay all of that
+				if time.Since(moved) > deadAfter { // a restart would replay all of that
 					event, moved = k.Logger.Warn(), time.Now()
 				}
 				event.Err(err).Int("shard", k.Log.shard).Msg("watermarks not moved, trying again")

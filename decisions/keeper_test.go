@@ -225,7 +225,7 @@ func TestALostEpochIsLookedAtAgain(t *testing.T) {
 		i := startKeeper(t, k, client, "pod-1", 1)
 		e := i.settles(t)
 		for range 3 {
-			i.Lost() // never blocks
+			i.CheckEpoch() // never blocks
 		}
 		time.Sleep(2 * time.Second)
 		if again := i.settles(t); again != e {
@@ -245,7 +245,7 @@ func TestAHistoryWithoutAJournalIsNoFirstStart(t *testing.T) {
 		if _, err := i.journal.Position(context.Background(), 0, 0, false); err == nil {
 			t.Fatal("a wiped journal answers")
 		}
-		i.Lost()
+		i.CheckEpoch()
 		if e := i.next(t, before); e.ID == before.ID {
 			t.Fatal("the epoch goes on over a wiped journal")
 		}
@@ -278,11 +278,11 @@ func TestWatermarksThatDoNotMoveAreSaid(t *testing.T) {
 			k.KeepControl()
 			return nil, kerr.RequestTimedOut, true
 		})
-		time.Sleep(silence / 2)
+		time.Sleep(deadAfter / 2)
 		if n := said.count("watermarks not moved"); n != 0 {
 			t.Errorf("said %d times within half a minute", n)
 		}
-		time.Sleep(3 * silence)
+		time.Sleep(3 * deadAfter)
 		if n := said.count("watermarks not moved"); n < 2 || n > 3 {
 			t.Errorf("said %d times in three minutes", n)
 		}

@@ -82,14 +82,14 @@ func TestANewerLayoutIsRefused(t *testing.T) {
 			i := startKeeper(t, k, client, "pod-1", 1)
 			i.settles(t)
 			newer(t, k, message.KindFence)
-			i.Lost()
+			i.CheckEpoch()
 			return i, i.current().ID
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 				i, open := meet(t, k)
-				time.Sleep(2 * silence)
+				time.Sleep(2 * deadAfter)
 				if s, err := i.journal.Standing(background); open != "" && (err != nil || s.Epoch.ID != open) {
 					t.Errorf("the epoch in Redis was ended: %+v %v", s.Epoch, err)
 				}

@@ -87,7 +87,7 @@ func startOn(t *testing.T, k *kafkatest.Kafka, client *redis.Client, decisionsTo
 // is nowhere to be read. It is held, not sent again; what is ordered later is sent.
 func TestAWipeAfterALostHistoryHoldsWhatItDoesNotKnow(t *testing.T) {
 	stop := func(i *instance) { i.stop(); time.Sleep(time.Second) }
-	wipe := func(r *embedded.Redis, i *instance) { r.FlushAll(); i.Lost() }
+	wipe := func(r *embedded.Redis, i *instance) { r.FlushAll(); i.CheckEpoch() }
 	for name, lose := range map[string]func(t *testing.T, k *kafkatest.Kafka, r *embedded.Redis, client *redis.Client, i *instance) *instance{
 		"decisions made anew while running": func(t *testing.T, k *kafkatest.Kafka, r *embedded.Redis, _ *redis.Client, i *instance) *instance {
 			before := i.current()
@@ -301,7 +301,7 @@ func TestAWholeJournalThatWasNotTheLastOneHolds(t *testing.T) {
 						write(t, k, p, fmt.Sprintf(`{"kind":%q,"shard":0,"epoch":{"number":2,"id":"elsewhere"},"time":%q}`, kind, time.Now().Format(time.RFC3339Nano)))
 					}
 				}
-				i.Lost()
+				i.CheckEpoch()
 				i.next(t, before)
 				i.takeIn(t)
 				want := map[bool]intake.Outcome{true: intake.TooOld, false: intake.Added}[opened]
@@ -337,7 +337,7 @@ func TestWhatWaitsIsAskedAboutWhereItsDecisionMayBeLost(t *testing.T) {
 		i.decides(t, 1)
 		anew(t, k, topic, 3)
 		saved.load(t, r, client)
-		i.Lost()
+		i.CheckEpoch()
 		i.next(t, before)
 		if got := i.due(t, payout.StepSend); got != "" {
 			t.Errorf("%q would be sent", got)
@@ -416,7 +416,7 @@ func TestAFirstStartHasLostNothing(t *testing.T) {
 		i.decides(t, 1)
 		announces(t, k, 1, message.EventPaid, "a")
 		r.FlushAll()
-		i.Lost()
+		i.CheckEpoch()
 		i.next(t, before)
 		i.takeIn(t)
 		out, _, err = i.journal.Insert(background, intake.Range{To: 2}, old)
@@ -437,7 +437,7 @@ func TestRetentionIsNoLostHistory(t *testing.T) {
 		e := i.settles(t)
 		for range 5 {
 			decision(t, k, 1, message.KindSend, e.ID, "x")
-			time.Sleep(lookBackEvery + markEvery)
+			time.Sleep(checkHistoryEvery + markEvery)
 			_, end, err := i.Log.source(1).Bounds(background)
 			if err != nil {
 				t.Fatal(err)
@@ -446,7 +446,7 @@ func TestRetentionIsNoLostHistory(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(lookBackEvery + markEvery)
+		time.Sleep(checkHistoryEvery + markEvery)
 		if i.current() != e || lostRecords(t, k, 3) != 0 {
 			t.Errorf("%v, and %d records of a loss", i.current(), lostRecords(t, k, 3))
 		}

@@ -19,11 +19,11 @@ func (k *Keeper) mark(ctx context.Context, e epochs.Epoch, looked, results map[i
 	decisionEnds := map[int]int64{}
 	for p := range looked {
 		if _, decisionEnds[p], err = k.Log.source(p).Bounds(ctx); err != nil {
-			decisionEnds[p] = 0 // the partition may be gone: lookBack finds out
+			decisionEnds[p] = 0 // the partition may be gone: checkHistory finds out
 			break
 		}
 	}
-	if e := k.lookBack(ctx, looked, results, decisionEnds, ends); e != nil || err != nil {
+	if e := k.checkHistory(ctx, looked, results, decisionEnds, ends); e != nil || err != nil {
 		return errors.Join(e, err)
 	}
 	for p, end := range decisionEnds {

@@ -9,51 +9,58 @@ import (
 
 // Journal is what the keeper needs of a shard of the journal.
 type Journal interface {
-	Resident
-	Founder
-	Sharer
+	EpochUser
+	EpochBeginner
+	PortionQueue
 }
 
-// Resident is what it needs while an epoch lasts.
-type Resident interface {
-	Dweller
-	Observer
+// EpochUser is what the keeper needs of the journal while an epoch lasts.
+type EpochUser interface {
+	EpochReader
+	EpochNotes
 }
 
-// Founder is what it needs to begin one, on whatever Redis still holds.
-type Founder interface {
-	Builder
-	Recoverer
+// EpochBeginner is what the keeper needs of the journal to begin an epoch, on whatever Redis still
+// holds.
+type EpochBeginner interface {
+	Rebuilder
+	Leftovers
 }
 
-// Dweller is what it needs to live in an epoch.
-type Dweller interface {
+// EpochReader reads which epoch Redis holds. Believe says with which epoch the journal's calls are
+// made from now on: Redis refuses them where another one is open.
+type EpochReader interface {
 	Standing(ctx context.Context) (epochs.Standing, error)
 	Believe(id string)
 }
 
-// Observer notes how far the topics were known, what identifies them, and how Redis' clock goes.
-type Observer interface {
+// EpochNotes notes in the journal up to where the topics were read, by which records they are
+// recognised, and how Redis' clock goes.
+type EpochNotes interface {
 	Watermark(ctx context.Context, decisions, results map[int]int64) error
 	Witness(ctx context.Context, witnesses map[string]string) error
 	Clock(ctx context.Context, epoch string, own time.Time, jumped bool) (shown time.Time, vouched bool, err error)
 }
 
-// Builder is what it needs to begin one.
-type Builder interface {
+// Rebuilder rebuilds the journal for a new epoch: Build claims the work, Restore writes what the
+// topics know of payouts, OpenEpoch ends the rebuilding.
+type Rebuilder interface {
 	Build(ctx context.Context, id, ending string, claim time.Duration) error
 	Restore(ctx context.Context, id string, lease time.Duration, items []epochs.Restored) error
 	OpenEpoch(ctx context.Context, o epochs.Opening) error
 }
 
-// Recoverer is what a beginning needs of what Redis still holds of the epoch before.
-type Recoverer interface {
+// Leftovers is what Redis still holds of the epoch before: payouts that wait to be sent, and
+// records of an older layout, which are converted.
+type Leftovers interface {
 	Unsent(ctx context.Context, id string, n int) ([]epochs.Restored, error)
 	Upgrade(ctx context.Context, id string, far func(converted int)) (converted int, unread []error, err error)
 }
 
-// Sharer is what the instances need to do the work of a building together.
-type Sharer interface {
+// PortionQueue hands out the portions of a replay, so that several instances work on one rebuilding.
+// Plan writes all portions. Share notes how far a worker is with its portion, and gives it a free
+// one if it has none.
+type PortionQueue interface {
 	Plan(ctx context.Context, id string, shards int, portions []epochs.Portion) error
-	Share(ctx context.Context, id string, shards int, worker string, claim time.Duration, held *epochs.Portion) (given *epochs.Portion, all []epochs.Portion, err error)
+	Share(ctx context.Context, id string, shards int, worker string, claim time.Duration, had *epochs.Portion) (given *epochs.Portion, all []epochs.Portion, err error)
 }

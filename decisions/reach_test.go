@@ -41,7 +41,7 @@ func TestTheShortestReachCounts(t *testing.T) {
 			}
 		}
 		r.FlushAll()
-		i.Lost()
+		i.CheckEpoch()
 		i.next(t, before)
 		if got := i.outcomeOf(t, trimmed[0].Add(time.Minute)); got != intake.TooOld {
 			t.Errorf("outcome %q: the other partition tells nothing of that time", got)
@@ -63,7 +63,7 @@ func TestAnEmptiedPartitionVouchesForNothing(t *testing.T) {
 		written := time.Now()
 		time.Sleep(time.Second)
 		r.FlushAll()
-		i.Lost()
+		i.CheckEpoch()
 		i.next(t, before)
 		if got := i.outcomeOf(t, written); got != intake.TooOld {
 			t.Errorf("outcome %q", got)

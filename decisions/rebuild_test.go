@@ -45,7 +45,7 @@ func TestARestartReplaysItsTailOnly(t *testing.T) {
 		decision(t, k, 2, message.KindFinal, first.ID, "d") // and this
 		saved.load(t, r, client)
 		seen := watchReads(k)
-		i.Lost()
+		i.CheckEpoch()
 		second := i.next(t, first)
 		if second.Number != 2 {
 			t.Errorf("%+v", second)
@@ -99,7 +99,7 @@ func TestAWipedJournalIsRebuiltFromTheWholeWindow(t *testing.T) {
 		k.Write(t, results, 1, kafkatest.Record("8-received", `{"type":"payout.paid","tradeNo":"8-received"}`)) // without a fingerprint: not ours
 		k.Write(t, results, 1, kafka.Record{Key: kafka.NewBytes([]byte("8-received"))})                         // a tombstone
 		r.FlushAll()
-		i.Lost()
+		i.CheckEpoch()
 		i.next(t, first)
 		if m, err := i.journal.Marks(background, []int{0}); err != nil || m[0].Position != -1 {
 			t.Fatalf("%+v %v", m, err)
@@ -173,7 +173,7 @@ func TestKeepersOfAWipedJournalEndInOneEpoch(t *testing.T) {
 				all[0].decides(t, 1)
 				r.FlushAll()
 				for _, i := range all {
-					i.Lost()
+					i.CheckEpoch()
 					time.Sleep(apart)
 				}
 				after := all[0].next(t, before)
@@ -207,7 +207,7 @@ func TestADeadBuilderIsReplaced(t *testing.T) {
 			t.Fatal(err)
 		}
 		write(t, k, 0, fenceOf("dead", 0))
-		i.Lost()
+		i.CheckEpoch()
 		began := time.Now()
 		time.Sleep(claimFor / 2)
 		if e, why := i.Epoch(); e.ID != "" || why != "another instance is rebuilding the journal" {
@@ -247,7 +247,7 @@ func TestAStaleHalfIsRefusedAndDoesNotFight(t *testing.T) {
 		live.decides(t, 1)
 		stood := fences(t, k, 0)
 		began := time.Now()
-		for time.Since(began) < 3*silence { // the live half is idle
+		for time.Since(began) < 3*deadAfter { // the live half is idle
 			time.Sleep(time.Second)
 			if time.Since(began) > 7*time.Second {
 				if e, why := stale.Epoch(); e.ID != "" || !strings.Contains(why, "stale") {
@@ -278,7 +278,7 @@ func TestAStaleHalfIsRefusedAndDoesNotFight(t *testing.T) {
 		live.stop()
 		ceased := time.Now()
 		stale.next(t, before)
-		if took := time.Since(ceased); took < silence-aliveEvery-10*time.Second {
+		if took := time.Since(ceased); took < deadAfter-aliveEvery-10*time.Second {
 			t.Errorf("after %v", took)
 		}
 		if got := stale.due(t, payout.StepAsk); !strings.Contains(got, "a") {
@@ -337,7 +337,7 @@ func TestTrimmedTopicsGiveAReach(t *testing.T) {
 					t.Fatal(err)
 				}
 				r.FlushAll()
-				i.Lost()
+				i.CheckEpoch()
 				i.next(t, before)
 				_, _ = i.journal.Position(background, 0, 0, false)
 				entries := place(some("older", "younger", "y", "z"))
@@ -369,7 +369,7 @@ func TestEverythingTrimmedHoldsWhateverIsOlderThanTheRebuilding(t *testing.T) {
 		asked := place(some("a"))
 		r.FlushAll()
 		time.Sleep(time.Second)
-		i.Lost()
+		i.CheckEpoch()
 		i.next(t, before)
 		_, _ = i.journal.Position(background, 0, 0, false)
 		out, _, err := i.journal.Insert(background, intake.Range{To: 1}, asked)
@@ -394,7 +394,7 @@ func TestATopicTrimmedPastTheMarkIsReadWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		saved.load(t, r, client)
-		i.Lost()
+		i.CheckEpoch()
 		i.next(t, before)
 		if got := i.due(t, payout.StepSend); got != "b" {
 			t.Errorf("%q would be sent", got)
@@ -432,7 +432,7 @@ func TestPartitionsAddedToTheDecisions(t *testing.T) {
 			}
 		}
 		r.Restarted()
-		i.Lost()
+		i.CheckEpoch()
 		i.next(t, before)
 		for p := 3; p < 7; p++ {
 			if n := fences(t, k, p); n != 1 {
@@ -503,7 +503,7 @@ func TestKafkaFailingAtAnyStepOnlyPostponesTheEpoch(t *testing.T) {
 				announces(t, k, 1, message.EventPaid, "a")
 				r.FlushAll()
 				k.Fault(fault)
-				i.Lost()
+				i.CheckEpoch()
 				after := i.next(t, before)
 				if s, err := i.journal.Standing(background); err != nil || !s.Open() || s.Epoch != after || s.Building != "" {
 					t.Errorf("%+v %v", s, err)
@@ -580,7 +580,7 @@ func TestAJournalLostWhileItIsRebuilt(t *testing.T) {
 						marked()        // the watermarks are past all of it
 						armed.Store(true)
 						r.Restarted()
-						i.Lost()
+						i.CheckEpoch()
 						i.next(t, before)
 						// Whatever of it the Redis forgot, it was told again.
 						i.takeIn(t, "a", "b", "c", "d", "e")
@@ -609,7 +609,7 @@ func TestProgressIsVisible(t *testing.T) {
 			return nil, nil, false
 		})
 		r.FlushAll()
-		i.Lost()
+		i.CheckEpoch()
 		said := map[string]bool{}
 		eventually(t, "another epoch", func() bool {
 			e, why := i.Epoch()
@@ -656,7 +656,7 @@ func TestAPaymentsWindowIsReplayedInReasonableTime(t *testing.T) {
 	}
 	r.FlushAll()
 	began := time.Now()
-	i.Lost()
+	i.CheckEpoch()
 	for e := i.current(); e.ID == "" || e == before; e = i.current() {
 		if time.Since(began) > 3*time.Minute {
 			_, why := i.Epoch()
@@ -690,7 +690,7 @@ func TestAHoldKeepsTheReasonOfItsEvent(t *testing.T) {
 		k.Write(t, results, 1, kafkatest.Record("a", string(value), kafka.Header{Key: "fingerprint", Value: []byte(p.Fingerprint)},
 			kafka.Header{Key: "ce_time", Value: []byte(at.Format(time.RFC3339Nano))}))
 		r.FlushAll()
-		i.Lost()
+		i.CheckEpoch()
 		i.next(t, before)
 		i.takeIn(t, "a")
 		b := i.lease(t, payout.StepAsk, 1)

@@ -62,7 +62,7 @@ func TestInstancesShareARebuild(t *testing.T) {
 		ended, sent := history(t, k, before.ID)
 		r.FlushAll()
 		for _, i := range all {
-			i.Lost()
+			i.CheckEpoch()
 		}
 		after := all[0].next(t, before)
 		for _, i := range all {
@@ -107,10 +107,10 @@ func TestAHelperThatStopsIsReplaced(t *testing.T) {
 		if err := builder.journal.Plan(background, "never-planned", 1, []epochs.Portion{{End: 15}, {Partition: 1, End: 15}}); err != nil {
 			t.Fatal(err)
 		}
-		helper.Lost() // takes a portion of it and stops
+		helper.CheckEpoch() // takes a portion of it and stops
 		time.Sleep(time.Second)
 		began := time.Now()
-		builder.Lost()
+		builder.CheckEpoch()
 		builder.next(t, before)
 		if took := time.Since(began); took > 5*time.Second+2*portionClaim {
 			t.Errorf("after %v", took)
@@ -227,7 +227,7 @@ func TestAHelperOfAnotherNumberOfShardsHasNoPart(t *testing.T) {
 			t.Error("it restored what it takes for its own")
 		}
 		helper.stop() // else it may be the one that begins anew, with its own number
-		builder.Lost()
+		builder.CheckEpoch()
 		builder.next(t, before)
 		if got := builder.takeIn(t, append(ended, sent...)...); got != strings.Repeat("d", 60) {
 			t.Errorf("outcomes %s", got)
@@ -254,7 +254,7 @@ func TestAPanicWhileRebuildingIsSurvived(t *testing.T) {
 				ended, sent := history(t, k, before.ID)
 				armed.Store(true)
 				r.FlushAll()
-				i.Lost()
+				i.CheckEpoch()
 				i.next(t, before)
 				if armed.Load() {
 					t.Fatal("nothing panicked")

@@ -22,7 +22,7 @@ func TestARebuildTakesWhatIsYoungerThanTheWindow(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		announces(t, k, 0, message.EventPaid, "young")
 		r.FlushAll()
-		i.Lost()
+		i.CheckEpoch()
 		i.next(t, first)
 		if got := i.takeIn(t, "old", "young", "rejected long ago"); got != "ndn" {
 			t.Errorf("outcomes %s", got)
@@ -43,7 +43,7 @@ func TestASlowClockMakesNoResultOld(t *testing.T) {
 		slow.Time = time.Now().Add(-30 * time.Hour)
 		k.Write(t, results, 0, slow)
 		r.FlushAll()
-		i.Lost()
+		i.CheckEpoch()
 		i.next(t, first)
 		if got := i.takeIn(t, "before", "slow"); got != "dd" {
 			t.Errorf("outcomes %s", got)

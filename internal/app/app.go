@@ -136,7 +136,7 @@ func (a *App) wireShards(metrics *disburse.Metrics) {
 		a.loops = append(a.loops, disburse.New(disburse.Config{
 			Merchants: a.merchants.forLoop(), Slots: max(1, a.config.Disburse.Slots/n), Lease: a.config.Disburse.Lease,
 			Breaker: disburse.BreakerSettings(a.config.Breaker),
-			Journal: j, Decisions: l, Announcer: a.producer, EpochLost: k.Lost, Metrics: metrics, Logger: a.logger,
+			Journal: j, Decisions: l, Announcer: a.producer, EpochLost: k.CheckEpoch, Metrics: metrics, Logger: a.logger,
 			Resolve: a.merchants.resolve, Grace: a.config.UnknownMerchantGrace,
 		}))
 	}
@@ -156,7 +156,7 @@ func (a *App) wireConsumer() {
 		Resolve: a.merchants.resolve, Currencies: a.merchants.currencies(),
 		EpochLost: func() {
 			for _, k := range a.keepers {
-				k.Lost()
+				k.CheckEpoch()
 			}
 		},
 		InEpoch: a.inEpoch,

@@ -82,7 +82,7 @@ var epochs = []Guard{
 			Killer: Killer{"journal", "TestWhatAnInsertFilledInStaysAfterTheNextWrite"}},
 	}},
 	{"E7 a stale half stands still", "two halves end each other's epochs for ever, or one holds what the other has paid", []Mutant{
-		{Removes: "it doesn't wait for silence", Edits: edit("decisions/join.go", "case foreign.opened && time.Since(foreign.last) < silence:", "case false:"),
+		{Removes: "it doesn't wait for silence", Edits: edit("decisions/join.go", "case foreign.opened && time.Since(foreign.last) < deadAfter:", "case false:"),
 			Killer: Killer{"decisions", "TestAStaleHalfIsRefusedAndDoesNotFight"}},
 		{Removes: "it goes on asking and announcing", Edits: edit("decisions/join.go", "\t\t\tk.Journal.Believe(\"\")\n", ""),
 			Killer: Killer{"decisions", "TestAStaleHalfIsRefusedAndDoesNotFight"}},
