@@ -10,7 +10,8 @@ import (
 )
 
 // profile is what one country requires in a request, and how it names things in an answer. It
-// is data only: a new country is a new entry in countries.go, and no new code.
+// is data only: a new country is a new entry in countries.go. A new currency also needs its
+// decimals below. CONTRIBUTING.md, "A country", lists the other places.
 type profile struct {
 	name     string
 	currency string
