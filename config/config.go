@@ -99,7 +99,7 @@ type Redis struct {
 	// No braces: Redis would take them for a hash tag, and the shards would not be spread.
 	Namespace string `key:"namespace" default:"disburser" format:"namespace" about:"begins every key; another one for every fleet that shares this Redis"`
 
-	// One server does what a fleet needs, more only help a cluster. Every shard costs every instance its own scripts.
+	// 1: one server is enough for a fleet, more shards only help a cluster. Every instance runs scripts for every shard.
 	Shards int `key:"shards" default:"1" min:"1" max:"64" about:"into how many parts the journal is divided; it can't be changed while payouts are open"`
 
 	// The default recognises a monthly payroll that is repeated by mistake. Below the least a tradeNo could be
@@ -112,31 +112,31 @@ func (r Redis) IsCluster() bool { return len(r.Addresses) > 1 && r.MasterName ==
 
 // Breaker stops calls to a provider that fails.
 type Breaker struct {
-	// Half of all calls failing is no accident.
-	FailureRatio float64 `key:"failure_ratio" default:"0.5" above:"0" max:"1" reload:"true" about:"a breaker opens when this part of the calls fails"`
-	// Fewer calls prove nothing.
-	MinRequests int `key:"min_requests" default:"20" above:"0" reload:"true" about:"of at least so many calls, or after so many failures in a row"`
-	// A calm day must not outweigh a bad half-minute. Not reloaded: gobreaker takes it once.
+	// 0.5: half of all calls don't fail by chance.
+	FailureRatio float64 `key:"failure_ratio" default:"0.5" above:"0" max:"1" reload:"true" about:"the breaker opens when this share of the calls in the window fails"`
+	// 20: fewer calls prove nothing.
+	MinRequests int `key:"min_requests" default:"20" above:"0" reload:"true" about:"the share counts from so many calls on; so many failures in a row open the breaker too"`
+	// 30s: the good calls of a calm day must not hide a bad half-minute. Not reloaded: gobreaker takes it once.
 	Window time.Duration `key:"window" default:"30s" above:"0" about:"the time in which the calls are counted"`
-	// Most failures are over by then.
-	OpenFor time.Duration `key:"open_for" default:"10s" above:"0" reload:"true" about:"how long it stays open, doubled each time that the probes fail"`
-	// After a long outage work goes on within a minute.
-	MaxOpenFor time.Duration `key:"max_open_for" default:"60s" reload:"true" about:"the longest that it stays open; not less than open_for"`
-	// One good answer may be luck. Not reloaded: gobreaker takes it once.
-	Probes int `key:"probes" default:"3" above:"0" about:"so many good calls in a row close it"`
-	// A low balance or a revoked key refuses everything.
+	// 10s: most failures are over by then.
+	OpenFor time.Duration `key:"open_for" default:"10s" above:"0" reload:"true" about:"how long the breaker stays open; doubled each time that the probes fail"`
+	// 60s: after a long outage work goes on within a minute.
+	MaxOpenFor time.Duration `key:"max_open_for" default:"60s" reload:"true" about:"the longest time that the breaker stays open; not less than open_for"`
+	// 3: one good answer may be luck. Not reloaded: gobreaker takes it once.
+	Probes int `key:"probes" default:"3" above:"0" about:"so many good calls in a row close the breaker"`
+	// 20: a low balance or a revoked key refuses every send.
 	Refusals int `key:"refusals" default:"20" above:"0" reload:"true" about:"so many refused sends in a row (a low balance, a revoked key) pause the merchant's sends"`
 }
 
 // Disburse bounds the loop.
 type Disburse struct {
-	// 100 calls a second that take a second each, and some room.
+	// 128: enough for 100 calls a second that take a second each.
 	Slots int `key:"slots" default:"128" above:"0" about:"calls at once, for each instance"`
-	// The timeout of a call and its margin, twice.
+	// 30s: twice the timeout of a call and its margin.
 	Lease time.Duration `key:"lease" default:"30s" above:"0" about:"how long a payout belongs to the instance that took it; check says the least for the longest timeout"`
-	// At about 1 kB each it is what a small Redis holds.
+	// 1000000: at about 1 kB each, a small Redis holds so many.
 	MaxOpen int `key:"max_open" default:"1000000" above:"0" about:"open payouts above which no more commands are read"`
-	// Kubernetes kills after 30 s.
+	// 25s: Kubernetes kills after 30 s.
 	Drain time.Duration `key:"drain" default:"25s" above:"0" about:"how long a stop waits for calls; let your platform kill 5s later"`
 }
 

@@ -75,29 +75,29 @@ type Rate struct {
 	Burst int     `key:"burst" above:"0" unit:"calls" reload:"true" about:"how many may leave at once after a pause"`
 }
 
-// Poll says when to ask: first after First, then ever later by Factor up to Max. GiveUp after the first send a
-// person is needed. 2 s to 5 min by 1.6 are about ten steps.
+// Poll says when a payout is asked about. The first ask comes First after the send. Each pause after it is Factor times
+// the last one, up to Max. From 2 s to 5 min by 1.6 are about ten asks. GiveUp after the first send the payout is held.
 type Poll struct {
-	// Most payouts are settled by then.
-	First  time.Duration `key:"first" default:"2s" above:"0" reload:"true" about:"the first ask after a send"`
+	// 2s: most payouts are settled by then.
+	First  time.Duration `key:"first" default:"2s" above:"0" reload:"true" about:"time from the send to the first ask"`
 	Factor float64       `key:"factor" default:"1.6" min:"1" reload:"true" about:"each pause between asks is so many times the last one"`
 	Max    time.Duration `key:"max" default:"5m" reload:"true" about:"the longest pause between asks; not less than first"`
-	// A weekend and a bank holiday.
-	GiveUp time.Duration `key:"give_up" default:"72h" reload:"true" about:"then a person is needed (payout.held); it is still asked, slowly; more than max"`
-	// Fewer asks, and nobody waits longer for a result.
-	Learn bool `key:"learn" default:"true" reload:"true" about:"ask when payouts settle by experience, within first and max; false: exactly by first, factor and max"`
+	// 72h: a weekend and a bank holiday.
+	GiveUp time.Duration `key:"give_up" default:"72h" reload:"true" about:"after this time without an outcome the payout is held (payout.held): a person is needed; the asks go on, slowly; must be more than max"`
+	// true: fewer asks, and half of the results come no later.
+	Learn bool `key:"learn" default:"true" reload:"true" about:"true: asks at the ages at which earlier payouts settled, within first and max; false: exactly by first, factor and max"`
 }
 
 // NoRecord says how often the provider must say that it knows no such payout, how far apart, and what then happens.
 type NoRecord struct {
-	// One may come from a replica that lags.
-	Answers int `key:"answers" default:"3" above:"0" about:"so many answers \"no such payout\" are evidence"`
-	// Longer than any replica lags.
-	Every time.Duration `key:"every" default:"5m" above:"0" about:"at least so far apart"`
-	// To send again needs the provider's word.
-	Then      string   `key:"then" default:"hold" oneof:"hold,resend" about:"resend (the same tradeNo) only with the provider's word that this can't pay twice"`
-	Codes     []string `key:"codes" default:"8000" about:"outer codes of a query that say so; never 0000 or 5000; at least one, unless empty_data says so"`
-	EmptyData bool     `key:"empty_data" default:"false" about:"true: an answer 0000 without data says so too"`
+	// 3: one answer may come from a replica that lags.
+	Answers int `key:"answers" default:"3" above:"0" about:"so many answers \"no such payout\" count as evidence"`
+	// 5m: longer than any replica lags.
+	Every time.Duration `key:"every" default:"5m" above:"0" about:"the least time between two answers that count"`
+	// hold: to send again needs the provider's word.
+	Then      string   `key:"then" default:"hold" oneof:"hold,resend" about:"what follows such evidence: hold the payout, or resend the same tradeNo; resend only with the provider's word that this can't pay twice"`
+	Codes     []string `key:"codes" default:"8000" about:"outer codes of a query that mean \"no such payout\"; never 0000 or 5000; at least one, unless empty_data says so"`
+	EmptyData bool     `key:"empty_data" default:"false" about:"true: an answer 0000 without data means \"no such payout\" too"`
 }
 
 // TooFast names how the provider says that it is called too often, besides HTTP 429.

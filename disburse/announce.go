@@ -25,7 +25,7 @@ const announceAgain = time.Second
 const announceRarely = 10 * time.Minute
 
 // announceGroup publishes what ended or is held, and then lets the journal forget what
-// is final. What ended by our own word is written down as a decision first (protocol O2).
+// is final. An end by our own word is written down as a decision first (protocol O2).
 func (l *Loop) announceGroup(_, working context.Context, _ *lane, due int) (int, error) {
 	leased, err := l.lease(working, payout.StepAnnounce, "", min(due, announceLargest))
 	if len(leased.Payouts) == 0 {

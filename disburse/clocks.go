@@ -102,7 +102,7 @@ func (l *Loop) sawGrantClock(theirs, asked, now time.Time) {
 	}
 	d, before := clockDifference(theirs, asked, now), l.grantAhead.Load()
 	if d == 0 || before != nil && now.Sub(before.at) < clockRecheck && d.Abs() < before.ahead.Abs() {
-		return // there may be several: the one that is furthest off counts
+		return // there may be several such clocks: the clock that is furthest off counts
 	}
 	l.grantAhead.Store(&clockReading{d, now})
 }

@@ -38,7 +38,7 @@
 //
 // The journal nudges too, after each insert, and so does a slot that becomes free.
 //
-// What each of them owns, and what wakes it:
+// What each goroutine owns, and what wakes it:
 //
 //	goroutine   there are                 owns                                  is woken by
 //	Run         one                       when a lane ran last                  Nudge, its own timer

@@ -37,7 +37,7 @@ type inHand struct {
 	more chan struct{}
 
 	mu       sync.Mutex
-	waiting  []*task   // the one that is due first comes first
+	waiting  []*task   // the task that is due first comes first
 	reserved int       // places of tasks whose change the journal doesn't have yet
 	pause    time.Time // no task is taken in until then
 	closed   bool
@@ -184,7 +184,7 @@ func (h *inHand) expecting(n int) bool {
 func (l *Loop) staysInHand(t *task, phase payout.Phase, after payout.Payout) (*inHand, time.Time) {
 	now := time.Now()
 	if after.State.Final() && !after.Own() {
-		// What the provider says has ended is announced under the same lease. An end by our own
+		// An end by the provider's word is announced under the same lease. An end by our own
 		// word is a decision first, and waits for it in the journal (protocol O2).
 		if l.toAnnounce.reserve() {
 			return l.toAnnounce, now

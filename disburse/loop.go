@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// idle is how long the loop sleeps at most when nothing is due. What other instances take in
-	// is seen that late. busyPause is the same while there is work.
+	// idle is how long the loop sleeps at most when nothing is due. Payouts that other instances take
+	// in are seen that late. busyPause is the same while there is work.
 	idle      = 250 * time.Millisecond
 	busyPause = 20 * time.Millisecond
 
@@ -205,8 +205,8 @@ func (l *Loop) worker(f func()) {
 	}
 }
 
-// survive keeps a panic from ending the process without a word. What it was about comes
-// due again when its lease ends.
+// survive keeps a panic from ending the process without a word. The payout of the
+// panic comes due again when its lease ends.
 func (l *Loop) survive(doing string) {
 	if r := recover(); r != nil {
 		l.Logger.Error().Str("panic", fmt.Sprint(r)).Bytes("stack", debug.Stack()).Msg("panic in " + doing)

@@ -67,17 +67,17 @@ func NewMetrics(r prometheus.Registerer, merchants []string, tokenOutcomes []str
 			Name: "disburser_contradictions_total", Help: "Result events of outcomes that contradict the payout, by the event's type.",
 		}, []string{"merchant", "type"}),
 		payouts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "disburser_payout_seconds", Help: "From received to final.",
+			Name: "disburser_payout_seconds", Help: "Time from received to final in seconds.",
 			Buckets: prometheus.ExponentialBuckets(0.25, 3, 13), // a quarter of a second to 37 h
 		}, []string{"merchant", "type"}),
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "disburser_rate_tokens_total", Help: "Tokens of the fleet-wide limits.",
+			Name: "disburser_rate_tokens_total", Help: "Requests for the right to make one call under the fleet-wide rate, by what became of them.",
 		}, []string{"merchant", "operation", "outcome"}),
 		breaker: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "disburser_breaker_state", Help: "0 closed, 1 half-open, 2 open.",
 		}, []string{"merchant", "operation"}),
 		slots: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "disburser_slots", Help: "Calls that may be under way at once.",
+			Name: "disburser_slots", Help: "Slots of the instance by state. Each call to the provider takes one.",
 		}, []string{"state"}),
 		overdue: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "disburser_sends_overdue_by_grant_total", Help: "Sends given back because their lease is over by the clock of the Redis that grants the calls.",

@@ -123,7 +123,7 @@ func (i *issuer) take(ctx context.Context, due int) (taken permits, wait time.Du
 	wanted := min(due, largest)
 	slots := i.slots.take(i.merchant, wanted)
 	if slots == 0 {
-		// With an open breaker it needs none. Whether there are tickets nobody can tell without taking them.
+		// With an open breaker it needs no slots. Nobody can tell whether there are tickets without taking them.
 		i.slots.lacks(i.merchant, i.gate.state() == 0)
 		return permits{}, 0, nil
 	}

@@ -42,8 +42,8 @@ type Limiter interface {
 	LastReading() (redis, asked time.Time)
 }
 
-// Ticket is the limiter's answer: one call may be made ready. What it stands for, a granted
-// moment or one to ask for, is the limiter's to know.
+// Ticket is the limiter's answer: one call may be made ready. Only the limiter knows
+// whether it stands for a granted moment, or for a moment to ask for.
 type Ticket interface {
 	// Wait returns when the call may be made; after an error it must not be made.
 	Wait(ctx context.Context) error

@@ -10,7 +10,7 @@ const (
 	// its lane tries again much sooner.
 	lackingFor = time.Second
 
-	// activeFor is how long a merchant without a call counts as one that has work now and then.
+	// activeFor is how long a merchant without a call counts as a merchant with work now and then.
 	// After it less is reserved for it: of many merchants most have no payroll today.
 	activeFor = time.Minute
 )
@@ -28,7 +28,7 @@ const (
 type slots struct {
 	mu       sync.Mutex
 	total    int
-	reserved int // for each merchant that lacks none, while others take theirs
+	reserved int // for each merchant that lacks no slots, while others take theirs
 	inUse    int
 	taken    map[string]int       // of inUse, by merchant
 	called   map[string]time.Time // when a merchant took or returned slots last
@@ -81,7 +81,7 @@ func (s *slots) room(merchant string) int {
 	return max(free, min(s.least()-s.taken[merchant], s.total-s.inUse))
 }
 
-// reserve is how many slots are reserved for a merchant that lacks none.
+// reserve is how many slots are reserved for a merchant that lacks no slots.
 func (s *slots) reserve(merchant string) int {
 	if time.Since(s.called[merchant]) < activeFor {
 		return s.reserved

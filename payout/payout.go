@@ -13,7 +13,7 @@ type Source struct {
 	Time      time.Time // the record's, by Kafka
 }
 
-// bounded takes the nearest time that the journal can keep for one that it can't: Kafka
+// bounded takes the nearest time that the journal can keep for a time that it can't keep. Kafka
 // keeps any number for a record's time (microseconds, -1).
 func (s Source) bounded() Source {
 	const last = 9_999_999_999_999 // milliseconds
@@ -73,7 +73,7 @@ type Payout struct {
 	PendingAt  time.Time // the last ask since the last send that found it processing
 	Shown      bool      // an ask has found a status: the provider has, or had, an order
 
-	// What the provider said last, as it wrote it.
+	// The provider's last words, as it wrote them.
 	Status, StatusText, PlatformTradeNo, PaidAmount, SuccessTime string
 
 	Reason        string    // why it is rejected, held or failed; free of people's data

@@ -133,7 +133,7 @@ func (p Payout) NoRecordMayCount(now time.Time, policy Policy) bool {
 // of the whole merchant: code 8000 also means a wrong signature.
 //
 // served is when the provider last answered another payout of the merchant with outer code
-// 0000. That must be after p's last NoRecord that counted, so that none vouches for two. And it
+// 0000. That must be after p's last NoRecord that counted, so that no answer vouches for two. And it
 // must be recent: twice no_record.every, at least 10 minutes, because others may be asked rarely.
 func (p Payout) Corroborated(served, now time.Time, policy Policy) bool {
 	reach := max(10*time.Minute, 2*policy.NoRecord.Every)

@@ -218,8 +218,8 @@ func noRecordWhileSending(p Payout, f finding.Finding, now time.Time, policy Pol
 	return p.hold(fmt.Sprintf("it may have been sent, but the provider said %d times that it has no record of it", p.NoRecords), now)
 }
 
-// askLater leaves the state and asks again later. What is older than poll.give_up since its
-// first send is held instead, so that a person hears of it.
+// askLater leaves the state and asks again later. Once poll.give_up has passed since the
+// first send, the payout is held instead, so that a person is told.
 func askLater(p Payout, _ finding.Finding, now time.Time, policy Policy) Payout {
 	if p.State != StateHeld && p.gaveUp(now, policy) {
 		return p.hold(fmt.Sprintf("no outcome within %v since it was first sent", policy.Poll.GiveUp), now)
@@ -251,7 +251,7 @@ func stillHeld(p Payout, f finding.Finding, now time.Time, policy Policy) Payout
 	return askLater(p, f, now, policy)
 }
 
-// What else changes a payout: see awaiting.go too.
+// The methods below change a payout without an answer of the provider; see awaiting.go too.
 
 // NotSendable is what becomes of a received payout that the journal doesn't hand out to be
 // sent. It is held if an earlier send may have gone to another account than the given one.

@@ -45,7 +45,7 @@ type Settings struct {
 	// AcceptUnverified allows a country whose paths or payee fields no page documents.
 	AcceptUnverified bool
 
-	// What the provider told the operator and no page says.
+	// Facts that the provider told the operator, and that are on no page.
 	Paths                Paths            // "" = the country's own
 	Fields               map[string]Field // replaces or adds a payee field
 	AmountMin, AmountMax string           // "" = the country's own

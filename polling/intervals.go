@@ -21,9 +21,9 @@ const (
 	// estimate. They may need maxAsks of the plain schedule's asks.
 	maxAsks = 0.95
 
-	// What settles before the first ask is even a guess. Where that is half of the payouts, the
-	// median is a guess too. So the limit is lower by unseenMargin times the square of that share:
-	// by a third where it is half.
+	// The payouts that settle before the first ask are even a guess. If they are half of all payouts,
+	// the median is a guess too. So the limit is lower by unseenMargin times the square of their
+	// share: by a third if it is half.
 	unseenMargin = 1.3
 )
 
@@ -31,9 +31,9 @@ const (
 // mean. It is used where so small a part of the plain asks is enough for it.
 type margin struct{ median, mean, asks float64 }
 
-// margins are tried one after the other, the widest first. What the intervals are made for is an
-// estimate, and the best ones are those that it flatters most. Where there is much to save, some of
-// it buys certainty.
+// margins are tried one after the other, the widest first. The intervals are made for an
+// estimate, and its errors make the best ones look better than they are. Where many asks can be
+// saved, some of them are spent on certainty.
 //
 // The last one keeps to the plain median alone. Its mean may be a quarter longer, which is what it
 // takes to leave out asks for the few between two peaks. Without any bound on the mean half of the

@@ -117,7 +117,7 @@ type interval struct {
 // Each round spreads an interval's weight over its buckets by the shares of the last round (expect).
 // From that follow new shares (maximise). The first shares are the same at each call. If they were
 // those of the last call, errors would grow. On the near side of a peak, later in an interval always
-// looks likelier than earlier. What settles before the first ask stays unknown.
+// looks likelier than earlier. When payouts settle before the first ask stays unknown.
 func (s *settleTimes) estimate() [buckets]float64 {
 	var all []interval
 	for i := range s.settled {

@@ -244,6 +244,7 @@ func (a *App) epochs() (sum int) {
 	return sum
 }
 
+// epochNumber is the number of the last shard's epoch, and 0 while a shard has none.
 func (a *App) epochNumber() int {
 	var e epochs.Epoch
 	for _, k := range a.keepers {

@@ -59,7 +59,7 @@ func (m *merchant) limiter(c config.Config, operation string, r config.Rate, p m
 		OnChange: func(change ratelimit.RateChange) { p.onChange(m.name, operation, change) },
 	})
 	p.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "disburser_rate_limit", Help: "Calls a second that the whole fleet may make for now; 0 while the provider wants to be left alone.",
+		Name: "disburser_rate_limit", Help: "Calls a second that the whole fleet may make for now; 0 during a pause that the provider asked for, or after refusals.",
 		ConstLabels: prometheus.Labels{"merchant": m.name, "operation": operation},
 	}, l.PerSecond))
 	return l

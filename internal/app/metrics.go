@@ -41,13 +41,13 @@ func newGauges(r prometheus.Registerer, merchants []string) *gauges {
 			Name: "disburser_safe_mark_age_seconds", Help: "Age of the command that holds the safe mark back, by Kafka's time of the record.",
 		}, []string{"topic", "partition"}),
 		retention: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "disburser_topic_retention_seconds", Help: "How long Kafka keeps the topic's records, +Inf for ever; missing where it doesn't tell.",
+			Name: "disburser_topic_retention_seconds", Help: "How long Kafka keeps the topic's records, +Inf for ever; missing where Kafka doesn't tell.",
 		}, []string{"topic"}),
 		epoch: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "disburser_epoch", Help: "The epoch that this instance works in, 0 if none.",
+			Name: "disburser_epoch", Help: "Number of the epoch that this instance works in, with several shards the last shard's; 0 until it has one in every shard.",
 		}),
 		scripts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "disburser_journal_seconds", Help: "Scripts of the journal, with the way there and back.",
+			Name: "disburser_journal_seconds", Help: "Time of the journal's scripts in seconds, network included.",
 			Buckets: prometheus.ExponentialBuckets(0.00025, 2, 13), // a quarter of a millisecond to a second
 		}, []string{"script"}),
 	}
