@@ -116,7 +116,7 @@ func (j *Journal) Clock(ctx context.Context, epoch string, own time.Time, jumped
 
 func instantOf(text string) time.Time {
 	ms, _ := strconv.ParseInt(text, 10, 64)
-	return moment(ms)
+	return timeOf(ms)
 }
 
 // pairs reads the list at i of an answer as fields and values.

@@ -39,7 +39,7 @@ func (j *Journal) Insert(ctx context.Context, r intake.Range, entries []intake.E
 		if err != nil {
 			return nil, 0, err
 		}
-		j.clock.heard(instant(answer, 2))
+		j.clock.note(instant(answer, 2))
 		letters, total := word(answer, 0), number(answer, 1)
 		if len(letters) != len(part) {
 			return nil, 0, fmt.Errorf("journal: insert: %d outcomes for %d payouts", len(letters), len(part))

@@ -240,21 +240,21 @@ func (c content) payout() payout.Payout {
 	return payout.Payout{
 		Command: payout.Command{
 			Merchant: c.Merchant, Amount: amount, Currency: c.Currency, Payee: payout.NewPayee(c.Payee),
-			Remark: c.Remark, BatchSize: c.BatchSize, NotBefore: moment(c.NotBefore),
+			Remark: c.Remark, BatchSize: c.BatchSize, NotBefore: timeOf(c.NotBefore),
 		},
 		Country: c.Country, Trace: payout.Trace{Parent: c.Parent, State: c.State},
-		ReceivedAt: moment(c.Received),
+		ReceivedAt: timeOf(c.Received),
 	}
 }
 
 func (g progress) fill(p *payout.Payout) {
-	p.FirstSentAt, p.LastSend = moment(g.FirstSent), finding.Kind(g.LastSend)
+	p.FirstSentAt, p.LastSend = timeOf(g.FirstSent), finding.Kind(g.LastSend)
 	p.Disproved, p.Refusals, p.Unacknowledged, p.Asks, p.AskRound = g.Disproved, g.Refusals, g.Unacknowledged, g.Asks, g.AskRound
-	p.NoRecords, p.NoRecordAt, p.NoRecordOf, p.PartialAt = g.NoRecords, moment(g.NoRecord), payout.Account(g.NoRecordOf), moment(g.Partial)
-	p.PendingAt, p.Unknown, p.Shown = moment(g.Pending), g.Unknown, g.Shown
+	p.NoRecords, p.NoRecordAt, p.NoRecordOf, p.PartialAt = g.NoRecords, timeOf(g.NoRecord), payout.Account(g.NoRecordOf), timeOf(g.Partial)
+	p.PendingAt, p.Unknown, p.Shown = timeOf(g.Pending), g.Unknown, g.Shown
 	p.Status, p.StatusText, p.PlatformTradeNo = g.Status, g.Text, g.Platform
 	p.PaidAmount, p.SuccessTime = g.Paid, g.Success
-	p.Reason, p.Contradiction, p.HeldAt, p.SettledAt, p.Unread = g.Reason, g.Against, moment(g.Held), moment(g.Settled), g.rest
+	p.Reason, p.Contradiction, p.HeldAt, p.SettledAt, p.Unread = g.Reason, g.Against, timeOf(g.Held), timeOf(g.Settled), g.rest
 }
 
 // numbers reads numbers of the head and keeps the first error.
@@ -269,7 +269,7 @@ func (h *numbers) number(at, width int) int64 {
 	return n
 }
 
-func (h *numbers) time(at int) time.Time { return moment(h.number(at, 13)) }
+func (h *numbers) time(at int) time.Time { return timeOf(h.number(at, 13)) }
 
 // latest is the last time that the 13 digits of a head have room for.
 const latest = 9_999_999_999_999
@@ -283,7 +283,7 @@ func millis(t time.Time) int64 {
 	return max(1, min(t.UnixMilli(), latest))
 }
 
-func moment(ms int64) time.Time {
+func timeOf(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}
 	}

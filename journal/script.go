@@ -110,4 +110,4 @@ func number(answer []any, i int) int64 {
 	return int64(n)
 }
 
-func instant(answer []any, i int) time.Time { return moment(number(answer, i)) }
+func instant(answer []any, i int) time.Time { return timeOf(number(answer, i)) }

@@ -100,7 +100,7 @@ func (c Carried) Fill(p *payout.Payout) {
 func EncodeCarried(p payout.Payout) (Message, error) {
 	command := p.Command
 	command.Currency = namedCurrency(p)
-	value, err := EncodeKnown(command)
+	value, err := EncodeUnchecked(command)
 	if err != nil {
 		return Message{}, err
 	}

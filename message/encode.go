@@ -26,7 +26,7 @@ type onWire struct {
 // Encode writes a command so that Decode reads the very same one, or says why it can't.
 // It holds the payee in clear: it is for the commands topic, and for no log.
 func Encode(c payout.Command) ([]byte, error) {
-	value, err := EncodeKnown(c)
+	value, err := EncodeUnchecked(c)
 	if err != nil {
 		return nil, err
 	}
@@ -42,9 +42,9 @@ func Encode(c payout.Command) ([]byte, error) {
 	return value, nil
 }
 
-// EncodeKnown writes a command that was taken once, though today's rules may be stricter:
-// its repeat must be recognised, not judged anew.
-func EncodeKnown(c payout.Command) ([]byte, error) {
+// EncodeUnchecked writes a command without today's checks. The command was taken once, and its
+// repeat must be recognised, though today's rules may be stricter.
+func EncodeUnchecked(c payout.Command) ([]byte, error) {
 	fields := c.Payee.Reveal()
 	if fields == nil {
 		fields = map[string]string{}

@@ -55,10 +55,10 @@ func TestEncodeRefusesWhatWouldBeAnotherCommand(t *testing.T) {
 }
 
 // Rules become stricter; what was taken before must be recognised when it is carried.
-func TestEncodeKnownAsksNoQuestions(t *testing.T) {
+func TestEncodeUncheckedChecksNothing(t *testing.T) {
 	c := command(t)
 	c.Payee = payee("x", strings.Repeat("a", 257))
-	value, err := EncodeKnown(c)
+	value, err := EncodeUnchecked(c)
 	if err != nil {
 		t.Fatal(err)
 	}

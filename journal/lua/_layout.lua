@@ -61,8 +61,8 @@ local function stamp(ms)
   return text
 end
 
--- foreign tells that a record is of another layout. It can't be read, so it is never changed.
-local function foreign(record) return sub(record, 1, 1) ~= LAYOUT end
+-- other_layout tells that a record is of another layout. Such a record can't be read, so it is never changed.
+local function other_layout(record) return sub(record, 1, 1) ~= LAYOUT end
 local function refuse(tradeNo, record)
   return redis.error_reply('LAYOUT the record of ' .. tradeNo .. ' is of layout "' .. sub(record, 1, 1) .. '", this version knows ' .. LAYOUT)
 end

@@ -51,9 +51,9 @@ local function stay(set, score, tradeNo)
 end
 local function note_merchant(merchant) noted[merchant] = true end
 
--- flush does what was noted. It takes payouts out of noted first: after a write that takes
--- effect and needs no memory, a script may write even at maxmemory. All leave before any
--- enters, so who touches a payout twice in one call flushes in between.
+-- flush does what was noted. It first removes payouts from their lanes: after a write that takes
+-- effect and needs no memory, a script may write even at maxmemory. All payouts leave their
+-- lanes before any enters one. So a script that touches a payout twice flushes in between.
 local function flush()
   for set, list in pairs(leaving) do call('ZREM', set, unpack(list)) end
   if #deleting > 0 then call('DEL', unpack(deleting)) end

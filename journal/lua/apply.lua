@@ -39,7 +39,7 @@ local function apply(tradeNo, token, expected, due, head, rest)
   if not current then
     return (forget and recall(due, tradeNo) == rest) and 'a' or 'l'
   end
-  if foreign(current) then return 'l' end
+  if other_layout(current) then return 'l' end
   if token_of(current) ~= token then return 'l' end
   local state, lease_end = state_of(current), sub(current, LEASE_END_FROM, LEASE_END_TO)
   if lease_end == OVER then

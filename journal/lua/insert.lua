@@ -28,7 +28,7 @@ for i = 7, #ARGV, 7 do tradeNos[#tradeNos + 1] = ARGV[i] end
 fetch(tradeNos)
 for _, tradeNo in ipairs(tradeNos) do
   local record = records[tradeNo]
-  if record and foreign(record) then return refuse(tradeNo, record) end
+  if record and other_layout(record) then return refuse(tradeNo, record) end
 end
 
 -- adopt fills in the content of a payout of which a replay knows only how it ended (protocol E6).
@@ -65,8 +65,8 @@ end
 -- sent_by is when a send that a rebuild has learned of had ended at the latest.
 local function sent_by() return call('HGET', P .. 'epoch', 'send_by') or stamp(now) end
 
--- sending answers the record of a payout that may have been sent, nobody knows how often. It is
--- asked about and never sent. It counts two sends at least: what the first one was answered
+-- sending answers the record, in the state sending, of a payout that may have been sent. Nobody
+-- knows how often. Like a payout after the lease of its send it is asked about and never sent. It counts two sends at least: what the first one was answered
 -- isn't known (protocol O4).
 local function sending(record, merchant, sent, send_by, account)
   local first, last = command_of(record)

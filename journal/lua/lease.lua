@@ -1,6 +1,8 @@
 -- lease hands out up to n payouts that are due for one step. It stamps each with a token and with
 -- the lease's end by Redis' own clock. For a send it also writes sending (protocol S1). From here
--- on the payout may have been sent, and who finds it after the lease asks about it (protocol S2).
+-- on the payout may have been sent. Whoever finds it after the lease's end asks about it
+-- (protocol S2). Two more scripts write sending, never for a send that is still to come: insert
+-- and restore, of payouts that may have been sent (docs/states.md).
 -- ARGV: epoch, step, merchant, token, n, lease in ms, the account to which a send goes and which
 -- an ask is about.
 -- Answer: now, the lease's end, the merchant's evidence (served at, about which tradeNo, the
@@ -40,7 +42,7 @@ local function take(tradeNo)
     leave(set, tradeNo)
     return nil
   end
-  if foreign(record) then -- handed out as it is, for Go to name it; put off, for others to come first
+  if other_layout(record) then -- handed out as it is, for Go to name it; put off, for others to come first
     stay(set, stamp(deadline), tradeNo)
     return ''
   end
@@ -55,7 +57,7 @@ local function take(tradeNo)
     end
     local owner = merchant_of(record)
     local sends = tonumber(sub(record, SENDS_FROM, SENDS_TO)) + 1
-    -- One that may have been sent to another account is never sent to this one.
+    -- A payout that may have been sent to another account is never sent to this one.
     if sends > 1 and account_of(record) ~= ARGV[7] then
       wait_in(due_set('x'), stamp(now), tradeNo)
       return nil
@@ -94,7 +96,8 @@ end
 -- old comes due again no faster than it is asked about.
 local function young_first(due)
   local share = n - math.floor(n / 4)
-  -- A part of a payout is given by chance: by the token, the only thing here that is random.
+  -- If n isn't divisible by 4, the token's last byte decides whether the odd place goes to a young
+  -- payout. The token is the only thing here that is random.
   if string.byte(token, -1) % 4 < n % 4 then share = share - 1 end
   local longest = call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
   local since, young = stamp(tonumber(longest)), {}
@@ -140,8 +143,8 @@ local function take_all(picked)
 end
 local picked = pick()
 take_all(picked)
--- Others take the place of those that may not be sent. Where only one is wanted, for a probe,
--- there would be none otherwise. None has left the lane yet: see flush.
+-- Payouts that may not be sent are replaced by others. Otherwise a lease for one payout, a probe,
+-- could hand out none. None has left the lane yet: see flush.
 local looked, wanted = #picked, n
 while step == 's' and #picked == wanted and #taken < n and looked < n + 500 do
   wanted = n - #taken

@@ -1,6 +1,6 @@
 -- restore puts what Kafka knows of payouts into a Redis that lost its latest writes, or all of them
--- (protocol E4 d). It merges by rank and never goes backwards. Only the builder of an epoch may
--- call it, and only while its building record stands on the same server.
+-- (protocol E4 d). It merges by rank and never goes backwards. Every instance that works on
+-- the building may call it, but only while the building record stands on the same server.
 -- ARGV: id, window, lease in ms (the longest that a send among them may have). Then for each
 -- payout: kind, tradeNo, bucket, fingerprint, merchant, state, time, account, progress. The time
 -- is in ms. For an end it is when it was seen, or 0 if that isn't known.
@@ -67,9 +67,9 @@ local function announced(tradeNo, record, bucket, memo, known)
   if not known or sent_memo(known) then remember(bucket, tradeNo, memo) end
 end
 
--- decided makes a payout sending that was decided to be sent. One of which this Redis knows
--- nothing else is only remembered. Its command is read again and finds it: the safe mark stays
--- behind open payouts (protocol E6).
+-- decided makes a payout sending that was decided to be sent: it is asked about, as after a lease of
+-- a send. A payout of which this Redis knows nothing else is only remembered. Its command is read
+-- again and finds it: the safe mark stays behind open payouts (protocol E6).
 local function decided(tradeNo, record, bucket, memo, fingerprint, merchant, sent, account)
   if not record then
     if not memo then
@@ -140,7 +140,7 @@ for i = 4, #ARGV, 9 do
   local kind, tradeNo, bucket, fingerprint, merchant, state = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   local record = call('GET', P .. 'p:' .. tradeNo)
   local memo = recall(bucket, tradeNo)
-  if record and foreign(record) then
+  if record and other_layout(record) then
     write_counts()
     call('INCRBY', P .. 'total', added)
     return refuse(tradeNo, record)

@@ -80,12 +80,12 @@ type Opening struct {
 // RestoredKind says what a replay learned of a payout.
 type RestoredKind byte
 
-// The kinds, by rank. They may come in any order.
+// The kinds by rank, the highest first: see restore.lua. They may come in any order.
 const (
-	WasAnnounced RestoredKind = 'F' // a final result stands in the results topic
-	WasHeld      RestoredKind = 'H' // a hold stands in the results topic
-	WasDecided   RestoredKind = 'S' // a decision to send stands in the decisions topic
-	WasEnded     RestoredKind = 'D' // a valid end by our own word stands there
+	WasAnnounced RestoredKind = 'F' // 1: a final result stands in the results topic
+	WasHeld      RestoredKind = 'H' // 2: a hold stands in the results topic
+	WasEnded     RestoredKind = 'D' // 3: a valid end by our own word stands in the decisions topic
+	WasDecided   RestoredKind = 'S' // 4: a decision to send stands in the decisions topic
 )
 
 // Restored is one thing that a replay learned.
