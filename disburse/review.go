@@ -70,9 +70,9 @@ func (l *Loop) notSendable(t *task, la *lane, now time.Time) (after payout.Payou
 	return after, false, nil
 }
 
-// recheckMerchant is what becomes of a payout that waits for its merchant. Where this instance knows it,
-// the payout is due to be sent. Where nobody has known it for long, it is rejected. Else it is
-// checked again later.
+// recheckMerchant is what becomes of a payout that waits for its merchant. Where this instance
+// knows the merchant, the payout is due to be sent. Where nobody has known it for long, the payout
+// is rejected. Else it is checked again later.
 func (l *Loop) recheckMerchant(lease leases.Lease, p payout.Payout, now time.Time) (payout.Payout, error) {
 	command, country, invalid := l.Resolve(p.Command)
 	waited := min(now.Sub(p.ReceivedAt), lease.EarliestJournalTime(now).Sub(p.ReceivedAt), l.knownFor(lease.Epoch, now))
