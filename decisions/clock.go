@@ -25,7 +25,7 @@ type clockReading struct {
 	shown, at time.Time
 }
 
-// clockOf says what a standing's clock means for who wants to join or begin an epoch. An error
+// clockOf says what a standing's clock means for an instance that wants to join or begin an epoch. An error
 // that wraps errDeadEpoch lets another epoch begin. Any other error must be waited out: a clock
 // that stays wrong must not begin epochs without end.
 func clockOf(s epochs.Standing, own time.Time) error {
@@ -52,7 +52,7 @@ func forgets(s epochs.Standing) bool {
 	return s.ClockJumped || s.ClockFrom.Sub(s.Now) > clockBound
 }
 
-// vouch stamps Redis' clock, if this instance's own doesn't say otherwise. One that has
+// vouch stamps Redis' clock, if this instance's own doesn't say otherwise. A clock that has
 // moved on by much more than this instance's clocks has jumped, though it may be right now.
 func (k *Keeper) vouch(ctx context.Context, epoch string) error {
 	own, last := time.Now(), k.lastReading

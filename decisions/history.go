@@ -79,7 +79,7 @@ func parseWitness(text string) (t witness, known bool) {
 	return witness{n, sum}, found && err == nil
 }
 
-// loss says why a history isn't the one that was known, "" for each that is.
+// loss says for each topic why its history isn't the one that was known, "" if it is.
 type loss struct{ decisions, results string }
 
 func (l loss) any() bool { return l != loss{} }

@@ -113,7 +113,7 @@ func (l *Log) pack(parts []part) (values [][]byte, n, size int, err error) {
 	return values, n, size, nil
 }
 
-// smaller makes two parts of one, or one that says less of why.
+// smaller makes two parts of one part, or a part that says less of why.
 func smaller(p part) (parts []part, possible bool) {
 	r := p.record
 	if n := len(r.TradeNos); n > 1 {

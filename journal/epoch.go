@@ -73,8 +73,8 @@ func onlyNumber(text string) string {
 	return text
 }
 
-// layoutOf reads the layout of the records. One that this version doesn't know is an error,
-// and so is one that a newer version has begun to convert them to.
+// layoutOf reads the layout of the records. A layout that this version doesn't know is an error,
+// and so is a layout that a newer version has begun to convert them to.
 func layoutOf(epoch map[string]string) (int, error) {
 	layout := 1 // it had no version
 	if len(epoch) == 0 {

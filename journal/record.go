@@ -149,7 +149,7 @@ func accountOf(text string) payout.Account {
 	return payout.Account(text)
 }
 
-// digits appends a number of a fixed width. One that doesn't fit becomes the nearest that
+// digits appends a number of a fixed width. A number that doesn't fit becomes the nearest that
 // does: a head of another width would be read wrongly, all of it.
 func digits(to []byte, n int64, width int) []byte {
 	n = max(n, 0)

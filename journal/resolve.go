@@ -9,7 +9,7 @@ import (
 
 // Resolve gives payouts that wait for their merchant to become known to that merchant. Each is
 // moved only if its lease, under one token of one epoch, still holds. Resolve answers for each
-// whether it was moved; one that was not is looked at again.
+// whether it was moved; a payout that was not moved is looked at again.
 func (j *Journal) Resolve(ctx context.Context, lease leases.Lease, payouts []payout.Payout) ([]bool, error) {
 	moved := make([]bool, 0, len(payouts))
 	for len(payouts) > 0 {

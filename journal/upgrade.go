@@ -67,10 +67,11 @@ const (
 	sendByEnd1     = 84
 )
 
-// head1 is what such a head looks like: one that looks otherwise was cut, or written wrongly.
+// head1 is what such a head looks like: a head that looks otherwise was cut, or written wrongly.
 var head1 = regexp.MustCompile(`\A[rsphPQFR][sanx][^\n]{12}\d{13}[^\n]{16}\d{13}\d{2}\d{13}\d{13}\d{6}`)
 
-// converting converts a record. One that can't be read becomes a held one, and an error says so.
+// converting converts a record. A record that can't be read becomes that of a held payout, and an
+// error says so.
 // Then was is the letter of its old state, by which it is counted. It is "?" where nobody knows
 // that either.
 func converting(tradeNo, old string) (record, was string, err error) {
@@ -126,7 +127,7 @@ func convert(record string) (string, error) {
 	return converted, err
 }
 
-// unreadable makes a held record of one that can't be read, with what can be: fingerprint,
+// unreadable makes a held record of a record that can't be read, with what can be: fingerprint,
 // sends and their times, merchant. It waits for its command, as after a loss of the journal.
 // One whose fingerprint is lost too is equal to no command: that becomes a conflict.
 func unreadable(old string) (record, was string) {

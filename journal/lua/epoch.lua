@@ -1,4 +1,4 @@
--- epoch answers what this Redis holds, for who must decide what to do with it. It is run without
+-- epoch answers what this Redis holds, for an instance that must decide what to do with it. It is run without
 -- an epoch and changes nothing.
 -- Answer, in this order:
 --  - the run id

@@ -6,7 +6,7 @@
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'layout')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
 if e[3] ~= LAYOUT then return redis.error_reply('EPOCHOVER the records are of layout ' .. (e[3] or '1') .. ', and not converted yet') end
--- What was planned must be done, all of it: who opens sooner sends again what was sent.
+-- What was planned must be done, all of it: an instance that opens sooner sends again what was sent.
 local portions = call('HGETALL', P .. 'portions')
 local done = #portions / 2 == tonumber(ARGV[5])
 for i = 2, #portions, 2 do done = done and sub(portions[i], 1, 13) == '9999999999999' end

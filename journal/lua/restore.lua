@@ -132,7 +132,7 @@ end
 
 -- forgotten tells that a payout ended before the dedup window: a journal that was never lost would
 -- have forgotten it too. Sends and holds count at any age. They only stop a payout from being
--- sent, and a wrong clock of who wrote them must not let it be sent.
+-- sent, and a wrong clock of their writer must not let it be sent.
 local function forgotten(ended_at) return ended_at > 0 and ended_at < now - window end
 
 local settled = {} -- by merchant: a settled payout to ask about before a "no record" is believed
