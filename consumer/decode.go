@@ -63,11 +63,11 @@ func (c *Consumer) decode(in *decoded, number int, r *commandRecord, now time.Ti
 		p := payout.Begin(command, country, payout.Source{Partition: number, Offset: r.Offset, Time: r.Time}, invalid, now)
 		p.Trace = trace
 		carried.Fill(&p)
-		known := invalid != payout.NotConfigured
-		if !known { // another instance may know it already, or this one after a restart
+		waits := invalid == payout.NotConfigured
+		if waits { // another instance may know the merchant already, or this one after a restart
 			p = p.AwaitMerchant()
 		}
-		in.entries = append(in.entries, intake.Entry{Payout: p, Carried: carried.State, Others: command.OtherFingerprints(known, c.Currencies)})
+		in.entries = append(in.entries, intake.Entry{Payout: p, Carried: carried.State, Others: command.OtherFingerprints(!waits, c.Currencies)})
 		in.sources = append(in.sources, element{r, o.Index})
 	}
 }

@@ -108,7 +108,7 @@ func (l *Loop) believable(taking, working context.Context, t *task, asked time.T
 	if !p.NoRecordMayCount(now, policy) {
 		return true // too early to count; the table only asks again
 	}
-	if p.CertainlyAtAnotherAccount(policy.Account) {
+	if p.NotOnlyAtAccount(policy.Account) {
 		return true // it proves nothing, and a person is told; nobody else may ever be served here
 	}
 	if p.Corroborated(t.merchant.servedOther(t.evidence, p.TradeNo), now, policy) {

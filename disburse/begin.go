@@ -82,8 +82,9 @@ func maySend(t *task, at callConditions, v verdict) verdict {
 	return v
 }
 
-// latest is the moment by which a call that begins now must be over: its timeout, and in any
-// case before the lease ends.
+// latest is the write deadline of a call that begins now: no byte of the request is written
+// after it. It is the timeout, and in any case before the lease ends. The answer may come later;
+// if the lease is over by then, it isn't written, and the payout is asked about.
 func (t *task) latest(lease leases.Lease, now time.Time) time.Time {
 	end := lease.Deadline().Add(-t.margin)
 	if byTimeout := now.Add(t.merchant.Timeout); byTimeout.Before(end) {

@@ -132,12 +132,14 @@ func (l *Loop) write(t *task, c change) {
 
 // putBack ends the task's lease, with which nothing was done, and has the payout come due at due.
 func (l *Loop) putBack(t *task, due time.Time) {
-	l.move(t, stageReturned)
+	if !l.move(t, stageReturned) { // its call may have begun: it comes due after its lease
+		return
+	}
 	after := t.payout
 	after.Due = due
 	l.writer.put(t.change(after))
 }
 
-// end is the moment by which a call must be over: before the lease ends, so that its result
-// can still be written (protocol S5).
+// end is the moment after which no byte of a call may be written. It lies before the lease's
+// end, so that the result can still be written (protocol S5).
 func (t *task) end() time.Time { return t.lease.Deadline().Add(-t.margin) }

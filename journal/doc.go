@@ -9,6 +9,6 @@
 // at once and may be repeated by its caller. Scripts guard states and tokens; what a state
 // means stands in payout/state.go.
 //
-// Every script first compares the epoch and the server's run id with those of its caller. A
+// Every script but those that begin epochs or look at them first compares the epoch and the server's run id with those of its caller. A
 // Redis that was wiped, restarted or replaced answers only epochs.ErrOver.
 package journal

@@ -21,7 +21,7 @@ func NewToken() string {
 }
 
 // Lease hands out payouts that are due for a step. Those leased for a send are sending from
-// here on. What was sent to another account before is left to the step expire.
+// here on. What was sent to another account before is left to the step review.
 //
 // After a lost reply the call is repeated under the same token, until ctx ends; it answers the
 // same group. A record that can't be read is left out, and named in the error beside the

@@ -40,10 +40,10 @@ func (p Payout) accountDoubt(policy Policy) string {
 	return ""
 }
 
-// CertainlyAtAnotherAccount tells that the payout was sent, and certainly not to the given
-// account. An absence at the given account only leads to a hold, so no other payout has to
-// confirm it.
-func (p Payout) CertainlyAtAnotherAccount(account Account) bool {
+// NotOnlyAtAccount tells that the payout was sent to another account than the given one, or to
+// several. An absence at the given account then only leads to a hold, so no other payout has to
+// confirm it. It doesn't say that the given account never had the payout.
+func (p Payout) NotOnlyAtAccount(account Account) bool {
 	return p.Sends > 0 && p.Account != "" && p.Account != account
 }
 

@@ -112,7 +112,7 @@ func (p Payout) gaveUp(now time.Time, policy Policy) bool {
 
 // noRecordFrom is the moment from which the next NoRecord counts: no_record.every after the last
 // one that counted. The first one counts that long after SendBy, when the last byte of the send
-// can have left. SendBy is its HTTP deadline, or after a takeover the end of its lease.
+// can have left. SendBy is its write deadline, or after a takeover the end of its lease.
 func (p Payout) noRecordFrom(policy Policy) time.Time {
 	if p.NoRecords > 0 && p.NoRecordOf == policy.Account && !p.NoRecordAt.Before(p.SendBy) {
 		return p.NoRecordAt.Add(policy.NoRecord.Every)

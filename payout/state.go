@@ -290,7 +290,7 @@ func (p Payout) expire(now time.Time) (Payout, error) {
 }
 
 // GiveBack makes a leased payout received again that was certainly not sent. Its decision was
-// unacknowledged, or there was no time left for the call.
+// unacknowledged, or the last check refused the call.
 func (p Payout) GiveBack(now time.Time, unacknowledged bool) (Payout, error) {
 	if p.State != StateSending || p.Sends < 1 || p.LastSend != finding.Unclear || p.AskRound > 0 {
 		return p, fmt.Errorf("payout %s: a payout that is %v, sent %d times, answered %v and asked about %d times can't be given back: left as it is",

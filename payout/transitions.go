@@ -201,7 +201,7 @@ var Transitions = []Transition{
 	{From: []string{"unknown", "remembered as sent"}, To: "remembered as held", Origin: "restore.lua",
 		When: "a hold was announced", Rule: "E4d"},
 	{From: []string{"unknown", "remembered as sent", "received", "sending", "failed by absence"}, To: "rejected", Origin: "restore.lua",
-		When: "a rejection was decided", Rule: "E4d"},
+		When: "a rejection was decided; what the record says is older", Rule: "E4d"},
 	{From: []string{"unknown", "remembered as sent", "received", "sending", "rejected"}, To: "failed by absence", Origin: "restore.lua",
 		When: "a failure by absence was decided", Rule: "E4d"},
 	{From: []string{"received", "failed by absence", "rejected"}, To: "sending", Origin: "restore.lua",

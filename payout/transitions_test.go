@@ -394,7 +394,7 @@ var placeList = []struct{ name, means string }{
 	{"held", "needs a person; it is still asked about, slowly"},
 	{"paid", "final: the provider says so"},
 	{"partial", "final: the provider says so"},
-	{"failed", "final: the provider says so"},
+	{"failed", "final: the provider says so, or the operator has unknown statuses fail"},
 	{"failed by absence", "final, by our own word: the provider has no record of it. The state is `failed`"},
 	{"rejected", "final, by our own word: it was never sent"},
 	{"remembered as sent", "no record: a rebuild knows that it was decided to be sent, and its command is still to be read"},

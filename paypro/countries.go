@@ -66,10 +66,10 @@ var commonQuestions = []openQuestion{
 
 // Open questions that several countries share.
 var (
-	guessedSend    = openQuestion{"paths.send", "paths.send: on no page; " + sendLower + " is taken from the other countries"}
-	guessedQuery   = openQuestion{"paths.query", "paths.query: on no page; " + queryPath + " is taken from the other countries"}
-	guessedBalance = openQuestion{"paths.balance", "paths.balance: on no page; taken from the other countries"}
-	guessedSign    = openQuestion{"sign_in", "sign_in: where the sign of some calls goes is on no page; the body is taken from the other countries"}
+	guessedSend    = openQuestion{"paths.send", "paths.send: on no page; " + sendLower + " is a guess, taken from the other countries"}
+	guessedQuery   = openQuestion{"paths.query", "paths.query: on no page; " + queryPath + " is a guess, taken from the other countries"}
+	guessedBalance = openQuestion{"paths.balance", "paths.balance: on no page; a guess, taken from the other countries"}
+	guessedSign    = openQuestion{"sign_in", "sign_in: where the sign of some calls goes is on no page; the body is a guess, taken from the other countries"}
 	unknownPayee   = openQuestion{"payee", "fields: no page names the payee fields; whatever a command has is sent unchecked"}
 )
 

@@ -2,7 +2,7 @@
 -- one will be.
 -- ARGV: epoch, then merchants.
 -- Answer: now, then count and next due time ('' if none) for send and ask of each merchant, then
--- for announce and expire of all.
+-- for announce and review of all.
 local answer = {stamp(now)}
 local function look(set)
   answer[#answer + 1] = call('ZCOUNT', set, '-inf', stamp(now))

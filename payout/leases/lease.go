@@ -60,7 +60,7 @@ func (l Lease) Deadline() time.Time { return l.EarliestLocalTime(l.EndsAt) }
 // Request says what is to be leased.
 type Request struct {
 	Step     payout.Step
-	Merchant string         // "" for the steps that wait for all merchants together (announce, expire)
+	Merchant string         // "" for the steps that wait for all merchants together (announce, review)
 	Account  payout.Account // of sends: to which account they will go
 	N        int            // up to so many
 	For      time.Duration
