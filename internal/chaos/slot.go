@@ -23,8 +23,9 @@ const (
 	drain   = 5 * time.Second
 )
 
-// slot is a place for an instance, with links of its own. One instance after another
-// runs in it.
+// slot is a place for an instance, with links of its own to Kafka and Redis. One instance after
+// another runs in it. The link to the provider is one for all slots: base_url is part of the
+// name of the account that payouts are sent to, and all instances send to the same one.
 type slot struct {
 	number                 int
 	kafka, redis, provider *link
@@ -39,14 +40,13 @@ type instance struct {
 	slot int
 }
 
-func newSlot(number int) (s *slot, err error) {
-	s = &slot{number: number}
-	for name, l := range map[string]**link{"kafka": &s.kafka, "redis": &s.redis, "provider": &s.provider} {
+func newSlot(number int, provider *link) (s *slot, err error) {
+	s = &slot{number: number, provider: provider}
+	for name, l := range map[string]**link{"kafka": &s.kafka, "redis": &s.redis} {
 		if *l, err = newLink(name); err != nil {
 			return nil, err
 		}
 	}
-	s.provider.repliesOnly = true
 	return s, nil
 }
 
@@ -58,10 +58,10 @@ func (s *slot) heal() {
 	}
 }
 
+// close ends the slot's own links.
 func (s *slot) close() {
-	for _, l := range s.links() {
-		l.close()
-	}
+	s.kafka.close()
+	s.redis.close()
 }
 
 // params are what the configurations of instances differ in.

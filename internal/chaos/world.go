@@ -35,6 +35,7 @@ type world struct {
 	disburser, paysim string // the built programs
 	broker            *broker
 	slots             []*slot
+	way               *link // to the provider, for all slots
 	began             time.Time
 }
 
@@ -77,9 +78,13 @@ func (w *world) build(ctx context.Context) (err error) {
 		return err
 	}
 	w.disburser, w.paysim = filepath.Join(w.dir, "disburser"), filepath.Join(w.dir, "paysim")
+	if w.way, err = newLink("provider"); err != nil {
+		return err
+	}
+	w.way.repliesOnly = true
 	var ways []*link
 	for i := range slots {
-		s, err := newSlot(i)
+		s, err := newSlot(i, w.way)
 		if err != nil {
 			return err
 		}
@@ -94,6 +99,9 @@ func (w *world) build(ctx context.Context) (err error) {
 func (w *world) close() {
 	for _, s := range w.slots {
 		s.close()
+	}
+	if w.way != nil {
+		w.way.close()
 	}
 	if w.broker != nil {
 		w.broker.close()
