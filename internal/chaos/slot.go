@@ -24,8 +24,8 @@ const (
 )
 
 // slot is a place for an instance, with links of its own to Kafka and Redis. One instance after
-// another runs in it. The link to the provider is one for all slots: base_url is part of the
-// name of the account that payouts are sent to, and all instances send to the same one.
+// another runs in it. The link to the provider is one for all slots. All
+// instances send to one account, and base_url is a part of its name.
 type slot struct {
 	number                 int
 	kafka, redis, provider *link
