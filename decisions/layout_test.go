@@ -96,8 +96,12 @@ func TestANewerLayoutIsRefused(t *testing.T) {
 				if e, why := i.Epoch(); e.ID != "" || !strings.Contains(why, "newer version of the disburser") {
 					t.Fatalf("%+v %s", e, why)
 				}
+				most := 1 // the newer version's; where it is the last record, it is seen before anything is written
+				if name == "in the decisions, and not as their last" || open != "" {
+					most = 2 // an own one before it was seen, or before it came
+				}
 				for p := range 2 {
-					if all := fmt.Sprint(kinds(t, k, p)); strings.Count(all, "fence") > 2 || strings.Count(all, "open") > 1 {
+					if all := fmt.Sprint(kinds(t, k, p)); strings.Count(all, "fence") > most || strings.Count(all, "open") > 1 {
 						t.Errorf("partition %d: the newer one is disturbed: %s", p, all)
 					}
 				}
