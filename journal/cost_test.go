@@ -58,7 +58,7 @@ func BenchmarkLife(b *testing.B) {
 	}
 }
 
-func benchJournal(b *testing.B, client *redis.Client) *Journal {
+func benchJournal(b testing.TB, client *redis.Client) *Journal {
 	ctx := context.Background()
 	j := New(client, Options{Namespace: "bench", Window: 720 * time.Hour})
 	if err := j.Build(ctx, "id", "", time.Minute); err != nil {
@@ -75,7 +75,7 @@ func benchJournal(b *testing.B, client *redis.Client) *Journal {
 }
 
 // oneLife is the life of a batch whose payouts are paid at the first ask.
-func oneLife(b *testing.B, j *Journal, from, size int, measured func(string, func())) {
+func oneLife(b testing.TB, j *Journal, from, size int, measured func(string, func())) {
 	ctx := context.Background()
 	must := func(err error) {
 		if err != nil {

@@ -32,6 +32,7 @@ type Redis struct {
 	fails   atomic.Pointer[string]
 	refused atomic.Pointer[refused]
 	dead    atomic.Bool
+	infos   atomic.Int64 // calls of INFO: they are answered here, and miniredis doesn't count them
 }
 
 // refused is a command that fails always.
@@ -83,6 +84,7 @@ func (r *Redis) answer(peer *server.Peer, command string, args ...string) bool {
 		peer.WriteError(*fails)
 		return true
 	case strings.EqualFold(command, "INFO"):
+		r.infos.Add(1)
 		id := *r.runID.Load() // INFO replication is asked for too
 		peer.WriteBulk("# Server\r\nredis_version:7.0.15\r\nrun_id:" + id + "\r\n# Replication\r\nrole:master\r\nmaster_replid:" + id + "\r\n")
 		return true
@@ -94,6 +96,10 @@ func (r *Redis) answer(peer *server.Peer, command string, args ...string) bool {
 	}
 	return false
 }
+
+// CommandCount is how many commands it has run, those inside of scripts too, as Redis'
+// total_commands_processed counts them.
+func (r *Redis) CommandCount() int { return r.Miniredis.CommandCount() + int(r.infos.Load()) }
 
 // Dial connects to the Redis, whatever address is asked for.
 func (r *Redis) Dial(context.Context, string, string) (net.Conn, error) {
