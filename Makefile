@@ -87,7 +87,7 @@ mutants: bin ## takes each guard of the protocol out, one at a time, and runs th
 .PHONY: bench
 bench: bin ## throughput and cost beside a floor, on real servers, into docs/performance.md (15 min); ONLY=rate,intake
 	go build $(BUILDFLAGS) -o bin/bench ./internal/bench/cmd/bench
-	$(SERVERS) with ./bin/bench $(if $(ONLY),--only "$(ONLY)") $(BENCHFLAGS)
+	$(SERVERS) with ./bin/bench $(if $(ONLY),--only "$(ONLY)") $(if $(ROWS),--rows "$(ROWS)") $(BENCHFLAGS)
 
 FUZZJOBS ?= 1
 

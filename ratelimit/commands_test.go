@@ -7,7 +7,7 @@ import (
 )
 
 // TestWhatARequestCosts holds the number of commands that each request makes, as Redis counts
-// them in total_commands_processed: the call of the script, and each command inside of it.
+// them in total_commands_processed. The script's call counts, and each command inside of it.
 func TestWhatARequestCosts(t *testing.T) {
 	inFleet(t, Rate{PerSecond: 50, Burst: 5}, func(f *fleet) {
 		ctx, l := context.Background(), f.limiter()

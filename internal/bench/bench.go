@@ -6,15 +6,18 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Options say what is measured and where things are.
 type Options struct {
-	Root         string   // of the repository
-	Only         []string // names of parts; none = all
-	Quick        bool     // a tenth of everything: to try the harness, not to measure
-	Kafka, Redis string   // addresses of servers that may be emptied
-	Profile      string   // where CPU profiles of the service go; "" = none
+	Root         string        // of the repository
+	Only         []string      // names of parts; none = all
+	Rows         []string      // of the part limit; none = all. With some, nothing goes into the report
+	Watch        time.Duration // how long each row of the part limit is measured; 0 = 30 s
+	Quick        bool          // a tenth of everything: to try the harness, not to measure
+	Kafka, Redis string        // addresses of servers that may be emptied
+	Profile      string        // where CPU profiles of the service go; "" = none
 	Out          io.Writer
 	Terminal     bool // Out is one: colours, and progress in one line
 }
@@ -29,6 +32,7 @@ var parts = []part{
 	{"throughput", "the whole service against a program without safety: payouts a second, CPU per payout", throughput},
 	{"intake", "commands into the journal: new ones, and known ones read again", intakeRows},
 	{"rate", "a limit shared by three instances: how much of it is used, and how far it is overshot", sharedRate},
+	{"limit", "merchants at their limits, and idle ones: what a payout costs, in commands and CPU", limited},
 	{"backlog", "what a payout costs beside 10 k, 100 k and a million open ones", backlog},
 	{"memory", "bytes in Redis for an open payout and for a remembered one, memory of the process", memory},
 	{"polling", "asks per payout and how late outcomes are seen, in virtual time", pollingRows},
@@ -79,7 +83,7 @@ func Run(ctx context.Context, o Options) (reached bool, err error) {
 		progress.clear()
 		r.print(o.Out, p.about, o.Terminal)
 		reached = reached && r.reached()
-		if !o.Quick {
+		if !o.Quick && len(o.Rows) == 0 {
 			if err := s.record(ctx, p.name, r); err != nil {
 				return false, err
 			}

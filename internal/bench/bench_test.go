@@ -79,3 +79,14 @@ func TestRecoveryIsTheFirstFullSecond(t *testing.T) {
 		t.Fatalf("full rate after %v s, not 3", s)
 	}
 }
+
+func TestCommandStatisticsAreRead(t *testing.T) {
+	line := "calls=12,usec=480,usec_per_call=40.00,rejected_calls=0"
+	if calls, usec := statField(line, "calls"), statField(line, "usec"); calls != 12 || usec != 480 {
+		t.Fatalf("calls %v, usec %v", calls, usec)
+	}
+	r := reading{Took: time.Second, Calls: map[string]float64{"get": 10, "set": 1}, Micros: map[string]float64{"get": 20, "set": 50}}
+	if top := r.top(5); top != "set 1/s × 50 µs, get 10/s × 2 µs" {
+		t.Fatal(top)
+	}
+}

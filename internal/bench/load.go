@@ -17,6 +17,7 @@ const partitions = 6
 type payouts struct {
 	prefix    string
 	merchant  string    // eg-main if empty
+	many      int       // if not 0: of so many merchants by turns
 	notBefore time.Time // of all; none if zero
 }
 
@@ -31,6 +32,9 @@ func (p payouts) value(i int) []byte {
 	merchant := p.merchant
 	if merchant == "" {
 		merchant = "eg-main"
+	}
+	if p.many > 0 {
+		merchant = manyName(i % p.many)
 	}
 	when := ""
 	if !p.notBefore.IsZero() {

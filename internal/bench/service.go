@@ -14,7 +14,7 @@ import (
 	"disburser/internal/harness"
 )
 
-// service are the settings of an instance that parts differ in; all else is default.
+// service are the settings of an instance that parts differ in; what is zero is default.
 type service struct {
 	Rate, QueryRate float64
 	Burst           int
@@ -40,7 +40,9 @@ var configuration = template.Must(template.New("config").Parse(`
 kafka:
   brokers: ["{{.Kafka}}"]
   group: {{.ID}}
-  session_timeout: {{.Session}}
+{{- with .Session}}
+  session_timeout: {{.}}
+{{- end}}
   topics: {commands: {{.Topics.Commands}}, results: {{.Topics.Results}}, decisions: {{.Topics.Decisions}}, dead_letter: {{.Topics.DeadLetter}}}
 redis: {addresses: ["{{.Redis}}"], namespace: bench}
 merchants:
@@ -51,17 +53,21 @@ merchants:
     merchant_no: "{{$m.No}}"
     secret: "{{$.Secret}}"
     notify_url: https://merchant.test/notify
-    timeout: {{$.Timeout}}
-    send: {rate: {{$.Rate}}, burst: {{$.Burst}}}
-    query: {rate: {{$.QueryRate}}, burst: {{$.Burst}}}
-    poll: {first: {{$.First}}}
+{{- with $.Timeout}}
+    timeout: {{.}}
 {{- end}}
-breaker: {open_for: {{.OpenFor}}}
-disburse: {slots: {{.Slots}}, lease: {{.Lease}}, max_open: {{.MaxOpen}}, drain: 5s}
+    send: {rate: {{$.Rate}}{{with $.Burst}}, burst: {{.}}{{end}}}
+    query: {rate: {{$.QueryRate}}{{with $.Burst}}, burst: {{.}}{{end}}}
+{{- with $.First}}
+    poll: {first: {{.}}}
+{{- end}}
+{{- end}}
+{{- with .OpenFor}}
+breaker: {open_for: {{.}}}
+{{- end}}
+disburse: {drain: 5s{{with .Slots}}, slots: {{.}}{{end}}{{with .Lease}}, lease: {{.}}{{end}}{{with .MaxOpen}}, max_open: {{.}}{{end}}}
 admin: {listen: "127.0.0.1:0"}
 `))
-
-type account struct{ Path, No string }
 
 // configure writes a configuration and answers its file.
 func (t *site) configure(s service) (string, error) {
@@ -71,11 +77,8 @@ func (t *site) configure(s service) (string, error) {
 		*site
 		Kafka, Redis, ID, Provider, Secret string
 		Topics                             any
-		Merchants                          map[string]account
-	}{
-		s, t, t.Kafka, t.Redis, t.id, t.provider.Address, secret, t.topics,
-		map[string]account{"eg-main": {"/a", merchantNos["eg-main"]}, "eg-other": {"/b", merchantNos["eg-other"]}},
-	})
+		Merchants                          accounts
+	}{s, t, t.Kafka, t.Redis, t.id, t.provider.Address, secret, t.topics, t.accounts})
 	if err != nil {
 		return "", err
 	}

@@ -73,6 +73,7 @@ type site struct {
 	*stage
 	id, dir  string
 	topics   trial.Topics
+	accounts accounts
 	provider *provider
 	running  []*harness.Process
 	batches  int // of through
@@ -80,8 +81,13 @@ type site struct {
 
 // newSite makes a site with a provider of that behavior (paysim's JSON, "" = perfect).
 func (s *stage) newSite(ctx context.Context, name, behavior string) (*site, error) {
+	return s.newSiteOf(ctx, name, behavior, two)
+}
+
+// newSiteOf is the same for other merchants.
+func (s *stage) newSiteOf(ctx context.Context, name, behavior string, all accounts) (*site, error) {
 	s.sites++
-	t := &site{stage: s, id: fmt.Sprintf("bench-%d-%s", s.sites, name)}
+	t := &site{stage: s, id: fmt.Sprintf("bench-%d-%s", s.sites, name), accounts: all}
 	t.dir = filepath.Join(s.dir, t.id)
 	t.topics = trial.Topics{Commands: t.id + ".commands", Results: t.id + ".results", Decisions: t.id + ".decisions", DeadLetter: t.id + ".dead-letter"}
 	if err := os.Mkdir(t.dir, 0o700); err != nil {
@@ -94,7 +100,7 @@ func (s *stage) newSite(ctx context.Context, name, behavior string) (*site, erro
 		return nil, err
 	}
 	var err error
-	t.provider, err = newProvider(ctx, s.paysim, t.dir, behavior)
+	t.provider, err = newProvider(ctx, s.paysim, t.dir, behavior, all)
 	return t, err
 }
 

@@ -194,7 +194,7 @@ func (t *site) begin(ctx context.Context, program string) (*harness.Process, err
 	}
 	p, err := harness.Start("floor", filepath.Join(t.dir, "floor.log"), t.floor, "-kafka", t.Kafka, "-redis", t.Redis, "-group", t.id,
 		"-commands", t.topics.Commands, "-results", t.topics.Results, "-provider", "http://"+t.provider.Address+"/a",
-		"-merchant-no", merchantNos["eg-main"], "-secret", secret, "-first", unlimited().First.String())
+		"-merchant-no", two["eg-main"].No, "-secret", secret, "-first", unlimited().First.String())
 	if err == nil {
 		t.running = append(t.running, p)
 	}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"time"
 
 	"disburser/internal/bench"
 	"disburser/internal/cli"
@@ -15,11 +16,13 @@ import (
 
 // options are what the command line says.
 type options struct {
-	Only    string `name:"only" placeholder:"PART,PART" help:"The parts to measure, with commas between. Without it: all."`
-	Strict  bool   `name:"strict" help:"Exit status 1 if a goal was missed."`
-	Root    string `name:"root" placeholder:"FOLDER" default:"." help:"The repository's folder."`
-	Quick   bool   `name:"quick" help:"A tenth of everything, and no report: does the harness work?"`
-	Profile string `name:"profile" placeholder:"FOLDER" help:"Where CPU profiles of the service go (part throughput)."`
+	Only    string        `name:"only" placeholder:"PART,PART" help:"The parts to measure, with commas between. Without it: all."`
+	Rows    string        `name:"rows" placeholder:"ROW,ROW" help:"The rows of part limit to measure, such as 1x50x1. Without it: all. With it nothing is written."`
+	Watch   time.Duration `name:"watch" placeholder:"TIME" default:"30s" help:"How long each row of part limit is measured."`
+	Strict  bool          `name:"strict" help:"Exit status 1 if a goal was missed."`
+	Root    string        `name:"root" placeholder:"FOLDER" default:"." help:"The repository's folder."`
+	Quick   bool          `name:"quick" help:"A tenth of everything, and no report: does the harness work?"`
+	Profile string        `name:"profile" placeholder:"FOLDER" help:"Where CPU profiles of the service go (part throughput)."`
 }
 
 // Help is what the help text says beyond the flags.
@@ -46,11 +49,14 @@ func (*options) Examples() []cli.Example {
 // Run measures.
 func (o *options) Run(ctx context.Context, s cli.Streams) error {
 	b := bench.Options{
-		Root: o.Root, Quick: o.Quick, Profile: o.Profile, Kafka: os.Getenv("DISBURSER_KAFKA"), Redis: os.Getenv("DISBURSER_REDIS"),
+		Root: o.Root, Quick: o.Quick, Watch: o.Watch, Profile: o.Profile, Kafka: os.Getenv("DISBURSER_KAFKA"), Redis: os.Getenv("DISBURSER_REDIS"),
 		Out: s.Out, Terminal: cli.Colour(s.Out),
 	}
 	if o.Only != "" {
 		b.Only = strings.Split(o.Only, ",")
+	}
+	if o.Rows != "" {
+		b.Rows = strings.Split(o.Rows, ",")
 	}
 	reached, err := bench.Run(ctx, b)
 	if err == nil && o.Strict && !reached {
