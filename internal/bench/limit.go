@@ -21,6 +21,11 @@ type limitRow struct {
 
 var limitRows = []limitRow{
 	{"1x50x1", 1, 50, 1, false},
+	{"1x50x3", 1, 50, 3, false},
+	{"1x200x3", 1, 200, 3, false},
+	{"20x50x1", 20, 50, 1, false},
+	{"20x50x3", 20, 50, 3, false},
+	{"200x5x1", 200, 5, 1, false},
 	{"200x5x3", 200, 5, 3, false},
 	{"idle-1", 1, 0, 1, false},
 	{"idle-1000", 1000, 0, 1, false},

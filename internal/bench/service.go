@@ -123,6 +123,11 @@ func (t *site) ready(ctx context.Context, i *harness.Instance) error {
 // metric adds up a metric over the label sets that contain all of the given texts.
 func metric(ctx context.Context, i *harness.Instance, name string, labels ...string) (sum float64) {
 	_, body := i.Get(ctx, "/metrics")
+	return sumOf(body, name, labels...)
+}
+
+// sumOf is metric of a scrape that is there already.
+func sumOf(body []byte, name string, labels ...string) (sum float64) {
 lines:
 	for line := range strings.Lines(string(body)) {
 		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
