@@ -3,6 +3,9 @@ package bench
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -42,8 +45,9 @@ type limitLoad struct {
 	Scripts   map[string]float64 `json:"scripts"` // calls of the journal's scripts
 }
 
-// warmUp goes before what is measured.
-const warmUp = 10 * time.Second
+// warmUp goes before what is measured. There is work for spare after it, so that the load doesn't
+// end meanwhile, and profiles show it too.
+const warmUp, spare = 10 * time.Second, 10 * time.Second
 
 // limited measures merchants that their limits hold back, and idle ones.
 func limited(ctx context.Context, s *stage) (result, error) {
@@ -116,13 +120,13 @@ func (s *stage) limitLoad(ctx context.Context, row limitRow) (l limitLoad, err e
 	if row.Rate > 0 {
 		settings = service{Rate: row.Rate, QueryRate: 2 * row.Rate}
 	}
-	var instances []*harness.Process
+	var instances []*harness.Instance
 	for range row.Instances {
 		i, err := t.runReady(ctx, settings)
 		if err != nil {
 			return l, err
 		}
-		instances = append(instances, i.Process)
+		instances = append(instances, i)
 	}
 	l = limitLoad{limitRow: row, Allowed: row.Rate * float64(row.Merchants)}
 	watch := s.Watch
@@ -146,16 +150,30 @@ func (s *stage) limitLoad(ctx context.Context, row limitRow) (l limitLoad, err e
 			return l, fmt.Errorf("%s ended:\n%s", p.Name, p.Tail())
 		}
 	}
+	t.keepProfiles(ctx, row.Name, instances[0])
 	if row.Rate > 0 {
 		err = l.books(ctx, t, before.at)
 	}
 	return l, err
 }
 
+// keepProfiles saves, where they are wanted, five seconds of what an instance does, and its heap.
+// It comes after what is measured, because profiles cost something themselves.
+func (t *site) keepProfiles(ctx context.Context, row string, i *harness.Instance) {
+	if t.Profile == "" {
+		return
+	}
+	for name, path := range map[string]string{"cpu": "/debug/pprof/profile?seconds=5", "heap": "/debug/pprof/heap?gc=1"} {
+		if status, body := i.Get(ctx, path); status == http.StatusOK {
+			_ = os.WriteFile(filepath.Join(t.Profile, row+"-"+name+".pprof"), body, 0o600) // a profile more or less
+		}
+	}
+}
+
 // loadTo brings instances to what is measured: into the middle of a backlog, or idle.
 func (t *site) loadTo(ctx context.Context, row limitRow, watch time.Duration) error {
 	if row.Rate > 0 {
-		n := int(row.Rate * float64(row.Merchants) * (warmUp + watch + 5*time.Second).Seconds())
+		n := int(row.Rate * float64(row.Merchants) * (warmUp + watch + spare).Seconds())
 		t.progress.say("%s: %d payouts", row.Name, n)
 		err := t.publish(ctx, payouts{prefix: "L", many: row.Merchants}, 0, n)
 		harness.Pause(ctx, warmUp)

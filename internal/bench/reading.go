@@ -35,10 +35,10 @@ var watchedScripts = []string{"insert", "due", "lease", "apply", "marks", "count
 
 // scriptCalls counts the calls of the journal's scripts by all instances. It isn't part of a
 // reading, because writing the metrics costs an instance some CPU.
-func scriptCalls(ctx context.Context, all []*harness.Process) map[string]float64 {
+func scriptCalls(ctx context.Context, all []*harness.Instance) map[string]float64 {
 	calls := map[string]float64{}
-	for _, p := range all {
-		_, body := (&harness.Instance{Process: p}).Get(ctx, "/metrics")
+	for _, i := range all {
+		_, body := i.Get(ctx, "/metrics")
 		for _, name := range watchedScripts {
 			calls[name] += sumOf(body, "disburser_journal_seconds_count", fmt.Sprintf("script=%q", name))
 		}
@@ -47,7 +47,7 @@ func scriptCalls(ctx context.Context, all []*harness.Process) map[string]float64
 }
 
 // reading reads all counters. What it asks of Redis itself is taken off by since.
-func (t *site) reading(ctx context.Context, all []*harness.Process) reading {
+func (t *site) reading(ctx context.Context, all []*harness.Instance) reading {
 	r := reading{Calls: map[string]float64{}, Micros: map[string]float64{}}
 	for _, p := range all {
 		r.RSS += mib(p.Memory("VmRSS"))

@@ -66,7 +66,7 @@ merchants:
 breaker: {open_for: {{.}}}
 {{- end}}
 disburse: {drain: 5s{{with .Slots}}, slots: {{.}}{{end}}{{with .Lease}}, lease: {{.}}{{end}}{{with .MaxOpen}}, max_open: {{.}}{{end}}}
-admin: {listen: "127.0.0.1:0"}
+admin: {listen: "127.0.0.1:0", token: "{{.Secret}}"}
 `))
 
 // configure writes a configuration and answers its file.
@@ -97,6 +97,7 @@ func (t *site) run(s service) (*harness.Instance, error) {
 	if err != nil {
 		return nil, err
 	}
+	i.Token = secret // for profiles
 	t.running = append(t.running, i.Process)
 	return i, nil
 }

@@ -10,6 +10,7 @@ import (
 // Instance is a disburser process.
 type Instance struct {
 	*Process
+	Token   string // of the admin HTTP, which profiles need; "" = none
 	address string // of the admin HTTP, "" until the log told it; owned by who calls Get
 }
 
@@ -42,6 +43,9 @@ func (i *Instance) Get(ctx context.Context, path string) (status int, body []byt
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.address+path, nil)
 	if err != nil {
 		return 0, nil
+	}
+	if i.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+i.Token)
 	}
 	res, err := http.DefaultClient.Do(request)
 	if err != nil {

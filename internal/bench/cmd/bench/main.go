@@ -22,7 +22,7 @@ type options struct {
 	Strict  bool          `name:"strict" help:"Exit status 1 if a goal was missed."`
 	Root    string        `name:"root" placeholder:"FOLDER" default:"." help:"The repository's folder."`
 	Quick   bool          `name:"quick" help:"A tenth of everything, and no report: does the harness work?"`
-	Profile string        `name:"profile" placeholder:"FOLDER" help:"Where CPU profiles of the service go (part throughput)."`
+	Profile string        `name:"profile" placeholder:"FOLDER" help:"Where profiles of the service and its heap go (parts throughput and limit)."`
 }
 
 // Help is what the help text says beyond the flags.
