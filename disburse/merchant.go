@@ -39,7 +39,7 @@ type merchant struct {
 
 	mu          sync.Mutex
 	current     payout.Policy // Policy, or what it was changed to
-	learner     polling.Learner
+	learner     *polling.Learner   // made when the first payout was asked about
 	intervals   *polling.Intervals // the learner's, as of intervalsAt and for the bounds
 	intervalsAt time.Time
 	bounds      payout.Poll
@@ -50,7 +50,7 @@ type merchant struct {
 func (m *merchant) policy() payout.Policy {
 	m.mu.Lock()
 	p := m.current
-	if now := time.Now(); now.Sub(m.intervalsAt) >= intervalsEvery || p.Poll != m.bounds {
+	if now := time.Now(); m.learner != nil && (now.Sub(m.intervalsAt) >= intervalsEvery || p.Poll != m.bounds) {
 		m.intervals, m.intervalsAt, m.bounds = m.learner.Intervals(p.Poll), now, p.Poll
 	}
 	if m.intervals != nil {
@@ -109,6 +109,9 @@ func (m *merchant) learn(p payout.Payout, f finding.Finding, now time.Time) {
 	if unsettledAt, answeredAt, settled, ok := p.SettleObservation(f, now); ok {
 		m.mu.Lock()
 		defer m.mu.Unlock()
+		if m.learner == nil {
+			m.learner = new(polling.Learner)
+		}
 		m.learner.Saw(unsettledAt, answeredAt, settled)
 	}
 }

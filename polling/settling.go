@@ -1,7 +1,9 @@
 package polling
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -23,6 +25,9 @@ const (
 	priorPayouts = 0.5
 	priorShare   = 0.05
 
+	// negligibleWeight is the weight, in observations, from which on an interval says nothing.
+	negligibleWeight = 1e-6
+
 	// emRounds are enough: by then the estimate changes less than the noise of one bucket.
 	emRounds = 60
 
@@ -40,11 +45,13 @@ const (
 //
 // Each ask is an observation by itself, whoever made the others about the same payout. Asks that
 // found nothing count as well: in a payroll's first minute only its quickest payouts have settled.
+//
+// Of all possible intervals, 7,260, only those that were seen take memory: a few hundred.
 type settleTimes struct {
-	settled   [buckets][buckets]float64 // by the first and the last bucket of the interval in which they settled
-	unsettled [buckets]float64          // came through a bucket unsettled; parts of a bucket are added up
-	weight    float64                   // of the next observation; it grows, so that older ones weigh less
-	count     int                       // settlements in all
+	settled   []interval       // those that were seen, ordered by the first and the last bucket
+	unsettled [buckets]float64 // came through a bucket unsettled; parts of a bucket are added up
+	weight    float64          // of the next observation; it grows, so that older ones weigh less
+	count     int              // settlements in all
 }
 
 // add counts an answer at the age answeredAt, about a payout that was unsettled at unsettledAt.
@@ -63,18 +70,36 @@ func (s *settleTimes) add(unsettledAt, answeredAt time.Duration, settled bool) {
 		first = math.Floor((from + to) / 2)
 		end = first + 1
 	}
-	s.settled[int(first)][int(end)-1] += s.weight
+	*s.within(uint8(first), uint8(end)-1) += s.weight
 	s.stayed(from, first, s.weight) // the asks before have counted it up to from
 	s.count++
 	if s.weight *= 1 + 1.0/remembered; s.weight > 1e9 { // before numbers become too large
-		for i := range s.settled {
-			s.unsettled[i] /= s.weight
-			for j := range s.settled[i] {
-				s.settled[i][j] /= s.weight
-			}
-		}
-		s.weight = 1
+		s.rescale()
 	}
+}
+
+// within is the weight of an interval, which is added where it wasn't seen before.
+func (s *settleTimes) within(from, to uint8) *float64 {
+	at, found := slices.BinarySearchFunc(s.settled, interval{from: from, to: to}, func(a, b interval) int {
+		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to))
+	})
+	if !found {
+		s.settled = slices.Insert(s.settled, at, interval{from: from, to: to})
+	}
+	return &s.settled[at].weight
+}
+
+// rescale makes the next observation's weight 1 again. Intervals that nobody has settled in for
+// long, so that they say nothing any more, are forgotten.
+func (s *settleTimes) rescale() {
+	for i := range s.unsettled {
+		s.unsettled[i] /= s.weight
+	}
+	for i := range s.settled {
+		s.settled[i].weight /= s.weight
+	}
+	s.settled = slices.DeleteFunc(s.settled, func(v interval) bool { return v.weight <= negligibleWeight })
+	s.weight = 1
 }
 
 // stayed counts that a payout came through the buckets between two places unsettled. If the second
@@ -107,8 +132,8 @@ func edge(bucket int) float64 {
 
 // interval is a group of settlements that were seen between the same two buckets.
 type interval struct {
-	from, to int
 	weight   float64
+	from, to uint8
 }
 
 // estimate is the share of payouts that settle in each bucket. It is Turnbull's estimate for
@@ -120,11 +145,9 @@ type interval struct {
 // looks likelier than earlier. When payouts settle before the first ask stays unknown.
 func (s *settleTimes) estimate() [buckets]float64 {
 	var all []interval
-	for i := range s.settled {
-		for j := i; j < buckets; j++ {
-			if w := s.settled[i][j] / s.weight; w > 1e-6 {
-				all = append(all, interval{i, j, w})
-			}
+	for _, v := range s.settled {
+		if v.weight /= s.weight; v.weight > negligibleWeight {
+			all = append(all, v)
 		}
 	}
 	var unsettled, share [buckets]float64
