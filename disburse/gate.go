@@ -34,21 +34,52 @@ const buckets = 10
 // on failures. For sends it has a second one, on refusals in a row, so that an empty account
 // pauses a payroll instead of failing it. An open breaker refuses before the lease writes
 // `sending`, so it costs no payout anything.
+//
+// Its breakers are made when the first call wants to pass: a merchant that does nothing has none.
 type gate struct {
-	breakers []*breaker
+	settings *settings
+	logger   *zerolog.Logger
+	name     string
+	sends    bool
+
+	mu   sync.Mutex // one goroutine makes them
+	made atomic.Pointer[[]*breaker]
 }
 
-// settings are the breakers' of all gates; Window and Probes are fixed when a gate is
-// made, the others may change while it works.
+// settings are the breakers' of all gates. Window and Probes stay; the others may change while a
+// gate works.
 type settings = atomic.Pointer[BreakerSettings]
 
-func newGate(s *settings, sends bool, name string, logger zerolog.Logger) *gate {
-	g := &gate{breakers: []*breaker{newBreaker(s, name, says(logger, zerolog.WarnLevel, ""), failing, failure, uint32(s.Load().Probes))}}
-	if sends {
-		loud := says(logger, zerolog.ErrorLevel, "the provider refuses one send after the other (an empty account? a revoked key?): the merchant's sends rest, then one payout at a time tries whether it is over; ")
-		g.breakers = append(g.breakers, newBreaker(s, name+" (refusals)", loud, refusing, refusal, 1))
+func newGate(s *settings, sends bool, name string, logger *zerolog.Logger) *gate {
+	return &gate{settings: s, sends: sends, name: name, logger: logger}
+}
+
+// breakers are those that are made, none before the first call.
+func (g *gate) breakers() []*breaker {
+	if made := g.made.Load(); made != nil {
+		return *made
 	}
-	return g
+	return nil
+}
+
+// breakersForCall makes them where nobody has.
+func (g *gate) breakersForCall() []*breaker {
+	if made := g.breakers(); made != nil {
+		return made
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if made := g.breakers(); made != nil {
+		return made
+	}
+	s := g.settings
+	made := []*breaker{newBreaker(s, g.name, says(g.logger, zerolog.WarnLevel, ""), failing, failure, uint32(s.Load().Probes))}
+	if g.sends {
+		loud := says(g.logger, zerolog.ErrorLevel, "the provider refuses one send after the other (an empty account? a revoked key?): the merchant's sends rest, then one payout at a time tries whether it is over; ")
+		made = append(made, newBreaker(s, g.name+" (refusals)", loud, refusing, refusal, 1))
+	}
+	g.made.Store(&made)
+	return made
 }
 
 // say is told of a breaker's change; of an opening also for how long and why.
@@ -56,7 +87,7 @@ type say func(name string, from, to gobreaker.State, openFor time.Duration, why 
 
 // says makes what logs a breaker's changes: an opening at a level, and with a reason that
 // begins with what it is about.
-func says(logger zerolog.Logger, opening zerolog.Level, about string) say {
+func says(logger *zerolog.Logger, opening zerolog.Level, about string) say {
 	return func(name string, from, to gobreaker.State, openFor time.Duration, why string) {
 		event := logger.Info()
 		if to == gobreaker.StateOpen {
@@ -167,8 +198,9 @@ func (g *gate) admit(n int) []pass {
 }
 
 func (g *gate) one() (pass, bool) {
-	p := make(pass, 0, len(g.breakers))
-	for _, b := range g.breakers {
+	breakers := g.breakersForCall()
+	p := make(pass, 0, len(breakers))
+	for _, b := range breakers {
 		end, still, ok := b.allow()
 		if !ok {
 			p.unused()
@@ -180,12 +212,15 @@ func (g *gate) one() (pass, bool) {
 }
 
 // refusing tells whether sends pause because one after the other was refused.
-func (g *gate) refusing() bool { return len(g.breakers) > 1 && g.breakers[1].isOpen() }
+func (g *gate) refusing() bool {
+	breakers := g.breakers()
+	return len(breakers) > 1 && breakers[1].isOpen()
+}
 
 // state is the worst of the breakers', as the metric counts: 0 closed, 1 half-open, 2 open.
 func (g *gate) state() int {
 	worst := 0
-	for _, b := range g.breakers {
+	for _, b := range g.breakers() {
 		worst = max(worst, b.state())
 	}
 	return worst

@@ -36,7 +36,7 @@ func sendGate() *gate { return gateOf(testBreaker(), true, zerolog.Nop()) }
 func gateOf(s BreakerSettings, sends bool, logger zerolog.Logger) *gate {
 	var shared settings
 	shared.Store(&s)
-	return newGate(&shared, sends, "a send", logger)
+	return newGate(&shared, sends, "a send", &logger)
 }
 
 func TestTheGateOpensAtTheRatio(t *testing.T) {
@@ -266,7 +266,7 @@ func TestTheBreakersNumbersChange(t *testing.T) {
 		s := testBreaker()
 		var shared settings
 		shared.Store(&s)
-		g := newGate(&shared, true, "a send", zerolog.Nop())
+		g := newGate(&shared, true, "a send", new(zerolog.Nop()))
 		changed := s
 		changed.MinRequests, changed.Refusals, changed.OpenFor, changed.MaxOpenFor = 5, 7, 2*time.Second, 3*time.Second
 		g.pass(6, bad)

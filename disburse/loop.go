@@ -86,8 +86,8 @@ func New(c Config) *Loop {
 		l.names = append(l.names, m.Name)
 		l.merchants[m.Name] = &merchant{
 			Merchant: m, current: m.Policy, toAsk: newInHand(asksInHand),
-			sendGate: newGate(&l.breaker, true, m.Name+" send", c.Logger),
-			askGate:  newGate(&l.breaker, false, m.Name+" query", c.Logger),
+			sendGate: newGate(&l.breaker, true, m.Name+" send", &l.Logger),
+			askGate:  newGate(&l.breaker, false, m.Name+" query", &l.Logger),
 		}
 	}
 	l.slots = map[payout.Step]*slots{}

@@ -62,7 +62,8 @@ func (m *merchant) policy() payout.Policy {
 }
 
 // Reload changes merchants' policies for the answers that come from now on. It also changes what
-// opens a breaker and for how long; a breaker's window and probes stay.
+// opens a breaker and for how long; the window and the probes stay, also of breakers that are made
+// later.
 func (l *Loop) Reload(policies map[string]payout.Policy, b BreakerSettings) {
 	for name, p := range policies {
 		if m := l.merchants[name]; m != nil {
@@ -71,6 +72,8 @@ func (l *Loop) Reload(policies map[string]payout.Policy, b BreakerSettings) {
 			m.mu.Unlock()
 		}
 	}
+	start := l.breaker.Load()
+	b.Window, b.Probes = start.Window, start.Probes
 	l.breaker.Store(&b)
 }
 

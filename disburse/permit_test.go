@@ -24,7 +24,7 @@ func onePermit(t *testing.T, log *strings.Builder) (*issuer, *permit) {
 	var s settings
 	s.Store(&b)
 	i := &issuer{
-		merchant: "a", slots: newSlots(8, []string{"a"}, func() {}), gate: newGate(&s, true, "a send", zerolog.Nop()),
+		merchant: "a", slots: newSlots(8, []string{"a"}, func() {}), gate: newGate(&s, true, "a send", new(zerolog.Nop())),
 		limiter: free, logger: zerolog.New(log),
 	}
 	taken, _, err := i.take(context.Background(), 1)
@@ -37,7 +37,7 @@ func onePermit(t *testing.T, log *strings.Builder) (*issuer, *permit) {
 // back tells whether all slots and passes have come back, and how many calls failed.
 func (i *issuer) back() (all bool, failed int) {
 	all = true
-	for _, b := range i.gate.breakers {
+	for _, b := range i.gate.breakersForCall() {
 		c := b.two.Counts()
 		all = all && c.Requests == c.TotalSuccesses+c.TotalFailures+c.TotalExclusions
 		failed += int(c.TotalFailures)

@@ -580,7 +580,7 @@ func (b *bench) nothingHeld() {
 	}
 	for name, m := range b.merchants {
 		for _, g := range []*gate{m.sendGate, m.askGate} {
-			for i, br := range g.breakers {
+			for i, br := range g.breakers() {
 				if c := br.two.Counts(); c.Requests != c.TotalSuccesses+c.TotalFailures+c.TotalExclusions {
 					b.t.Errorf("merchant %s, breaker %d: passes didn't come back: %+v", name, i, c)
 				}
