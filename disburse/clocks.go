@@ -111,7 +111,7 @@ func (l *Loop) sawGrantClock(theirs, asked, now time.Time) {
 // that clock is ahead of the journal's by a lease, it is so with every send. So the payout is
 // left alone for a while, or it would be leased, decided and given back without end.
 func (l *Loop) overByGrant(t *task, missed time.Duration) {
-	l.Metrics.overdue.WithLabelValues(t.merchant.Name).Inc()
+	l.Metrics.overdue.Add(1, t.merchant.Name)
 	l.Logger.Warn().Str("merchant", t.merchant.Name).Dur("ahead_by", missed).
 		Msg("a send was given back, because by the clock of the Redis that grants the calls its lease is over: this machine stood still, or that clock is ahead of the journal's: set the wrong one")
 	l.giveBackFor(t, false, grantPause)

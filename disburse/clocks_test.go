@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
-
 	"disburser/payout"
 	"disburser/payout/finding"
 )
@@ -118,9 +116,8 @@ func TestAGrantTellsThatTheLeaseIsOver(t *testing.T) {
 					if b.logged("by the clock of the Redis that grants the calls") == 0 {
 						t.Error("nobody is told why nothing is sent")
 					}
-					var counted dto.Metric
-					if err := b.Metrics.overdue.WithLabelValues("a").Write(&counted); err != nil || counted.GetCounter().GetValue() == 0 {
-						t.Error("not counted", err)
+					if counterOf(t, b.registry, "disburser_sends_overdue_by_grant_total", "a", "") < 1 {
+						t.Error("not counted")
 					}
 					if far := c.missed > ClocksApart; far != (b.ClockDifference() > ClocksApart) {
 						t.Errorf("/readyz knows of %v", b.ClockDifference())

@@ -162,8 +162,11 @@ func TestRefusalsAreSaidLoudly(t *testing.T) {
 func TestShardsShareTheGauges(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	m := NewMetrics(registry, []string{"a"}, nil)
-	m.show(&Loop{}, view{busy: 3, free: 5, gates: map[gateName]int{{"a", OperationSend}: 2}})
-	m.show(&Loop{}, view{busy: 1, free: 7, gates: map[gateName]int{{"a", OperationSend}: 0}})
+	for range 2 {
+		New(Config{Merchants: []Merchant{{Name: "a"}}, Slots: 4, Breaker: testBreaker(), Metrics: m})
+	}
+	m.loops[0].slots[payout.StepSend].take("a", 1)
+	m.loops[1].merchants["a"].sendGate.pass(20, bad)
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

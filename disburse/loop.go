@@ -97,6 +97,7 @@ func New(c Config) *Loop {
 	l.toAnnounce = newInHand(announcementsInHand)
 	l.writer = newWriter(c.Journal, l.Nudge, l.callsInFlight, l.reportError, l.forgetEpoch, c.Logger)
 	l.beat.Store(time.Now().UnixNano())
+	c.Metrics.of(l)
 	return l
 }
 
@@ -134,7 +135,6 @@ func (l *Loop) Run(taking, working context.Context) {
 	for taking.Err() == nil {
 		began := time.Now()
 		timer := time.NewTimer(l.round(taking, working, lanes))
-		l.observe()
 		select {
 		case <-taking.Done():
 		case <-l.nudge:
@@ -232,20 +232,6 @@ func (l *Loop) callsInFlight() bool {
 		}
 	}
 	return false
-}
-
-// observe sets the gauges.
-func (l *Loop) observe() {
-	v := view{gates: map[gateName]int{}}
-	for _, s := range l.slots {
-		busy, free := s.count()
-		v.busy, v.free = v.busy+busy, v.free+free
-	}
-	for name, m := range l.merchants {
-		v.gates[gateName{name, OperationSend}] = m.sendGate.state()
-		v.gates[gateName{name, OperationQuery}] = m.askGate.state()
-	}
-	l.Metrics.show(l, v)
 }
 
 // margin is how long before the lease's end a call must be over (protocol S5), so that its

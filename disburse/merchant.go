@@ -38,7 +38,7 @@ type merchant struct {
 	stored            atomic.Int64 // asks that were due in the journal in the last round
 
 	mu          sync.Mutex
-	current     payout.Policy // Policy, or what it was changed to
+	current     payout.Policy      // Policy, or what it was changed to
 	learner     *polling.Learner   // made when the first payout was asked about
 	intervals   *polling.Intervals // the learner's, as of intervalsAt and for the bounds
 	intervalsAt time.Time

@@ -1,40 +1,30 @@
 package disburse
 
 import (
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"disburser/internal/series"
 	"disburser/message"
 	"disburser/payout"
 	"disburser/payout/finding"
 )
 
-// Metrics are the loop's.
+// Metrics are the loops': all shards share them.
 type Metrics struct {
-	requests *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
-	results  *prometheus.CounterVec
-	contrary *prometheus.CounterVec
-	payouts  *prometheus.HistogramVec
-	tokens   *prometheus.CounterVec
-	breaker  *prometheus.GaugeVec
-	slots    *prometheus.GaugeVec
+	requests, results, contrary, tokens, overdue, breaker *series.Family
+
+	// Their series are made when there is something to count: each takes kilobytes.
+	seconds, payouts *prometheus.HistogramVec
+
 	tooLarge prometheus.Counter
-	overdue  *prometheus.CounterVec
 
 	mu    sync.Mutex
-	views map[*Loop]view // the loops of all shards share the gauges
+	loops []*Loop
 }
-
-// view is what one loop shows.
-type view struct {
-	busy, free int
-	gates      map[gateName]int
-}
-
-type gateName struct{ merchant, operation string }
 
 // Operations are the calls to the provider, as metrics name them.
 const (
@@ -49,108 +39,128 @@ const nameless = "nameless"
 // payouts is that they are rejected.
 const unknown = "unknown"
 
-// NewMetrics registers the loop's metrics, every label value at zero.
+// findings are what calls of each operation can find, as metrics name them.
+func findings() (all [][]string) {
+	for _, k := range finding.SendKinds {
+		all = append(all, []string{OperationSend, k.String()})
+	}
+	for _, k := range finding.AskKinds {
+		all = append(all, []string{OperationQuery, k.String()})
+	}
+	return append(all, []string{OperationSend, nameless}, []string{OperationQuery, nameless})
+}
+
+// NewMetrics registers the loop's metrics. What alerts and dashboards need begins at zero; what
+// only tells of something that happened begins then.
 func NewMetrics(r prometheus.Registerer, merchants []string, tokenOutcomes []string) *Metrics {
+	rows := series.Of(append(slices.Clone(merchants), unknown)...)
+	operations, types, outcomes := [][]string{{OperationSend}, {OperationQuery}}, [][]string(nil), [][]string(nil)
+	for _, t := range message.EventTypes {
+		types = append(types, []string{string(t)})
+	}
+	for _, outcome := range tokenOutcomes {
+		outcomes = append(outcomes, []string{OperationSend, outcome}, []string{OperationQuery, outcome})
+	}
 	m := &Metrics{
-		views: map[*Loop]view{},
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "disburser_provider_requests_total", Help: "Calls to the provider, by what was found.",
-		}, []string{"merchant", "operation", "finding"}),
+		requests: rows.Counters("disburser_provider_requests_total", "Calls to the provider, by what was found.", []string{"operation", "finding"}, findings()...),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "disburser_provider_request_seconds", Help: "How long calls to the provider took.",
 			Buckets: prometheus.ExponentialBuckets(0.005, 2, 13), // 5 ms to 20 s: the timeout is 10 s
 		}, []string{"merchant", "operation"}),
-		results: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "disburser_results_total", Help: "Result events acknowledged by Kafka.",
-		}, []string{"merchant", "type"}),
-		contrary: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "disburser_contradictions_total", Help: "Result events of outcomes that contradict the payout, by the event's type.",
-		}, []string{"merchant", "type"}),
+		results: rows.Counters("disburser_results_total", "Result events acknowledged by Kafka.", []string{"type"}, types...),
+		contrary: rows.Counters("disburser_contradictions_total", "Result events of outcomes that contradict the payout, by the event's type.",
+			[]string{"type"}, types...),
 		payouts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "disburser_payout_seconds", Help: "Time from received to final in seconds.",
 			Buckets: prometheus.ExponentialBuckets(0.25, 3, 13), // a quarter of a second to 37 h
 		}, []string{"merchant", "type"}),
-		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "disburser_rate_tokens_total", Help: "Requests for the right to make one call under the fleet-wide rate, by what became of them.",
-		}, []string{"merchant", "operation", "outcome"}),
-		breaker: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "disburser_breaker_state", Help: "0 closed, 1 half-open, 2 open.",
-		}, []string{"merchant", "operation"}),
-		slots: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "disburser_slots", Help: "Slots of the instance by state. Each call to the provider takes one.",
-		}, []string{"state"}),
-		overdue: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "disburser_sends_overdue_by_grant_total", Help: "Sends given back because their lease is over by the clock of the Redis that grants the calls.",
-		}, []string{"merchant"}),
+		tokens: rows.Counters("disburser_rate_tokens_total", "Requests for the right to make one call under the fleet-wide rate, by what became of them.",
+			[]string{"operation", "outcome"}, outcomes...),
+		overdue: rows.Counters("disburser_sends_overdue_by_grant_total", "Sends given back because their lease is over by the clock of the Redis that grants the calls.", nil),
 		tooLarge: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "disburser_results_too_large_total", Help: "Result events that their topic doesn't take, not even alone; counted at each try.",
 		}),
 	}
+	m.breaker = rows.Gauges("disburser_breaker_state", "0 closed, 1 half-open, 2 open.", func() { m.showBreakers(merchants) }, []string{"operation"}, operations...)
 	for _, name := range merchants {
-		m.create(name, tokenOutcomes)
+		m.beginAtZero(name)
 	}
-	m.results.WithLabelValues(unknown, string(message.EventRejected))
-	m.payouts.WithLabelValues(unknown, string(message.EventRejected))
-	m.slots.WithLabelValues("busy")
-	m.slots.WithLabelValues("free")
-	r.MustRegister(m.requests, m.seconds, m.results, m.contrary, m.payouts, m.tokens, m.breaker, m.slots, m.tooLarge, m.overdue)
+	m.results.Add(0, unknown, string(message.EventRejected))
+	r.MustRegister(m.requests, m.seconds, m.results, m.contrary, m.payouts, m.tokens, m.breaker, m.tooLarge, m.overdue,
+		slotsGauge("busy", func() float64 { busy, _ := m.slots(); return float64(busy) }),
+		slotsGauge("free", func() float64 { _, free := m.slots(); return float64(free) }))
 	return m
 }
 
-func (m *Metrics) create(merchant string, tokenOutcomes []string) {
-	for operation, kinds := range map[string][]finding.Kind{OperationSend: finding.SendKinds, OperationQuery: finding.AskKinds} {
-		for _, k := range kinds {
-			m.requests.WithLabelValues(merchant, operation, k.String())
-		}
-		m.requests.WithLabelValues(merchant, operation, nameless)
-		for _, outcome := range tokenOutcomes {
-			m.tokens.WithLabelValues(merchant, operation, outcome)
-		}
-		m.seconds.WithLabelValues(merchant, operation)
-		m.breaker.WithLabelValues(merchant, operation)
+// beginAtZero makes the series that alerts look at: an increase from nothing to one is none to
+// Prometheus.
+func (m *Metrics) beginAtZero(merchant string) {
+	for _, f := range findings() {
+		m.requests.Add(0, merchant, f...)
 	}
-	m.overdue.WithLabelValues(merchant)
 	for _, t := range message.EventTypes {
-		m.results.WithLabelValues(merchant, string(t))
+		m.results.Add(0, merchant, string(t))
 		if t != message.EventRejected {
-			m.contrary.WithLabelValues(merchant, string(t))
-		}
-		if t != message.EventHeld {
-			m.payouts.WithLabelValues(merchant, string(t))
+			m.contrary.Add(0, merchant, string(t))
 		}
 	}
 }
 
-// show sets the gauges: the slots of all loops, and of each breaker the worst.
-func (m *Metrics) show(l *Loop, v view) {
+func slotsGauge(state string, value func() float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "disburser_slots", Help: "Slots of the instance by state. Each call to the provider takes one.",
+		ConstLabels: prometheus.Labels{"state": state},
+	}, value)
+}
+
+// of makes the metrics show a loop's slots and breakers too.
+func (m *Metrics) of(l *Loop) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.views[l] = v
-	all := view{gates: map[gateName]int{}}
-	for _, one := range m.views {
-		all.busy, all.free = all.busy+one.busy, all.free+one.free
-		for name, state := range one.gates {
-			all.gates[name] = max(all.gates[name], state)
+	m.loops = append(m.loops, l)
+}
+
+// slots are those of all loops.
+func (m *Metrics) slots() (busy, free int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range m.loops {
+		for _, s := range l.slots {
+			inUse, left := s.count()
+			busy, free = busy+inUse, free+left
 		}
 	}
-	m.slots.WithLabelValues("busy").Set(float64(all.busy))
-	m.slots.WithLabelValues("free").Set(float64(all.free))
-	for name, state := range all.gates {
-		m.breaker.WithLabelValues(name.merchant, name.operation).Set(float64(state))
+	return busy, free
+}
+
+// showBreakers sets the gauges of breakers: of all loops', the worst.
+func (m *Metrics) showBreakers(merchants []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, name := range merchants {
+		send, query := 0, 0
+		for _, l := range m.loops {
+			if merchant := l.merchants[name]; merchant != nil {
+				send, query = max(send, merchant.sendGate.state()), max(query, merchant.askGate.state())
+			}
+		}
+		m.breaker.Set(float64(send), name, OperationSend)
+		m.breaker.Set(float64(query), name, OperationQuery)
 	}
 }
 
 // Tokens counts what became of tokens.
 func (m *Metrics) Tokens(merchant, operation, outcome string, n int) {
-	m.tokens.WithLabelValues(merchant, operation, outcome).Add(float64(n))
+	m.tokens.Add(float64(n), merchant, operation, outcome)
 }
 
+// called counts a call to the provider.
 func (m *Metrics) called(merchant, operation string, f finding.Finding, took time.Duration) {
 	found := f.Kind.String()
 	if f.Nameless {
 		found = nameless
 	}
-	m.requests.WithLabelValues(merchant, operation, found).Inc()
+	m.requests.Add(1, merchant, operation, found)
 	m.seconds.WithLabelValues(merchant, operation).Observe(took.Seconds())
 }
 
@@ -161,9 +171,9 @@ func (m *Metrics) announced(p payout.Payout, e message.Event, now time.Time) {
 	if p.Country == "" {
 		merchant = unknown
 	}
-	m.results.WithLabelValues(merchant, string(e.Type)).Inc()
+	m.results.Add(1, merchant, string(e.Type))
 	if e.Contradiction != "" {
-		m.contrary.WithLabelValues(merchant, string(e.Type)).Inc()
+		m.contrary.Add(1, merchant, string(e.Type))
 	}
 	if p.State.Final() {
 		m.payouts.WithLabelValues(merchant, string(e.Type)).Observe(now.Sub(p.ReceivedAt).Seconds())

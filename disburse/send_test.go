@@ -281,16 +281,12 @@ func TestMetricsShowZerosBeforeTheFirstFailure(t *testing.T) {
 			for _, k := range kinds {
 				got["want disburser_provider_requests_total "+k.String()+" "+merchant+" "+operation] = true
 			}
-			for _, outcome := range []string{"granted", "denied", "late"} {
-				got["want disburser_rate_tokens_total "+merchant+" "+operation+" "+outcome] = true
-			}
 			got["want disburser_breaker_state "+merchant+" "+operation] = true
-			got["want disburser_provider_request_seconds "+merchant+" "+operation] = true
 		}
 		for _, e := range message.EventTypes {
 			got["want disburser_results_total "+merchant+" "+string(e)] = true
-			if e != message.EventHeld {
-				got["want disburser_payout_seconds "+merchant+" "+string(e)] = true
+			if e != message.EventRejected {
+				got["want disburser_contradictions_total "+merchant+" "+string(e)] = true
 			}
 		}
 	}

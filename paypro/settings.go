@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -257,7 +258,7 @@ func (s Settings) applyTo(p profile) (profile, []error) {
 		inSetting("paths.query", checkPath(p.paths.Query)),
 		inSetting("paths.balance", checkPath(p.paths.Balance)),
 	)
-	fields, fieldErrs := mergeFields(p.fields, s.Fields)
+	fields, fieldErrs := fieldsOf(p.name, p.fields, s.Fields)
 	p.fields = fields
 	p.anyPayee = p.anyPayee && len(fields) == 0
 	limits, limitErrs := p.amount.override(s.AmountMin, s.AmountMax, s.AmountDecimals)
@@ -306,6 +307,27 @@ func checkPath(path string) error {
 // fieldName matches the allowed names of fields.
 var fieldName = regexp.MustCompile(`\A[A-Za-z][A-Za-z0-9_]{0,63}\z`)
 
+// plainFields are the payee fields of countries, compiled, for the merchants of operators that have
+// changed none of them. Nobody writes into them.
+var plainFields sync.Map
+
+// fieldsOf are a country's payee fields with the operator's changes.
+func fieldsOf(country string, own, over map[string]Field) (map[string]Field, []error) {
+	if len(over) > 0 {
+		return mergeFields(own, over)
+	}
+	if known, ok := plainFields.Load(country); ok {
+		if fields, ok := known.(map[string]Field); ok {
+			return fields, nil
+		}
+	}
+	fields, errs := mergeFields(own, nil)
+	if len(errs) == 0 {
+		plainFields.Store(country, fields)
+	}
+	return fields, errs
+}
+
 // mergeFields puts the operator's payee fields over the country's, and compiles every field.
 func mergeFields(own, over map[string]Field) (map[string]Field, []error) {
 	merged := maps.Clone(own)
@@ -326,9 +348,27 @@ func mergeFields(own, over map[string]Field) (map[string]Field, []error) {
 	return merged, errs
 }
 
+// patterns are the compiled patterns by their texts. Most merchants have the same few, and each
+// takes a kilobyte.
+var patterns sync.Map
+
+// compiledPattern is the pattern of a whole value.
+func compiledPattern(text string) (*regexp.Regexp, error) {
+	if known, ok := patterns.Load(text); ok {
+		if pattern, ok := known.(*regexp.Regexp); ok {
+			return pattern, nil
+		}
+	}
+	pattern, err := regexp.Compile(`\A(?:` + text + `)\z`)
+	if err == nil {
+		patterns.Store(text, pattern)
+	}
+	return pattern, err
+}
+
 // compile checks the rule itself and prepares it for use.
 func (f Field) compile(name string) (Field, error) {
-	pattern, err := regexp.Compile(`\A(?:` + f.Pattern + `)\z`)
+	pattern, err := compiledPattern(f.Pattern)
 	switch {
 	case !fieldName.MatchString(name):
 		return f, errors.New("is no field name: use letters, digits and _")

@@ -82,12 +82,13 @@ func New(c config.Config, o Options) (a *App, err error) {
 	a.onClose("redis", a.redis.Close)
 	metrics := disburse.NewMetrics(o.Registry, namesOf(c), []string{ratelimit.Granted, ratelimit.Denied, ratelimit.Late})
 	a.merchants, err = newMerchants(c, merchantParts{
-		dial: o.DialHTTP, redis: a.redis, registry: o.Registry, epoch: a.epochs, tokens: metrics.Tokens, onChange: a.logRateChange,
+		dial: o.DialHTTP, redis: a.redis, epoch: a.epochs, tokens: metrics.Tokens, onChange: a.logRateChange,
 	})
 	a.onClose("provider", a.merchants.close)
 	if err != nil {
 		return nil, err
 	}
+	a.merchants.showRates(o.Registry)
 	t := c.Kafka.Topics
 	a.producer = producer.New(c.Kafka.Brokers, a.kafka.transport, t.Results, t.DeadLetter, t.Commands)
 	a.onClose("producer", a.producer.Close)

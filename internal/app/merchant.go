@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"disburser/config"
@@ -30,9 +29,8 @@ type merchant struct {
 
 // merchantParts is what merchants are made with.
 type merchantParts struct {
-	dial     Dial                  // to the provider
-	redis    redis.UniversalClient // for the limiters: their rates are the fleet's
-	registry prometheus.Registerer
+	dial     Dial                                                          // to the provider
+	redis    redis.UniversalClient                                         // for the limiters: their rates are the fleet's
 	epoch    func() int                                                    // the journal's, 0 for none
 	tokens   func(merchant, operation, outcome string, n int)              // told what became of a limiter's tokens
 	onChange func(merchant, operation string, change ratelimit.RateChange) // told when a rate changes direction
@@ -50,19 +48,14 @@ func newMerchant(c config.Config, name string, p merchantParts) (*merchant, erro
 	return m, nil
 }
 
-// limiter makes the limiter of one operation, counted and shown.
+// limiter makes the limiter of one operation, counted.
 func (m *merchant) limiter(c config.Config, operation string, r config.Rate, p merchantParts) *ratelimit.Limiter {
-	l := ratelimit.New(p.redis, ratelimit.Options{
+	return ratelimit.New(p.redis, ratelimit.Options{
 		Namespace: c.Redis.Namespace, Name: m.name + ":" + operation, Rate: rateOf(r), MaxPause: c.Breaker.MaxOpenFor,
 		Count:    func(outcome string, n int) { p.tokens(m.name, operation, outcome, n) },
 		Epoch:    p.epoch,
 		OnChange: func(change ratelimit.RateChange) { p.onChange(m.name, operation, change) },
 	})
-	p.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "disburser_rate_limit", Help: "Calls a second that the whole fleet may make for now; 0 during a pause that the provider asked for, or after refusals.",
-		ConstLabels: prometheus.Labels{"merchant": m.name, "operation": operation},
-	}, l.PerSecond))
-	return l
 }
 
 // reload puts new rates in force and answers the new policy. The rest of a merchant's

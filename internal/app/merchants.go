@@ -6,8 +6,11 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"disburser/config"
 	"disburser/disburse"
+	"disburser/internal/series"
 	"disburser/payout"
 	"disburser/paypro"
 	"disburser/ratelimit"
@@ -51,6 +54,23 @@ func (all merchants) named(name string) *merchant {
 }
 
 func (all merchants) knows(name string) bool { return all.named(name) != nil }
+
+// showRates registers how fast each merchant may be called.
+func (all merchants) showRates(r prometheus.Registerer) {
+	names := make([]string, len(all))
+	for i, m := range all {
+		names[i] = m.name
+	}
+	var f *series.Family
+	f = series.Of(names...).Gauges("disburser_rate_limit",
+		"Calls a second that the whole fleet may make for now; 0 during a pause that the provider asked for, or after refusals.", func() {
+			for _, m := range all {
+				f.Set(m.send.PerSecond(), m.name, disburse.OperationSend)
+				f.Set(m.query.PerSecond(), m.name, disburse.OperationQuery)
+			}
+		}, []string{"operation"}, []string{disburse.OperationSend}, []string{disburse.OperationQuery})
+	r.MustRegister(f)
+}
 
 // limiters are those of all merchants and operations.
 func (all merchants) limiters() (limiters []*ratelimit.Limiter) {

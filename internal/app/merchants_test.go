@@ -5,8 +5,6 @@ import (
 
 	"disburser/payout"
 	"disburser/payout/money"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Egypt pays pounds, whatever nobody configured: a command in another currency is rejected,
@@ -31,7 +29,7 @@ func TestACommandInAnotherCurrencyIsRejected(t *testing.T) {
 			m := conf.Merchants["eg-main"]
 			m.Currency = c.configured
 			conf.Merchants["eg-main"] = m
-			made, err := newMerchants(conf, merchantParts{registry: prometheus.NewRegistry()})
+			made, err := newMerchants(conf, merchantParts{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,12 +3,14 @@ package app
 import (
 	"context"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"disburser/internal/series"
 	"disburser/journal"
 	"disburser/payout"
 )
@@ -18,25 +20,30 @@ const censusEvery = 5 * time.Second
 
 // gauges are what the program reads off the journal.
 type gauges struct {
-	open      *prometheus.GaugeVec
-	oldest    *prometheus.GaugeVec
+	open      *series.Family
+	oldest    *series.Family
 	markAge   *prometheus.GaugeVec
 	retention *prometheus.GaugeVec
 	epoch     prometheus.Gauge
 	scripts   *prometheus.HistogramVec
 }
 
+// unconfigured stands for the merchants that aren't configured. Their payouts are on their way to
+// being rejected.
+const unconfigured = "unknown"
+
 // openStates are those in which a payout is open for long enough to be counted.
 var openStates = payout.States
 
 func newGauges(r prometheus.Registerer, merchants []string) *gauges {
+	rows := series.Of(append(slices.Clone(merchants), unconfigured)...)
+	var states [][]string
+	for _, s := range openStates {
+		states = append(states, []string{s.String()})
+	}
 	g := &gauges{
-		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "disburser_open_payouts", Help: "Open payouts of the whole fleet.",
-		}, []string{"merchant", "state"}),
-		oldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "disburser_oldest_open_seconds", Help: "Age of the oldest open payout.",
-		}, []string{"merchant"}),
+		open:   rows.Gauges("disburser_open_payouts", "Open payouts of the whole fleet.", nil, []string{"state"}, states...),
+		oldest: rows.Gauges("disburser_oldest_open_seconds", "Age of the oldest open payout.", nil, nil),
 		markAge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "disburser_safe_mark_age_seconds", Help: "Age of the command that holds the safe mark back, by Kafka's time of the record.",
 		}, []string{"topic", "partition"}),
@@ -53,9 +60,9 @@ func newGauges(r prometheus.Registerer, merchants []string) *gauges {
 	}
 	for _, m := range merchants {
 		for _, s := range openStates {
-			g.open.WithLabelValues(m, s.String())
+			g.open.Set(0, m, s.String())
 		}
-		g.oldest.WithLabelValues(m)
+		g.oldest.Set(0, m)
 	}
 	for _, name := range journal.Scripts {
 		g.scripts.WithLabelValues(name)
@@ -120,12 +127,12 @@ func (a *App) showMerchant(merchant string, states map[payout.State]int, oldest,
 		if len(states) == 0 {
 			return
 		}
-		label = "unknown" // payouts of merchants that aren't configured, on their way to being rejected
+		label = unconfigured
 	}
 	for _, s := range openStates {
-		a.gauges.open.WithLabelValues(label, s.String()).Set(float64(states[s]))
+		a.gauges.open.Set(float64(states[s]), label, s.String())
 	}
-	a.gauges.oldest.WithLabelValues(label).Set(age(oldest, now))
+	a.gauges.oldest.Set(age(oldest, now), label)
 }
 
 func age(since, now time.Time) float64 {

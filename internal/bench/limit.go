@@ -163,9 +163,9 @@ func (t *site) keepProfiles(ctx context.Context, row string, i *harness.Instance
 	if t.Profile == "" {
 		return
 	}
-	for name, path := range map[string]string{"cpu": "/debug/pprof/profile?seconds=5", "heap": "/debug/pprof/heap?gc=1"} {
+	for name, path := range map[string]string{"cpu": "/debug/pprof/profile?seconds=5", "heap": "/debug/pprof/heap?gc=1", "metrics": "/metrics"} {
 		if status, body := i.Get(ctx, path); status == http.StatusOK {
-			_ = os.WriteFile(filepath.Join(t.Profile, row+"-"+name+".pprof"), body, 0o600) // a profile more or less
+			_ = os.WriteFile(filepath.Join(t.Profile, row+"-"+name), body, 0o600) // a profile more or less
 		}
 	}
 }
