@@ -85,7 +85,7 @@ mutants: bin ## takes each guard of the protocol out, one at a time, and runs th
 	./bin/mutants $(if $(GUARDS),--only "$(GUARDS)") $(MUTANTSFLAGS)
 
 .PHONY: bench
-bench: bin ## throughput and cost beside a floor, on real servers, into docs/performance.md (15 min); ONLY=rate,intake
+bench: bin ## throughput and cost beside a floor, on real servers, into docs/performance.md (half an hour); ONLY=rate,intake; ROWS=1x50x1
 	go build $(BUILDFLAGS) -o bin/bench ./internal/bench/cmd/bench
 	$(SERVERS) with ./bin/bench $(if $(ONLY),--only "$(ONLY)") $(if $(ROWS),--rows "$(ROWS)") $(BENCHFLAGS)
 

@@ -55,7 +55,6 @@ func TestALargeHeapIsCollectedSeldom(t *testing.T) {
 		t.Errorf("the collector ran %d times for 400 MiB of garbage", ran)
 	}
 	runtime.KeepAlive(alive)
-	alive = nil
 	runtime.GC()
 	c.steer(time.Second)
 	if c.percent < 200 {

@@ -3,36 +3,39 @@ package bench
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"disburser/internal/harness"
 )
 
-// limitRow is a load of the part limit: so many merchants at a rate each, or idle ones.
+// limitRow is a load of the part limit: so many merchants, each with a limit of its own.
 type limitRow struct {
-	Name      string
-	Merchants int
-	Rate      float64 // of each, sends a second; 0 = the default, nothing is sent while it is measured
-	Instances int
-	Used      bool // idle, after each merchant has had one payout
+	Name      string  `json:"name"`
+	Merchants int     `json:"merchants"`
+	Rate      float64 `json:"rate"`      // of each, sends a second
+	Instances int     `json:"instances"` // of the service; 0 is the floor at the same rate
 }
 
+// limitRows stand by their loads: the floor's after the service's, so that what is compared was
+// measured within minutes.
 var limitRows = []limitRow{
-	{"1x50x1", 1, 50, 1, false},
-	{"1x50x3", 1, 50, 3, false},
-	{"1x200x3", 1, 200, 3, false},
-	{"20x50x1", 20, 50, 1, false},
-	{"20x50x3", 20, 50, 3, false},
-	{"200x5x1", 200, 5, 1, false},
-	{"200x5x3", 200, 5, 3, false},
-	{"idle-1", 1, 0, 1, false},
-	{"idle-1000", 1000, 0, 1, false},
-	{"idle-1000-used", 1000, 0, 1, true},
+	{"1x50x1", 1, 50, 1}, {"1x50x3", 1, 50, 3}, {"1x50-floor", 1, 50, 0},
+	{"1x200x3", 1, 200, 3}, {"1x200-floor", 1, 200, 0},
+	{"20x50x1", 20, 50, 1}, {"20x50x3", 20, 50, 3}, {"20x50-floor", 20, 50, 0},
+	{"200x5x1", 200, 5, 1}, {"200x5x3", 200, 5, 3}, {"200x5-floor", 200, 5, 0},
+}
+
+// limitGoal is what a row should reach; 0 is no goal.
+type limitGoal struct{ used, cpu, redis, commands float64 }
+
+var limitGoals = map[string]limitGoal{
+	"1x50x1":  {0.97, 0.8, 0.35, 25},
+	"1x200x3": {0.97, 0.7, 0.3, 0},
+	"20x50x3": {0.97, 0.5, 0.25, 0},
+	"200x5x3": {0.97, 0.5, 0.25, 0},
 }
 
 // limitLoad is one row's figures.
@@ -49,32 +52,8 @@ type limitLoad struct {
 // end meanwhile, and profiles show it too.
 const warmUp, spare = 10 * time.Second, 10 * time.Second
 
-// limited measures merchants that their limits hold back, and idle ones.
-func limited(ctx context.Context, s *stage) (result, error) {
-	for _, name := range s.Rows {
-		if !slices.ContainsFunc(limitRows, func(r limitRow) bool { return r.Name == name }) {
-			return result{}, fmt.Errorf("there is no row %q; there are: %s", name, strings.Join(limitNames(), ", "))
-		}
-	}
-	r := result{Head: []string{"row", "results/s", "allowed", "CPU per payout", "Redis per payout", "commands per payout", "CPU, % of a core", "Redis, % of a core", "commands/s", "requests/s", "MiB (highest)"}}
-	var all []limitLoad
-	for _, row := range limitRows {
-		if len(s.Rows) > 0 && !slices.Contains(s.Rows, row.Name) {
-			continue
-		}
-		l, err := s.limitLoad(ctx, row)
-		if err != nil {
-			return r, fmt.Errorf("%s: %w", row.Name, err)
-		}
-		all = append(all, l)
-		l.show(&r)
-		s.progress.say("%s: Redis' time: %s", row.Name, l.top(14))
-		s.progress.say("%s: journal's scripts a second: %s; Kafka %.1f %%, provider %.1f %% of a core, %.0f B/s into Redis' log; busiest second %d", row.Name,
-			l.scripts(), l.share(l.Kafka), l.share(l.Paysim), l.Stored/l.Took.Seconds(), l.Busiest)
-	}
-	r.Raw = all
-	return r, nil
-}
+// humanLatency is how a provider answers that has something to do.
+const humanLatency = `{"latency": "30ms", "latencyMax": "60ms"}`
 
 func limitNames() (names []string) {
 	for _, r := range limitRows {
@@ -83,115 +62,157 @@ func limitNames() (names []string) {
 	return names
 }
 
-// show adds the load's row to a table.
-func (l limitLoad) show(r *result) {
-	each := func(d time.Duration) string { return "–" }
-	commands := "–"
-	if l.Rate > 0 {
-		each = func(d time.Duration) string { return fmt.Sprintf("%.3f ms", d.Seconds()*1000/l.Results) }
-		commands = number(l.Commands / l.Results)
+// limited measures merchants that their limits hold back.
+func limited(ctx context.Context, s *stage) (result, error) {
+	r := result{Head: []string{"merchants × rate × instances", "results/s", "of the limit", "busiest second", "CPU per payout", "of the floor's", "Redis CPU", "of the floor's",
+		"Redis commands", "Redis requests/s"}}
+	var all []limitLoad
+	for _, row := range limitRows {
+		if !s.wants(row.Name) {
+			continue
+		}
+		l, err := s.limitLoad(ctx, row)
+		if err != nil {
+			return r, fmt.Errorf("%s: %w", row.Name, err)
+		}
+		all = append(all, l)
+		l.tell(s)
 	}
-	seconds := l.Took.Seconds()
-	r.row(l.Name, l.PerSecond, l.Allowed, each(l.CPU), each(l.Redis), commands, fmt.Sprintf("%.2f", l.share(l.CPU)), fmt.Sprintf("%.2f", l.share(l.Redis)),
-		l.Commands/seconds, l.Reads/seconds, fmt.Sprintf("%.0f (%.0f)", l.RSS, l.Largest))
+	for _, l := range all {
+		l.show(&r, floorOf(l, all))
+	}
+	r.Raw, r.plots = all, map[string]string{"limit.svg": limitPlot(all)}
+	return r, nil
 }
 
-// share is percent of a core.
-func (l limitLoad) share(d time.Duration) float64 { return 100 * d.Seconds() / l.Took.Seconds() }
-
-func (l limitLoad) scripts() string {
-	var s []string
-	for _, name := range watchedScripts {
-		s = append(s, name+" "+number(l.Scripts[name]/l.Took.Seconds()))
+// floorOf is the floor at the load of l, nil if it wasn't measured or if l is one itself.
+func floorOf(l limitLoad, all []limitLoad) *limitLoad {
+	for i, other := range all {
+		if other.Instances == 0 && l.Instances > 0 && other.Merchants == l.Merchants && other.Rate == l.Rate {
+			return &all[i]
+		}
 	}
-	return strings.Join(s, ", ")
+	return nil
 }
 
-// limitLoad plays a row.
+func (l limitLoad) name() string {
+	name := fmt.Sprintf("%d × %s/s", l.Merchants, number(l.Rate))
+	if l.Instances == 0 {
+		return name + ", the floor"
+	}
+	return fmt.Sprintf("%s × %d", name, l.Instances)
+}
+
+// Milliseconds of CPU per payout.
+func (l limitLoad) cpuEach() float64   { return l.CPU.Seconds() * 1000 / l.Results }
+func (l limitLoad) redisEach() float64 { return l.Redis.Seconds() * 1000 / l.Results }
+
+// show adds the load's row to a table, and its goals.
+func (l limitLoad) show(r *result, floor *limitLoad) {
+	cpu, redis := "–", "–"
+	if floor != nil {
+		cpu, redis = fmt.Sprintf("%.2f", l.cpuEach()/floor.cpuEach()), fmt.Sprintf("%.2f", l.redisEach()/floor.redisEach())
+	}
+	used := l.PerSecond / l.Allowed
+	r.row(l.name(), l.PerSecond, fmt.Sprintf("%.3f", used), l.Busiest, fmt.Sprintf("%.2f ms", l.cpuEach()), cpu, fmt.Sprintf("%.2f ms", l.redisEach()), redis,
+		l.Commands/l.Results, l.Reads/l.Took.Seconds())
+	g, has := limitGoals[l.Name]
+	if !has {
+		return
+	}
+	r.Goals = append(r.Goals, atLeast("part of the limit used, "+l.name(), used, g.used),
+		atMost("ms of CPU per payout, "+l.name(), l.cpuEach(), g.cpu), atMost("ms of Redis CPU per payout, "+l.name(), l.redisEach(), g.redis))
+	if g.commands > 0 {
+		r.Goals = append(r.Goals, atMost("Redis commands per payout, "+l.name(), l.Commands/l.Results, g.commands))
+	}
+}
+
+// tell says what the table has no room for.
+func (l limitLoad) tell(s *stage) {
+	s.progress.say("%s: Redis' time: %s", l.Name, l.top(14))
+	s.progress.say("%s: %s results/s, CPU %.3f ms, Redis %.3f ms, %s commands per payout; %s requests/s; RSS %.0f MiB (%.0f)", l.Name,
+		number(l.PerSecond), l.cpuEach(), l.redisEach(), number(l.Commands/l.Results), number(l.Reads/l.Took.Seconds()), l.RSS, l.Largest)
+	s.progress.say("%s: journal's scripts a second: %s; Kafka %.1f %%, provider %.1f %% of a core, %.0f B/s into Redis' log", l.Name,
+		scriptsPerSecond(l.Scripts, l.Took), l.share(l.Kafka), l.share(l.Paysim), l.Stored/l.Took.Seconds())
+}
+
+// limitPlot shows what a payout costs, with the floor beside it.
+func limitPlot(all []limitLoad) string {
+	var names []string
+	bar := []series{{name: "service"}, {name: "floor"}, {name: "Redis, service"}, {name: "Redis, floor"}}
+	for _, l := range all {
+		if floor := floorOf(l, all); floor != nil {
+			names = append(names, l.Name)
+			for i, value := range []float64{l.cpuEach(), floor.cpuEach(), l.redisEach(), floor.redisEach()} {
+				bar[i].values = append(bar[i].values, 1000*value)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return bars("CPU per payout at the limit, µs", names, bar)
+}
+
+// watchFor is how long a row is measured.
+func (s *stage) watchFor() time.Duration {
+	if s.Watch > 0 && !s.Quick {
+		return s.Watch
+	}
+	return time.Duration(s.n(int(watched)))
+}
+
+// limitLoad plays a row: a backlog of all merchants, and a program in the middle of it.
 func (s *stage) limitLoad(ctx context.Context, row limitRow) (l limitLoad, err error) {
-	t, err := s.newSiteOf(ctx, "limit", `{"latency": "30ms", "latencyMax": "60ms"}`, many(row.Merchants))
+	t, err := s.newSiteOf(ctx, "limit", humanLatency, many(row.Merchants))
 	if t != nil {
 		defer t.close()
 	}
 	if err != nil {
 		return l, err
 	}
-	settings := service{Rate: 50, QueryRate: 100}
-	if row.Rate > 0 {
-		settings = service{Rate: row.Rate, QueryRate: 2 * row.Rate}
-	}
-	var instances []*harness.Instance
-	for range row.Instances {
-		i, err := t.runReady(ctx, settings)
-		if err != nil {
-			return l, err
-		}
-		instances = append(instances, i)
-	}
-	l = limitLoad{limitRow: row, Allowed: row.Rate * float64(row.Merchants)}
-	watch := s.Watch
-	if s.Quick || watch == 0 {
-		watch = time.Duration(s.n(int(30 * time.Second)))
-	}
-	if err := t.loadTo(ctx, row, watch); err != nil {
+	programs, err := t.startRow(ctx, row)
+	if err != nil {
 		return l, err
 	}
+	l = limitLoad{limitRow: row, Allowed: row.Rate * float64(row.Merchants)}
+	watch := s.watchFor()
+	n := int(l.Allowed * (warmUp + watch + spare).Seconds())
+	s.progress.say("%s: %d payouts", row.Name, n)
+	if err := t.publish(ctx, payouts{prefix: "L", many: row.Merchants}, 0, n); err != nil {
+		return l, err
+	}
+	harness.Pause(ctx, warmUp)
 	s.progress.say("%s: measuring for %s", row.Name, watch)
-	scripts, before := scriptCalls(ctx, instances), t.reading(ctx, instances)
-	harness.Pause(ctx, watch)
-	l.reading = t.reading(ctx, instances).since(before)
-	l.Scripts = scriptCalls(ctx, instances)
-	for name := range l.Scripts {
-		l.Scripts[name] -= scripts[name]
+	from := time.Now()
+	if l.reading, l.Scripts, err = t.measure(ctx, programs, watch); err != nil {
+		return l, err
 	}
 	l.PerSecond = l.Results / l.Took.Seconds()
-	for _, p := range instances {
-		if !p.Running() {
-			return l, fmt.Errorf("%s ended:\n%s", p.Name, p.Tail())
-		}
-	}
-	t.keepProfiles(ctx, row.Name, instances[0])
-	if row.Rate > 0 {
-		err = l.books(ctx, t, before.at)
-	}
-	return l, err
+	t.keepProfiles(ctx, row.Name, programs[0])
+	return l, l.books(ctx, t, from)
 }
 
-// keepProfiles saves, where they are wanted, five seconds of what an instance does, and its heap.
-// It comes after what is measured, because profiles cost something themselves.
-func (t *site) keepProfiles(ctx context.Context, row string, i *harness.Instance) {
-	if t.Profile == "" {
-		return
-	}
-	for name, path := range map[string]string{"cpu": "/debug/pprof/profile?seconds=5", "heap": "/debug/pprof/heap?gc=1", "metrics": "/metrics"} {
-		if status, body := i.Get(ctx, path); status == http.StatusOK {
-			_ = os.WriteFile(filepath.Join(t.Profile, row+"-"+name), body, 0o600) // a profile more or less
+// startRow starts the row's program: instances of the service, or the floor.
+func (t *site) startRow(ctx context.Context, row limitRow) (programs []*harness.Instance, err error) {
+	for range row.Instances {
+		i, err := t.runReady(ctx, service{Rate: row.Rate, QueryRate: max(100, 2*row.Rate)})
+		if err != nil {
+			return nil, err
 		}
+		programs = append(programs, i)
 	}
-}
-
-// loadTo brings instances to what is measured: into the middle of a backlog, or idle.
-func (t *site) loadTo(ctx context.Context, row limitRow, watch time.Duration) error {
-	if row.Rate > 0 {
-		n := int(row.Rate * float64(row.Merchants) * (warmUp + watch + spare).Seconds())
-		t.progress.say("%s: %d payouts", row.Name, n)
-		err := t.publish(ctx, payouts{prefix: "L", many: row.Merchants}, 0, n)
-		harness.Pause(ctx, warmUp)
-		return err
+	if row.Instances > 0 {
+		return programs, nil
 	}
-	if row.Used {
-		t.progress.say("%s: a payout of each merchant", row.Name)
-		if err := t.publish(ctx, payouts{prefix: "L", many: row.Merchants}, 0, row.Merchants); err != nil {
-			return err
-		}
-		if err := harness.Until(ctx, 2*time.Minute, "each merchant's result", func() bool {
-			return t.writtenIn(ctx, t.topics.Results, 3) >= int64(row.Merchants)
-		}); err != nil {
-			return err
-		}
+	p, err := harness.Start("floor", filepath.Join(t.dir, "floor.log"), t.floor, "-kafka", t.Kafka, "-redis", t.Redis, "-group", t.id,
+		"-commands", t.topics.Commands, "-results", t.topics.Results, "-provider", "http://"+t.provider.Address+"/{merchant}",
+		"-merchant-no", "100000{number}", "-secret", secret, "-first", "2s", "-rate", strconv.FormatFloat(row.Rate, 'g', -1, 64))
+	if err != nil {
+		return nil, err
 	}
-	harness.Pause(ctx, min(20*time.Second, 2*watch))
-	return nil
+	t.running = append(t.running, p)
+	return []*harness.Instance{{Process: p}}, nil
 }
 
 // books looks into the provider's: no payout twice, and each merchant's busiest second.

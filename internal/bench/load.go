@@ -34,7 +34,7 @@ func (p payouts) value(i int) []byte {
 		merchant = "eg-main"
 	}
 	if p.many > 0 {
-		merchant = manyName(i % p.many)
+		merchant = manyName(i / partitions % p.many) // each partition has commands of all, by turns
 	}
 	when := ""
 	if !p.notBefore.IsZero() {

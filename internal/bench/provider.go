@@ -28,7 +28,7 @@ var two = accounts{"eg-main": {"/a", "0000000001"}, "eg-other": {"/b", "00000000
 func many(n int) accounts {
 	all := accounts{}
 	for i := range n {
-		all[manyName(i)] = account{fmt.Sprintf("/m%04d", i), fmt.Sprintf("1%09d", i)}
+		all[manyName(i)] = account{"/" + manyName(i), fmt.Sprintf("100000%04d", i)}
 	}
 	return all
 }

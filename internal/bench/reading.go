@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -106,4 +109,46 @@ func (r reading) top(n int) string {
 		}
 	}
 	return strings.Join(s, ", ")
+}
+
+// share is percent of a core.
+func (r reading) share(d time.Duration) float64 { return 100 * d.Seconds() / r.Took.Seconds() }
+
+// measure is what was used while it watched, and the calls of scripts. A program that ends
+// meanwhile is an error.
+func (t *site) measure(ctx context.Context, all []*harness.Instance, watch time.Duration) (used reading, scripts map[string]float64, err error) {
+	earlier, before := scriptCalls(ctx, all), t.reading(ctx, all)
+	harness.Pause(ctx, watch)
+	used = t.reading(ctx, all).since(before)
+	scripts = scriptCalls(ctx, all)
+	for name := range scripts {
+		scripts[name] -= earlier[name]
+	}
+	for _, i := range all {
+		if !i.Running() {
+			return used, scripts, fmt.Errorf("%s ended:\n%s", i.Name, i.Tail())
+		}
+	}
+	return used, scripts, nil
+}
+
+func scriptsPerSecond(scripts map[string]float64, took time.Duration) string {
+	var s []string
+	for _, name := range watchedScripts {
+		s = append(s, name+" "+number(scripts[name]/took.Seconds()))
+	}
+	return strings.Join(s, ", ")
+}
+
+// keepProfiles saves, where they are wanted, five seconds of what an instance does, its heap and
+// its metrics. It comes after what is measured, because profiles cost something themselves.
+func (t *site) keepProfiles(ctx context.Context, row string, i *harness.Instance) {
+	if t.Profile == "" {
+		return
+	}
+	for name, path := range map[string]string{"cpu.pprof": "/debug/pprof/profile?seconds=5", "heap.pprof": "/debug/pprof/heap?gc=1", "metrics.txt": "/metrics"} {
+		if status, body := i.Get(ctx, path); status == http.StatusOK {
+			_ = os.WriteFile(filepath.Join(t.Profile, row+"-"+name), body, 0o600) // a profile more or less
+		}
+	}
 }

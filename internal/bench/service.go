@@ -19,6 +19,7 @@ type service struct {
 	Rate, QueryRate float64
 	Burst           int
 	First           time.Duration // poll.first
+	Plain           bool          // without poll.learn; only with First
 	Timeout         time.Duration
 	Lease           time.Duration
 	MaxOpen         int
@@ -59,7 +60,7 @@ merchants:
     send: {rate: {{$.Rate}}{{with $.Burst}}, burst: {{.}}{{end}}}
     query: {rate: {{$.QueryRate}}{{with $.Burst}}, burst: {{.}}{{end}}}
 {{- with $.First}}
-    poll: {first: {{.}}}
+    poll: {first: {{.}}{{if $.Plain}}, learn: false{{end}}}
 {{- end}}
 {{- end}}
 {{- with .OpenFor}}
@@ -93,7 +94,7 @@ func (t *site) run(s service) (*harness.Instance, error) {
 		return nil, err
 	}
 	name := fmt.Sprintf("disburser-%d", len(t.running))
-	i, err := harness.StartInstance(name, filepath.Join(t.dir, name+".log"), t.disburser, file)
+	i, err := harness.StartInstance(name, filepath.Join(t.dir, name+".log"), t.program, file)
 	if err != nil {
 		return nil, err
 	}

@@ -75,6 +75,7 @@ type site struct {
 	topics   trial.Topics
 	accounts accounts
 	provider *provider
+	program  string // of the service
 	running  []*harness.Process
 	batches  int // of through
 }
@@ -87,7 +88,7 @@ func (s *stage) newSite(ctx context.Context, name, behavior string) (*site, erro
 // newSiteOf is the same for other merchants.
 func (s *stage) newSiteOf(ctx context.Context, name, behavior string, all accounts) (*site, error) {
 	s.sites++
-	t := &site{stage: s, id: fmt.Sprintf("bench-%d-%s", s.sites, name), accounts: all}
+	t := &site{stage: s, id: fmt.Sprintf("bench-%d-%s", s.sites, name), accounts: all, program: s.disburser}
 	t.dir = filepath.Join(s.dir, t.id)
 	t.topics = trial.Topics{Commands: t.id + ".commands", Results: t.id + ".results", Decisions: t.id + ".decisions", DeadLetter: t.id + ".dead-letter"}
 	if err := os.Mkdir(t.dir, 0o700); err != nil {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"disburser/internal/harness"
-	"disburser/internal/partition"
 	"disburser/message"
 )
 
@@ -226,28 +225,17 @@ func (t *site) profile(ctx context.Context, i *harness.Instance) {
 // allPaid makes sure that what was measured was done: each payout paid once. It answers
 // the asks for each.
 func (t *site) allPaid(ctx context.Context, n int) (asks float64, err error) {
+	all, err := t.events(ctx)
+	if err != nil {
+		return 0, err
+	}
 	seen := map[string]bool{}
-	for p := range 3 {
-		source := partition.Source{Client: t.client, Topic: t.topics.Results, Partition: p}
-		_, end, err := source.Bounds(ctx)
-		if err != nil {
-			return 0, err
+	for _, e := range all {
+		if e.Type != message.EventPaid {
+			return 0, fmt.Errorf("not paid: %+v", e)
 		}
-		for from := int64(0); from < end; {
-			page, err := source.Fetch(ctx, from, time.Second)
-			if err != nil {
-				return 0, err
-			}
-			for _, record := range page.Records {
-				e, err := message.DecodeEvent(message.New(record.Key, record.Value, record.Headers))
-				if err != nil || e.Type != message.EventPaid {
-					return 0, fmt.Errorf("not paid: %s (%w)", record.Value, err)
-				}
-				seen[e.TradeNo] = true
-				asks += float64(e.Asks)
-			}
-			from = page.Next
-		}
+		seen[e.TradeNo] = true
+		asks += float64(e.Asks)
 	}
 	if len(seen) != n {
 		return 0, fmt.Errorf("%d payouts were paid, not %d", len(seen), n)

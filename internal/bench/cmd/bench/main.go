@@ -17,12 +17,12 @@ import (
 // options are what the command line says.
 type options struct {
 	Only    string        `name:"only" placeholder:"PART,PART" help:"The parts to measure, with commas between. Without it: all."`
-	Rows    string        `name:"rows" placeholder:"ROW,ROW" help:"The rows of part limit to measure, such as 1x50x1. Without it: all. With it nothing is written."`
-	Watch   time.Duration `name:"watch" placeholder:"TIME" default:"30s" help:"How long each row of part limit is measured."`
+	Rows    string        `name:"rows" placeholder:"ROW,ROW" help:"Single rows to measure, such as 1x50x1 or idle-1, instead of parts. Nothing is written then."`
+	Watch   time.Duration `name:"watch" placeholder:"TIME" default:"30s" help:"How long each row of the parts limit and idle is measured."`
 	Strict  bool          `name:"strict" help:"Exit status 1 if a goal was missed."`
 	Root    string        `name:"root" placeholder:"FOLDER" default:"." help:"The repository's folder."`
 	Quick   bool          `name:"quick" help:"A tenth of everything, and no report: does the harness work?"`
-	Profile string        `name:"profile" placeholder:"FOLDER" help:"Where profiles of the service and its heap go (parts throughput and limit)."`
+	Profile string        `name:"profile" placeholder:"FOLDER" help:"Where profiles of the service and its heap go (parts throughput, limit and idle)."`
 }
 
 // Help is what the help text says beyond the flags.
@@ -39,8 +39,9 @@ Parts:
 
 func (*options) Examples() []cli.Example {
 	return []cli.Example{
-		{Line: "bench", Does: "everything, about 15 minutes"},
+		{Line: "bench", Does: "everything, about half an hour"},
 		{Line: "bench --only throughput,rate", Does: "only these two"},
+		{Line: "bench --rows 1x50x1,idle-1 --watch 15s", Does: "only these rows, and nothing is written"},
 		{Line: "bench --only throughput --profile /tmp", Does: "and CPU profiles of the service into /tmp"},
 		{Line: "bench --quick", Does: "a tenth of everything: does the harness work?"},
 	}

@@ -1,7 +1,8 @@
 // Command floor is what the disburser is measured against: the same calls to Kafka, Redis
 // and the provider, and none of the safety. It reads a command, marks its tradeNo with
 // SET NX, sends, asks once and publishes the result. It forgets what it did when it dies,
-// sends what it isn't sure of, keeps no limit, and must never see real money.
+// sends what it isn't sure of, and must never see real money. It keeps no limit, or with --rate
+// one of this process alone, which it waits for without a thought of anything else.
 //
 // It ends on SIGTERM, exit status 0.
 package main
@@ -19,13 +20,17 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/segmentio/kafka-go"
+	"golang.org/x/time/rate"
 
 	"disburser/internal/cli"
 	"disburser/message"
 )
 
-// workers is the service's default number of slots.
-const workers = 128
+// workers is the service's default number of slots, burst that of a limit.
+const (
+	workers = 128
+	burst   = 5
+)
 
 // options are what the command line says.
 type options struct {
@@ -34,6 +39,7 @@ type options struct {
 	Group    string        `name:"group" placeholder:"NAME" default:"floor" help:"The consumer group."`
 	Commands string        `name:"commands" placeholder:"TOPIC" default:"payout.commands" help:"The topic to read."`
 	Results  string        `name:"results" placeholder:"TOPIC" default:"payout.results" help:"The topic to write."`
+	Rate     float64       `name:"rate" placeholder:"NUMBER" default:"0" help:"Sends a second of each merchant; 0 = no limit."`
 	First    time.Duration `name:"first" placeholder:"TIME" default:"50ms" help:"Time from the send to the ask."`
 	Provider provider      `embed:""`
 }
@@ -65,13 +71,14 @@ type floor struct {
 	redis  *redis.Client
 	writer *kafka.Writer
 	failed atomic.Int64
+	rates  map[string]*rate.Limiter // by merchant; only the dispatching goroutine uses it
 }
 
 // Run works until ctx ends.
 func (o *options) Run(ctx context.Context, s cli.Streams) error {
 	o.Provider.transport = newTransport()
 	f := &floor{
-		options: *o, errs: s.Err, redis: redis.NewClient(&redis.Options{Addr: o.Redis, PoolSize: 32}),
+		options: *o, errs: s.Err, rates: map[string]*rate.Limiter{}, redis: redis.NewClient(&redis.Options{Addr: o.Redis, PoolSize: 32}),
 		writer: &kafka.Writer{
 			Addr: kafka.TCP(o.Kafka), Topic: o.Results, Balancer: kafka.Murmur2Balancer{}, RequiredAcks: kafka.RequireAll,
 			BatchTimeout: 5 * time.Millisecond, BatchSize: 500, Async: true, Transport: &kafka.Transport{MetadataTopics: []string{o.Results}},
@@ -82,7 +89,7 @@ func (o *options) Run(ctx context.Context, s cli.Streams) error {
 		Brokers: []string{o.Kafka}, GroupID: o.Group, Topic: o.Commands, MaxWait: 250 * time.Millisecond, MaxBytes: 4 << 20,
 		QueueCapacity: 1000, CommitInterval: time.Second, StartOffset: kafka.FirstOffset,
 	})
-	jobs, asks := make(chan kafka.Message), make(chan command)
+	jobs, asks := make(chan command), make(chan command)
 	var group sync.WaitGroup
 	for range workers {
 		group.Go(func() { f.work(ctx, jobs, asks) })
@@ -92,16 +99,38 @@ func (o *options) Run(ctx context.Context, s cli.Streams) error {
 		if err != nil {
 			break
 		}
-		select {
-		case jobs <- m:
-		case <-ctx.Done():
-		}
+		f.failure(f.dispatch(ctx, m, jobs))
 		f.failure(reader.CommitMessages(ctx, m))
 	}
 	group.Wait()
 	_ = reader.Close()
 	_ = f.writer.Close()
 	fmt.Fprintf(s.Err, "floor: %d failures\n", f.failed.Load())
+	return nil
+}
+
+// dispatch hands a command to a worker, as soon as its merchant's rate allows. The commands come
+// by turns of the merchants, so none waits for another one's rate.
+func (f *floor) dispatch(ctx context.Context, m kafka.Message, jobs chan<- command) error {
+	var c command
+	if err := json.Unmarshal(m.Value, &c); err != nil {
+		return err
+	}
+	c.received = time.Now().UTC()
+	if f.Rate > 0 {
+		limit := f.rates[c.Merchant]
+		if limit == nil {
+			limit = rate.NewLimiter(rate.Limit(f.Rate), burst)
+			f.rates[c.Merchant] = limit
+		}
+		if err := limit.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	select {
+	case jobs <- c:
+	case <-ctx.Done():
+	}
 	return nil
 }
 
@@ -113,15 +142,15 @@ func (f *floor) failure(err error) {
 }
 
 // work makes calls; no worker waits for the moment of an ask.
-func (f *floor) work(ctx context.Context, jobs <-chan kafka.Message, asks chan command) {
+func (f *floor) work(ctx context.Context, jobs <-chan command, asks chan command) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case c := <-asks:
 			f.failure(f.ask(ctx, c))
-		case m := <-jobs:
-			c, err := f.send(ctx, m)
+		case c := <-jobs:
+			c, err := f.send(ctx, c)
 			if err != nil {
 				f.failure(err)
 				continue
@@ -136,11 +165,7 @@ func (f *floor) work(ctx context.Context, jobs <-chan kafka.Message, asks chan c
 	}
 }
 
-func (f *floor) send(ctx context.Context, m kafka.Message) (c command, err error) {
-	if err := json.Unmarshal(m.Value, &c); err != nil {
-		return c, err
-	}
-	c.received = time.Now().UTC()
+func (f *floor) send(ctx context.Context, c command) (command, error) {
 	fresh, err := f.redis.SetNX(ctx, "floor:"+c.TradeNo, "1", 720*time.Hour).Result()
 	if err != nil || !fresh {
 		return c, fmt.Errorf("%s is known: %w", c.TradeNo, err)
@@ -154,7 +179,7 @@ func (f *floor) send(ctx context.Context, m kafka.Message) (c command, err error
 }
 
 func (f *floor) ask(ctx context.Context, c command) error {
-	a, err := f.Provider.ask(ctx, c.TradeNo)
+	a, err := f.Provider.ask(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,8 @@ import (
 
 // provider calls Paypro as its pages say for Egypt, in the plainest way.
 type provider struct {
-	Base       string `name:"provider" required:"" placeholder:"URL" help:"The provider's base URL."`
-	MerchantNo string `name:"merchant-no" required:"" placeholder:"NUMBER" help:"The merchant's number."`
+	Base       string `name:"provider" required:"" placeholder:"URL" help:"The provider's base URL. {merchant} in it is the name of the command's merchant."`
+	MerchantNo string `name:"merchant-no" required:"" placeholder:"NUMBER" help:"The merchant's number. {number} in it are the digits in the merchant's name."`
 	Secret     string `name:"secret" required:"" placeholder:"TEXT" help:"The merchant's secret."`
 
 	transport *http.Transport
@@ -39,14 +39,14 @@ func (p *provider) send(ctx context.Context, c command) (answer, error) {
 	params := maps.Clone(c.Payee)
 	params["tradeNo"], params["amount"], params["remark"] = c.TradeNo, c.Amount, c.Remark
 	params["notifyUrl"] = "https://merchant.test/notify"
-	return p.call(ctx, "/v1/paypro/payOut", params)
+	return p.call(ctx, c.Merchant, "/v1/paypro/payOut", params)
 }
 
-func (p *provider) ask(ctx context.Context, tradeNo string) (answer, error) {
-	return p.call(ctx, "/v1/paypro/queryPayOutResult", map[string]string{"tradeNo": tradeNo})
+func (p *provider) ask(ctx context.Context, c command) (answer, error) {
+	return p.call(ctx, c.Merchant, "/v1/paypro/queryPayOutResult", map[string]string{"tradeNo": c.TradeNo})
 }
 
-func (p *provider) call(ctx context.Context, path string, params map[string]string) (a answer, err error) {
+func (p *provider) call(ctx context.Context, merchant, path string, params map[string]string) (a answer, err error) {
 	params["timestamp"] = strconv.FormatInt(time.Now().UnixMilli(), 10)
 	params["sign"] = p.sign(params)
 	body, err := json.Marshal(params)
@@ -55,12 +55,12 @@ func (p *provider) call(ctx context.Context, path string, params map[string]stri
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.Base+path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.ReplaceAll(p.Base, "{merchant}", merchant)+path, bytes.NewReader(body))
 	if err != nil {
 		return a, err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header["merchantNo"] = []string{p.MerchantNo}
+	request.Header["merchantNo"] = []string{strings.ReplaceAll(p.MerchantNo, "{number}", strings.TrimLeft(merchant, "abcdefghijklmnopqrstuvwxyz-"))}
 	res, err := p.transport.RoundTrip(request)
 	if err != nil {
 		return a, err
