@@ -51,9 +51,10 @@ func throughput(ctx context.Context, s *stage) (result, error) {
 	slow.rows(&r, "in 50 ms: ")
 	r.Raw = append(fast, slow...)
 	r.Goals = []goal{
-		atLeast("payouts/s, service / floor, answers at once", fast.ratio(perSecondOf), 0.9),
+		atLeast("payouts/s, service / floor, answers at once", fast.ratio(perSecondOf), 0.95),
 		atLeast("payouts/s, service / floor, answers in 50 ms", slow.ratio(perSecondOf), 0.9),
-		atMost("CPU per payout, service / floor, answers at once", fast.ratio(cpuOfLeg), 1.2),
+		atMost("CPU per payout, service / floor, answers at once", fast.ratio(cpuOfLeg), 1),
+		atMost("µs of Redis CPU per payout, answers at once", fast.of("service", redisOf), 55),
 	}
 	var bar []series
 	for _, program := range []string{"service", "floor"} {
