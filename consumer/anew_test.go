@@ -315,7 +315,7 @@ func TestAWrongClockDelaysNothing(t *testing.T) {
 		start(t, k, m, remembering(m))
 		eventually(t, "all is read", func() bool { return m.mark(t).Position == 3 })
 		agenda, err := m.Due(context.Background(), []string{"eg-main"})
-		if err != nil || agenda.Send["eg-main"].Due != 3 {
+		if err != nil || agenda.Due[leases.Lane{Step: payout.StepSend, Merchant: "eg-main"}] != 3 {
 			t.Fatalf("%+v, %v", agenda, err)
 		}
 		batch, err := m.Lease(context.Background(), leases.Request{Step: payout.StepSend, Merchant: "eg-main", N: 3, For: time.Minute})

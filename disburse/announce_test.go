@@ -203,6 +203,7 @@ func (applier) Resolve(context.Context, leases.Lease, []payout.Payout) ([]bool, 
 }
 
 func (applier) Due(context.Context, []string) (leases.Agenda, error) { return leases.Agenda{}, nil }
+func (applier) MayBeDue(context.Context) ([]leases.Lane, error)      { return nil, nil }
 
 func (applier) Lease(context.Context, leases.Request) (leases.Leased, error) {
 	return leases.Leased{}, nil

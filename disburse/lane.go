@@ -32,9 +32,9 @@ const (
 // it. The first five fields are fixed, the others change while it works.
 type lane struct {
 	step     payout.Step
-	merchant *merchant // nil for announce and review
-	permits  *issuer   // the same
-	work     func(leases.Agenda) leases.Work
+	merchant *merchant                                     // nil for announce and review
+	permits  *issuer                                       // the same
+	work     func(leases.Agenda) (due int, next time.Time) // next: by this process' clock, of what is in hand
 	run      func(taking, working context.Context, la *lane, due int) (leased int, err error)
 
 	busy        atomic.Bool  // its goroutine is there, which clears it
@@ -50,11 +50,18 @@ func (l *Loop) lanes() []*lane {
 		m := l.merchants[name]
 		all = append(all,
 			&lane{step: payout.StepAsk, merchant: m, permits: l.issuer(m, payout.StepAsk), run: l.askGroup, work: m.asks},
-			&lane{step: payout.StepSend, merchant: m, permits: l.issuer(m, payout.StepSend), run: l.sendGroup, work: func(a leases.Agenda) leases.Work { return a.Send[m.Name] }})
+			&lane{step: payout.StepSend, merchant: m, permits: l.issuer(m, payout.StepSend), run: l.sendGroup, work: inJournal(payout.StepSend, name)})
 	}
 	return append(all,
-		&lane{step: payout.StepAnnounce, run: l.announceGroup, work: func(a leases.Agenda) leases.Work { return a.Announce }},
-		&lane{step: payout.StepReview, run: l.reviewGroup, work: func(a leases.Agenda) leases.Work { return a.Review }})
+		&lane{step: payout.StepAnnounce, run: l.announceGroup, work: inJournal(payout.StepAnnounce, "")},
+		&lane{step: payout.StepReview, run: l.reviewGroup, work: inJournal(payout.StepReview, "")})
+}
+
+// inJournal is the work of a lane that has none in hand.
+func inJournal(step payout.Step, merchant string) func(leases.Agenda) (int, time.Time) {
+	return func(a leases.Agenda) (int, time.Time) {
+		return a.Due[leases.Lane{Step: step, Merchant: merchant}], time.Time{}
+	}
 }
 
 // issuer makes what hands out the permits of a merchant's sends or asks.

@@ -14,6 +14,7 @@ import (
 
 	"disburser/payout"
 	"disburser/payout/epochs"
+	"disburser/payout/leases"
 )
 
 const (
@@ -21,6 +22,10 @@ const (
 	// in are seen that late. busyPause is the same while there is work.
 	idle      = 250 * time.Millisecond
 	busyPause = 20 * time.Millisecond
+
+	// believedFor is how long an idle loop is content with looks that aren't believed. A Redis that was
+	// restarted or replaced while nobody works is noticed that late.
+	believedFor = 2 * time.Second
 
 	// debounce is the least time between two rounds, however often the loop is nudged. Every call
 	// that ends nudges it, and every write, and each round costs Redis a script. Payouts that come
@@ -69,6 +74,9 @@ type Loop struct {
 	epoch      string         // of the last lease of reviews, and since when it is known here;
 	epochFrom  time.Time      // both owned by that lane
 	trouble    atomic.Value   // of string: why the journal didn't answer last, "" if it did
+
+	idleUntil time.Time           // until when nothing comes due, by the last round; zero if there was something to do
+	others    map[leases.Lane]int // what was due in that round: of merchants that nobody here works on
 
 	// How far ahead of this process' clock Redis' was last: the journal's (nanoseconds), and that
 	// of the Redis which grants the calls.
@@ -132,12 +140,21 @@ func (l *Loop) Run(taking, working context.Context) {
 		l.announceInHand(working)
 	}()
 	lanes := l.lanes()
-	for taking.Err() == nil {
+	for nudged := true; taking.Err() == nil; {
 		began := time.Now()
-		timer := time.NewTimer(l.round(taking, working, lanes))
+		sleep, still := time.Duration(0), false
+		if !nudged {
+			sleep, still = l.stillIdle(taking)
+		}
+		if !still {
+			sleep = l.round(taking, working, lanes)
+		}
+		nudged = false
+		timer := time.NewTimer(sleep)
 		select {
 		case <-taking.Done():
 		case <-l.nudge:
+			nudged = true
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -160,6 +177,7 @@ func (l *Loop) Run(taking, working context.Context) {
 func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Duration {
 	l.beat.Store(time.Now().UnixNano())
 	asked := time.Now()
+	l.idleUntil = time.Time{}
 	agenda, err := l.Journal.Due(taking, l.names)
 	if err != nil {
 		l.trouble.Store(err.Error())
@@ -168,25 +186,57 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 	}
 	l.trouble.Store("")
 	l.sawClock(agenda.Now, asked, time.Now())
-	pause := idle
+	pause, now, busy := idle, time.Now(), l.callsInFlight()
+	later := func(wait time.Duration) { pause = min(pause, max(busyPause, wait)) } // where much is scheduled, something always comes due in a moment
+	if !agenda.Next.IsZero() {
+		later(agenda.Next.Sub(agenda.Now))
+	}
 	start := rand.IntN(len(lanes)) // nobody is always first when slots are short
 	for i := range lanes {
 		la := lanes[(start+i)%len(lanes)]
-		w := la.work(agenda)
-		if !w.Next.IsZero() {
-			pause = min(pause, max(busyPause, w.Next.Sub(agenda.Now))) // where much is scheduled, something always comes due in a moment
+		due, next := la.work(agenda)
+		if !next.IsZero() {
+			busy = true
+			later(next.Sub(now))
 		}
-		if w.Due == 0 {
+		if due == 0 {
 			continue
 		}
+		busy = true
 		if left := time.Unix(0, la.pausedUntil.Load()).Sub(asked); left > 0 {
-			pause = min(pause, max(busyPause, left))
+			later(left)
 			continue
 		}
-		pause = min(pause, busyPause)
-		l.start(taking, working, la, w.Due)
+		later(0)
+		l.start(taking, working, la, due)
+	}
+	if !busy {
+		l.idleUntil, l.others = asked.Add(believedFor), agenda.Due
+		if !agenda.Next.IsZero() {
+			l.idleUntil = asked.Add(min(believedFor, agenda.Next.Sub(agenda.Now)))
+		}
 	}
 	return pause
+}
+
+// stillIdle tells whether there is still nothing to do since the last round found nothing, and for how
+// long the loop may sleep. It asks only which lanes may be due: an idle instance would cost Redis ten
+// times as much if it believed each look. Whatever it finds or fails at, the next round decides.
+func (l *Loop) stillIdle(taking context.Context) (sleep time.Duration, still bool) {
+	if !time.Now().Before(l.idleUntil) {
+		return 0, false
+	}
+	lanes, err := l.Journal.MayBeDue(taking)
+	if err != nil {
+		return 0, false
+	}
+	for _, la := range lanes {
+		if l.others[la] == 0 {
+			return 0, false
+		}
+	}
+	l.beat.Store(time.Now().UnixNano())
+	return min(idle, time.Until(l.idleUntil)), true
 }
 
 // worker runs f for one payout; the permit is f's to end. A worker that is

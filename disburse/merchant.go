@@ -120,14 +120,9 @@ func (m *merchant) learn(p payout.Payout, f finding.Finding, now time.Time) {
 }
 
 // asks is what there is to ask about: what is due in the journal, and what is in hand.
-func (m *merchant) asks(a leases.Agenda) leases.Work {
-	w := a.Ask[m.Name]
-	m.stored.Store(int64(w.Due))
-	now := time.Now()
-	due, next := m.toAsk.work(now)
-	w.Due += due
-	if at := a.Now.Add(next.Sub(now)); !next.IsZero() && (w.Next.IsZero() || at.Before(w.Next)) {
-		w.Next = at
-	}
-	return w
+func (m *merchant) asks(a leases.Agenda) (due int, next time.Time) {
+	stored := a.Due[leases.Lane{Step: payout.StepAsk, Merchant: m.Name}]
+	m.stored.Store(int64(stored))
+	due, next = m.toAsk.work(time.Now())
+	return stored + due, next
 }

@@ -12,15 +12,24 @@ import (
 
 // Journal is what the loop needs of the journal.
 type Journal interface {
+	Looker
 	Leaser
 
 	// Resolve moves payouts whose merchant has become known to that merchant's lane.
 	Resolve(ctx context.Context, lease leases.Lease, payouts []payout.Payout) (moved []bool, err error)
 }
 
+// Looker tells what is due.
+type Looker interface {
+	Due(ctx context.Context, merchants []string) (leases.Agenda, error)
+
+	// MayBeDue answers the lanes that may have something due, by a cheap question whose answer
+	// isn't believed. It only says whether to call Due.
+	MayBeDue(ctx context.Context) ([]leases.Lane, error)
+}
+
 // Leaser hands out what is due, and takes what became of it.
 type Leaser interface {
-	Due(ctx context.Context, merchants []string) (leases.Agenda, error)
 	Lease(ctx context.Context, r leases.Request) (leases.Leased, error)
 	Apply(ctx context.Context, changes []leases.Change, served []leases.Served) ([]bool, error)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +39,8 @@ type memory struct {
 	lost   func(op string) error // after a call whose answer is lost; nil: none
 	leases int
 	ahead  time.Duration // of its clock before the process'
+
+	merchants []string // of the last look
 }
 
 // now is the journal's time; its lock is held.
@@ -146,16 +149,37 @@ func (j *memory) Due(_ context.Context, merchants []string) (leases.Agenda, erro
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	a := leases.Agenda{Now: j.now(), Send: map[string]leases.Work{}, Ask: map[string]leases.Work{}}
-	work := func(step payout.Step, merchant string) leases.Work {
+	j.merchants = merchants
+	return j.agenda(), nil
+}
+
+// agenda is what is due; the lock is held.
+func (j *memory) agenda() leases.Agenda {
+	a := leases.Agenda{Now: j.now(), Due: map[leases.Lane]int{}}
+	look := func(step payout.Step, merchant string) {
 		due, next := j.due(step, merchant, a.Now)
-		return leases.Work{Due: len(due), Next: next}
+		if len(due) > 0 {
+			a.Due[leases.Lane{Step: step, Merchant: merchant}] = len(due)
+		} else if !next.IsZero() && (a.Next.IsZero() || next.Before(a.Next)) {
+			a.Next = next
+		}
 	}
-	for _, m := range merchants {
-		a.Send[m], a.Ask[m] = work(payout.StepSend, m), work(payout.StepAsk, m)
+	for _, m := range j.merchants {
+		look(payout.StepSend, m)
+		look(payout.StepAsk, m)
 	}
-	a.Announce, a.Review = work(payout.StepAnnounce, ""), work(payout.StepReview, "")
-	return a, nil
+	look(payout.StepAnnounce, "")
+	look(payout.StepReview, "")
+	return a
+}
+
+func (j *memory) MayBeDue(context.Context) ([]leases.Lane, error) {
+	if err := j.begin("may be due"); err != nil {
+		return nil, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Collect(maps.Keys(j.agenda().Due)), nil
 }
 
 func (j *memory) Lease(_ context.Context, request leases.Request) (leases.Leased, error) {

@@ -25,6 +25,7 @@ type holds struct {
 	counts  map[string]string
 	total   string
 	lanes   []string
+	index   map[string]float64 // of due sets, the lower bounds
 }
 
 func heldBy(t *testing.T, client redis.UniversalClient, j *Journal) holds {
@@ -58,6 +59,10 @@ func heldBy(t *testing.T, client redis.UniversalClient, j *Journal) holds {
 	}
 	h.counts = client.HGetAll(ctx, j.prefix+"count").Val()
 	h.total = client.Get(ctx, j.prefix+"total").Val()
+	h.index = map[string]float64{}
+	for _, z := range client.ZRangeWithScores(ctx, j.prefix+"lanes", 0, -1).Val() {
+		h.index["due:"+fmt.Sprint(z.Member)] = z.Score
+	}
 	h.lanes = client.SMembers(ctx, j.prefix+"merchants").Val()
 	return h
 }
@@ -121,7 +126,10 @@ func checks(t *testing.T, client redis.UniversalClient, j *Journal) holds {
 			}
 			continue
 		}
-		for tradeNo := range members {
+		for tradeNo, due := range members {
+			if bound, listed := h.index[name]; !listed || bound > due {
+				t.Errorf("%s comes due in %s at %.0f, and the index of lanes says %.0f (%v): it would wait for ever", tradeNo, name, due, bound, listed)
+			}
 			record, found := h.records[tradeNo]
 			if !found {
 				t.Errorf("%s holds %s, which isn't open", name, tradeNo)

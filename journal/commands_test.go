@@ -38,12 +38,13 @@ func TestWhatAScriptCosts(t *testing.T) {
 			names[i] = fmt.Sprintf("m%04d", i)
 		}
 		for name, call := range map[string]func() error{
-			"due":       func() error { _, err := j.Due(ctx, names); return err },
-			"marks":     func() error { _, err := j.Marks(ctx, []int{0, 1, 2, 3, 4, 5}); return err },
-			"counts":    func() error { _, err := j.Count(ctx, []int{0, 1, 2, 3, 4, 5}); return err },
-			"open":      func() error { _, err := j.OpenCount(ctx, 0, 0); return err },
-			"clock":     func() error { _, _, err := j.Clock(ctx, "id", time.Now(), false); return err },
-			"watermark": func() error { return j.Watermark(ctx, map[int]int64{0: 1, 1: 1, 2: 1}, map[int]int64{0: 1}) },
+			"due":        func() error { _, err := j.Due(ctx, names); return err },
+			"may be due": func() error { _, err := j.MayBeDue(ctx); return err },
+			"marks":      func() error { _, err := j.Marks(ctx, []int{0, 1, 2, 3, 4, 5}); return err },
+			"counts":     func() error { _, err := j.Count(ctx, []int{0, 1, 2, 3, 4, 5}); return err },
+			"open":       func() error { _, err := j.OpenCount(ctx, 0, 0); return err },
+			"clock":      func() error { _, _, err := j.Clock(ctx, "id", time.Now(), false); return err },
+			"watermark":  func() error { return j.Watermark(ctx, map[int]int64{0: 1, 1: 1, 2: 1}, map[int]int64{0: 1}) },
 		} {
 			count(prefix)(name, func() {
 				if err := call(); err != nil {
@@ -54,6 +55,10 @@ func TestWhatAScriptCosts(t *testing.T) {
 	}
 	looks("", 1) // the first call of each script loads it
 	oneLife(t, j, 0, 1, func(_ string, f func()) { f() })
+	if _, err := j.Due(ctx, []string{"eg-main"}); err != nil { // it corrects the index of what has left its lanes
+		t.Fatal(err)
+	}
+	j.sweeps.last = time.Now().Add(time.Hour) // how much is swept depends on the time
 	clear(costs)
 	looks("1 merchant: ", 1)
 	looks("200 merchants: ", 200)
@@ -76,28 +81,30 @@ func TestWhatAScriptCosts(t *testing.T) {
 var commandsOf = map[string]int{
 	"1 merchant: clock":          8,
 	"1 merchant: counts":         14,
-	"1 merchant: due":            13,
+	"1 merchant: due":            7,
 	"1 merchant: marks":          18,
+	"1 merchant: may be due":     2,
 	"1 merchant: open":           10,
 	"1 merchant: watermark":      11,
 	"1 payouts: apply announce":  17,
-	"1 payouts: apply ask":       13,
-	"1 payouts: apply send":      13,
-	"1 payouts: insert":          18,
-	"1 payouts: lease announce":  14,
-	"1 payouts: lease ask":       15,
-	"1 payouts: lease send":      16,
+	"1 payouts: apply ask":       14,
+	"1 payouts: apply send":      14,
+	"1 payouts: insert":          19,
+	"1 payouts: lease announce":  15,
+	"1 payouts: lease ask":       16,
+	"1 payouts: lease send":      17,
 	"10 payouts: apply announce": 53,
-	"10 payouts: apply ask":      13,
-	"10 payouts: apply send":     13,
-	"10 payouts: insert":         27,
-	"10 payouts: lease announce": 23,
-	"10 payouts: lease ask":      24,
-	"10 payouts: lease send":     25,
+	"10 payouts: apply ask":      14,
+	"10 payouts: apply send":     14,
+	"10 payouts: insert":         28,
+	"10 payouts: lease announce": 24,
+	"10 payouts: lease ask":      25,
+	"10 payouts: lease send":     26,
 	"200 merchants: clock":       8,
 	"200 merchants: counts":      14,
-	"200 merchants: due":         809,
+	"200 merchants: due":         7,
 	"200 merchants: marks":       18,
+	"200 merchants: may be due":  2,
 	"200 merchants: open":        10,
 	"200 merchants: watermark":   11,
 }

@@ -2,27 +2,135 @@ package journal
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
 
+	"github.com/redis/go-redis/v9"
+
+	"disburser/payout"
+	"disburser/payout/epochs"
 	"disburser/payout/leases"
 )
 
-// Due answers what there is to do for the given merchants.
+const (
+	// sweepRate is how many lanes a second are swept: compared with the index of lanes. A thousand
+	// merchants have 2,002 lanes, which takes 50 s.
+	sweepRate = 40
+
+	// sweepTime is the least time between two sweeps of a lane.
+	sweepTime = 5 * time.Second
+)
+
+// Due answers what is due. It looks by the index of lanes. It also sweeps some of the merchants'
+// lanes, which heals an index that is late: older versions don't keep it. In a new epoch it sweeps
+// them all at once.
 func (j *Journal) Due(ctx context.Context, merchants []string) (leases.Agenda, error) {
-	args := make([]any, len(merchants))
-	for i, m := range merchants {
-		args[i] = m
+	for {
+		id := j.epoch.id()
+		lanes, more := j.sweeps.next(id, merchants, time.Now())
+		answer, err := j.run(ctx, "due", lanes...)
+		if err != nil {
+			j.sweeps.failed()
+			return leases.Agenda{}, err
+		}
+		if more {
+			continue
+		}
+		a := leases.Agenda{Now: instant(answer, 0), Next: instant(answer, 1), Due: map[leases.Lane]int{}}
+		j.clock.note(a.Now)
+		for i := 2; i+1 < len(answer); i += 2 {
+			a.Due[laneOf(word(answer, i))] = int(number(answer, i+1))
+		}
+		return a, nil
 	}
-	answer, err := j.run(ctx, "due", args...)
-	if err != nil {
-		return leases.Agenda{}, err
+}
+
+// MayBeDue answers the lanes that may have something due. It runs no script, so it is cheap, and
+// believes nothing: the server may be another one, its clock wrong. It may only decide
+// whether to call Due. Where another epoch is open, or none, the error wraps epochs.ErrOver.
+func (j *Journal) MayBeDue(ctx context.Context) ([]leases.Lane, error) {
+	var epoch *redis.StringCmd
+	var due *redis.StringSliceCmd
+	_, err := j.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		epoch = p.HGet(ctx, j.prefix+"epoch", "id")
+		due = p.ZRangeByScore(ctx, j.prefix+"lanes", &redis.ZRangeBy{Min: "-inf", Max: fmt.Sprint(j.Now().UnixMilli())})
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("journal: look which lanes may be due: %w", err)
 	}
-	work := func(i int) leases.Work {
-		return leases.Work{Due: int(number(answer, 1+2*i)), Next: instant(answer, 2+2*i)}
+	if epoch.Val() != j.epoch.id() {
+		return nil, fmt.Errorf("journal: look which lanes may be due: %w: the open epoch is %q", epochs.ErrOver, epoch.Val())
 	}
-	a := leases.Agenda{Now: instant(answer, 0), Send: map[string]leases.Work{}, Ask: map[string]leases.Work{}}
-	for i, m := range merchants {
-		a.Send[m], a.Ask[m] = work(2*i), work(2*i+1)
+	lanes := make([]leases.Lane, len(due.Val()))
+	for i, name := range due.Val() {
+		lanes[i] = laneOf(name)
 	}
-	a.Announce, a.Review = work(2*len(merchants)), work(2*len(merchants)+1)
-	return a, nil
+	return lanes, nil
+}
+
+// laneOf reads the name of a lane in the index.
+func laneOf(name string) leases.Lane {
+	step, merchant, _ := strings.Cut(name, ":")
+	if step == "" {
+		return leases.Lane{}
+	}
+	return leases.Lane{Step: payout.Step(step[0]), Merchant: merchant}
+}
+
+// sweeps says which lanes are swept next.
+type sweeps struct {
+	mu    sync.Mutex
+	epoch string    // in which a sweep of all lanes has begun
+	left  int       // lanes of it that are still to be swept
+	at    int       // the next lane
+	last  time.Time // up to when lanes were swept as often as they should be
+}
+
+// next answers the names of the lanes to sweep now, and whether more should follow at once.
+func (s *sweeps) next(epoch string, merchants []string, now time.Time) (lanes []any, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := 2*len(merchants) + 2
+	if s.epoch != epoch {
+		s.epoch, s.left, s.last = epoch, all, now
+	}
+	n := min(s.left, chunk)
+	s.left -= n
+	if n == 0 {
+		every := max(sweepTime/time.Duration(all), time.Second/sweepRate) // time for one lane
+		n = int(now.Sub(s.last) / every)
+		s.last = s.last.Add(time.Duration(n) * every)
+		n = min(n, all, chunk)
+	}
+	for range n {
+		s.at = (s.at + 1) % all
+		lanes = append(lanes, laneAt(s.at, merchants))
+	}
+	return lanes, s.left > 0
+}
+
+// laneAt is the name of a lane, by its number.
+func laneAt(i int, merchants []string) string {
+	switch i {
+	case 0:
+		return string(rune(payout.StepAnnounce))
+	case 1:
+		return string(rune(payout.StepReview))
+	}
+	step := payout.StepSend
+	if i%2 == 1 {
+		step = payout.StepAsk
+	}
+	return string(rune(step)) + ":" + merchants[i/2-1]
+}
+
+// failed has all lanes swept again: nobody knows what the failed call has swept.
+func (s *sweeps) failed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.epoch = ""
 }

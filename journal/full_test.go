@@ -51,6 +51,11 @@ func TestAFullRedisLetsOpenPayoutsFinish(t *testing.T) {
 			if s.step == payout.StepAnnounce {
 				merchant = ""
 			}
+			// It sweeps all lanes, and puts right the bounds of those that were left.
+			if a, err := j.Due(ctx, []string{"eg"}); err != nil || a.Due[leases.Lane{Step: s.step, Merchant: merchant}] != n {
+				t.Errorf("%v: %+v, %v", s.step, a, err)
+			}
+			j.sweeps = sweeps{}
 			b := lease(t, j, s.step, merchant, n)
 			if len(b.Payouts) != n {
 				t.Fatalf("%v: leased %d", s.step, len(b.Payouts))

@@ -40,6 +40,7 @@ type Journal struct {
 	scripts map[string]*redis.Script
 	epoch   epochHolder
 	clock   clock
+	sweeps  sweeps
 }
 
 // New makes a journal on a client whose retries may be on: every script is idempotent

@@ -253,7 +253,7 @@ func TestAnExpiredPayoutIsLeasedToExpireAndNeverToSend(t *testing.T) {
 			t.Fatal("not written")
 		}
 		a, err := j.Due(context.Background(), []string{"eg"})
-		if err != nil || a.Announce.Due != 1 || a.Review.Due != 0 || a.Send["eg"].Due != 0 {
+		if err != nil || len(a.Due) != 1 || a.Due[leases.Lane{Step: payout.StepAnnounce}] != 1 {
 			t.Fatalf("agenda %+v, %v", a, err)
 		}
 	})
@@ -276,7 +276,7 @@ func TestAnExpiryIsGivenBack(t *testing.T) {
 			t.Fatal("not written")
 		}
 		a, err := j.Due(context.Background(), []string{"eg"})
-		if err != nil || a.Review.Due != 1 || a.Send["eg"].Due != 0 || a.Send["eg"].Next.UnixMilli() != after.Due.UnixMilli() {
+		if err != nil || len(a.Due) != 1 || a.Due[leases.Lane{Step: payout.StepReview}] != 1 || a.Next.UnixMilli() != after.Due.UnixMilli() {
 			t.Fatalf("agenda %+v, %v", a, err)
 		}
 	})
@@ -285,14 +285,33 @@ func TestAnExpiryIsGivenBack(t *testing.T) {
 func TestDueCountsPerMerchantAndStep(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
-		scheduled := order("later", "300")
-		scheduled.Due = time.Now().Add(time.Hour).Truncate(time.Millisecond)
-		insert(t, j, 4, order("a", "300"), order("b", "300"), scheduled)
+		scheduled, other := order("later", "300"), order("other", "300")
+		scheduled.Due, other.Due = time.Now().Add(time.Hour).Truncate(time.Millisecond), time.Now().Add(2*time.Hour).Truncate(time.Millisecond)
+		other.Merchant = "br"
+		insert(t, j, 4, order("a", "300"), order("b", "300"), scheduled, other)
 		a, err := j.Due(context.Background(), []string{"eg", "br"})
-		if err != nil || a.Send["eg"].Due != 2 || !a.Send["eg"].Next.Equal(scheduled.Due) || a.Send["br"] != (leases.Work{}) {
+		if err != nil || len(a.Due) != 1 || a.Due[sends("eg")] != 2 || !a.Next.Equal(other.Due) {
 			t.Fatalf("agenda %+v, %v", a, err)
 		}
+		if lanes, err := j.MayBeDue(context.Background()); err != nil || len(lanes) != 1 || lanes[0] != sends("eg") {
+			t.Fatalf("%v, %v", lanes, err)
+		}
+		lease(t, j, payout.StepSend, "eg", 9) // both will be asked about
+		for range 2 {                         // the first look finds that the bound of the lane was too early
+			if a, err = j.Due(context.Background(), []string{"eg", "br"}); err != nil || len(a.Due) != 0 || a.Next.After(scheduled.Due) || a.Next.Before(a.Now) {
+				t.Fatalf("agenda %+v, %v", a, err)
+			}
+		}
+		if lanes, err := j.MayBeDue(context.Background()); err != nil || len(lanes) != 0 {
+			t.Fatalf("%v, %v", lanes, err)
+		}
+		checks(t, client, j)
 	})
+}
+
+// sends is the lane of a merchant's sends.
+func sends(merchant string) leases.Lane {
+	return leases.Lane{Step: payout.StepSend, Merchant: merchant}
 }
 
 func TestEvidenceIsKeptPerMerchant(t *testing.T) {

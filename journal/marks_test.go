@@ -58,7 +58,7 @@ func TestWhatIsDueAtOnceIsDueByRedisClock(t *testing.T) {
 		if _, _, err := j.Insert(ctx, intake.Range{To: 1}, []intake.Entry{{Payout: p}}); err != nil {
 			t.Fatal(err)
 		}
-		if a, err := j.Due(ctx, []string{"eg"}); err != nil || a.Send["eg"].Due != 1 {
+		if a, err := j.Due(ctx, []string{"eg"}); err != nil || a.Due[sends("eg")] != 1 {
 			t.Fatalf("%+v, %v", a, err)
 		}
 		if off := time.Since(j.Now()).Abs(); off > time.Minute {

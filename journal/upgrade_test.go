@@ -131,6 +131,7 @@ func TestAJournalOfLayout1GoesOn(t *testing.T) {
 			before[tradeNo] = client.Get(context.Background(), j.prefix+"p:"+tradeNo).Val()
 		}
 		upgraded(t, j)
+		firstLook(t, j)
 		h := checks(t, client, j) // counts, sets and records still fit
 		if len(h.records) != len(before) {
 			t.Fatalf("%d records became %d", len(before), len(h.records))
@@ -254,6 +255,7 @@ func TestTheMemoryOfLayout1IsKept(t *testing.T) {
 		if _, err := j.Position(context.Background(), 0, 0, false); err != nil {
 			t.Fatal(err)
 		}
+		firstLook(t, j)
 		if got := insert(t, j, 30, order("remembered-paid", "300"), order("forgotten", "300"), at("remembered-send", 28), at("remembered-hold", 29)); got != "dddd" {
 			t.Errorf("outcomes %q", got)
 		}

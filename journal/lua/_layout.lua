@@ -104,18 +104,26 @@ end
 -- and asks have one for each merchant, so that one merchant's outage never hides another's
 -- work. Names are made once a call: hundreds of payouts wait in the same few lanes.
 local due_sets, open_sets = {}, {}
+local lanes = {} -- the lanes' names by their sets
 local function due_set(step, merchant)
   if step ~= 's' and step ~= 'a' then merchant = '' end
   local names = due_sets[step]
   if not names then names = {}; due_sets[step] = names end
   local name = names[merchant]
   if not name then
-    name = P .. 'due:' .. step
-    if step == 's' or step == 'a' then name = name .. ':' .. merchant end
-    names[merchant] = name
+    local lane = step
+    if step == 's' or step == 'a' then lane = step .. ':' .. merchant end
+    name = P .. 'due:' .. lane
+    names[merchant], lanes[name] = name, lane
   end
   return name
 end
+
+-- INDEX has the name of each lane in which something waits, by a lower bound of its first due time.
+-- Whoever adds to a lane lowers the bound, in the same script. Who takes something away leaves it:
+-- a bound that is too early costs a look, which corrects it. With one that is too late payouts
+-- would wait; due sweeps the lanes for such bounds.
+local INDEX = P .. 'lanes'
 
 -- open_set names the sorted set of a merchant's open payouts of one partition, by offset.
 local function open_set(partition, merchant)

@@ -51,6 +51,16 @@ local function stay(set, score, tradeNo)
 end
 local function note_merchant(merchant) noted[merchant] = true end
 
+-- first_of answers the first due time of a list of due times and tradeNos by turns. They are compared
+-- as numbers: some have 13 digits, and some as many as they need.
+local function first_of(list)
+  local first, at = list[1], tonumber(list[1])
+  for i = 3, #list, 2 do
+    if list[i] ~= first and tonumber(list[i]) < at then first, at = list[i], tonumber(list[i]) end
+  end
+  return first
+end
+
 -- flush does what was noted. It first removes payouts from their lanes: after a write that takes
 -- effect and needs no memory, a script may write even at maxmemory. All payouts leave their
 -- lanes before any enters one. So a script that touches a payout twice flushes in between.
@@ -59,7 +69,13 @@ local function flush()
   if #deleting > 0 then call('DEL', unpack(deleting)) end
   if #writing > 0 then call('MSET', unpack(writing)) end
   for i = 1, #begins, 2 do call('SETRANGE', begins[i], 0, begins[i + 1]) end
-  for set, list in pairs(waiting) do call('ZADD', set, unpack(list)) end
+  local bounds = {}
+  for set, list in pairs(waiting) do
+    call('ZADD', set, unpack(list))
+    local n = #bounds
+    if lanes[set] then bounds[n + 1], bounds[n + 2] = first_of(list), lanes[set] end -- open sets are no lanes
+  end
+  if #bounds > 0 then call('ZADD', INDEX, 'LT', unpack(bounds)) end
   for merchant in pairs(noted) do call('SADD', P .. 'merchants', merchant) end
   leaving, waiting, writing, deleting, noted, begins = {}, {}, {}, {}, {}, {}
 end

@@ -22,7 +22,9 @@ local function hold(tradeNo, record, was)
   call('ZREM', due_set('x'), tradeNo)
   local owner = merchant_of(record)
   call('SADD', P .. 'merchants', owner)
-  call('ZADD', due_set('a', owner), stamp(now), tradeNo)
+  local set = due_set('a', owner)
+  call('ZADD', set, stamp(now), tradeNo)
+  call('ZADD', INDEX, 'LT', stamp(now), lanes[set])
   if was ~= '?' then count(owner, was, -1) end
   count(owner, 'h', 1)
 end

@@ -1,18 +1,27 @@
--- due answers how much there is to do in each lane: how many payouts are due, and when the next
--- one will be.
--- ARGV: epoch, then merchants.
--- Answer: now, then count and next due time ('' if none) for send and ask of each merchant, then
--- for announce and review of all.
-local answer = {stamp(now)}
-local function look(set)
-  answer[#answer + 1] = call('ZCOUNT', set, '-inf', stamp(now))
-  local first = call('ZRANGEBYSCORE', set, '(' .. stamp(now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  answer[#answer + 1] = first[2] or ''
-end
+-- due answers in which lanes something is due, and when something comes due next. It asks the index
+-- of lanes, so a look costs what has work, whatever the number of merchants.
+-- ARGV: epoch, then names of lanes to sweep. Their bounds are made right, whatever the index says.
+-- Answer: now, when the next lane comes due ('' if none does), then name and number of payouts of
+-- each lane that is due.
 for i = 2, #ARGV do
-  look(due_set('s', ARGV[i]))
-  look(due_set('a', ARGV[i]))
+  local first = call('ZRANGE', P .. 'due:' .. ARGV[i], 0, 0, 'WITHSCORES')
+  -- At maxmemory it is refused, and a later sweep does it.
+  if first[2] then redis.pcall('ZADD', INDEX, 'LT', first[2], ARGV[i]) end
 end
-look(due_set('n'))
-look(due_set('x'))
+
+-- All lanes that are due, without a limit: a lane that nobody can work on must not hide another.
+local answer = {stamp(now), ''}
+for _, lane in ipairs(call('ZRANGEBYSCORE', INDEX, '-inf', stamp(now))) do
+  local set = P .. 'due:' .. lane
+  local n = call('ZCOUNT', set, '-inf', stamp(now))
+  if n > 0 then
+    answer[#answer + 1] = lane
+    answer[#answer + 1] = n
+  else -- the bound was too early
+    local first = call('ZRANGE', set, 0, 0, 'WITHSCORES')
+    call('ZREM', INDEX, lane) -- takes something away: after it the script may write even at maxmemory
+    if first[2] then call('ZADD', INDEX, first[2], lane) end
+  end
+end
+answer[2] = call('ZRANGEBYSCORE', INDEX, '(' .. stamp(now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2] or ''
 return answer

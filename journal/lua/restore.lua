@@ -38,6 +38,14 @@ local function leave_sets(tradeNo, record)
   count(merchant, state_of(record), -1)
 end
 
+-- wait lets a payout wait from now on. One lower bound of a lane is enough for the call.
+local bounded = {}
+local function wait(set, tradeNo)
+  call('ZADD', set, stamp(now), tradeNo)
+  if not bounded[set] then call('ZADD', INDEX, 'LT', stamp(now), lanes[set]) end
+  bounded[set] = true
+end
+
 -- write puts a record with a new head and, unless it is nil, new progress.
 local function write(tradeNo, record, head, progress)
   if progress then
@@ -48,7 +56,7 @@ local function write(tradeNo, record, head, progress)
   call('SET', P .. 'p:' .. tradeNo, record)
   local step = step_of(record)
   if step ~= 'n' or partition_of(record) ~= NO_PARTITION then
-    call('ZADD', due_set(step, merchant_of(record)), stamp(now), tradeNo)
+    wait(due_set(step, merchant_of(record)), tradeNo)
   end
   count(merchant_of(record), state_of(record), 1)
 end

@@ -103,15 +103,15 @@ type Served struct {
 	Settled  bool
 }
 
-// Work is how much there is to do for one step.
-type Work struct {
-	Due  int
-	Next time.Time // by the journal's clock; zero if nothing is scheduled
+// Lane is all payouts of one merchant that wait for one step, or of all merchants.
+type Lane struct {
+	Step     payout.Step
+	Merchant string // "" for the steps that wait for all merchants together (announce, review)
 }
 
-// Agenda is all the work of a shard.
+// Agenda is what is due in a shard.
 type Agenda struct {
-	Now              time.Time // by the journal's clock
-	Send, Ask        map[string]Work
-	Announce, Review Work
+	Now  time.Time    // by the journal's clock
+	Next time.Time    // no later than the next payout comes due in a lane that isn't due; zero if none does
+	Due  map[Lane]int // how many payouts are due, of each lane where one is
 }
