@@ -753,7 +753,9 @@ type books struct {
 func (b *books) tradeNo() string { return fmt.Sprint("t", b.r.IntN(12)) }
 
 func (b *books) step() string {
-	switch b.r.IntN(8) {
+	switch b.r.IntN(9) {
+	case 8:
+		return b.look()
 	case 0, 1:
 		return b.insert()
 	case 2, 3, 4:
@@ -762,6 +764,17 @@ func (b *books) step() string {
 		return b.apply()
 	}
 	return b.rebuild()
+}
+
+// look does what changes the index of lanes and the merchants.
+func (b *books) look() string {
+	if _, err := b.j.Due(context.Background(), []string{"eg"}); err != nil {
+		b.t.Fatal(err)
+	}
+	if _, err := b.j.Count(context.Background(), []int{0}); err != nil {
+		b.t.Fatal(err)
+	}
+	return "look and count"
 }
 
 func (b *books) insert() string {

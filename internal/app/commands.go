@@ -32,7 +32,7 @@ var scriptCommands = []string{
 	"HSET ~hash a 1", "HINCRBY ~hash a 1", "HGET ~hash a", "HMGET ~hash a b", "HKEYS ~hash", "HGETALL ~hash", "HDEL ~hash a",
 	"ZADD ~sorted 1 a", "ZADD ~sorted LT 1 a", "ZCOUNT ~sorted -inf 2", "ZRANGE ~sorted 0 0", "ZRANGE ~sorted 0 0 WITHSCORES",
 	"ZRANGEBYSCORE ~sorted -inf 2", "ZRANGEBYSCORE ~sorted -inf 2 WITHSCORES LIMIT 0 1", "ZREM ~sorted a",
-	"SADD ~set a", "SMEMBERS ~set", "RPUSH ~list a", "LRANGE ~list 0 -1", "SCAN 0 COUNT 1",
+	"SADD ~set a", "SMEMBERS ~set", "SREM ~set a", "RPUSH ~list a", "LRANGE ~list 0 -1", "SCAN 0 COUNT 1",
 	"DEL " + rehearsalKeys,
 }
 

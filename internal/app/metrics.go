@@ -26,6 +26,7 @@ type gauges struct {
 	retention *prometheus.GaugeVec
 	epoch     prometheus.Gauge
 	scripts   *prometheus.HistogramVec
+	strangers bool // there were payouts of merchants that aren't configured
 }
 
 // unconfigured stands for the merchants that aren't configured. Their payouts are on their way to
@@ -124,10 +125,10 @@ func (a *App) countOnce(ctx context.Context) {
 func (a *App) showMerchant(merchant string, states map[payout.State]int, oldest, now time.Time) {
 	label := merchant
 	if label == "" {
-		if len(states) == 0 {
+		if len(states) == 0 && !a.gauges.strangers {
 			return
 		}
-		label = unconfigured
+		label, a.gauges.strangers = unconfigured, true // from here on also where none is left
 	}
 	for _, s := range openStates {
 		a.gauges.open.Set(float64(states[s]), label, s.String())

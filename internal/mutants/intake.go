@@ -253,6 +253,14 @@ var intake = []Guard{
 		{Removes: "decisions don't carry it", Edits: edit("message/decision.go", "\t\td.Fingerprints = append(d.Fingerprints, p.Fingerprint)\n", "\t\td.Fingerprints = append(d.Fingerprints, \"\")\n"),
 			Killer: Killer{"decisions", "TestARecordIsWhatTheContractSays"}},
 	}},
+	{"I2 merchants are forgotten by their counts", "the safe mark passes the command of an open payout, and after a wipe it is lost", []Mutant{
+		{Removes: "a merchant without an open set is forgotten", Edits: edit("journal/lua/counts.lua", "local list = open[merchant] and merchants or gone", "local list = gone\n  for i = 2, #ARGV do if call('ZRANGE', open_set(ARGV[i], merchant), 0, 0)[1] then list = merchants end end"),
+			Killer: Killer{"journal", "TestTheMerchantOfAPayoutWithoutContentStays"}},
+		{Removes: "all merchants are forgotten", Edits: edit("journal/lua/counts.lua", "local list = open[merchant] and merchants or gone", "local list = gone"),
+			Killer: Killer{"journal", "TestMerchantsWithoutOpenPayoutsAreForgotten"}},
+		{Removes: "whoever opens a payout doesn't note its merchant again", Edits: edit("journal/lua/_records.lua", "  for merchant in pairs(noted) do call('SADD', P .. 'merchants', merchant) end\n", ""),
+			Killer: Killer{"journal", "TestMerchantsWithoutOpenPayoutsAreForgotten"}},
+	}},
 	{"the index of lanes is never late", "a payout waits for ever, and nobody looks for it", []Mutant{
 		{Removes: "what enters a lane lowers no bound", Edits: edit("journal/lua/_records.lua", "  if #bounds > 0 then call('ZADD', INDEX, 'LT', unpack(bounds)) end\n", ""),
 			Killer: Killer{"journal", "TestAPayoutMovesToItsMerchant"}},
