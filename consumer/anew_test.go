@@ -130,6 +130,8 @@ func TestATopicMadeAnewWhileTheJournalIsFull(t *testing.T) {
 		b := start(t, k, in)
 		eventually(t, "all is read", func() bool { return in.position(0) == 9 })
 		do(in, func() any { in.full = 1000; return nil })
+		time.Sleep(time.Second)
+		send(t, k, 0, numbered(9, 10)...) // what comes now waits
 		eventually(t, "it is full", func() bool { return strings.Contains(b.logged(), "the journal is full") })
 		time.Sleep(time.Minute)
 		if _, why := b.Status(); why != "" {

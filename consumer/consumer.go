@@ -25,13 +25,16 @@ import (
 )
 
 const (
-	// fetchWait is how long a fetch waits at the end of a partition: an idle partition
-	// costs four requests a second.
-	fetchWait = 250 * time.Millisecond
+	// fetchWait is how long a fetch waits at the end of a partition: an idle partition costs a
+	// request in two seconds. A command ends the wait at once, and so does a position that was set
+	// back (see next).
+	fetchWait = 2 * time.Second
 
-	// commitEvery is how often the safe mark is committed. It only bounds what is read
-	// again after the journal was wiped.
-	commitEvery = 250 * time.Millisecond
+	// commitEvery is how often the safe mark is committed. It only bounds what is read again after
+	// the journal was wiped. commitIdle is the same where nothing has moved, which is also how late
+	// an idle partition notices that its position was set back.
+	commitEvery = time.Second
+	commitIdle  = 2 * time.Second
 
 	// lastCommit is how long the last commit of a generation waits for the readers at most.
 	lastCommit = 2 * time.Second
@@ -127,6 +130,17 @@ type Consumer struct {
 	safe    map[int]int64 // what this instance has committed of its partitions
 
 	recognised map[int]bool // partitions that are known to be those that the journal has read
+
+	positions map[int]int64     // the journal's, as it told them last
+	fetching  map[int]fetch     // what the readers wait for
+	told      map[int]time.Time // when a fetch told last how much isn't read yet
+}
+
+// fetch is a fetch in flight.
+type fetch struct {
+	from  int64
+	began time.Time
+	end   context.CancelFunc
 }
 
 // New makes a consumer; Run starts it.
@@ -134,7 +148,8 @@ func New(c Config) *Consumer {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Consumer{Config: c, topic: c.Group.Topics[0], stopped: map[int]string{}, safe: map[int]int64{}, recognised: map[int]bool{}}
+	return &Consumer{Config: c, topic: c.Group.Topics[0], stopped: map[int]string{}, safe: map[int]int64{}, recognised: map[int]bool{},
+		positions: map[int]int64{}, fetching: map[int]fetch{}, told: map[int]time.Time{}}
 }
 
 // Status answers whether the group has been joined, and one of the reasons why partitions are
@@ -195,6 +210,9 @@ func (c *Consumer) assigned(partitions []int, joined bool) {
 	clear(c.stopped)
 	clear(c.safe)
 	clear(c.recognised)
+	clear(c.positions)
+	clear(c.fetching)
+	clear(c.told)
 	c.Metrics.forget(c.topic)
 }
 
@@ -260,9 +278,12 @@ func (c *Consumer) runOnce(number int, doing string, f func()) {
 
 // commit moves the group's offsets to the safe marks, and once more when the readers have ended.
 func (c *Consumer) commit(ctx context.Context, generation *kafka.Generation, partitions []int, readers *sync.WaitGroup) {
-	committed := map[int]int64{}
-	for sleep(ctx, commitEvery) {
-		c.commitOnce(ctx, generation, partitions, committed)
+	committed, wait := map[int]int64{}, commitEvery
+	for sleep(ctx, wait) {
+		wait = commitIdle
+		if c.commitOnce(ctx, generation, partitions, committed) {
+			wait = commitEvery
+		}
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCommit)
 	defer cancel()
@@ -275,15 +296,18 @@ func (c *Consumer) commit(ctx context.Context, generation *kafka.Generation, par
 	c.commitOnce(last, generation, partitions, committed)
 }
 
-func (c *Consumer) commitOnce(ctx context.Context, generation *kafka.Generation, partitions []int, committed map[int]int64) {
+// commitOnce commits what has moved, and tells whether anything has.
+func (c *Consumer) commitOnce(ctx context.Context, generation *kafka.Generation, partitions []int, committed map[int]int64) (moved bool) {
 	if len(partitions) == 0 {
-		return
+		return false
 	}
+	asked := time.Now()
 	marks, err := c.Inbox.Marks(ctx, partitions)
 	if err != nil {
 		c.refused(ctx, err)
-		return
+		return true
 	}
+	c.sawPositions(marks, asked)
 	offsets := map[int]int64{}
 	for p, m := range marks {
 		c.Metrics.safe(c.topic, p, m.Safe)
@@ -292,12 +316,12 @@ func (c *Consumer) commitOnce(ctx context.Context, generation *kafka.Generation,
 		}
 	}
 	if len(offsets) == 0 {
-		return
+		return false
 	}
 	if err := generation.CommitOffsets(map[string]map[int]int64{c.topic: offsets}); err != nil {
 		// Harmless: a wiped journal would read more again.
 		c.Logger.Debug().Err(err).Msg("safe marks not committed, trying again")
-		return
+		return true
 	}
 	for p, o := range offsets {
 		committed[p] = o
@@ -305,6 +329,7 @@ func (c *Consumer) commitOnce(ctx context.Context, generation *kafka.Generation,
 	c.mu.Lock()
 	maps.Copy(c.safe, offsets)
 	c.mu.Unlock()
+	return true
 }
 
 // isRecognised tells whether a partition is known to be the one that the journal has read. The safe mark

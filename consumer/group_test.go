@@ -44,7 +44,7 @@ func TestTheCommittedOffsetNeverPassesAnOpenPayout(t *testing.T) {
 			want int64
 		}{{"t3", 0}, {"t1", 0}, {"t0", 2}, {"t5", 2}, {"t2", 4}, {"t4", 6}} {
 			in.end(step.end)
-			time.Sleep(time.Second)
+			time.Sleep(2 * commitIdle)
 			if at := k.Committed(group, topic, 0); at != step.want {
 				t.Fatalf("%s ended: %d committed, want %d", step.end, at, step.want)
 			}

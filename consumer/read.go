@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"disburser/internal/partition"
 	"disburser/message"
@@ -20,6 +21,7 @@ func (c *Consumer) read(ctx context.Context, number int, committed int64) {
 	defer reader.Release()
 	backoff, position := retryMin, int64(-1)
 	var failures streak
+	var asked time.Time // when the journal told last that it has room
 	pause := func() { sleep(ctx, backoff); backoff = min(2*backoff, retryMax) }
 	for ctx.Err() == nil {
 		if position < 0 {
@@ -41,12 +43,18 @@ func (c *Consumer) read(ctx context.Context, number int, committed int64) {
 				pause()
 				continue
 			}
+			asked = time.Now()
 		}
 		known := reader.Anchor
-		page, err := reader.Next(ctx, position, fetchWait)
-		if err == nil {
-			c.Metrics.lag(c.topic, number, page.End-page.Next, page.End)
-			err = c.take(ctx, reader, position, page, known)
+		page, err := c.next(ctx, reader, position)
+		if idle := page.Next == position; err == nil && (!idle || c.isSetBack(number, position)) {
+			if !idle && time.Since(asked) > fullPause { // others may have filled the journal meanwhile
+				err = c.awaitRoom(ctx, reader, position)
+			}
+			if err == nil {
+				err = c.take(ctx, reader, position, page, known)
+			}
+			asked = time.Now()
 		}
 		if err != nil {
 			if ctx.Err() == nil {
@@ -65,6 +73,52 @@ func (c *Consumer) read(ctx context.Context, number int, committed int64) {
 		}
 		position, backoff, failures.times = page.Next, retryMin, 0
 	}
+}
+
+// next fetches the page at an offset. At the end of a partition it waits. If the journal's position is
+// set back meanwhile, the committer ends the wait (see sawPositions): then the page is empty.
+func (c *Consumer) next(ctx context.Context, reader *partition.Reader, from int64) (partition.Page, error) {
+	waiting, end := context.WithCancel(ctx)
+	defer end()
+	c.mu.Lock()
+	c.fetching[reader.Partition] = fetch{from, time.Now(), end}
+	c.mu.Unlock()
+	page, err := reader.Next(waiting, from, fetchWait)
+	c.mu.Lock()
+	delete(c.fetching, reader.Partition)
+	if err == nil {
+		c.told[reader.Partition] = time.Now()
+	}
+	c.mu.Unlock()
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		return partition.Page{Next: from}, nil
+	}
+	if err == nil {
+		c.Metrics.lag(c.topic, reader.Partition, page.End-page.Next, page.End)
+	}
+	return page, err
+}
+
+// sawPositions notes the journal's positions, and ends the waits of fetches that began before the journal
+// was asked, at an offset behind its position. A new epoch may have set the position back. Where no new
+// command comes, nothing else would tell, and what is to be read again would wait for ever.
+func (c *Consumer) sawPositions(marks map[int]intake.Mark, asked time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for p, m := range marks {
+		c.positions[p] = m.Position
+		if f, waits := c.fetching[p]; waits && f.from > m.Position && f.began.Before(asked) {
+			f.end()
+		}
+	}
+}
+
+// isSetBack tells whether the journal's position, as it was told last, is before an offset.
+func (c *Consumer) isSetBack(number int, from int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	position, known := c.positions[number]
+	return known && position < from
 }
 
 // take inserts what a page holds, decodedAtOnce messages at a time. Known is by what the topic was
@@ -109,9 +163,7 @@ func (c *Consumer) takeSome(ctx context.Context, r intake.Range, records []parti
 	return c.insert(ctx, r, in.entries, in.sources)
 }
 
-// awaitRoom makes sure that the journal's position is still at an offset, and waits until it has room. A
-// new epoch may have set the position back. Where no new command comes, nothing else would tell, and what
-// is to be read again would wait for ever.
+// awaitRoom makes sure that the journal's position is still at an offset, and waits until it has room.
 func (c *Consumer) awaitRoom(ctx context.Context, reader *partition.Reader, at int64) error {
 	open, err := c.Inbox.OpenCount(ctx, reader.Partition, at)
 	if err != nil {

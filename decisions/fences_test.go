@@ -127,6 +127,30 @@ func TestTheWatermarkPassesNothingThatCameAfterTheLook(t *testing.T) {
 	})
 }
 
+// Watermarks that stand still are written once: where nothing happens, Redis needs no log.
+func TestWatermarksAreWrittenWhenTheyMove(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		_, client := newRedis(t)
+		var writes atomic.Int64
+		i := startHooked(t, k, client, "pod-1", 1, func(_ Journal, step string) {
+			if step == "watermark" {
+				writes.Add(1)
+			}
+		})
+		e := i.settles(t)
+		time.Sleep(time.Minute)
+		before := writes.Load()
+		if before == 0 || before > 3 {
+			t.Errorf("%d writes in a minute in which nothing happened", before)
+		}
+		end := decision(t, k, 1, message.KindSend, e.ID, "x")
+		marked()
+		if s, err := i.journal.Standing(background); err != nil || s.Decisions[1] != end+1 || writes.Load() != before+1 {
+			t.Errorf("%v: the watermark is %d, want %d; %d writes", err, s.Decisions[1], end+1, writes.Load()-before)
+		}
+	})
+}
+
 // Records that were looked at are gone, the topic was made anew: nothing vouches for the
 // open epoch any more.
 func TestALogThatWasCutEndsTheOpenEpoch(t *testing.T) {

@@ -72,6 +72,7 @@ type Keeper struct {
 	warned      string        // why there was no epoch, when it was last logged; owned by Run
 	lastReading clockReading  // of Redis' clock; owned by Run
 	known       knowledge     // of the topics, since this instance was last in an epoch; owned by Run
+	marked      watermarks    // that were written last, since an epoch was joined; owned by Run
 
 	mu      sync.Mutex
 	current epochs.Epoch // zero while none is joined
@@ -147,6 +148,7 @@ func (k *Keeper) live(ctx context.Context, e epochs.Epoch, looked, results map[i
 	ticker := time.NewTicker(markEvery)
 	defer ticker.Stop()
 	pulse, moved := newPulse(looked), time.Now()
+	k.marked = watermarks{}
 	for {
 		select {
 		case <-ctx.Done():

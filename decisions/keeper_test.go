@@ -72,6 +72,11 @@ func (h hooked) OpenEpoch(ctx context.Context, o epochs.Opening) error {
 	return h.Journal.OpenEpoch(ctx, o)
 }
 
+func (h hooked) Watermark(ctx context.Context, decisions, results map[int]int64) error {
+	h.before(h.Journal, "watermark")
+	return h.Journal.Watermark(ctx, decisions, results)
+}
+
 func startHooked(t *testing.T, k *kafkatest.Kafka, client *redis.Client, name string, shards int, before func(Journal, string), logger ...zerolog.Logger) *instance {
 	j := journal.New(client, journal.Options{Namespace: "test", Window: time.Hour})
 	l := startLog(t, k, name)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"disburser/internal/partition"
 	"disburser/payout/epochs"
@@ -16,13 +18,8 @@ func (k *Keeper) mark(ctx context.Context, e epochs.Epoch, looked, results map[i
 	if err != nil {
 		return err
 	}
-	decisionEnds := map[int]int64{}
-	for p := range looked {
-		if _, decisionEnds[p], err = k.Log.source(p).Bounds(ctx); err != nil {
-			decisionEnds[p] = 0 // the partition may be gone: checkHistory finds out
-			break
-		}
-	}
+	// Where an end is missing, the partition may be gone: checkHistory finds out.
+	decisionEnds, err := partition.Ends(ctx, k.Log.client, k.Log.topic, slices.Collect(maps.Keys(looked)))
 	if e := k.checkHistory(ctx, looked, results, decisionEnds, ends); e != nil || err != nil {
 		return errors.Join(e, err)
 	}
@@ -35,8 +32,11 @@ func (k *Keeper) mark(ctx context.Context, e epochs.Epoch, looked, results map[i
 			return fmt.Errorf("decisions: %w: a later epoch has fenced partition %d", epochs.ErrOver, p)
 		}
 	}
-	if err := k.Journal.Watermark(ctx, decisionEnds, ends); err != nil {
-		return err
+	if now := (watermarks{e.ID, decisionEnds, ends}); !k.marked.same(now) {
+		if err := k.Journal.Watermark(ctx, decisionEnds, ends); err != nil {
+			return err
+		}
+		k.marked = now
 	}
 	for p, end := range decisionEnds {
 		looked[p] = end
@@ -46,6 +46,16 @@ func (k *Keeper) mark(ctx context.Context, e epochs.Epoch, looked, results map[i
 		results[p] = end
 	}
 	return nil
+}
+
+// watermarks are what was written last, in an epoch. The same once more would only cost a write.
+type watermarks struct {
+	epoch              string
+	decisions, results map[int]int64
+}
+
+func (w watermarks) same(other watermarks) bool {
+	return w.epoch == other.epoch && maps.Equal(w.decisions, other.decisions) && maps.Equal(w.results, other.results)
 }
 
 func (k *Keeper) results(number int) partition.Source {
@@ -61,11 +71,13 @@ func (k *Keeper) resultEnds(ctx context.Context) (map[int]int64, error) {
 	if n == 0 { // nothing to replay would look like nothing has ever ended
 		return nil, fmt.Errorf("%s has no partitions", k.Results)
 	}
-	ends := make(map[int]int64, n)
-	for p := range n {
-		if _, ends[p], err = k.results(p).Bounds(ctx); err != nil {
-			return nil, err
-		}
+	all := make([]int, n)
+	for p := range all {
+		all[p] = p
+	}
+	ends, err := partition.Ends(ctx, k.Log.client, k.Results, all)
+	if err != nil {
+		return nil, err
 	}
 	return ends, nil
 }

@@ -28,6 +28,10 @@ var intake = []Guard{
 			Killer: Killer{"consumer", "TestReadingBeginsAtTheJournalsPosition"}},
 		{Removes: "an idle partition doesn't ask", Edits: edit("consumer/read.go", "\tif page.Next == from {\n\t\treturn c.awaitRoom(ctx, reader, from)\n\t}\n", "\tif page.Next == from {\n\t\treturn nil\n\t}\n"),
 			Killer: Killer{"consumer", "TestAnIdlePartitionNoticesThatItsPositionWasSetBack"}},
+		{Removes: "an idle partition isn't told", Edits: edit("consumer/read.go", "return known && position < from", "return known && position < -1"),
+			Killer: Killer{"consumer", "TestAnIdlePartitionNoticesThatItsPositionWasSetBack"}},
+		{Removes: "the first shard's position tells of all", Edits: edit("journal/shards.go", "Position: min(m.Position, all[p].Position)", "Position: all[p].Position"),
+			Killer: Killer{"journal", "TestMarksAreTheSmallestOfAllShards"}},
 	}},
 	{"I1 a gap stops its partition", "commands that retention deleted are skipped in silence", []Mutant{
 		{Removes: "reading goes on behind it", Edits: edit("consumer/begin.go", "\t\treturn 0, gap\n", "\t\treturn c.Inbox.Position(ctx, source.Partition, start, true)\n"),

@@ -115,6 +115,33 @@ func (s Source) Bounds(ctx context.Context) (start, end int64, err error) {
 	return 0, 0, fmt.Errorf("%s/%d: the broker doesn't know this partition", s.Topic, s.Partition)
 }
 
+// Ends answers the offset that the next record of each partition will get, by one request. Where that
+// can't be told of all, it answers those that it can, and an error.
+func Ends(ctx context.Context, client *kafka.Client, topic string, partitions []int) (ends map[int]int64, err error) {
+	requests := make([]kafka.OffsetRequest, len(partitions))
+	for i, p := range partitions {
+		requests[i] = kafka.LastOffsetOf(p)
+	}
+	res, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: requests}})
+	if err != nil {
+		return nil, fmt.Errorf("%s: ask for the last offsets: %w", topic, err)
+	}
+	ends = make(map[int]int64, len(partitions))
+	for _, p := range res.Topics[topic] {
+		if p.Error != nil {
+			err = fmt.Errorf("%s/%d: ask for the last offset: %w", topic, p.Partition, p.Error)
+			continue
+		}
+		ends[p.Partition] = p.LastOffset
+	}
+	for _, p := range partitions {
+		if _, told := ends[p]; !told && err == nil {
+			err = fmt.Errorf("%s/%d: the broker doesn't know this partition", topic, p)
+		}
+	}
+	return ends, err
+}
+
 // Count answers how many partitions a topic has at this moment; 0 if there is no such
 // topic.
 func Count(ctx context.Context, client *kafka.Client, topic string) (int, error) {

@@ -4,9 +4,11 @@
 -- ARGV: epoch, then partitions.
 -- Answer: position and mark by turns, -1 where the partition has no position yet.
 local answer = {}
+if #ARGV < 2 then return answer end
 local merchants = call('SMEMBERS', P .. 'merchants')
+local positions = call('HMGET', P .. 'position', unpack(ARGV, 2))
 for i = 2, #ARGV do
-  local position = tonumber(call('HGET', P .. 'position', ARGV[i]) or '-1')
+  local position = tonumber(positions[i - 1] or '-1')
   local mark = position
   for _, merchant in ipairs(merchants) do
     local first = call('ZRANGE', open_set(ARGV[i], merchant), 0, 0, 'WITHSCORES')
