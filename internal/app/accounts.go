@@ -19,7 +19,11 @@ const (
 // another account than the configured one. What the configured account says of them proves
 // nothing.
 func (a *App) warnOfAccounts(ctx context.Context) {
+	open := a.merchantsOpen(ctx)
 	for _, m := range a.merchants {
+		if !open[m.name] {
+			continue
+		}
 		others, unknown := a.countAccounts(ctx, m.name, m.account())
 		if ctx.Err() != nil {
 			return
@@ -35,21 +39,43 @@ func (a *App) warnOfAccounts(ctx context.Context) {
 	}
 }
 
-// countAccounts counts once there is an epoch in all shards.
+// merchantsOpen answers which merchants have open payouts: only theirs are looked at.
+func (a *App) merchantsOpen(ctx context.Context) map[string]bool {
+	open := map[string]bool{}
+	a.onceInEpoch(ctx, "", func() error {
+		c, err := a.shards.Count(ctx, nil)
+		for merchant, states := range c.States {
+			for _, n := range states {
+				open[merchant] = open[merchant] || n > 0
+			}
+		}
+		return err
+	})
+	return open
+}
+
 func (a *App) countAccounts(ctx context.Context, merchant string, account payout.Account) (others, unknown int) {
+	a.onceInEpoch(ctx, merchant, func() (err error) {
+		others, unknown, err = a.shards.Accounts(ctx, int(a.partitions.Load()), merchant, account, func() { sleep(ctx, accountsPause) })
+		return err
+	})
+	return others, unknown
+}
+
+// onceInEpoch does something once there is an epoch in all shards, again until it succeeds.
+func (a *App) onceInEpoch(ctx context.Context, merchant string, do func() error) {
 	said := false
 	for ; ctx.Err() == nil; sleep(ctx, accountsAgain) {
 		if !a.inEpoch() {
 			continue
 		}
-		others, unknown, err := a.shards.Accounts(ctx, int(a.partitions.Load()), merchant, account, func() { sleep(ctx, accountsPause) })
+		err := do()
 		if err == nil {
-			return others, unknown
+			return
 		}
 		if !said && ctx.Err() == nil {
 			said = true
 			a.logger.Warn().Err(err).Str("merchant", merchant).Msg("payouts of other accounts not counted yet, trying again")
 		}
 	}
-	return 0, 0
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -15,6 +16,10 @@ import (
 var rehearsalSource string
 
 var rehearsal = redis.NewScript(rehearsalSource)
+
+// triedAtOnce is how many slots are tried at a time. Each merchant has two, with two round trips each, and
+// a thousand merchants would wait for seconds.
+const triedAtOnce = 8
 
 // rehearsalKeys are the names that the rehearsal writes to, one for each type of value.
 const rehearsalKeys = "~string ~other ~hash ~sorted ~set ~list"
@@ -45,6 +50,12 @@ type refusal struct{ command, says string }
 // that for a Redis that is away, and wait for ever.
 func (a *App) checkCommands(ctx context.Context) error {
 	var all []refusal
+	var mu sync.Mutex
+	refused := func(some ...refusal) {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, some...)
+	}
 	note := func(command string, err error) error {
 		if err == nil || errors.Is(err, redis.Nil) {
 			return nil
@@ -52,7 +63,7 @@ func (a *App) checkCommands(ctx context.Context) error {
 		if !isRefusal(err) {
 			return fmt.Errorf("%s: %w", command, err)
 		}
-		all = append(all, refusal{command, withoutPlace(err.Error())})
+		refused(refusal{command, withoutPlace(err.Error())})
 		return nil
 	}
 	if err := note("PING", a.redis.Ping(ctx).Err()); err != nil {
@@ -61,14 +72,43 @@ func (a *App) checkCommands(ctx context.Context) error {
 	if err := note("INFO", a.redis.Info(ctx, "server").Err()); err != nil {
 		return err
 	}
-	for _, prefix := range a.slots() {
-		refused, err := a.tryCommands(ctx, prefix, note)
-		if err != nil {
-			return err
-		}
-		all = append(all, refused...)
+	err := several(triedAtOnce, a.slots(), func(prefix string) error {
+		some, err := a.tryCommands(ctx, prefix, note)
+		refused(some...)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	return complaint(a.config.Redis.Namespace, all)
+}
+
+// several does something with each value, with a few of them at a time. It answers the first error; the
+// goroutine that has met one does nothing more.
+func several[T any](atOnce int, values []T, do func(T) error) error {
+	next, errs := make(chan T), make(chan error, atOnce)
+	for range atOnce {
+		go func() {
+			var first error
+			for v := range next {
+				if first == nil {
+					first = do(v)
+				}
+			}
+			errs <- first
+		}()
+	}
+	for _, v := range values {
+		next <- v
+	}
+	close(next)
+	var first error
+	for range atOnce {
+		if err := <-errs; first == nil {
+			first = err
+		}
+	}
+	return first
 }
 
 // slots are the beginnings of the names that are used, one for each slot of a cluster.

@@ -140,6 +140,43 @@ func TestARedisThatLacksACommandIsRefusedByName(t *testing.T) {
 	}
 }
 
+// With many merchants the start tries the commands on each slot too, with several at a time.
+func TestTheStartTriesEachSlotOfManyMerchants(t *testing.T) {
+	r, err := embedded.NewRedis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	c := testConfig()
+	for i := range 300 {
+		c.Merchants[fmt.Sprintf("m%03d", i)] = c.Merchants["eg-main"]
+	}
+	a, err := New(c, Options{DialRedis: r.Dial, LogTo: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.close() })
+	slots := a.slots()
+	if err := a.checkRedis(t.Context()); err != nil || len(slots) < 600 {
+		t.Fatalf("%d slots, %v", len(slots), err)
+	}
+	if keys := r.Keys(); len(keys) > 0 {
+		t.Errorf("the rehearsals left %d keys behind", len(keys))
+	}
+	for _, prefix := range []string{slots[0], slots[len(slots)/2], slots[len(slots)-1]} {
+		r.Server().SetPreHook(func(peer *server.Peer, command string, args ...string) bool {
+			if strings.EqualFold(command, "EVAL") && slices.Contains(args, prefix) {
+				peer.WriteError("NOPERM this user has no permissions to access one of the keys")
+				return true
+			}
+			return false
+		})
+		if err := a.checkRedis(t.Context()); !errors.Is(err, ErrSetup) || !strings.Contains(err.Error(), "NOPERM") {
+			t.Errorf("%s is not tried: %v", prefix, err)
+		}
+	}
+}
+
 // hungUp is a connection that the server has closed.
 type hungUp struct{ net.Conn }
 

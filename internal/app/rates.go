@@ -21,12 +21,31 @@ func (l tickets) Take(ctx context.Context, n int) ([]disburse.Ticket, time.Durat
 	return all, wait, err
 }
 
+// beginning is how many schedules are begun at a time. Each takes a round trip, and a thousand
+// merchants have two thousand schedules.
+const beginning = 8
+
 // beginSchedules begins the schedules in a new epoch, while the first commands are still read.
 // A schedule that nobody has used, or that has to rest, grants nothing at first.
 func (a *App) beginSchedules(ctx context.Context) {
-	for _, l := range a.merchants.limiters() {
-		a.launch(&a.begun, "rates", func() { l.Begin(ctx) })
+	limiters := make(chan *ratelimit.Limiter)
+	for range beginning {
+		a.launch(&a.begun, "rates", func() {
+			for l := range limiters {
+				l.Begin(ctx)
+			}
+		})
 	}
+	a.launch(&a.begun, "rates", func() {
+		defer close(limiters)
+		for _, l := range a.merchants.limiters() {
+			select {
+			case limiters <- l:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 }
 
 // logRateChange says once for each change of direction what the provider's "too fast" did.

@@ -96,10 +96,12 @@ var epochs = []Guard{
 		}, Killer: Killer{"decisions", "TestALogThatWasCutEndsTheOpenEpoch"}},
 	}},
 	{"E2 the start tries every command", "a Redis without INFO looks like one that was restarted, and the service waits for ever", []Mutant{
-		{Removes: "what scripts are refused counts for nothing", Edits: edit("internal/app/commands.go", "all = append(all, refused...)", "_ = refused"),
+		{Removes: "what scripts are refused counts for nothing", Edits: edit("internal/app/commands.go", "refused(some...)", "_ = some"),
 			Killer: Killer{"internal/app", "TestARedisThatLacksACommandIsRefusedByName"}},
 		{Removes: "a server without a name is good enough", Edits: edit("internal/app/lua/rehearsal.lua", "not string.find(answer, 'run_id:%x')", "false"),
 			Killer: Killer{"internal/app", "TestARedisThatTellsNoRunIDIsRefused"}},
+		{Removes: "one slot is tried for all", Edits: edit("internal/app/commands.go", "several(triedAtOnce, a.slots(), func", "several(triedAtOnce, a.slots()[:1], func"),
+			Killer: Killer{"internal/app", "TestTheStartTriesEachSlotOfManyMerchants"}},
 		{Removes: "a renamed command is waited for", Edits: edit("internal/app/commands.go", `strings.Contains(text, "unknown command")`, "false"),
 			Killer: Killer{"internal/app", "TestARedisThatLacksACommandIsRefusedByName"}},
 	}},
