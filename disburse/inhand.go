@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/finding"
 )
 
 const (
@@ -204,6 +205,28 @@ func (l *Loop) staysInHand(t *task, phase payout.Phase, after payout.Payout) (*i
 func (t *task) asksInTime(after payout.Payout, now time.Time) bool {
 	wait := after.Due.Sub(t.lease.LatestJournalTime(now))
 	return after.State == payout.StateProcessing && wait <= askInHandFor && !now.Add(wait+askLate+t.merchant.Timeout).After(t.end())
+}
+
+// unwritten tells whether the journal needn't be told of a send that was accepted, since the payout
+// stays in hand for its ask. The ask's result is written instead: that saves one of three writes.
+// Until then the journal has sending. Whoever finds that after the lease asks, and never sends:
+//   - Only with no_record.then: hold. With resend it is the acceptance that keeps a payout that
+//     the provider has no record of from being sent again.
+//   - Only a plain acceptance. An answer that speaks of an end is evidence for later.
+func unwritten(phase payout.Phase, f finding.Finding, policy payout.Policy) bool {
+	return phase == payout.OwnSend && f.Kind == finding.Accepted && policy.NoRecord.Then == payout.Hold
+}
+
+// keepUnwritten puts a task in hand for its ask. Nothing is written: see unwritten.
+func (l *Loop) keepUnwritten(t *task, c change) {
+	if !l.move(t, stageInHand) {
+		c.next.cancel()
+		return
+	}
+	t.permit = nil
+	t.payout, t.due = c.After, c.due
+	c.next.fill(t) // from here on the task is the loop's
+	l.Nudge()
 }
 
 // putBackAll ends the leases of tasks in hand; their payouts stay due when they were.

@@ -57,6 +57,48 @@ func TestWhatStaysInHandFromItsSendToItsAsk(t *testing.T) {
 	}
 }
 
+// The journal isn't told of an acceptance that needs no word there. With resend it needs one: a payout
+// that was accepted is never sent again, whoever has it. So does what may prove an end later.
+func TestWhatIsInHandMayBeUnwritten(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		answer  finding.Kind
+		then    payout.Choice
+		written payout.State
+	}{
+		{"accepted, and absence is held", finding.Accepted, payout.Hold, payout.StateSending},
+		{"accepted, and absence sends again", finding.Accepted, payout.Resend, payout.StateProcessing},
+		{"answered with an end", finding.SettledFailed, payout.Hold, payout.StateProcessing},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inTime(t, func(t *testing.T) {
+				b := newBench(t, orders(20, "a")...)
+				b.merchant("a").Policy.NoRecord.Then = c.then
+				b.merchant("a").Provider = provider{
+					send: func(context.Context, string, time.Time) finding.Finding {
+						return finding.Finding{Kind: c.answer}
+					},
+					ask: b.merchant("a").Provider.(provider).ask,
+				}
+				b.start()
+				time.Sleep(time.Second) // the first ask comes later
+				b.journal.mu.Lock()
+				for name, r := range b.journal.rows {
+					if r.State != c.written || r.until.IsZero() {
+						t.Errorf("%s is %v, leased until %v", name, r.State, r.until)
+					}
+				}
+				b.journal.mu.Unlock()
+				time.Sleep(time.Minute)
+				b.stop()
+				if b.journal.left() != 0 || b.allSends() != 20 || b.journal.called("lease ask") > 0 {
+					t.Errorf("%d are left after %d sends and %d leases for asks", b.journal.left(), b.allSends(), b.journal.called("lease ask"))
+				}
+			})
+		})
+	}
+}
+
 // Whoever stops gives them back at once, due when they were: somebody else asks in time.
 func TestWhatIsInHandIsGivenBackAtTheEnd(t *testing.T) {
 	for _, when := range []string{"waiting", "being written"} {
@@ -185,7 +227,7 @@ func TestALostEpochForgetsWhatIsInHand(t *testing.T) {
 		b.merchant("b").Provider = provider{
 			send: func(context.Context, string, time.Time) finding.Finding {
 				time.Sleep(time.Second)
-				return finding.Finding{Kind: finding.Accepted}
+				return finding.Finding{Kind: finding.Unclear} // which is written
 			},
 			ask: b.merchant("b").Provider.(provider).ask,
 		}

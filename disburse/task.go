@@ -14,7 +14,8 @@ import (
 // task is one payout's way through one lease. It belongs to one goroutine at a time: a lane, a
 // worker, the writer, or whoever has it in hand.
 type task struct {
-	payout   payout.Payout // as the journal has it
+	payout   payout.Payout // as it is known here; only its state may differ in the journal, see stored
+	stored   payout.State  // what the journal has under this lease
 	step     payout.Step   // what is done with it now
 	merchant *merchant     // nil where no call is made (announce, review)
 	lease    leases.Lease
@@ -28,7 +29,7 @@ type task struct {
 
 // newTask is a payout that was leased for a step.
 func (l *Loop) newTask(step payout.Step, m *merchant, leased leases.Leased, p payout.Payout) *task {
-	return &task{payout: p, step: step, merchant: m, lease: leased.Lease, evidence: leased.Evidence, margin: l.margin()}
+	return &task{payout: p, stored: p.State, step: step, merchant: m, lease: leased.Lease, evidence: leased.Evidence, margin: l.margin()}
 }
 
 // stage is how far a task is.
@@ -78,7 +79,8 @@ var transitions = []transition{
 	{stageJudged, stageWritten, anyStep},
 	{stageWritten, stageDone, anyStep},
 
-	// The lease goes on for another step.
+	// The lease goes on for another step. Of an accepted send nothing need be written before that.
+	{stageCalling, stageInHand, []payout.Step{payout.StepSend}},
 	{stageWritten, stageInHand, []payout.Step{payout.StepSend, payout.StepAsk}},
 	{stageInHand, stagePrepared, []payout.Step{payout.StepAsk}},
 	{stageInHand, stageAnnouncing, []payout.Step{payout.StepAnnounce}},
@@ -118,7 +120,7 @@ func (l *Loop) move(t *task, next stage) bool { return move(&l.Logger, t, next) 
 // change is what the journal is to make of the payout, under the task's lease.
 func (t *task) change(after payout.Payout) change {
 	return change{
-		Change: leases.Change{Token: t.lease.Token, Epoch: t.lease.Epoch, Before: t.payout.State, After: after},
+		Change: leases.Change{Token: t.lease.Token, Epoch: t.lease.Epoch, Before: t.stored, After: after},
 		until:  t.lease.Deadline(),
 	}
 }

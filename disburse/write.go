@@ -209,7 +209,7 @@ func (w *writer) tell(c change, written bool) {
 		return
 	}
 	move(&w.logger, c.task, stageInHand)
-	c.task.payout, c.task.due = c.After, c.due
+	c.task.payout, c.task.stored, c.task.due = c.After, c.After.State, c.due
 	c.next.fill(c.task)
 }
 

@@ -120,7 +120,7 @@ const (
 var Transitions = []Transition{
 	// The table: what the provider's answers make of a payout.
 	{From: []string{"sending"}, To: "processing", Origin: "table", On: []finding.Kind{finding.Accepted, finding.SettledPaid, finding.SettledPartial, finding.SettledFailed, finding.SettledOther},
-		When: "the send was answered; what an answer says of the end is asked for first", Rule: "O1"},
+		When: "the send was answered; what an answer says of the end is asked for first. A plain acceptance isn't written while the payout is in hand for its ask, with `no_record.then: hold`", Rule: "O1"},
 	{From: []string{"sending"}, To: "processing", Origin: "table", On: []finding.Kind{finding.Processing},
 		When: "an ask finds it", Rule: "O1"},
 	{From: []string{"sending"}, To: "received", Origin: "table", On: []finding.Kind{finding.NotSent},
