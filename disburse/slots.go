@@ -1,6 +1,7 @@
 package disburse
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,6 +14,9 @@ const (
 	// activeFor is how long a merchant without a call counts as a merchant with work now and then.
 	// After it less is reserved for it: of many merchants most have no payroll today.
 	activeFor = time.Minute
+
+	// sweepEvery is how often both are looked at.
+	sweepEvery = 50 * time.Millisecond
 )
 
 // slots bound how many calls of one operation are in flight at once. Sends and asks have as many
@@ -25,65 +29,123 @@ const (
 //     So a merchant whose calls take long gets no more than the healthy ones.
 //   - For each of the others half of its even share is reserved, or a quarter if it has made no
 //     call for long. So its first calls wait for nobody.
+//
+// Each lane asks for its room in each round. So that costs the same with any number of merchants:
+// sums are kept. What changes by time alone is looked at in sweeps.
 type slots struct {
 	mu       sync.Mutex
 	total    int
 	reserved int // for each merchant that lacks no slots, while others take theirs
 	inUse    int
-	taken    map[string]int       // of inUse, by merchant
-	called   map[string]time.Time // when a merchant took or returned slots last
-	lacking  map[string]time.Time // when a merchant lacked slots last
-	released func()               // told after a release; never blocks
+	released func() // told after a release; never blocks
+
+	holders map[string]*holder
+	lackers []*holder // that lack slots
+	swept   time.Time // when it was looked at last what changes by time
+
+	// Of the holders that lack no slots: what is reserved for them, and what of that they haven't
+	// taken.
+	reserves, missing int
+}
+
+// holder is what a merchant has of the slots.
+type holder struct {
+	taken  int
+	called time.Time // when it took or returned slots last
+	lacked time.Time // when it lacked slots last
+	active bool      // whether it has called within activeFor
+	lacks  bool      // whether it has lacked slots within lackingFor
 }
 
 func newSlots(total int, merchants []string, released func()) *slots {
-	s := &slots{
-		total: total, reserved: total / max(1, 2*len(merchants)),
-		taken: map[string]int{}, called: map[string]time.Time{}, lacking: map[string]time.Time{}, released: released,
-	}
+	s := &slots{total: total, reserved: total / max(1, 2*len(merchants)), holders: make(map[string]*holder, len(merchants)), released: released}
 	for _, name := range merchants {
-		s.taken[name] = 0
+		s.holder(name)
 	}
 	return s
+}
+
+// holder is the one of a merchant.
+func (s *slots) holder(merchant string) *holder {
+	h := s.holders[merchant]
+	if h == nil {
+		h = &holder{}
+		s.holders[merchant] = h
+		s.add(h, 1)
+	}
+	return h
+}
+
+// add adds a holder to the sums, or with -1 takes it away.
+func (s *slots) add(h *holder, times int) {
+	if !h.lacks {
+		s.reserves += times * s.reserve(h)
+		s.missing += times * max(0, s.reserve(h)-h.taken)
+	}
+}
+
+// change changes a holder, and keeps the sums.
+func (s *slots) change(h *holder, to func()) {
+	s.add(h, -1)
+	lacked := h.lacks
+	to()
+	s.add(h, 1)
+	switch {
+	case h.lacks && !lacked:
+		s.lackers = append(s.lackers, h)
+	case !h.lacks && lacked:
+		s.lackers = slices.DeleteFunc(s.lackers, func(other *holder) bool { return other == h })
+	}
+}
+
+// sweep looks at what changes by time: who counts as active, and who as lacking slots.
+func (s *slots) sweep(now time.Time) {
+	if now.Sub(s.swept) < sweepEvery {
+		return
+	}
+	s.swept = now
+	for _, h := range s.holders {
+		active, lacks := h.active && now.Sub(h.called) < activeFor, h.lacks && now.Sub(h.lacked) < lackingFor
+		if active != h.active || lacks != h.lacks {
+			s.change(h, func() { h.active, h.lacks = active, lacks })
+		}
+	}
 }
 
 // take takes up to n slots for a merchant.
 func (s *slots) take(merchant string, n int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n = max(0, min(n, s.room(merchant)))
+	h, now := s.holder(merchant), time.Now()
+	n = max(0, min(n, s.room(h, now)))
 	s.inUse += n
-	s.taken[merchant] += n
-	s.called[merchant] = time.Now()
+	s.change(h, func() { h.taken, h.called, h.active = h.taken+n, now, true })
 	return n
 }
 
 // room is how many slots a merchant could take.
-func (s *slots) room(merchant string) int {
-	lacking, free, even := 1, s.total-s.inUse, s.total // even is what the lacking ones share
-	for other := range s.taken {
-		switch {
-		case other == merchant:
-		case s.isLacking(other):
+func (s *slots) room(h *holder, now time.Time) int {
+	s.sweep(now)
+	s.add(h, -1)                                                            // the others'
+	lacking, free, even := 1, s.total-s.inUse-s.missing, s.total-s.reserves // even is what the lacking ones share
+	s.add(h, 1)
+	for _, other := range s.lackers {
+		if other != h {
 			lacking++
-		default:
-			reserve := s.reserve(other)
-			free -= max(0, reserve-s.taken[other])
-			even -= reserve
 		}
 	}
-	for other := range s.taken {
-		if other != merchant && s.isLacking(other) {
-			free -= max(0, even/lacking-s.taken[other])
+	for _, other := range s.lackers {
+		if other != h {
+			free -= max(0, even/lacking-other.taken)
 		}
 	}
 	// The least that is reserved for it is its own, whatever is reserved for others by now.
-	return max(free, min(s.least()-s.taken[merchant], s.total-s.inUse))
+	return max(free, min(s.least()-h.taken, s.total-s.inUse))
 }
 
 // reserve is how many slots are reserved for a merchant that lacks no slots.
-func (s *slots) reserve(merchant string) int {
-	if time.Since(s.called[merchant]) < activeFor {
+func (s *slots) reserve(h *holder) int {
+	if h.active {
 		return s.reserved
 	}
 	return s.least()
@@ -97,16 +159,13 @@ func (s *slots) least() int { return (s.reserved + 1) / 2 }
 func (s *slots) lacks(merchant string, does bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	h := s.holder(merchant)
 	if does {
-		s.lacking[merchant] = time.Now()
-	} else {
-		delete(s.lacking, merchant)
+		h.lacked = time.Now()
 	}
-}
-
-func (s *slots) isLacking(merchant string) bool {
-	at, lacked := s.lacking[merchant]
-	return lacked && time.Since(at) < lackingFor
+	if does != h.lacks {
+		s.change(h, func() { h.lacks = does })
+	}
 }
 
 // release is for the end of a call: there is room for another one.
@@ -120,7 +179,7 @@ func (s *slots) release(merchant string, n int) {
 func (s *slots) scarce(merchant string, due int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	room := s.room(merchant)
+	room := s.room(s.holder(merchant), time.Now())
 	return room < due && room < s.total/3
 }
 
@@ -130,8 +189,8 @@ func (s *slots) returnUnused(merchant string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inUse -= n
-	s.taken[merchant] -= n
-	s.called[merchant] = time.Now()
+	h := s.holder(merchant)
+	s.change(h, func() { h.taken, h.called, h.active = h.taken-n, time.Now(), true })
 }
 
 func (s *slots) count() (inUse, free int) {
