@@ -11,6 +11,7 @@ import (
 
 	"disburser/payout"
 	"disburser/payout/epochs"
+	"disburser/payout/leases"
 )
 
 // firstLook is the first look in an epoch. It puts all lanes into the index.
@@ -90,6 +91,29 @@ func TestTheEarliestOfACallCounts(t *testing.T) {
 		checks(t, client, j)
 		insert(t, j, 5, in("d", 4*time.Hour))
 		checks(t, client, j)
+	})
+}
+
+// A merchant's lane leaves the index with its last payout, not before. So nothing has to be looked at when
+// leases would end that are over long before.
+func TestALaneLeavesTheIndexWithItsLastPayout(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		j := newJournal(t, client, time.Hour)
+		insert(t, j, 4, order("a", "300"), order("b", "300"))
+		lease(t, j, payout.StepSend, "eg", 1)
+		if h := checks(t, client, j); len(h.index) != 2 {
+			t.Errorf("one of two is leased: %v", h.index)
+		}
+		b := lease(t, j, payout.StepSend, "eg", 1)
+		if h := checks(t, client, j); len(h.index) != 1 {
+			t.Errorf("both are leased: %v", h.index)
+		}
+		ended := b.Payouts[0]
+		ended.State, ended.Step = payout.StatePaid, payout.StepAnnounce
+		apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: ended})
+		if _, listed := checks(t, client, j).index["due:a:eg"]; !listed {
+			t.Error("one of two has ended, and nobody looks for the other")
+		}
 	})
 }
 

@@ -76,6 +76,14 @@ local function flush()
     if lanes[set] then bounds[n + 1], bounds[n + 2] = first_of(list), lanes[set] end -- open sets are no lanes
   end
   if #bounds > 0 then call('ZADD', INDEX, 'LT', unpack(bounds)) end
+  -- A merchant's lane that is empty now leaves the index. Its bound would come due at the end of a lease
+  -- that is over long before, one after the other with a thousand merchants.
+  local empty = {}
+  for set in pairs(leaving) do
+    local lane = lanes[set]
+    if lane and #lane > 1 and not waiting[set] and call('EXISTS', set) == 0 then empty[#empty + 1] = lane end
+  end
+  if #empty > 0 then call('ZREM', INDEX, unpack(empty)) end
   for merchant in pairs(noted) do call('SADD', P .. 'merchants', merchant) end
   leaving, waiting, writing, deleting, noted, begins = {}, {}, {}, {}, {}, {}
 end
