@@ -115,12 +115,22 @@ type issuer struct {
 	gate     *gate
 	limiter  Limiter
 	logger   zerolog.Logger
+	most     int // for how many permits the limiter is asked at most, 0: not known yet; owned by the lane's goroutine
 }
+
+// leastAsked is for how many permits the limiter is asked at least, however few it had last.
+const leastAsked = 4
 
 // take hands out as many permits as there are slots, passes and tickets for, up to due and to
 // what fits a lease. Where it is tickets that lack, wait says when to ask again.
+//
+// It takes no more slots than twice the tickets that there were last. A merchant at its limit would
+// take all slots from the others, only to return them when the limiter has answered.
 func (i *issuer) take(ctx context.Context, due int) (taken permits, wait time.Duration, err error) {
 	wanted := min(due, largest)
+	if i.most > 0 {
+		wanted = min(wanted, i.most)
+	}
 	slots := i.slots.take(i.merchant, wanted)
 	if slots == 0 {
 		// With an open breaker it needs no slots. Nobody can tell whether there are tickets without taking them.
@@ -136,12 +146,24 @@ func (i *issuer) take(ctx context.Context, due int) (taken permits, wait time.Du
 			i.slots.returnUnused(i.merchant, left)
 		}
 	}()
+	// A closed breaker has a pass for each call: none is taken that no ticket comes for. One that
+	// isn't may have few or none, and what has no pass must take no ticket: it might be the probe's.
+	asked := slots
+	if i.gate.state() != 0 {
+		passes = i.gate.admit(slots)
+		asked = len(passes)
+	}
 	var tickets []Ticket
-	if passes = i.gate.admit(slots); len(passes) > 0 {
-		if tickets, wait, err = i.limiter.Take(ctx, len(passes)); err != nil {
-			tickets = nil
+	if asked > 0 {
+		if tickets, wait, err = i.limiter.Take(ctx, asked); err != nil {
+			return permits{}, wait, err
 		}
-		tickets = tickets[:min(len(tickets), len(passes))]
+		tickets = tickets[:min(len(tickets), asked)]
+		i.learn(asked, len(tickets))
+	}
+	if passes == nil && len(tickets) > 0 {
+		passes = i.gate.admit(len(tickets))
+		tickets = tickets[:len(passes)] // fewer where a breaker has opened meanwhile
 	}
 	i.slots.lacks(i.merchant, slots < wanted && len(tickets) == slots)
 	if len(tickets) == 0 {
@@ -152,6 +174,15 @@ func (i *issuer) take(ctx context.Context, due int) (taken permits, wait time.Du
 		taken.free[n] = permit{issuer: i, pass: passes[n], ticket: ticket}
 	}
 	return taken, wait, nil
+}
+
+// learn sets for how many permits to ask next time: double where all came, else double of what came.
+func (i *issuer) learn(asked, came int) {
+	if came == asked {
+		i.most = min(max(i.most, 2*came), largest)
+	} else {
+		i.most = min(max(leastAsked, 2*came), largest)
+	}
 }
 
 // misused reports a mistake of the program.

@@ -115,6 +115,62 @@ func TestWhatDoesNotBecomeAPermitComesBack(t *testing.T) {
 	}
 }
 
+// A merchant at its limit takes no slots from the others that it gets no tickets for, and no passes. One
+// that no limit holds back gets whole groups.
+func TestPermitsAreAskedForByWhatCameLast(t *testing.T) {
+	var log strings.Builder
+	i, p := onePermit(t, &log)
+	p.end()
+	i.slots = newSlots(2*largest, []string{"a"}, func() {})
+	i.most = 0
+	var free, asked int
+	i.limiter = limiter{take: func(_ context.Context, n int) ([]time.Time, time.Duration, error) {
+		asked = n
+		return make([]time.Time, min(n, free)), time.Millisecond, nil
+	}}
+	for step, c := range []struct{ free, asks int }{
+		{3, largest}, {0, 6}, {1, leastAsked}, {4, leastAsked}, {largest, 8}, {largest, 16}, {largest, 32}, {10, 64}, {10, 20}, {largest, 20}, {largest, 40},
+	} {
+		free = c.free
+		taken, _, err := i.take(context.Background(), 500)
+		if err != nil || asked != c.asks || taken.len() != min(c.free, c.asks) {
+			t.Errorf("step %d: asks for %d and gets %d, want %d and %d: %v", step, asked, taken.len(), c.asks, min(c.free, c.asks), err)
+		}
+		var passes uint32
+		for _, b := range i.gate.breakersForCall() {
+			passes = b.two.Counts().Requests - b.two.Counts().TotalExclusions
+		}
+		if passes != uint32(taken.len()) {
+			t.Errorf("step %d: %d passes for %d permits", step, passes, taken.len())
+		}
+		taken.end()
+	}
+}
+
+// Where a breaker isn't closed, no ticket is taken that there is no pass for: it might be the probe's.
+func TestAnOpenBreakerTakesNoTickets(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		var log strings.Builder
+		i, p := onePermit(t, &log)
+		p.end()
+		asked := 0
+		i.limiter = limiter{take: func(_ context.Context, n int) ([]time.Time, time.Duration, error) {
+			asked += n
+			return make([]time.Time, n), 0, nil
+		}}
+		i.gate.pass(30, bad)
+		if taken, _, err := i.take(context.Background(), 100); asked != 0 || taken.len() != 0 || err != nil {
+			t.Errorf("open: asked for %d, %d permits, %v", asked, taken.len(), err)
+		}
+		time.Sleep(time.Minute)
+		taken, _, err := i.take(context.Background(), 100)
+		if probes := testBreaker().Probes; err != nil || asked > probes || asked == 0 || taken.len() != asked {
+			t.Errorf("half-open: asked for %d, %d permits, %v", asked, taken.len(), err)
+		}
+		taken.end()
+	})
+}
+
 // errOften is what half of all that fails says; the other half panics.
 var errOften = errors.New("broken now and then")
 
