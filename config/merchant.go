@@ -95,7 +95,7 @@ type NoRecord struct {
 	// 5m: longer than any replica lags.
 	Every time.Duration `key:"every" default:"5m" above:"0" about:"the least time between two answers that count"`
 	// hold: to send again needs the provider's word.
-	Then      string   `key:"then" default:"hold" oneof:"hold,resend" about:"what follows such evidence: hold the payout, or resend the same tradeNo; resend only with the provider's word that this can't pay twice"`
+	Then      string   `key:"then" default:"hold" oneof:"hold,resend" about:"what follows such evidence: hold the payout, or resend the same tradeNo; resend only with the provider's word that this can't pay twice; change hold to resend only by a clean stop of all instances"`
 	Codes     []string `key:"codes" default:"8000" about:"outer codes of a query that mean \"no such payout\"; never 0000 or 5000; at least one, unless empty_data says so"`
 	EmptyData bool     `key:"empty_data" default:"false" about:"true: an answer 0000 without data means \"no such payout\" too"`
 }

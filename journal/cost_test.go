@@ -76,9 +76,8 @@ func benchJournal(b testing.TB, client *redis.Client) *Journal {
 	return j
 }
 
-// oneLife is the life of a batch whose payouts are paid at the first ask.
-func oneLife(b testing.TB, j *Journal, from, size int, measured func(string, func())) {
-	ctx := context.Background()
+// insertLives takes in a batch, as an insert does.
+func insertLives(b testing.TB, j *Journal, from, size int, measured func(string, func())) {
 	must := func(err error) {
 		if err != nil {
 			b.Fatal(err)
@@ -91,9 +90,20 @@ func oneLife(b testing.TB, j *Journal, from, size int, measured func(string, fun
 		entries[i].Payout = payout.Begin(orders[0].Command, "egypt", payout.Source{Offset: int64(from + i), Time: time.Now()}, "", time.Now().Add(-time.Second))
 	}
 	measured("insert", func() {
-		_, _, err := j.Insert(ctx, intake.Range{From: int64(from), To: int64(from + size)}, entries)
+		_, _, err := j.Insert(context.Background(), intake.Range{From: int64(from), To: int64(from + size)}, entries)
 		must(err)
 	})
+}
+
+// oneLife is the life of a batch whose payouts are paid at the first ask.
+func oneLife(b testing.TB, j *Journal, from, size int, measured func(string, func())) {
+	ctx := context.Background()
+	must := func(err error) {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	insertLives(b, j, from, size, measured)
 	policy := payout.Policy{Poll: payout.Poll{First: time.Millisecond, Factor: 2, Max: time.Minute, GiveUp: time.Hour}}
 	step := func(step payout.Step, merchant string, after func(p payout.Payout, now time.Time) leases.Change) {
 		var batch leases.Leased
@@ -157,16 +167,7 @@ func inHandLife(b testing.TB, j *Journal, from, size int, measured func(string, 
 			b.Fatal(err)
 		}
 	}
-	entries := make([]intake.Entry, size)
-	for i := range entries {
-		orders, err := message.Decode([]byte(fmt.Sprintf(`{"tradeNo":"20261121%012d","merchant":"eg-main","amount":"300","currency":"EGP","payee":{"customerName":"kevin small","walletId":"01123456789"},"remark":"salary 2026-11","batchId":"2026-11-payroll"}`, from+i)))
-		must(err)
-		entries[i].Payout = payout.Begin(orders[0].Command, "egypt", payout.Source{Offset: int64(from + i), Time: time.Now()}, "", time.Now().Add(-time.Second))
-	}
-	measured("insert", func() {
-		_, _, err := j.Insert(ctx, intake.Range{From: int64(from), To: int64(from + size)}, entries)
-		must(err)
-	})
+	insertLives(b, j, from, size, measured)
 	policy := payout.Policy{Poll: payout.Poll{First: time.Millisecond, Factor: 2, Max: time.Minute, GiveUp: time.Hour}}
 	var batch leases.Leased
 	measured("lease", func() {
