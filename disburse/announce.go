@@ -26,10 +26,14 @@ const announceRarely = 10 * time.Minute
 
 // announceGroup publishes what ended or is held, and then lets the journal forget what
 // is final. An end by our own word is written down as a decision first (protocol O2).
-func (l *Loop) announceGroup(_, working context.Context, _ *lane, due int) (int, error) {
-	leased, err := l.lease(working, payout.StepAnnounce, "", min(due, announceLargest))
+func (l *Loop) announceGroup(_, working context.Context, la *lane, due int) (group, error) {
+	due = min(due, announceLargest)
+	leased, err := l.lease(working, payout.StepAnnounce, "", due)
+	if err == nil {
+		la.leased(due, len(leased.Payouts))
+	}
 	if len(leased.Payouts) == 0 {
-		return 0, err
+		return group{}, err
 	}
 	if err != nil { // some records can't be read; the others go on
 		l.reportError(working, err, "read a record")
@@ -44,7 +48,7 @@ func (l *Loop) announceGroup(_, working context.Context, _ *lane, due int) (int,
 	if e := l.announce(ctx, ready); e != nil {
 		err = e
 	}
-	return len(ready), err
+	return group{done: len(ready)}, err
 }
 
 // decideOwn has the ends by our own word acknowledged. It answers what may be announced; the
@@ -78,7 +82,7 @@ func (l *Loop) decideOwn(ctx context.Context, epoch string, tasks []*task) (read
 // was being acknowledged, and a moment longer.
 func (l *Loop) announceInHand(working context.Context) {
 	for l.toAnnounce.wait() {
-		lingerWhile(announceLinger, func() bool { return l.toAnnounce.expecting(announceLargest) })
+		l.toAnnounce.linger(announceLinger, announceLargest)
 		l.announceNow(working, l.toAnnounce.take(time.Now(), announceLargest))
 	}
 }

@@ -180,7 +180,7 @@ func TestTheWriterGathersByEpoch(t *testing.T) {
 				panic("broken")
 			}
 			return slices.Repeat([]bool{true}, len(changes))
-		}), func() {}, func() bool { return true }, b.reportError, b.forgetEpoch, b.config.Logger)
+		}), func(time.Time) {}, func() bool { return true }, b.reportError, b.forgetEpoch, b.config.Logger)
 		for _, epoch := range []string{"e0", "e1", "e1", "e2", "e1"} {
 			w.put(change{Change: leases.Change{Epoch: epoch}, until: time.Now().Add(time.Minute)})
 		}

@@ -12,22 +12,19 @@ import (
 
 // askGroup asks the query endpoint about payouts that may have been sent. First come those that
 // it has in hand since it sent them, then what is due in the journal.
-func (l *Loop) askGroup(taking, working context.Context, la *lane, due int) (int, error) {
+func (l *Loop) askGroup(taking, working context.Context, la *lane, due int) (group, error) {
 	m := la.merchant
 	if late := m.toAsk.late(time.Now()); len(late) > 0 {
 		l.putBackAll(late)
-		return 0, nil // the next round finds them in the journal
+		return group{}, nil // the next round finds them in the journal
 	}
 	permits, wait, err := la.permits.take(taking, due)
 	defer permits.end() // what no worker has got, also after a panic
 	n := permits.len()
 	if n == 0 {
-		if err == nil {
-			pause(taking, min(wait, longestWait))
-		}
-		return 0, err
+		return group{rest: wait}, err
 	}
-	stored := int(m.stored.Load())
+	stored := int(la.left.Load())
 	for _, t := range m.toAsk.take(time.Now(), n-ofJournal(n, stored)) {
 		t.step = payout.StepAsk
 		l.move(t, stagePrepared)
@@ -35,18 +32,18 @@ func (l *Loop) askGroup(taking, working context.Context, la *lane, due int) (int
 	}
 	own := n - permits.len()
 	if own == n || stored == 0 {
-		return own, nil
+		return group{done: own}, nil
 	}
 	leased, err := l.lease(working, payout.StepAsk, m.Name, n-own)
-	if len(leased.Payouts) < n-own {
-		m.stored.Store(0)
+	if err == nil {
+		la.leased(n-own, len(leased.Payouts))
 	}
 	permits.limit(len(leased.Payouts))
 	for _, p := range leased.Payouts {
 		t := l.newTask(payout.StepAsk, m, leased, p)
 		l.call(t, permits.next(), func() { l.ask(taking, working, t) })
 	}
-	return own + len(leased.Payouts), err
+	return group{done: own + len(leased.Payouts)}, err
 }
 
 // ofJournal is how many of n asks belong at least to what is due in the journal: a quarter. What

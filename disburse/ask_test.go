@@ -225,7 +225,7 @@ func TestEverythingDueDoesntStarveAnnouncements(t *testing.T) {
 		p.send = func(context.Context, string, time.Time) finding.Finding { time.Sleep(time.Second); return good }
 		b.merchant("a").Provider = p
 		b.start()
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(writeLinger + 50*time.Millisecond)
 		if b.journal.forgotten("b1") != payout.StatePaid {
 			t.Error("not announced")
 		}

@@ -34,17 +34,18 @@
 //	      |            +-----------+  a change               | |
 //	      |            | announcer |-------------------------+ |
 //	      |            +-----------+                           |
-//	      +--------- after each write -------------------------+
+//	      +--- what was written comes due before Run wakes ----+
 //
-// The journal nudges too, after each insert, and so does a slot that becomes free.
+// The journal nudges too, after each insert. So does a slot that becomes free, if a lane has found too
+// few.
 //
 // What each goroutine owns, and what wakes it:
 //
 //	goroutine   there are                 owns                                  is woken by
 //	Run         one                       when a lane ran last                  Nudge, its own timer
-//	lane        one while it has work     its permits; tasks until decided      Run
+//	lane        one while it has work     its permits; tasks until decided      Run, its own timer, a task in hand
 //	worker      one for each call         a task and its permit until judged    a lane
-//	writer      one                       tasks from judged to written          a change in its channel
+//	writer      one                       tasks from judged to written          a change in its channel, the last call's end
 //	announcer   one                       tasks of the group it publishes       a task in hand to announce
 //
 // Between two goroutines a task is in a channel (to the writer) or in hand (a list under a

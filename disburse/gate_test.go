@@ -215,7 +215,7 @@ func TestSlotsAreKeptForTheOthers(t *testing.T) {
 				names = append(names, fmt.Sprint("m", i))
 			}
 			told := 0
-			s := newSlots(c.total, names, func() { told++ })
+			s := newSlots(c.total, names, func() { told++ }, func() {})
 			half := c.total / (2 * c.merchants)
 			for round, kept := range []int{(half + 1) / 2, half} { // at first all have been quiet
 				held := map[string]int{}
@@ -236,6 +236,9 @@ func TestSlotsAreKeptForTheOthers(t *testing.T) {
 			}
 			if s.release("m0", s.take("m0", 1)); told != 1 {
 				t.Error("nobody was told of a release")
+			}
+			if s.release("m0", s.take("m0", 1)); told != 1 {
+				t.Error("told of a release that nobody waits for")
 			}
 		})
 	}

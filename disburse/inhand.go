@@ -21,6 +21,11 @@ const (
 	// something, and the journal has the fair order of all that wait.
 	askLate = time.Second
 
+	// askTogether is for how long an ask waits for others that come due within that time: they share a
+	// request for the rate. It waits for no more than askEnough.
+	askTogether = 40 * time.Millisecond
+	askEnough   = 32
+
 	// askInHandPause is how long no payout is taken in hand after that.
 	askInHandPause = 10 * time.Second
 
@@ -34,8 +39,9 @@ const (
 // once more would cost Redis an eighth (asks) or a fifth (announcements) of a payout's whole
 // cost. A payout whose task is lost here comes due in the journal when its lease ends.
 type inHand struct {
-	most int // tasks that may wait here
-	more chan struct{}
+	most int             // tasks that may wait here
+	more chan struct{}   // told when another task comes first, or no more are expected
+	due  func(time.Time) // told when another task comes first, of when it is due; may be nil; never blocks
 
 	mu       sync.Mutex
 	waiting  []*task   // the task that is due first comes first
@@ -44,7 +50,9 @@ type inHand struct {
 	closed   bool
 }
 
-func newInHand(most int) *inHand { return &inHand{most: most, more: make(chan struct{}, 1)} }
+func newInHand(most int, due func(time.Time)) *inHand {
+	return &inHand{most: most, more: make(chan struct{}, 1), due: due}
+}
 
 // reserve reserves a place for one more task, and tells whether there was one. Then fill or
 // cancel must follow.
@@ -64,25 +72,37 @@ func (h *inHand) fill(t *task) {
 	h.reserved--
 	at, _ := slices.BinarySearchFunc(h.waiting, t.due, dueBy)
 	h.waiting = slices.Insert(h.waiting, at, t) // mostly the last one
+	stir := at == 0 || h.reserved == 0
 	h.mu.Unlock()
-	h.wake()
+	if stir {
+		h.wake()
+	}
+	if at == 0 && h.due != nil {
+		h.due(t.due)
+	}
 }
 
 // cancel frees the place of a task that doesn't come.
 func (h *inHand) cancel() {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.reserved--
+	h.mu.Unlock()
+	h.wake()
 }
 
-// work is how many tasks are due, and when the next one will be.
+// work is how many tasks are to be taken now: all that are due, once no others follow soon or enough
+// of them wait. If there are none yet, next is when there will be some, zero if no task waits.
 func (h *inHand) work(now time.Time) (due int, next time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if due = h.dueCount(now); due < len(h.waiting) {
-		next = h.waiting[due].due
+	if len(h.waiting) == 0 {
+		return 0, time.Time{}
 	}
-	return due, next
+	soon := min(askEnough, h.dueCount(h.waiting[0].due.Add(askTogether)))
+	if next = h.waiting[soon-1].due; next.After(now) {
+		return 0, next
+	}
+	return h.dueCount(now), time.Time{}
 }
 
 // take takes up to n tasks that are due, the longest waiting first.
@@ -173,6 +193,19 @@ func (h *inHand) wait() bool {
 	}
 }
 
+// linger waits while more tasks are about to come, for at most d, until there are n.
+func (h *inHand) linger(d time.Duration, n int) {
+	over := time.NewTimer(d)
+	defer over.Stop()
+	for h.expecting(n) {
+		select {
+		case <-h.more:
+		case <-over.C:
+			return
+		}
+	}
+}
+
 // expecting tells whether more tasks are about to come, and fit into a group of n.
 func (h *inHand) expecting(n int) bool {
 	h.mu.Lock()
@@ -226,7 +259,6 @@ func (l *Loop) keepUnwritten(t *task, c change) {
 	t.permit = nil
 	t.payout, t.due = c.After, c.due
 	c.next.fill(t) // from here on the task is the loop's
-	l.Nudge()
 }
 
 // putBackAll ends the leases of tasks in hand; their payouts stay due when they were.

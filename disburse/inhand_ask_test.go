@@ -278,15 +278,18 @@ func TestHowAsksAreShared(t *testing.T) {
 
 func TestTheOneThatIsDueFirstIsTakenFirst(t *testing.T) {
 	now := time.Now()
-	k := newInHand(asksInHand)
+	k := newInHand(asksInHand, nil)
 	for _, n := range rand.Perm(100) {
 		if !k.reserve() {
 			t.Fatal("no room")
 		}
 		k.fill(&task{due: now.Add(time.Duration(n) * time.Second), payout: payout.Payout{Asks: n}})
 	}
-	if due, next := k.work(now.Add(29 * time.Second)); due != 30 || !next.Equal(now.Add(30*time.Second)) {
-		t.Errorf("%d are due, the next at %v", due, next.Sub(now))
+	if due, next := k.work(now.Add(-time.Second)); due != 0 || !next.Equal(now) {
+		t.Errorf("%d are due before all, the next at %v", due, next.Sub(now))
+	}
+	if due, _ := k.work(now.Add(29 * time.Second)); due != 30 {
+		t.Errorf("%d are due", due)
 	}
 	for n, p := range append(k.take(now.Add(29*time.Second), 10), k.take(now.Add(29*time.Second), 100)...) {
 		if p.payout.Asks != n || n >= 30 {

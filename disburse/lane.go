@@ -13,10 +13,12 @@ const (
 	// slotLinger is how long a lane waits for more free slots, where few are free and more is
 	// due than fits. A lease and a decision cost as much as the calls of a dozen payouts.
 	slotLinger = 15 * time.Millisecond
+	slotLook   = 2 * time.Millisecond // how often it looks meanwhile
 
-	// longestWait bounds a lane's pause for want of tickets. A provider's Retry-After may be a
-	// minute, and rates may be changed meanwhile.
-	longestWait = time.Second
+	// leastRest and longestRest bound a lane's rest for want of permits. Each try costs Redis a
+	// script. A provider's Retry-After may be a minute, and rates may be changed meanwhile.
+	leastRest   = 20 * time.Millisecond
+	longestRest = time.Second
 
 	// largest is the most that one lease takes: one decision record of 128 payouts is
 	// ten kilobytes.
@@ -28,19 +30,26 @@ const (
 	mostBackoff  = 5 * time.Second
 )
 
-// lane is one step of one merchant, or of all merchants. At most one goroutine prepares a group of
-// it. The first five fields are fixed, the others change while it works.
+// lane is one step of one merchant, or of all merchants. At most one goroutine prepares its groups. The
+// first five fields are fixed, the others change while it works.
 type lane struct {
-	step     payout.Step
-	merchant *merchant                                     // nil for announce and review
-	permits  *issuer                                       // the same
-	work     func(leases.Agenda) (due int, next time.Time) // next: by this process' clock, of what is in hand
-	run      func(taking, working context.Context, la *lane, due int) (leased int, err error)
+	leases.Lane
+	merchant *merchant // nil for announce and review
+	toAsk    *inHand   // of an ask's: what waits here and not in the journal; else nil
+	permits  *issuer   // nil for announce and review
+	run      func(taking, working context.Context, la *lane, due int) (group, error)
 
 	busy        atomic.Bool  // its goroutine is there, which clears it
+	left        atomic.Int64 // due in the journal by the last look, less what was leased since
 	began       time.Time    // when its goroutine was started last; owned by Run
 	pausedUntil atomic.Int64 // Unix nanoseconds
 	failures    int          // in a row; owned by its goroutine
+}
+
+// group is what became of one group of a lane.
+type group struct {
+	done int           // payouts that were leased or were in hand
+	rest time.Duration // where nothing was done: how long there will be no permit, 0 if nobody knows
 }
 
 // lanes lists all lanes. Each round begins at a random one.
@@ -49,19 +58,12 @@ func (l *Loop) lanes() []*lane {
 	for _, name := range l.names {
 		m := l.merchants[name]
 		all = append(all,
-			&lane{step: payout.StepAsk, merchant: m, permits: l.issuer(m, payout.StepAsk), run: l.askGroup, work: m.asks},
-			&lane{step: payout.StepSend, merchant: m, permits: l.issuer(m, payout.StepSend), run: l.sendGroup, work: inJournal(payout.StepSend, name)})
+			&lane{Lane: leases.Lane{Step: payout.StepAsk, Merchant: name}, merchant: m, toAsk: m.toAsk, permits: l.issuer(m, payout.StepAsk), run: l.askGroup},
+			&lane{Lane: leases.Lane{Step: payout.StepSend, Merchant: name}, merchant: m, permits: l.issuer(m, payout.StepSend), run: l.sendGroup})
 	}
 	return append(all,
-		&lane{step: payout.StepAnnounce, run: l.announceGroup, work: inJournal(payout.StepAnnounce, "")},
-		&lane{step: payout.StepReview, run: l.reviewGroup, work: inJournal(payout.StepReview, "")})
-}
-
-// inJournal is the work of a lane that has none in hand.
-func inJournal(step payout.Step, merchant string) func(leases.Agenda) (int, time.Time) {
-	return func(a leases.Agenda) (int, time.Time) {
-		return a.Due[leases.Lane{Step: step, Merchant: merchant}], time.Time{}
-	}
+		&lane{Lane: leases.Lane{Step: payout.StepAnnounce}, run: l.announceGroup},
+		&lane{Lane: leases.Lane{Step: payout.StepReview}, run: l.reviewGroup})
 }
 
 // issuer makes what hands out the permits of a merchant's sends or asks.
@@ -73,10 +75,34 @@ func (l *Loop) issuer(m *merchant, step payout.Step) *issuer {
 	return i
 }
 
+// work is how many payouts the lane has to work on now. If there are none, next is when it will have
+// some in hand, zero if it has none there.
+func (la *lane) work(now time.Time) (due int, next time.Time) {
+	due = int(la.left.Load())
+	if la.toAsk == nil {
+		return due, time.Time{}
+	}
+	inHand, next := la.toAsk.work(now)
+	if due+inHand > 0 {
+		next = time.Time{}
+	}
+	return due + inHand, next
+}
+
+// leased notes how many of the payouts that were asked for a lease had. Where it had fewer, no more are
+// due. A look that was in flight meanwhile may say that there are: then the next lease is in vain.
+func (la *lane) leased(asked, had int) {
+	if had < asked {
+		la.left.Store(0)
+	} else {
+		la.left.Add(-int64(had))
+	}
+}
+
 // start has a lane work, unless it does so already, or pauses after an error.
 func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 	now := time.Now()
-	if s := l.slots[la.step]; s != nil && now.Sub(la.began) < slotLinger && s.scarce(la.merchant.Name, due) {
+	if s := l.slots[la.Step]; s != nil && now.Sub(la.began) < slotLinger && s.scarce(la.Merchant, due) {
 		return
 	}
 	if now.UnixNano() < la.pausedUntil.Load() || !la.busy.CompareAndSwap(false, true) {
@@ -86,49 +112,85 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 	l.calls.Add(1)
 	go func() {
 		defer l.calls.Done()
-		leased := 0
 		defer func() {
 			la.busy.Store(false)
-			if leased > 0 { // there may be more; where nothing was leased the loop's own pause is enough
-				l.Nudge()
+			switch due, next := la.work(time.Now()); {
+			case due > 0: // a look has brought it just now, or it lacks slots
+				l.comesDue(time.Now().Add(busyPause))
+			case !next.IsZero():
+				l.comesDue(next)
 			}
 		}()
-		var err error
-		for more := true; more; more = err == nil && leased > 0 && taking.Err() == nil && l.goesOn(la, due) {
-			if leased, err = l.runOnce(taking, working, la, due); err == nil {
-				la.failures = 0
-			}
-			due -= leased
-		}
+		err := l.keepOn(taking, working, la)
 		if err == nil {
 			return
 		}
 		la.failures++
 		la.pausedUntil.Store(time.Now().Add(min(leastBackoff<<min(la.failures-1, 10), mostBackoff)).UnixNano())
-		l.reportError(taking, err, la.step.String())
+		l.reportError(taking, err, la.Step.String())
 	}()
 }
 
-// goesOn tells whether a lane may lease the next group without another round of the loop. So much
-// was due in the last round that more must be, and there are slots for it.
-func (l *Loop) goesOn(la *lane, due int) bool {
-	s := l.slots[la.step]
-	if s == nil || due <= largest {
-		return false
+// keepOn has a lane work on one group after the other, as long as it has work and slots. While it lacks
+// permits, or what it has in hand is due in a moment, it rests. None of that costs the loop a look.
+func (l *Loop) keepOn(taking, working context.Context, la *lane) error {
+	for first := true; taking.Err() == nil && time.Now().UnixNano() >= la.pausedUntil.Load(); first = false {
+		due, next := la.work(time.Now())
+		switch {
+		case due > 0 && !first && !l.hasRoom(la, due):
+			return nil
+		case due > 0:
+		case next.IsZero() || time.Until(next) > idle:
+			return nil
+		default:
+			la.restUntil(taking, next)
+			continue
+		}
+		did, err := l.runOnce(taking, working, la, due)
+		if err != nil {
+			return err
+		}
+		la.failures = 0
+		switch {
+		case did.done > 0:
+		case did.rest == 0:
+			return nil
+		default:
+			pause(taking, min(max(did.rest, leastRest), longestRest))
+		}
 	}
-	short := func() bool { return s.scarce(la.merchant.Name, due) }
-	if short() {
-		lingerWhile(slotLinger, short)
+	return nil
+}
+
+// restUntil sleeps until then. It ends sooner if another payout in hand comes due before.
+func (la *lane) restUntil(taking context.Context, then time.Time) {
+	t := time.NewTimer(time.Until(then))
+	defer t.Stop()
+	select {
+	case <-taking.Done():
+	case <-la.toAsk.more:
+	case <-t.C:
 	}
-	return !short()
+}
+
+// hasRoom tells whether there are slots that are worth another group. It waits a moment for more.
+func (l *Loop) hasRoom(la *lane, due int) bool {
+	s := l.slots[la.Step]
+	if s == nil {
+		return true
+	}
+	for waited := time.Duration(0); waited < slotLinger && s.scarce(la.Merchant, due); waited += slotLook {
+		time.Sleep(slotLook)
+	}
+	return !s.scarce(la.Merchant, due)
 }
 
 // runOnce has a lane work on one group. A panic is an error like others: the lane pauses.
-func (l *Loop) runOnce(taking, working context.Context, la *lane, due int) (leased int, err error) {
+func (l *Loop) runOnce(taking, working context.Context, la *lane, due int) (did group, err error) {
 	err = errPanic
-	defer l.survive("a group to " + la.step.String())
-	leased, err = la.run(taking, working, la, due)
-	return leased, err
+	defer l.survive("a group to " + la.Step.String())
+	did, err = la.run(taking, working, la, due)
+	return did, err
 }
 
 // lease leases a group. The end of taking doesn't interrupt it. If Redis writes a lease that nobody

@@ -1,7 +1,9 @@
 package disburse
 
 import (
+	"cmp"
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -53,11 +55,112 @@ func TestALonePayoutWaitsForNobody(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		b := newBench(t, settling("a1"))
 		b.start()
-		time.Sleep(2*lingerLook + debounce)
+		time.Sleep(2*slotLook + debounce)
 		if n := len(b.events("a1")); n != 1 {
 			t.Errorf("announced %d times so far", n)
 		}
 		time.Sleep(time.Second)
 		b.stop()
 	})
+}
+
+// atTheLimit is a limiter that has a few tickets ten times a second. It counts how often it is asked.
+func atTheLimit(few int, asked *atomic.Int64) limiter {
+	var next atomic.Int64 // Unix nanoseconds
+	return limiter{wait: free.wait, take: func(ctx context.Context, n int) ([]time.Time, time.Duration, error) {
+		asked.Add(1)
+		if wait := time.Unix(0, next.Load()).Sub(time.Now()); wait > 0 {
+			return nil, wait, nil
+		}
+		next.Store(time.Now().Add(100 * time.Millisecond).UnixNano())
+		moments, _, err := free.take(ctx, min(n, few))
+		return moments, 0, err
+	}}
+}
+
+// A merchant with a backlog, held back by its limit, costs a look now and then, not one for each group.
+// What it sends is asked about in groups, each within 100 ms, and written in groups.
+func TestAMerchantAtItsLimitCostsFewCalls(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		b := newBench(t, orders(1000, "a")...)
+		var asked, asks atomic.Int64
+		b.merchant("a").Send = atTheLimit(5, &asked)
+		b.merchant("a").Query = limiter{wait: free.wait, take: func(ctx context.Context, n int) ([]time.Time, time.Duration, error) {
+			asks.Add(1)
+			return free.take(ctx, n)
+		}}
+		var mu sync.Mutex
+		sent := map[string]time.Time{}
+		var latest, earliest time.Duration
+		b.merchant("a").Provider = provider{
+			send: func(_ context.Context, tradeNo string, _ time.Time) finding.Finding {
+				time.Sleep(40 * time.Millisecond)
+				mu.Lock()
+				defer mu.Unlock()
+				sent[tradeNo] = time.Now()
+				return finding.Finding{Kind: finding.Accepted}
+			},
+			ask: func(_ context.Context, tradeNo string, _ time.Time) finding.Finding {
+				mu.Lock()
+				after := time.Since(sent[tradeNo])
+				latest, earliest = max(latest, after), min(cmp.Or(earliest, after), after)
+				mu.Unlock()
+				time.Sleep(40 * time.Millisecond)
+				return finding.Finding{Kind: finding.Paid, Served: true}
+			},
+		}
+		b.merchant("a").Policy.Poll.Learn = false
+		b.start()
+		time.Sleep(5 * time.Second)
+		counted := func() [5]int64 {
+			return [5]int64{int64(b.allSends()), int64(b.journal.called("due")), int64(b.journal.called("apply")), asked.Load(), asks.Load()}
+		}
+		before := counted()
+		time.Sleep(10 * time.Second)
+		after := counted()
+		for i, c := range []struct {
+			what        string
+			least, most int64
+		}{{"sends", 490, 510}, {"looks", 30, 60}, {"writes", 0, 250}, {"requests for sends", 0, 210}, {"requests for asks", 0, 260}} {
+			if n := after[i] - before[i]; n < c.least || n > c.most {
+				t.Errorf("%d %s in 10 s, not %d to %d", n, c.what, c.least, c.most)
+			}
+		}
+		if first := b.merchant("a").Policy.Poll.First; earliest < first*9/10 || latest > first*11/10+100*time.Millisecond {
+			t.Errorf("asked %v to %v after the send", earliest, latest)
+		}
+		b.stop()
+	})
+}
+
+// A task that comes before all others wakes whoever waits for them.
+func TestATaskThatComesFirstWakes(t *testing.T) {
+	var told []time.Time
+	h := newInHand(10, func(at time.Time) { told = append(told, at) })
+	woken := func() bool {
+		select {
+		case <-h.more:
+			return true
+		default:
+			return false
+		}
+	}
+	now := time.Now()
+	for range 4 {
+		h.reserve()
+	}
+	for _, c := range []struct {
+		due   time.Duration
+		wakes bool
+	}{{2 * time.Second, true}, {3 * time.Second, false}, {time.Second, true}, {4 * time.Second, true}} { // the last: no more are expected
+		if h.fill(&task{due: now.Add(c.due)}); woken() != c.wakes {
+			t.Errorf("due in %v: wakes %v", c.due, !c.wakes)
+		}
+	}
+	if len(told) != 2 || !told[1].Equal(now.Add(time.Second)) {
+		t.Errorf("told of %v", told)
+	}
+	if due, next := h.work(now.Add(time.Second - 1)); due != 0 || !next.Equal(now.Add(time.Second)) {
+		t.Errorf("%d to take before the first is due, the next at %v", due, next)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime/debug"
 	"sync"
@@ -18,18 +19,18 @@ import (
 )
 
 const (
-	// idle is how long the loop sleeps at most when nothing is due. Payouts that other instances take
-	// in are seen that late. busyPause is the same while there is work.
+	// idle is how long the loop sleeps at most. Payouts that other instances take in are seen that
+	// late. busyPause is the least time until a look at what comes due by itself. Payouts that come
+	// due soon after each other share one look and one lease.
 	idle      = 250 * time.Millisecond
-	busyPause = 20 * time.Millisecond
+	busyPause = 40 * time.Millisecond
 
 	// believedFor is how long an idle loop is content with looks that aren't believed. A Redis that was
 	// restarted or replaced while nobody works is noticed that late.
 	believedFor = 2 * time.Second
 
-	// debounce is the least time between two rounds, however often the loop is nudged. Every call
-	// that ends nudges it, and every write, and each round costs Redis a script. Payouts that come
-	// due meanwhile share one lease and one decision.
+	// debounce is the least time between two rounds, however often the loop is nudged: each costs
+	// Redis a script. Payouts that come due meanwhile share one lease and one decision.
 	debounce = 5 * time.Millisecond
 
 	// mostMargin bounds the margin between a call's end and its lease's; see margin.
@@ -75,6 +76,8 @@ type Loop struct {
 	epochFrom  time.Time      // both owned by that lane
 	trouble    atomic.Value   // of string: why the journal didn't answer last, "" if it did
 
+	sleepsUntil atomic.Int64 // when the next round comes, Unix nanoseconds; math.MaxInt64 during a round
+
 	idleUntil time.Time           // until when nothing comes due, by the last round; zero if there was something to do
 	others    map[leases.Lane]int // what was due in that round: of merchants that nobody here works on
 
@@ -89,21 +92,22 @@ type Loop struct {
 // New makes a loop; Run starts it.
 func New(c Config) *Loop {
 	l := &Loop{Config: c, merchants: map[string]*merchant{}, nudge: make(chan struct{}, 1), jobs: make(chan func())}
+	l.sleepsUntil.Store(math.MaxInt64)
 	l.breaker.Store(&c.Breaker)
 	for _, m := range c.Merchants {
 		l.names = append(l.names, m.Name)
 		l.merchants[m.Name] = &merchant{
-			Merchant: m, current: m.Policy, toAsk: newInHand(asksInHand),
+			Merchant: m, current: m.Policy, toAsk: newInHand(asksInHand, l.comesDue),
 			sendGate: newGate(&l.breaker, true, m.Name+" send", &l.Logger),
 			askGate:  newGate(&l.breaker, false, m.Name+" query", &l.Logger),
 		}
 	}
 	l.slots = map[payout.Step]*slots{}
 	for _, step := range []payout.Step{payout.StepSend, payout.StepAsk} {
-		l.slots[step] = newSlots(c.Slots, l.names, l.Nudge)
+		l.slots[step] = newSlots(c.Slots, l.names, l.Nudge, func() { l.writer.stir() })
 	}
-	l.toAnnounce = newInHand(announcementsInHand)
-	l.writer = newWriter(c.Journal, l.Nudge, l.callsInFlight, l.reportError, l.forgetEpoch, c.Logger)
+	l.toAnnounce = newInHand(announcementsInHand, nil)
+	l.writer = newWriter(c.Journal, l.written, l.callsInFlight, l.reportError, l.forgetEpoch, c.Logger)
 	l.beat.Store(time.Now().UnixNano())
 	c.Metrics.of(l)
 	return l
@@ -115,6 +119,19 @@ func (l *Loop) Nudge() {
 	case l.nudge <- struct{}{}:
 	default:
 	}
+}
+
+// comesDue tells the loop that something comes due at that moment of this process' clock. It nudges
+// the loop only if that would sleep for longer. It never blocks.
+func (l *Loop) comesDue(at time.Time) {
+	if at.UnixNano() < l.sleepsUntil.Load() {
+		l.Nudge()
+	}
+}
+
+// written is told when something comes due that was written, by Redis' clock.
+func (l *Loop) written(due time.Time) {
+	l.comesDue(due.Add(-time.Duration(l.journalAhead.Load())))
 }
 
 // Beat is when the loop last made progress, for the health check.
@@ -142,6 +159,7 @@ func (l *Loop) Run(taking, working context.Context) {
 	lanes := l.lanes()
 	for nudged := true; taking.Err() == nil; {
 		began := time.Now()
+		l.sleepsUntil.Store(math.MaxInt64)
 		sleep, still := time.Duration(0), false
 		if !nudged {
 			sleep, still = l.stillIdle(taking)
@@ -150,6 +168,7 @@ func (l *Loop) Run(taking, working context.Context) {
 			sleep = l.round(taking, working, lanes)
 		}
 		nudged = false
+		l.sleepsUntil.Store(time.Now().Add(sleep).UnixNano())
 		timer := time.NewTimer(sleep)
 		select {
 		case <-taking.Done():
@@ -194,15 +213,19 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 	start := rand.IntN(len(lanes)) // nobody is always first when slots are short
 	for i := range lanes {
 		la := lanes[(start+i)%len(lanes)]
-		due, next := la.work(agenda)
-		if !next.IsZero() {
+		la.left.Store(int64(agenda.Due[la.Lane]))
+		due, next := la.work(now)
+		busy = busy || due > 0 || !next.IsZero()
+		switch {
+		case la.busy.Load(): // it goes on by itself
 			busy = true
+			continue
+		case !next.IsZero():
 			later(next.Sub(now))
-		}
-		if due == 0 {
+			continue
+		case due == 0:
 			continue
 		}
-		busy = true
 		if left := time.Unix(0, la.pausedUntil.Load()).Sub(asked); left > 0 {
 			later(left)
 			continue

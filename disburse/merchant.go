@@ -3,7 +3,6 @@ package disburse
 import (
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"disburser/payout"
@@ -34,8 +33,7 @@ type Merchant struct {
 type merchant struct {
 	Merchant
 	sendGate, askGate *gate
-	toAsk             *inHand      // sent here, and waiting for their first ask
-	stored            atomic.Int64 // asks that were due in the journal in the last round
+	toAsk             *inHand // sent here, and waiting for their first ask
 
 	mu          sync.Mutex
 	current     payout.Policy      // Policy, or what it was changed to
@@ -117,12 +115,4 @@ func (m *merchant) learn(p payout.Payout, f finding.Finding, now time.Time) {
 		}
 		m.learner.Saw(unsettledAt, answeredAt, settled)
 	}
-}
-
-// asks is what there is to ask about: what is due in the journal, and what is in hand.
-func (m *merchant) asks(a leases.Agenda) (due int, next time.Time) {
-	stored := a.Due[leases.Lane{Step: payout.StepAsk, Merchant: m.Name}]
-	m.stored.Store(int64(stored))
-	due, next = m.toAsk.work(time.Now())
-	return stored + due, next
 }

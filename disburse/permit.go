@@ -1,6 +1,7 @@
 package disburse
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -118,8 +119,15 @@ type issuer struct {
 	most     int // for how many permits the limiter is asked at most, 0: not known yet; owned by the lane's goroutine
 }
 
-// leastAsked is for how many permits the limiter is asked at least, however few it had last.
-const leastAsked = 4
+// gateWait is how long a lane rests that no breaker lets through.
+const gateWait = 100 * time.Millisecond
+
+// leastAsked is for how many permits the limiter is asked at least, however few it had last. unknownAsked
+// is the same once it had none, and nobody knows how many it will have.
+const (
+	leastAsked   = 4
+	unknownAsked = 32
+)
 
 // take hands out as many permits as there are slots, passes and tickets for, up to due and to
 // what fits a lease. Where it is tickets that lack, wait says when to ask again.
@@ -151,7 +159,9 @@ func (i *issuer) take(ctx context.Context, due int) (taken permits, wait time.Du
 	asked := slots
 	if i.gate.state() != 0 {
 		passes = i.gate.admit(slots)
-		asked = len(passes)
+		if asked = len(passes); asked == 0 {
+			wait = gateWait
+		}
 	}
 	var tickets []Ticket
 	if asked > 0 {
@@ -176,11 +186,15 @@ func (i *issuer) take(ctx context.Context, due int) (taken permits, wait time.Du
 	return taken, wait, nil
 }
 
-// learn sets for how many permits to ask next time: double where all came, else double of what came.
+// learn sets for how many permits to ask next time: double where all came, else double of what came. Where
+// none came it was too early to ask, which says nothing about the rate.
 func (i *issuer) learn(asked, came int) {
-	if came == asked {
+	switch came {
+	case 0:
+		i.most = cmp.Or(i.most, unknownAsked)
+	case asked:
 		i.most = min(max(i.most, 2*came), largest)
-	} else {
+	default:
 		i.most = min(max(leastAsked, 2*came), largest)
 	}
 }

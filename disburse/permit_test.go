@@ -24,7 +24,7 @@ func onePermit(t *testing.T, log *strings.Builder) (*issuer, *permit) {
 	var s settings
 	s.Store(&b)
 	i := &issuer{
-		merchant: "a", slots: newSlots(8, []string{"a"}, func() {}), gate: newGate(&s, true, "a send", new(zerolog.Nop())),
+		merchant: "a", slots: newSlots(8, []string{"a"}, func() {}, func() {}), gate: newGate(&s, true, "a send", new(zerolog.Nop())),
 		limiter: free, logger: zerolog.New(log),
 	}
 	taken, _, err := i.take(context.Background(), 1)
@@ -121,7 +121,7 @@ func TestPermitsAreAskedForByWhatCameLast(t *testing.T) {
 	var log strings.Builder
 	i, p := onePermit(t, &log)
 	p.end()
-	i.slots = newSlots(2*largest, []string{"a"}, func() {})
+	i.slots = newSlots(2*largest, []string{"a"}, func() {}, func() {})
 	i.most = 0
 	var free, asked int
 	i.limiter = limiter{take: func(_ context.Context, n int) ([]time.Time, time.Duration, error) {
@@ -129,7 +129,7 @@ func TestPermitsAreAskedForByWhatCameLast(t *testing.T) {
 		return make([]time.Time, min(n, free)), time.Millisecond, nil
 	}}
 	for step, c := range []struct{ free, asks int }{
-		{3, largest}, {0, 6}, {1, leastAsked}, {4, leastAsked}, {largest, 8}, {largest, 16}, {largest, 32}, {10, 64}, {10, 20}, {largest, 20}, {largest, 40},
+		{0, largest}, {0, unknownAsked}, {3, unknownAsked}, {0, 6}, {1, 6}, {4, leastAsked}, {largest, 8}, {largest, 16}, {largest, 32}, {10, 64}, {0, 20}, {largest, 20}, {largest, 40},
 	} {
 		free = c.free
 		taken, _, err := i.take(context.Background(), 500)

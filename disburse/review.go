@@ -20,8 +20,12 @@ const (
 // reviewGroup reviews received payouts that may not be sent. Their expiresAt has come, or they were
 // sent to another account before, or their merchant wasn't known at the last check. Where only
 // Redis' clock says that a payout has expired, the lane pauses: the payouts behind it expire later.
-func (l *Loop) reviewGroup(_, working context.Context, la *lane, due int) (int, error) {
-	leased, err := l.lease(working, payout.StepReview, "", min(due, announceLargest))
+func (l *Loop) reviewGroup(_, working context.Context, la *lane, due int) (group, error) {
+	due = min(due, announceLargest)
+	leased, err := l.lease(working, payout.StepReview, "", due)
+	if err == nil {
+		la.leased(due, len(leased.Payouts))
+	}
 	ended := 0
 	var resolved []*task
 	for _, p := range leased.Payouts {
@@ -45,7 +49,7 @@ func (l *Loop) reviewGroup(_, working context.Context, la *lane, due int) (int, 
 			err = e
 		}
 	}
-	return ended + len(resolved), err
+	return group{done: ended + len(resolved)}, err
 }
 
 // notSendable is what becomes of a task's payout; known says that this instance knows its merchant.

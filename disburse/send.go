@@ -19,40 +19,40 @@ const turnWait = 2 * time.Second
 //   - Then the lease writes sending.
 //   - Then the decision is acknowledged.
 //   - Only then does anything leave.
-func (l *Loop) sendGroup(taking, working context.Context, la *lane, due int) (int, error) {
+func (l *Loop) sendGroup(taking, working context.Context, la *lane, due int) (group, error) {
 	m := la.merchant
 	permits, wait, err := la.permits.take(taking, due)
 	defer permits.end() // what no worker has got, also after a panic
 	if permits.len() == 0 {
-		if err == nil {
-			pause(taking, min(wait, longestWait))
-		}
-		return 0, err
+		return group{rest: wait}, err
 	}
 	leased, err := l.lease(working, payout.StepSend, m.Name, permits.len())
+	if err == nil {
+		la.leased(permits.len(), len(leased.Payouts))
+	}
 	permits.limit(len(leased.Payouts))
 	if len(leased.Payouts) == 0 {
-		return 0, err
+		return group{}, err
 	}
 	if err != nil { // some records can't be read; the others go on
 		l.reportError(taking, err, "read a record")
 	}
 	tasks := l.prepare(m, &leased)
 	if permits.limit(len(tasks)); len(tasks) == 0 {
-		return 0, nil
+		return group{}, nil
 	}
 	if err := l.decide(working, m, leased); err != nil {
 		permits.end()
 		for _, t := range tasks {
 			l.giveBack(t, true)
 		}
-		return 0, err
+		return group{}, err
 	}
 	for _, t := range tasks {
 		l.move(t, stageDecided)
 		l.call(t, permits.next(), func() { l.send(taking, working, t) })
 	}
-	return len(tasks), nil
+	return group{done: len(tasks)}, nil
 }
 
 // prepare makes tasks of what may be sent now, and gives the rest back before anything is

@@ -37,7 +37,9 @@ type slots struct {
 	total    int
 	reserved int // for each merchant that lacks no slots, while others take theirs
 	inUse    int
-	released func() // told after a release; never blocks
+	wanted   bool   // somebody has found too few slots since the last release
+	room     func() // told after a release, if so; never blocks
+	none     func() // told when no slot is in use any more; never blocks
 
 	holders map[string]*holder
 	lackers []*holder // that lack slots
@@ -57,8 +59,8 @@ type holder struct {
 	lacks  bool      // whether it has lacked slots within lackingFor
 }
 
-func newSlots(total int, merchants []string, released func()) *slots {
-	s := &slots{total: total, reserved: total / max(1, 2*len(merchants)), holders: make(map[string]*holder, len(merchants)), released: released}
+func newSlots(total int, merchants []string, room, none func()) *slots {
+	s := &slots{total: total, reserved: total / max(1, 2*len(merchants)), holders: make(map[string]*holder, len(merchants)), room: room, none: none}
 	for _, name := range merchants {
 		s.holder(name)
 	}
@@ -117,14 +119,16 @@ func (s *slots) take(merchant string, n int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h, now := s.holder(merchant), time.Now()
-	n = max(0, min(n, s.room(h, now)))
+	if room := s.roomFor(h, now); room < n {
+		n, s.wanted = max(0, room), true
+	}
 	s.inUse += n
 	s.change(h, func() { h.taken, h.called, h.active = h.taken+n, now, true })
 	return n
 }
 
-// room is how many slots a merchant could take.
-func (s *slots) room(h *holder, now time.Time) int {
+// roomFor is how many slots a merchant could take.
+func (s *slots) roomFor(h *holder, now time.Time) int {
 	s.sweep(now)
 	s.add(h, -1)                                                            // the others'
 	lacking, free, even := 1, s.total-s.inUse-s.missing, s.total-s.reserves // even is what the lacking ones share
@@ -168,10 +172,22 @@ func (s *slots) lacks(merchant string, does bool) {
 	}
 }
 
-// release is for the end of a call: there is room for another one.
+// release is for the end of a call. Where somebody has found too few slots, he is told that there is
+// room for another one.
 func (s *slots) release(merchant string, n int) {
 	s.returnUnused(merchant, n)
-	s.released()
+	if s.wasWanted() {
+		s.room()
+	}
+}
+
+// wasWanted tells whether somebody has found too few slots since it was asked last.
+func (s *slots) wasWanted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.wanted
+	s.wanted = false
+	return was
 }
 
 // scarce tells whether a merchant could take fewer slots than are worth a lease, and than it
@@ -179,18 +195,23 @@ func (s *slots) release(merchant string, n int) {
 func (s *slots) scarce(merchant string, due int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	room := s.room(s.holder(merchant), time.Now())
-	return room < due && room < s.total/3
+	room := s.roomFor(s.holder(merchant), time.Now())
+	is := room < due && room < s.total/3
+	s.wanted = s.wanted || is
+	return is
 }
 
 // returnUnused returns slots that no call was made with. It tells nobody: a lane that is refused by
 // its gate would wake the loop, only to be refused again.
 func (s *slots) returnUnused(merchant string, n int) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.inUse -= n
-	h := s.holder(merchant)
+	h, none := s.holder(merchant), s.inUse == 0 && n > 0
 	s.change(h, func() { h.taken, h.called, h.active = h.taken-n, time.Now(), true })
+	s.mu.Unlock()
+	if none {
+		s.none()
+	}
 }
 
 func (s *slots) count() (inUse, free int) {

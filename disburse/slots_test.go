@@ -35,7 +35,7 @@ func TestTheSumsOfSlotsAreThoseOfAllMerchants(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))
 			names := []string{"a", "b", "c", "d", "e", "f", "g"}
-			s := newSlots(20+r.IntN(60), names, func() {})
+			s := newSlots(20+r.IntN(60), names, func() {}, func() {})
 			for range 2000 {
 				name := names[r.IntN(len(names))]
 				h := s.holder(name)
@@ -55,7 +55,7 @@ func TestTheSumsOfSlotsAreThoseOfAllMerchants(t *testing.T) {
 					}
 				}
 				now := time.Now()
-				if got, want := s.room(h, now), roomOf(s, h); got != want {
+				if got, want := s.roomFor(h, now), roomOf(s, h); got != want {
 					t.Fatalf("seed %d: room for %d, not for %d", seed, got, want)
 				}
 				for other, h := range s.holders {
@@ -75,7 +75,7 @@ func BenchmarkRoom(b *testing.B) {
 		for i := range names {
 			names[i] = string(rune('a'+i%26)) + time.Duration(i).String()
 		}
-		s := newSlots(128, names, func() {})
+		s := newSlots(128, names, func() {}, func() {})
 		b.Run(names[n-1], func(b *testing.B) {
 			for b.Loop() {
 				s.scarce(names[0], 1000)

@@ -18,8 +18,10 @@ const (
 	writeLargest = 500
 
 	// writeLinger is how long the writer waits for more changes after the first one, while calls
-	// are in flight that will bring some. A script costs Redis as much as ten changes.
-	writeLinger = 15 * time.Millisecond
+	// are in flight that will bring some. A script costs Redis as much as ten changes. It doesn't
+	// wait for more than writeEnough: so many go into one script.
+	writeLinger = 100 * time.Millisecond
+	writeEnough = 200
 
 	// writeQueue is how many changes may wait for the writer. Beyond it workers wait, and their
 	// slots stay in use: backpressure.
@@ -36,12 +38,13 @@ const (
 // being written. Its goroutine alone calls Apply.
 type writer struct {
 	journal     Journal
-	applied     func()      // told after a write; never blocks
-	expecting   func() bool // tells whether calls are in flight
+	comesDue    func(at time.Time) // told when a payout that was written comes due first; never blocks
+	expecting   func() bool        // tells whether calls are in flight
 	reportError func(ctx context.Context, err error, doing string)
 	epochOver   func(epoch string) // told of an epoch in which nothing can be written any more
 	logger      zerolog.Logger
 	changes     chan change
+	stirred     chan struct{} // told when enough changes wait, or no call is in flight any more
 
 	// Owned by run, and used for one group after the other: a change is a kilobyte.
 	group []change
@@ -61,15 +64,28 @@ type change struct {
 	mark chan struct{} // no change: closed when all before it are done
 }
 
-func newWriter(j Journal, applied func(), expecting func() bool, reportError func(context.Context, error, string), epochOver func(string), logger zerolog.Logger) *writer {
+func newWriter(j Journal, comesDue func(time.Time), expecting func() bool, reportError func(context.Context, error, string), epochOver func(string), logger zerolog.Logger) *writer {
 	return &writer{
-		journal: j, applied: applied, expecting: expecting, reportError: reportError, epochOver: epochOver, logger: logger,
-		changes: make(chan change, writeQueue), group: make([]change, 0, writeLargest),
+		journal: j, comesDue: comesDue, expecting: expecting, reportError: reportError, epochOver: epochOver, logger: logger,
+		changes: make(chan change, writeQueue), stirred: make(chan struct{}, 1), group: make([]change, 0, writeLargest),
 	}
 }
 
 // put has a change written; it waits while too many changes are waiting.
-func (w *writer) put(c change) { w.changes <- c }
+func (w *writer) put(c change) {
+	w.changes <- c
+	if len(w.changes) >= writeEnough {
+		w.stir()
+	}
+}
+
+// stir has the writer look whether it still has a reason to wait for more. It never blocks.
+func (w *writer) stir() {
+	select {
+	case w.stirred <- struct{}{}:
+	default:
+	}
+}
 
 // flush waits until everything that was put before is written, or never will be.
 func (w *writer) flush() {
@@ -85,14 +101,13 @@ func (w *writer) close() { close(w.changes) }
 // land, each try under its own deadline.
 func (w *writer) run(working context.Context) {
 	for first := range w.changes {
-		lingerWhile(writeLinger, func() bool { return len(w.changes) < writeLargest && w.expecting() })
+		w.linger()
 		group := append(w.group[:0], first)
 		var next *change // of another epoch: it begins the next group
 		for len(group) > 0 {
 			group, next = w.collect(group)
 			used := w.group[:len(group)]
 			w.write(working, group)
-			w.applied()
 			clear(used) // or payouts would stay in memory
 			clear(w.bare)
 			if group = nil; next != nil {
@@ -102,14 +117,14 @@ func (w *writer) run(working context.Context) {
 	}
 }
 
-// lingerLook is how often lingerWhile asks whether more work is coming.
-const lingerLook = 2 * time.Millisecond
-
-// lingerWhile waits for more work to come, for at most d and while any is expected.
-func lingerWhile(d time.Duration, expecting func() bool) {
-	for ; d > 0; d -= lingerLook {
-		time.Sleep(min(d, lingerLook))
-		if !expecting() {
+// linger waits for more changes, while any are expected.
+func (w *writer) linger() {
+	over := time.NewTimer(writeLinger)
+	defer over.Stop()
+	for len(w.changes) < writeEnough && w.expecting() {
+		select {
+		case <-w.stirred:
+		case <-over.C:
 			return
 		}
 	}
@@ -164,6 +179,9 @@ func (w *writer) write(working context.Context, group []change) {
 		if err == nil {
 			told = len(group)
 			w.report(group, written)
+			if at := firstDue(group); !at.IsZero() {
+				w.comesDue(at)
+			}
 			return
 		}
 		w.reportError(working, err, "write results")
@@ -175,6 +193,17 @@ func (w *writer) write(working context.Context, group []change) {
 		}
 		time.Sleep(writeBackoff)
 	}
+}
+
+// firstDue is when the first of the payouts comes due in the journal that a group has put there, by Redis'
+// clock. It is zero where all are forgotten, or go on under their leases.
+func firstDue(group []change) (at time.Time) {
+	for _, c := range group {
+		if due := c.After.Due; !c.Forget && c.next == nil && (at.IsZero() || due.Before(at)) {
+			at = due
+		}
+	}
+	return at
 }
 
 // current leaves out the changes whose lease is over.

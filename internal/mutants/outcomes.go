@@ -97,7 +97,7 @@ var outcomes = []Guard{
 			Killer: Killer{"payout", "TestAnUnacknowledgedDecisionIsNeverFollowedByAnEndOfOurOwn"}},
 		{Removes: "answered with a failure and absent, it is failed", Edits: edit("payout/state.go", "p.LastSend == finding.SettledFailed && !p.Shown && !p.Unacknowledged:", "p.LastSend == finding.SettledFailed && !p.Shown:"),
 			Killer: Killer{"payout", "TestAnUnacknowledgedDecisionFailsNothingThatWasAcknowledged"}},
-		{Removes: "a leased group given back isn't marked", Edits: edit("disburse/send.go", "\t\t\tl.giveBack(t, true)\n\t\t}\n\t\treturn 0, err\n", "\t\t\tl.giveBack(t, false)\n\t\t}\n\t\treturn 0, err\n"),
+		{Removes: "a leased group given back isn't marked", Edits: edit("disburse/send.go", "\t\t\tl.giveBack(t, true)\n\t\t}\n\t\treturn group{}, err\n", "\t\t\tl.giveBack(t, false)\n\t\t}\n\t\treturn group{}, err\n"),
 			Killer: Killer{"disburse", "TestADecisionThatFails"}},
 		{Removes: "the next give-back takes the mark away", Edits: edit("payout/state.go", "p.Unacknowledged = p.Unacknowledged || unacknowledged", "p.Unacknowledged = unacknowledged"),
 			Killer: Killer{"payout", "TestAnUnacknowledgedDecisionStaysUnacknowledged"}},
