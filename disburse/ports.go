@@ -56,6 +56,10 @@ type Limiter interface {
 type Ticket interface {
 	// Wait returns when the call may be made; after an error it must not be made.
 	Wait(ctx context.Context) error
+
+	// Return says that the call will not be made, so that another one may be made ready. After
+	// Wait it does nothing.
+	Return()
 }
 
 // Tickets hands out tickets for calls, and is told what the provider says about being called

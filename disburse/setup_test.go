@@ -322,6 +322,7 @@ type ticket struct {
 }
 
 func (t ticket) Wait(ctx context.Context) error { return t.limiter.wait(ctx, t.at) }
+func (ticket) Return()                          {}
 
 func (l limiter) Told(_ context.Context, began time.Time, tooFast bool, pause time.Duration) error {
 	if l.told != nil {

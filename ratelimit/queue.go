@@ -4,8 +4,16 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
+)
+
+// How often moments come is averaged over about a second, or over lateMoments intervals if
+// that is longer. So it is little changed by a stall.
+const (
+	lately      = time.Second
+	lateMoments = 8
 )
 
 var errNoneInTime = errors.New("ratelimit: no moment comes in time")
@@ -30,6 +38,26 @@ type queue struct {
 	unused  []grantedMoment // are given back with the next request
 	serving bool            // the goroutine runs
 	wake    chan struct{}
+
+	// got and during are moments that this process got, and in which time: both of late.
+	got, during float64
+	handed      time.Time // when it got the latest one, or when calls began to wait
+}
+
+// gotMoments takes in that so many moments came just now.
+func (q *queue) gotMoments(now time.Time, n int, interval time.Duration) {
+	since := now.Sub(q.handed).Seconds()
+	kept := math.Exp(-since / max(lately, lateMoments*interval).Seconds())
+	q.got, q.during, q.handed = q.got*kept+float64(n), q.during*kept+since, now
+}
+
+// expected is how long a call would wait that becomes ready now, if moments come as of late. How long the
+// first one has waited doesn't tell: it may be the last of a chunk.
+func (q *queue) expected() time.Duration {
+	if q.got == 0 {
+		return 0
+	}
+	return time.Duration(float64(len(q.waiting)) * q.during / q.got * float64(time.Second))
 }
 
 // waitInQueue waits until the call, ready since that time, is granted a moment. The moment is
@@ -44,7 +72,7 @@ func (l *Limiter) waitInQueue(ctx context.Context, since time.Time) (grantedMome
 	at, _ := slices.BinarySearchFunc(l.queue.waiting, w, func(a, b *waiter) int { return cmp.Or(a.since.Compare(b.since), -1) })
 	l.queue.waiting = slices.Insert(l.queue.waiting, at, w)
 	if !l.queue.serving {
-		l.queue.serving = true
+		l.queue.serving, l.queue.handed = true, time.Now()
 		go l.serve()
 	}
 	l.mu.Unlock()
@@ -121,7 +149,7 @@ func (l *Limiter) nextRequest() (request, bool) {
 	slices.SortFunc(unused, func(a, b grantedMoment) int { return cmp.Compare(b.redis, a.redis) })
 	return request{
 		n: len(l.queue.waiting), ahead: waitAhead, callDelay: min(replyMargin, l.rate.slack()/2),
-		readyFor: time.Since(l.queue.waiting[0].since), unused: unused[:min(len(unused), maxGivenBack)],
+		queueTime: l.queue.expected(), unused: unused[:min(len(unused), maxGivenBack)],
 	}, true
 }
 
@@ -137,6 +165,9 @@ func (l *Limiter) handOut(moments []grantedMoment, wait time.Duration, err error
 		q.waiting[i].answer <- queueAnswer{grantedMoment: m}
 	}
 	q.waiting = slices.Delete(q.waiting, 0, given)
+	if given > 0 {
+		q.gotMoments(time.Now(), given, l.rate.interval())
+	}
 	q.unused = append(q.unused, moments[given:]...) // some waiters left meanwhile
 	soonest := time.Now().Add(wait)
 	q.waiting = slices.DeleteFunc(q.waiting, func(w *waiter) bool {
@@ -151,14 +182,4 @@ func (l *Limiter) handOut(moments []grantedMoment, wait time.Duration, err error
 		return true
 	})
 	return len(q.waiting) > 0
-}
-
-// queueLength is how many calls wait, and how long the first of them has been ready.
-func (l *Limiter) queueLength() (n int, longest time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if n = len(l.queue.waiting); n > 0 {
-		longest = time.Since(l.queue.waiting[0].since)
-	}
-	return n, longest
 }

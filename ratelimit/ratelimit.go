@@ -31,12 +31,9 @@ const (
 	// the time from Take to the call: a lease and an acknowledged decision.
 	takeAhead = 100 * time.Millisecond
 
-	// readySpan limits how many calls an instance makes ready: what it could call in this time
-	// at the full rate. It covers the time from Take to the call, also if the other instances
-	// stand still. maxQueueTime is how long calls may wait for their moments while more are
-	// made ready. It is that long because each of many instances has a few. Calls that wait
-	// occupy slots, and use up some of their leases.
-	readySpan    = 200 * time.Millisecond
+	// maxQueueTime is how long calls may wait for their moments while more are made ready. It
+	// is that long because each of many instances has a few. Calls that wait occupy slots, and
+	// use up some of their leases.
 	maxQueueTime = 500 * time.Millisecond
 
 	// readySurplus is how many more calls are made ready than the rate allows: 5 %. They
@@ -155,6 +152,7 @@ type Limiter struct {
 	reading          clockReading   // the latest one
 	probe            string         // the claim of this process' latest probe
 	queue            queue
+	ready            readyCalls
 
 	sleep func(context.Context, time.Duration) error // replaced by tests that sleep too long
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"math"
 	"strconv"
 	"time"
 
@@ -32,7 +31,7 @@ type request struct {
 	n         int             // number of moments
 	ahead     time.Duration   // how far in the future they may be
 	callDelay time.Duration   // from the grant to the call: this part of the slack isn't used for past moments
-	readyFor  time.Duration   // how long the first call has been ready
+	queueTime time.Duration   // how long a call would wait that becomes ready now
 	unused    []grantedMoment // moments to give back, latest first
 }
 
@@ -69,7 +68,7 @@ func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (
 	if !l.knowsClock() {
 		n = 0 // how long the first reply took in flight can't be known: it grants nothing
 	}
-	args := []any{micros(interval), n, micros(max(0, agreed.slack()-q.callDelay)), micros(q.ahead), micros(takeAhead), micros(maxQueueTime), agreed.catchUp(), micros(q.readyFor), seen, l.Epoch(), micros(epochPause)}
+	args := []any{micros(interval), n, micros(max(0, agreed.slack()-q.callDelay)), micros(q.ahead), micros(takeAhead), micros(maxQueueTime), agreed.catchUp(), micros(q.queueTime), seen, l.Epoch(), micros(epochPause)}
 	for _, u := range q.unused {
 		args = append(args, strconv.FormatFloat(u.redis, 'f', 3, 64))
 	}
@@ -104,20 +103,19 @@ func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (
 }
 
 // reserve requests permission to make calls ready. The tickets' times are when their moments
-// can be expected. An instance makes no more calls ready than it could call in readySpan. It
-// makes none ready while its own have waited for maxQueueTime, however short the fleet's queue
-// is.
+// can be expected. An instance reserves a chunk at a time, and none while it has enough ready: then
+// Redis isn't asked. Fewer than what the rate makes in leastSpan are reserved only if no more are
+// wanted. Else instances that share a rate would come back for each single call.
 func (l *Limiter) reserve(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
-	waiting, longest := l.queueLength()
-	n = min(n, int(math.Ceil(l.agreed().PerSecond*readySpan.Seconds()))-waiting)
-	if n <= 0 || longest > maxQueueTime {
-		return nil, minRequestGap, nil
+	if n, wait = l.mayReserve(n); n <= 0 {
+		return nil, wait, nil
 	}
 	wait, err = l.withThrottle(func(r Rate, seen string) (again bool, wait time.Duration, err error) {
 		interval := time.Duration(float64(r.interval()) / readySurplus)
+		least := min(n, max(1, int(r.PerSecond*leastSpan.Seconds())))
 		asked := time.Now()
 		answer, err := reserveScript.Run(ctx, l.client, []string{l.keys[0] + ":ahead", l.keys[1], l.keys[2], l.keys[0]},
-			micros(interval), n, micros(maxQueueTime), seen).Slice()
+			micros(interval), n, micros(maxQueueTime), seen, least).Slice()
 		if err != nil {
 			return false, 0, fmt.Errorf("ratelimit: reserve %d of %s: %w", n, l.keys[0], err)
 		}
@@ -130,9 +128,9 @@ func (l *Limiter) reserve(ctx context.Context, n int) (tickets []Ticket, wait ti
 		if count == 0 {
 			return false, max(time.Millisecond, duration(float(answer, 3))), nil
 		}
-		start := received.Add(duration(first - now))
+		start, group := received.Add(duration(first-now)), l.prepare(count)
 		for i := range count {
-			tickets = append(tickets, Ticket{limiter: l, at: start.Add(time.Duration(i) * interval)})
+			tickets = append(tickets, Ticket{limiter: l, at: start.Add(time.Duration(i) * interval), prepared: group})
 		}
 		return false, 0, nil
 	})

@@ -15,14 +15,31 @@ type Ticket struct {
 	// requests one.
 	granted bool
 
+	// prepared counts this ticket until it is waited for or returned; nil = it doesn't count.
+	prepared *preparedCalls
+
 	// probe is the claim of the fleet's one send during a pause after refusals; "" = no probe.
 	probe string
+}
+
+// Return says that the ticket's call will not be made. So another call may be made ready at once.
+// Once Wait was called, Return does nothing.
+func (t *Ticket) Return() {
+	if t.prepared != nil {
+		t.limiter.unprepare(t.prepared, false)
+		t.prepared = nil
+	}
 }
 
 // Wait returns when the ticket's call may be made. The call must be ready. On an error it must
 // not be made; the error is ctx's or that of Redis, or says that the provider refuses sends.
 func (t *Ticket) Wait(ctx context.Context) error {
 	l, ready := t.limiter, time.Now()
+	if t.prepared != nil {
+		l.unprepare(t.prepared, true)
+		t.prepared = nil
+		defer l.endWait()
+	}
 	m, ours := grantedMoment{at: t.at}, t.granted
 	for {
 		err := l.checkProbe(t)

@@ -2,12 +2,14 @@
 -- take.lua. So the fleet leases no more than it can call soon. It doesn't keep the rate: take.lua
 -- does.
 -- KEYS: the reservations, the throttle, the queue, the schedule.
--- ARGV: interval, n, longest time in the queue, the throttle that the interval was computed from
--- ('' = none). Times are in microseconds.
+-- ARGV, times in microseconds:
+-- - 1 interval, 2 n, 3 longest time in the queue
+-- - 4 the throttle that the interval was computed from ('' = none)
+-- - 5 least: if fewer can be made ready, none is.
 -- Answer: as take.lua's.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local interval, n, maxQueue = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local interval, n, maxQueue, least = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[5])
 
 local throttle = redis.call('GET', KEYS[2]) or ''
 if throttle ~= ARGV[4] then return {string.format('%.0f', now), '0', 0, '0', throttle} end
@@ -32,8 +34,8 @@ if not next or next > now + maxQueue + 10 * interval + 1000000 then next = now e
 if next < now - room then next = now - room end
 
 local granted = math.min(n, math.floor((now + maxQueue - queue - next) / interval) + 1)
-if granted <= 0 then
-  return {string.format('%.0f', now), '0', 0, string.format('%.0f', next + queue - maxQueue - now), throttle}
+if granted < least then
+  return {string.format('%.0f', now), '0', 0, string.format('%.0f', next + (least - 1) * interval + queue - maxQueue - now), throttle}
 end
 redis.call('DEL', KEYS[1]) -- after a write that needs no memory a script may write even at maxmemory
 redis.call('SET', KEYS[1], string.format('%.3f', next + granted * interval), 'PX', math.ceil((maxQueue + granted * interval) / 1000) + 60000)

@@ -4,7 +4,7 @@
 -- ARGV, times in microseconds:
 -- - 1 interval, 2 n, 3 slack
 -- - 4 how far ahead moments may be, 5 takeAhead, 6 longest time in the queue
--- - 7 most catch-ups, 8 how long the first call has been ready
+-- - 7 most catch-ups, 8 how long the caller's calls wait
 -- - 9 the throttle that the interval was computed from ('' = none)
 -- - 10 the number of the journal's epoch (0 = none), 11 the pause in a new epoch
 -- - 12 and more: moments that the caller gives back, latest first.
@@ -15,7 +15,7 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local interval, n, slack = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local ahead, takeAhead, maxQueue = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local most, ready = tonumber(ARGV[7]), tonumber(ARGV[8])
+local most, queue = tonumber(ARGV[7]), tonumber(ARGV[8])
 
 local throttle = redis.call('GET', KEYS[2]) or ''
 if throttle ~= ARGV[9] then return {string.format('%.0f', now), '0', 0, '0', throttle, 0} end
@@ -88,6 +88,6 @@ if caught > 0 or begins and most > 0 then
 end
 -- Store how long ready calls wait: reserve.lua then permits fewer. The value is the time until
 -- which they wait, so it decreases by itself.
-local queue = math.min(ready, maxQueue + interval)
+queue = math.min(queue, maxQueue + interval)
 if granted > 0 and queue >= 1000 then redis.call('SET', KEYS[3], string.format('%.0f', now + queue), 'PX', math.ceil(queue / 1000)) end
 return {string.format('%.0f', now), string.format('%.3f', next), granted, string.format('%.0f', again), throttle, caught}

@@ -1,0 +1,143 @@
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// take takes n tickets and fails the test if the limiter gives another number.
+func (f *fleet) take(l *Limiter, n, want int) []Ticket {
+	f.t.Helper()
+	tickets, wait, err := l.Take(context.Background(), n)
+	if err != nil || len(tickets) != want || want == 0 && wait <= 0 {
+		f.t.Fatalf("%d tickets, want %d; wait %v, %v", len(tickets), want, wait, err)
+	}
+	return tickets
+}
+
+// A chunk is what the rate makes in 250 ms. While enough of it is left, Redis isn't asked.
+func TestAnInstanceReservesAChunkAtATime(t *testing.T) {
+	inFleet(t, Rate{50, 5}, func(f *fleet) {
+		ctx, l := context.Background(), f.limiter()
+		l.Begin(ctx)
+		tickets := f.take(l, 128, 13)
+		before := f.redis.CommandCount()
+		f.take(l, 128, 0)
+		for range 7 {
+			tickets[0].Return()
+			tickets[0].Return() // the second time does nothing
+			tickets = tickets[1:]
+		}
+		f.take(l, 128, 0) // six are left, five are enough
+		if asked := f.redis.CommandCount() - before; asked > 0 {
+			t.Errorf("%d commands while enough calls are ready", asked)
+		}
+		if err := tickets[0].Wait(ctx); err != nil {
+			t.Error(err)
+		}
+		tickets[0].Return() // its call may have been made
+		f.take(l, 128, 8)
+	})
+}
+
+// Nothing is ready: a lone call gets its ticket at once.
+func TestALoneCallIsMadeReadyAtOnce(t *testing.T) {
+	for _, perSecond := range []float64{0.5, 4, 50, 1000} {
+		inFleet(t, Rate{perSecond, 1}, func(f *fleet) {
+			l := f.limiter()
+			l.Begin(context.Background())
+			for range 3 {
+				tickets := f.take(l, 1, 1)
+				tickets[0].Return()
+				time.Sleep(3 * time.Second)
+			}
+		})
+	}
+}
+
+// A ticket that was dropped without a word stops nothing for long.
+func TestForgottenTicketsDontCountForLong(t *testing.T) {
+	inFleet(t, Rate{50, 5}, func(f *fleet) {
+		l := f.limiter()
+		l.Begin(context.Background())
+		f.take(l, 128, 13)
+		f.take(l, 1, 0)
+		time.Sleep(preparedTimeout + time.Millisecond)
+		f.take(l, 128, 13)
+	})
+}
+
+// A call that waits for its moment counts, however long it took to make it ready.
+func TestCallsThatWaitCount(t *testing.T) {
+	inFleet(t, Rate{10, 1}, func(f *fleet) {
+		ctx, stop := context.WithCancel(context.Background())
+		l := f.limiter()
+		l.Begin(ctx)
+		tickets := f.take(l, 128, 3)
+		time.Sleep(preparedTimeout)
+		for i := range tickets {
+			f.group.Go(func() { _ = tickets[i].Wait(ctx) })
+		}
+		time.Sleep(10 * time.Millisecond)
+		f.take(l, 1, 0)
+		stop()
+		f.group.Wait()
+		f.take(l, 128, 3)
+	})
+}
+
+// While little room is left in the fleet's queue, an instance gets none instead of one at a time.
+// What it wants at least is a tenth of a second's calls.
+func TestFewAreNotReservedOneByOne(t *testing.T) {
+	inFleet(t, Rate{50, 5}, func(f *fleet) {
+		ctx := context.Background()
+		instances := []*Limiter{f.limiter(), f.limiter(), f.limiter()}
+		got := []int{}
+		var wait time.Duration
+		for _, l := range instances {
+			l.Begin(ctx)
+			tickets, w, err := l.Take(ctx, 128)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, wait = append(got, len(tickets)), w
+		}
+		if fmt.Sprint(got) != "[13 13 0]" || wait < 50*time.Millisecond || wait > 100*time.Millisecond {
+			t.Fatalf("reserved %v, wait %v", got, wait)
+		}
+		f.take(instances[2], 1, 1) // who wants one gets one
+		time.Sleep(wait + 20*time.Millisecond)
+		f.take(instances[2], 128, 5)
+	})
+}
+
+// At the limit a call costs few commands, with one instance and with several.
+func TestWhatACallCosts(t *testing.T) {
+	for _, c := range []struct {
+		perSecond float64
+		instances int
+		most      float64 // commands for each call
+	}{{50, 1, 20}, {50, 3, 35}, {200, 3, 14}} {
+		t.Run(fmt.Sprintf("%v a second, %d instances", c.perSecond, c.instances), func(t *testing.T) {
+			inFleet(t, Rate{c.perSecond, 5}, func(f *fleet) {
+				const d = 10 * time.Second
+				ctx, cancel := context.WithTimeout(context.Background(), d)
+				defer cancel()
+				for range c.instances {
+					f.atOnce(ctx, f.limiter())
+				}
+				before := f.redis.CommandCount()
+				f.group.Wait()
+				cost := float64(f.redis.CommandCount()-before) / float64(len(f.calls))
+				if cost > c.most {
+					t.Errorf("%.1f commands for each call, at most %v", cost, c.most)
+				}
+				f.keptRate()
+				f.used(0.99, d)
+				t.Logf("%.1f commands for each call", cost)
+			})
+		})
+	}
+}
