@@ -67,6 +67,9 @@ type Ticket interface {
 type Tickets interface {
 	// Take answers up to n tickets; if none is free, how long to wait before asking again.
 	Take(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error)
+
+	// TakeNow is Take for calls that leave right away: no lease and no decision comes between.
+	TakeNow(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error)
 	Told(ctx context.Context, began time.Time, tooFast bool, pause time.Duration) error
 }
 

@@ -315,6 +315,10 @@ func (l limiter) Take(ctx context.Context, n int) (tickets []Ticket, wait time.D
 	return tickets, wait, err
 }
 
+func (l limiter) TakeNow(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
+	return l.Take(ctx, n)
+}
+
 // ticket is one of the fake's.
 type ticket struct {
 	limiter limiter

@@ -60,8 +60,7 @@ func (q *queue) expected() time.Duration {
 	return time.Duration(float64(len(q.waiting)) * q.during / q.got * float64(time.Second))
 }
 
-// waitInQueue waits until the call, ready since that time, is granted a moment. The moment is
-// at most waitAhead in the future.
+// waitInQueue waits until the call, ready since that time, is granted a moment.
 func (l *Limiter) waitInQueue(ctx context.Context, since time.Time) (grantedMoment, error) {
 	if ctx.Err() != nil {
 		return grantedMoment{}, context.Cause(ctx)
@@ -103,10 +102,9 @@ func (l *Limiter) leaveQueue(w *waiter) {
 }
 
 // giveBack gives a moment back that isn't used. With the next request the schedule has it
-// again, if no later one was granted. A moment that Take granted is not given back: it isn't
-// known any more what it was in Redis.
+// again, if no later one was granted.
 func (l *Limiter) giveBack(g grantedMoment) {
-	if g.redis == 0 {
+	if g.redis == 0 { // it isn't known what it is in Redis
 		return
 	}
 	l.mu.Lock()
@@ -123,15 +121,41 @@ func (l *Limiter) serve() {
 			return
 		}
 		moments, wait, err := l.grant(context.Background(), q)
-		if wait = min(wait, maxRequestGap); !l.handOut(moments, wait, err) {
-			continue
+		if l.handOut(moments, wait, err) {
+			l.pauseRequests(min(max(requestAgain(moments, wait, q.ahead), minRequestGap), maxRequestGap))
 		}
-		timer := time.NewTimer(max(wait, minRequestGap))
+	}
+}
+
+// requestAgain is when the next request is due. After a grant it is shortly before the last
+// moment. If none was free, it is when more than one is: so instances that share a rate don't
+// come back for each.
+func requestAgain(moments []grantedMoment, wait, ahead time.Duration) time.Duration {
+	if len(moments) == 0 {
+		return max(wait, ahead/2)
+	}
+	last := moments[0].at
+	for _, m := range moments {
+		if m.at.After(last) {
+			last = m.at
+		}
+	}
+	return time.Until(last) - min(requestLead, ahead/2)
+}
+
+// pauseRequests waits for the next request, or until no call waits any more.
+func (l *Limiter) pauseRequests(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
 		select {
 		case <-timer.C:
+			return
 		case <-l.queue.wake:
+			if !l.callsWait() {
+				return
+			}
 		}
-		timer.Stop()
 	}
 }
 
@@ -144,13 +168,32 @@ func (l *Limiter) nextRequest() (request, bool) {
 		l.queue.serving = false
 		return request{}, false
 	}
-	unused := l.queue.unused
-	l.queue.unused = nil
-	slices.SortFunc(unused, func(a, b grantedMoment) int { return cmp.Compare(b.redis, a.redis) })
 	return request{
-		n: len(l.queue.waiting), ahead: waitAhead, callDelay: min(replyMargin, l.rate.slack()/2),
-		queueTime: l.queue.expected(), unused: unused[:min(len(unused), maxGivenBack)],
+		n: len(l.queue.waiting), ahead: l.rate.ahead(), callDelay: l.rate.replyDelay(),
+		queueTime: l.queue.expected(), unused: l.queue.takeUnused(),
 	}, true
+}
+
+// takeUnused returns the moments to give back with a request, the latest first.
+func (q *queue) takeUnused() []grantedMoment {
+	unused := q.unused
+	q.unused = nil
+	slices.SortFunc(unused, func(a, b grantedMoment) int { return cmp.Compare(b.redis, a.redis) })
+	return unused[:min(len(unused), maxGivenBack)]
+}
+
+// takeUnused is the same for requests that aren't the queue's.
+func (l *Limiter) takeUnused() []grantedMoment {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.queue.takeUnused()
+}
+
+// callsWait tells whether calls of this process wait for their moments.
+func (l *Limiter) callsWait() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue.waiting) > 0
 }
 
 // handOut gives moments to the calls that have been ready longest, and tells whether some still

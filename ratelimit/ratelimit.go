@@ -4,11 +4,12 @@
 //
 // The fleet shares one schedule in Redis: it grants moments for calls, one interval apart
 // (virtual scheduling, as in GCRA). Take reserves a call and returns a Ticket. When the call is
-// ready, Ticket.Wait gets its moment, at most 20 ms ahead.
+// ready, Ticket.Wait gets its moment. TakeNow gets moments for calls that are ready already.
 //
-// So an instance that is slow or dies wastes at most 20 ms of the rate, and the others use the
-// rest. A missed moment is used again if possible; it never makes a burst later. Without Redis
-// nothing is granted.
+// Moments are granted at most 250 ms ahead, and only as far as the burst can make up for them. So
+// an instance that is slow or dies wastes little of the rate, and the others use the rest. A
+// missed moment is used again if possible; it never makes a burst later. What was granted ahead
+// and isn't allowed any more is not used. Without Redis nothing is granted.
 //
 // The throttle lowers the rate of the whole fleet when the provider says "too fast"
 // (throttle.go). Why the promise holds stands in docs/design.md, "Why the rate's promise
@@ -27,9 +28,19 @@ import (
 )
 
 const (
-	// takeAhead is how far ahead Take grants moments, where it grants them itself. It covers
-	// the time from Take to the call: a lease and an acknowledged decision.
-	takeAhead = 100 * time.Millisecond
+	// mostAhead is how far ahead moments are granted at most. A schedule that is lost begins so
+	// much later, behind all moments that instances still have.
+	mostAhead = 250 * time.Millisecond
+
+	// leastAhead is how far ahead moments are granted at least. It covers the reply of Redis and
+	// the time to the next request.
+	leastAhead = 20 * time.Millisecond
+
+	// aheadMoments is how many moments an instance has at most, where leastAhead isn't longer.
+	aheadMoments = 8
+
+	// prepareSpan covers the time from Take to the call: a lease and an acknowledged decision.
+	prepareSpan = 100 * time.Millisecond
 
 	// maxQueueTime is how long calls may wait for their moments while more are made ready. It
 	// is that long because each of many instances has a few. Calls that wait occupy slots, and
@@ -41,14 +52,13 @@ const (
 	// instance died. If none is lost, the queue grows and reservations pause.
 	readySurplus = 1.05
 
-	// waitAhead is how far ahead Ticket.Wait is granted a moment. It covers the reply of Redis
-	// and the time to the next request. It is also what an instance that stops can waste.
-	waitAhead = 20 * time.Millisecond
-
 	// minRequestGap is the least time between two requests for calls that wait. Half of
-	// waitAhead, so that one late request leaves no gap. maxRequestGap is the longest, because
+	// leastAhead, so that one late request leaves no gap. maxRequestGap is the longest, because
 	// the rate may be changed meanwhile.
-	minRequestGap = waitAhead / 2
+	minRequestGap = leastAhead / 2
+
+	// requestLead is how long before the last granted moment the next ones are requested.
+	requestLead   = 25 * time.Millisecond
 	maxRequestGap = time.Second
 
 	// replyMargin is the part of the slack that is left for the reply of Redis when past
@@ -99,6 +109,9 @@ func (r Rate) slack() time.Duration {
 	return max(minSlack, burst)
 }
 
+// replyDelay is the part of the slack that is not used for past moments if their calls are ready.
+func (r Rate) replyDelay() time.Duration { return min(replyMargin, r.slack()/2) }
+
 // catchUp is how many catch-ups are allowed at any time. A catch-up is a call made at once for
 // a past moment that nobody used. The limit is what the burst leaves besides the slack and one
 // call.
@@ -107,10 +120,22 @@ func (r Rate) catchUp() int {
 	return min(maxCatchUps, max(0, int(left+1e-6)))
 }
 
+// ahead is how far ahead moments are granted. An instance that stops misses those that it has.
+// The slack and catch-ups make up for most of them. More than aheadMoments would cost more of the
+// rate than requests are worth.
+func (r Rate) ahead() time.Duration {
+	least := leastAhead
+	if r.grantsDirectly() {
+		least = prepareSpan
+	}
+	recovered := leastAhead + r.slack() + time.Duration(r.catchUp())*r.interval()
+	return min(mostAhead, max(least, min(recovered, aheadMoments*r.interval())))
+}
+
 // grantsDirectly tells whether Take grants moments itself, before the call is ready. It does so
 // for fast merchants, if the slack is longer than the time from Take to the call.
 func (r Rate) grantsDirectly() bool {
-	return r.PerSecond >= directRate && time.Duration(r.Burst)*r.interval() >= takeAhead
+	return r.PerSecond >= directRate && time.Duration(r.Burst)*r.interval() >= prepareSpan
 }
 
 // Outcomes of requests for moments, used as values of a metric's label.
@@ -205,7 +230,7 @@ func (l *Limiter) agreed() Rate {
 // call would wait for both. It takes no moment. It returns no error, because the next Take
 // does.
 func (l *Limiter) Begin(ctx context.Context) {
-	_, _, _ = l.grant(ctx, request{ahead: takeAhead})
+	_, _, _ = l.grant(ctx, request{ahead: leastAhead})
 }
 
 // Take requests tickets for up to n calls. If there is none, wait is the time until it should
@@ -220,20 +245,14 @@ func (l *Limiter) Take(ctx context.Context, n int) (tickets []Ticket, wait time.
 	if l.Refusing() {
 		return l.takeProbe(ctx)
 	}
-	if tickets, wait, err = l.take(ctx, n); l.Refusing() { // take just learned of a pause
-		return nil, minRequestGap, err
-	}
-	return tickets, wait, err
+	tickets, wait, err = l.take(ctx, n)
+	return l.unlessRefusing(tickets, wait, err)
 }
 
 // take is Take without the pause after refusals.
 func (l *Limiter) take(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
 	if r := l.agreed(); r.grantsDirectly() {
-		var all []grantedMoment
-		all, wait, err = l.grant(ctx, request{n: n, ahead: takeAhead, callDelay: r.slack() / 2})
-		for _, g := range all {
-			tickets = append(tickets, Ticket{limiter: l, at: g.at, granted: true})
-		}
+		tickets, wait, err = l.grantTickets(ctx, n, r.slack()/2)
 	} else {
 		tickets, wait, err = l.reserve(ctx, n)
 	}
@@ -241,6 +260,45 @@ func (l *Limiter) take(ctx context.Context, n int) (tickets []Ticket, wait time.
 		l.Count(Denied, n-len(tickets))
 	}
 	return tickets, wait, err
+}
+
+// TakeNow is Take for calls that leave right away: nothing is to be done between. It requests
+// their moments itself. While other calls of this process wait for theirs, it only reserves,
+// so that these come first.
+func (l *Limiter) TakeNow(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
+	if l.Refusing() || l.callsWait() {
+		return l.Take(ctx, n)
+	}
+	r := l.agreed()
+	if tickets, wait, err = l.grantTickets(ctx, n, r.replyDelay()); err != nil {
+		return nil, wait, err
+	}
+	l.Count(Denied, n-len(tickets))
+	if len(tickets) == 0 {
+		wait = max(wait, r.ahead()/2) // then there are some, and not only one
+	}
+	return l.unlessRefusing(tickets, wait, nil)
+}
+
+// grantTickets requests up to n moments and returns their tickets. callDelay is the time from the
+// grant to the call.
+func (l *Limiter) grantTickets(ctx context.Context, n int, callDelay time.Duration) (tickets []Ticket, wait time.Duration, err error) {
+	all, wait, err := l.grant(ctx, request{n: n, ahead: l.agreed().ahead(), callDelay: callDelay, unused: l.takeUnused()})
+	for _, m := range all {
+		tickets = append(tickets, Ticket{limiter: l, moment: m, granted: true})
+	}
+	return tickets, wait, err
+}
+
+// unlessRefusing returns no tickets if the latest reply brought news of a pause after refusals.
+func (l *Limiter) unlessRefusing(tickets []Ticket, wait time.Duration, err error) ([]Ticket, time.Duration, error) {
+	if !l.Refusing() {
+		return tickets, wait, err
+	}
+	for i := range tickets {
+		tickets[i].Return()
+	}
+	return nil, minRequestGap, err
 }
 
 // keepLocalRate keeps the rate of this process, and tells whether the moment can still be used.

@@ -180,7 +180,7 @@ func (f *fleet) keptRate() {
 
 func (f *fleet) used(share float64, d time.Duration) {
 	f.t.Helper()
-	want := share*f.rate.PerSecond*(d-takeAhead).Seconds() - 1 // the ends of d fall between two moments, and the first is a horizon away
+	want := share*f.rate.PerSecond*(d-mostAhead).Seconds() - 1 // the ends of d fall between two moments, and the first is a horizon away
 	if float64(len(f.calls)) < want {
 		f.t.Errorf("%d calls in %v, want at least %v", len(f.calls), d, want)
 	}
@@ -378,12 +378,13 @@ func TestARedisThatBecomesSlowIsBelievedAgain(t *testing.T) {
 func TestALateMomentIsReplacedAndCounted(t *testing.T) {
 	inFleet(t, Rate{2000, 200}, func(f *fleet) {
 		l := f.limiter()
+		l.Begin(context.Background())
 		time.Sleep(time.Second)
 		tickets, _, err := l.Take(context.Background(), 1)
 		if err != nil || len(tickets) != 1 {
 			t.Fatal(tickets, err)
 		}
-		time.Sleep(time.Until(tickets[0].at) + f.rate.slack() + time.Millisecond)
+		time.Sleep(time.Until(tickets[0].moment.at) + f.rate.slack() + time.Millisecond)
 		missed := time.Now()
 		if err := tickets[0].Wait(context.Background()); err != nil {
 			t.Fatal(err)
@@ -391,7 +392,7 @@ func TestALateMomentIsReplacedAndCounted(t *testing.T) {
 		if f.counted(Late) != 1 || f.counted(Granted) != 2 {
 			t.Errorf("late %d, granted %d", f.counted(Late), f.counted(Granted))
 		}
-		if waited := time.Since(missed); waited > takeAhead+20*time.Millisecond {
+		if waited := time.Since(missed); waited > mostAhead+20*time.Millisecond {
 			t.Errorf("the replacement came after %v", waited)
 		}
 	})
@@ -405,7 +406,7 @@ func TestAMomentWithinTheSlackIsUsed(t *testing.T) {
 		if err != nil || len(tickets) != 1 {
 			t.Fatal(tickets, err)
 		}
-		time.Sleep(time.Until(tickets[0].at) + 70*time.Millisecond) // the slack of burst 5 is 80 ms
+		time.Sleep(time.Until(tickets[0].moment.at) + 70*time.Millisecond) // the slack of burst 5 is 80 ms
 		if err := tickets[0].Wait(context.Background()); err != nil || f.counted(Late) != 0 {
 			t.Error(err, f.counted(Late))
 		}
@@ -461,7 +462,9 @@ func TestErrorsOfRedisAreReturned(t *testing.T) {
 }
 
 // ticket returns a ticket with that moment granted.
-func (l *Limiter) ticket(at time.Time) *Ticket { return &Ticket{limiter: l, at: at, granted: true} }
+func (l *Limiter) ticket(at time.Time) *Ticket {
+	return &Ticket{limiter: l, moment: grantedMoment{at: at, throttle: l.seen.text, epoch: l.Epoch()}, granted: true}
+}
 
 // A burst above the rate allows moments to be used long after; never more of them than the burst.
 func TestABurstIsBounded(t *testing.T) {

@@ -119,7 +119,7 @@ func TestWhatACallCosts(t *testing.T) {
 		perSecond float64
 		instances int
 		most      float64 // commands for each call
-	}{{50, 1, 20}, {50, 3, 35}, {200, 3, 14}} {
+	}{{50, 1, 6}, {50, 3, 14}, {200, 3, 9}} {
 		t.Run(fmt.Sprintf("%v a second, %d instances", c.perSecond, c.instances), func(t *testing.T) {
 			inFleet(t, Rate{c.perSecond, 5}, func(f *fleet) {
 				const d = 10 * time.Second

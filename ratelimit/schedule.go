@@ -22,8 +22,19 @@ var (
 
 // grantedMoment is a moment that the shared schedule granted.
 type grantedMoment struct {
-	at    time.Time // on our clock
-	redis float64   // on Redis' clock, in microseconds; 0 = not known
+	at       time.Time // on our clock
+	redis    float64   // on Redis' clock, in microseconds; 0 = not known
+	throttle string    // the throttle and the epoch that it was granted under
+	epoch    int
+}
+
+// holds tells whether a moment may still be used. After "too fast", a pause or a refusal the
+// throttle is another one. In a new epoch the moments of the old one aren't known.
+func (l *Limiter) holds(m grantedMoment) bool {
+	epoch := l.Epoch()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return m.throttle == l.seen.text && m.epoch == epoch
 }
 
 // request is what the schedule is asked for.
@@ -64,13 +75,15 @@ func (l *Limiter) withThrottle(ask func(r Rate, seen string) (again bool, wait t
 // grantAt makes one request to take.lua. again tells that Redis has another throttle than the
 // one in seen, and granted nothing.
 func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (moments []grantedMoment, wait time.Duration, again bool, err error) {
-	interval, agreed, n := r.interval(), l.agreed(), q.n // the promise is about the agreed rate, whatever the throttle
+	interval, agreed, n, epoch := r.interval(), l.agreed(), q.n, l.Epoch() // the promise is about the agreed rate, whatever the throttle
 	if !l.knowsClock() {
 		n = 0 // how long the first reply took in flight can't be known: it grants nothing
 	}
-	args := []any{micros(interval), n, micros(max(0, agreed.slack()-q.callDelay)), micros(q.ahead), micros(takeAhead), micros(maxQueueTime), agreed.catchUp(), micros(q.queueTime), seen, l.Epoch(), micros(epochPause)}
+	args := []any{micros(interval), n, micros(max(0, agreed.slack()-q.callDelay)), micros(q.ahead), micros(mostAhead), micros(maxQueueTime), agreed.catchUp(), micros(q.queueTime), seen, epoch, micros(epochPause)}
 	for _, u := range q.unused {
-		args = append(args, strconv.FormatFloat(u.redis, 'f', 3, 64))
+		if u.throttle == seen && u.epoch == epoch { // else it would be caught up on, and was stopped
+			args = append(args, strconv.FormatFloat(u.redis, 'f', 3, 64))
+		}
 	}
 	asked := time.Since(l.started)
 	answer, err := takeScript.Run(ctx, l.client, l.keys, args...).Slice()
@@ -93,11 +106,11 @@ func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (
 		return nil, time.Millisecond, false, nil
 	}
 	for range caught {
-		moments = append(moments, grantedMoment{l.started.Add(c.toLocal(duration(now))), now})
+		moments = append(moments, grantedMoment{l.started.Add(c.toLocal(duration(now))), now, seen, epoch})
 	}
 	for i := range count {
 		at := first + float64(i)*float64(interval)/float64(time.Microsecond)
-		moments = append(moments, grantedMoment{l.started.Add(c.toLocal(duration(at))), at})
+		moments = append(moments, grantedMoment{l.started.Add(c.toLocal(duration(at))), at, seen, epoch})
 	}
 	return moments, 0, false, nil
 }
@@ -130,7 +143,7 @@ func (l *Limiter) reserve(ctx context.Context, n int) (tickets []Ticket, wait ti
 		}
 		start, group := received.Add(duration(first-now)), l.prepare(count)
 		for i := range count {
-			tickets = append(tickets, Ticket{limiter: l, at: start.Add(time.Duration(i) * interval), prepared: group})
+			tickets = append(tickets, Ticket{limiter: l, moment: grantedMoment{at: start.Add(time.Duration(i) * interval)}, prepared: group})
 		}
 		return false, 0, nil
 	})

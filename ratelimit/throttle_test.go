@@ -124,7 +124,7 @@ func slowsDownTogether(f *fleet) {
 	for _, c := range []struct {
 		from, to time.Duration // since it was told
 		share    float64       // of the configured rate
-	}{{-4 * time.Second, 0, 1}, {takeAhead, 5 * time.Second, 0.5}, {10*time.Second + takeAhead, 15 * time.Second, 0.6}, {56 * time.Second, 60 * time.Second, 1}} {
+	}{{-4 * time.Second, 0, 1}, {mostAhead, 5 * time.Second, 0.5}, {10*time.Second + mostAhead, 15 * time.Second, 0.6}, {56 * time.Second, 60 * time.Second, 1}} {
 		got := float64(f.between(began.Add(c.from), began.Add(c.to))) / (c.to - c.from).Seconds()
 		want := c.share * f.rate.PerSecond
 		if got > want*1.02+1 || got < want*0.97-1 {
@@ -185,7 +185,7 @@ func TestTheFleetRests(t *testing.T) {
 			t.Errorf("a call that can't be made in time was kept waiting for %v: %v", time.Since(began), err)
 		}
 		time.Sleep(time.Until(began.Add(12 * time.Second)))
-		if n := f.between(began.Add(2*takeAhead), began.Add(10*time.Second)); n > 0 {
+		if n := f.between(began.Add(2*mostAhead), began.Add(10*time.Second)); n > 0 {
 			t.Errorf("%d calls while it rests", n)
 		}
 		if told.PerSecond() != 50 {

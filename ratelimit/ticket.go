@@ -9,11 +9,11 @@ import (
 // made.
 type Ticket struct {
 	limiter *Limiter
-	at      time.Time // its moment, or when that can be expected, on our clock
 
-	// granted tells that the moment belongs to this ticket. Else it is only reserved, and Wait
-	// requests one.
+	// granted tells that the moment belongs to this ticket. Else Wait requests one, and moment only
+	// tells when that can be expected.
 	granted bool
+	moment  grantedMoment
 
 	// prepared counts this ticket until it is waited for or returned; nil = it doesn't count.
 	prepared *preparedCalls
@@ -22,9 +22,13 @@ type Ticket struct {
 	probe string
 }
 
-// Return says that the ticket's call will not be made. So another call may be made ready at once.
-// Once Wait was called, Return does nothing.
+// Return says that the ticket's call will not be made. So another call may be made ready at once,
+// or gets the moment. Once Wait was called, Return does nothing.
 func (t *Ticket) Return() {
+	if t.granted {
+		t.granted = false
+		t.limiter.giveBack(t.moment)
+	}
 	if t.prepared != nil {
 		t.limiter.unprepare(t.prepared, false)
 		t.prepared = nil
@@ -40,28 +44,24 @@ func (t *Ticket) Wait(ctx context.Context) error {
 		t.prepared = nil
 		defer l.endWait()
 	}
-	m, ours := grantedMoment{at: t.at}, t.granted
+	m, ours := t.moment, t.granted
+	t.granted = false
 	for {
 		err := l.checkProbe(t)
-		if err != nil {
-			return err
-		}
-		if !ours {
-			if m, err = l.waitInQueue(ctx, ready); err != nil {
-				return err
-			}
+		if err == nil && !ours {
+			m, err = l.waitInQueue(ctx, ready)
+			ours = err == nil
 		}
 		used, pause := false, time.Duration(0)
-		if err = l.sleep(ctx, time.Until(m.at)); err == nil {
-			used, pause, err = l.keepLocalRate(ctx, m.at)
-		}
-		if used && err == nil {
-			err = l.checkProbe(t) // the grant may have brought news of a pause
+		if err == nil {
+			used, pause, err = l.mayCall(ctx, t, m)
 		}
 		if used {
-			return err
+			return nil
 		}
-		l.giveBack(m)
+		if ours {
+			l.giveBack(m)
+		}
 		if err != nil {
 			return err
 		}
@@ -71,4 +71,19 @@ func (t *Ticket) Wait(ctx context.Context) error {
 		}
 		ours = false
 	}
+}
+
+// mayCall waits for a moment and tells whether it can be used: what was granted may not hold any
+// more. pause is then the delay before the next try.
+func (l *Limiter) mayCall(ctx context.Context, t *Ticket, m grantedMoment) (used bool, pause time.Duration, err error) {
+	if err = l.sleep(ctx, time.Until(m.at)); err != nil || !l.holds(m) {
+		return false, 0, err
+	}
+	if used, pause, err = l.keepLocalRate(ctx, m.at); !used || err != nil {
+		return false, pause, err
+	}
+	if err = l.checkProbe(t); err != nil { // the latest reply may have brought news of a pause
+		return false, 0, err
+	}
+	return l.holds(m), 0, nil
 }

@@ -13,12 +13,13 @@ func TestATicketThatIsGrantedAsksForNothing(t *testing.T) {
 	inFleet(t, Rate{2000, 200}, func(f *fleet) {
 		ctx := context.Background()
 		l := f.limiter()
+		l.Begin(context.Background())
 		time.Sleep(time.Second)
 		granted, _, err := l.Take(ctx, 1)
 		if err != nil || len(granted) != 1 || !granted[0].granted {
 			t.Fatal(granted, err)
 		}
-		l.Change(Rate{50, 5}, time.Minute)
+		l.Change(Rate{50, 20}, time.Minute)
 		reserved, _, err := l.Take(ctx, 1)
 		if err != nil || len(reserved) != 1 || reserved[0].granted {
 			t.Fatal(reserved, err)

@@ -14,11 +14,21 @@ type tickets struct{ *ratelimit.Limiter }
 // Take answers the limiter's tickets.
 func (l tickets) Take(ctx context.Context, n int) ([]disburse.Ticket, time.Duration, error) {
 	taken, wait, err := l.Limiter.Take(ctx, n)
+	return ticketsOf(taken), wait, err
+}
+
+// TakeNow answers the limiter's tickets for calls that leave right away.
+func (l tickets) TakeNow(ctx context.Context, n int) ([]disburse.Ticket, time.Duration, error) {
+	taken, wait, err := l.Limiter.TakeNow(ctx, n)
+	return ticketsOf(taken), wait, err
+}
+
+func ticketsOf(taken []ratelimit.Ticket) []disburse.Ticket {
 	all := make([]disburse.Ticket, len(taken))
 	for i := range taken {
 		all[i] = &taken[i]
 	}
-	return all, wait, err
+	return all
 }
 
 // beginning is how many schedules are begun at a time. Each takes a round trip, and a thousand

@@ -113,8 +113,20 @@ var provider = []Guard{
 			Killer: Killer{"paypro", "TestFinding"}},
 	}},
 	{"Rate: nothing granted twice after a wipe", "the provider sees more calls than agreed, and may block the merchant", []Mutant{
-		{Removes: "a missing schedule begins now", Edits: edit("ratelimit/lua/take.lua", "next, begins, catches = now + takeAhead, true, {}", "next, begins, catches = now, true, {}"),
+		{Removes: "a missing schedule begins now", Edits: edit("ratelimit/lua/take.lua", "next, begins, catches = now + mostAhead, true, {}", "next, begins, catches = now, true, {}"),
 			Killer: Killer{"ratelimit", "TestAMissingScheduleBeginsBehindWhatWasGranted"}},
+	}},
+	{"Rate: what was granted ahead is stopped", "a provider that says \"too fast\", or that refuses everything, goes on being called", []Mutant{
+		{Removes: "moments of before \"too fast\" and pauses are used", Edits: edit("ratelimit/schedule.go", "m.throttle == l.seen.text && m.epoch", "m.epoch"),
+			Killer: Killer{"ratelimit", "TestWhatWasGrantedAheadIsStopped"}},
+		{Removes: "moments of the last epoch are used", Edits: edit("ratelimit/schedule.go", "&& m.epoch == epoch\n", "&& epoch >= 0\n"),
+			Killer: Killer{"ratelimit", "TestWhatWasGrantedAheadIsStopped"}},
+		{Removes: "what was stopped is caught up on", Edits: edit("ratelimit/schedule.go", "if u.throttle == seen && u.epoch == epoch {", "if true {"),
+			Killer: Killer{"ratelimit", "TestWhatWasGrantedAheadIsStopped"}},
+		{Removes: "what was granted before refusals is made", Edits: edit("ratelimit/refusalpause.go", "if l.seen.throttle.refusals.count > 0 && (t.probe", "if false && (t.probe"),
+			Killer: Killer{"ratelimit", "TestWhatWasGrantedAheadIsStopped"}},
+		{Removes: "beside instances that begin a lost schedule earlier moments are granted as far ahead", Edits: edit("ratelimit/lua/take.lua", "if now / 1000000 - alone < 10 then", "if false then"),
+			Killer: Killer{"ratelimit", "TestBesideInstancesOfVersion01"}},
 	}},
 	{"Rate: a split Redis", "both halves make the same calls, twice as many as allowed", []Mutant{
 		{Removes: "the new half goes on at once", Edits: edit("ratelimit/lua/take.lua", "next = math.max(next, now + tonumber(ARGV[11]))", "next = next"),

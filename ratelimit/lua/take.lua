@@ -3,7 +3,7 @@
 -- KEYS: the schedule, the throttle, the queue, the catch-ups, the epoch and server.
 -- ARGV, times in microseconds:
 -- - 1 interval, 2 n, 3 slack
--- - 4 how far ahead moments may be, 5 takeAhead, 6 longest time in the queue
+-- - 4 how far ahead moments may be, 5 mostAhead, 6 longest time in the queue
 -- - 7 most catch-ups, 8 how long the caller's calls wait
 -- - 9 the throttle that the interval was computed from ('' = none)
 -- - 10 the number of the journal's epoch (0 = none), 11 the pause in a new epoch
@@ -14,7 +14,7 @@
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local interval, n, slack = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local ahead, takeAhead, maxQueue = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local ahead, mostAhead, maxQueue = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local most, queue = tonumber(ARGV[7]), tonumber(ARGV[8])
 
 local throttle = redis.call('GET', KEYS[2]) or ''
@@ -42,16 +42,24 @@ local function catchup(moment)
   return true
 end
 
--- A schedule that is missing (first use, wiped Redis) begins anew, takeAhead from now. So does one
+-- A schedule that is missing (first use, wiped Redis) begins anew, mostAhead from now. So does one
 -- that lies so far ahead that another rate or another clock wrote it. Instances still have moments
--- of the old schedule, at most takeAhead from now, and will use them. Nothing from before is caught
+-- of the old schedule, at most mostAhead from now, and will use them. Nothing from before is caught
 -- up on.
-local next = tonumber(redis.call('GET', KEYS[1]) or '')
-local begins = false
-if not next or next > now + takeAhead + 10 * interval + 1000000 + tonumber(ARGV[11]) then
-  next, begins, catches = now + takeAhead, true, {}
+local text = redis.call('GET', KEYS[1]) or ''
+local next, begins = tonumber(text), false
+if not next or next > now + mostAhead + 10 * interval + 1000000 + tonumber(ARGV[11]) then
+  next, begins, catches = now + mostAhead, true, {}
   for i = 1, most do catches[i] = now end
 end
+
+-- Instances of version 0.1 begin a missing schedule 100 ms from now. Beside them no moment may be
+-- further ahead. They write three decimals. Behind these the others write since when, in seconds,
+-- they are among themselves: none of version 0.1 has written in between.
+local alone = math.min(tonumber(string.match(text, '%.%d%d%d(%d+)$') or '') or now / 1000000, now / 1000000)
+if begins then alone = now / 1000000 end
+if now / 1000000 - alone < 10 then ahead = math.min(ahead, 100000) end
+
 local other = wrote ~= server or epoch > known
 if other then
   if wrote and (wrote ~= server or known > 0) then
@@ -79,7 +87,7 @@ local granted = math.max(0, math.min(n, math.floor((now + ahead - next) / interv
 local again = granted + caught > 0 and 0 or next - ahead - now
 if granted > 0 or caught > 0 or begins then
   redis.call('DEL', KEYS[1]) -- after a write that needs no memory a script may write even at maxmemory
-  redis.call('SET', KEYS[1], string.format('%.3f', next + granted * interval), 'PX', math.ceil((next - now + takeAhead + granted * interval) / 1000) + 60000)
+  redis.call('SET', KEYS[1], string.format('%.3f%010.0f', next + granted * interval, math.floor(alone)), 'PX', math.ceil((next - now + granted * interval) / 1000) + 86400000)
   if other then redis.call('SET', KEYS[5], string.format('%d %s', math.max(epoch, known or 0), server), 'PX', 86400000) end
 end
 if caught > 0 or begins and most > 0 then

@@ -1,0 +1,93 @@
+-- take grants up to n moments for calls, one interval apart, to one instance of the fleet. The
+-- schedule is one number: the next free moment.
+-- KEYS: the schedule, the throttle, the queue, the catch-ups, the epoch and server.
+-- ARGV, times in microseconds:
+-- - 1 interval, 2 n, 3 slack
+-- - 4 how far ahead moments may be, 5 takeAhead, 6 longest time in the queue
+-- - 7 most catch-ups, 8 how long the first call has been ready
+-- - 9 the throttle that the interval was computed from ('' = none)
+-- - 10 the number of the journal's epoch (0 = none), 11 the pause in a new epoch
+-- - 12 and more: moments that the caller gives back, latest first.
+-- Answer: now, the first moment, how many, when to ask again if none, the throttle, and how many
+-- catch-ups were granted besides, at now. If the throttle is not the caller's, nothing is
+-- granted: what one instance heard from the provider holds for all at once.
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local interval, n, slack = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local ahead, takeAhead, maxQueue = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local most, ready = tonumber(ARGV[7]), tonumber(ARGV[8])
+
+local throttle = redis.call('GET', KEYS[2]) or ''
+if throttle ~= ARGV[9] then return {string.format('%.0f', now), '0', 0, '0', throttle, 0} end
+
+-- Another server than the one that wrote the schedule, or a new epoch, may mean a split of Redis.
+-- Calls that were decided before go on by the same schedule on the other half. So this half
+-- pauses until they are over. The server's id shows a split at once; the epoch also shows it if
+-- the server lost its data. A caller in an older epoch gets nothing.
+local epoch, server = tonumber(ARGV[10]), string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
+local known, wrote = string.match(redis.call('GET', KEYS[5]) or '', '^(%d+) (%x*)$')
+known = tonumber(known)
+if epoch > 0 and known and epoch < known then return {string.format('%.0f', now), '0', 0, '100000', throttle, 0} end
+
+-- catchup grants a call at now for a past moment that nobody used. It does so only if fewer than
+-- `most` catch-ups were granted since that moment. So at any time at most `most` calls of earlier
+-- moments come later.
+local catches, caught = {}, 0 -- the times of the last catch-ups, latest first
+for t in string.gmatch(redis.call('GET', KEYS[4]) or '', '%S+') do catches[#catches + 1] = tonumber(t) end
+local function catchup(moment)
+  if n <= 0 or most < 1 or moment > now or moment < now - 5000000 then return false end
+  if catches[most] and catches[most] >= moment then return false end
+  table.insert(catches, 1, now)
+  n, caught = n - 1, caught + 1
+  return true
+end
+
+-- A schedule that is missing (first use, wiped Redis) begins anew, takeAhead from now. So does one
+-- that lies so far ahead that another rate or another clock wrote it. Instances still have moments
+-- of the old schedule, at most takeAhead from now, and will use them. Nothing from before is caught
+-- up on.
+local next = tonumber(redis.call('GET', KEYS[1]) or '')
+local begins = false
+if not next or next > now + takeAhead + 10 * interval + 1000000 + tonumber(ARGV[11]) then
+  next, begins, catches = now + takeAhead, true, {}
+  for i = 1, most do catches[i] = now end
+end
+local other = wrote ~= server or epoch > known
+if other then
+  if wrote and (wrote ~= server or known > 0) then
+    next = math.max(next, now + tonumber(ARGV[11]))
+    for i = 1, most do catches[i] = now end
+  end
+  begins = true
+end
+-- An unused moment is granted again if no later one was granted.
+for i = 12, #ARGV do
+  local unused = tonumber(ARGV[i])
+  if begins then break end -- they belong to the old schedule
+  if math.abs(next - interval - unused) < 1 then next = unused else catchup(unused) end
+end
+-- Moments that nobody requested in time are lost, except within the slack and for catch-ups. So
+-- after a pause the schedule goes on at most `slack` in the past.
+local start = now - slack
+if next < start then
+  local lost = next + math.floor((start - next) / interval) * interval
+  while lost >= next and catchup(lost) do lost = lost - interval end
+  next = start
+end
+
+local granted = math.max(0, math.min(n, math.floor((now + ahead - next) / interval) + 1))
+local again = granted + caught > 0 and 0 or next - ahead - now
+if granted > 0 or caught > 0 or begins then
+  redis.call('DEL', KEYS[1]) -- after a write that needs no memory a script may write even at maxmemory
+  redis.call('SET', KEYS[1], string.format('%.3f', next + granted * interval), 'PX', math.ceil((next - now + takeAhead + granted * interval) / 1000) + 60000)
+  if other then redis.call('SET', KEYS[5], string.format('%d %s', math.max(epoch, known or 0), server), 'PX', 86400000) end
+end
+if caught > 0 or begins and most > 0 then
+  for i = 1, #catches do catches[i] = string.format('%.0f', catches[i]) end
+  redis.call('SET', KEYS[4], table.concat(catches, ' ', 1, math.min(most, #catches)), 'PX', 60000)
+end
+-- Store how long ready calls wait: reserve.lua then permits fewer. The value is the time until
+-- which they wait, so it decreases by itself.
+local queue = math.min(ready, maxQueue + interval)
+if granted > 0 and queue >= 1000 then redis.call('SET', KEYS[3], string.format('%.0f', now + queue), 'PX', math.ceil(queue / 1000)) end
+return {string.format('%.0f', now), string.format('%.3f', next), granted, string.format('%.0f', again), throttle, caught}
