@@ -99,10 +99,17 @@ func (la *lane) leased(asked, had int) {
 	}
 }
 
+// lacksSlots tells whether there are too few slots to be worth a group. Then the loop is told of the
+// next one that comes free.
+func (l *Loop) lacksSlots(la *lane, due int) bool {
+	s := l.slots[la.Step]
+	return s != nil && s.scarce(la.Merchant, due)
+}
+
 // start has a lane work, unless it does so already, or pauses after an error.
 func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 	now := time.Now()
-	if s := l.slots[la.Step]; s != nil && now.Sub(la.began) < slotLinger && s.scarce(la.Merchant, due) {
+	if now.Sub(la.began) < slotLinger && l.lacksSlots(la, due) {
 		return
 	}
 	if now.UnixNano() < la.pausedUntil.Load() || !la.busy.CompareAndSwap(false, true) {
@@ -115,8 +122,8 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 		defer func() {
 			la.busy.Store(false)
 			switch due, next := la.work(time.Now()); {
-			case due > 0: // a look has brought it just now, or it lacks slots
-				l.comesDue(time.Now().Add(busyPause))
+			case due > 0 && !l.lacksSlots(la, due): // a look has brought it just now, or slots came free
+				l.hasRoomAgain()
 			case !next.IsZero():
 				l.comesDue(next)
 			}
@@ -175,14 +182,10 @@ func (la *lane) restUntil(taking context.Context, then time.Time) {
 
 // hasRoom tells whether there are slots that are worth another group. It waits a moment for more.
 func (l *Loop) hasRoom(la *lane, due int) bool {
-	s := l.slots[la.Step]
-	if s == nil {
-		return true
-	}
-	for waited := time.Duration(0); waited < slotLinger && s.scarce(la.Merchant, due); waited += slotLook {
+	for waited := time.Duration(0); waited < slotLinger && l.lacksSlots(la, due); waited += slotLook {
 		time.Sleep(slotLook)
 	}
-	return !s.scarce(la.Merchant, due)
+	return !l.lacksSlots(la, due)
 }
 
 // runOnce has a lane work on one group. A panic is an error like others: the lane pauses.

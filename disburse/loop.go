@@ -67,8 +67,9 @@ type Loop struct {
 	breaker    settings
 	slots      map[payout.Step]*slots // of sends and of asks
 	writer     *writer
-	toAnnounce *inHand // ends by the provider's word that are written
-	nudge      chan struct{}
+	toAnnounce *inHand        // ends by the provider's word that are written
+	nudge      chan struct{}  // something may have come due
+	room       chan struct{}  // slots came free that lanes wait for
 	calls      sync.WaitGroup // workers and lanes that are running
 	jobs       chan func()    // to workers that wait for one
 	beat       atomic.Int64   // when the loop last made progress, Unix nanoseconds
@@ -91,7 +92,7 @@ type Loop struct {
 
 // New makes a loop; Run starts it.
 func New(c Config) *Loop {
-	l := &Loop{Config: c, merchants: map[string]*merchant{}, nudge: make(chan struct{}, 1), jobs: make(chan func())}
+	l := &Loop{Config: c, merchants: map[string]*merchant{}, nudge: make(chan struct{}, 1), room: make(chan struct{}, 1), jobs: make(chan func())}
 	l.sleepsUntil.Store(math.MaxInt64)
 	l.breaker.Store(&c.Breaker)
 	for _, m := range c.Merchants {
@@ -104,7 +105,7 @@ func New(c Config) *Loop {
 	}
 	l.slots = map[payout.Step]*slots{}
 	for _, step := range []payout.Step{payout.StepSend, payout.StepAsk} {
-		l.slots[step] = newSlots(c.Slots, l.names, l.Nudge, func() { l.writer.stir() })
+		l.slots[step] = newSlots(c.Slots, l.names, l.hasRoomAgain, func() { l.writer.stir() })
 	}
 	l.toAnnounce = newInHand(announcementsInHand, nil)
 	l.writer = newWriter(c.Journal, l.written, l.callsInFlight, l.reportError, l.forgetEpoch, c.Logger)
@@ -117,6 +118,14 @@ func New(c Config) *Loop {
 func (l *Loop) Nudge() {
 	select {
 	case l.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// hasRoomAgain tells the loop that slots came free. It never blocks.
+func (l *Loop) hasRoomAgain() {
+	select {
+	case l.room <- struct{}{}:
 	default:
 	}
 }
@@ -167,16 +176,8 @@ func (l *Loop) Run(taking, working context.Context) {
 		if !still {
 			sleep = l.round(taking, working, lanes)
 		}
-		nudged = false
 		l.sleepsUntil.Store(time.Now().Add(sleep).UnixNano())
-		timer := time.NewTimer(sleep)
-		select {
-		case <-taking.Done():
-		case <-l.nudge:
-			nudged = true
-		case <-timer.C:
-		}
-		timer.Stop()
+		nudged = l.sleep(taking, working, lanes, sleep)
 		pause(taking, debounce-time.Since(began))
 	}
 	l.release() // at once: other instances may go on with them
@@ -189,6 +190,26 @@ func (l *Loop) Run(taking, working context.Context) {
 	<-announced
 	l.writer.close()
 	<-written
+}
+
+// sleep sleeps, and tells whether it was nudged. Meanwhile it starts lanes again that slots came free for:
+// that needs no look.
+func (l *Loop) sleep(taking, working context.Context, lanes []*lane, d time.Duration) (nudged bool) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		select {
+		case <-taking.Done():
+			return false
+		case <-l.nudge:
+			return true
+		case <-timer.C:
+			return false
+		case <-l.room:
+			l.startLanes(taking, working, lanes)
+			pause(taking, debounce)
+		}
+	}
 }
 
 // round asks the journal what is due, starts the lanes that have work, and answers how long the
@@ -205,41 +226,44 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 	}
 	l.trouble.Store("")
 	l.sawClock(agenda.Now, asked, time.Now())
-	pause, now, busy := idle, time.Now(), l.callsInFlight()
-	later := func(wait time.Duration) { pause = min(pause, max(busyPause, wait)) } // where much is scheduled, something always comes due in a moment
-	if !agenda.Next.IsZero() {
-		later(agenda.Next.Sub(agenda.Now))
-	}
-	start := rand.IntN(len(lanes)) // nobody is always first when slots are short
-	for i := range lanes {
-		la := lanes[(start+i)%len(lanes)]
+	for _, la := range lanes {
 		la.left.Store(int64(agenda.Due[la.Lane]))
-		due, next := la.work(now)
-		busy = busy || due > 0 || !next.IsZero()
-		switch {
-		case la.busy.Load(): // it goes on by itself
-			busy = true
-			continue
-		case !next.IsZero():
-			later(next.Sub(now))
-			continue
-		case due == 0:
-			continue
-		}
-		if left := time.Unix(0, la.pausedUntil.Load()).Sub(asked); left > 0 {
-			later(left)
-			continue
-		}
-		later(0)
-		l.start(taking, working, la, due)
 	}
-	if !busy {
+	busy := l.callsInFlight()
+	wait, some := l.startLanes(taking, working, lanes)
+	if !agenda.Next.IsZero() {
+		wait = min(wait, agenda.Next.Sub(agenda.Now))
+	}
+	if !busy && !some {
 		l.idleUntil, l.others = asked.Add(believedFor), agenda.Due
 		if !agenda.Next.IsZero() {
 			l.idleUntil = asked.Add(min(believedFor, agenda.Next.Sub(agenda.Now)))
 		}
 	}
-	return pause
+	return max(busyPause, wait) // where much is scheduled, something always comes due in a moment
+}
+
+// startLanes starts the lanes that have work. It answers how long the loop may sleep for the sake of those
+// that don't run, and whether any lane has work.
+func (l *Loop) startLanes(taking, working context.Context, lanes []*lane) (wait time.Duration, busy bool) {
+	wait = idle
+	now, first := time.Now(), rand.IntN(len(lanes)) // nobody is always first when slots are short
+	for i := range lanes {
+		la := lanes[(first+i)%len(lanes)]
+		due, next := la.work(now)
+		runs := la.busy.Load()
+		busy = busy || runs || due > 0 || !next.IsZero()
+		switch paused := time.Unix(0, la.pausedUntil.Load()).Sub(now); {
+		case runs: // it goes on by itself
+		case !next.IsZero():
+			wait = min(wait, next.Sub(now))
+		case due > 0 && paused > 0:
+			wait = min(wait, paused)
+		case due > 0:
+			l.start(taking, working, la, due)
+		}
+	}
+	return wait, busy
 }
 
 // stillIdle tells whether there is still nothing to do since the last round found nothing, and for how
