@@ -308,6 +308,7 @@ func TestTheFleetIsToldOfRefusals(t *testing.T) {
 		m := free
 		m.refusals = fleet
 		m.take = func(_ context.Context, n int) ([]time.Time, time.Duration, error) {
+			time.Sleep(time.Millisecond) // one send after the other
 			return []time.Time{time.Now()}, 0, nil
 		}
 		b.merchant("a").Send = m

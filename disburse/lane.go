@@ -110,6 +110,7 @@ func (l *Loop) lacksSlots(la *lane, due int) bool {
 func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 	now := time.Now()
 	if now.Sub(la.began) < slotLinger && l.lacksSlots(la, due) {
+		l.starved.Store(true)
 		return
 	}
 	if now.UnixNano() < la.pausedUntil.Load() || !la.busy.CompareAndSwap(false, true) {
@@ -122,7 +123,8 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 		defer func() {
 			la.busy.Store(false)
 			switch due, next := la.work(time.Now()); {
-			case due > 0 && !l.lacksSlots(la, due): // a look has brought it just now, or slots came free
+			case due > 0: // a look has brought it just now, or it lacks slots
+				l.starved.Store(l.starved.Load() || l.lacksSlots(la, due))
 				l.hasRoomAgain()
 			case !next.IsZero():
 				l.comesDue(next)

@@ -77,6 +77,7 @@ type Loop struct {
 	epochFrom  time.Time      // both owned by that lane
 	trouble    atomic.Value   // of string: why the journal didn't answer last, "" if it did
 
+	starved     atomic.Bool  // a lane with work doesn't run because it lacks slots
 	sleepsUntil atomic.Int64 // when the next round comes, Unix nanoseconds; math.MaxInt64 during a round
 
 	idleUntil time.Time           // until when nothing comes due, by the last round; zero if there was something to do
@@ -192,23 +193,30 @@ func (l *Loop) Run(taking, working context.Context) {
 	<-written
 }
 
-// sleep sleeps, and tells whether it was nudged. Meanwhile it starts lanes again that slots came free for:
-// that needs no look.
+// sleep sleeps, and tells whether it was nudged. Meanwhile it starts lanes that lacked slots: that needs no
+// look. It does so when slots come free, and every busyPause, because what is reserved for others changes
+// by time too.
 func (l *Loop) sleep(taking, working context.Context, lanes []*lane, d time.Duration) (nudged bool) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+	over, again := time.NewTimer(d), time.NewTimer(busyPause)
+	defer over.Stop()
+	defer again.Stop()
 	for {
+		if !l.starved.Load() {
+			again.Stop()
+		}
 		select {
 		case <-taking.Done():
 			return false
 		case <-l.nudge:
 			return true
-		case <-timer.C:
+		case <-over.C:
 			return false
+		case <-again.C:
 		case <-l.room:
-			l.startLanes(taking, working, lanes)
 			pause(taking, debounce)
 		}
+		l.startLanes(taking, working, lanes)
+		again.Reset(busyPause)
 	}
 }
 
@@ -247,6 +255,7 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 // that don't run, and whether any lane has work.
 func (l *Loop) startLanes(taking, working context.Context, lanes []*lane) (wait time.Duration, busy bool) {
 	wait = idle
+	l.starved.Store(false)
 	now, first := time.Now(), rand.IntN(len(lanes)) // nobody is always first when slots are short
 	for i := range lanes {
 		la := lanes[(first+i)%len(lanes)]

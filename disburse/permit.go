@@ -76,6 +76,7 @@ func (p *permit) finish() bool {
 	switch before {
 	case permitUnused:
 		p.pass.unused()
+		p.ticket.Return()
 	case permitCalling:
 		p.pass.panicked()
 	case permitAnswered:
@@ -173,9 +174,13 @@ func (i *issuer) take(ctx context.Context, due int) (taken permits, wait time.Du
 	}
 	if passes == nil && len(tickets) > 0 {
 		passes = i.gate.admit(len(tickets))
-		tickets = tickets[:len(passes)] // fewer where a breaker has opened meanwhile
+		for _, t := range tickets[len(passes):] { // a breaker has opened meanwhile
+			t.Return()
+		}
+		tickets = tickets[:len(passes)]
 	}
-	i.slots.lacks(i.merchant, slots < wanted && len(tickets) == slots)
+	// It may have work for more than it asked for. Else its share would go to others until it asks again.
+	i.slots.lacks(i.merchant, slots < min(due, largest) && len(tickets) == slots)
 	if len(tickets) == 0 {
 		return permits{}, wait, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -238,4 +239,36 @@ func amongPanics(t *testing.T, d dice) {
 	if b.logged("panic in") == 0 {
 		t.Error("nothing panicked")
 	}
+}
+
+// A ticket whose call isn't made goes back, so that another call is made ready. So where a lease has fewer
+// payouts, a breaker opens, or nothing is decided.
+func TestTicketsOfCallsThatAreNotMadeAreReturned(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		var taken, returned atomic.Int64
+		counting := limiter{wait: free.wait, returned: &returned, take: func(ctx context.Context, n int) ([]time.Time, time.Duration, error) {
+			taken.Add(int64(n))
+			return free.take(ctx, n)
+		}}
+		b := newBench(t, orders(50, "a")...)
+		b.merchant("a").Send = counting
+		fails := 2
+		b.decider.send = func(context.Context, []payout.Payout) error {
+			if fails--; fails >= 0 {
+				return errKafka
+			}
+			return nil
+		}
+		b.journal.fault = leaseFails
+		b.start()
+		time.Sleep(time.Second)
+		b.journal.mu.Lock()
+		b.journal.fault = nil
+		b.journal.mu.Unlock()
+		time.Sleep(time.Minute)
+		if kept := taken.Load() - returned.Load(); kept != int64(b.allSends()) || returned.Load() == 0 {
+			t.Errorf("%d tickets were taken and not returned, for %d sends; %d returned", kept, b.allSends(), returned.Load())
+		}
+		b.stop()
+	})
 }

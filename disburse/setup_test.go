@@ -304,6 +304,8 @@ type limiter struct {
 
 	lastReading func() (redis, asked time.Time) // nil: nothing yet
 
+	returned *atomic.Int64 // counts tickets that are returned; nil: nobody counts
+
 	refusals *fleetRefusals // nil: nobody listens
 }
 
@@ -326,7 +328,11 @@ type ticket struct {
 }
 
 func (t ticket) Wait(ctx context.Context) error { return t.limiter.wait(ctx, t.at) }
-func (ticket) Return()                          {}
+func (t ticket) Return() {
+	if t.limiter.returned != nil {
+		t.limiter.returned.Add(1)
+	}
+}
 
 func (l limiter) Told(_ context.Context, began time.Time, tooFast bool, pause time.Duration) error {
 	if l.told != nil {
