@@ -14,6 +14,7 @@ import (
 const (
 	lately      = time.Second
 	lateMoments = 8
+	rateUnknown = 100 * time.Millisecond // for so long it counts as the whole rate
 )
 
 var errNoneInTime = errors.New("ratelimit: no moment comes in time")
@@ -58,6 +59,13 @@ func (q *queue) expected() time.Duration {
 		return 0
 	}
 	return time.Duration(float64(len(q.waiting)) * q.during / q.got * float64(time.Second))
+}
+
+// ownRate is how many calls a second this process got moments for of late, while calls waited. The less is
+// known about that, the nearer it is to the rate.
+func (q *queue) ownRate(perSecond float64) float64 {
+	unknown := rateUnknown.Seconds()
+	return (q.got + perSecond*unknown) / (q.during + unknown)
 }
 
 // waitInQueue waits until the call, ready since that time, is granted a moment.

@@ -3,13 +3,14 @@ package ratelimit
 import "time"
 
 const (
-	// chunkSpan is for how long an instance makes calls ready at a time, at the full rate. So it
-	// reserves, leases and decides a few times a second, whatever the rate.
-	chunkSpan = 250 * time.Millisecond
+	// chunkSpan is for how long an instance makes calls ready at a time, at its own rate of late. So
+	// it reserves, leases and decides a few times a second, whatever the rate. Ready calls occupy
+	// slots: instances that share a rate must not each have ready what all of them can call.
+	chunkSpan = 300 * time.Millisecond
 
 	// refillSpan is what it has left when it reserves the next ones. It covers the time from Take
 	// to the call, also if the other instances stand still.
-	refillSpan = 100 * time.Millisecond
+	refillSpan = 150 * time.Millisecond
 
 	// leastSpan is for how long an instance reserves calls at least, if it wants so many.
 	leastSpan = 100 * time.Millisecond
@@ -76,11 +77,11 @@ func (l *Limiter) mayReserve(n int) (most int, wait time.Duration) {
 	if l.queue.expected() > maxQueueTime {
 		return 0, minRequestGap // however short the fleet's queue is
 	}
-	ready := l.ready.count(now)
-	if surplus := ready - r.refillAt(); surplus > 0 {
+	ready, own := l.ready.count(now), Rate{PerSecond: min(r.PerSecond, l.queue.ownRate(r.PerSecond)), Burst: r.Burst}
+	if surplus := ready - own.refillAt(); surplus > 0 {
 		return 0, max(time.Duration(surplus)*r.interval(), minRequestGap)
 	}
-	return min(n, r.chunk()-ready), 0
+	return min(n, own.chunk()-ready), 0
 }
 
 // prepare counts the calls of a reservation.

@@ -17,12 +17,12 @@ func (f *fleet) take(l *Limiter, n, want int) []Ticket {
 	return tickets
 }
 
-// A chunk is what the rate makes in 250 ms. While enough of it is left, Redis isn't asked.
+// A chunk is what the rate makes in 300 ms. While enough of it is left, Redis isn't asked.
 func TestAnInstanceReservesAChunkAtATime(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {
 		ctx, l := context.Background(), f.limiter()
 		l.Begin(ctx)
-		tickets := f.take(l, 128, 13)
+		tickets := f.take(l, 128, 15)
 		before := f.redis.CommandCount()
 		f.take(l, 128, 0)
 		for range 7 {
@@ -30,7 +30,7 @@ func TestAnInstanceReservesAChunkAtATime(t *testing.T) {
 			tickets[0].Return() // the second time does nothing
 			tickets = tickets[1:]
 		}
-		f.take(l, 128, 0) // six are left, five are enough
+		f.take(l, 128, 0) // eight are left, seven are enough
 		if asked := f.redis.CommandCount() - before; asked > 0 {
 			t.Errorf("%d commands while enough calls are ready", asked)
 		}
@@ -38,8 +38,33 @@ func TestAnInstanceReservesAChunkAtATime(t *testing.T) {
 			t.Error(err)
 		}
 		tickets[0].Return() // its call may have been made
-		f.take(l, 128, 8)
+		f.take(l, 128, 0)
+		for range 2 {
+			tickets[1].Return()
+			tickets = tickets[1:]
+		}
+		f.take(l, 128, 5) // its own rate is hardly known yet: one moment in 100 ms counts as 30 a second
 	})
+}
+
+// An instance that gets a third of the moments has a third of the calls ready, and the margin of what it
+// doesn't know yet.
+func TestTheChunkIsByTheOwnRate(t *testing.T) {
+	for _, c := range []struct {
+		share float64
+		chunk int
+	}{{1, 15}, {1. / 3, 6}, {0.1, 3}} {
+		q, now := queue{}, time.Now()
+		q.handed = now
+		every := time.Duration(float64(20*time.Millisecond) / c.share)
+		for range 200 {
+			now = now.Add(every)
+			q.gotMoments(now, 1, 20*time.Millisecond)
+		}
+		if chunk := (Rate{PerSecond: min(50, q.ownRate(50))}).chunk(); chunk != c.chunk {
+			t.Errorf("a chunk of %d with %.2f of the moments, not %d", chunk, c.share, c.chunk)
+		}
+	}
 }
 
 // Nothing is ready: a lone call gets its ticket at once.
@@ -62,10 +87,10 @@ func TestForgottenTicketsDontCountForLong(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {
 		l := f.limiter()
 		l.Begin(context.Background())
-		f.take(l, 128, 13)
+		f.take(l, 128, 15)
 		f.take(l, 1, 0)
 		time.Sleep(preparedTimeout + time.Millisecond)
-		f.take(l, 128, 13)
+		f.take(l, 128, 15)
 	})
 }
 
@@ -104,12 +129,13 @@ func TestFewAreNotReservedOneByOne(t *testing.T) {
 			}
 			got, wait = append(got, len(tickets)), w
 		}
-		if fmt.Sprint(got) != "[13 13 0]" || wait < 50*time.Millisecond || wait > 100*time.Millisecond {
+		if fmt.Sprint(got) != "[15 12 0]" || wait < 50*time.Millisecond || wait > 100*time.Millisecond {
 			t.Fatalf("reserved %v, wait %v", got, wait)
 		}
+		time.Sleep(20 * time.Millisecond)
 		f.take(instances[2], 1, 1) // who wants one gets one
 		time.Sleep(wait + 20*time.Millisecond)
-		f.take(instances[2], 128, 5)
+		f.take(instances[2], 128, 6)
 	})
 }
 
