@@ -18,13 +18,16 @@ func (l *Loop) askGroup(taking, working context.Context, la *lane, due int) (gro
 		l.putBackAll(late)
 		return group{}, nil // the next round finds them in the journal
 	}
-	permits, wait, err := la.permits.take(taking, due)
+	stored, tickets := int(la.left.Load()), m.Query.Take
+	if stored == 0 { // what is in hand needs no lease
+		tickets = m.Query.TakeNow
+	}
+	permits, wait, err := la.permits.take(taking, due, tickets)
 	defer permits.end() // what no worker has got, also after a panic
 	n := permits.len()
 	if n == 0 {
 		return group{rest: wait}, err
 	}
-	stored := int(la.left.Load())
 	for _, t := range m.toAsk.take(time.Now(), n-ofJournal(n, stored)) {
 		t.step = payout.StepAsk
 		l.move(t, stagePrepared)

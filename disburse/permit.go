@@ -130,12 +130,15 @@ const (
 	unknownAsked = 32
 )
 
+// askTickets asks the limiter for tickets: by its Take, or by TakeNow.
+type askTickets func(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error)
+
 // take hands out as many permits as there are slots, passes and tickets for, up to due and to
 // what fits a lease. Where it is tickets that lack, wait says when to ask again.
 //
 // It takes no more slots than twice the tickets that there were last. A merchant at its limit would
 // take all slots from the others, only to return them when the limiter has answered.
-func (i *issuer) take(ctx context.Context, due int) (taken permits, wait time.Duration, err error) {
+func (i *issuer) take(ctx context.Context, due int, ask askTickets) (taken permits, wait time.Duration, err error) {
 	wanted := min(due, largest)
 	if i.most > 0 {
 		wanted = min(wanted, i.most)
@@ -166,7 +169,7 @@ func (i *issuer) take(ctx context.Context, due int) (taken permits, wait time.Du
 	}
 	var tickets []Ticket
 	if asked > 0 {
-		if tickets, wait, err = i.limiter.Take(ctx, asked); err != nil {
+		if tickets, wait, err = ask(ctx, asked); err != nil {
 			return permits{}, wait, err
 		}
 		tickets = tickets[:min(len(tickets), asked)]

@@ -28,7 +28,7 @@ func onePermit(t *testing.T, log *strings.Builder) (*issuer, *permit) {
 		merchant: "a", slots: newSlots(8, []string{"a"}, func() {}, func() {}), gate: newGate(&s, true, "a send", new(zerolog.Nop())),
 		limiter: free, logger: zerolog.New(log),
 	}
-	taken, _, err := i.take(context.Background(), 1)
+	taken, _, err := i.take(context.Background(), 1, i.limiter.Take)
 	if err != nil || taken.len() != 1 {
 		t.Fatal(taken, err)
 	}
@@ -103,7 +103,7 @@ func TestWhatDoesNotBecomeAPermitComesBack(t *testing.T) {
 			i.limiter = limiter{take: take}
 			func() {
 				defer func() { _ = recover() }()
-				taken, _, err := i.take(context.Background(), 100)
+				taken, _, err := i.take(context.Background(), 100, i.limiter.Take)
 				defer taken.end()
 				if busy, _ := i.slots.count(); busy != taken.len() || err != nil && busy > 0 {
 					t.Errorf("%d slots are taken for %d permits", busy, taken.len())
@@ -133,7 +133,7 @@ func TestPermitsAreAskedForByWhatCameLast(t *testing.T) {
 		{0, largest}, {0, unknownAsked}, {3, unknownAsked}, {0, 6}, {1, 6}, {4, leastAsked}, {largest, 8}, {largest, 16}, {largest, 32}, {10, 64}, {0, 20}, {largest, 20}, {largest, 40},
 	} {
 		free = c.free
-		taken, _, err := i.take(context.Background(), 500)
+		taken, _, err := i.take(context.Background(), 500, i.limiter.Take)
 		if err != nil || asked != c.asks || taken.len() != min(c.free, c.asks) {
 			t.Errorf("step %d: asks for %d and gets %d, want %d and %d: %v", step, asked, taken.len(), c.asks, min(c.free, c.asks), err)
 		}
@@ -160,11 +160,11 @@ func TestAnOpenBreakerTakesNoTickets(t *testing.T) {
 			return make([]time.Time, n), 0, nil
 		}}
 		i.gate.pass(30, bad)
-		if taken, _, err := i.take(context.Background(), 100); asked != 0 || taken.len() != 0 || err != nil {
+		if taken, _, err := i.take(context.Background(), 100, i.limiter.Take); asked != 0 || taken.len() != 0 || err != nil {
 			t.Errorf("open: asked for %d, %d permits, %v", asked, taken.len(), err)
 		}
 		time.Sleep(time.Minute)
-		taken, _, err := i.take(context.Background(), 100)
+		taken, _, err := i.take(context.Background(), 100, i.limiter.Take)
 		if probes := testBreaker().Probes; err != nil || asked > probes || asked == 0 || taken.len() != asked {
 			t.Errorf("half-open: asked for %d, %d permits, %v", asked, taken.len(), err)
 		}

@@ -21,7 +21,7 @@ const turnWait = 2 * time.Second
 //   - Only then does anything leave.
 func (l *Loop) sendGroup(taking, working context.Context, la *lane, due int) (group, error) {
 	m := la.merchant
-	permits, wait, err := la.permits.take(taking, due)
+	permits, wait, err := la.permits.take(taking, due, m.Send.Take)
 	defer permits.end() // what no worker has got, also after a panic
 	if permits.len() == 0 {
 		return group{rest: wait}, err

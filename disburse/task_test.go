@@ -124,7 +124,7 @@ func TestATaskThatMayNotBeCalledIsNotCalled(t *testing.T) {
 					t.Error("it was sent")
 					return good
 				}}
-				taken, _, err := b.issuer(m, payout.StepSend).take(context.Background(), 1)
+				taken, _, err := b.issuer(m, payout.StepSend).take(context.Background(), 1, m.Send.Take)
 				if err != nil || taken.len() != 1 {
 					t.Fatal(err)
 				}

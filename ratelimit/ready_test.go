@@ -20,8 +20,8 @@ func (f *fleet) take(l *Limiter, n, want int) []Ticket {
 // A chunk is what the rate makes in 300 ms. While enough of it is left, Redis isn't asked.
 func TestAnInstanceReservesAChunkAtATime(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {
-		ctx, l := context.Background(), f.limiter()
-		l.Begin(ctx)
+		l := f.limiter()
+		l.Begin(context.Background())
 		tickets := f.take(l, 128, 15)
 		before := f.redis.CommandCount()
 		f.take(l, 128, 0)
@@ -34,16 +34,8 @@ func TestAnInstanceReservesAChunkAtATime(t *testing.T) {
 		if asked := f.redis.CommandCount() - before; asked > 0 {
 			t.Errorf("%d commands while enough calls are ready", asked)
 		}
-		if err := tickets[0].Wait(ctx); err != nil {
-			t.Error(err)
-		}
-		tickets[0].Return() // its call may have been made
-		f.take(l, 128, 0)
-		for range 2 {
-			tickets[1].Return()
-			tickets = tickets[1:]
-		}
-		f.take(l, 128, 5) // its own rate is hardly known yet: one moment in 100 ms counts as 30 a second
+		tickets[0].Return()
+		f.take(l, 128, 8)
 	})
 }
 
