@@ -28,10 +28,21 @@ const (
 // lanes, which heals an index that is late: older versions don't keep it. In a new epoch it sweeps
 // them all at once.
 func (j *Journal) Due(ctx context.Context, merchants []string) (leases.Agenda, error) {
+	return j.DueBut(ctx, merchants, nil)
+}
+
+// DueBut is Due without some lanes: those that the caller can't work on now. To count what is due in a
+// lane costs Redis a command, at every look. What is left out stays in the index, and the next look
+// without it finds it.
+func (j *Journal) DueBut(ctx context.Context, merchants []string, leftOut []leases.Lane) (leases.Agenda, error) {
 	for {
 		id := j.epoch.id()
 		lanes, more := j.sweeps.next(id, merchants, time.Now())
-		answer, err := j.run(ctx, "due", lanes...)
+		args := append([]any{len(lanes)}, lanes...)
+		for _, la := range leftOut {
+			args = append(args, laneName(la.Step, la.Merchant))
+		}
+		answer, err := j.run(ctx, "due", args...)
 		if err != nil {
 			j.sweeps.failed()
 			return leases.Agenda{}, err
@@ -117,15 +128,23 @@ func (s *sweeps) next(epoch string, merchants []string, now time.Time) (lanes []
 func laneAt(i int, merchants []string) string {
 	switch i {
 	case 0:
-		return string(rune(payout.StepAnnounce))
+		return laneName(payout.StepAnnounce, "")
 	case 1:
-		return string(rune(payout.StepReview))
+		return laneName(payout.StepReview, "")
 	}
 	step := payout.StepSend
 	if i%2 == 1 {
 		step = payout.StepAsk
 	}
-	return string(rune(step)) + ":" + merchants[i/2-1]
+	return laneName(step, merchants[i/2-1])
+}
+
+// laneName is the name of a lane in the index, as laneOf reads it.
+func laneName(step payout.Step, merchant string) string {
+	if step == payout.StepSend || step == payout.StepAsk {
+		return string(rune(step)) + ":" + merchant
+	}
+	return string(rune(step))
 }
 
 // failed has all lanes swept again: nobody knows what the failed call has swept.

@@ -117,6 +117,70 @@ func TestALaneLeavesTheIndexWithItsLastPayout(t *testing.T) {
 	})
 }
 
+// A lease that takes all that is due leaves the bound at what comes due next. That is before the lease's
+// end here.
+func TestALeaseOfAllThatIsDuePutsTheBoundRight(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		j := newJournal(t, client, time.Hour)
+		insert(t, j, 4, order("a", "300"), order("b", "300"))
+		b := lease(t, j, payout.StepSend, "eg", 2)
+		next := time.Now().Add(10 * time.Second)
+		for i, due := range []time.Time{time.Now().Add(-time.Second), next} {
+			asked := b.Payouts[i]
+			asked.State, asked.Step, asked.Due = payout.StateProcessing, payout.StepAsk, due
+			apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateSending, After: asked})
+		}
+		if b = lease(t, j, payout.StepAsk, "eg", 2); len(b.Payouts) != 1 {
+			t.Fatalf("%d are due", len(b.Payouts))
+		}
+		if bound := checks(t, client, j).index["due:a:eg"]; bound != float64(next.UnixMilli()) {
+			t.Errorf("the bound is %.0f, the next ask comes due at %d", bound, next.UnixMilli())
+		}
+	})
+}
+
+// A bound is early after a write that puts a payout off, and after a lease of an older version.
+func TestALookPutsAnEarlyBoundRight(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		ctx := context.Background()
+		j := newJournal(t, client, time.Hour)
+		later := order("a", "300")
+		later.Due = time.Now().Add(10 * time.Minute)
+		insert(t, j, 4, later)
+		early := redis.Z{Score: float64(time.Now().Add(-time.Minute).UnixMilli()), Member: "s:eg"}
+		if err := client.ZAdd(ctx, j.prefix+"lanes", early).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if a, err := j.Due(ctx, nil); err != nil || len(a.Due) != 0 || a.Next.UnixMilli() != later.Due.UnixMilli() {
+			t.Errorf("%+v, %v", a, err)
+		}
+		if bound := checks(t, client, j).index["due:s:eg"]; bound != float64(later.Due.UnixMilli()) {
+			t.Errorf("the bound is %.0f, not %d", bound, later.Due.UnixMilli())
+		}
+	})
+}
+
+// What the caller can't work on isn't counted, and is found again as soon as it can.
+func TestALookLeavesOutWhatItIsTold(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		ctx := context.Background()
+		j := newJournal(t, client, time.Hour)
+		other := order("b", "300")
+		other.Merchant = "br"
+		insert(t, j, 4, order("a", "300"), other)
+		firstLook(t, j)
+		for _, c := range []struct {
+			leftOut []leases.Lane
+			eg, br  int
+		}{{nil, 1, 1}, {[]leases.Lane{sends("eg"), {Step: payout.StepReview}}, 0, 1}, {[]leases.Lane{sends("eg"), sends("br")}, 0, 0}, {nil, 1, 1}} {
+			a, err := j.DueBut(ctx, []string{"eg", "br"}, c.leftOut)
+			if err != nil || a.Due[sends("eg")] != c.eg || a.Due[sends("br")] != c.br {
+				t.Errorf("without %v: %v, %v", c.leftOut, a.Due, err)
+			}
+		}
+	})
+}
+
 // What a rebuild restores is among the lanes at once.
 func TestARestoredPayoutIsSeen(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {

@@ -30,7 +30,7 @@ func TestAPayoutMovesToItsMerchant(t *testing.T) {
 			t.Fatalf("not looked at: %+v", b.Payouts)
 		}
 		later := b.Payouts[0]
-		later.Step, later.Due = payout.StepReview, time.Now().Add(time.Minute)
+		later.Step, later.Due = payout.StepReview, time.Now().Add(time.Second) // before the lease's end, which stays the lane's bound
 		apply(t, j, leases.Change{Token: b.Token, Epoch: b.Epoch, Before: payout.StateReceived, After: later})
 		a, err := j.Due(ctx, []string{"new"})
 		if err != nil || len(a.Due) != 0 || a.Next.UnixMilli() != later.Due.UnixMilli() {

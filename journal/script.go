@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"embed"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,9 +10,6 @@ import (
 	"disburser/payout/epochs"
 	"disburser/payout/intake"
 )
-
-//go:embed lua/*.lua
-var sources embed.FS
 
 // Scripts are the names of the journal's scripts, for metrics that show zeros.
 var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock"}
@@ -27,30 +23,6 @@ var deduping = map[string]bool{"insert": true, "apply": true, "restore": true, "
 
 // grouping are the scripts that work on many records at once.
 var grouping = map[string]bool{"insert": true, "lease": true, "apply": true, "resolve": true}
-
-// source joins a script with what it begins with.
-func source(name string) string {
-	files := []string{"_layout"}
-	if !unbelieving[name] {
-		files = append(files, "_believe")
-	}
-	if deduping[name] {
-		files = append(files, "_dedup")
-	}
-	if grouping[name] {
-		files = append(files, "_records")
-	}
-	files = append(files, name)
-	var s strings.Builder
-	for _, file := range files {
-		text, err := sources.ReadFile("lua/" + file + ".lua")
-		if err != nil {
-			panic("journal: the scripts are not embedded: " + err.Error())
-		}
-		s.Write(text)
-	}
-	return s.String()
-}
 
 // run calls a script and turns Redis' refusals into the package's errors.
 func (j *Journal) run(ctx context.Context, name string, args ...any) ([]any, error) {

@@ -12,7 +12,7 @@ var epochs = []Guard{
 	{"E2 run_id compared", "a Redis that was restarted, promoted or exchanged counts as the one that is known", []Mutant{
 		{Removes: "the scripts don't compare it", Edits: edit("journal/lua/_believe.lua", "if epoch[2] ~= run_id() then", "if false then"),
 			Killer: Killer{"journal", "TestAnotherServerIsRefusedByEveryScript"}},
-		{Removes: "a server that was a replica meanwhile is the same", Edits: edit("journal/lua/_layout.lua", "'run_id:') .. ':' .. data", "'run_id:')"),
+		{Removes: "a server that was a replica meanwhile is the same", Edits: edit("journal/lua/_layout.lua", "'run_id:') .. ':' .. (line(data, 'master_replid:') or '')", "'run_id:')"),
 			Killer: Killer{"journal", "TestAServerThatWasAReplicaIsRefused"}},
 		{Removes: "the keeper joins an epoch of another server", Edits: edit("payout/epochs/epoch.go", "s.Epoch.ID != \"\" && s.OpenedOn == s.RunID", "s.Epoch.ID != \"\""),
 			Killer: Killer{"payout/epochs", "TestAnEpochIsOpenOnOneServerOnly"}},
@@ -172,7 +172,7 @@ var epochs = []Guard{
 			Killer: Killer{"journal", "TestAClockOutOfBoundsIsRefused"}},
 		{Removes: "a clock that is far ahead is believed", Edits: edit("journal/lua/_believe.lua", "if epoch[4] and now > tonumber(epoch[4]) then", "if false then"),
 			Killer: Killer{"journal", "TestAClockOutOfBoundsIsRefused"}},
-		{Removes: "that it was far ahead isn't noted", Edits: edit("journal/lua/_believe.lua", "    redis.pcall('HSET', P .. 'epoch', 'clock_from', stamp(now - CLOCK_BACK))\n", ""),
+		{Removes: "that it was far ahead isn't noted", Edits: edit("journal/lua/_believe.lua", "  redis.pcall('HSET', P .. 'epoch', 'clock_from', stamp(now - CLOCK_BACK))\n", ""),
 			Killer: Killer{"journal", "TestAClockOutOfBoundsIsRefused"}},
 		{Removes: "whatever it shows is vouched for", Edits: edit("journal/lua/clock.lua", "local vouches = now - tonumber(ARGV[2]) <= CLOCK_AHEAD", "local vouches = true"),
 			Killer: Killer{"journal", "TestAClockOutOfBoundsIsRefused"}},
@@ -203,7 +203,7 @@ var epochs = []Guard{
 
 // unbelieved has a script run without the comparison that all of them begin with.
 func unbelieved(script string) Mutant {
-	return Mutant{Removes: script + " runs for whatever epoch", Edits: edit("journal/script.go",
+	return Mutant{Removes: script + " runs for whatever epoch", Edits: edit("journal/source.go",
 		"if !unbelieving[name] {\n\t\tfiles", "if !unbelieving[name] && name != \""+script+"\" {\n\t\tfiles"),
 		Killer: Killer{"journal", "TestAfterBuildEveryBelievingScriptRefuses"}}
 }

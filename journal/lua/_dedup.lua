@@ -9,15 +9,21 @@ local function generation() return math.floor(now / math.floor(window / 3)) end
 -- hashes_of answers the beginning of the names of a generation's hashes.
 local function hashes_of(gen) return P .. 'memo:' .. format('%.0f', gen) .. ':' end
 
--- living are the names of all generations that hold anything, the newest first. Later ones than
--- the present one count too: the clock may have gone back. gone are those that have expired.
-local living, gone = {}, {}
-for _, gen in ipairs(call('ZRANGE', P .. 'generations', 0, -1)) do
-  if call('EXISTS', P .. 'gen:' .. gen) == 1 then
-    table.insert(living, 1, hashes_of(tonumber(gen)))
-  else
-    gone[#gone + 1] = gen
+-- generations answers the names of all generations that hold anything, the newest first. Later ones
+-- than the present one count too: the clock may have gone back. gone are those that have expired.
+-- Most calls need neither, so they are read when first asked for.
+local living, gone = nil, {}
+local function generations()
+  if living then return living end
+  living = {}
+  for _, gen in ipairs(call('ZRANGE', P .. 'generations', 0, -1)) do
+    if call('EXISTS', P .. 'gen:' .. gen) == 1 then
+      table.insert(living, 1, hashes_of(tonumber(gen)))
+    else
+      gone[#gone + 1] = gen
+    end
   end
+  return living
 end
 
 -- begin_generation notes that a generation holds something, until it has expired as a whole.
@@ -40,7 +46,7 @@ end
 -- send in a newer one.
 local function recall(bucket, tradeNo)
   local sent = nil
-  for _, hashes in ipairs(living) do
+  for _, hashes in ipairs(generations()) do
     local memo = call('HGET', hashes .. bucket, tradeNo)
     if memo and not sent_memo(memo) then return memo end
     sent = sent or memo
@@ -48,11 +54,16 @@ local function recall(bucket, tradeNo)
   return sent or nil
 end
 
--- remember notes a final, or a send that a rebuild has learned of, in the present generation.
-local present = hashes_of(generation())
-local function remember(bucket, tradeNo, memo)
-  local key = present .. bucket
-  local fresh = call('EXISTS', key) == 0
+-- remember notes a final, or a send that a rebuild has learned of, in the present generation. Where
+-- the caller knows that the hash isn't new, it says so.
+local present = nil
+local function present_hash(bucket)
+  present = present or hashes_of(generation())
+  return present .. bucket
+end
+local function remember(bucket, tradeNo, memo, old)
+  local key = present_hash(bucket)
+  local fresh = not old and call('EXISTS', key) == 0
   call('HSET', key, tradeNo, memo)
   if not fresh then return end
   local gen = generation()
@@ -60,6 +71,7 @@ local function remember(bucket, tradeNo, memo)
   call('PEXPIREAT', key, ends)
   local marker = P .. 'gen:' .. format('%.0f', gen)
   if call('EXISTS', marker) == 0 then
+    generations()
     begin_generation(gen, ends)
     table.insert(living, 1, present)
   end

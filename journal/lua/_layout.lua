@@ -1,4 +1,5 @@
--- _layout is what all scripts share: the keys, the layout of a record, the clock, the counts.
+-- _layout is what all scripts share: the keys, the layout of a record, the clock, the counts. A script
+-- is loaded without what it doesn't use of it: see source.go.
 -- KEYS[1] is the shard's prefix, "namespace:{shard}:". All keys of a shard have its hash tag,
 -- so a script stays in one slot. KEYS[2] never exists: see runAs in script.go.
 -- ARGV[1] is the id of the epoch that the caller believes in, or is building.
@@ -37,7 +38,7 @@ local NO_ACCOUNT, SEVERAL_ACCOUNTS = '--------', '????????'
 -- NO_PARTITION is the partition of a record without content. A replay knows of such a payout
 -- only that it was decided to be sent, or how it ended (protocol E6).
 local NO_PARTITION = 999999
-local NO_PLACE = format('%06d', NO_PARTITION) .. string.rep('0', HEAD - PARTITION_TO)
+local NO_PLACE = '99999900000000000000000000000000000' -- it and the rest of the head
 
 local time = call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -103,7 +104,7 @@ end
 -- due_set names the lane in which a payout waits for a step: a sorted set by due time. Sends
 -- and asks have one for each merchant, so that one merchant's outage never hides another's
 -- work. Names are made once a call: hundreds of payouts wait in the same few lanes.
-local due_sets, open_sets = {}, {}
+local due_sets = {}
 local lanes = {} -- the lanes' names by their sets
 local function due_set(step, merchant)
   if step ~= 's' and step ~= 'a' then merchant = '' end
@@ -126,6 +127,7 @@ end
 local INDEX = P .. 'lanes'
 
 -- open_set names the sorted set of a merchant's open payouts of one partition, by offset.
+local open_sets = {}
 local function open_set(partition, merchant)
   local names = open_sets[merchant]
   if not names then names = {}; open_sets[merchant] = names end
@@ -166,6 +168,12 @@ end
 -- took over another one's data, and may be primary again without a restart; the replication id
 -- shows that. A Redis without one is known by the process alone.
 local function run_id()
-  local data = line(call('INFO', 'replication'), 'master_replid:') or ''
-  return line(call('INFO', 'server'), 'run_id:') .. ':' .. data
+  local server, data
+  if redis.REDIS_VERSION_NUM then -- it exists from Redis 7.0 on, where one call answers both
+    server = call('INFO', 'server', 'replication')
+    data = server
+  else
+    server, data = call('INFO', 'server'), call('INFO', 'replication')
+  end
+  return line(server, 'run_id:') .. ':' .. (line(data, 'master_replid:') or '')
 end

@@ -18,10 +18,13 @@ end
 fetch(tradeNos)
 
 local OVER, NOWHERE = stamp(0), format('%06d', NO_PARTITION)
-local closed, touched, ended = 0, {}, {}
+local closed, touched, ended = 0, {}, {} -- ended: bucket, tradeNo and memo by turns
 local function settle()
   flush() -- begins with leaving: see there
-  for _, e in ipairs(ended) do remember(e[1], e[2], e[3]) end
+  local hashes = {}
+  for i = 1, #ended, 3 do hashes[#hashes + 1] = present_hash(ended[i]) end
+  local old = #hashes > 1 and call('EXISTS', unpack(hashes)) == #hashes -- mostly; one question is enough then
+  for i = 1, #ended, 3 do remember(ended[i], ended[i + 1], ended[i + 2], old) end
   ended = {}
 end
 
@@ -57,7 +60,8 @@ local function apply(tradeNo, token, expected, due, head, rest)
     leave(set, tradeNo)
     delete(tradeNo)
     leave(open_set(tonumber(partition), merchant), tradeNo)
-    ended[#ended + 1] = {due, tradeNo, rest}
+    local last = #ended
+    ended[last + 1], ended[last + 2], ended[last + 3] = due, tradeNo, rest
     count(merchant, expected, -1)
     closed = closed + 1
     return 'a'
@@ -94,10 +98,12 @@ write_counts()
 if closed > 0 then call('DECRBY', P .. 'total', closed) end
 
 for i = 4, first - 1, 5 do
-  local key = P .. 'served:' .. ARGV[i]
+  local key, fields = P .. 'served:' .. ARGV[i], {}
+  if ARGV[i + 4] ~= '' then fields = {'settled', ARGV[i + 4]} end
   if ARGV[i + 2] > (call('HGET', key, 'at') or '') then
-    call('HSET', key, 'at', ARGV[i + 2], 'about', ARGV[i + 3], 'account', ARGV[i + 1])
+    local n = #fields
+    fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4], fields[n + 5], fields[n + 6] = 'at', ARGV[i + 2], 'about', ARGV[i + 3], 'account', ARGV[i + 1]
   end
-  if ARGV[i + 4] ~= '' then call('HSET', key, 'settled', ARGV[i + 4]) end
+  if #fields > 0 then call('HSET', key, unpack(fields)) end
 end
 return table.concat(outcomes)

@@ -21,7 +21,7 @@ end
 
 -- An unknown command that is older than reach may have been paid and forgotten (protocol I4). It
 -- is older than the window, or than what the last rebuild could read.
-local reach = math.max(now - window, tonumber(call('HGET', P .. 'epoch', 'reach') or '0'))
+local reach = math.max(now - window, tonumber(epoch[5] or '0'))
 
 local tradeNos = {}
 for i = 7, #ARGV, 7 do tradeNos[#tradeNos + 1] = ARGV[i] end
@@ -174,7 +174,7 @@ end
 
 flush()
 write_counts()
-local total = call('INCRBY', P .. 'total', added)
+local total = added > 0 and call('INCRBY', P .. 'total', added) or tonumber(call('GET', P .. 'total') or '0')
 if to ~= '' and not conflicts and tonumber(to) > position then
   if ARGV[6] == '' then
     call('HSET', P .. 'position', partition, to)

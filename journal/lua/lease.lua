@@ -15,12 +15,15 @@ local step, merchant, token = ARGV[2], ARGV[3], ARGV[4]
 local n, deadline = tonumber(ARGV[5]), now + tonumber(ARGV[6])
 local set, group = due_set(step, merchant), P .. 'lease:' .. token
 
-local evidence = call('HMGET', P .. 'served:' .. merchant, 'at', 'about', 'settled', 'account')
+-- Announcements and reviews are of all merchants, and need no evidence.
+local evidence = merchant == '' and {} or call('HMGET', P .. 'served:' .. merchant, 'at', 'about', 'settled', 'account')
 if evidence[4] ~= ARGV[7] then evidence[1], evidence[2] = false, false end -- another account was served
 local answer = {stamp(now), stamp(deadline), evidence[1] or '', evidence[2] or '', evidence[3] or ''}
 
-if call('EXISTS', group) == 1 then
-  local handed = call('LRANGE', group, 0, -1)
+local earlier = call('GET', group)
+if earlier then
+  local handed = {}
+  for tradeNo in string.gmatch(earlier, '[^ ]+') do handed[#handed + 1] = tradeNo end
   fetch(handed)
   for _, tradeNo in ipairs(handed) do
     local record = records[tradeNo]
@@ -93,8 +96,8 @@ end
 -- others are those that have waited longest. By due time alone a backlog of old, slow payouts
 -- would make a new one wait as long as they do. By age alone the old ones would never be asked
 -- about. The young are looked for only among the last that came due, a few times n. What is
--- old comes due again no faster than it is asked about.
-local function young_first(due)
+-- old comes due again no faster than it is asked about. first are the n that have waited longest.
+local function young_first(due, first)
   local share = n - math.floor(n / 4)
   -- If n isn't divisible by 4, the token's last byte decides whether the odd place goes to a young
   -- payout. The token is the only thing here that is random.
@@ -117,16 +120,19 @@ local function young_first(due)
     picked[i] = young[i][1]
     chosen[picked[i]] = true
   end
-  for _, tradeNo in ipairs(call('ZRANGE', set, 0, n - 1)) do
+  for _, tradeNo in ipairs(first) do
     if #picked < n and not chosen[tradeNo] then picked[#picked + 1] = tradeNo end
   end
   return picked
 end
 
-local function pick()
-  local due = step == 'a' and call('ZCOUNT', set, '-inf', stamp(now)) or 0
-  if due > n and n > 0 then return young_first(due) end
-  return call('ZRANGEBYSCORE', set, '-inf', stamp(now), 'LIMIT', 0, n)
+-- pick answers up to some payouts that are due, without the first ones, and whether there are more.
+local function pick(without, some)
+  local due = call('ZRANGEBYSCORE', set, '-inf', stamp(now), 'LIMIT', without, some + 1)
+  local more = #due > some
+  if more then due[#due] = nil end
+  if more and step == 'a' and n > 0 then due = young_first(call('ZCOUNT', set, '-inf', stamp(now)), due) end
+  return due, more
 end
 
 local taken = {}
@@ -141,21 +147,19 @@ local function take_all(picked)
     end
   end
 end
-local picked = pick()
+local picked, more = pick(0, n)
 take_all(picked)
 -- Payouts that may not be sent are replaced by others. Otherwise a lease for one payout, a probe,
 -- could hand out none. None has left the lane yet: see flush.
-local looked, wanted = #picked, n
-while step == 's' and #picked == wanted and #taken < n and looked < n + 500 do
-  wanted = n - #taken
-  picked = call('ZRANGEBYSCORE', set, '-inf', stamp(now), 'LIMIT', looked, wanted)
+local looked = #picked
+while step == 's' and more and #taken < n and looked < n + 500 do
+  picked, more = pick(looked, n - #taken)
   looked = looked + #picked
   take_all(picked)
 end
-flush()
-if #taken > 0 then
-  call('RPUSH', group, unpack(taken))
-  call('PEXPIRE', group, ARGV[6])
-end
+-- Where nothing is left that is due, the lane's bound would be too early, and the next look would have
+-- to correct it.
+flush(looked > 0 and not more and set or nil)
+if #taken > 0 then call('SET', group, table.concat(taken, ' '), 'PX', ARGV[6]) end
 write_counts()
 return answer
