@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"disburser/payout/finding"
@@ -70,4 +71,22 @@ func TestTheLoopLearnsWhenToAsk(t *testing.T) {
 			t.Logf("learn %v: %d asks for the first hundred, %d for the second", learn, first, second)
 		})
 	}
+}
+
+// However many merchants learn, making their intervals takes a hundredth of the time.
+func TestMakingIntervalsIsRare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, made, began := new(learning), 0, time.Now()
+		for time.Since(began) < 10*time.Second {
+			if now := time.Now(); l.may(now) {
+				time.Sleep(2 * time.Millisecond)
+				l.took(now)
+				made++
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if made < 45 || made > 50 {
+			t.Errorf("made %d times in 10 s, 2 ms each", made)
+		}
+	})
 }

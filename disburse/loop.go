@@ -96,10 +96,11 @@ func New(c Config) *Loop {
 	l := &Loop{Config: c, merchants: map[string]*merchant{}, nudge: make(chan struct{}, 1), room: make(chan struct{}, 1), jobs: make(chan func())}
 	l.sleepsUntil.Store(math.MaxInt64)
 	l.breaker.Store(&c.Breaker)
+	shared := new(learning)
 	for _, m := range c.Merchants {
 		l.names = append(l.names, m.Name)
 		l.merchants[m.Name] = &merchant{
-			Merchant: m, current: m.Policy, toAsk: newInHand(asksInHand, l.comesDue),
+			Merchant: m, current: m.Policy, toAsk: newInHand(asksInHand, l.comesDue), learning: shared,
 			sendGate: newGate(&l.breaker, true, m.Name+" send", &l.Logger),
 			askGate:  newGate(&l.breaker, false, m.Name+" query", &l.Logger),
 		}

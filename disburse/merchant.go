@@ -3,6 +3,7 @@ package disburse
 import (
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"disburser/payout"
@@ -17,7 +18,22 @@ const (
 	// makes them only where it knows a quarter more. Until the first ones a payroll is asked about
 	// more often than it need be.
 	intervalsEvery = time.Second
+
+	// learningRest is for how long no merchant's intervals are made after some were, in times of how
+	// long that took. So hundreds of merchants that begin to learn together take 1 % of a core.
+	learningRest = 100
 )
+
+// learning is shared by all merchants of a loop: it bounds what making intervals costs.
+type learning struct{ restsUntil atomic.Int64 } // Unix nanoseconds
+
+func (l *learning) may(now time.Time) bool { return now.UnixNano() >= l.restsUntil.Load() }
+
+// took notes that making intervals began then, and is over.
+func (l *learning) took(began time.Time) {
+	now := time.Now()
+	l.restsUntil.Store(now.Add(learningRest * now.Sub(began)).UnixNano())
+}
 
 // Merchant is one configured merchant as the loop sees it.
 type Merchant struct {
@@ -33,7 +49,8 @@ type Merchant struct {
 type merchant struct {
 	Merchant
 	sendGate, askGate *gate
-	toAsk             *inHand // sent here, and waiting for their first ask
+	toAsk             *inHand   // sent here, and waiting for their first ask
+	learning          *learning // all merchants'
 
 	mu          sync.Mutex
 	current     payout.Policy      // Policy, or what it was changed to
@@ -48,8 +65,9 @@ type merchant struct {
 func (m *merchant) policy() payout.Policy {
 	m.mu.Lock()
 	p := m.current
-	if now := time.Now(); m.learner != nil && (now.Sub(m.intervalsAt) >= intervalsEvery || p.Poll != m.bounds) {
+	if now := time.Now(); m.learner != nil && (p.Poll != m.bounds || now.Sub(m.intervalsAt) >= intervalsEvery && m.learning.may(now)) {
 		m.intervals, m.intervalsAt, m.bounds = m.learner.Intervals(p.Poll), now, p.Poll
+		m.learning.took(now)
 	}
 	if m.intervals != nil {
 		p.Learned = m.intervals
