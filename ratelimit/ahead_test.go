@@ -38,10 +38,10 @@ func TestWhatWasGrantedAheadIsStopped(t *testing.T) {
 		after   time.Duration // no call before
 		err     error         // no call at all
 	}{
-		"nothing": {func(context.Context, *Limiter, *atomic.Int64) error { return nil }, 200 * time.Millisecond, nil},
+		"nothing": {func(context.Context, *Limiter, *atomic.Int64) error { return nil }, 120 * time.Millisecond, nil},
 		"too fast": {func(ctx context.Context, l *Limiter, _ *atomic.Int64) error {
 			return l.Told(ctx, time.Now(), true, 0)
-		}, 300 * time.Millisecond, nil},
+		}, 160 * time.Millisecond, nil},
 		"a pause": {func(ctx context.Context, l *Limiter, _ *atomic.Int64) error {
 			return l.Told(ctx, time.Now(), false, 3*time.Second)
 		}, 3050 * time.Millisecond, nil},
@@ -59,12 +59,12 @@ func TestWhatWasGrantedAheadIsStopped(t *testing.T) {
 				return &tickets[len(tickets)-1]
 			},
 			"the queue": func(f *fleet, l *Limiter) *Ticket {
-				f.now(l, 6)
+				f.now(l, 7)
 				return &f.take(l, 1, 1)[0]
 			},
 		} {
 			t.Run(name+", "+from, func(t *testing.T) {
-				inFleet(t, Rate{10, 5}, func(f *fleet) {
+				inFleet(t, Rate{25, 5}, func(f *fleet) {
 					var epoch atomic.Int64
 					epoch.Store(7)
 					f.epoch = func() int { return int(epoch.Load()) }
@@ -161,9 +161,9 @@ func TestAReturnedMomentIsGrantedAgain(t *testing.T) {
 
 // Calls that wait for their moments come before those that leave right away.
 func TestTakeNowLetsTheQueueGoFirst(t *testing.T) {
-	inFleet(t, Rate{10, 5}, func(f *fleet) {
+	inFleet(t, Rate{25, 5}, func(f *fleet) {
 		l := f.among()
-		f.now(l, 8)
+		f.now(l, 16)
 		waits := f.take(l, 1, 1)
 		f.group.Go(func() {
 			if err := waits[0].Wait(context.Background()); err != nil {

@@ -118,6 +118,7 @@ func (l *Limiter) giveBack(g grantedMoment) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.queue.unused = append(l.queue.unused, g)
+	l.turns.next = time.Time{} // it is there for the next call
 }
 
 // serve requests moments while calls wait. It has no context: each caller leaves by its own,

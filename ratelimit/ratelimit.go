@@ -70,6 +70,10 @@ const (
 	// A restart of Redis costs this pause too.
 	epochPause = 2 * maxQueueTime
 
+	// maxReadingAge is how long before a call Redis' clock was read at the latest. A machine that
+	// stopped with its clocks learns from it that its lease is over.
+	maxReadingAge = mostAhead + 50*time.Millisecond
+
 	// maxGivenBack limits how many moments one request gives back. Only the latest can be used
 	// again.
 	maxGivenBack = 16
@@ -103,7 +107,7 @@ func (r Rate) interval() time.Duration { return time.Duration(float64(time.Secon
 // slack is how much later than its moment a call may be made.
 func (r Rate) slack() time.Duration {
 	burst := time.Duration(r.Burst-1) * r.interval()
-	if !r.grantsDirectly() {
+	if !r.fast() {
 		burst /= 2 // the other half is for catch-ups
 	}
 	return max(minSlack, burst)
@@ -128,14 +132,20 @@ func (r Rate) ahead() time.Duration {
 	if r.grantsDirectly() {
 		least = prepareSpan
 	}
-	recovered := leastAhead + r.slack() + time.Duration(r.catchUp())*r.interval()
+	recovered := leastAhead + r.slack() + 2*time.Duration(r.catchUp())*r.interval()
 	return min(mostAhead, max(least, min(recovered, aheadMoments*r.interval())))
 }
 
-// grantsDirectly tells whether Take grants moments itself, before the call is ready. It does so
-// for fast merchants, if the slack is longer than the time from Take to the call.
-func (r Rate) grantsDirectly() bool {
+// fast tells whether a second request for each leased group costs too much. The slack must be
+// longer than the time from Take to the call.
+func (r Rate) fast() bool {
 	return r.PerSecond >= directRate && time.Duration(r.Burst)*r.interval() >= prepareSpan
+}
+
+// grantsDirectly tells whether Take grants moments itself, before the call is ready. It does so
+// if a moment may be used long after that: a machine may stand still besides.
+func (r Rate) grantsDirectly() bool {
+	return r.fast() || time.Duration(r.Burst-1)*r.interval()/2 >= 2*prepareSpan
 }
 
 // Outcomes of requests for moments, used as values of a metric's label.
@@ -178,6 +188,7 @@ type Limiter struct {
 	probe            string         // the claim of this process' latest probe
 	queue            queue
 	ready            readyCalls
+	turns            directTurns
 
 	sleep func(context.Context, time.Duration) error // replaced by tests that sleep too long
 
@@ -214,7 +225,7 @@ func (r Rate) localBurst() int {
 func (l *Limiter) Change(r Rate, maxPause time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rate, l.MaxPause = r, maxPause
+	l.rate, l.MaxPause, l.turns = r, maxPause, directTurns{}
 	l.local.SetLimit(rate.Limit(r.PerSecond))
 	l.local.SetBurst(r.localBurst())
 }
@@ -247,58 +258,6 @@ func (l *Limiter) Take(ctx context.Context, n int) (tickets []Ticket, wait time.
 	}
 	tickets, wait, err = l.take(ctx, n)
 	return l.unlessRefusing(tickets, wait, err)
-}
-
-// take is Take without the pause after refusals.
-func (l *Limiter) take(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
-	if r := l.agreed(); r.grantsDirectly() {
-		tickets, wait, err = l.grantTickets(ctx, n, r.slack()/2)
-	} else {
-		tickets, wait, err = l.reserve(ctx, n)
-	}
-	if err == nil {
-		l.Count(Denied, n-len(tickets))
-	}
-	return tickets, wait, err
-}
-
-// TakeNow is Take for calls that leave right away: nothing is to be done between. It requests
-// their moments itself. While other calls of this process wait for theirs, it only reserves,
-// so that these come first.
-func (l *Limiter) TakeNow(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
-	if l.Refusing() || l.callsWait() {
-		return l.Take(ctx, n)
-	}
-	r := l.agreed()
-	if tickets, wait, err = l.grantTickets(ctx, n, r.replyDelay()); err != nil {
-		return nil, wait, err
-	}
-	l.Count(Denied, n-len(tickets))
-	if len(tickets) == 0 {
-		wait = max(wait, r.ahead()/2) // then there are some, and not only one
-	}
-	return l.unlessRefusing(tickets, wait, nil)
-}
-
-// grantTickets requests up to n moments and returns their tickets. callDelay is the time from the
-// grant to the call.
-func (l *Limiter) grantTickets(ctx context.Context, n int, callDelay time.Duration) (tickets []Ticket, wait time.Duration, err error) {
-	all, wait, err := l.grant(ctx, request{n: n, ahead: l.agreed().ahead(), callDelay: callDelay, unused: l.takeUnused()})
-	for _, m := range all {
-		tickets = append(tickets, Ticket{limiter: l, moment: m, granted: true})
-	}
-	return tickets, wait, err
-}
-
-// unlessRefusing returns no tickets if the latest reply brought news of a pause after refusals.
-func (l *Limiter) unlessRefusing(tickets []Ticket, wait time.Duration, err error) ([]Ticket, time.Duration, error) {
-	if !l.Refusing() {
-		return tickets, wait, err
-	}
-	for i := range tickets {
-		tickets[i].Return()
-	}
-	return nil, minRequestGap, err
 }
 
 // keepLocalRate keeps the rate of this process, and tells whether the moment can still be used.

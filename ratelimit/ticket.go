@@ -76,8 +76,16 @@ func (t *Ticket) Wait(ctx context.Context) error {
 // mayCall waits for a moment and tells whether it can be used: what was granted may not hold any
 // more. pause is then the delay before the next try.
 func (l *Limiter) mayCall(ctx context.Context, t *Ticket, m grantedMoment) (used bool, pause time.Duration, err error) {
-	if err = l.sleep(ctx, time.Until(m.at)); err != nil || !l.holds(m) {
+	if err = l.sleep(ctx, time.Until(m.at)); err != nil {
 		return false, 0, err
+	}
+	if time.Since(l.lastRead()) > maxReadingAge {
+		if _, _, err = l.grant(ctx, request{ahead: leastAhead}); err != nil { // grants nothing, and reads the clock
+			return false, 0, err
+		}
+	}
+	if !l.holds(m) {
+		return false, 0, nil
 	}
 	if used, pause, err = l.keepLocalRate(ctx, m.at); !used || err != nil {
 		return false, pause, err

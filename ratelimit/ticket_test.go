@@ -19,7 +19,7 @@ func TestATicketThatIsGrantedAsksForNothing(t *testing.T) {
 		if err != nil || len(granted) != 1 || !granted[0].granted {
 			t.Fatal(granted, err)
 		}
-		l.Change(Rate{50, 20}, time.Minute)
+		l.Change(Rate{100, 20}, time.Minute)
 		reserved, _, err := l.Take(ctx, 1)
 		if err != nil || len(reserved) != 1 || reserved[0].granted {
 			t.Fatal(reserved, err)

@@ -62,6 +62,32 @@ func TestTheGrantTellsRedisTime(t *testing.T) {
 	})
 }
 
+// The same where the moment was granted long before the call: then the clock is read again. Without
+// Redis there is no call.
+func TestAnOldGrantTellsNothing(t *testing.T) {
+	inFleet(t, Rate{1, 5}, func(f *fleet) { // a moment may be used 2 s late
+		ctx, l := context.Background(), f.among()
+		tickets := f.now(l, 8)
+		if len(tickets) < 3 {
+			t.Fatal(tickets)
+		}
+		first, last := &tickets[len(tickets)-2], &tickets[len(tickets)-1]
+		time.Sleep(maxReadingAge + 100*time.Millisecond)
+		if err := first.Wait(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, asked := l.LastReading(); time.Since(asked) > maxReadingAge {
+			t.Errorf("the clock was read %v before the call", time.Since(asked))
+		}
+		time.Sleep(maxReadingAge + time.Millisecond)
+		f.redis.SetError("LOADING not now")
+		if err := last.Wait(ctx); err == nil {
+			t.Error("a call by an old reading")
+		}
+		f.redis.SetError("")
+	})
+}
+
 // Two moments come at once, as from a split Redis. The rate of the process delays the second one
 // beyond its slack. So it is lost, and another moment is requested.
 func TestAMomentThatTheLocalRateMakesTooLateIsReplaced(t *testing.T) {

@@ -162,6 +162,8 @@ var sending = []Guard{
 			Killer: Killer{"disburse", "TestAGrantTellsThatTheLeaseIsOver"}},
 		{Removes: "a ticket's reading of Redis' time is dropped", Edits: edit("ratelimit/listen.go", "if asked.After(l.reading.asked) {", "if l.reading.asked.IsZero() {"),
 			Killer: Killer{"ratelimit", "TestTheGrantTellsRedisTime"}},
+		{Removes: "the reading may be as old as the grant", Edits: edit("ratelimit/ticket.go", "if time.Since(l.lastRead()) > maxReadingAge {", "if false {"),
+			Killer: Killer{"ratelimit", "TestAnOldGrantTellsNothing"}},
 	}},
 	{"S5 expiresAt right before the call", "a payout is sent for the first time after it has expired", []Mutant{
 		{Removes: "it is looked at in the lease alone", Edits: edit("disburse/begin.go", "lastByte(v.lease, t.payout, t.latest(v.lease, at.now), at.now)", "t.latest(v.lease, at.now)"),
