@@ -35,7 +35,11 @@ func (j *Journal) Apply(ctx context.Context, changes []leases.Change, served []l
 		if err != nil {
 			return nil, err
 		}
-		for _, letter := range []byte(word(answer, 0)) {
+		letters := word(answer, 0)
+		if len(letters) != len(part) {
+			return nil, fmt.Errorf("journal: apply: %d answers to %d changes: they are another call's", len(letters), len(part))
+		}
+		for _, letter := range []byte(letters) {
 			written = append(written, letter == 'a')
 		}
 		if served = nil; len(changes) == 0 {

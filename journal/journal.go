@@ -27,6 +27,10 @@ type Options struct {
 	Shard     int
 	Window    time.Duration // dedup_window: how long a final is remembered at least
 
+	// Shared runs the scripts that payouts cost again and again, together with those of other
+	// callers; nil is the client.
+	Shared redis.Scripter
+
 	// Observe is told how long each script took, its round trip included. May be nil.
 	Observe func(script string, took time.Duration)
 }
@@ -34,6 +38,7 @@ type Options struct {
 // Journal is one shard. It is safe for concurrent use.
 type Journal struct {
 	client  redis.UniversalClient
+	shared  redis.Scripter // for the scripts of sharing
 	prefix  string
 	window  time.Duration
 	observe func(string, time.Duration)
@@ -47,8 +52,11 @@ type Journal struct {
 // for its caller. Nothing is sent before the first call.
 func New(client redis.UniversalClient, o Options) *Journal {
 	j := &Journal{
-		client: client, prefix: fmt.Sprintf("%s:{%d}:", o.Namespace, o.Shard), window: o.Window,
+		client: client, shared: o.Shared, prefix: fmt.Sprintf("%s:{%d}:", o.Namespace, o.Shard), window: o.Window,
 		observe: o.Observe, scripts: map[string]*redis.Script{},
+	}
+	if j.shared == nil {
+		j.shared = client
 	}
 	if j.observe == nil {
 		j.observe = func(string, time.Duration) {}

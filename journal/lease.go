@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -47,6 +48,9 @@ func (j *Journal) Lease(ctx context.Context, r leases.Request) (leases.Leased, e
 		if err != nil {
 			broken = errors.Join(broken, err)
 			continue
+		}
+		if record[tokenAt:tokenAt+len(b.Token)] != b.Token {
+			return leases.Leased{}, fmt.Errorf("journal: lease: the answer is about %s, which this lease doesn't have: it is another call's", tradeNo)
 		}
 		b.Payouts = append(b.Payouts, p)
 	}

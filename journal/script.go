@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"disburser/payout/epochs"
 	"disburser/payout/intake"
 )
@@ -24,6 +26,9 @@ var deduping = map[string]bool{"insert": true, "apply": true, "restore": true, "
 // grouping are the scripts that work on many records at once.
 var grouping = map[string]bool{"insert": true, "lease": true, "apply": true, "resolve": true}
 
+// sharing are the scripts that payouts cost again and again. They share round trips.
+var sharing = map[string]bool{"lease": true, "apply": true, "due": true}
+
 // run calls a script and turns Redis' refusals into the package's errors.
 func (j *Journal) run(ctx context.Context, name string, args ...any) ([]any, error) {
 	return j.runAs(ctx, name, append([]any{j.epoch.id()}, args...))
@@ -34,7 +39,11 @@ func (j *Journal) run(ctx context.Context, name string, args ...any) ([]any, err
 // With one key the receiving server would run it on the half that has arrived.
 func (j *Journal) runAs(ctx context.Context, name string, args []any) ([]any, error) {
 	began := time.Now()
-	result, err := j.scripts[name].Run(ctx, j.client, []string{j.prefix, j.prefix + "moving"}, args...).Result()
+	client := redis.Scripter(j.client)
+	if sharing[name] {
+		client = j.shared
+	}
+	result, err := j.scripts[name].Run(ctx, client, []string{j.prefix, j.prefix + "moving"}, args...).Result()
 	j.observe(name, time.Since(began))
 	if err != nil {
 		return nil, fmt.Errorf("journal: %s: %w", name, refusal(err))

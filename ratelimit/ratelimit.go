@@ -171,7 +171,7 @@ type Options struct {
 // Limiter limits one operation (send or query) of one merchant. It is safe for concurrent use.
 type Limiter struct {
 	Options
-	client  redis.UniversalClient
+	client  redis.Scripter
 	keys    []string  // the schedule, the throttle, the queue, the catch-ups, the epoch; reservations have their own
 	started time.Time // the zero of this process' clock readings
 
@@ -196,7 +196,7 @@ type Limiter struct {
 }
 
 // New makes a limiter. It requests nothing from Redis.
-func New(client redis.UniversalClient, o Options) *Limiter {
+func New(client redis.Scripter, o Options) *Limiter {
 	if o.Count == nil {
 		o.Count = func(string, int) {}
 	}

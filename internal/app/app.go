@@ -18,6 +18,7 @@ import (
 	"disburser/consumer"
 	"disburser/decisions"
 	"disburser/disburse"
+	"disburser/internal/together"
 	"disburser/journal"
 	"disburser/payout/epochs"
 	"disburser/producer"
@@ -33,6 +34,7 @@ type App struct {
 
 	kafka     kafkaLinks
 	redis     redis.UniversalClient
+	scripts   *together.Scripts // for those that payouts cost again and again
 	merchants merchants
 	shards    journal.Shards
 	consumer  *consumer.Consumer
@@ -79,10 +81,12 @@ func New(c config.Config, o Options) (a *App, err error) {
 	}
 	a.onClose("kafka", func() error { a.kafka.transport.CloseIdleConnections(); return nil })
 	a.redis = newRedis(c.Redis, o.Instance, o.DialRedis)
+	a.scripts = together.New(a.redis)
+	a.onClose("what is in flight to redis", a.scripts.Close) // after the client itself
 	a.onClose("redis", a.redis.Close)
 	metrics := disburse.NewMetrics(o.Registry, namesOf(c), []string{ratelimit.Granted, ratelimit.Denied, ratelimit.Late})
 	a.merchants, err = newMerchants(c, merchantParts{
-		dial: o.DialHTTP, redis: a.redis, epoch: a.epochs, tokens: metrics.Tokens, onChange: a.logRateChange,
+		dial: o.DialHTTP, redis: a.scripts, epoch: a.epochs, tokens: metrics.Tokens, onChange: a.logRateChange,
 	})
 	a.onClose("provider", a.merchants.close)
 	if err != nil {
@@ -120,7 +124,7 @@ func (a *App) close() error {
 func (a *App) wireShards(metrics *disburse.Metrics) {
 	n := a.config.Redis.Shards
 	a.shards = journal.NewShards(a.redis, n, journal.Options{
-		Namespace: a.config.Redis.Namespace, Window: a.config.Redis.DedupWindow,
+		Namespace: a.config.Redis.Namespace, Window: a.config.Redis.DedupWindow, Shared: a.scripts,
 		Observe: func(script string, took time.Duration) {
 			a.gauges.scripts.WithLabelValues(script).Observe(took.Seconds())
 		},

@@ -30,7 +30,7 @@ type merchant struct {
 // merchantParts is what merchants are made with.
 type merchantParts struct {
 	dial     Dial                                                          // to the provider
-	redis    redis.UniversalClient                                         // for the limiters: their rates are the fleet's
+	redis    redis.Scripter                                                // for the limiters: their rates are the fleet's
 	epoch    func() int                                                    // the journal's, 0 for none
 	tokens   func(merchant, operation, outcome string, n int)              // told what became of a limiter's tokens
 	onChange func(merchant, operation string, change ratelimit.RateChange) // told when a rate changes direction

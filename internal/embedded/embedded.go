@@ -106,7 +106,11 @@ func (r *Redis) Dial(context.Context, string, string) (net.Conn, error) {
 	if r.dead.Load() {
 		return nil, io.EOF // a proxy in front of it: it takes the connection and hangs up
 	}
-	return r.Miniredis.Dial()
+	conn, err := r.Miniredis.Dial()
+	if err != nil {
+		return nil, err
+	}
+	return newTunnel(conn), nil
 }
 
 // Kafka is a kfake cluster on in-memory connections.

@@ -87,7 +87,7 @@ func TestEveryRuleHasAGuard(t *testing.T) {
 // The guards that must never be dropped from the list, by the words of their names.
 func TestTheListIsWhole(t *testing.T) {
 	for _, name := range []string{
-		"S1 state, in lease", "S2 state, in apply", "S2 token", "S2 a repeat answers as the first time", "S3 decision before send", "S3 acknowledged",
+		"S1 state, in lease", "S2 state, in apply", "S2 token", "S2 a repeat answers as the first time", "S2 each caller reads its own answer", "S3 decision before send", "S3 acknowledged",
 		"S3 give-back", "S4 look", "S4 look from the own epoch's fence", "S4 only where the own fence was seen", "S4 a leased group is tied to its epoch",
 		"S5 deadline on the wall clock", "S5 deadline on the monotonic clock", "S6 no redirects", "S6 no retry by the transport", "S6 not sent is a proof",
 		"S1 old sending asks", "O1 the query decides", "O1 partial seen twice", "O2 own finals are decided", "O2 unacknowledged", "O3 acknowledged before marked",

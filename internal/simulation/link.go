@@ -64,9 +64,6 @@ func (l *link) dialer(to party, open dial) dial {
 		if err != nil {
 			return nil, err
 		}
-		if to == toRedis {
-			inner = newTunnel(inner)
-		}
 		c := &conn{Conn: inner, link: l, to: to, closed: make(chan struct{}), touchy: to == toKafka && ofGroup()}
 		if to == toKafka && l.ear != nil {
 			c.ear = l.ear()

@@ -1,4 +1,4 @@
-package simulation
+package embedded
 
 import (
 	"net"
@@ -6,8 +6,9 @@ import (
 )
 
 // tunnel is a connection whose server never waits for the client to read, like a kernel's
-// buffers. Miniredis writes long replies while it holds its lock. Virtual time stands still
-// while a goroutine waits for a lock.
+// buffers. Without it a pipeline comes to a halt: the client writes all of it before it reads.
+// Miniredis writes an answer before it reads on. It also writes long replies while it holds its
+// lock. Virtual time stands still while a goroutine waits for a lock.
 type tunnel struct {
 	net.Conn          // to the server
 	replies  net.Conn // what came from it
