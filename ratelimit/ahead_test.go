@@ -134,9 +134,9 @@ func TestTakeNow(t *testing.T) {
 
 // A moment that is returned is granted again, and one whose call has left is not.
 func TestAReturnedMomentIsGrantedAgain(t *testing.T) {
-	inFleet(t, Rate{10, 5}, func(f *fleet) {
+	inFleet(t, Rate{25, 5}, func(f *fleet) {
 		l := f.among()
-		tickets := f.now(l, 8)
+		tickets := f.now(l, 16)
 		last := &tickets[len(tickets)-1]
 		if err := tickets[0].Wait(context.Background()); err != nil {
 			t.Fatal(err)
@@ -144,16 +144,16 @@ func TestAReturnedMomentIsGrantedAgain(t *testing.T) {
 		tickets[0].Return()
 		last.Return()
 		last.Return()
-		again := f.now(l, 8)
+		again := f.now(l, 16)
 		if len(again) != 1 || again[0].moment.redis != last.moment.redis {
 			t.Errorf("%d were granted again", len(again))
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 		defer cancel()
 		if again[0].Wait(ctx) == nil {
 			t.Fatal("it was made early")
 		}
-		if again = f.now(l, 8); len(again) != 1 {
+		if again = f.now(l, 16); len(again) != 1 {
 			t.Errorf("%d were granted after the call was given up", len(again))
 		}
 	})

@@ -83,13 +83,13 @@ func (l *Limiter) take(ctx context.Context, n int) (tickets []Ticket, wait time.
 }
 
 // TakeNow is Take for calls that leave right away: nothing is to be done between. It requests
-// their moments itself. While other calls of this process wait for theirs, it only reserves,
+// their moments itself, whatever the rate. While other calls of this process wait for theirs, it only reserves,
 // so that these come first.
 func (l *Limiter) TakeNow(ctx context.Context, n int) (tickets []Ticket, wait time.Duration, err error) {
-	if l.Refusing() || l.callsWait() {
+	r := l.agreed()
+	if l.Refusing() || l.callsWait() || r.grantsDirectly() {
 		return l.Take(ctx, n)
 	}
-	r := l.agreed()
 	if tickets, wait, err = l.grantTickets(ctx, n, r.replyDelay()); err != nil {
 		return nil, wait, err
 	}
