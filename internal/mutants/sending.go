@@ -13,16 +13,16 @@ var sending = []Guard{
 		{Removes: "a lease to ask or announce takes any step", Edits: edit("journal/lua/lease.lua",
 			"    if step_of(record) ~= step then\n      leave(set, tradeNo)\n      return nil\n    end\n", ""),
 			Killer: Killer{"journal", "TestOnlyWhatIsReceivedIsLeasedToSendOrExpire"}},
-		{Removes: "a lease to send doesn't write sending", Edits: edit("journal/lua/lease.lua", "head = LAYOUT .. 'sa' .. token", "head = 'ra' .. token"),
+		{Removes: "a lease to send doesn't write sending", Edits: edit("journal/lua/lease.lua", "head = LAYOUT .. 'sa' .. leased", "head = LAYOUT .. 'ra' .. leased"),
 			Killer: Killer{"journal", "TestLeaseForASendWritesSendingAndOnlyOneGetsIt"}},
 	}},
 	{"S1 expired", "what has expired is sent all the same", []Mutant{
-		{Removes: "a lease to send takes what has expired", Edits: edit("journal/lua/lease.lua", "if expires > 0 and expires <= now then", "if false then"),
+		{Removes: "a lease to send takes what has expired", Edits: edit("journal/lua/lease.lua", "if expires ~= NEVER and expires <= starts then", "if false then"),
 			Killer: Killer{"journal", "TestAnExpiredPayoutIsLeasedToExpireAndNeverToSend"}},
 	}},
 	{"S1 old sending asks", "a payout is sent again after a crash or a lost lease", []Mutant{
 		{Removes: "after the lease it is due for a send", Edits: edit("journal/lua/lease.lua",
-			"wait_in(due_set('a', owner), stamp(deadline), tradeNo)", "wait_in(due_set('s', owner), stamp(deadline), tradeNo)"),
+			"wait_in(due_set('a', owner), ends, tradeNo)", "wait_in(due_set('s', owner), ends, tradeNo)"),
 			Killer: Killer{"journal", "TestAnExpiredLeaseIsTakenOverByAskingNotSending"}},
 	}},
 	{"S2 state, in apply", "a result overwrites what another instance has written about the payout", []Mutant{
@@ -33,7 +33,7 @@ var sending = []Guard{
 		{Removes: "apply doesn't compare the token", Edits: edit("journal/lua/apply.lua", "  if token_of(current) ~= token then return 'l' end\n", ""),
 			Killer: Killer{"journal", "TestAnExpiredLeaseIsTakenOverByAskingNotSending"}},
 		{Removes: "who takes over keeps the old token", Edits: edit("journal/lua/lease.lua",
-			"head = LAYOUT .. state .. step .. token .. stamp(deadline)", "head = state .. step .. token_of(record) .. stamp(deadline)"),
+			"head = LAYOUT .. state .. step .. leased", "head = LAYOUT .. state .. step .. token_of(record) .. ends"),
 			Killer: Killer{"journal", "TestAnExpiredLeaseIsTakenOverByAskingNotSending"}},
 		{Removes: "to give back needs no token", Edits: []Edit{
 			{"journal/lua/apply.lua", "if token_of(current) ~= token then return 'l' end\n", "if token_of(current) ~= token and state_of(head) ~= 'r' then return 'l' end\n"},

@@ -9,30 +9,30 @@ local function generation() return math.floor(now / math.floor(window / 3)) end
 -- hashes_of answers the beginning of the names of a generation's hashes.
 local function hashes_of(gen) return P .. 'memo:' .. format('%.0f', gen) .. ':' end
 
--- generations answers the names of all generations that hold anything, the newest first. Later ones
--- than the present one count too: the clock may have gone back. gone are those that have expired.
--- Most calls need neither, so they are read when first asked for.
-local living, gone = nil, {}
+-- generations answers the names of all generations that are listed, the newest first. Later ones
+-- than the present one count too: the clock may have gone back. The oldest may have expired, and hold
+-- nothing then. Most calls need none, so they are read when first asked for.
+local listed = nil
 local function generations()
-  if living then return living end
-  living = {}
+  if listed then return listed end
+  listed = {}
   for _, gen in ipairs(call('ZRANGE', P .. 'generations', 0, -1)) do
-    if call('EXISTS', P .. 'gen:' .. gen) == 1 then
-      table.insert(living, 1, hashes_of(tonumber(gen)))
-    else
-      gone[#gone + 1] = gen
-    end
+    table.insert(listed, 1, hashes_of(tonumber(gen)))
   end
-  return living
+  return listed
 end
 
--- begin_generation notes that a generation holds something, until it has expired as a whole.
+-- begin_generation notes that a generation holds something, until it has expired as a whole. It
+-- forgets those that have.
 local function begin_generation(gen, ends)
   local name = format('%.0f', gen)
   call('SET', P .. 'gen:' .. name, '1', 'PXAT', ends)
   call('ZADD', P .. 'generations', gen, name)
-  if #gone > 0 then call('ZREM', P .. 'generations', unpack(gone)) end
-  gone = {}
+  local all = call('ZRANGE', P .. 'generations', 0, -1)
+  for _, old in ipairs(all) do
+    if call('EXISTS', P .. 'gen:' .. old) == 0 then call('ZREM', P .. 'generations', old) end
+  end
+  listed = nil
 end
 
 -- sent_memo tells what is remembered of a send or a hold from what is remembered of an end.
@@ -70,11 +70,7 @@ local function remember(bucket, tradeNo, memo, old)
   local ends = stamp((gen + 1) * math.floor(window / 3) + window)
   call('PEXPIREAT', key, ends)
   local marker = P .. 'gen:' .. format('%.0f', gen)
-  if call('EXISTS', marker) == 0 then
-    generations()
-    begin_generation(gen, ends)
-    table.insert(living, 1, present)
-  end
+  if call('EXISTS', marker) == 0 then begin_generation(gen, ends) end
 end
 
 -- A send that a rebuild has learned of is remembered like a final until its command is read

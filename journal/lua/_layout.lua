@@ -147,6 +147,12 @@ local function count(merchant, state, by)
   if not states then states = {}; changed[merchant] = states end
   states[state] = (states[state] or 0) + by
 end
+-- turn counts an open payout that turns from a state to another.
+local function turn(merchant, from, to)
+  local states = changed[merchant]
+  if not states then states = {}; changed[merchant] = states end
+  states[from], states[to] = (states[from] or 0) - 1, (states[to] or 0) + 1
+end
 local function write_counts()
   for merchant, states in pairs(changed) do
     for state, by in pairs(states) do

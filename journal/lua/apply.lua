@@ -32,7 +32,7 @@ end
 -- stay the journal's. An insert may have filled them in, or moved them, during the lease.
 local function succeed(current, head, said_end, progress)
   return sub(head, 1, EXPIRES_FROM - 1) .. sub(current, EXPIRES_FROM, EXPIRES_TO) .. sub(head, SENDS_FROM, FLAGS_FROM)
-    .. sub(current, FLAGS_FROM + 1, FLAGS_TO) .. sub(current, PARTITION_FROM, said_end) .. progress
+    .. sub(current, FLAGS_FROM + 1, said_end) .. progress
 end
 
 local function apply(tradeNo, token, expected, due, head, rest)
@@ -81,10 +81,7 @@ local function apply(tradeNo, token, expected, due, head, rest)
     local expires = expires_of(current)
     if expires > 0 then wait_in(due_set('x'), expires, tradeNo) end
   end
-  if becomes ~= expected then
-    count(merchant, expected, -1)
-    count(merchant, becomes, 1)
-  end
+  if becomes ~= expected then turn(merchant, expected, becomes) end
   return 'a'
 end
 

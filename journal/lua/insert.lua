@@ -120,10 +120,10 @@ local args = ARGV
 for i = 7, #args, 7 do
   local tradeNo, carried, read, due, bucket, offset, record = args[i], args[i + 1], tonumber(args[i + 2]), args[i + 3], args[i + 4], args[i + 5], args[i + 6]
   if due == '' then due = stamp(now) end
-  local fingerprint = sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
   local open = records[tradeNo]
   local memo = not open and recall(bucket, tradeNo)
   if open or memo then
+    local fingerprint = sub(record, FINGERPRINT_FROM, FINGERPRINT_TO)
     local same = fingerprint == (open and sub(open, FINGERPRINT_FROM, FINGERPRINT_TO) or sub(memo, 2, 17))
     if memo and same and sent_memo(memo) then
       -- In its own lane: the merchant that it was sent for, whatever the command says now.

@@ -14,11 +14,12 @@
 local step, merchant, token = ARGV[2], ARGV[3], ARGV[4]
 local n, deadline = tonumber(ARGV[5]), now + tonumber(ARGV[6])
 local set, group = due_set(step, merchant), P .. 'lease:' .. token
+local starts, ends = stamp(now), stamp(deadline)
 
 -- Announcements and reviews are of all merchants, and need no evidence.
 local evidence = merchant == '' and {} or call('HMGET', P .. 'served:' .. merchant, 'at', 'about', 'settled', 'account')
 if evidence[4] ~= ARGV[7] then evidence[1], evidence[2] = false, false end -- another account was served
-local answer = {stamp(now), stamp(deadline), evidence[1] or '', evidence[2] or '', evidence[3] or ''}
+local answer = {starts, ends, evidence[1] or '', evidence[2] or '', evidence[3] or ''}
 
 local earlier = call('GET', group)
 if earlier then
@@ -37,6 +38,11 @@ if earlier then
   return answer
 end
 
+-- What all that are leased get: the token and the lease's end, and those to send also what is known of
+-- the send.
+local leased, NEVER, UNSENT = token .. ends, stamp(0), '00'
+local sent = step == 's' and starts .. ends .. ARGV[7]
+
 -- take stamps one payout and answers what it wrote, nil if the payout isn't for this step (any
 -- more). It makes only what changes: a copy of each record would cost more than all the rest.
 local function take(tradeNo)
@@ -46,46 +52,45 @@ local function take(tradeNo)
     return nil
   end
   if other_layout(record) then -- handed out as it is, for Go to name it; put off, for others to come first
-    stay(set, stamp(deadline), tradeNo)
+    stay(set, ends, tradeNo)
     return ''
   end
   local state, head = state_of(record), nil
   if step == 's' then
     leave(set, tradeNo)
     if state ~= 'r' then return nil end
-    local expires = expires_of(record)
-    if expires > 0 and expires <= now then
-      wait_in(due_set('x'), stamp(now), tradeNo)
+    local expires = sub(record, EXPIRES_FROM, EXPIRES_TO) -- 13 digits, as starts
+    if expires ~= NEVER and expires <= starts then
+      wait_in(due_set('x'), starts, tradeNo)
       return nil
     end
-    local owner = merchant_of(record)
-    local sends = tonumber(sub(record, SENDS_FROM, SENDS_TO)) + 1
+    local sends = sub(record, SENDS_FROM, SENDS_TO)
     -- A payout that may have been sent to another account is never sent to this one.
-    if sends > 1 and account_of(record) ~= ARGV[7] then
-      wait_in(due_set('x'), stamp(now), tradeNo)
+    if sends ~= UNSENT and account_of(record) ~= ARGV[7] then
+      wait_in(due_set('x'), starts, tradeNo)
       return nil
     end
-    head = LAYOUT .. 'sa' .. token .. stamp(deadline) .. sub(record, FINGERPRINT_FROM, SENDS_FROM - 1)
-      .. format('%02d', math.min(sends, 99)) .. stamp(now) .. stamp(deadline) .. ARGV[7]
-    if expires > 0 then leave(due_set('x'), tradeNo) end
-    wait_in(due_set('a', owner), stamp(deadline), tradeNo)
-    count(owner, 'r', -1)
-    count(owner, 's', 1)
+    sends = sends == UNSENT and '01' or format('%02d', math.min(tonumber(sends) + 1, 99))
+    head = LAYOUT .. 'sa' .. leased .. sub(record, FINGERPRINT_FROM, SENDS_FROM - 1) .. sends .. sent
+    if expires ~= NEVER then leave(due_set('x'), tradeNo) end
+    local owner = merchant_of(record)
+    wait_in(due_set('a', owner), ends, tradeNo)
+    turn(owner, 'r', 's')
   elseif step == 'x' then
     if state ~= 'r' then
       leave(set, tradeNo)
       return nil
     end
     leave(due_set('s', merchant_of(record)), tradeNo)
-    stay(set, stamp(deadline), tradeNo)
-    head = LAYOUT .. 'rx' .. token .. stamp(deadline)
+    stay(set, ends, tradeNo)
+    head = LAYOUT .. 'rx' .. leased
   else
     if step_of(record) ~= step then
       leave(set, tradeNo)
       return nil
     end
-    stay(set, stamp(deadline), tradeNo)
-    head = LAYOUT .. state .. step .. token .. stamp(deadline)
+    stay(set, ends, tradeNo)
+    head = LAYOUT .. state .. step .. leased
   end
   begin_with(tradeNo, head)
   return head
@@ -108,8 +113,8 @@ local function young_first(due, first)
   fetch(latest)
   for _, tradeNo in ipairs(latest) do
     local record = records[tradeNo]
-    local sent = record and sub(record, SENT_FROM, SENT_TO) or ''
-    if sent > since then young[#young + 1] = {tradeNo, sent} end
+    local last = record and sub(record, SENT_FROM, SENT_TO) or ''
+    if last > since then young[#young + 1] = {tradeNo, last} end
   end
   table.sort(young, function(a, b)
     if a[2] ~= b[2] then return a[2] > b[2] end
@@ -128,10 +133,10 @@ end
 
 -- pick answers up to some payouts that are due, without the first ones, and whether there are more.
 local function pick(without, some)
-  local due = call('ZRANGEBYSCORE', set, '-inf', stamp(now), 'LIMIT', without, some + 1)
+  local due = call('ZRANGEBYSCORE', set, '-inf', starts, 'LIMIT', without, some + 1)
   local more = #due > some
   if more then due[#due] = nil end
-  if more and step == 'a' and n > 0 then due = young_first(call('ZCOUNT', set, '-inf', stamp(now)), due) end
+  if more and step == 'a' and n > 0 then due = young_first(call('ZCOUNT', set, '-inf', starts), due) end
   return due, more
 end
 
