@@ -18,7 +18,7 @@ func (l *Loop) askGroup(taking, working context.Context, la *lane, due int) (gro
 		l.putBackAll(late)
 		return group{}, nil // the next round finds them in the journal
 	}
-	stored, tickets := int(la.left.Load()), m.Query.Take
+	stored, tickets := la.stored(), m.Query.Take
 	if stored == 0 { // what is in hand needs no lease
 		tickets = m.Query.TakeNow
 	}

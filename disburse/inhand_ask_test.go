@@ -301,3 +301,14 @@ func TestTheOneThatIsDueFirstIsTakenFirst(t *testing.T) {
 		t.Errorf("%d are left", len(left))
 	}
 }
+
+// A lane may have leased more than the last look found: the look was made before the lease, and heard after it.
+// Then nothing is due in the journal. A number below zero would take more asks in hand than there are permits.
+func TestMoreWasLeasedThanTheLookFound(t *testing.T) {
+	la := &lane{}
+	la.left.Store(2)
+	la.leased(4, 4)
+	if due, _ := la.work(time.Now()); due != 0 || la.stored() != 0 {
+		t.Errorf("%d to work on, %d in the journal", due, la.stored())
+	}
+}

@@ -78,7 +78,7 @@ func (l *Loop) issuer(m *merchant, step payout.Step) *issuer {
 // work is how many payouts the lane has to work on now. If there are none, next is when it will have
 // some in hand, zero if it has none there.
 func (la *lane) work(now time.Time) (due int, next time.Time) {
-	due = int(la.left.Load())
+	due = la.stored()
 	if la.toAsk == nil {
 		return due, time.Time{}
 	}
@@ -88,6 +88,10 @@ func (la *lane) work(now time.Time) (due int, next time.Time) {
 	}
 	return due + inHand, next
 }
+
+// stored is how many are due in the journal, as far as this lane knows. A look that was made before a lease
+// may be heard after it. Then more were leased than are left.
+func (la *lane) stored() int { return int(max(0, la.left.Load())) }
 
 // leased notes how many of the payouts that were asked for a lease had. Where it had fewer, no more are
 // due. A look that was in flight meanwhile may say that there are: then the next lease is in vain.
