@@ -101,19 +101,16 @@ func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (
 	if count+caught == 0 {
 		return nil, max(time.Millisecond, duration(float(answer, 3))), false, nil
 	}
+	if !sure {
+		l.Count(Late, count+caught)
+		return nil, time.Millisecond, false, nil
+	}
 	for range caught {
 		moments = append(moments, grantedMoment{l.started.Add(c.toLocal(duration(now))), now, seen, epoch})
 	}
 	for i := range count {
 		at := first + float64(i)*float64(interval)/float64(time.Microsecond)
 		moments = append(moments, grantedMoment{l.started.Add(c.toLocal(duration(at))), at, seen, epoch})
-	}
-	if !sure { // nobody here can tell when they are: the next request has them again
-		l.Count(Late, count+caught)
-		for _, m := range moments {
-			l.giveBack(m)
-		}
-		return nil, time.Millisecond, false, nil
 	}
 	return moments, 0, false, nil
 }
