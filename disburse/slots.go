@@ -143,8 +143,13 @@ func (s *slots) roomFor(h *holder, now time.Time) int {
 			free -= max(0, even/lacking-other.taken)
 		}
 	}
-	// The least that is reserved for it is its own, whatever is reserved for others by now.
-	return max(free, min(s.least()-h.taken, s.total-s.inUse))
+	// The least that is reserved for it is its own, whatever is reserved for others by now. So is its even
+	// share if it lacks slots. Otherwise many that lack slots would reserve all free ones from each other.
+	own := s.least()
+	if h.lacks {
+		own = max(own, even/lacking)
+	}
+	return max(free, min(own-h.taken, s.total-s.inUse))
 }
 
 // reserve is how many slots are reserved for a merchant that lacks no slots.

@@ -1,6 +1,7 @@
 package disburse
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
@@ -25,7 +26,33 @@ func roomOf(s *slots, h *holder) int {
 			free -= max(0, even/lacking-other.taken)
 		}
 	}
-	return max(free, min(s.least()-h.taken, s.total-s.inUse))
+	own := s.least()
+	if h.lacks {
+		own = max(own, even/lacking)
+	}
+	return max(free, min(own-h.taken, s.total-s.inUse))
+}
+
+// Nearly as many merchants as there are slots lack some: none of them keeps a free slot from all others.
+func TestThoseThatLackSlotsGetFreeOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var names []string
+		for i := range 200 {
+			names = append(names, fmt.Sprint("m", i))
+		}
+		s := newSlots(128, names, func() {}, func() {})
+		for _, name := range names[:40] {
+			s.take(name, 1)
+		}
+		for _, name := range names[40:160] {
+			s.lacks(name, true)
+		}
+		for i, name := range names[40:128] {
+			if s.take(name, 1) != 1 {
+				t.Fatalf("no slot for %s, of %d that are free", name, 88-i)
+			}
+		}
+	})
 }
 
 // Whatever was taken, returned and lacked, and however much later, the sums say what looking at each
