@@ -202,8 +202,10 @@ func (applier) Resolve(context.Context, leases.Lease, []payout.Payout) ([]bool, 
 	return nil, nil
 }
 
-func (applier) Due(context.Context, []string) (leases.Agenda, error) { return leases.Agenda{}, nil }
-func (applier) MayBeDue(context.Context) ([]leases.Lane, error)      { return nil, nil }
+func (applier) DueBut(context.Context, []string, []leases.Lane) (leases.Agenda, error) {
+	return leases.Agenda{}, nil
+}
+func (applier) MayBeDue(context.Context) ([]leases.Lane, error) { return nil, nil }
 
 func (applier) Lease(context.Context, leases.Request) (leases.Leased, error) {
 	return leases.Leased{}, nil

@@ -26,7 +26,7 @@ func TestAnIdleLoopSeesWhatOthersTakeIn(t *testing.T) {
 		if dues, cheap := b.journal.called("due"), b.journal.called("may be due"); dues > 7 || cheap < 25 || cheap > 40 {
 			t.Errorf("%d looks and %d cheap ones in 10 s", dues, cheap)
 		}
-		time.Sleep(60 * time.Millisecond)
+		time.Sleep(busyPause + 20*time.Millisecond)
 		if sends.Load() != 1 {
 			t.Error("what was scheduled isn't sent at its time")
 		}

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"disburser/internal/grid"
 	"disburser/payout"
 	"disburser/payout/leases"
 )
@@ -41,6 +42,7 @@ type lane struct {
 
 	busy        atomic.Bool  // its goroutine is there, which clears it
 	left        atomic.Int64 // due in the journal by the last look, less what was leased since
+	leftOut     atomic.Bool  // the last look didn't count it
 	began       time.Time    // when its goroutine was started last; owned by Run
 	pausedUntil atomic.Int64 // Unix nanoseconds
 	failures    int          // in a row; owned by its goroutine
@@ -93,6 +95,18 @@ func (la *lane) work(now time.Time) (due int, next time.Time) {
 // may be heard after it. Then more were leased than are left.
 func (la *lane) stored() int { return int(max(0, la.left.Load())) }
 
+// workingOnEnough are the lanes that work and have payouts left by the last look. Until they have leased
+// these nobody need count them again. When they are done, they want a look.
+func workingOnEnough(lanes []*lane) (some []leases.Lane) {
+	for _, la := range lanes {
+		leftOut := la.busy.Load() && la.stored() > 0
+		if la.leftOut.Store(leftOut); leftOut {
+			some = append(some, la.Lane)
+		}
+	}
+	return some
+}
+
 // leased notes how many of the payouts that were asked for a lease had. Where it had fewer, no more are
 // due. A look that was in flight meanwhile may say that there are: then the next lease is in vain.
 func (la *lane) leased(asked, had int) {
@@ -127,6 +141,8 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 		defer func() {
 			la.busy.Store(false)
 			switch due, next := la.work(time.Now()); {
+			case due == 0 && la.leftOut.Swap(false): // there may be more than it knows of
+				l.Nudge()
 			case due > 0: // a look has brought it just now, or it lacks slots
 				l.starved.Store(l.starved.Load() || l.lacksSlots(la, due))
 				l.hasRoomAgain()
@@ -169,7 +185,7 @@ func (l *Loop) keepOn(taking, working context.Context, la *lane) error {
 		case did.rest == 0:
 			return nil
 		default:
-			pause(taking, min(max(did.rest, leastRest), longestRest))
+			pause(taking, grid.Until(time.Now().Add(min(max(did.rest, leastRest), longestRest))))
 		}
 	}
 	return nil
@@ -177,7 +193,7 @@ func (l *Loop) keepOn(taking, working context.Context, la *lane) error {
 
 // restUntil sleeps until then. It ends sooner if another payout in hand comes due before.
 func (la *lane) restUntil(taking context.Context, then time.Time) {
-	t := time.NewTimer(time.Until(then))
+	t := time.NewTimer(grid.Until(then))
 	defer t.Stop()
 	select {
 	case <-taking.Done():

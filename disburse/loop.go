@@ -23,7 +23,10 @@ const (
 	// late. busyPause is the least time until a look at what comes due by itself. Payouts that come
 	// due soon after each other share one look and one lease.
 	idle      = 250 * time.Millisecond
-	busyPause = 40 * time.Millisecond
+	busyPause = 80 * time.Millisecond
+
+	// starvedPause is how often lanes are started again that lack slots.
+	starvedPause = 40 * time.Millisecond
 
 	// believedFor is how long an idle loop is content with looks that aren't believed. A Redis that was
 	// restarted or replaced while nobody works is noticed that late.
@@ -195,10 +198,10 @@ func (l *Loop) Run(taking, working context.Context) {
 }
 
 // sleep sleeps, and tells whether it was nudged. Meanwhile it starts lanes that lacked slots: that needs no
-// look. It does so when slots come free, and every busyPause, because what is reserved for others changes
-// by time too.
+// look. It does so when slots come free, and every starvedPause, because what is reserved for others
+// changes by time too.
 func (l *Loop) sleep(taking, working context.Context, lanes []*lane, d time.Duration) (nudged bool) {
-	over, again := time.NewTimer(d), time.NewTimer(busyPause)
+	over, again := time.NewTimer(d), time.NewTimer(starvedPause)
 	defer over.Stop()
 	defer again.Stop()
 	for {
@@ -217,7 +220,7 @@ func (l *Loop) sleep(taking, working context.Context, lanes []*lane, d time.Dura
 			pause(taking, debounce)
 		}
 		l.startLanes(taking, working, lanes)
-		again.Reset(busyPause)
+		again.Reset(starvedPause)
 	}
 }
 
@@ -227,7 +230,8 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 	l.beat.Store(time.Now().UnixNano())
 	asked := time.Now()
 	l.idleUntil = time.Time{}
-	agenda, err := l.Journal.Due(taking, l.names)
+	leftOut := workingOnEnough(lanes)
+	agenda, err := l.Journal.DueBut(taking, l.names, leftOut)
 	if err != nil {
 		l.trouble.Store(err.Error())
 		l.reportError(taking, err, "look what is due")
@@ -236,9 +240,11 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 	l.trouble.Store("")
 	l.sawClock(agenda.Now, asked, time.Now())
 	for _, la := range lanes {
-		la.left.Store(int64(agenda.Due[la.Lane]))
+		if !la.leftOut.Load() {
+			la.left.Store(int64(agenda.Due[la.Lane]))
+		}
 	}
-	busy := l.callsInFlight()
+	busy := l.callsInFlight() || len(leftOut) > 0
 	wait, some := l.startLanes(taking, working, lanes)
 	if !agenda.Next.IsZero() {
 		wait = min(wait, agenda.Next.Sub(agenda.Now))

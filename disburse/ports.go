@@ -21,10 +21,12 @@ type Journal interface {
 
 // Looker tells what is due.
 type Looker interface {
-	Due(ctx context.Context, merchants []string) (leases.Agenda, error)
+	// DueBut answers what is due, leaving out lanes of which the caller knows enough. Each one that
+	// is counted costs Redis a command.
+	DueBut(ctx context.Context, merchants []string, leftOut []leases.Lane) (leases.Agenda, error)
 
 	// MayBeDue answers the lanes that may have something due, by a cheap question whose answer
-	// isn't believed. It only says whether to call Due.
+	// isn't believed. It only says whether to call DueBut.
 	MayBeDue(ctx context.Context) ([]leases.Lane, error)
 }
 

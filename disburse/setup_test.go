@@ -143,14 +143,18 @@ func (j *memory) due(step payout.Step, merchant string, now time.Time) (due []*r
 	return due, next
 }
 
-func (j *memory) Due(_ context.Context, merchants []string) (leases.Agenda, error) {
+func (j *memory) DueBut(_ context.Context, merchants []string, leftOut []leases.Lane) (leases.Agenda, error) {
 	if err := j.begin("due"); err != nil {
 		return leases.Agenda{}, err
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.merchants = merchants
-	return j.agenda(), nil
+	a := j.agenda()
+	for _, la := range leftOut {
+		delete(a.Due, la)
+	}
+	return a, nil
 }
 
 // agenda is what is due; the lock is held.

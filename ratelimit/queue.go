@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"disburser/internal/grid"
 )
 
 // How often moments come is averaged over about a second, or over lateMoments intervals if
@@ -154,7 +156,7 @@ func requestAgain(moments []grantedMoment, wait, ahead time.Duration) time.Durat
 
 // pauseRequests waits for the next request, or until no call waits any more.
 func (l *Limiter) pauseRequests(d time.Duration) {
-	timer := time.NewTimer(d)
+	timer := time.NewTimer(grid.Until(time.Now().Add(d)))
 	defer timer.Stop()
 	for {
 		select {

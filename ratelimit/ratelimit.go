@@ -113,6 +113,10 @@ func (r Rate) slack() time.Duration {
 	return max(minSlack, burst)
 }
 
+// together is how much later than its moment a call may be made so that others are made with it: a
+// quarter of the slack. What is left is for whatever else delays it.
+func (r Rate) together() time.Duration { return r.slack() / 4 }
+
 // replyDelay is the part of the slack that is not used for past moments if their calls are ready.
 func (r Rate) replyDelay() time.Duration { return min(replyMargin, r.slack()/2) }
 

@@ -3,6 +3,8 @@ package ratelimit
 import (
 	"context"
 	"time"
+
+	"disburser/internal/grid"
 )
 
 // Ticket is what Take returns: one call may be made ready, and Wait returns when it may be
@@ -76,7 +78,7 @@ func (t *Ticket) Wait(ctx context.Context) error {
 // mayCall waits for a moment and tells whether it can be used: what was granted may not hold any
 // more. pause is then the delay before the next try.
 func (l *Limiter) mayCall(ctx context.Context, t *Ticket, m grantedMoment) (used bool, pause time.Duration, err error) {
-	if err = l.sleep(ctx, time.Until(m.at)); err != nil {
+	if err = l.sleep(ctx, grid.UntilFine(m.at, l.agreed().together())); err != nil {
 		return false, 0, err
 	}
 	if time.Since(l.lastRead()) > maxReadingAge {
