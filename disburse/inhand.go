@@ -23,7 +23,7 @@ const (
 
 	// askTogether is for how long an ask waits for others that come due within that time: they share a
 	// request for the rate. It waits for no more than askEnough.
-	askTogether = 40 * time.Millisecond
+	askTogether = 60 * time.Millisecond
 	askEnough   = 32
 
 	// askInHandPause is how long no payout is taken in hand after that.
