@@ -69,7 +69,7 @@ func atTheLimit(few int, asked *atomic.Int64) limiter {
 	var next atomic.Int64 // Unix nanoseconds
 	return limiter{wait: free.wait, take: func(ctx context.Context, n int) ([]time.Time, time.Duration, error) {
 		asked.Add(1)
-		if wait := time.Unix(0, next.Load()).Sub(time.Now()); wait > 0 {
+		if wait := time.Until(time.Unix(0, next.Load())); wait > 0 {
 			return nil, wait, nil
 		}
 		next.Store(time.Now().Add(100 * time.Millisecond).UnixNano())
