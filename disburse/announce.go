@@ -17,6 +17,9 @@ const announceLargest = 500
 // topic gets one of its own. Where nothing else is about to settle, nothing is waited for.
 const announceLinger = 40 * time.Millisecond
 
+// announceEnough are not waited for: what more would save is less than what the wait holds up.
+const announceEnough = 250
+
 // announceAgain is when an event that was not acknowledged is published again.
 const announceAgain = time.Second
 
@@ -82,7 +85,7 @@ func (l *Loop) decideOwn(ctx context.Context, epoch string, tasks []*task) (read
 // was being acknowledged, and a moment longer.
 func (l *Loop) announceInHand(working context.Context) {
 	for l.toAnnounce.wait() {
-		l.toAnnounce.linger(announceLinger, announceLargest)
+		l.toAnnounce.linger(announceLinger, announceEnough)
 		l.announceNow(working, l.toAnnounce.take(time.Now(), announceLargest))
 	}
 }

@@ -40,7 +40,7 @@ const (
 // cost. A payout whose task is lost here comes due in the journal when its lease ends.
 type inHand struct {
 	most int             // tasks that may wait here
-	more chan struct{}   // told when another task comes first, or no more are expected
+	more chan struct{}   // told when another task comes first, enough wait, or no more are expected
 	due  func(time.Time) // told when another task comes first, of when it is due; may be nil; never blocks
 
 	mu       sync.Mutex
@@ -72,7 +72,7 @@ func (h *inHand) fill(t *task) {
 	h.reserved--
 	at, _ := slices.BinarySearchFunc(h.waiting, t.due, dueBy)
 	h.waiting = slices.Insert(h.waiting, at, t) // mostly the last one
-	stir := at == 0 || h.reserved == 0
+	stir := at == 0 || h.reserved == 0 || len(h.waiting) == announceEnough
 	h.mu.Unlock()
 	if stir {
 		h.wake()
