@@ -55,12 +55,13 @@ func (q *queue) gotMoments(now time.Time, n int, interval time.Duration) {
 }
 
 // expected is how long a call would wait that becomes ready now, if moments come as of late. How long the
-// first one has waited doesn't tell: it may be the last of a chunk.
+// first one has waited doesn't tell: it may be the last of a chunk. The first one itself doesn't count. Of a
+// slow rate its next moment is further away than calls may wait, and each instance needs one that is ready.
 func (q *queue) expected() time.Duration {
 	if q.got == 0 {
 		return 0
 	}
-	return time.Duration(float64(len(q.waiting)) * q.during / q.got * float64(time.Second))
+	return time.Duration(float64(max(0, len(q.waiting)-1)) * q.during / q.got * float64(time.Second))
 }
 
 // ownRate is how many calls a second this process got moments for of late, while calls waited. The less is

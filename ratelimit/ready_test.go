@@ -160,3 +160,15 @@ func TestWhatACallCosts(t *testing.T) {
 		})
 	}
 }
+
+// Each instance has a call ready, however slow the rate: none of the moments is lost because nobody asks.
+func TestEachInstanceHasACallReady(t *testing.T) {
+	for range 40 {
+		inFleet(t, Rate{1, 1}, func(f *fleet) {
+			f.run(3, 30*time.Second)
+			if len(f.calls) < 29 {
+				t.Errorf("%d calls in 30 s", len(f.calls))
+			}
+		})
+	}
+}
