@@ -25,6 +25,7 @@ func (r *run) Run(ctx context.Context, s cli.Streams) error {
 	signal.Notify(again, syscall.SIGHUP) // before anything else: unheard, it ends the process
 	defer signal.Stop(again)
 	tuneCollector(ctx)
+	tuneProcessors(ctx)
 	c, err := r.load(s)
 	if err != nil {
 		return err
