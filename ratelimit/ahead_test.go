@@ -148,12 +148,12 @@ func TestAReturnedMomentIsGrantedAgain(t *testing.T) {
 		if len(again) != 1 || again[0].moment.redis != last.moment.redis {
 			t.Errorf("%d were granted again", len(again))
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
 		defer cancel()
 		if again[0].Wait(ctx) == nil {
 			t.Fatal("it was made early")
 		}
-		if again = f.now(l, 16); len(again) != 1 {
+		if again = f.now(l, 16); len(again) == 0 || again[0].moment.redis != last.moment.redis { // the next one may have come into reach
 			t.Errorf("%d were granted after the call was given up", len(again))
 		}
 	})

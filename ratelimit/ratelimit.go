@@ -37,7 +37,7 @@ const (
 	leastAhead = 20 * time.Millisecond
 
 	// aheadMoments is how many moments an instance has at most, where leastAhead isn't longer.
-	aheadMoments = 8
+	aheadMoments = 5
 
 	// prepareSpan covers the time from Take to the call: a lease and an acknowledged decision.
 	prepareSpan = 100 * time.Millisecond

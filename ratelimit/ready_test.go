@@ -137,7 +137,7 @@ func TestWhatACallCosts(t *testing.T) {
 		perSecond float64
 		instances int
 		most      float64 // commands for each call
-	}{{5, 1, 6}, {5, 3, 15}, {50, 1, 5}, {50, 3, 10}, {200, 3, 9}} {
+	}{{5, 1, 6}, {5, 3, 15}, {50, 1, 5}, {50, 3, 13}, {200, 3, 9}} {
 		t.Run(fmt.Sprintf("%v a second, %d instances", c.perSecond, c.instances), func(t *testing.T) {
 			inFleet(t, Rate{c.perSecond, 5}, func(f *fleet) {
 				const d, warm = 30 * time.Second, 11 * time.Second // before that it isn't known who else is there
