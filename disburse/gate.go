@@ -112,11 +112,10 @@ func refusing(s *BreakerSettings, _ gobreaker.Counts, row int) bool { return row
 
 // failure: a provider that answers at all works, whatever it answers. "Too fast" may come
 // from a gateway in front of it and says neither; the rate takes care of it. Nor does a clear
-// answer that names no tradeNo: nothing of it is believed, but the provider works. A call that a person
-// has stopped says nothing about it.
+// answer that names no tradeNo: nothing of it is believed, but the provider works.
 func failure(f finding.Finding) error {
 	switch {
-	case f.TooFast, f.Nameless, f.Kind == finding.Stopped:
+	case f.TooFast, f.Nameless:
 		return errNothing
 	case f.Kind == finding.Unclear, f.Kind == finding.NotSent:
 		return failedBy(f)
@@ -142,7 +141,7 @@ func refusal(f finding.Finding) error {
 	switch f.Kind {
 	case finding.Refused:
 		return failedBy(f)
-	case finding.Unclear, finding.NotSent, finding.Stopped:
+	case finding.Unclear, finding.NotSent:
 		return errNothing
 	default:
 		return nil

@@ -125,11 +125,10 @@ func (l *life) send() {
 		if p.State.Final() || p.State == StateHeld {
 			l.t.Errorf("%v by what a send was answered", p.State)
 		}
-		unsent := kind == finding.NotSent || kind == finding.Stopped
-		if unsent != (p.State == StateReceived) {
+		if (kind == finding.NotSent) != (p.State == StateReceived) {
 			l.t.Errorf("%v made it %v", kind, p.State)
 		}
-		if unsent {
+		if kind == finding.NotSent {
 			l.sends--
 		}
 		if p.Asks != before.Asks {

@@ -47,7 +47,6 @@ func (a *App) work(ctx context.Context) {
 			a.logger.Error().Err(err).Msg("the consumer ended")
 		}
 	})
-	a.supervise(working, &rest, "actions", func() { a.actions.Run(working) })
 	for i := range a.loops {
 		a.supervise(working, &rest, "keeper", func() { a.keepers[i].Run(working) })
 		a.supervise(working, &rest, "decisions", func() { a.logs[i].Run(working) })
