@@ -271,6 +271,8 @@ func (l *Loop) startLanes(taking, working context.Context, lanes []*lane) (wait 
 		busy = busy || runs || due > 0 || !next.IsZero()
 		switch paused := time.Unix(0, la.pausedUntil.Load()).Sub(now); {
 		case runs: // it goes on by itself
+		case !next.IsZero() && next.Sub(now) <= idle: // it waits for that by itself, and isn't late
+			l.start(taking, working, la, due)
 		case !next.IsZero():
 			wait = min(wait, next.Sub(now))
 		case due > 0 && paused > 0:
