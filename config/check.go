@@ -35,6 +35,7 @@ func (r *reader) check(c Config) {
 	r.checkCluster(c.Redis)
 	r.checkDedupWindow(c.Redis)
 	r.must(c.Breaker.MaxOpenFor >= c.Breaker.OpenFor, "breaker.max_open_for", "must not be less than open_for (%v)", brief(c.Breaker.OpenFor))
+	r.checkActions(c.Actions)
 	r.checkLease(c.Disburse, c.Merchants)
 	r.checkAdminIsGuarded(c.Admin)
 	r.checkMerchants(c.Merchants)
@@ -50,7 +51,7 @@ func (r *reader) checkSessionTimeout(k Kafka) {
 func (r *reader) checkTopicsDiffer(t Topics) {
 	uses := map[string]string{}
 	for _, one := range [][2]string{
-		{"commands", t.Commands}, {"results", t.Results}, {"decisions", t.Decisions}, {"dead_letter", t.DeadLetter},
+		{"commands", t.Commands}, {"results", t.Results}, {"decisions", t.Decisions}, {"dead_letter", t.DeadLetter}, {"actions", t.Actions},
 	} {
 		key, topic := "kafka.topics."+one[0], one[1]
 		r.must(uses[topic] == "", key, "must differ from "+uses[topic])
@@ -89,6 +90,20 @@ func (r *reader) checkDedupWindow(c Redis) {
 	const path = "redis.dedup_window"
 	if c.DedupWindow < usualMemory && !r.silenced(path) {
 		r.warn(path, "is below 1h: a tradeNo that comes again later than that is paid again")
+	}
+}
+
+// leastKey is how long a key must be that signs actions: as long as what it makes.
+const leastKey = 32
+
+func (r *reader) checkActions(a Actions) {
+	length := len(a.Key.Reveal())
+	r.must(length == 0 || length >= leastKey, "actions.key", "must have 32 bytes or more")
+	for _, old := range a.OldKeys {
+		r.must(!old.IsEmpty(), "actions.old_keys", "must not have an empty key")
+	}
+	if length == 0 && len(a.OldKeys) > 0 {
+		r.warn("actions.old_keys", "are not used: without actions.key everything is obeyed")
 	}
 }
 

@@ -37,6 +37,7 @@ type Config struct {
 	Redis     Redis               `key:"redis" about:"where the journal is: the records of all payouts"`
 	Merchants map[string]Merchant `key:"merchants" names:"merchant name" about:"the accounts at the provider, by the names that commands use; at least one"`
 	Breaker   Breaker             `key:"breaker" about:"stops calls to a provider that fails; one for the sends and one for the queries of each merchant"`
+	Actions   Actions             `key:"actions" about:"how people's actions are obeyed: pause, resume"`
 	Disburse  Disburse            `key:"disburse" about:"bounds of the loop that sends, asks and announces"`
 	Admin     Admin               `key:"admin" about:"the HTTP server for health, metrics and profiles"`
 
@@ -54,7 +55,7 @@ type Kafka struct {
 	// The default is long enough for a garbage collection or a slow broker. It is short enough that nobody notices
 	// when a dead instance's partitions move. Below a second the heartbeats themselves come too late.
 	SessionTimeout time.Duration `key:"session_timeout" default:"10s" min:"1s" max:"5m" about:"how soon a dead instance's partitions move to others; brokers usually refuse less than 6s"`
-	Topics         Topics        `key:"topics" about:"four different topics, which must exist"`
+	Topics         Topics        `key:"topics" about:"five different topics, which must exist"`
 
 	// The most is a bound against mistyping: nobody has more copies of a topic.
 	RequireReplicas int      `key:"require_replicas" default:"0" min:"0" max:"32" about:"N: start only where each topic has N replicas, and at least two in sync for each write; 0 only warns"`
@@ -62,12 +63,13 @@ type Kafka struct {
 	SASL            SASL     `key:"sasl" about:"the login at the brokers; off while mechanism is empty"`
 }
 
-// Topics are four different topics.
+// Topics are five different topics.
 type Topics struct {
 	Commands   string `key:"commands" default:"payout.commands" format:"topic" about:"read: what to pay"`
 	Results    string `key:"results" default:"payout.results" format:"topic" about:"written: what came of it"`
 	Decisions  string `key:"decisions" default:"payout.decisions" format:"topic" about:"written before anything is sent; never compact it or delete it early"`
 	DeadLetter string `key:"dead_letter" default:"payout.dead-letter" format:"topic" about:"written: what could not be understood"`
+	Actions    string `key:"actions" default:"payout.actions" format:"topic" about:"read: what people said, such as a pause; one partition, kept for ever"`
 }
 
 // KafkaTLS holds names of files.
@@ -126,6 +128,15 @@ type Breaker struct {
 	Probes int `key:"probes" default:"3" above:"0" about:"so many good calls in a row close the breaker"`
 	// 20: a low balance or a revoked key refuses every send.
 	Refusals int `key:"refusals" default:"20" above:"0" reload:"true" about:"so many refused sends in a row (a low balance, a revoked key) pause the merchant's sends"`
+}
+
+// Actions says how people's actions are obeyed.
+type Actions struct {
+	// 1s: a pause is felt within a second. It leaves time for three lost answers of Kafka.
+	Staleness time.Duration `key:"staleness" default:"1s" min:"200ms" max:"1m" about:"no send begins unless the actions were read to their end within this time; so a pause holds that long after it is acknowledged"`
+
+	Key     secrets.Secret   `key:"key" secret:"true" about:"signs actions, 32 bytes or more; empty: actions without a signature are obeyed"`
+	OldKeys []secrets.Secret `key:"old_keys" secret:"true" about:"keys that sign nothing any more; what they signed stands for ever, so none is ever taken away"`
 }
 
 // Disburse bounds the loop.

@@ -24,6 +24,8 @@ var env = map[string]string{
 	"BROKERS":      "a:1, b:2,",
 	"NESTED":       "${NUMBER}",
 
+	"LONG": hunter2 + " that is longer than 32 bytes",
+
 	"PAYPRO_EG_SECRET": hunter2 + "-eg",
 	"PAYPRO_BR_SECRET": hunter2 + "-br",
 }
@@ -99,10 +101,10 @@ func TestMinimalHasTheDefaults(t *testing.T) {
 func TestContractDefaults(t *testing.T) {
 	got := fmt.Sprintf("%+v %+v", Default(), DefaultMerchant())
 	want := "{Kafka:{Brokers:[] Group:disburser SessionTimeout:10s Topics:{Commands:payout.commands Results:payout.results" +
-		" Decisions:payout.decisions DeadLetter:payout.dead-letter} RequireReplicas:0 TLS:{Enabled:false CAFile: CertFile: KeyFile:}" +
+		" Decisions:payout.decisions DeadLetter:payout.dead-letter Actions:payout.actions} RequireReplicas:0 TLS:{Enabled:false CAFile: CertFile: KeyFile:}" +
 		" SASL:{Mechanism: Username: Password:***}} Redis:{Addresses:[] MasterName: Username: Password:*** SentinelUsername: SentinelPassword:*** TLS:false DB:0" +
 		" Namespace:disburser Shards:1 DedupWindow:720h0m0s} Merchants:map[] Breaker:{FailureRatio:0.5 MinRequests:20 Window:30s" +
-		" OpenFor:10s MaxOpenFor:1m0s Probes:3 Refusals:20} Disburse:{Slots:128 Lease:30s MaxOpen:1000000 Drain:25s}" +
+		" OpenFor:10s MaxOpenFor:1m0s Probes:3 Refusals:20} Actions:{Staleness:1s Key:*** OldKeys:[]} Disburse:{Slots:128 Lease:30s MaxOpen:1000000 Drain:25s}" +
 		" Admin:{Listen:127.0.0.1:8080 Token:***} UnknownMerchantGrace:5m0s Log:{Level:info Format:json}}" +
 		" {Country: BaseURL: MerchantNo: Secret:*** NotifyURL: Currency: Salt:suffix SignIn: AcceptUnverified:false" +
 		" Paths:{Send: Query: Balance:} Fields:map[] Amount:{Min: Max: Decimals:} UnknownStatus:hold Contradiction:announce Timeout:10s Send:{Rate:50 Burst:5}" +

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"disburser/payout/secrets"
 )
 
 // reader walks the nodes of one file and remembers where each key stands.
@@ -67,8 +69,10 @@ func (r *reader) readInto(v value, k key, to reflect.Value) {
 		r.byName(v, k, to)
 	case slices.Contains(k.formats, "addresses"):
 		to.Set(reflect.ValueOf(r.readAddresses(v)))
+	case to.Type() == reflect.TypeFor[[]secrets.Secret]():
+		to.Set(reflect.ValueOf(r.readSecrets(v)))
 	case to.Kind() == reflect.Slice:
-		if list, ok := r.readList(v); ok {
+		if list, ok := r.readList(v, key{}); ok {
 			to.Set(reflect.ValueOf(list))
 		}
 	default:

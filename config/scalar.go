@@ -119,8 +119,8 @@ func (r *reader) lacksVariable(v value) bool {
 	return err != nil
 }
 
-// readList reads a list of texts.
-func (r *reader) readList(v value) ([]string, bool) {
+// readList reads a list of texts, each as a value of the key.
+func (r *reader) readList(v value, k key) ([]string, bool) {
 	if v.node.Kind != yaml.SequenceNode {
 		r.wrong(v, "must be a list such as [a, b], is %s", kindOf(v.node))
 		return nil, false
@@ -129,7 +129,7 @@ func (r *reader) readList(v value) ([]string, bool) {
 	for i, node := range v.node.Content {
 		var one string
 		element := value{node: node, path: fmt.Sprintf("%s[%d]", v.path, i), line: node.Line}
-		r.read(element, func(v value) { r.readScalar(v, key{}, reflect.ValueOf(&one).Elem()) })
+		r.read(element, func(v value) { r.readScalar(v, k, reflect.ValueOf(&one).Elem()) })
 		if r.places[element.path].wrong {
 			r.places[v.path] = place{line: v.line, wrong: true} // no second problem for the list
 		}
@@ -138,12 +138,22 @@ func (r *reader) readList(v value) ([]string, bool) {
 	return list, true
 }
 
+// readSecrets reads a list of secrets. No message shows what the file has there.
+func (r *reader) readSecrets(v value) (all []secrets.Secret) {
+	r.places[v.path] = place{line: v.line}
+	list, _ := r.readList(v, key{secret: true})
+	for _, one := range list {
+		all = append(all, secrets.New(one))
+	}
+	return all
+}
+
 // readAddresses reads a list, or one text with commas, as it comes from a variable. For the same reason each element
 // of the list may hold several.
 func (r *reader) readAddresses(v value) []string {
 	var list []string
 	if v.node.Kind != yaml.ScalarNode {
-		list, _ = r.readList(v)
+		list, _ = r.readList(v, key{})
 	} else if one, ok := r.text(v, "text"); ok {
 		list = []string{one}
 	}

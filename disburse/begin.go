@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/acts"
 	"disburser/payout/leases"
 )
 
@@ -20,6 +21,7 @@ const (
 	leaseOver               // or there is too little of it left for the call
 	leaseOverByGrant        // the same, but only by the clock of the Redis that grants the calls
 	notItsTime              // by the payout's notBefore or expiresAt
+	stopped                 // a person forbids it, or nobody knows whether one does
 	notAllowed              // a mistake of this package, which is logged
 )
 
@@ -28,6 +30,7 @@ type callConditions struct {
 	now   time.Time
 	turn  error // nil if the ticket's moment has come
 	good  bool  // no breaker has opened since the permit was given
+	stop  acts.Stop
 	redis time.Time
 	asked time.Time // when Redis' clock was asked for that reading; both zero if nobody did
 }
@@ -39,11 +42,12 @@ type verdict struct {
 	latest time.Time     // not one byte of the request may be written after it
 	lease  leases.Lease  // after what the grant has told about the clock
 	missed time.Duration // by the grant's clock, where that is the reason
+	stop   acts.Stop     // what a person forbids, where that is the reason
 }
 
 // mayBegin is the last check of this package before a request, of sends and asks alike. Whatever
 // forbids calls (to one merchant, or all) is checked here. Connecting may take up to the timeout
-// afterwards. Then only the deadline for writing is checked (paypro/conn.go).
+// afterwards. Then the deadline for writing is checked, and once more what people forbid (paypro/conn.go).
 func mayBegin(t *task, at callConditions) verdict {
 	v := verdict{at: at.now, lease: t.lease, latest: t.latest(t.lease, at.now)}
 	switch {
@@ -53,6 +57,8 @@ func mayBegin(t *task, at callConditions) verdict {
 		v.reason = notItsTurn
 	case !at.good:
 		v.reason = breakerOpened
+	case t.step == payout.StepSend && at.stop.Any():
+		v.reason, v.stop = stopped, at.stop
 	case t.step == payout.StepSend:
 		return maySend(t, at, v)
 	case !at.now.Before(v.latest):
@@ -118,6 +124,9 @@ func (l *Loop) begin(taking context.Context, t *task) verdict {
 	readsClock := t.step == payout.StepSend && at.turn == nil && at.good
 	if readsClock {
 		at.redis, at.asked = t.merchant.Send.LastReading()
+	}
+	if t.step == payout.StepSend {
+		at.stop = l.stops(t.payout)
 	}
 	at.now = time.Now()
 	if readsClock {

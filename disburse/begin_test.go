@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/acts"
 	"disburser/payout/leases"
 )
 
@@ -42,6 +43,9 @@ func TestWhatMayBegin(t *testing.T) {
 		"an ask whose turn didn't come":   {payout.StepAsk, func(_ *task, at *callConditions) { at.turn = errTooLate }, 0, notItsTurn, 0},
 		"a send whose breaker has opened": {payout.StepSend, func(_ *task, at *callConditions) { at.good = false }, 0, breakerOpened, 0},
 		"an ask whose breaker has opened": {payout.StepAsk, func(_ *task, at *callConditions) { at.good = false }, 0, breakerOpened, 0},
+		"a send that is stopped":          {payout.StepSend, func(_ *task, at *callConditions) { at.stop = acts.Stop{Why: acts.Paused} }, 0, stopped, 0},
+		"a send of which nobody knows":    {payout.StepSend, func(_ *task, at *callConditions) { at.stop = acts.Stop{Why: acts.NotFresh} }, 0, stopped, 0},
+		"an ask that is stopped":          {payout.StepAsk, func(_ *task, at *callConditions) { at.stop = acts.Stop{Why: acts.Paused} }, 0, mayCall, 10 * time.Second},
 		"a send before its notBefore":     {payout.StepSend, func(k *task, at *callConditions) { k.payout.NotBefore = at.now.Add(1) }, 0, notItsTime, 0},
 		"a send at its notBefore":         {payout.StepSend, func(k *task, at *callConditions) { k.payout.NotBefore = at.now }, 0, mayCall, 10 * time.Second},
 		"a send at its expiresAt":         {payout.StepSend, func(k *task, at *callConditions) { k.payout.ExpiresAt = at.now }, 0, notItsTime, 0},

@@ -112,10 +112,11 @@ func refusing(s *BreakerSettings, _ gobreaker.Counts, row int) bool { return row
 
 // failure: a provider that answers at all works, whatever it answers. "Too fast" may come
 // from a gateway in front of it and says neither; the rate takes care of it. Nor does a clear
-// answer that names no tradeNo: nothing of it is believed, but the provider works.
+// answer that names no tradeNo: nothing of it is believed, but the provider works. A call that a person
+// has stopped says nothing about it.
 func failure(f finding.Finding) error {
 	switch {
-	case f.TooFast, f.Nameless:
+	case f.TooFast, f.Nameless, f.Kind == finding.Stopped:
 		return errNothing
 	case f.Kind == finding.Unclear, f.Kind == finding.NotSent:
 		return failedBy(f)
@@ -141,7 +142,7 @@ func refusal(f finding.Finding) error {
 	switch f.Kind {
 	case finding.Refused:
 		return failedBy(f)
-	case finding.Unclear, finding.NotSent:
+	case finding.Unclear, finding.NotSent, finding.Stopped:
 		return errNothing
 	default:
 		return nil

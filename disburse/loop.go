@@ -54,6 +54,7 @@ type Config struct {
 
 	Journal   Journal
 	Decisions Decisions
+	Actions   Actions
 	Announcer Announcer
 	EpochLost func() // told when an epoch was refused; never blocks
 	Metrics   *Metrics

@@ -6,6 +6,7 @@ import (
 
 	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/acts"
 	"disburser/payout/finding"
 	"disburser/payout/leases"
 )
@@ -36,10 +37,16 @@ type Leaser interface {
 	Apply(ctx context.Context, changes []leases.Change, served []leases.Served) ([]bool, error)
 }
 
+// Actions says what people forbid; see package actions. It is asked before a lease, before a decision, and last
+// before the first byte. Without a batch and a tradeNo it answers for a whole merchant.
+type Actions interface {
+	Stops(merchant, batchID, tradeNo string) acts.Stop
+}
+
 // Provider is what the loop needs of a merchant's account at Paypro. After latest not
-// one byte of the request may be written.
+// one byte of the request may be written, nor while stopped says why a send may not leave.
 type Provider interface {
-	Send(ctx context.Context, c payout.Command, latest time.Time) finding.Finding
+	Send(ctx context.Context, c payout.Command, latest time.Time, stopped func() string) finding.Finding
 	Ask(ctx context.Context, c payout.Command, latest time.Time) finding.Finding
 }
 

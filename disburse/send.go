@@ -21,6 +21,9 @@ const turnWait = 2 * time.Second
 //   - Only then does anything leave.
 func (l *Loop) sendGroup(taking, working context.Context, la *lane, due int) (group, error) {
 	m := la.merchant
+	if l.Actions.Stops(m.Name, "", "").Any() { // what is due stays due
+		return group{rest: stoppedRest}, nil
+	}
 	permits, wait, err := la.permits.take(taking, due, m.Send.Take)
 	defer permits.end() // what no worker has got, also after a panic
 	if permits.len() == 0 {
@@ -37,8 +40,11 @@ func (l *Loop) sendGroup(taking, working context.Context, la *lane, due int) (gr
 	if err != nil { // some records can't be read; the others go on
 		l.reportError(taking, err, "read a record")
 	}
-	tasks := l.prepare(m, &leased)
+	tasks, anyStopped := l.prepare(m, &leased)
 	if permits.limit(len(tasks)); len(tasks) == 0 {
+		if anyStopped { // a large batch that is paused must not keep Redis busy
+			return group{rest: leastRest}, nil
+		}
 		return group{}, nil
 	}
 	if err := l.decide(working, m, leased); err != nil {
@@ -56,21 +62,27 @@ func (l *Loop) sendGroup(taking, working context.Context, la *lane, due int) (gr
 }
 
 // prepare makes tasks of what may be sent now, and gives the rest back before anything is
-// decided about it. It leaves in leased what it made tasks of.
-func (l *Loop) prepare(m *merchant, leased *leases.Leased) []*task {
+// decided about it. It leaves in leased what it made tasks of. anyStopped says that a person forbids some of
+// the rest.
+func (l *Loop) prepare(m *merchant, leased *leases.Leased) (tasks []*task, anyStopped bool) {
 	now, timely := time.Now(), leased.Payouts[:0]
-	tasks := make([]*task, 0, len(leased.Payouts))
+	tasks = make([]*task, 0, len(leased.Payouts))
 	for _, p := range leased.Payouts {
 		t := l.newTask(payout.StepSend, m, *leased, p)
 		if !sendable(t.lease, p, now) {
 			l.giveBack(t, false)
 			continue
 		}
+		if stop := l.stops(p); stop.Any() {
+			l.giveBackStopped(t, stop)
+			anyStopped = true
+			continue
+		}
 		timely = append(timely, p)
 		tasks = append(tasks, t)
 	}
 	leased.Payouts = timely
-	return tasks
+	return tasks, anyStopped
 }
 
 // decide has the group written down and acknowledged while the lease still leaves room
@@ -105,7 +117,7 @@ func (l *Loop) send(taking, working context.Context, t *task) {
 		l.notSent(t, v)
 		return
 	}
-	f := m.Provider.Send(working, t.payout.Command, v.latest)
+	f := m.Provider.Send(working, t.payout.Command, v.latest, func() string { return l.whyStopped(t.payout) })
 	permit.answered(f)
 	l.Metrics.called(m.Name, OperationSend, f, time.Since(v.at))
 	t.payout.SendBy = t.lease.LatestJournalTime(v.latest)
@@ -123,6 +135,8 @@ func (l *Loop) notSent(t *task, v verdict) {
 		l.overByGrant(t, v.missed)
 	case notDecided: // its decision may still land
 		l.giveBack(t, true)
+	case stopped:
+		l.giveBackStopped(t, v.stop)
 	default:
 		l.giveBack(t, false)
 	}
@@ -179,6 +193,8 @@ func logText(f finding.Finding) string {
 	switch {
 	case f.Kind == finding.NotSent:
 		return "nothing was sent to the provider"
+	case f.Kind == finding.Stopped:
+		return "stopped before the first byte"
 	case f.HTTPStatus == 0:
 		return "the provider did not answer"
 	}
@@ -201,7 +217,7 @@ func (l *Loop) found(t *task, phase payout.Phase, f finding.Finding, began time.
 		c.served = m.serve(leases.Served{Merchant: m.Name, At: t.lease.EarliestJournalTime(began), About: p.TradeNo, Settled: after.State.Final()})
 	}
 	event := l.Logger.Debug()
-	if f.Kind == finding.Unclear || f.Kind == finding.NotSent || f.Kind == finding.Refused {
+	if f.Kind == finding.Unclear || f.Kind == finding.NotSent || f.Kind == finding.Stopped || f.Kind == finding.Refused {
 		event = l.Logger.Info()
 	}
 	event.Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Str("merchant", m.Name).Stringer("finding", f.Kind).Str("detail", f.Detail).

@@ -19,6 +19,7 @@ import (
 
 	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/acts"
 	"disburser/payout/finding"
 	"disburser/payout/leases"
 	"disburser/payout/money"
@@ -290,8 +291,18 @@ type provider struct {
 	about func(c payout.Command) // is told what is asked about; nil: nobody is
 }
 
-func (p provider) Send(ctx context.Context, c payout.Command, latest time.Time) finding.Finding {
+func (p provider) Send(ctx context.Context, c payout.Command, latest time.Time, stopped func() string) finding.Finding {
+	if why := stopped(); why != "" {
+		return finding.Finding{Kind: finding.Stopped, Detail: why}
+	}
 	return p.send(ctx, c.TradeNo, latest)
+}
+
+// people say what is stopped.
+type people func(merchant, batchID, tradeNo string) acts.Stop
+
+func (p people) Stops(merchant, batchID, tradeNo string) acts.Stop {
+	return p(merchant, batchID, tradeNo)
 }
 
 func (p provider) Ask(ctx context.Context, c payout.Command, latest time.Time) finding.Finding {
@@ -504,6 +515,7 @@ func newBench(t *testing.T, payouts ...payout.Payout) *bench {
 			}
 			return c, "egypt", ""
 		},
+		Actions:   people(func(string, string, string) acts.Stop { return acts.Stop{} }),
 		EpochLost: func() { b.lost.Add(1) }, Logger: zerolog.New(b),
 		Metrics: NewMetrics(b.registry, []string{"a", "b"}, []string{"granted", "denied", "late"}),
 	}

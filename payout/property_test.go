@@ -125,10 +125,11 @@ func (l *life) send() {
 		if p.State.Final() || p.State == StateHeld {
 			l.t.Errorf("%v by what a send was answered", p.State)
 		}
-		if (kind == finding.NotSent) != (p.State == StateReceived) {
+		unsent := kind == finding.NotSent || kind == finding.Stopped
+		if unsent != (p.State == StateReceived) {
 			l.t.Errorf("%v made it %v", kind, p.State)
 		}
-		if kind == finding.NotSent {
+		if unsent {
 			l.sends--
 		}
 		if p.Asks != before.Asks {

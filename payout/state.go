@@ -22,6 +22,7 @@ var table = map[State]map[Phase]map[finding.Kind]rule{
 			finding.SettledOther:   acknowledged, // proves nothing: it may have been executed
 			finding.Refused:        askAfterSend, // noted in LastSend, like SettledFailed
 			finding.NotSent:        backToReceived,
+			finding.Stopped:        backToReceived,
 			finding.Unclear:        askAfterSend,
 		},
 		Ask: {

@@ -27,6 +27,7 @@ var expected = map[State]map[Phase]map[finding.Kind]outcome{
 			finding.SettledOther:   {StateProcessing, StepAsk},
 			finding.Refused:        {StateSending, StepAsk},
 			finding.NotSent:        {StateReceived, StepSend},
+			finding.Stopped:        {StateReceived, StepSend},
 			finding.Unclear:        {StateSending, StepAsk},
 		},
 		Ask: {
@@ -117,8 +118,8 @@ func TestEveryStateAndFinding(t *testing.T) {
 			}
 		}
 	}
-	if rules != 29 {
-		t.Errorf("%d rules were walked, design.md has 29", rules)
+	if rules != 30 {
+		t.Errorf("%d rules were walked, design.md has 30", rules)
 	}
 }
 
@@ -155,8 +156,14 @@ func TestTakenOverPayoutKnowsWhenItWasFirstSent(t *testing.T) {
 }
 
 func TestNotSentTakesTheSendBack(t *testing.T) {
+	for _, kind := range []finding.Kind{finding.NotSent, finding.Stopped} {
+		takesTheSendBack(t, kind)
+	}
+}
+
+func takesTheSendBack(t *testing.T, kind finding.Kind) {
 	now := t0.Add(3 * time.Second)
-	p := after(t, sendingAt(t), OwnSend, finding.Finding{Kind: finding.NotSent}, now, standard())
+	p := after(t, sendingAt(t), OwnSend, finding.Finding{Kind: kind}, now, standard())
 	wantState(t, p, StateReceived, StepSend)
 	wantDue(t, p, now.Add(time.Second))
 	if p.Sends != 0 || !p.FirstSentAt.IsZero() || p.LastSend != finding.Unclear {
@@ -171,7 +178,7 @@ func TestNotSentTakesTheSendBack(t *testing.T) {
 	// A send before that one still counts.
 	p = resent(t)
 	first := p.FirstSentAt
-	p = after(t, leased(p, t0.Add(time.Hour)), OwnSend, finding.Finding{Kind: finding.NotSent}, t0.Add(time.Hour), resending())
+	p = after(t, leased(p, t0.Add(time.Hour)), OwnSend, finding.Finding{Kind: kind}, t0.Add(time.Hour), resending())
 	if p.Sends != 1 || !p.FirstSentAt.Equal(first) {
 		t.Fatalf("sends %d, first sent %v; want 1, %v", p.Sends, p.FirstSentAt, first)
 	}
@@ -308,8 +315,8 @@ func TestNames(t *testing.T) {
 	for _, k := range everyKind() {
 		seen[k.String()] = true
 	}
-	// "partial", "paid", "processing" and "failed" are a state and a kind; 8+4+15-4.
-	if len(seen) != 23 || seen[""] {
+	// "partial", "paid", "processing" and "failed" are a state and a kind; 8+4+16-4.
+	if len(seen) != 24 || seen[""] {
 		t.Errorf("%d distinct names: %v", len(seen), seen)
 	}
 	if State('x').String() != `invalid('x')` || Step('y').String() != `invalid('y')` || finding.Kind(99).String() != "invalid" {
@@ -319,7 +326,7 @@ func TestNames(t *testing.T) {
 	for _, k := range append(append([]finding.Kind{}, finding.SendKinds...), finding.AskKinds...) {
 		listed[k] = true
 	}
-	if len(finding.SendKinds) != 8 || len(finding.AskKinds) != 7 || len(listed) != len(everyKind())-1 {
+	if len(finding.SendKinds) != 9 || len(finding.AskKinds) != 7 || len(listed) != len(everyKind())-1 {
 		t.Errorf("SendKinds %v, AskKinds %v", finding.SendKinds, finding.AskKinds)
 	}
 }

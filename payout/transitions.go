@@ -125,6 +125,8 @@ var Transitions = []Transition{
 		When: "an ask finds it", Rule: "O1"},
 	{From: []string{"sending"}, To: "received", Origin: "table", On: []finding.Kind{finding.NotSent},
 		When: "it is proved that no byte of the request left", Rule: "S6"},
+	{From: []string{"sending"}, To: "received", Origin: "table", On: []finding.Kind{finding.Stopped},
+		When: "a person's action stopped it before its first byte", Rule: "A3"},
 	{From: []string{"sending", "processing", "held"}, To: "paid", Origin: "table", On: []finding.Kind{finding.Paid},
 		When: "an ask finds it", Rule: "O1"},
 	{From: []string{"sending", "processing", "held"}, To: "partial", Origin: "table", On: []finding.Kind{finding.Partial},

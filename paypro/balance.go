@@ -35,7 +35,7 @@ func (c *Client) Balance(ctx context.Context) (Balance, error) {
 }
 
 func (c *Client) balance(ctx context.Context) (Balance, error) {
-	r := c.exchange(ctx, c.balanceRequest(time.Now()), time.Time{})
+	r := c.exchange(ctx, c.balanceRequest(time.Now()), limits{})
 	switch {
 	case r.problem != "":
 		return Balance{}, errors.New(r.problem)

@@ -89,16 +89,19 @@ func unknownCountry(country string) error {
 
 // Send orders one payout (page <country>/payout, paypro-api.md §3). It makes one attempt.
 // latest is the write deadline: from then on no byte is written, and a zero latest counts as
-// passed.
+// passed. stopped is asked before each write, and says why nothing may leave after all, "" if it may.
 //
-// The finding is NotSent only if no byte of the request left. Errors of the network are
+// The finding is NotSent or Stopped only if no byte of the request left. Errors of the network are
 // findings too; their Detail says what failed. The caller must hold the lease, and its decision
 // to send must be acknowledged (protocol S1, S3).
-func (c *Client) Send(ctx context.Context, cmd payout.Command, latest time.Time) finding.Finding {
+func (c *Client) Send(ctx context.Context, cmd payout.Command, latest time.Time, stopped func() string) finding.Finding {
 	if latest.IsZero() {
 		return finding.Finding{Kind: finding.NotSent, Detail: errTooLate.Error()}
 	}
-	r := c.exchange(ctx, c.payoutRequest(cmd, time.Now()), latest)
+	r := c.exchange(ctx, c.payoutRequest(cmd, time.Now()), limits{latest, stopped})
+	if r.unsent && r.stopped {
+		return finding.Finding{Kind: finding.Stopped, Detail: r.problem}
+	}
 	if r.unsent {
 		return finding.Finding{Kind: finding.NotSent, Detail: cmp.Or(r.problem, describeStatus(r.status))}
 	}
@@ -110,7 +113,7 @@ func (c *Client) Send(ctx context.Context, cmd payout.Command, latest time.Time)
 // compare the amount and to mask payee data. latest is the write deadline. A zero latest is no
 // limit, because a late query changes nothing.
 func (c *Client) Ask(ctx context.Context, cmd payout.Command, latest time.Time) finding.Finding {
-	r := c.exchange(ctx, c.queryRequest(cmd.TradeNo, time.Now()), latest)
+	r := c.exchange(ctx, c.queryRequest(cmd.TradeNo, time.Now()), limits{latest: latest})
 	return c.judge(c.queryVerdict, cmd, r)
 }
 
@@ -140,16 +143,17 @@ type reply struct {
 	body       []byte
 	problem    string // why there is no readable answer, for a person; "" = there is one
 	unsent     bool   // no byte of the request left
+	stopped    bool   // a person's action forbade to write on
 }
 
 // exchange sends one request and returns the answer to it. It makes one attempt.
-func (c *Client) exchange(ctx context.Context, o apiRequest, latest time.Time) reply {
+func (c *Client) exchange(ctx context.Context, o apiRequest, to limits) reply {
 	request, err := c.encode(o)
 	switch {
 	case err != nil:
 		return reply{unsent: true, problem: "the request could not be built: " + err.Error()}
-	case isPast(latest):
+	case isPast(to.latest):
 		return reply{unsent: true, problem: errTooLate.Error()}
 	}
-	return c.pool.exchange(ctx, request, latest)
+	return c.pool.exchange(ctx, request, to)
 }

@@ -45,7 +45,7 @@ func TestSendAndAsk(t *testing.T) {
 			_, _ = io.WriteString(w, accepted)
 		})
 		c := client(t, egypt(), n.dial)
-		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Accepted)
+		expect(t, c.Send(t.Context(), egyptCommand(t), soon(), nil), finding.Accepted)
 		expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, time.Time{}), finding.Processing)
 		// virtual time begins at 2000-01-01 00:00 UTC
 		want := []string{
@@ -81,7 +81,7 @@ func TestNeverRepeats(t *testing.T) {
 				w.Header().Set("Retry-After", "1")
 				w.WriteHeader(status)
 			})
-			f := client(t, egypt(), n.dial).Send(t.Context(), egyptCommand(t), soon())
+			f := client(t, egypt(), n.dial).Send(t.Context(), egyptCommand(t), soon(), nil)
 			expect(t, f, finding.Unclear)
 			if f.HTTPStatus != status || requests != 1 {
 				t.Errorf("HTTP %d: %d requests, finding %+v", status, requests, f)
@@ -103,13 +103,13 @@ func TestNeverRepeatsOnAnOldConnection(t *testing.T) {
 			return true
 		})
 		c := client(t, egypt(), n.dial)
-		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Accepted)
-		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Unclear)
+		expect(t, c.Send(t.Context(), egyptCommand(t), soon(), nil), finding.Accepted)
+		expect(t, c.Send(t.Context(), egyptCommand(t), soon(), nil), finding.Unclear)
 		if requests.Load() != 2 || n.dialled() != 1 {
 			t.Errorf("%d requests on %d connections for two sends", requests.Load(), n.dialled())
 		}
 		synctest.Wait()
-		expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Unclear) // the server is silent now, and nobody uses what it closed
+		expect(t, c.Send(t.Context(), egyptCommand(t), soon(), nil), finding.Unclear) // the server is silent now, and nobody uses what it closed
 		if n.dialled() != 2 {
 			t.Errorf("%d connections", n.dialled())
 		}
@@ -143,7 +143,7 @@ func TestStaleConnection(t *testing.T) {
 		for i := range 200 {
 			cmd := egyptCommand(t)
 			cmd.TradeNo = fmt.Sprintf("stale-%03d", i)
-			f := c.Send(t.Context(), cmd, soon())
+			f := c.Send(t.Context(), cmd, soon(), nil)
 			mu.Lock()
 			got := seen[cmd.TradeNo]
 			mu.Unlock()
@@ -200,7 +200,7 @@ func TestBrokenConnections(t *testing.T) {
 				if name == "closed before the request is read" {
 					want = finding.NotSent // a pipe takes no byte that nobody reads
 				}
-				f := c.Send(t.Context(), egyptCommand(t), soon())
+				f := c.Send(t.Context(), egyptCommand(t), soon(), nil)
 				expect(t, f, want)
 				expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "test_00000001"}, soon()), finding.Unclear)
 				if took := time.Since(start); took > 2*defaultTimeout {
@@ -239,7 +239,7 @@ func TestManyAtOnce(t *testing.T) {
 	for range rounds {
 		var calls sync.WaitGroup
 		for range many {
-			calls.Go(func() { expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Accepted) })
+			calls.Go(func() { expect(t, c.Send(t.Context(), egyptCommand(t), soon(), nil), finding.Accepted) })
 		}
 		calls.Wait()
 	}
@@ -281,7 +281,7 @@ func TestCallersDeadline(t *testing.T) {
 		for callers, want := range map[time.Duration]time.Duration{time.Second: time.Second, time.Hour: defaultTimeout} {
 			ctx, cancel := context.WithTimeout(t.Context(), callers)
 			start := time.Now()
-			expect(t, c.Send(ctx, egyptCommand(t), start.Add(time.Hour)), finding.Unclear)
+			expect(t, c.Send(ctx, egyptCommand(t), start.Add(time.Hour), nil), finding.Unclear)
 			if took := time.Since(start); took != want {
 				t.Errorf("caller's deadline %v: took %v, want %v", callers, took, want)
 			}

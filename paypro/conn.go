@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// This file guarantees that no byte is written after the write deadline (protocol S5). It also
-// knows whether a byte was written at all, which is the proof behind NotSent. Only the code that
-// writes the bytes can know either.
+// This file guarantees that no byte is written after the write deadline (protocol S5), nor while a
+// person's action forbids it (protocol A3). It also knows whether a byte was written at all, which is
+// the proof behind NotSent and Stopped. Only the code that writes the bytes can know any of it.
 //
 // net/http reads the answers here, but it doesn't make the calls. Its Transport writes on a
 // goroutine of its own, which may still write when the caller already has an error. It also
@@ -45,34 +45,55 @@ type guardedConn struct {
 
 	mu         sync.Mutex // not held while writing: TLS may write while it reads
 	latest     time.Time  // the write deadline; zero = none
+	stopped    stopped    // of the request; nil = nobody stops it
 	writeBegun bool       // a byte of the request may have left
 	written    bool       // at least one byte of the request left
 }
 
-// beginRequest sets the write deadline of a request and forgets the request before.
-func (g *guardedConn) beginRequest(latest time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.latest, g.writeBegun, g.written = latest, false, false
+// stopped says why a request may not leave after all, "" if it may (protocol A3).
+type stopped func() string
+
+// stoppedError is the error of a write that it forbids.
+type stoppedError struct{ why string }
+
+func (e *stoppedError) Error() string { return e.why }
+
+// limits are what a request must keep to while it is written.
+type limits struct {
+	latest  time.Time // the write deadline; zero = none
+	stopped stopped   // nil = nobody stops it
 }
 
-// endRequest lifts the write deadline, and tells whether a byte of the request left.
+// beginRequest sets the limits of a request and forgets the request before.
+func (g *guardedConn) beginRequest(to limits) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.latest, g.stopped, g.writeBegun, g.written = to.latest, to.stopped, false, false
+}
+
+// endRequest lifts the limits, and tells whether a byte of the request left.
 func (g *guardedConn) endRequest() (left bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.latest = time.Time{}
+	g.latest, g.stopped = time.Time{}, nil
 	return g.written
 }
 
-// mayWrite tells whether the write deadline allows a write, and notes that one begins.
-func (g *guardedConn) mayWrite() bool {
+// mayWrite answers nil where the limits allow a write, and notes that one begins. It asks before each write: TLS
+// may write by itself, so the first one needn't be the request's.
+func (g *guardedConn) mayWrite() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if isPast(g.latest) {
-		return false
+		return errTooLate
+	}
+	if g.stopped != nil {
+		if why := g.stopped(); why != "" {
+			return &stoppedError{why}
+		}
 	}
 	g.writeBegun = true
-	return true
+	return nil
 }
 
 // requestBegun tells whether a byte of the request may have left. Before that, what the server
@@ -83,16 +104,21 @@ func (g *guardedConn) requestBegun() bool {
 	return g.writeBegun
 }
 
-// Write writes and records it, or returns errTooLate and writes nothing.
+// Write writes and records it, or says which limit forbids it and writes nothing.
 func (g *guardedConn) Write(p []byte) (int, error) {
-	if !g.mayWrite() {
-		return 0, errTooLate
+	if err := g.mayWrite(); err != nil {
+		return 0, err
 	}
 	n, err := g.Conn.Write(p)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.written = g.written || n != 0
 	return n, err
+}
+
+func isStopped(err error) bool {
+	_, is := errors.AsType[*stoppedError](err)
+	return is
 }
 
 // isPast tells whether a moment has passed by the monotonic or by the wall clock. A suspended
@@ -133,7 +159,7 @@ const (
 
 // roundTrip writes a request and waits for its answer. The write has ended when it returns, so
 // an unsent reply is a proof. stale tells that the connection ended before the first byte.
-func (c *conn) roundTrip(ctx context.Context, request []byte, latest, deadline time.Time) (r reply, stale bool) {
+func (c *conn) roundTrip(ctx context.Context, request []byte, to limits, deadline time.Time) (r reply, stale bool) {
 	stop := context.AfterFunc(ctx, func() { _ = c.guarded.Close() }) // interrupts the write and the read
 	defer func() {
 		if !stop() {
@@ -141,8 +167,8 @@ func (c *conn) roundTrip(ctx context.Context, request []byte, latest, deadline t
 		}
 	}()
 	_ = c.SetReadDeadline(deadline)
-	_ = c.SetWriteDeadline(earlier(latest, deadline)) // ends a write that blocks
-	c.guarded.beginRequest(latest)
+	_ = c.SetWriteDeadline(earlier(to.latest, deadline)) // ends a write that blocks
+	c.guarded.beginRequest(to)
 	if !c.pool.beginRequest(c, deadline) {
 		return reply{unsent: true, problem: "the server closed the connection, or spoke, before it was asked"}, true
 	}
@@ -152,7 +178,7 @@ func (c *conn) roundTrip(ctx context.Context, request []byte, latest, deadline t
 	case err != nil:
 		_ = c.guarded.Close() // first: TLS would still write its close message, possibly after the write deadline
 		c.discard()
-		return reply{unsent: !left, problem: c.pool.describeError(err)}, false
+		return reply{unsent: !left, stopped: isStopped(err), problem: c.pool.describeError(err)}, false
 	case n != len(request):
 		_ = c.guarded.Close()
 		c.discard()

@@ -44,7 +44,7 @@ func TestGuardedConn(t *testing.T) {
 		{"a byte leaves, and it fails", func(o *guardedConn) error { return write(o, 1, broken) }, true, broken},
 		{"a byte leaves, then a write of nothing", func(o *guardedConn) error { _ = write(o, 1, nil); return write(o, 0, broken) }, true, broken},
 		{"a count that can't be", func(o *guardedConn) error { return write(o, -1, nil) }, true, nil},
-		{"too late", func(o *guardedConn) error { o.beginRequest(time.Now()); return write(o, 1, nil) }, false, errTooLate},
+		{"too late", func(o *guardedConn) error { o.beginRequest(limits{latest: time.Now()}); return write(o, 1, nil) }, false, errTooLate},
 		{"too late for the rest", func(o *guardedConn) error {
 			_ = write(o, 1, nil)
 			o.latest = time.Now()
@@ -53,7 +53,7 @@ func TestGuardedConn(t *testing.T) {
 	} {
 		o := &guardedConn{}
 		_ = write(o, 1, nil) // the handshake or the call before must not count
-		o.beginRequest(time.Now().Add(time.Hour))
+		o.beginRequest(limits{latest: time.Now().Add(time.Hour)})
 		err := test.do(o)
 		if left := o.endRequest(); left != test.left || !errors.Is(err, test.want) {
 			t.Errorf("%s: left %v, %v", test.name, left, err)
@@ -78,7 +78,7 @@ func TestShortWrite(t *testing.T) {
 				})
 				return writes{Conn: ours, n: n}, nil
 			})
-			expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Unclear)
+			expect(t, c.Send(t.Context(), egyptCommand(t), soon(), nil), finding.Unclear)
 		})
 	}
 }
@@ -99,7 +99,7 @@ func TestNoGoodbyeAfterTheLastMoment(t *testing.T) {
 	go func() { all, _ := io.ReadAll(theirs); read <- string(all) }()
 	o := &guardedConn{Conn: ours}
 	c := &conn{Conn: closesLikeTLS{o}, guarded: o, pool: &connPool{}, replies: make(chan reply, 1)}
-	r, stale := c.roundTrip(t.Context(), []byte("POST"), time.Now().Add(-time.Second), time.Now().Add(time.Minute))
+	r, stale := c.roundTrip(t.Context(), []byte("POST"), limits{latest: time.Now().Add(-time.Second)}, time.Now().Add(time.Minute))
 	if got := <-read; got != "" || !r.unsent || stale {
 		t.Errorf("%q left; %+v, stale %v", got, r, stale)
 	}
@@ -241,7 +241,7 @@ func TestTheCallerStops(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(time.Second, cancel)
 				began := time.Now()
-				f := client(t, egypt(), n.dial).Send(ctx, egyptCommand(t), soon())
+				f := client(t, egypt(), n.dial).Send(ctx, egyptCommand(t), soon(), nil)
 				expect(t, f, finding.Unclear)
 				if took := time.Since(began); took != time.Second || !strings.Contains(f.Detail, "stopped waiting") {
 					t.Errorf("took %v: %s", took, f.Detail)

@@ -38,7 +38,7 @@ func Example_paysim() {
 		Payee: payout.NewPayee(map[string]string{"customerName": "kevin", "walletId": "01123456789"}),
 	}
 
-	send := client.Send(context.Background(), command, time.Now().Add(5*time.Second))
+	send := client.Send(context.Background(), command, time.Now().Add(5*time.Second), nil)
 	fmt.Println("send:", send.Kind)
 	ask := client.Ask(context.Background(), command, time.Time{})
 	fmt.Println("ask: ", ask.Kind, ask.PaidAmount)

@@ -31,7 +31,7 @@ func TestAgainstSimulator(t *testing.T) {
 					t.Fatal(err)
 				}
 				expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "t-1"}, time.Time{}), finding.NoRecord)
-				send := c.Send(t.Context(), cmd, soon())
+				send := c.Send(t.Context(), cmd, soon(), nil)
 				if !slices.Contains([]finding.Kind{finding.Accepted, finding.SettledPaid}, send.Kind) || !send.Served || send.PlatformTradeNo == "" {
 					t.Fatalf("send: %+v", send)
 				}

@@ -55,7 +55,7 @@ func newConnPool(base *url.URL, dial Dial, timeout time.Duration) *connPool {
 // exchange sends one request and returns the reply to it, with one attempt and one deadline. If
 // an idle connection turns out to have ended before the first byte, it takes another one. That
 // is no second attempt, because nothing was written.
-func (p *connPool) exchange(ctx context.Context, request []byte, latest time.Time) reply {
+func (p *connPool) exchange(ctx context.Context, request []byte, to limits) reply {
 	deadline := time.Now().Add(p.timeout)
 	if end, ok := ctx.Deadline(); ok {
 		deadline = earlier(deadline, end)
@@ -71,7 +71,7 @@ func (p *connPool) exchange(ctx context.Context, request []byte, latest time.Tim
 				return reply{unsent: true, problem: p.describeError(cmp.Or(ctx.Err(), err))}
 			}
 		}
-		r, stale := c.roundTrip(ctx, request, latest, deadline)
+		r, stale := c.roundTrip(ctx, request, to, deadline)
 		if stale && used {
 			continue
 		}
@@ -207,7 +207,7 @@ func (p *connPool) describeError(err error) string {
 		cert *tls.CertificateVerificationError
 	)
 	switch {
-	case errors.Is(err, errTooLate), errors.Is(err, errHeaderTooLong):
+	case errors.Is(err, errTooLate), errors.Is(err, errHeaderTooLong), isStopped(err):
 		return err.Error()
 	case errors.As(err, &dial):
 		return "no connection: " + oneLine(dial.Error(), maxText)

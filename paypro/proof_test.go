@@ -43,7 +43,7 @@ func TestNotSent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := client(t, egypt(), dial)
-				expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.NotSent)
+				expect(t, c.Send(t.Context(), egyptCommand(t), soon(), nil), finding.NotSent)
 				expect(t, c.Ask(t.Context(), payout.Command{TradeNo: "t-1"}, soon()), finding.Unclear)
 			})
 		})
@@ -52,7 +52,7 @@ func TestNotSent(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		c := client(t, egypt(), func(context.Context, string, string) (net.Conn, error) { return nil, refused })
-		expect(t, c.Send(ctx, egyptCommand(t), soon()), finding.NotSent)
+		expect(t, c.Send(ctx, egyptCommand(t), soon(), nil), finding.NotSent)
 	})
 }
 
@@ -71,7 +71,7 @@ func TestHalfWritten(t *testing.T) {
 			ours, _ := net.Pipe()
 			return &faulty{ours, bytes}, nil
 		})
-		f := c.Send(t.Context(), egyptCommand(t), soon())
+		f := c.Send(t.Context(), egyptCommand(t), soon(), nil)
 		expect(t, f, finding.Unclear)
 	}
 }
@@ -91,7 +91,7 @@ func TestTooLate(t *testing.T) {
 			"zero": {}, "now": time.Now(), "past": time.Now().Add(-time.Hour), "while dialling": time.Now().Add(2 * time.Second),
 			"past by the wall clock only": time.Now().Add(time.Second).Round(0),
 		} {
-			f := c.Send(t.Context(), egyptCommand(t), latest)
+			f := c.Send(t.Context(), egyptCommand(t), latest, nil)
 			expect(t, f, finding.NotSent)
 			if !strings.Contains(f.Detail, "too late") {
 				t.Errorf("%s: %s", name, f.Detail)
@@ -100,7 +100,7 @@ func TestTooLate(t *testing.T) {
 		if requests != 0 {
 			t.Errorf("%d requests left too late", requests)
 		}
-		expect(t, c.Send(t.Context(), egyptCommand(t), time.Now().Add(time.Hour)), finding.Accepted)
+		expect(t, c.Send(t.Context(), egyptCommand(t), time.Now().Add(time.Hour), nil), finding.Accepted)
 	})
 }
 
@@ -118,7 +118,7 @@ func TestTooLateHalfWay(t *testing.T) {
 		})
 		cmd := egyptCommand(t)
 		cmd.Remark = strings.Repeat("long ", 5000)
-		expect(t, client(t, egypt(), n.dial).Send(t.Context(), cmd, time.Now().Add(time.Second)), finding.Unclear)
+		expect(t, client(t, egypt(), n.dial).Send(t.Context(), cmd, time.Now().Add(time.Second), nil), finding.Unclear)
 		time.Sleep(5 * time.Second)
 		if got.Load() != 4096 {
 			t.Errorf("the server got %d bytes", got.Load())
@@ -146,7 +146,7 @@ func TestNotSentIsAProof(t *testing.T) {
 		cmd := egyptCommand(t)
 		cmd.TradeNo = fmt.Sprintf("race-%d", i)
 		time.AfterFunc(time.Duration(i)*time.Microsecond, cancel)
-		f := c.Send(ctx, cmd, soon())
+		f := c.Send(ctx, cmd, soon(), nil)
 		cancel()
 		kinds[f.Kind]++
 		if f.Kind == finding.NotSent {
@@ -179,7 +179,7 @@ func TestTLS(t *testing.T) {
 	s.BaseURL = server.URL
 
 	stranger := client(t, s, nil)
-	expect(t, stranger.Send(t.Context(), egyptCommand(t), soon()), finding.NotSent)
+	expect(t, stranger.Send(t.Context(), egyptCommand(t), soon(), nil), finding.NotSent)
 
 	var last *faultyLater
 	c := client(t, s, func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -188,16 +188,16 @@ func TestTLS(t *testing.T) {
 		return last, err
 	})
 	c.pool.tls.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Accepted)
-	if f := c.Send(t.Context(), egyptCommand(t), time.Now().Add(-time.Second)); f.Kind != finding.NotSent {
+	expect(t, c.Send(t.Context(), egyptCommand(t), soon(), nil), finding.Accepted)
+	if f := c.Send(t.Context(), egyptCommand(t), time.Now().Add(-time.Second), nil); f.Kind != finding.NotSent {
 		t.Errorf("late: %+v", f)
 	}
 	last.broken.Store(true)
-	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.NotSent)
-	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Accepted)
+	expect(t, c.Send(t.Context(), egyptCommand(t), soon(), nil), finding.NotSent)
+	expect(t, c.Send(t.Context(), egyptCommand(t), soon(), nil), finding.Accepted)
 	last.broken.Store(true)
 	last.bytes.Store(7)
-	expect(t, c.Send(t.Context(), egyptCommand(t), soon()), finding.Unclear)
+	expect(t, c.Send(t.Context(), egyptCommand(t), soon(), nil), finding.Unclear)
 	if requests.Load() != 2 {
 		t.Errorf("%d requests", requests.Load())
 	}
@@ -234,7 +234,7 @@ func TestAnswerBeforeTheRequest(t *testing.T) {
 			if ask.Served {
 				t.Error("served by an answer to nothing")
 			}
-			if send := c.Send(t.Context(), egyptCommand(t), soon()); send.Kind != finding.Unclear && (bytes > 0 || send.Kind != finding.NotSent) {
+			if send := c.Send(t.Context(), egyptCommand(t), soon(), nil); send.Kind != finding.Unclear && (bytes > 0 || send.Kind != finding.NotSent) {
 				t.Errorf("send: %v", send.Kind)
 			}
 		})

@@ -29,6 +29,7 @@ var merchantNos = map[string]string{"eg-main": "0000000001", "br-main": "0000000
 // topics have their default names; several partitions, so that both instances get some.
 var topics = map[string]int{
 	trial.DefaultTopics.Commands: 6, trial.DefaultTopics.Results: 3, trial.DefaultTopics.Decisions: 3, trial.DefaultTopics.DeadLetter: 1,
+	trial.DefaultTopics.Actions: 1,
 }
 
 // badDays say how the provider treats each merchant: a few percent of everything that can go

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"disburser/actions"
 	"disburser/config"
 	"disburser/consumer"
 	"disburser/decisions"
@@ -39,6 +40,7 @@ type App struct {
 	shards    journal.Shards
 	consumer  *consumer.Consumer
 	producer  *producer.Producer
+	actions   *actions.Follower
 	keepers   []*decisions.Keeper
 	logs      []*decisions.Log
 	loops     []*disburse.Loop
@@ -96,6 +98,7 @@ func New(c config.Config, o Options) (a *App, err error) {
 	t := c.Kafka.Topics
 	a.producer = producer.New(c.Kafka.Brokers, a.kafka.transport, t.Results, t.DeadLetter, t.Commands)
 	a.onClose("producer", a.producer.Close)
+	a.wireActions()
 	a.wireShards(metrics)
 	a.showClocks()
 	a.wireConsumer()
@@ -141,7 +144,7 @@ func (a *App) wireShards(metrics *disburse.Metrics) {
 		a.loops = append(a.loops, disburse.New(disburse.Config{
 			Merchants: a.merchants.forLoop(), Slots: max(1, a.config.Disburse.Slots/n), Lease: a.config.Disburse.Lease,
 			Breaker: disburse.BreakerSettings(a.config.Breaker),
-			Journal: j, Decisions: l, Announcer: a.producer, EpochLost: k.CheckEpoch, Metrics: metrics, Logger: a.logger,
+			Journal: j, Decisions: l, Actions: a.actions, Announcer: a.producer, EpochLost: k.CheckEpoch, Metrics: metrics, Logger: a.logger,
 			Resolve: a.merchants.resolve, Grace: a.config.UnknownMerchantGrace,
 		}))
 	}
@@ -173,6 +176,10 @@ func (a *App) wireConsumer() {
 // announceStart says what runs and what of it nobody has verified.
 func (a *App) announceStart() {
 	a.logger.Info().Strs("merchants", namesOf(a.config)).Strs("brokers", a.config.Kafka.Brokers).Strs("redis", a.config.Redis.Addresses).Msg("starting")
+	if a.config.Actions.Key.IsEmpty() {
+		a.logger.Warn().Str("topic", a.config.Kafka.Topics.Actions).
+			Msg("actions.key is empty: whoever can write to the topic lifts pauses; set a key, or see to it that nobody else writes there")
+	}
 	for _, m := range a.merchants {
 		a.logger.Warn().Str("merchant", m.name).Str("country", m.config.Country).
 			Strs("unverified", m.client.Unverified()).Msg("not verified with the provider; try it in the sandbox before real money")
@@ -224,6 +231,9 @@ func (a *App) reasons() []string {
 		if why := l.Trouble(); why != "" {
 			all = append(all, "redis: "+why)
 		}
+	}
+	if why := a.actions.Trouble(); why != "" {
+		all = append(all, "actions: "+why)
 	}
 	if why := a.clocksApart(); why != "" {
 		all = append(all, why)

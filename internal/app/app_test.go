@@ -31,7 +31,7 @@ func testConfig() config.Config {
 
 func TestAPayrollGoesThrough(t *testing.T) {
 	topics := trial.DefaultTopics
-	k, err := embedded.NewKafka(map[string]int{topics.Commands: 4, topics.Results: 2, topics.Decisions: 2, topics.DeadLetter: 1})
+	k, err := embedded.NewKafka(map[string]int{topics.Commands: 4, topics.Results: 2, topics.Decisions: 2, topics.DeadLetter: 1, topics.Actions: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,6 +88,7 @@ func (a *App) admin() http.Handler {
 		if reasons := a.health.unready(); len(reasons) > 0 {
 			body, status = map[string]any{"ready": false, "reasons": reasons, "reason": strings.Join(reasons, "; ")}, http.StatusServiceUnavailable
 		}
+		body["actions"] = a.inForce()
 		if warnings := a.warnings(); len(warnings) > 0 {
 			body["warnings"] = warnings
 		}

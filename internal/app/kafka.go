@@ -47,7 +47,7 @@ func newKafka(c config.Kafka, instance string, dial Dial) (kafkaLinks, error) {
 	}
 	transport := &kafka.Transport{
 		Dial: dial, DialTimeout: dialTimeout, IdleTimeout: 30 * time.Second, MetadataTTL: metadataTTL, ClientID: instance,
-		MetadataTopics: []string{c.Topics.Commands, c.Topics.Results, c.Topics.Decisions, c.Topics.DeadLetter},
+		MetadataTopics: []string{c.Topics.Commands, c.Topics.Results, c.Topics.Decisions, c.Topics.DeadLetter, c.Topics.Actions},
 		TLS:            tlsConfig, SASL: mechanism,
 	}
 	return kafkaLinks{

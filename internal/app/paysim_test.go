@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -30,8 +31,11 @@ type town struct {
 	web    *embedded.Web
 	config config.Config
 
-	mu  sync.Mutex
-	log bytes.Buffer
+	mu    sync.Mutex
+	log   bytes.Buffer
+	sends []time.Time // when the provider heard them
+	asks  int
+	said  byte // actions
 }
 
 func (w *town) Write(line []byte) (int, error) {
@@ -59,7 +63,7 @@ func inTown(t *testing.T, b paysim.Behavior, test func(w *town)) {
 		w := &town{t: t, config: testConfig()}
 		topics := trial.DefaultTopics
 		var err error
-		if w.kafka, err = embedded.NewKafka(map[string]int{topics.Commands: 2, topics.Results: 1, topics.Decisions: 1, topics.DeadLetter: 1}); err != nil {
+		if w.kafka, err = embedded.NewKafka(map[string]int{topics.Commands: 2, topics.Results: 1, topics.Decisions: 1, topics.DeadLetter: 1, topics.Actions: 1}); err != nil {
 			t.Fatal(err)
 		}
 		defer w.kafka.Close()
@@ -72,11 +76,35 @@ func inTown(t *testing.T, b paysim.Behavior, test func(w *town)) {
 			{Country: "brazil", MerchantNo: "0000000002", Secret: "secret-br", BasePath: "/brz-pay"},
 			{Country: "egypt", MerchantNo: "0000000003", Secret: "secret-eg", BasePath: "/egy-two"},
 		}})
-		w.web = embedded.NewWeb(w.sim)
+		w.web = embedded.NewWeb(http.HandlerFunc(w.hears))
 		defer w.web.Close()
 		w.config.Kafka.Brokers = w.kafka.ListenAddrs()
 		test(w)
 	})
+}
+
+// hears is the provider's door: it notes what is called.
+func (w *town) hears(out http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	if strings.Contains(r.URL.Path, "/query") {
+		w.asks++
+	} else {
+		w.sends = append(w.sends, time.Now())
+	}
+	w.mu.Unlock()
+	w.sim.ServeHTTP(out, r)
+}
+
+// sentSince counts the sends that the provider heard after a moment.
+func (w *town) sentSince(at time.Time) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, sent := range w.sends {
+		if sent.After(at) {
+			n++
+		}
+	}
+	return n
 }
 
 // run starts an instance; stop ends it.

@@ -54,7 +54,7 @@ func (a *App) checkTopics(ctx context.Context) error {
 	defer cancel()
 	var missing []string
 	t := a.config.Kafka.Topics
-	topics := []string{t.Commands, t.Results, t.Decisions, t.DeadLetter}
+	topics := []string{t.Commands, t.Results, t.Decisions, t.DeadLetter, t.Actions}
 	counts, err := partition.Counts(ctx, a.kafka.client, topics...)
 	if err != nil {
 		return away(err, strings.Join(a.config.Kafka.Brokers, ",")+": ", "kafka.tls", a.config.Kafka.TLS.Enabled)
@@ -67,6 +67,9 @@ func (a *App) checkTopics(ctx context.Context) error {
 	a.partitions.Store(int64(counts[t.Commands]))
 	if len(missing) > 0 {
 		return fmt.Errorf("%w: kafka has no topic %s: create it, or correct kafka.topics", ErrSetup, strings.Join(missing, ", "))
+	}
+	if err := a.checkActions(ctx, counts[t.Actions]); err != nil {
+		return err
 	}
 	return a.checkTopicSettings(ctx, topics)
 }

@@ -37,7 +37,8 @@ func (a *App) watchRetention(ctx context.Context) {
 
 func (a *App) lookAtRetention(ctx context.Context) {
 	t := a.config.Kafka.Topics
-	a.lookAtSettings(ctx, []string{t.Commands, t.Results, t.Decisions})
+	a.lookAtSettings(ctx, []string{t.Commands, t.Results, t.Decisions, t.Actions})
+	a.warnOfShortActions(ctx)
 	for _, topic := range []string{t.Commands, t.Results, t.Decisions} {
 		lasts, told := a.retentionOf(ctx, topic)
 		if !told {

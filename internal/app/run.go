@@ -47,6 +47,7 @@ func (a *App) work(ctx context.Context) {
 			a.logger.Error().Err(err).Msg("the consumer ended")
 		}
 	})
+	a.supervise(working, &rest, "actions", func() { a.actions.Run(working) })
 	for i := range a.loops {
 		a.supervise(working, &rest, "keeper", func() { a.keepers[i].Run(working) })
 		a.supervise(working, &rest, "decisions", func() { a.logs[i].Run(working) })

@@ -108,10 +108,11 @@ func (a *App) checkTopicSettings(ctx context.Context, topics []string) error {
 	return nil
 }
 
-// remembers tells whether a lost journal is rebuilt from a topic.
+// remembers tells whether what a topic holds is needed for long: a lost journal is rebuilt from it, or people
+// said it.
 func (a *App) remembers(topic string) bool {
 	t := a.config.Kafka.Topics
-	return topic == t.Commands || topic == t.Results || topic == t.Decisions
+	return topic == t.Commands || topic == t.Results || topic == t.Decisions || topic == t.Actions
 }
 
 // forgetting says of each topic that forgets too early why.
@@ -133,7 +134,7 @@ func (a *App) lookAtSettings(ctx context.Context, topics []string) {
 		return // it is away: others say so
 	}
 	for _, why := range a.forgetting(all) {
-		a.logger.Error().Msg("what a lost journal is rebuilt from is being deleted, and the next start is refused: " + why)
+		a.logger.Error().Msg("what is needed for long is being deleted, and the next start is refused: " + why)
 	}
 }
 

@@ -44,7 +44,7 @@ kafka:
 {{- with .Session}}
   session_timeout: {{.}}
 {{- end}}
-  topics: {commands: {{.Topics.Commands}}, results: {{.Topics.Results}}, decisions: {{.Topics.Decisions}}, dead_letter: {{.Topics.DeadLetter}}}
+  topics: {commands: {{.Topics.Commands}}, results: {{.Topics.Results}}, decisions: {{.Topics.Decisions}}, dead_letter: {{.Topics.DeadLetter}}, actions: {{.Topics.Actions}}}
 redis: {addresses: ["{{.Redis}}"], namespace: bench}
 merchants:
 {{- range $name, $m := .Merchants}}

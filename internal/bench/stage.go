@@ -90,7 +90,7 @@ func (s *stage) newSiteOf(ctx context.Context, name, behavior string, all accoun
 	s.sites++
 	t := &site{stage: s, id: fmt.Sprintf("bench-%d-%s", s.sites, name), accounts: all, program: s.disburser}
 	t.dir = filepath.Join(s.dir, t.id)
-	t.topics = trial.Topics{Commands: t.id + ".commands", Results: t.id + ".results", Decisions: t.id + ".decisions", DeadLetter: t.id + ".dead-letter"}
+	t.topics = trial.Topics{Commands: t.id + ".commands", Results: t.id + ".results", Decisions: t.id + ".decisions", DeadLetter: t.id + ".dead-letter", Actions: t.id + ".actions"}
 	if err := os.Mkdir(t.dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (s *stage) newSiteOf(ctx context.Context, name, behavior string, all accoun
 }
 
 func (t *site) createTopics(ctx context.Context) error {
-	return harness.CreateTopics(ctx, t.client, map[string]int{t.topics.Commands: partitions, t.topics.Results: 3, t.topics.Decisions: 3, t.topics.DeadLetter: 1})
+	return harness.CreateTopics(ctx, t.client, map[string]int{t.topics.Commands: partitions, t.topics.Results: 3, t.topics.Decisions: 3, t.topics.DeadLetter: 1, t.topics.Actions: 1})
 }
 
 // close ends what runs here and deletes the topics, so that the broker's disk stays small.
@@ -123,7 +123,7 @@ func (t *site) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	_, _ = t.client.DeleteTopics(ctx, &kafka.DeleteTopicsRequest{
-		Topics: []string{t.topics.Commands, t.topics.Results, t.topics.Decisions, t.topics.DeadLetter},
+		Topics: []string{t.topics.Commands, t.topics.Results, t.topics.Decisions, t.topics.DeadLetter, t.topics.Actions},
 	})
 }
 

@@ -80,7 +80,7 @@ func (r *run) setUp(ctx context.Context) (err error) {
 		return err
 	}
 	r.topics = trial.Topics{
-		Commands: r.id + ".commands", Results: r.id + ".results", Decisions: r.id + ".decisions", DeadLetter: r.id + ".dead-letter",
+		Commands: r.id + ".commands", Results: r.id + ".results", Decisions: r.id + ".decisions", DeadLetter: r.id + ".dead-letter", Actions: r.id + ".actions",
 	}
 	if err := r.createTopics(ctx); err != nil {
 		return err

@@ -71,6 +71,7 @@ func scenarios() []scenario {
 		{name: "broker", about: "the broker killed twice", faults: breaking},
 		{name: "links", about: "links to Kafka, Redis and the provider cut, stalled, shut, and replies lost on them", instances: 4, faults: tangling},
 		{name: "hold", about: "then: hold, FLUSHALL in mid-run: only what is in flight is held", then: hold, calls: 8, behavior: slow, faults: flushing},
+		{name: "pause", about: "the fleet paused while an instance sleeps, then FLUSHALL and a restart of everything: nothing is sent until the resume", instances: 3, unlimited: true, faults: pausing},
 		{name: "rebuild", about: "a wipe with 100,000 decisions and finals, and 10,000 open payouts", calls: 128, rate: 2000, behavior: long, prepare: history100k, unlimited: true, faults: rebuilding},
 		{name: "proof", about: "the provider denies what it executes, and the verdict must notice", proof: true, behavior: lying, faults: lies},
 		{name: "mixed", about: "everything at once", instances: 4, appendOnly: true, behavior: losing, faults: mixing},

@@ -78,7 +78,7 @@ kafka:
   brokers: ["{{.Kafka}}"]
   group: {{.ID}}
   session_timeout: {{.Session}}
-  topics: {commands: {{.Topics.Commands}}, results: {{.Topics.Results}}, decisions: {{.Topics.Decisions}}, dead_letter: {{.Topics.DeadLetter}}}
+  topics: {commands: {{.Topics.Commands}}, results: {{.Topics.Results}}, decisions: {{.Topics.Decisions}}, dead_letter: {{.Topics.DeadLetter}}, actions: {{.Topics.Actions}}}
 redis: {addresses: ["{{.Redis}}"], namespace: {{.ID}}, dedup_window: 1h}
 merchants:
 {{- range $name, $path := .Merchants}}

@@ -14,7 +14,7 @@ import (
 
 func (r *run) createTopics(ctx context.Context) error {
 	return harness.CreateTopics(ctx, r.broker.client,
-		map[string]int{r.topics.Commands: 6, r.topics.Results: 3, r.topics.Decisions: 3, r.topics.DeadLetter: 2},
+		map[string]int{r.topics.Commands: 6, r.topics.Results: 3, r.topics.Decisions: 3, r.topics.DeadLetter: 2, r.topics.Actions: 1},
 		kafka.ConfigEntry{ConfigName: "retention.ms", ConfigValue: "-1"})
 }
 

@@ -11,8 +11,8 @@ import (
 
 // named is how code names rules: "protocol S4", "protocol S3, S4", "protocol E4 a".
 var (
-	named = regexp.MustCompile(`\bprotocol(?:'s)? ((?:[SOIE][0-9]+(?: ?[a-e]\b)?(?:, | and )?)+)`)
-	rule  = regexp.MustCompile(`[SOIE][0-9]+(?: ?[a-e]\b)?`)
+	named = regexp.MustCompile(`\bprotocol(?:'s)? ((?:[SOIEA][0-9]+(?: ?[a-e]\b)?(?:, | and | to )?)+)`)
+	rule  = regexp.MustCompile(`[SOIEA][0-9]+(?: ?[a-e]\b)?`)
 )
 
 // Every rule that is named anywhere leads to a heading of docs/protocol.md.

@@ -90,7 +90,7 @@ func newSite(t *testing.T, eg, br paysim.Behavior) *site {
 	id := "e2e-" + hex.EncodeToString(raw[:])
 	s := &site{
 		t: t, id: id, client: &kafka.Client{Addr: kafka.TCP(brokers)},
-		topics: trial.Topics{Commands: id + ".commands", Results: id + ".results", Decisions: id + ".decisions", DeadLetter: id + ".dead-letter"},
+		topics: trial.Topics{Commands: id + ".commands", Results: id + ".results", Decisions: id + ".decisions", DeadLetter: id + ".dead-letter", Actions: id + ".actions"},
 	}
 	s.sim = paysim.New(paysim.Config{Seed: 7, Repeat: paysim.PayAgain, Merchants: []paysim.Merchant{
 		{Country: "egypt", MerchantNo: merchantNos["eg-main"], Secret: secretEG, BasePath: "/egy-pay", Behavior: &eg},
@@ -111,7 +111,7 @@ func newSite(t *testing.T, eg, br paysim.Behavior) *site {
 // createTopics makes all topics but those that are left out.
 func (s *site) createTopics(without ...string) {
 	s.t.Helper()
-	partitions := map[string]int{s.topics.Commands: 6, s.topics.Results: 3, s.topics.Decisions: 3, s.topics.DeadLetter: 2}
+	partitions := map[string]int{s.topics.Commands: 6, s.topics.Results: 3, s.topics.Decisions: 3, s.topics.DeadLetter: 2, s.topics.Actions: 1}
 	for _, topic := range without {
 		delete(partitions, topic)
 	}
@@ -126,7 +126,7 @@ kafka:
   brokers: ["{{.Kafka}}"]
   group: {{.ID}}
   session_timeout: {{.Session}}
-  topics: {commands: {{.Topics.Commands}}, results: {{.Topics.Results}}, decisions: {{.Topics.Decisions}}, dead_letter: {{.Topics.DeadLetter}}}
+  topics: {commands: {{.Topics.Commands}}, results: {{.Topics.Results}}, decisions: {{.Topics.Decisions}}, dead_letter: {{.Topics.DeadLetter}}, actions: {{.Topics.Actions}}}
 redis:
   addresses: [{{range .Redis}}"{{.}}", {{end}}]
   master_name: "{{.MasterName}}"

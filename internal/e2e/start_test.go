@@ -59,7 +59,7 @@ func (s *site) termAt(config string, at time.Duration) {
 }
 
 func TestAMissingTopicStopsTheStart(t *testing.T) {
-	for _, which := range []string{"commands", "results", "decisions", "dead-letter"} {
+	for _, which := range []string{"commands", "results", "decisions", "dead-letter", "actions"} {
 		t.Run(which, func(t *testing.T) {
 			s := newSite(t, perfect, perfect)
 			missing := s.id + "." + which

@@ -47,7 +47,7 @@ var outcomes = []Guard{
 			Killer: Killer{"disburse", "TestAnEndByOurWordIsDecidedFirst"}},
 		{Removes: "an own end is announced whatever its stage", Edits: edit("disburse/announce.go", "if t.payout.Own() && t.stage != stageDecided {", "if false {"),
 			Killer: Killer{"disburse", "TestAnOwnEndIsAnnouncedOnlyOnceItIsDecided"}},
-		{Removes: "a send that came before its decision is given back as if its decision could not land", Edits: edit("disburse/send.go", "\t\tl.giveBack(t, true)\n\tdefault:", "\t\tl.giveBack(t, false)\n\tdefault:"),
+		{Removes: "a send that came before its decision is given back as if its decision could not land", Edits: edit("disburse/send.go", "\t\tl.giveBack(t, true)\n\tcase stopped:", "\t\tl.giveBack(t, false)\n\tcase stopped:"),
 			Killer: Killer{"disburse", "TestATaskThatMayNotBeCalledIsNotCalled"}},
 		{Removes: "a failure by absence isn't our own word", Edits: edit("payout/payout.go", "p.State == StateRejected || p.State == StateFailed && p.Absent", "p.State == StateRejected"),
 			Killer: Killer{"payout", "TestWhatAbsenceProves"}},

@@ -14,17 +14,17 @@ var provider = []Guard{
 	{"S5 the last check at the write", "a dial or a full buffer takes longer than the lease, and then the request leaves", []Mutant{
 		{Removes: "the check before a write", Edits: edit("paypro/conn.go", "if isPast(g.latest) {", "if false {"),
 			Killer: Killer{"paypro", "TestTooLate"}},
-		{Removes: "the deadline of a write that blocks", Edits: edit("paypro/conn.go", "_ = c.SetWriteDeadline(earlier(latest, deadline)) //", "//"),
+		{Removes: "the deadline of a write that blocks", Edits: edit("paypro/conn.go", "_ = c.SetWriteDeadline(earlier(to.latest, deadline)) //", "//"),
 			Killer: Killer{"paypro", "TestTooLateHalfWay"}},
 		// Protected twice: before the call, and at each write.
 		{Removes: "every check but the first", Edits: []Edit{
 			{"paypro/conn.go", "if isPast(g.latest) {", "if false {"},
-			{"paypro/conn.go", "_ = c.SetWriteDeadline(earlier(latest, deadline)) //", "//"},
+			{"paypro/conn.go", "_ = c.SetWriteDeadline(earlier(to.latest, deadline)) //", "//"},
 		}, Killer: Killer{"paypro", "TestTooLate"}},
 		{Removes: "every check", Edits: []Edit{
-			{"paypro/client.go", "\tcase isPast(latest):\n\t\treturn reply{unsent: true, problem: errTooLate.Error()}\n", ""},
+			{"paypro/client.go", "\tcase isPast(to.latest):\n\t\treturn reply{unsent: true, problem: errTooLate.Error()}\n", ""},
 			{"paypro/conn.go", "if isPast(g.latest) {", "if false {"},
-			{"paypro/conn.go", "_ = c.SetWriteDeadline(earlier(latest, deadline)) //", "//"},
+			{"paypro/conn.go", "_ = c.SetWriteDeadline(earlier(to.latest, deadline)) //", "//"},
 		}, Killer: Killer{"paypro", "TestTooLate"}},
 		{Removes: "a send without a last moment is refused", Edits: edit("paypro/client.go", "\tif latest.IsZero() {\n\t\treturn finding.Finding{Kind: finding.NotSent", "\tif false {\n\t\treturn finding.Finding{Kind: finding.NotSent"),
 			Killer: Killer{"paypro", "TestTooLate"}},

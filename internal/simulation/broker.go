@@ -19,6 +19,7 @@ const group = "disburser"
 // partitions of each topic.
 var partitions = map[string]int{
 	trial.DefaultTopics.Commands: 3, trial.DefaultTopics.Results: 2, trial.DefaultTopics.Decisions: 2, trial.DefaultTopics.DeadLetter: 1,
+	trial.DefaultTopics.Actions: 1,
 }
 
 // broker is a Kafka of three nodes that notes when what was appended, and what was

@@ -38,6 +38,7 @@ const (
 	inRate    = "sends within the limit in every window"
 	honest    = "the results say what the ledger says"
 	reasoned  = "whoever is held is held for a reason"
+	silent    = "nothing is sent that a person has paused"
 	lively    = "all becomes quiet, and the program behaves as a process"
 	perSecond = 1.02*sendRate + sendBurst
 )
@@ -48,6 +49,7 @@ type oracle struct {
 	expected trial.Expected
 	calls    []call
 	commits  []commit
+	silenced []silenced
 	sim      *paysim.Sim
 	ledger   paysim.Ledger
 	plan     Plan
@@ -72,6 +74,7 @@ func (o *oracle) judge() []Violation {
 	o.letterCount()
 	o.marks()
 	o.sends()
+	o.silence()
 	for merchant, no := range accounts {
 		if n := paysim.Busiest(o.sim.Arrivals(no), time.Second); float64(n) > perSecond {
 			o.violated(inRate, "", "%s was sent %d in a second, allowed are %.1f", merchant, n, perSecond)

@@ -8,6 +8,7 @@ import (
 	"disburser/internal/trial"
 	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/acts"
 )
 
 // An oracle that sees nothing would find nothing: what must not be is a violation.
@@ -115,5 +116,39 @@ func TestTheEarTakesMessagesInPieces(t *testing.T) {
 	}
 	if strings.Join(got, " ") != "abc d ef" || len(have) != 0 {
 		t.Errorf("%q, %q left", got, have)
+	}
+}
+
+func TestWhatIsPausedIsNotSent(t *testing.T) {
+	pause := func(scope string) silenced {
+		of, err := acts.ParseScope(scope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return silenced{of, epoch.Add(10 * time.Second), epoch.Add(20 * time.Second)}
+	}
+	for name, c := range map[string]struct {
+		scope string
+		at    time.Duration
+		fine  bool
+	}{
+		"in the middle of it":               {"fleet", 15 * time.Second, false},
+		"right after it holds":              {"fleet", 10*time.Second + staleness + way + 1, false},
+		"before it must hold":               {"fleet", 10*time.Second + staleness, true},
+		"once it is being lifted":           {"fleet", 20 * time.Second, true},
+		"its merchant":                      {"merchant:eg-main", 15 * time.Second, false},
+		"another merchant":                  {"merchant:br-main", 15 * time.Second, true},
+		"its batch":                         {"batch:b1", 15 * time.Second, false},
+		"a batch that is named as it is":    {"batch:a", 15 * time.Second, true},
+		"itself":                            {"payout:a", 15 * time.Second, false},
+		"a payout that is named as a batch": {"payout:b1", 15 * time.Second, true},
+	} {
+		o := testOracle("hold")
+		o.expected.Commands["a"] = payout.Command{TradeNo: "a", BatchID: "b1"}
+		o.silenced = []silenced{pause(c.scope)}
+		o.calls = []call{{epoch.Add(c.at), "i0.1", true, "a"}, {epoch.Add(15 * time.Second), "i0.1", false, "a"}}
+		if o.silence(); o.found(silent) == c.fine {
+			t.Errorf("%s: %v", name, o.violations)
+		}
 	}
 }

@@ -31,6 +31,7 @@ type Plan struct {
 	Provider    paysim.Behavior
 	Bursts      []Burst
 	Faults      []Fault // by time
+	Stops       []Stop  // what people pause
 }
 
 // Burst is commands that are published together.
@@ -112,6 +113,7 @@ func Draw(seed uint64, most int, kinds []Kind) Plan {
 	d := drawer{rand.New(rand.NewPCG(seed, 0x5eed))}
 	p := Plan{Seed: seed, Then: d.word("hold", "resend"), Slots: 2 + d.IntN(2), Provider: d.manners()}
 	p.Bursts = d.bursts(seed)
+	p.Stops = stops(seed, p.Bursts)
 	if len(kinds) == 0 {
 		kinds = Kinds
 	}

@@ -64,6 +64,9 @@ func Run(plan Plan, story string) (Report, error) {
 		}
 	}
 	w.watching.Go(w.publish)
+	for n, s := range plan.Stops {
+		w.watching.Go(func() { w.obey(n, s) })
+	}
 	w.unleash()
 	w.until(calm)
 	o := w.settle()
@@ -138,6 +141,9 @@ func (w *world) look(o *oracle) {
 	w.provider.mu.Lock()
 	o.calls = append(o.calls[:0], w.provider.calls...)
 	w.provider.mu.Unlock()
+	w.mu.Lock()
+	o.silenced = append(o.silenced[:0], w.silenced...)
+	w.mu.Unlock()
 	w.broker.mu.Lock()
 	o.commits = append(o.commits[:0], w.broker.commits...)
 	w.broker.mu.Unlock()

@@ -25,6 +25,9 @@ func (w *world) trace(o *oracle, violations []Violation) string {
 	for _, f := range w.plan.Faults {
 		fmt.Fprintf(&s, "  %v\n", f)
 	}
+	for _, p := range w.plan.Stops {
+		fmt.Fprintf(&s, "  %v\n", p)
+	}
 	var told []string
 	for _, v := range violations {
 		if v.TradeNo == "" || slices.Contains(told, v.TradeNo) || len(told) == mostTraced {

@@ -47,6 +47,7 @@ type world struct {
 	lives     []int       // how many each slot has had
 	dead      []*instance
 	problems  []string // what went wrong with the program as a process
+	silenced  []silenced
 }
 
 // instance is one life of one process.
@@ -139,6 +140,7 @@ func (w *world) config() config.Config {
 	c.Disburse.Lease, c.Disburse.Drain, c.Disburse.Slots = lease, drain, 24
 	c.Breaker.Window, c.Breaker.OpenFor, c.Breaker.MaxOpenFor, c.Breaker.MinRequests = 10*time.Second, time.Second, 4*time.Second, 10
 	c.UnknownMerchantGrace = 2 * time.Second
+	c.Actions.Staleness = staleness
 	c.Log.Level = "debug"
 	c.Merchants = map[string]config.Merchant{
 		"eg-main": w.merchant("egypt", "/egy-pay", "eg-main", egyptSecret),

@@ -18,10 +18,10 @@ import (
 const patience = 50 * time.Millisecond
 
 // Topics are the names of the topics.
-type Topics struct{ Commands, Results, Decisions, DeadLetter string }
+type Topics struct{ Commands, Results, Decisions, DeadLetter, Actions string }
 
 // DefaultTopics are the names that the configuration has by itself.
-var DefaultTopics = Topics{"payout.commands", "payout.results", "payout.decisions", "payout.dead-letter"}
+var DefaultTopics = Topics{"payout.commands", "payout.results", "payout.decisions", "payout.dead-letter", "payout.actions"}
 
 // Seen is one result event as it came.
 type Seen struct {

@@ -32,13 +32,14 @@ const (
 	UnknownStatus // ask: outer 0000 with any other data.status, 00032 too
 
 	SettledOther // send: outer 0000 with any other data.status, 00032 too
+	Stopped      // send: a person's action forbids it; proven, no byte of the request left
 )
 
 var kindNames = [...]string{
 	Unclear: "unclear", Accepted: "accepted", SettledPaid: "settled_paid", SettledPartial: "settled_partial",
 	SettledFailed: "settled_failed", Refused: "refused", NotSent: "not_sent", Processing: "processing",
 	Paid: "paid", Partial: "partial", Failed: "failed", NoRecord: "no_record", UnknownStatus: "unknown_status",
-	SettledOther: "settled_other",
+	SettledOther: "settled_other", Stopped: "stopped",
 }
 
 // String is the kind's name as metrics and logs carry it.
@@ -52,7 +53,7 @@ func (k Kind) String() string {
 // SendKinds and AskKinds list what a send and an ask can find. Tests walk the whole table by
 // them, and metrics show a zero before the first failure.
 var (
-	SendKinds = []Kind{Accepted, SettledPaid, SettledPartial, SettledFailed, SettledOther, Refused, NotSent, Unclear}
+	SendKinds = []Kind{Accepted, SettledPaid, SettledPartial, SettledFailed, SettledOther, Refused, NotSent, Stopped, Unclear}
 	AskKinds  = []Kind{Processing, Paid, Partial, Failed, NoRecord, UnknownStatus, Unclear}
 )
 

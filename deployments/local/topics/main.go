@@ -1,4 +1,4 @@
-// Command topics creates the disburser's four topics on a broker at hand, where they are missing.
+// Command topics creates the disburser's five topics on a broker at hand, where they are missing.
 // It is for trying things on one node: a single copy of everything. A cluster that pays people wants three,
 // and min.insync.replicas=2.
 package main
@@ -17,17 +17,23 @@ import (
 )
 
 // retention is twice the disburser's default dedup_window: what a rebuild reads must outlive what it remembers.
-const retention = 60 * 24 * time.Hour
+// What people said stands for ever.
+const (
+	retention = 60 * 24 * time.Hour
+	forEver   = -time.Millisecond
+)
 
 // topics and their partitions, which are what the instances share out among themselves. Nobody shares the dead letters.
 var topics = []struct {
 	name       string
 	partitions int
+	keeps      time.Duration
 }{
-	{"payout.commands", 6},
-	{"payout.results", 6},
-	{"payout.decisions", 6},
-	{"payout.dead-letter", 1},
+	{"payout.commands", 6, retention},
+	{"payout.results", 6, retention},
+	{"payout.decisions", 6, retention},
+	{"payout.dead-letter", 1, retention},
+	{"payout.actions", 1, forEver},
 }
 
 // patience is how long the broker may take.
@@ -61,7 +67,7 @@ func create(ctx context.Context, broker string, out io.Writer) error {
 			ConfigEntries: []kafka.ConfigEntry{
 				// Compaction would drop commands and decisions that share a key.
 				{ConfigName: "cleanup.policy", ConfigValue: "delete"},
-				{ConfigName: "retention.ms", ConfigValue: fmt.Sprint(retention.Milliseconds())},
+				{ConfigName: "retention.ms", ConfigValue: fmt.Sprint(t.keeps.Milliseconds())},
 			},
 		})
 	}

@@ -1,0 +1,255 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+
+	"disburser/internal/partition"
+	"disburser/payout/acts"
+)
+
+const (
+	// Number is the one partition of the topic: an action's offset is its place among all others.
+	Number = 0
+
+	// looks is how many looks there are in the time in which what was read counts as fresh.
+	looks = 4
+
+	// leastPause is between two looks, however long they take.
+	leastPause = 10 * time.Millisecond
+
+	// leastReading is how long reading may take at least. A topic of many records is read when an instance starts.
+	leastReading = 10 * time.Second
+)
+
+// Config says what is followed.
+type Config struct {
+	Client    *kafka.Client
+	Topic     string
+	Staleness time.Duration // no send begins unless the topic was read to its end within this time
+	Keys      acts.Keys
+	Changed   func() // told when something else is in force, or when it is known again; never blocks
+	Metrics   *Metrics
+	Logger    zerolog.Logger
+}
+
+// Follower reads the topic. One goroutine, Run, owns what it has read; everybody else sees a reading.
+type Follower struct {
+	Config
+	source  partition.Source
+	now     atomic.Pointer[reading]
+	trouble atomic.Pointer[string]
+
+	reader partition.Reader
+	fold   *acts.Fold
+	whole  bool   // the topic began at offset 0 when it was read first
+	next   int64  // the first offset that isn't read
+	epoch  int32  // the largest of a leader
+	lost   error  // the topic isn't the one that was read: nothing helps but a person
+	said   string // the last trouble in the log
+	skipped
+}
+
+// reading is what was in force by all records that were acknowledged before a moment.
+type reading struct {
+	view *acts.View
+	at   time.Time // zero: the end was never reached
+}
+
+// New makes a follower; Run starts it.
+func New(c Config) *Follower {
+	source := partition.Source{Client: c.Client, Topic: c.Topic, Partition: Number}
+	f := &Follower{Config: c, source: source, reader: partition.Reader{Source: source}, fold: acts.NewFold(c.Keys)}
+	f.now.Store(&reading{view: f.fold.View()})
+	begun := notKnown + "they were not read yet"
+	f.trouble.Store(&begun)
+	c.Metrics.of(f)
+	return f
+}
+
+// Stops says why a payout may not be sent now, the zero Stop if it may. Without a batch and a tradeNo it answers
+// for a whole merchant.
+func (f *Follower) Stops(merchant, batchID, tradeNo string) acts.Stop {
+	r := f.now.Load()
+	return r.view.Stops(r.fresh(time.Now(), f.Staleness), merchant, batchID, tradeNo)
+}
+
+// View is what is in force, as far as it is known. fresh says whether that is all.
+func (f *Follower) View() (view *acts.View, fresh bool) {
+	r := f.now.Load()
+	return r.view, r.fresh(time.Now(), f.Staleness)
+}
+
+// Age is for how long nobody has known whether there is more; it is false before the first time.
+func (f *Follower) Age() (age time.Duration, ever bool) {
+	r := f.now.Load()
+	return r.age(time.Now()), !r.at.IsZero()
+}
+
+// Trouble says why nothing may be sent for want of the actions, "" if it may.
+func (f *Follower) Trouble() string {
+	if _, fresh := f.View(); fresh {
+		return ""
+	}
+	return *f.trouble.Load()
+}
+
+func (r *reading) fresh(now time.Time, staleness time.Duration) bool {
+	return !r.at.IsZero() && r.age(now) <= staleness
+}
+
+// age is by the clock that shows more of it. A suspended machine stops the monotonic one, and somebody may set
+// the wall clock back.
+func (r *reading) age(now time.Time) time.Duration {
+	return max(now.Sub(r.at), now.Round(0).Sub(r.at.Round(0)))
+}
+
+// Run follows the topic until ctx ends.
+func (f *Follower) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		began := time.Now()
+		if err := f.look(ctx); err != nil && ctx.Err() == nil {
+			f.fail(err)
+		}
+		pause(ctx, max(leastPause, f.Staleness/looks-time.Since(began)))
+	}
+}
+
+// look asks where the topic ends, and reads up to there. Only then what was read is as fresh as the question
+// (protocol A2). That a fetch brings nothing proves nothing: a new leader may not know yet what its predecessor
+// has acknowledged.
+func (f *Follower) look(ctx context.Context) error {
+	if f.lost != nil {
+		return f.lost
+	}
+	asked := time.Now()
+	end, err := f.end(ctx)
+	if err != nil {
+		return err
+	}
+	if !f.whole {
+		if err := f.begins(ctx); err != nil {
+			return err
+		}
+		f.whole = true
+	}
+	if end < f.next {
+		return f.lose(fmt.Errorf("%s ends at %d, and was read up to %d: was the topic made anew?", f.Topic, end, f.next))
+	}
+	if err := f.readTo(ctx, end); err != nil {
+		return err
+	}
+	f.publish(asked)
+	return nil
+}
+
+// end is where the topic ends by its leader's word. The word of an older leader than was heard counts for nothing.
+func (f *Follower) end(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, f.Staleness) // a later answer is too old
+	defer cancel()
+	end, err := f.source.Latest(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if end.Epoch >= 0 && end.Epoch < f.epoch {
+		return 0, fmt.Errorf("%s/%d: a leader of the epoch %d answers, and there was one of %d", f.Topic, Number, end.Epoch, f.epoch)
+	}
+	f.epoch = max(f.epoch, end.Epoch)
+	return end.Offset, nil
+}
+
+// begins makes sure that nothing of the topic is gone: an action that was deleted would be lifted in silence.
+func (f *Follower) begins(ctx context.Context) error {
+	start, _, err := f.source.Bounds(ctx)
+	if err != nil {
+		return err
+	}
+	if start > 0 {
+		return fmt.Errorf("%s begins at offset %d, not at 0: what was deleted may have been in force", f.Topic, start)
+	}
+	return nil
+}
+
+// readTo takes all records before end. What was read counts at once: it can only be more than before.
+func (f *Follower) readTo(ctx context.Context, end int64) error {
+	ctx, cancel := context.WithTimeout(ctx, max(leastReading, f.Staleness))
+	defer cancel()
+	defer f.reader.Release()
+	if f.next >= end {
+		return f.lostIfOther(f.reader.Recheck(ctx))
+	}
+	for f.next < end {
+		page, err := f.reader.Next(ctx, f.next, f.Staleness/looks)
+		if err != nil {
+			return f.lostIfOther(err)
+		}
+		if page.Next <= f.next {
+			return fmt.Errorf("%s/%d: the broker didn't return the record at %d, and says that there is one", f.Topic, Number, f.next)
+		}
+		for _, r := range page.Records {
+			f.take(r)
+		}
+		f.fold.Skip(page.Next) // also what holds no record
+		f.next = page.Next
+		f.publish(f.now.Load().at)
+	}
+	return nil
+}
+
+func (f *Follower) take(r partition.Record) {
+	record := acts.Record{Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value}
+	for _, h := range r.Headers {
+		record.Headers = append(record.Headers, acts.Header{Name: h.Key, Value: h.Value})
+	}
+	a, result, why := f.fold.Take(record)
+	f.Metrics.took(a, result)
+	f.tell(a, result, why, record.Offset)
+}
+
+// publish shows everybody what is in force, as of a moment.
+func (f *Follower) publish(at time.Time) {
+	before := f.now.Load()
+	after := &reading{view: f.fold.View(), at: at}
+	known := before.fresh(time.Now(), f.Staleness)
+	f.now.Store(after)
+	if after.view != before.view {
+		f.Metrics.show(after.view)
+	}
+	if at.After(before.at) {
+		f.caughtUp(before.at.IsZero(), after.view)
+	}
+	if !known || before.view != after.view {
+		f.Changed()
+	}
+}
+
+// lostIfOther notes for good that the topic isn't the one that was read. A restart reads what is there now, and a
+// person must know what was in force before.
+func (f *Follower) lostIfOther(err error) error {
+	var other *partition.Other
+	var gap *partition.Gap
+	if errors.As(err, &other) || errors.As(err, &gap) {
+		return f.lose(err)
+	}
+	return err
+}
+
+func (f *Follower) lose(err error) error {
+	f.lost = fmt.Errorf("%w; write the pauses that were in force again, then restart", err)
+	return f.lost
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -1,0 +1,40 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"disburser/actions"
+	"disburser/config"
+	"disburser/internal/partition"
+	"disburser/payout/acts"
+)
+
+// Act has an action written and acknowledged, signed where there is a key. It answers the offset.
+func Act(ctx context.Context, c config.Config, o Options, action acts.Action) (offset int64, err error) {
+	o = o.withDefaults()
+	links, err := newKafka(c.Kafka, o.Instance, o.DialKafka)
+	if err != nil {
+		return 0, err
+	}
+	defer links.transport.CloseIdleConnections()
+	topic := c.Kafka.Topics.Actions
+	count, err := partition.Count(ctx, links.client, topic)
+	switch {
+	case err != nil:
+		return 0, err
+	case count == 0:
+		return 0, fmt.Errorf("%w: kafka has no topic %s: create it with one partition, or correct kafka.topics.actions", ErrSetup, topic)
+	case count > 1:
+		return 0, fmt.Errorf("%w: kafka: topic %s has %d partitions: no disburser reads it", ErrSetup, topic, count)
+	}
+	record, err := acts.Write(action, c.Actions.Key)
+	if err != nil {
+		return 0, err
+	}
+	if _, result, why := acts.Parse(record, keysOf(c.Actions)); result != acts.Obeyed { // what no instance would obey isn't written
+		return 0, errors.New("the action would be skipped: " + why)
+	}
+	return actions.Write(ctx, links.client, topic, record)
+}

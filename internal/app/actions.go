@@ -1,0 +1,87 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"disburser/actions"
+	"disburser/config"
+	"disburser/internal/partition"
+	"disburser/payout/acts"
+)
+
+// keysOf are the keys that vouch for actions.
+func keysOf(c config.Actions) acts.Keys { return acts.Keys{Current: c.Key, Old: c.OldKeys} }
+
+// wireActions makes what follows the topic of the actions. All shards share it.
+func (a *App) wireActions() {
+	a.actions = actions.New(actions.Config{
+		Client: a.kafka.client, Topic: a.config.Kafka.Topics.Actions, Staleness: a.config.Actions.Staleness, Keys: keysOf(a.config.Actions),
+		Changed: a.nudge, Metrics: actions.NewMetrics(a.options.Registry), Logger: a.logger,
+	})
+}
+
+// checkActions refuses a topic that can't hold what people say (protocol A1), and brokers that can't tell where it
+// ends (protocol A2).
+func (a *App) checkActions(ctx context.Context, partitions int) error {
+	topic := a.config.Kafka.Topics.Actions
+	if partitions != 1 {
+		return fmt.Errorf("%w: kafka: topic %s has %d partitions: it must have one, or nobody knows which action came first; create another topic, and name it in kafka.topics.actions",
+			ErrSetup, topic, partitions)
+	}
+	start, _, err := partition.Source{Client: a.kafka.client, Topic: topic, Partition: actions.Number}.Bounds(ctx)
+	if err != nil {
+		return away(err, strings.Join(a.config.Kafka.Brokers, ",")+": ", "kafka.tls", a.config.Kafka.TLS.Enabled)
+	}
+	if start > 0 {
+		return fmt.Errorf("%w: kafka: topic %s begins at offset %d, not at 0: an action that was deleted may have been in force; create another topic, write there what is in force, and name it in kafka.topics.actions",
+			ErrSetup, topic, start)
+	}
+	tells, err := partition.TellsLatest(ctx, a.kafka.client)
+	if err != nil {
+		return away(err, strings.Join(a.config.Kafka.Brokers, ",")+": ", "kafka.tls", a.config.Kafka.TLS.Enabled)
+	}
+	if !tells {
+		return fmt.Errorf("%w: kafka: the brokers don't know version 5 of ListOffsets: a new leader may hide a pause; update them to Kafka 2.2 or later", ErrSetup)
+	}
+	return nil
+}
+
+// warnOfShortActions tells that the topic of the actions forgets: the start after that is refused.
+func (a *App) warnOfShortActions(ctx context.Context) {
+	topic := a.config.Kafka.Topics.Actions
+	if lasts, told := a.retentionOf(ctx, topic); told && lasts > 0 {
+		a.logger.Error().Str("topic", topic).Dur("retention", lasts).
+			Msg("the topic forgets what people said, and a start after that is refused: set its retention.ms to -1")
+	}
+}
+
+// mostShown is how many actions /readyz lists. The metrics count all.
+const mostShown = 100
+
+// shown is an action in force, as /readyz says it.
+type shown struct {
+	Action string    `json:"action"`
+	Kind   acts.Kind `json:"kind"`
+	Scope  string    `json:"scope"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+}
+
+// inForce says what people forbid, and how fresh that is.
+func (a *App) inForce() map[string]any {
+	view, fresh := a.actions.View()
+	all := view.All()
+	list := make([]shown, 0, min(len(all), mostShown))
+	for _, s := range all[:min(len(all), mostShown)] {
+		list = append(list, shown{s.ID, s.Kind, s.Scope.String(), s.By, s.Reason, s.Since})
+	}
+	said := map[string]any{"fresh": fresh, "count": len(all), "inForce": list}
+	if age, ever := a.actions.Age(); ever {
+		said["ageSeconds"] = age.Seconds()
+	}
+	return said
+}
