@@ -33,7 +33,7 @@ type Config struct {
 	Client    *kafka.Client
 	Topic     string
 	Staleness time.Duration // no send begins unless the topic was read to its end within this time
-	Keys      acts.Keys
+	Rules     acts.Rules
 	Changed   func() // told when something else is in force, or when it is known again; never blocks
 	Metrics   *Metrics
 	Logger    zerolog.Logger
@@ -65,7 +65,7 @@ type reading struct {
 // New makes a follower; Run starts it.
 func New(c Config) *Follower {
 	source := partition.Source{Client: c.Client, Topic: c.Topic, Partition: Number}
-	f := &Follower{Config: c, source: source, reader: partition.Reader{Source: source}, fold: acts.NewFold(c.Keys)}
+	f := &Follower{Config: c, source: source, reader: partition.Reader{Source: source}, fold: acts.NewFold(c.Rules)}
 	f.now.Store(&reading{view: f.fold.View()})
 	begun := notKnown + "they were not read yet"
 	f.trouble.Store(&begun)

@@ -33,6 +33,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	for _, kind := range []acts.Kind{acts.Pause, acts.Resume} {
 		m.total.WithLabelValues(string(kind), string(acts.Obeyed))
 	}
+	for _, kind := range []acts.Kind{acts.Cancel, acts.Resolve, acts.Ask} {
+		for _, result := range []acts.Result{acts.Done, acts.Refused, acts.Expired} {
+			m.total.WithLabelValues(string(kind), string(result))
+		}
+	}
 	m.total.WithLabelValues(unknown, string(acts.Unreadable))
 	r.MustRegister(m.pauses, m.total, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "disburser_actions_age_seconds", Help: "For how long nobody has known whether there are more actions; +Inf until they were read once.",

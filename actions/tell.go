@@ -14,7 +14,7 @@ type skipped struct {
 
 // tell logs what became of a new record. An action that is skipped is an error: somebody believes that it holds.
 func (f *Follower) tell(a acts.Action, result acts.Result, why string, offset int64) {
-	bad := result == acts.Unsigned || result == acts.Unknown || result == acts.Unreadable || result == acts.Later
+	bad := result == acts.Unsigned || result == acts.Unknown || result == acts.Unreadable
 	if !f.caught {
 		if bad {
 			f.before++
@@ -25,7 +25,7 @@ func (f *Follower) tell(a acts.Action, result acts.Result, why string, offset in
 	switch {
 	case bad:
 		level = zerolog.ErrorLevel
-	case result == acts.Obeyed && a.Kind != acts.Confirm:
+	case result == acts.Obeyed && (a.Kind == acts.Pause || a.Kind == acts.Resume || a.Kind == acts.Cancel):
 		level = zerolog.WarnLevel
 	}
 	event := f.Logger.WithLevel(level).Str("action", a.ID).Str("kind", string(a.Kind)).Str("by", a.By).Str("reason", a.Reason).Int64("offset", offset)
@@ -34,6 +34,10 @@ func (f *Follower) tell(a acts.Action, result acts.Result, why string, offset in
 	}
 	if bad {
 		event.Str("why", why).Msg("an action is skipped")
+		return
+	}
+	if e := a.Ended; e != nil {
+		event.Str("of", e.Of).Str("result", string(result)).Str("detail", e.Detail).Bool("certain", !e.Uncertain).Msg("what became of an action")
 		return
 	}
 	event.Str("result", string(result)).Msg("an action")

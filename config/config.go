@@ -37,7 +37,7 @@ type Config struct {
 	Redis     Redis               `key:"redis" about:"where the journal is: the records of all payouts"`
 	Merchants map[string]Merchant `key:"merchants" names:"merchant name" about:"the accounts at the provider, by the names that commands use; at least one"`
 	Breaker   Breaker             `key:"breaker" about:"stops calls to a provider that fails; one for the sends and one for the queries of each merchant"`
-	Actions   Actions             `key:"actions" about:"how people's actions are obeyed: pause, resume"`
+	Actions   Actions             `key:"actions" about:"how people's actions are obeyed: pause, resume, cancel, resolve, ask"`
 	Disburse  Disburse            `key:"disburse" about:"bounds of the loop that sends, asks and announces"`
 	Admin     Admin               `key:"admin" about:"the HTTP server for health, metrics and profiles"`
 
@@ -137,6 +137,8 @@ type Actions struct {
 
 	Key     secrets.Secret   `key:"key" secret:"true" about:"signs actions, 32 bytes or more; empty: actions without a signature are obeyed"`
 	OldKeys []secrets.Secret `key:"old_keys" secret:"true" about:"keys that sign nothing any more; what they signed stands for ever, so none is ever taken away"`
+
+	TwoPeople []string `key:"two_people" format:"actions" about:"actions that need a second person's confirm: resume, cancel, paid (a resolve as paid), failed; a forced resolve always does, a pause never"`
 }
 
 // Disburse bounds the loop.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"disburser/payout/acts"
 	"disburser/payout/money"
 )
 
@@ -22,6 +23,7 @@ type format struct {
 
 // formats are the rules that the tags format and names may name.
 var formats = map[string]format{
+	"actions":            {looks: "of " + strings.Join(acts.NeedTwo, ", ") + "; none twice", list: wrongActions},
 	"addresses":          {looks: "host:port each, none twice", list: wrongAddresses},
 	"amount":             {looks: "an amount such as 300 or 300.50", text: wrongAmount},
 	"codes":              {looks: "none of them empty", list: wrongCodes},
@@ -133,6 +135,11 @@ func isAddress(s string) bool {
 func isPort(s string, least uint64) bool {
 	n, err := strconv.ParseUint(s, 10, 16)
 	return err == nil && n >= least
+}
+
+func wrongActions(list []string) string {
+	other := slices.ContainsFunc(list, func(word string) bool { return !slices.Contains(acts.NeedTwo, word) })
+	return unless(!other && !repeats(list), "must be of "+strings.Join(acts.NeedTwo, ", ")+"; none twice")
 }
 
 func wrongTexts(list []string) string {

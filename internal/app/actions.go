@@ -18,7 +18,8 @@ func keysOf(c config.Actions) acts.Keys { return acts.Keys{Current: c.Key, Old: 
 // wireActions makes what follows the topic of the actions. All shards share it.
 func (a *App) wireActions() {
 	a.actions = actions.New(actions.Config{
-		Client: a.kafka.client, Topic: a.config.Kafka.Topics.Actions, Staleness: a.config.Actions.Staleness, Keys: keysOf(a.config.Actions),
+		Client: a.kafka.client, Topic: a.config.Kafka.Topics.Actions, Staleness: a.config.Actions.Staleness,
+		Rules:   acts.Rules{Keys: keysOf(a.config.Actions), TwoPeople: a.config.Actions.TwoPeople, Shards: a.config.Redis.Shards},
 		Changed: a.nudge, Metrics: actions.NewMetrics(a.options.Registry), Logger: a.logger,
 	})
 }

@@ -39,9 +39,9 @@ var actions = []Guard{
 			Killer: Killer{"payout/acts", "TestWhatIsInForce"}},
 		{Removes: "confirmed later, it lifts what came meanwhile", Edits: edit("payout/acts/fold.go", "s.Offset < a.Offset && ", ""),
 			Killer: Killer{"payout/acts", "TestTwoPeople"}},
-		{Removes: "it needs no second person", Edits: edit("payout/acts/fold.go", "if a.Needs > 1 {", "if false {"),
+		{Removes: "it needs no second person", Edits: edit("payout/acts/fold.go", "if a.Needs = f.rules.needed(a); a.Needs > 1 {", "if false {"),
 			Killer: Killer{"payout/acts", "TestTwoPeople"}},
-		{Removes: "the second person may be the first one", Edits: edit("payout/acts/fold.go", "case slices.Contains(w.people, a.By):", "case false:"),
+		{Removes: "the second person may be the first one", Edits: edit("payout/acts/fold.go", "case slices.Contains(people, a.By):", "case len(people) > 9:"),
 			Killer: Killer{"payout/acts", "TestTwoPeople"}},
 	}},
 	{"A1 record first", "a pause is acknowledged and lost with one machine", []Mutant{

@@ -119,8 +119,19 @@ func TestWhatIsSkipped(t *testing.T) {
 		"a confirm of nothing":            {signed("1", `{"id":"1","kind":"confirm","by":"a"}`), Unreadable},
 		"another kind":                    {signed("1", `{"id":"1","kind":"explode","scope":"fleet","by":"a"}`), Unknown},
 		"no kind":                         {signed("1", `{"id":"1","scope":"fleet","by":"a"}`), Unknown},
-		"a resolve":                       {signed("1", `{"id":"1","kind":"resolve","scope":"payout:x","as":"paid","by":"a"}`), Later},
-		"an outcome":                      {signed("1", `{"id":"1","kind":"outcome","action":"2","result":"done"}`), Later},
+		"a resolve":                       {signed("1", `{"id":"1","kind":"resolve","scope":"payout:x","as":"paid","by":"a"}`), Obeyed},
+		"a resolve of a batch":            {signed("1", `{"id":"1","kind":"resolve","scope":"batch:x","as":"paid","by":"a"}`), Unreadable},
+		"a resolve as rejected":           {signed("1", `{"id":"1","kind":"resolve","scope":"payout:x","as":"rejected","by":"a"}`), Unreadable},
+		"an unsigned resolve":             {plain("1", `{"id":"1","kind":"resolve","scope":"payout:x","as":"paid","by":"a"}`), Unsigned},
+		"an ask of a merchant":            {signed("1", `{"id":"1","kind":"ask","scope":"merchant:x","by":"a"}`), Unreadable},
+		"an unsigned ask":                 {plain("1", `{"id":"1","kind":"ask","scope":"payout:x","by":"a"}`), Unsigned},
+		"a deadline before its time":      {signed("1", `{"id":"1","kind":"ask","scope":"payout:x","by":"a","time":"2026-11-25T12:00:00Z","deadline":"2026-11-25T11:00:00Z"}`), Obeyed}, // and refused by an outcome
+		"an outcome":                      {signed("1", `{"id":"1","kind":"outcome","action":"2","result":"done","shard":0}`), Obeyed},
+		"an unsigned outcome":             {plain("1", `{"id":"1","kind":"outcome","action":"2","result":"done","shard":0}`), Unsigned},
+		"an outcome of nothing":           {signed("1", `{"id":"1","kind":"outcome","result":"done","shard":0}`), Unreadable},
+		"an outcome nowhere":              {signed("1", `{"id":"1","kind":"outcome","action":"2","result":"done"}`), Unreadable},
+		"an outcome in two places":        {signed("1", `{"id":"1","kind":"outcome","action":"2","result":"done","shard":0,"tradeNo":"x"}`), Unreadable},
+		"another outcome":                 {signed("1", `{"id":"1","kind":"outcome","action":"2","result":"maybe","shard":0}`), Unreadable},
 	} {
 		if _, got, why := Parse(c.record, keys); got != c.want || (got == Obeyed) != (why == "") {
 			t.Errorf("%s: %s, want %s (%s)", name, got, c.want, why)
@@ -210,7 +221,7 @@ func FuzzParse(f *testing.F) {
 		if (result == Obeyed) != (why == "") {
 			t.Fatalf("%s, %q", result, why)
 		}
-		fold := NewFold(keys)
+		fold := NewFold(Rules{Keys: keys})
 		fold.Take(at(t, 0, key, pause(t, "before", "fleet")))
 		fold.Take(r)
 		if !fold.View().Stops(true, "", "", "").Any() {

@@ -5,14 +5,16 @@ import (
 	"slices"
 )
 
-// Fold gathers records, in the order of their offsets, into what is in force. One goroutine uses it.
+// Fold gathers records, in the order of their offsets, into what is in force and what is to be done. One goroutine
+// uses it.
 type Fold struct {
-	keys     Keys
+	rules    Rules
 	counted  map[counted]struct{}
 	standing map[Scope][]Standing
-	waiting  map[string]waiting // by the action's id
+	waiting  map[string]waiting  // resumes, by the action's id
+	pending  map[string]*OneShot // by the action's id
 	next     int64
-	changed  bool  // what is in force, since the last view
+	changed  bool  // what is in force or pending, since the last view
 	view     *View // the last one
 }
 
@@ -23,22 +25,26 @@ type counted struct {
 	trusted bool
 }
 
-// waiting is an action that needs more people than have spoken.
+// waiting is a resume that needs more people than have spoken.
 type waiting struct {
 	action Action
 	people []string
 }
 
 // NewFold begins at offset 0, with nothing in force.
-func NewFold(keys Keys) *Fold {
-	return &Fold{keys: keys, counted: map[counted]struct{}{}, standing: map[Scope][]Standing{}, waiting: map[string]waiting{}}
+func NewFold(rules Rules) *Fold {
+	rules.Shards = max(1, rules.Shards)
+	return &Fold{
+		rules: rules, counted: map[counted]struct{}{}, standing: map[Scope][]Standing{},
+		waiting: map[string]waiting{}, pending: map[string]*OneShot{},
+	}
 }
 
 // Take adds a record, and says what became of it. A record that was taken before changes nothing. The first
 // record of an id that can be obeyed counts, and copies are nothing (protocol A1). Otherwise a producer's late
 // retry of a resume would lift a newer pause.
 func (f *Fold) Take(r Record) (a Action, result Result, why string) {
-	a, result, why = Parse(r, f.keys)
+	a, result, why = Parse(r, f.rules.Keys)
 	if r.Offset < f.next {
 		return a, Repeated, ""
 	}
@@ -51,25 +57,28 @@ func (f *Fold) Take(r Record) (a Action, result Result, why string) {
 		return a, Repeated, ""
 	}
 	f.counted[id] = struct{}{}
-	switch a.Kind {
-	case Pause, Cancel:
+	switch {
+	case a.Kind == Pause:
 		f.stand(a)
-	case Resume:
-		if a.Needs > 1 {
+	case a.Kind == Resume:
+		if a.Needs = f.rules.needed(a); a.Needs > 1 {
 			f.waiting[a.ID] = waiting{a, []string{a.By}}
 			return a, Waits, ""
 		}
 		f.resume(a)
-	case Confirm:
+	case a.Kind == Confirm:
 		return f.confirm(a)
-	default: // Parse obeys no other kind
+	case a.Kind == Outcome:
+		return f.end(a)
+	case a.IsOneShot():
+		return f.begin(a)
 	}
 	return a, Obeyed, ""
 }
 
 func (f *Fold) stand(a Action) {
 	f.changed = true
-	f.standing[a.Scope] = append(f.standing[a.Scope], Standing{
+	f.standing[a.Scope] = append(slices.Clone(f.standing[a.Scope]), Standing{
 		ID: a.ID, Kind: a.Kind, Scope: a.Scope, By: a.By, Reason: a.Reason, Offset: a.Offset, Since: a.Read, Trusted: a.Trusted,
 	})
 }
@@ -77,31 +86,113 @@ func (f *Fold) stand(a Action) {
 // resume lifts pauses of exactly its scope that stand before it: those that it names, or all. It never lifts a
 // cancellation.
 func (f *Fold) resume(a Action) {
-	f.changed = true
-	left := slices.DeleteFunc(slices.Clone(f.standing[a.Scope]), func(s Standing) bool {
+	f.fall(a.Scope, func(s Standing) bool {
 		return s.Kind == Pause && s.Offset < a.Offset && (a.Lifts == nil || slices.Contains(a.Lifts, s.ID))
 	})
-	if f.standing[a.Scope] = left; len(left) == 0 {
-		delete(f.standing, a.Scope)
+}
+
+// fall ends what stands in a scope.
+func (f *Fold) fall(scope Scope, which func(Standing) bool) {
+	f.changed = true
+	left := slices.DeleteFunc(slices.Clone(f.standing[scope]), which)
+	if f.standing[scope] = left; len(left) == 0 {
+		delete(f.standing, scope)
+	}
+}
+
+// begin has an action pend until its outcome stands. What it cancels isn't sent from here on.
+func (f *Fold) begin(a Action) (Action, Result, string) {
+	f.changed = true
+	o := f.rules.begin(a)
+	f.pending[a.ID] = o
+	if !o.Complete {
+		return a, Waits, ""
+	}
+	f.complete(*o)
+	return a, Obeyed, ""
+}
+
+// complete has a cancellation stand from its place on. A batch's stands for ever, a payout's until its outcome
+// does (protocol A0).
+func (f *Fold) complete(o OneShot) {
+	if o.Kind == Cancel && !o.Malformed() {
+		a := o.Action
+		a.Offset = o.Place
+		f.stand(a)
 	}
 }
 
 // confirm adds a person's word to an action that waits for it. Nobody confirms their own action.
 func (f *Fold) confirm(a Action) (Action, Result, string) {
-	w, found := f.waiting[a.Of]
+	w, resumes := f.waiting[a.Of]
+	o, pends := f.pending[a.Of]
+	people := w.people
+	if pends {
+		people = o.people
+	}
 	switch {
-	case !found:
+	case !resumes && (!pends || o.Complete):
 		return a, Void, "no action waits for it"
-	case slices.Contains(w.people, a.By):
+	case slices.Contains(people, a.By):
 		return a, Void, "the same person has spoken before"
+	case pends:
+		f.changed = true
+		next := o.confirmed(a)
+		if f.pending[a.Of] = &next; next.Complete {
+			f.complete(next)
+		}
+		return a, Obeyed, ""
 	}
 	w.people = append(slices.Clone(w.people), a.By)
-	f.waiting[a.Of] = w
-	if len(w.people) >= w.action.Needs {
+	if f.waiting[a.Of] = w; len(w.people) >= w.action.Needs {
 		delete(f.waiting, a.Of)
-		f.resume(w.action)
+		f.resume(w.action) // by its own offset: it never lifts what came before its confirmation only
 	}
 	return a, Obeyed, ""
+}
+
+// end takes the outcome of a pending action. Its result is the outcome's, its kind the action's.
+func (f *Fold) end(a Action) (Action, Result, string) {
+	o, pends := f.pending[a.Of]
+	switch {
+	case !pends:
+		return a, Void, "no action waits for it"
+	case o.Scope.Kind == Payout && a.Ended.TradeNo != o.Scope.Name:
+		return a, Void, "its action is about another payout"
+	case o.Scope.Kind == Batch && a.Ended.TradeNo != "":
+		return a, Void, "its action is about a batch"
+	}
+	f.changed = true
+	next := *o
+	if o.Scope.Kind == Batch {
+		next.ended = maps.Clone(o.ended)
+		if next.ended == nil {
+			next.ended = map[int]Ended{}
+		}
+		next.ended[a.Ended.Shard] = *a.Ended
+		f.pending[o.ID] = &next
+	}
+	if next.over(f.rules.Shards) {
+		delete(f.pending, o.ID)
+	}
+	if o.Kind == Cancel && (o.Scope.Kind == Payout || a.Ended.Result == Refused && a.Ended.Shard == 0) {
+		f.fall(o.Scope, func(s Standing) bool { return s.ID == o.ID })
+	}
+	a.Kind, a.Scope, a.By, a.Reason = o.Kind, o.Scope, o.By, o.Reason
+	return a, a.Ended.Result, ""
+}
+
+// over tells that nobody need do anything about it any more.
+func (o *OneShot) over(shards int) bool {
+	if o.Scope.Kind == Payout || o.Malformed() {
+		return true
+	}
+	for shard := range shards {
+		if _, ended := o.ended[shard]; !ended {
+			return false
+		}
+	}
+	return true
 }
 
 // Skip says that there is no record at the offsets before next: it was read so far.
@@ -109,13 +200,28 @@ func (f *Fold) Skip(next int64) {
 	f.next = max(f.next, next)
 }
 
-// View is what is in force now.
+// View is what is in force and pending now.
 func (f *Fold) View() *View {
 	switch {
 	case f.view == nil || f.changed:
-		f.view, f.changed = &View{standing: maps.Clone(f.standing), next: f.next}, false
+		f.view, f.changed = &View{standing: maps.Clone(f.standing), pending: f.oneShots(), next: f.next}, false
 	case f.view.next != f.next:
-		f.view = &View{standing: f.view.standing, next: f.next}
+		next := *f.view
+		next.next = f.next
+		f.view = &next
 	}
 	return f.view
+}
+
+// oneShots are those that are pending, in the order of their records.
+func (f *Fold) oneShots() []OneShot {
+	if len(f.pending) == 0 {
+		return nil
+	}
+	all := make([]OneShot, 0, len(f.pending))
+	for _, o := range f.pending {
+		all = append(all, *o)
+	}
+	slices.SortFunc(all, func(a, b OneShot) int { return int(a.Offset - b.Offset) })
+	return all
 }

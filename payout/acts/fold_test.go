@@ -12,7 +12,7 @@ import (
 // take folds records that are signed, at offsets 0, 1, 2, …
 func take(t testing.TB, actions ...Action) *Fold {
 	t.Helper()
-	f := NewFold(keys)
+	f := NewFold(Rules{Keys: keys})
 	for i, a := range actions {
 		f.Take(at(t, int64(i), key, a))
 	}
@@ -55,7 +55,7 @@ func TestWhatIsInForce(t *testing.T) {
 
 // The first record of an id counts (protocol A1). A late copy of a resume lifts no newer pause.
 func TestACopyIsNothing(t *testing.T) {
-	f := NewFold(keys)
+	f := NewFold(Rules{Keys: keys})
 	f.Take(at(t, 0, key, pause(t, "1", "fleet")))
 	f.Take(at(t, 1, key, resume(t, "2", "fleet")))
 	f.Take(at(t, 2, key, pause(t, "3", "fleet")))
@@ -84,7 +84,7 @@ func TestWhatIsSkippedTakesNobodysPlace(t *testing.T) {
 
 // Nor does an unsigned pause, though it is obeyed: whoever learns of an id early could void what is to come.
 func TestAnUnsignedRecordTakesNoSignedOnesPlace(t *testing.T) {
-	f := NewFold(keys)
+	f := NewFold(Rules{Keys: keys})
 	f.Take(at(t, 0, secrets.Secret{}, pause(t, "1", "batch:b1")))
 	f.Take(at(t, 1, key, Action{ID: "1", Kind: Cancel, Scope: scope(t, "batch:b1")}))
 	f.Take(at(t, 2, key, resume(t, "2", "batch:b1")))
@@ -94,7 +94,7 @@ func TestAnUnsignedRecordTakesNoSignedOnesPlace(t *testing.T) {
 }
 
 func TestAnUnsignedCancelOfABatchPausesIt(t *testing.T) {
-	f := NewFold(keys)
+	f := NewFold(Rules{Keys: keys})
 	f.Take(at(t, 0, secrets.Secret{}, Action{ID: "1", Kind: Cancel, Scope: scope(t, "batch:b1")}))
 	if stopped(f) != Paused {
 		t.Errorf("%q", stopped(f))
@@ -126,7 +126,7 @@ func TestTwoPeople(t *testing.T) {
 }
 
 func TestTheAnswer(t *testing.T) {
-	none := NewFold(keys).View()
+	none := NewFold(Rules{Keys: keys}).View()
 	if s := none.Stops(false, "m1", "b1", "p1"); s.Why != NotFresh || !s.Wide() {
 		t.Errorf("%+v", s)
 	}
@@ -187,7 +187,7 @@ func TestCopiesInAnyOrder(t *testing.T) {
 			}
 			first = append(first, a)
 		}
-		clean, dirty := NewFold(keys), NewFold(keys)
+		clean, dirty := NewFold(Rules{Keys: keys}), NewFold(Rules{Keys: keys})
 		var records []Record
 		offset := int64(0)
 		add := func(a Action) {

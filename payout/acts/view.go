@@ -63,8 +63,13 @@ func (s Stop) String() string {
 // View is what was in force at one offset. It never changes, so everybody may read it at once.
 type View struct {
 	standing map[Scope][]Standing
+	pending  []OneShot
 	next     int64
 }
+
+// OneShots are the actions that are carried out once and whose outcome doesn't stand yet, in the order of their
+// records. Also those are among them that wait for another person. Nobody may change them.
+func (v *View) OneShots() []OneShot { return v.pending }
 
 // Next is the offset of the first record that it doesn't know.
 func (v *View) Next() int64 { return v.next }
