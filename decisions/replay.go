@@ -141,9 +141,11 @@ func (r reading) ends(d message.Decision) []epochs.Restored {
 		if !r.keeper.Knows(merchant) {
 			merchant = ""
 		}
-		ends = append(ends, epochs.Restored{
+		end := epochs.Restored{
 			Kind: epochs.WasEnded, TradeNo: tradeNo, Fingerprint: whole(d.Fingerprints[i]), Merchant: merchant, State: state, Reason: d.Reasons[i], Time: d.Time,
-		})
+		}
+		end.By, end.ConfirmedBy, end.Action = d.Person(i)
+		ends = append(ends, end)
 	}
 	return ends
 }

@@ -143,8 +143,10 @@ func sizeOf(d message.Decision) int {
 	for i := range d.TradeNos {
 		n += len(d.TradeNos[i]) + len(d.Fingerprints[i]) + 8
 	}
-	for _, reason := range d.Reasons {
-		n += len(reason) + 16
+	for _, list := range [][]string{d.Reasons, d.By, d.ConfirmedBy, d.Actions} {
+		for _, text := range list {
+			n += len(text) + 16
+		}
 	}
 	return n
 }
@@ -154,6 +156,11 @@ func span(r message.Decision, from, to int) message.Decision {
 	r.TradeNos, r.Fingerprints = r.TradeNos[from:to], r.Fingerprints[from:to]
 	if r.Kind == message.KindFinal {
 		r.States, r.Reasons = r.States[from:to], r.Reasons[from:to]
+	}
+	for _, list := range []*[]string{&r.By, &r.ConfirmedBy, &r.Actions} {
+		if *list != nil {
+			*list = (*list)[from:to]
+		}
 	}
 	return r
 }

@@ -38,6 +38,9 @@ func ended(n, reason int) []payout.Payout {
 	list := make([]payout.Payout, n)
 	for i, p := range some(slices.Repeat([]string{""}, n)...) {
 		p.TradeNo, p.State, p.Reason = fmt.Sprintf("trade-%026d", i), payout.StateRejected, strings.Repeat("<", reason)
+		if i%3 == 0 {
+			p.By, p.Action = "alice", "action of "+p.TradeNo
+		}
 		list[i] = p
 	}
 	return list
@@ -54,6 +57,11 @@ func decided(t *testing.T, k *kafkatest.Kafka, partition int) (tradeNos []string
 		}
 		if len(r.Fingerprints) != len(r.TradeNos) || r.Kind == message.KindFinal && (len(r.States) != len(r.TradeNos) || len(r.Reasons) != len(r.TradeNos)) {
 			t.Fatalf("lists of different lengths: %s", raw.Value)
+		}
+		for i, tradeNo := range r.TradeNos {
+			if _, _, action := r.Person(i); action != "" && action != "action of "+tradeNo {
+				t.Fatalf("%s is said to be ended by the %s", tradeNo, action)
+			}
 		}
 		tradeNos = append(tradeNos, r.TradeNos...)
 	}

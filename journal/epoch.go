@@ -230,7 +230,7 @@ func (j *Journal) Restore(ctx context.Context, id string, lease time.Duration, i
 			if r.Kind == epochs.WasAnnounced || r.Kind == epochs.WasEnded {
 				at = r.Seen
 			}
-			became := progress{Reason: r.Reason, Settled: millis(r.Time)}
+			became := progress{Reason: r.Reason, Settled: millis(r.Time), By: r.By, ConfirmedBy: r.ConfirmedBy, Action: r.Action}
 			if r.Kind == epochs.WasHeld {
 				became = progress{Reason: r.Reason, Held: millis(r.Time)}
 			}

@@ -89,6 +89,10 @@ type progress struct {
 	Held    int64  `json:"h,omitempty"`
 	Settled int64  `json:"se,omitempty"`
 
+	By          string `json:"by,omitempty"`
+	ConfirmedBy string `json:"cb,omitempty"`
+	Action      string `json:"ac,omitempty"`
+
 	rest string // fields that this version doesn't know, as they were read
 }
 
@@ -186,7 +190,8 @@ func progressOf(p payout.Payout) progress {
 		Asks: p.Asks, AskRound: p.AskRound, NoRecords: p.NoRecords, NoRecord: millis(p.NoRecordAt), NoRecordOf: string(p.NoRecordOf),
 		Partial: millis(p.PartialAt), Pending: millis(p.PendingAt), Unknown: p.Unknown, Shown: p.Shown,
 		Status: p.Status, Text: p.StatusText, Platform: p.PlatformTradeNo, Paid: p.PaidAmount, Success: p.SuccessTime,
-		Reason: p.Reason, Against: p.Contradiction, Held: millis(p.HeldAt), Settled: millis(p.SettledAt), rest: p.Unread,
+		Reason: p.Reason, Against: p.Contradiction, Held: millis(p.HeldAt), Settled: millis(p.SettledAt),
+		By: p.By, ConfirmedBy: p.ConfirmedBy, Action: p.Action, rest: p.Unread,
 	}
 }
 
@@ -216,7 +221,7 @@ func decode(tradeNo, record string) (payout.Payout, error) {
 	h := numbers{text: record}
 	p.TradeNo, p.BatchID = tradeNo, lines[1]
 	p.State, p.Step = payout.State(record[stateAt]), payout.Step(record[stepAt])
-	p.Absent = record[flagsAt] == ownEnd && p.State == payout.StateFailed
+	p.Absent = record[flagsAt] == ownEnd && p.State == payout.StateFailed && p.By == ""
 	p.Account = accountOf(record[accountAt:flagsAt])
 	p.Fingerprint = payout.Fingerprint(record[fingerprintAt:expiresAt])
 	p.ExpiresAt = h.time(expiresAt)
@@ -255,6 +260,7 @@ func (g progress) fill(p *payout.Payout) {
 	p.Status, p.StatusText, p.PlatformTradeNo = g.Status, g.Text, g.Platform
 	p.PaidAmount, p.SuccessTime = g.Paid, g.Success
 	p.Reason, p.Contradiction, p.HeldAt, p.SettledAt, p.Unread = g.Reason, g.Against, timeOf(g.Held), timeOf(g.Settled), g.rest
+	p.By, p.ConfirmedBy, p.Action = g.By, g.ConfirmedBy, g.Action
 }
 
 // numbers reads numbers of the head and keeps the first error.

@@ -28,16 +28,33 @@ func TestARecordKeepsEverything(t *testing.T) {
 	p.NoRecords, p.NoRecordAt, p.PartialAt, p.PendingAt, p.Unknown, p.Shown = 1, at(8), at(9), at(12), "00032", true
 	p.Status, p.StatusText, p.PlatformTradeNo, p.PaidAmount, p.SuccessTime = "a", "b", "c", "d", "e"
 	p.Reason, p.Contradiction, p.Absent, p.HeldAt, p.SettledAt = "because", "other amount", true, at(10), at(11)
-	for _, v := range []reflect.Value{reflect.ValueOf(p), reflect.ValueOf(p.Command)} {
+	byPerson := p
+	byPerson.By, byPerson.ConfirmedBy, byPerson.Action, byPerson.Absent = "alice", "bob", "01J9", false
+	whole := byPerson
+	whole.Absent = true // no payout ends both ways
+	for _, v := range []reflect.Value{reflect.ValueOf(whole), reflect.ValueOf(whole.Command)} {
 		for i := range v.NumField() {
 			if name := v.Type().Field(i).Name; v.Field(i).IsZero() && name != "Due" && name != "CurrencyFrom" { // one is kept by a set, the other by the fingerprint
 				t.Errorf("%s is empty here, so that nobody would notice its loss", name)
 			}
 		}
 	}
-	got, err := decode(p.TradeNo, encode(p))
-	if err != nil || !reflect.DeepEqual(got, p) {
-		t.Fatalf("%v\n got %+v\nwant %+v", err, got, p)
+	for _, p := range []payout.Payout{p, byPerson} {
+		got, err := decode(p.TradeNo, encode(p))
+		if err != nil || !reflect.DeepEqual(got, p) {
+			t.Fatalf("%v\n got %+v\nwant %+v", err, got, p)
+		}
+	}
+}
+
+// An end by a person is an own end in the record, whatever its state is: scripts read no JSON.
+func TestTheRecordOfAnEndByAPersonIsAnOwnEnd(t *testing.T) {
+	for _, state := range []payout.State{payout.StatePaid, payout.StateFailed, payout.StateRejected} {
+		p := order("a", "300")
+		p.State, p.By = state, "alice"
+		if got := encode(p)[flagsAt]; got != ownEnd {
+			t.Errorf("%v: the flag is %q", state, got)
+		}
 	}
 }
 

@@ -124,6 +124,9 @@ func (g progress) text() string {
 	p.word("cn", g.Against)
 	p.number("h", g.Held)
 	p.number("se", g.Settled)
+	p.word("by", g.By)
+	p.word("cb", g.ConfirmedBy)
+	p.word("ac", g.Action)
 	p.verbatim(g.rest)
 	return p.object()
 }
@@ -293,6 +296,12 @@ func (g *progress) read(text string) error {
 			g.Held = r.number()
 		case "se":
 			g.Settled = r.number()
+		case "by":
+			g.By = r.word()
+		case "cb":
+			g.ConfirmedBy = r.word()
+		case "ac":
+			g.Action = r.word()
 		default:
 			r.odd = true
 		}

@@ -60,6 +60,7 @@ func FuzzRecordTexts(f *testing.F) {
 	f.Add(`{"o":3,"p":{"walletId":"1"},"a":"300"}`)
 	f.Add(`{"fs":1,"ls":300,"uh":true,"s":"0000"}`)
 	f.Add(`{"o":1} `)
+	f.Add(`{"y":"gone","by":"alice","cb":"bob","ac":"01J9"}`)
 	f.Add(`{"k":-}`)
 	f.Add(`{"o":01,"new":null}`)
 	f.Fuzz(func(t *testing.T, text string) {

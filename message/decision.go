@@ -41,7 +41,13 @@ type Decision struct {
 	Fingerprints []payout.Fingerprint `json:"fingerprints,omitempty"`
 	States       []string             `json:"states,omitempty"`  // of finals: how each ended
 	Reasons      []string             `json:"reasons,omitempty"` // of finals: why
-	Why          string               `json:"why,omitempty"`     // of lost: what is gone
+
+	// Of ends by a person; left out where no payout of the decision was ended so.
+	By          []string `json:"by,omitempty"`
+	ConfirmedBy []string `json:"confirmedBy,omitempty"`
+	Actions     []string `json:"actions,omitempty"` // the actions' ids
+
+	Why string `json:"why,omitempty"` // of lost: what is gone
 }
 
 // Newer tells that a newer version wrote the decision: it may say what this one doesn't know.
@@ -72,7 +78,37 @@ func DecisionOf(kind DecisionKind, payouts []payout.Payout) Decision {
 			d.Reasons = append(d.Reasons, p.Reason)
 		}
 	}
+	if kind != KindSend {
+		d.By = said(payouts, func(p payout.Payout) string { return p.By })
+		d.ConfirmedBy = said(payouts, func(p payout.Payout) string { return p.ConfirmedBy })
+		d.Actions = said(payouts, func(p payout.Payout) string { return p.Action })
+	}
 	return d
+}
+
+// said lists a text of each payout, nil where none of them has one.
+func said(payouts []payout.Payout, of func(payout.Payout) string) []string {
+	list, some := make([]string, len(payouts)), false
+	for i, p := range payouts {
+		list[i] = of(p)
+		some = some || list[i] != ""
+	}
+	if !some {
+		return nil
+	}
+	return list
+}
+
+// Person is who ended the payout at a place of the lists, and by which action; "" if nobody did.
+func (d Decision) Person(at int) (by, confirmedBy, action string) {
+	return element(d.By, at), element(d.ConfirmedBy, at), element(d.Actions, at)
+}
+
+func element(list []string, at int) string {
+	if at < len(list) {
+		return list[at]
+	}
+	return ""
 }
 
 // EncodeDecision writes a decision as it stands in its topic. Its key is the instance.

@@ -28,6 +28,8 @@ func TestADecisionStandsInItsTopicAsEver(t *testing.T) {
 	sent.Layout, sent.Instance, sent.Seq, sent.Shard, sent.Epoch = 2, "pod-1", 812, 1, epochs.Epoch{Number: 7, ID: "seven"}
 	sent.Time = time.Date(2026, 11, 25, 6, 0, 0, 123456789, time.UTC)
 	final := DecisionOf(KindFinal, decided())
+	cancelled := decided()
+	cancelled[1].By, cancelled[1].Action = "alice", "01J9"
 	for _, c := range []struct {
 		decision Decision
 		want     string
@@ -36,6 +38,9 @@ func TestADecisionStandsInItsTopicAsEver(t *testing.T) {
 			`"merchant":"eg-main","account":"a\u003cb","lease":21000,"tradeNos":["t-1","t-2"],"fingerprints":["468DWSdh5cz6ZSF1","468DWSdh5cz6ZSF2"]}`},
 		{final, `{"kind":"final","instance":"","seq":0,"shard":0,"epoch":{"number":0,"id":""},"time":"0001-01-01T00:00:00Z","merchant":"eg-main",` +
 			`"tradeNos":["t-1","t-2"],"fingerprints":["468DWSdh5cz6ZSF1","468DWSdh5cz6ZSF2"],"states":["rejected","rejected"],"reasons":["expired \u0026 gone","expired \u0026 gone"]}`},
+		{DecisionOf(KindFinal, cancelled), `{"kind":"final","instance":"","seq":0,"shard":0,"epoch":{"number":0,"id":""},"time":"0001-01-01T00:00:00Z","merchant":"eg-main",` +
+			`"tradeNos":["t-1","t-2"],"fingerprints":["468DWSdh5cz6ZSF1","468DWSdh5cz6ZSF2"],"states":["rejected","rejected"],"reasons":["expired \u0026 gone","expired \u0026 gone"],` +
+			`"by":["","alice"],"actions":["","01J9"]}`},
 		{Decision{Kind: KindLost, Why: "offsets 3 to 5"}, `{"kind":"lost","instance":"","seq":0,"shard":0,"epoch":{"number":0,"id":""},"time":"0001-01-01T00:00:00Z","why":"offsets 3 to 5"}`},
 	} {
 		got, err := EncodeDecision(c.decision)

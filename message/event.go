@@ -60,6 +60,8 @@ type Event struct {
 	Remark          string    `json:"remark"`
 	Reason          string    `json:"reason"`
 	Contradiction   string    `json:"contradiction,omitempty"`
+	By              string    `json:"by,omitempty"`          // the person who ended it, "" if nobody did
+	ConfirmedBy     string    `json:"confirmedBy,omitempty"` // the second person, where two were needed
 	Sends           int       `json:"sends"`
 	Asks            int       `json:"asks"`
 	ReceivedAt      string    `json:"receivedAt,omitempty"`
@@ -90,6 +92,7 @@ func EventOf(p payout.Payout) (Event, bool) {
 		BatchID: p.BatchID, BatchSize: p.BatchSize, Amount: p.Amount.String(), Currency: p.Currency,
 		Status: p.Status, StatusText: p.StatusText, PlatformTradeNo: p.PlatformTradeNo,
 		PaidAmount: p.PaidAmount, SuccessTime: p.SuccessTime, Remark: p.Remark, Reason: p.Reason, Contradiction: p.Contradicted(),
+		By: p.By, ConfirmedBy: p.ConfirmedBy,
 		Sends: p.Sends, Asks: p.Asks,
 		ReceivedAt: stamp(p.ReceivedAt), SentAt: stamp(p.FirstSentAt), SettledAt: stamp(p.SettledAt),
 		Fingerprint: p.Fingerprint, Trace: p.Trace, Time: at,

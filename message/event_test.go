@@ -71,6 +71,19 @@ func TestWhichNamesAResultHas(t *testing.T) {
 	}
 }
 
+// An end by a person names who said so; other events have no such field.
+func TestAnEndByAPersonNamesThem(t *testing.T) {
+	p := in(t, payout.StateFailed)
+	p.By, p.ConfirmedBy, p.Action = "alice", "bob", "01J9"
+	if f := fieldsOf(t, p); f["by"] != "alice" || f["confirmedBy"] != "bob" || f["action"] != nil {
+		t.Errorf("%v", f)
+	}
+	p.ConfirmedBy = ""
+	if f := fieldsOf(t, p); f["by"] != "alice" || f["confirmedBy"] != nil {
+		t.Errorf("%v", f)
+	}
+}
+
 // fieldsOf are the fields of a payout's event.
 func fieldsOf(t *testing.T, p payout.Payout) map[string]any {
 	t.Helper()

@@ -57,7 +57,7 @@ func TestAResultIsReadAsItWasWritten(t *testing.T) {
 func TestWhichMessagesAreResults(t *testing.T) {
 	for value, want := range map[string]bool{
 		`{"tradeNo":"a","type":"payout.paid"}`:                  true,
-		`{"tradeNo":"a","type":"payout.frozen","by":{"who":1}}`: true,
+		`{"tradeNo":"a","type":"payout.frozen","of":{"who":1}}`: true,
 		`{"tradeNo":"a","type":5}`:                              false,
 		`{"tradeNo":"a b"}`:                                     false,
 		`{"type":"payout.paid"}`:                                false,

@@ -79,6 +79,9 @@ type Payout struct {
 	Reason        string    // why it is rejected, held or failed; free of people's data
 	Contradiction string    // what of the provider's outcome contradicts the payout, "" if nothing does
 	Absent        bool      // failed because it was proved that the provider has no such order
+	By            string    // the person who ended it, "" if nobody did
+	ConfirmedBy   string    // the second person, where two were needed
+	Action        string    // the id of the action that ended it
 	HeldAt        time.Time // when it was held last: part of the held event's id
 	SettledAt     time.Time
 
@@ -107,10 +110,15 @@ func Begin(c Command, country string, source Source, invalid string, now time.Ti
 // is only known that the payout was decided to be sent, or held.
 func (p Payout) Orphan() bool { return p.Amount.IsZero() && p.Payee.IsEmpty() }
 
-// Own tells whether the payout ended by our word and not by the provider's:
-// rejected, or failed by absence. Such an end is a decision and must be
-// acknowledged in the decisions log before it is announced (protocol O2).
-func (p Payout) Own() bool { return p.State == StateRejected || p.State == StateFailed && p.Absent }
+// Own tells whether the payout ended by our word and not by the provider's: rejected, failed
+// by absence, or ended by a person. Such an end is a decision and must be acknowledged in the
+// decisions log before it is announced (protocol O2).
+func (p Payout) Own() bool {
+	return p.State == StateRejected || p.State == StateFailed && p.Absent || p.EndedByPerson()
+}
+
+// EndedByPerson tells that an action of a person ended the payout.
+func (p Payout) EndedByPerson() bool { return p.State.Final() && p.By != "" }
 
 // Early is for how long it must not be sent yet, 0 if it may.
 func (p Payout) Early(now time.Time) time.Duration {

@@ -100,4 +100,7 @@ type Restored struct {
 	Seen        time.Time      // when it stood in its topic at the latest, by Kafka; zero: not known
 	Lease       time.Duration  // of sends: what they were leased for; 0 if it isn't known
 	Account     payout.Account // of sends: to which account; "" if it isn't known
+
+	// Of ends by a person: who, and by which action.
+	By, ConfirmedBy, Action string
 }
