@@ -34,7 +34,7 @@
 //	epoch_test.go    fencing, replaying, opening and joining an epoch; the watermark (E)
 //	fault_test.go    what may go wrong
 //	guards_test.go   the rules, and the runs in which they are left out
-//	search_test.go   breadth first, so that what it finds is as short as can be
+//	search_test.go   breadth first, so that what it finds is as short as can be; table_test.go: a set of states
 //	normal_test.go   which states are the same; pack_test.go: a state in 40 bytes
 //	wayout_test.go   that no fleet gets stuck
 //	story_test.go    a trace in words

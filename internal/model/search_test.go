@@ -8,7 +8,7 @@ import (
 // run is one search: breadth first, so that the first violation is as near as any.
 type run struct {
 	options
-	seen    table
+	seen    table[packed]
 	from    []uint32 // the state from which each was first reached
 	limit   int
 	bounded int    // steps that only the model's bounds forbid
@@ -87,52 +87,4 @@ func (s *state) violation() string {
 		return "two outcomes announced"
 	}
 	return ""
-}
-
-// table is a set of states in the order in which they were added. The states take 40 bytes each,
-// in chunks. The index has open addresses of 4 bytes, at most three quarters full.
-type table struct {
-	seed   maphash.Seed
-	chunks [][]packed
-	n      int
-	index  []uint32 // 1 + number, 0 for empty
-}
-
-const chunk = 1 << 16
-
-func (t *table) len() int            { return t.n }
-func (t *table) key(i uint32) packed { return t.chunks[i/chunk][i%chunk] }
-
-// add answers the number of a state, and whether it is new.
-func (t *table) add(k packed) (uint32, bool) {
-	if 4*t.n >= 3*len(t.index) {
-		t.grow()
-	}
-	mask := uint64(len(t.index) - 1)
-	at := maphash.Comparable(t.seed, k) & mask
-	for ; t.index[at] != 0; at = (at + 1) & mask {
-		if i := t.index[at] - 1; t.key(i) == k {
-			return i, false
-		}
-	}
-	if t.n%chunk == 0 {
-		t.chunks = append(t.chunks, make([]packed, 0, chunk))
-	}
-	last := len(t.chunks) - 1
-	t.chunks[last] = append(t.chunks[last], k)
-	t.n++
-	t.index[at] = uint32(t.n)
-	return uint32(t.n - 1), true
-}
-
-func (t *table) grow() {
-	t.index = make([]uint32, max(1<<16, 2*len(t.index)))
-	mask := uint64(len(t.index) - 1)
-	for i := range t.n {
-		at := maphash.Comparable(t.seed, t.key(uint32(i))) & mask
-		for t.index[at] != 0 {
-			at = (at + 1) & mask
-		}
-		t.index[at] = uint32(i + 1)
-	}
 }
