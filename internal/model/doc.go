@@ -39,5 +39,15 @@
 //	wayout_test.go   that no fleet gets stuck
 //	story_test.go    a trace in words
 //
-// `make model` runs it; docs/safety.md shows its traces.
+// What people say has models of its own, each as small as its promise allows. They share the search:
+// explore_test.go.
+//
+// Pauses (pause_state_test.go, pause_test.go) are about rules A0 to A3, A9, A11 and A12. No send begins
+// later than staleness after a pause or a cancellation was acknowledged. Payouts and leases are left out:
+// any instance may begin a send at any time, which is more than any loss of Redis allows. Its bounds:
+//   - up to six records of two pauses, a resume, its copy and its confirmation, a cancellation, forged ones
+//   - an instance doesn't change what another one does, so most runs have one of them
+//   - one leader of the topic's partition dies, or the topic is made anew once and Redis forgets once
+//
+// `make model` runs them; docs/safety.md shows traces.
 package model
