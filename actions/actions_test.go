@@ -277,8 +277,30 @@ func TestAnOlderLeadersWordCountsForNothing(t *testing.T) {
 		if took := s.waitFor(acts.NotFresh); took > staleness+10*time.Millisecond || !strings.Contains(s.Trouble(), "a leader of the epoch 4 answers") {
 			t.Errorf("after %v: %s", took, s.Trouble())
 		}
+		if _, err := s.End(s.t.Context()); err == nil {
+			t.Error("an epoch begins by an older leader's word")
+		}
 		epoch.Store(6)
 		s.waitFor("")
+	})
+}
+
+// Where the actions end is asked of their leader: what was acknowledged before stands before that.
+func TestWhereTheActionsEnd(t *testing.T) {
+	on(t, func(s *stand) {
+		s.start()
+		for n := range int64(3) {
+			if end, err := s.End(s.t.Context()); err != nil || end != n {
+				t.Fatalf("%d %v, want %d", end, err, n)
+			}
+			s.write(acts.Pause, "fleet")
+		}
+		s.waitFor(acts.Paused)
+		time.Sleep(time.Second)
+		s.kafka.Fail(kmsg.ListOffsets, topic, kerr.OffsetNotAvailable, -1)
+		if _, err := s.End(s.t.Context()); err == nil {
+			t.Error("a leader that doesn't know yet is believed")
+		}
 	})
 }
 

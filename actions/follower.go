@@ -45,12 +45,12 @@ type Follower struct {
 	source  partition.Source
 	now     atomic.Pointer[reading]
 	trouble atomic.Pointer[string]
+	epoch   atomic.Int32 // the largest of a leader
 
 	reader partition.Reader
 	fold   *acts.Fold
 	whole  bool   // the topic began at offset 0 when it was read first
 	next   int64  // the first offset that isn't read
-	epoch  int32  // the largest of a leader
 	lost   error  // the topic isn't the one that was read: nothing helps but a person
 	said   string // the last trouble in the log
 	skipped
@@ -157,11 +157,25 @@ func (f *Follower) end(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if end.Epoch >= 0 && end.Epoch < f.epoch {
-		return 0, fmt.Errorf("%s/%d: a leader of the epoch %d answers, and there was one of %d", f.Topic, Number, end.Epoch, f.epoch)
+	for {
+		epoch := f.epoch.Load()
+		if end.Epoch >= 0 && end.Epoch < epoch {
+			return 0, fmt.Errorf("%s/%d: a leader of the epoch %d answers, and there was one of %d", f.Topic, Number, end.Epoch, epoch)
+		}
+		if end.Epoch <= epoch || f.epoch.CompareAndSwap(epoch, end.Epoch) {
+			return end.Offset, nil
+		}
 	}
-	f.epoch = max(f.epoch, end.Epoch)
-	return end.Offset, nil
+}
+
+// End is where the topic ends now, as a look finds it (protocol E4c). Everything that was acknowledged before the
+// call stands before it.
+func (f *Follower) End(ctx context.Context) (int64, error) {
+	end, err := f.end(ctx)
+	if read := f.now.Load().view.Next(); err == nil && end < read {
+		err = fmt.Errorf("%s ends at %d, and was read up to %d: was the topic made anew?", f.Topic, end, read)
+	}
+	return end, err
 }
 
 // begins makes sure that nothing of the topic is gone: an action that was deleted would be lifted in silence.

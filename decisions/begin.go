@@ -40,6 +40,7 @@ type beginning struct {
 
 	fences           map[int]int64 // where the epoch's fence stands, by partition of the decisions
 	ends, resultEnds map[int]int64 // where decisions and results end behind the fences, by partition
+	actions          int64         // where people's actions end, by then or later
 
 	gap      *gap      // what the topics have lost
 	portions int       // of the replay
@@ -97,6 +98,11 @@ func (b *beginning) fence(ctx context.Context) (err error) {
 	if b.ends, b.resultEnds, err = k.ends(ctx, b.fences); err != nil {
 		return err
 	}
+	if k.ActionsEnd != nil {
+		if b.actions, err = k.ActionsEnd(ctx); err != nil {
+			return fmt.Errorf("find where people's actions end: %w", err)
+		}
+	}
 	return k.standLast(ctx, b.epoch, b.fences, b.ends)
 }
 
@@ -141,7 +147,7 @@ func (b *beginning) open(ctx context.Context) (err error) {
 	}
 	if err := k.Journal.OpenEpoch(ctx, epochs.Opening{
 		Epoch: b.epoch, Shards: k.Shards, Fences: b.fences, Decisions: b.ends, Results: b.resultEnds, Portions: b.portions,
-		Reach: b.reach, Witnesses: k.known.witnesses, Anew: b.gap.any(),
+		Actions: b.actions, Reach: b.reach, Witnesses: k.known.witnesses, Anew: b.gap.any(),
 	}); err != nil {
 		return err
 	}

@@ -57,6 +57,10 @@ type KeeperConfig struct {
 	// journal beside empty topics is asked; nil: it can't be told.
 	Lived func(ctx context.Context) (bool, error)
 
+	// ActionsEnd answers where people's actions end: what was recorded before is never carried out in an epoch that
+	// begins later (protocol A5). nil: there are none.
+	ActionsEnd func(ctx context.Context) (int64, error)
+
 	// Joined is told when another epoch was joined, before anything is done in it. It must
 	// not block; may be nil.
 	Joined func(ctx context.Context)

@@ -78,12 +78,23 @@ func (h hooked) Watermark(ctx context.Context, decisions, results map[int]int64)
 }
 
 func startHooked(t *testing.T, k *kafkatest.Kafka, client *redis.Client, name string, shards int, before func(Journal, string), logger ...zerolog.Logger) *instance {
+	return startWith(t, k, client, func(c *KeeperConfig) {
+		c.Journal, c.Log, c.Shards, c.Logger = hooked{c.Journal.(*journal.Journal), before}, startLog(t, k, name), shards, append(logger, zerolog.Nop())[0]
+	})
+}
+
+// startWith starts an instance whose configuration the test changes.
+func startWith(t *testing.T, k *kafkatest.Kafka, client *redis.Client, change func(*KeeperConfig)) *instance {
 	j := journal.New(client, journal.Options{Namespace: "test", Window: time.Hour})
-	l := startLog(t, k, name)
-	i := &instance{Keeper: NewKeeper(KeeperConfig{
-		Journal: hooked{j, before}, Log: l, Results: results, Shards: shards, Lease: 90 * time.Second, Logger: append(logger, zerolog.Nop())[0],
+	c := KeeperConfig{
+		Journal: j, Results: results, Shards: 1, Lease: 90 * time.Second, Logger: zerolog.Nop(),
 		Owns: func(string) bool { return true }, Knows: func(merchant string) bool { return merchant == "eg-main" },
-	}), journal: j}
+	}
+	change(&c)
+	if c.Log == nil {
+		c.Log = startLog(t, k, "pod-1")
+	}
+	i := &instance{Keeper: NewKeeper(c), journal: j}
 	ctx, stop := context.WithCancel(background)
 	i.stop = stop
 	running(t, func(until context.Context) {

@@ -41,9 +41,10 @@ type Log struct {
 	requests chan request
 
 	mu     sync.Mutex
-	epoch  epochs.Epoch // the one that decides; zero while none is joined
-	home   int          // the partition in which this instance decides
-	looked int64        // the home's records before this offset hold no fence foreign to the epoch
+	epoch  epochs.Epoch  // the one that decides; zero while none is joined
+	home   int           // the partition in which this instance decides
+	looked int64         // the home's records before this offset hold no fence foreign to the epoch
+	all    map[int]int64 // the same of each partition; replaced, never changed
 
 	seq  int64 // owned by Run
 	room room  // owned by Run
@@ -77,7 +78,7 @@ func (l *Log) enter(e epochs.Epoch, looked map[int]int64) {
 	home := partitions[int(h.Sum32()%uint32(len(partitions)))]
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.epoch, l.home, l.looked = e, home, looked[home]
+	l.epoch, l.home, l.looked, l.all = e, home, looked[home], maps.Clone(looked)
 }
 
 // leave ends deciding until the next enter.
@@ -277,6 +278,7 @@ func (l *Log) saw(e epochs.Epoch, looked map[int]int64) {
 	defer l.mu.Unlock()
 	if l.epoch == e {
 		l.looked = max(l.looked, looked[l.home])
+		l.all = maps.Clone(looked)
 	}
 }
 

@@ -159,8 +159,8 @@ func (j *Journal) OpenEpoch(ctx context.Context, o epochs.Opening) error {
 	if !o.Reach.IsZero() {
 		reach = strconv.FormatInt(o.Reach.UnixMilli(), 10)
 	}
-	args := []any{o.Epoch.ID, o.Epoch.Number, o.Shards, reach, o.Portions, j.window.Milliseconds(), len(o.Fences)}
-	args = append(args, spreadOut("fence:", o.Fences)...)
+	args := []any{o.Epoch.ID, o.Epoch.Number, o.Shards, reach, o.Portions, j.window.Milliseconds(), len(o.Fences) + 1}
+	args = append(append(args, "actions", o.Actions), spreadOut("fence:", o.Fences)...)
 	if o.Anew {
 		args = append(args, "anew", 1)
 	}

@@ -14,17 +14,20 @@ import (
 )
 
 // Scripts are the names of the journal's scripts, for metrics that show zeros.
-var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock"}
+var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock", "act", "mark", "told", "carry", "take", "decided"}
 
 // unbelieving are the scripts that begin epochs or look at them. They run without an open
 // epoch.
-var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "restore": true, "unsent": true, "plan": true, "share": true, "scan": true, "convert": true, "clock": true}
+var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "restore": true, "unsent": true, "plan": true, "share": true, "scan": true, "convert": true, "clock": true, "decided": true}
 
 // deduping are the scripts that read or write the dedup window.
-var deduping = map[string]bool{"insert": true, "apply": true, "restore": true, "convert": true}
+var deduping = map[string]bool{"insert": true, "apply": true, "restore": true, "convert": true, "take": true}
 
 // grouping are the scripts that work on many records at once.
-var grouping = map[string]bool{"insert": true, "lease": true, "apply": true, "resolve": true}
+var grouping = map[string]bool{"insert": true, "lease": true, "apply": true, "resolve": true, "take": true}
+
+// acting are the scripts about one action.
+var acting = map[string]bool{"act": true, "mark": true, "told": true, "carry": true}
 
 // sharing are the scripts that payouts cost again and again. They share round trips.
 var sharing = map[string]bool{"lease": true, "apply": true, "due": true}

@@ -22,6 +22,9 @@ func source(name string) string {
 	if grouping[name] {
 		files = append(files, "_records")
 	}
+	if acting[name] {
+		files = append(files, "_act")
+	}
 	files = append(files, name)
 	var s strings.Builder
 	for _, file := range files {

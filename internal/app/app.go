@@ -138,7 +138,7 @@ func (a *App) wireShards(metrics *disburse.Metrics) {
 			Journal: j, Log: l, Results: a.config.Kafka.Topics.Results, Shards: n,
 			Owns:  func(tradeNo string) bool { return a.shards.Of(tradeNo) == shard },
 			Knows: a.merchants.knows,
-			Lease: a.config.Disburse.Lease, Logger: a.logger, Joined: a.beginSchedules, Lived: a.lived,
+			Lease: a.config.Disburse.Lease, Logger: a.logger, Joined: a.beginSchedules, Lived: a.lived, ActionsEnd: a.actions.End,
 		})
 		a.logs, a.keepers = append(a.logs, l), append(a.keepers, k)
 		a.loops = append(a.loops, disburse.New(disburse.Config{

@@ -75,7 +75,7 @@ var actions = []Guard{
 		{Removes: "an empty fetch counts as the end", Edits: edit("actions/follower.go",
 			"\t\t\treturn fmt.Errorf(\"%s/%d: the broker didn't return the record at %d, and says that there is one\", f.Topic, Number, f.next)\n", "\t\t\treturn nil\n"),
 			Killer: Killer{"actions", "TestAnEmptyFetchProvesNothing"}},
-		{Removes: "an older leader's word", Edits: edit("actions/follower.go", "if end.Epoch >= 0 && end.Epoch < f.epoch {", "if false {"),
+		{Removes: "an older leader's word", Edits: edit("actions/follower.go", "if end.Epoch >= 0 && end.Epoch < epoch {", "if false {"),
 			Killer: Killer{"actions", "TestAnOlderLeadersWordCountsForNothing"}},
 		{Removes: "brokers that can't tell", Edits: edit("internal/app/actions.go", "if !tells {", "if !tells && false {"),
 			Killer: Killer{"internal/app", "TestTheStartRefusesATopicOfActions"}},

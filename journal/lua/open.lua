@@ -1,7 +1,7 @@
 -- open ends the building of an epoch: from here on its id is believed (protocol E4 e).
--- ARGV: id, number, shards, reach in ms ('' to leave it), how many portions were planned, the dedup
--- window in ms, how many fences. Then field and value of each fence; then 'anew' and 1 where all
--- watermarks are void; then field and value of each watermark and witness.
+-- ARGV: id, number, shards, reach in ms ('' to leave it), how many portions were planned, dedup window in
+-- ms, how many fields of the epoch follow. These are its fences, and where the actions end. Then come
+-- 'anew' and 1 where all watermarks are void; then field and value of each watermark and witness.
 -- Answer: '1', or an error if the building record or the server is not the caller's any more.
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'layout')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
