@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/epochs"
 	"disburser/payout/leases"
 )
 
@@ -116,11 +117,17 @@ func (j *Journal) LeaseByName(ctx context.Context, r leases.ByName) (leases.Leas
 	return b, nil
 }
 
-// decided notes that decisions bear the ids of actions, for the epoch that is being built under id.
-func (j *Journal) decided(ctx context.Context, id string, actions []string) error {
-	args := []any{id, "", actKept.Milliseconds()}
-	for _, action := range actions {
-		args = append(args, action)
+// decided notes which actions a replay has found decisions of, for the epoch that is being built under id.
+func (j *Journal) decided(ctx context.Context, id string, items []epochs.Restored) error {
+	args, known := []any{id, "", actKept.Milliseconds()}, map[string]bool{}
+	for _, r := range items {
+		if r.Kind != epochs.WasAnnounced && r.Action != "" && !known[r.Action] {
+			known[r.Action] = true
+			args = append(args, r.Action)
+		}
+	}
+	if len(known) == 0 {
+		return nil
 	}
 	_, err := j.runAs(ctx, "decided", args)
 	return err

@@ -160,8 +160,10 @@ func opening(t *testing.T, j *Journal, actions int64, decided ...string) {
 	if err := j.Build(ctx, id, s.Epoch.ID, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if len(decided) > 0 {
-		if err := j.decided(ctx, id, decided); err != nil {
+	for _, action := range decided {
+		r := was(epochs.WasEnded, "of "+action, payout.StateRejected)
+		r.Action = action
+		if err := j.Restore(ctx, id, time.Minute, []epochs.Restored{r}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -239,6 +239,9 @@ func (j *Journal) Restore(ctx context.Context, id string, lease time.Duration, i
 		if _, err := j.runAs(ctx, "restore", args); err != nil {
 			return err
 		}
+		if err := j.decided(ctx, id, part); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
 -- open ends the building of an epoch: from here on its id is believed (protocol E4 e).
--- ARGV: id, number, shards, reach in ms ('' to leave it), how many portions were planned, dedup window in
+-- ARGV: id, number, shards, reach in ms ('' to leave it), number of portions planned, dedup window in
 -- ms, how many fields of the epoch follow. These are its fences, and where the actions end. Then come
 -- 'anew' and 1 where all watermarks are void; then field and value of each watermark and witness.
 -- Answer: '1', or an error if the building record or the server is not the caller's any more.
