@@ -149,6 +149,8 @@ type Disburse struct {
 	Lease time.Duration `key:"lease" default:"30s" above:"0" about:"how long a payout belongs to the instance that took it; check says the least for the longest timeout"`
 	// 1000000: at about 1 kB each, a small Redis holds so many.
 	MaxOpen int `key:"max_open" default:"1000000" above:"0" about:"open payouts above which no more commands are read"`
+
+	MaxParked int `key:"max_parked" default:"1000000" min:"0" about:"so many parked payouts of a merchant don't count among these: a batch that is paused must not stop the intake of others"`
 	// 25s: Kubernetes kills after 30 s.
 	Drain time.Duration `key:"drain" default:"25s" above:"0" about:"how long a stop waits for calls; let your platform kill 5s later"`
 }

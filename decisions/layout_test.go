@@ -32,7 +32,7 @@ func TestAnOlderLayoutIsConverted(t *testing.T) {
 		if e.Number != before.Number+1 {
 			t.Errorf("epoch %+v after %+v", e, before)
 		}
-		if got := client.HGet(background, prefix+"epoch", "layout").Val(); got != "2" {
+		if got := client.HGet(background, prefix+"epoch", "layout").Val(); got != fmt.Sprint(epochs.Layout) {
 			t.Errorf("the layout is %q", got)
 		}
 		if got := client.Get(background, prefix+"p:a").Val(); !strings.HasPrefix(got, "2rs") || !strings.Contains(got, "eg-main\npayroll\n{") {

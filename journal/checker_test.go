@@ -25,6 +25,8 @@ type holds struct {
 	counts  map[string]string
 	total   string
 	lanes   []string
+	parked  map[string]string  // how many of each merchant
+	batches []string           // of which payouts are parked
 	index   map[string]float64 // of due sets, the lower bounds
 }
 
@@ -44,7 +46,11 @@ func heldBy(t *testing.T, client redis.UniversalClient, j *Journal) holds {
 			switch kind {
 			case "p":
 				h.records[rest] = client.Get(ctx, key).Val()
-			case "due", "open":
+			case "due", "open", "parked":
+				if name == "parked" {
+					h.parked = client.HGetAll(ctx, key).Val()
+					continue
+				}
 				h.sets[name] = map[string]float64{}
 				for _, z := range client.ZRangeWithScores(ctx, key, 0, -1).Val() {
 					h.sets[name][fmt.Sprint(z.Member)] = z.Score
@@ -63,6 +69,7 @@ func heldBy(t *testing.T, client redis.UniversalClient, j *Journal) holds {
 	for _, z := range client.ZRangeWithScores(ctx, j.prefix+"lanes", 0, -1).Val() {
 		h.index["due:"+fmt.Sprint(z.Member)] = z.Score
 	}
+	h.batches = client.ZRange(ctx, j.prefix+"parkings", 0, -1).Val()
 	h.lanes = client.SMembers(ctx, j.prefix+"merchants").Val()
 	return h
 }
@@ -71,7 +78,7 @@ func heldBy(t *testing.T, client redis.UniversalClient, j *Journal) holds {
 func checks(t *testing.T, client redis.UniversalClient, j *Journal) holds {
 	t.Helper()
 	h := heldBy(t, client, j)
-	counts, open := map[string]int{}, map[string]map[string]float64{}
+	counts, open, parked := map[string]int{}, map[string]map[string]float64{}, map[string]int{}
 	for tradeNo, record := range h.records {
 		p, err := decode(tradeNo, record)
 		if err != nil {
@@ -97,14 +104,31 @@ func checks(t *testing.T, client redis.UniversalClient, j *Journal) holds {
 		if p.State.Final() && p.Step != payout.StepAnnounce || p.State == payout.StateSending && p.Step != payout.StepAsk {
 			t.Errorf("%s is %v and waits to %v", tradeNo, p.State, p.Step)
 		}
-		_, waits := h.sets[dueSet(p.Step, lane)][tradeNo]
+		if p.Step == payout.StepParked {
+			parked[lane]++
+			if p.State != payout.StateReceived {
+				t.Errorf("%s is parked and %v", tradeNo, p.State)
+			}
+			if _, batch, _ := strings.Cut(setOf(record), ":"); !slices.Contains(h.batches, batch) {
+				t.Errorf("%s is parked, and %q isn't listed: nobody would bring it back", tradeNo, batch)
+			}
+		}
+		_, waits := h.sets[setOf(record)][tradeNo]
 		_, expires := h.sets["due:x"][tradeNo]
 		switch silent := contentless && p.Step != payout.StepAsk; {
 		case silent && (waits || expires):
 			t.Errorf("%s has no content and waits to %v", tradeNo, p.Step)
-		case !silent && !waits && !(p.State == payout.StateReceived && expires):
+		case !silent && !waits && !(p.State == payout.StateReceived && p.Step != payout.StepParked && expires):
 			t.Errorf("%s (%v, %v) waits in no set: it is stuck", tradeNo, p.State, p.Step)
 		}
+	}
+	for merchant, n := range h.parked {
+		if n != strconv.Itoa(parked[merchant]) {
+			t.Errorf("%s parked payouts of %q are counted, and there are %d", n, merchant, parked[merchant])
+		}
+	}
+	if len(parked) != len(h.parked) {
+		t.Errorf("of %v merchants payouts are parked, and there are some of %v", h.parked, parked)
 	}
 	for field, n := range h.counts {
 		if n != "0" && n != strconv.Itoa(counts[field]) {
@@ -127,7 +151,7 @@ func checks(t *testing.T, client redis.UniversalClient, j *Journal) holds {
 			continue
 		}
 		for tradeNo, due := range members {
-			if bound, listed := h.index[name]; !listed || bound > due {
+			if bound, listed := h.index[name]; strings.HasPrefix(name, "due:") && (!listed || bound > due) {
 				t.Errorf("%s comes due in %s at %.0f, and the index of lanes says %.0f (%v): it would wait for ever", tradeNo, name, due, bound, listed)
 			}
 			record, found := h.records[tradeNo]
@@ -135,8 +159,7 @@ func checks(t *testing.T, client redis.UniversalClient, j *Journal) holds {
 				t.Errorf("%s holds %s, which isn't open", name, tradeNo)
 				continue
 			}
-			lane, _, _ := strings.Cut(record[headLen:], "\n")
-			if name != dueSet(payout.Step(record[stepAt]), lane) && !(record[stateAt] == 'r' && name == "due:x") {
+			if name != setOf(record) && !(record[stateAt] == 'r' && name == "due:x") {
 				t.Errorf("%s holds %s, which is %q and waits to %q", name, tradeNo, record[stateAt], record[stepAt])
 			}
 		}
@@ -147,6 +170,15 @@ func checks(t *testing.T, client redis.UniversalClient, j *Journal) holds {
 		}
 	}
 	return h
+}
+
+// setOf is the set in which a record's payout waits.
+func setOf(record string) string {
+	lines := strings.SplitN(record[headLen:], "\n", 3)
+	if step := payout.Step(record[stepAt]); step != payout.StepParked {
+		return dueSet(step, lines[0])
+	}
+	return "parked:" + lines[0] + "\n" + lines[1]
 }
 
 func dueSet(step payout.Step, lane string) string {

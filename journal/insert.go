@@ -13,7 +13,7 @@ import (
 
 // Insert makes the payouts of a range known, each at most once. With the last of them it moves
 // the read position to the range's end. It answers an outcome for each entry, and the number
-// of open payouts.
+// of open payouts. Parked ones don't count, up to Options.MaxParked of a merchant.
 //
 // Where some are Conflicted the position stays. The caller puts these into the dead letters
 // first, and then calls again without them.
@@ -29,8 +29,8 @@ func (j *Journal) Insert(ctx context.Context, r intake.Range, entries []intake.E
 		if len(entries) == 0 && !slices.Contains(outcomes, intake.Conflicted) {
 			end = strconv.FormatInt(r.To, 10)
 		}
-		args := make([]any, 0, 6+7*len(part))
-		args = append(args, epoch, j.window.Milliseconds(), r.Partition, r.From, end, r.Anchor)
+		args := make([]any, 0, 7+7*len(part))
+		args = append(args, epoch, j.window.Milliseconds(), r.Partition, r.From, end, r.Anchor, j.maxParked)
 		for _, e := range part {
 			args = append(args, e.Payout.TradeNo, carried(e), millis(e.Payout.Source.Time), due(e.Payout), bucket(e.Payout.TradeNo),
 				e.Payout.Source.Offset, encode(e.Payout))

@@ -26,6 +26,7 @@ type Options struct {
 	Namespace string
 	Shard     int
 	Window    time.Duration // dedup_window: how long a final is remembered at least
+	MaxParked int           // so many parked payouts of a merchant don't count among the open ones of an insert
 
 	// Shared runs the scripts that payouts cost again and again, together with those of other
 	// callers; nil is the client.
@@ -37,22 +38,23 @@ type Options struct {
 
 // Journal is one shard. It is safe for concurrent use.
 type Journal struct {
-	client  redis.UniversalClient
-	shared  redis.Scripter // for the scripts of sharing
-	prefix  string
-	window  time.Duration
-	observe func(string, time.Duration)
-	scripts map[string]*redis.Script
-	epoch   epochHolder
-	clock   clock
-	sweeps  sweeps
+	client    redis.UniversalClient
+	shared    redis.Scripter // for the scripts of sharing
+	prefix    string
+	window    time.Duration
+	maxParked int
+	observe   func(string, time.Duration)
+	scripts   map[string]*redis.Script
+	epoch     epochHolder
+	clock     clock
+	sweeps    sweeps
 }
 
 // New makes a journal on a client whose retries may be on: every script is idempotent
 // for its caller. Nothing is sent before the first call.
 func New(client redis.UniversalClient, o Options) *Journal {
 	j := &Journal{
-		client: client, shared: o.Shared, prefix: fmt.Sprintf("%s:{%d}:", o.Namespace, o.Shard), window: o.Window,
+		client: client, shared: o.Shared, prefix: fmt.Sprintf("%s:{%d}:", o.Namespace, o.Shard), window: o.Window, maxParked: o.MaxParked,
 		observe: o.Observe, scripts: map[string]*redis.Script{},
 	}
 	if j.shared == nil {

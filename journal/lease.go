@@ -30,6 +30,9 @@ func NewToken() string {
 func (j *Journal) Lease(ctx context.Context, r leases.Request) (leases.Leased, error) {
 	b := leases.Leased{Lease: leases.Lease{Token: NewToken(), Epoch: j.epoch.id(), Asked: time.Now()}}
 	args := []any{b.Epoch, string(r.Step), r.Merchant, b.Token, r.N, r.For.Milliseconds(), account(r.Account)}
+	for _, tradeNo := range r.Only {
+		args = append(args, tradeNo)
+	}
 	answer, err := j.runAs(ctx, "lease", args)
 	for err != nil && !errors.Is(err, epochs.ErrOver) && pause(ctx) {
 		b.Asked = time.Now()

@@ -14,7 +14,7 @@ import (
 )
 
 // Scripts are the names of the journal's scripts, for metrics that show zeros.
-var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock", "act", "mark", "told", "carry", "take", "decided"}
+var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock", "act", "mark", "told", "carry", "take", "decided", "peek", "park", "parked"}
 
 // unbelieving are the scripts that begin epochs or look at them. They run without an open
 // epoch.
@@ -24,13 +24,13 @@ var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "r
 var deduping = map[string]bool{"insert": true, "apply": true, "restore": true, "convert": true, "take": true}
 
 // grouping are the scripts that work on many records at once.
-var grouping = map[string]bool{"insert": true, "lease": true, "apply": true, "resolve": true, "take": true}
+var grouping = map[string]bool{"insert": true, "lease": true, "apply": true, "resolve": true, "take": true, "peek": true, "park": true}
 
 // acting are the scripts about one action.
 var acting = map[string]bool{"act": true, "mark": true, "told": true, "carry": true}
 
 // sharing are the scripts that payouts cost again and again. They share round trips.
-var sharing = map[string]bool{"lease": true, "apply": true, "due": true}
+var sharing = map[string]bool{"lease": true, "apply": true, "due": true, "peek": true}
 
 // run calls a script and turns Redis' refusals into the package's errors.
 func (j *Journal) run(ctx context.Context, name string, args ...any) ([]any, error) {

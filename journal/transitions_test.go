@@ -169,10 +169,13 @@ func product(lists ...[]string) []string {
 // transitionsOf runs one script over every place, and says which changes came of it.
 var transitionsOf = map[string]func(t *testing.T, client redis.UniversalClient) (origin string, seen map[string]bool){
 	"insert": func(t *testing.T, client redis.UniversalClient) (string, map[string]bool) {
-		s := onStage(t, client, product([]string{"own", "carried:r", "carried:s", "carried:h"}, []string{"fresh", "old"}, []string{"valid", "invalid"}, []string{"same", "other"}, []string{"whole", "contentless"}),
+		s := onStage(t, client, product([]string{"own", "carried:r", "carried:s", "carried:h"}, []string{"fresh", "old"}, []string{"valid", "invalid"}, []string{"same", "other"}, []string{"whole", "contentless", "parked"}),
 			func(v string, p *payout.Payout) (string, time.Time) {
 				if strings.Contains(v, "contentless") {
 					p.Source.Partition = nowhere
+				}
+				if strings.Contains(v, "parked") && p.State == payout.StateReceived {
+					p.Step = payout.StepParked
 				}
 				return noToken, time.Time{}
 			})
@@ -321,11 +324,44 @@ var transitionsOf = map[string]func(t *testing.T, client redis.UniversalClient) 
 		maps.Copy(seen, s.changes())
 		return "resolve.lua", seen
 	},
+	"park": func(t *testing.T, client redis.UniversalClient) (string, map[string]bool) {
+		seen := map[string]bool{}
+		for _, to := range []payout.Step{payout.StepParked, payout.StepSend, payout.StepReview} {
+			s := onStage(t, client, []string{"due", "parked"}, asItIs)
+			var all, parked []string
+			for tradeNo := range s.from {
+				client.ZAdd(context.Background(), s.j.prefix+"due:s:eg", redis.Z{Score: 1, Member: tradeNo})
+				if all = append(all, tradeNo); strings.HasSuffix(tradeNo, "parked") {
+					parked = append(parked, tradeNo)
+				}
+			}
+			m := leases.Move{To: payout.StepParked, MaxOpen: 1000}
+			if _, err := s.j.Move(context.Background(), m, parked); err != nil {
+				t.Fatal(err)
+			}
+			before := heldBy(t, client, s.j).records
+			m.To = to
+			if moved, err := s.j.Move(context.Background(), m, all); err != nil || moved.N == 0 {
+				t.Fatalf("%+v %v", moved, err)
+			}
+			after := s.places()
+			for tradeNo, record := range heldBy(t, client, s.j).records {
+				if record != before[tradeNo] {
+					seen[s.from[tradeNo]+" → "+after[tradeNo]] = true
+				}
+			}
+			maps.Copy(seen, s.changes())
+		}
+		return "park.lua", seen
+	},
 	"restore": func(t *testing.T, client redis.UniversalClient) (string, map[string]bool) {
-		s := onStage(t, client, product([]string{"F:P", "F:Q", "F:F", "F:R", "H:h", "S:s", "D:R", "D:F"}, []string{"fresh", "old"}, []string{"whole", "contentless"}),
+		s := onStage(t, client, product([]string{"F:P", "F:Q", "F:F", "F:R", "H:h", "S:s", "D:R", "D:F"}, []string{"fresh", "old"}, []string{"whole", "contentless", "parked"}),
 			func(v string, p *payout.Payout) (string, time.Time) {
 				if strings.Contains(v, "contentless") {
 					p.Source.Partition = nowhere
+				}
+				if strings.Contains(v, "parked") && p.State == payout.StateReceived {
+					p.Step = payout.StepParked
 				}
 				return noToken, time.Time{}
 			})

@@ -70,15 +70,22 @@ const (
 // head1 is what such a head looks like: a head that looks otherwise was cut, or written wrongly.
 var head1 = regexp.MustCompile(`\A[rsphPQFR][sanx][^\n]{12}\d{13}[^\n]{16}\d{13}\d{2}\d{13}\d{13}\d{6}`)
 
+// head2 is what a head of layout 2 looks like. Its fields stand where they stand now.
+var head2 = regexp.MustCompile(`\A2[rsphPQFR][sanx][^\n]{12}\d{13}[^\n]{16}\d{13}\d{2}\d{13}\d{13}[^\n]{12}\d{35}`)
+
 // converting converts a record. A record that can't be read becomes that of a held payout, and an
 // error says so.
 // Then was is the letter of its old state, by which it is counted. It is "?" where nobody knows
 // that either.
 func converting(tradeNo, old string) (record, was string, err error) {
-	if old != "" && old[0] > '0'+1 && old[0] <= '9' {
+	if old != "" && old[0] > layout && old[0] <= '9' {
 		return "", "", fmt.Errorf("journal: upgrade: the record of %s is of layout %c, this version knows %d: %w", tradeNo, old[0], epochs.Layout, epochs.ErrNewerLayout)
 	}
-	if record, err = convert(old); err == nil {
+	become := convert1
+	if old != "" && old[0] == '2' {
+		become = convert2
+	}
+	if record, err = become(old); err == nil {
 		return record, "", nil
 	}
 	err = fmt.Errorf("journal: upgrade: the record of %s can't be read (%w): it is held without content, and asked about; see to it by hand", tradeNo, err)
@@ -86,10 +93,20 @@ func converting(tradeNo, old string) (record, was string, err error) {
 	return record, was, err
 }
 
-// convert makes of a record of layout 1 the same in this one. Offset, time and batch id
+// convert2 makes of a record of layout 2 the same in this one: only what a step may be has changed.
+func convert2(record string) (string, error) {
+	if !head2.MatchString(record) {
+		return "", errors.New("its head is damaged")
+	}
+	converted := string(layout) + record[1:]
+	_, err := decode("", converted) // else nobody would ever lease it
+	return converted, err
+}
+
+// convert1 makes of a record of layout 1 the same in this one. Offset, time and batch id
 // came out of the first JSON text, the end by our own word out of the second. To which
 // account it was sent nobody has noted.
-func convert(record string) (string, error) {
+func convert1(record string) (string, error) {
 	if !head1.MatchString(record) {
 		return "", errors.New("its head is damaged")
 	}
@@ -133,11 +150,18 @@ func convert(record string) (string, error) {
 func unreadable(old string) (record, was string) {
 	fingerprint, sends, merchant := strings.Repeat("?", payout.FingerprintLen), "02"+strings.Repeat("0", 26), ""
 	was = "?"
-	if head1.MatchString(old) {
-		fingerprint, sends = old[fingerprintAt1:expiresAt1], old[expiresAt1+13:sendByEnd1]
-		if name, _, ends := strings.Cut(old[headLen1:], "\n"); ends {
-			merchant, was = name, old[:1]
+	owned := func(head int, state string) {
+		if name, _, ends := strings.Cut(old[head:], "\n"); ends {
+			merchant, was = name, state
 		}
+	}
+	switch {
+	case head1.MatchString(old):
+		fingerprint, sends = old[fingerprintAt1:expiresAt1], old[expiresAt1+13:sendByEnd1]
+		owned(headLen1, old[:1])
+	case head2.MatchString(old):
+		fingerprint, sends = old[fingerprintAt:expiresAt], old[sendsAt:accountAt]
+		owned(headLen, old[stateAt:stepAt])
 	}
 	none := strings.Repeat("0", 13)
 	p := progress{Reason: "its record could not be read when the journal was converted: nobody knows how far it was", Held: time.Now().UnixMilli()}

@@ -331,18 +331,21 @@ func TestAnOldVersionIsRefused(t *testing.T) {
 	})
 }
 
+// newer is the layout of the next version.
+var newer = strconv.Itoa(epochs.Layout + 1)
+
 // A journal of a newer version is refused, whole and record by record.
 func TestANewerLayoutIsRefused(t *testing.T) {
 	rebuilding(t, func(t *testing.T, client redis.UniversalClient, j *Journal) {
 		insert(t, j, 4, order("a", "300"))
 		ctx, key := context.Background(), j.prefix+"p:a"
 		record := client.Get(ctx, key).Val()
-		if _, err := decode("a", "3"+record[1:]); err == nil || !strings.Contains(err.Error(), "layout") {
-			t.Errorf("a record of layout 3: %v", err)
+		if _, err := decode("a", newer+record[1:]); err == nil || !strings.Contains(err.Error(), "layout") {
+			t.Errorf("a record of a newer layout: %v", err)
 		}
-		client.HSet(ctx, j.prefix+"epoch", "layout", "3")
+		client.HSet(ctx, j.prefix+"epoch", "layout", newer)
 		if _, err := j.Standing(ctx); !strings.Contains(err.Error(), "newer version") {
-			t.Errorf("an epoch of layout 3: %v", err)
+			t.Errorf("an epoch of a newer layout: %v", err)
 		}
 	})
 }

@@ -56,6 +56,7 @@ const (
 	StepAsk      Step = 'a' // sending, processing, held: ask the query endpoint
 	StepAnnounce Step = 'n' // held or final: publish the event
 	StepReview   Step = 'x' // received, but it may not be sent: expired, merchant unknown, or sent to another account before
+	StepParked   Step = 'k' // received, and a person's pause keeps it from being sent: it waits in no lane
 )
 
 // String is the step's name as logs carry it.
@@ -69,6 +70,8 @@ func (s Step) String() string {
 		return "announce"
 	case StepReview:
 		return "review"
+	case StepParked:
+		return "parked"
 	}
 	return fmt.Sprintf("invalid(%q)", byte(s))
 }
@@ -177,6 +180,8 @@ var Transitions = []Transition{
 		When: "it is due to be sent, hasn't expired, and was sent to no other account", Rule: "S1"},
 	{From: []string{"received"}, To: "received", Origin: "resolve.lua",
 		When: "its merchant has become known: it moves to that merchant", Rule: "I3"},
+	{From: []string{"received"}, To: "received", Origin: "park.lua",
+		When: "a person's pause of its batch or of itself parks it, or holds no longer; or its batch is cancelled, and it is due for a review", Rule: "A4"},
 	{From: []string{"unknown"}, To: "received", Origin: "insert.lua",
 		When: "a new command, or one carried forward as received", Rule: "I1"},
 	{From: []string{"unknown"}, To: "rejected", Origin: "insert.lua",
@@ -211,7 +216,7 @@ var Transitions = []Transition{
 	{From: []string{"unknown"}, To: "remembered as sent", Origin: "restore.lua",
 		When: "a send was decided", Rule: "E6"},
 
-	// An upgrade from layout 1.
+	// An upgrade from an older layout.
 	{From: []string{"received", "sending", "processing", "paid", "partial", "failed", "rejected", "unreadable"}, To: "held", Origin: "convert.lua",
 		When: "its record can't be read", Rule: "E10"},
 }

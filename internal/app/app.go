@@ -127,7 +127,7 @@ func (a *App) close() error {
 func (a *App) wireShards(metrics *disburse.Metrics) {
 	n := a.config.Redis.Shards
 	a.shards = journal.NewShards(a.redis, n, journal.Options{
-		Namespace: a.config.Redis.Namespace, Window: a.config.Redis.DedupWindow, Shared: a.scripts,
+		Namespace: a.config.Redis.Namespace, Window: a.config.Redis.DedupWindow, MaxParked: a.config.Disburse.MaxParked, Shared: a.scripts,
 		Observe: func(script string, took time.Duration) {
 			a.gauges.scripts.WithLabelValues(script).Observe(took.Seconds())
 		},

@@ -13,6 +13,7 @@
 //	sending.go   S1 to S6: who sends, and what must stand before
 //	outcomes.go  O1 to O4: what is believed, and what is announced
 //	actions.go   A0 to A3, A11: what a person has stopped isn't sent
+//	parking.go   A4, A12: what is stopped costs the others nothing, and none of it is lost
 //	intake.go    I1 to I6: what becomes known, and what is committed
 //	epochs.go    E1, E2, E5 to E8: who may write, and who lives in an epoch
 //	rebuild.go   E4: how an epoch begins, and what a replay may write

@@ -20,7 +20,7 @@ var epochs = []Guard{
 	{"E2 in every script", "one script writes for an epoch that has ended", []Mutant{
 		unbelieved("insert"), unbelieved("lease"), unbelieved("apply"), unbelieved("position"), unbelieved("watermark"),
 		unbelieved("marks"), unbelieved("due"), unbelieved("counts"), unbelieved("linger"),
-		unbelieved("resolve"), unbelieved("anchor"), unbelieved("accounts"),
+		unbelieved("resolve"), unbelieved("anchor"), unbelieved("accounts"), unbelieved("park"), unbelieved("peek"), unbelieved("parked"),
 	}},
 	{"E5 watermark order", "after a restart, what a later epoch announced isn't replayed, and is sent again", []Mutant{
 		{Removes: "the decisions' ends are read after the look", Edits: edit("decisions/mark.go", "\tif err := k.Journal.Watermark(ctx, decisionEnds, ends); err != nil {",

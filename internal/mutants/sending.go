@@ -5,7 +5,7 @@ package mutants
 var sending = []Guard{
 	{"S1 state, in lease", "what may have been sent is leased again, to be sent or rejected", []Mutant{
 		{Removes: "a lease to send takes any state", Edits: edit("journal/lua/lease.lua",
-			"    if state ~= 'r' then return nil end\n    local expires", "    local expires"),
+			"    if state_and_step_of(record) ~= WAITS_TO_BE_SENT then return nil end\n    local expires", "    local expires"),
 			Killer: Killer{"journal", "TestOnlyWhatIsReceivedIsLeasedToSendOrExpire"}},
 		{Removes: "a lease to expire takes any state", Edits: edit("journal/lua/lease.lua",
 			"    if state ~= 'r' then\n      leave(set, tradeNo)\n      return nil\n    end\n", ""),

@@ -16,7 +16,7 @@ local P = KEYS[1]
 -- Locals, because a global costs a lookup each time. A call makes tens of thousands.
 local sub, find, format, call = string.sub, string.find, string.format, redis.call
 
-local LAYOUT = '2'
+local LAYOUT = '3'
 local STATE, STEP = 2, 3
 local TOKEN_FROM, TOKEN_TO = 4, 15
 local LEASE_END_FROM, LEASE_END_TO = 16, 28
@@ -34,6 +34,11 @@ local OWN_END, NO_FLAG, NO_FLAGS = 'o', '-', '----'
 
 -- They stand where no account is known, and where a payout was sent to several.
 local NO_ACCOUNT, SEVERAL_ACCOUNTS = '--------', '????????'
+
+-- PARKED is the step of a received payout that waits in no lane: a person's pause keeps it from being
+-- sent (protocol A4). It waits in a set of its merchant and batch. The counts have them apart under this letter.
+local PARKED = 'k'
+local WAITS_TO_BE_SENT, IS_PARKED = 'rs', 'rk' -- state and step
 
 -- NO_PARTITION is the partition of a record without content. A replay knows of such a payout
 -- only that it was decided to be sent, or how it ended (protocol E6).
@@ -75,6 +80,7 @@ local function lease_end_of(record) return tonumber(sub(record, LEASE_END_FROM, 
 local function expires_of(record) return tonumber(sub(record, EXPIRES_FROM, EXPIRES_TO)) end
 local function partition_of(record) return tonumber(sub(record, PARTITION_FROM, PARTITION_TO)) end
 local function account_of(record) return sub(record, ACCOUNT_FROM, ACCOUNT_TO) end
+local function state_and_step_of(record) return sub(record, STATE, STEP) end
 local function merchant_of(record)
   return sub(record, HEAD + 1, find(record, '\n', HEAD + 1, true) - 1)
 end
@@ -120,6 +126,22 @@ local function due_set(step, merchant)
   return name
 end
 
+-- parked_set names the set in which a payout of a merchant and a batch waits while it is parked, by its due
+-- time. The two stand beside each other in its record. PARKED_SETS has the ends of these names.
+local PARKED_SETS = P .. 'parkings'
+local function batch_of(record)
+  local first = find(record, '\n', HEAD + 1, true)
+  return sub(record, HEAD + 1, find(record, '\n', first + 1, true) - 1)
+end
+local function parked_set(batch) return P .. 'parked:' .. batch end
+
+-- set_of names the set in which a record's payout waits for its step.
+local function set_of(record)
+  local step = step_of(record)
+  if step == PARKED then return parked_set(batch_of(record)) end
+  return due_set(step, merchant_of(record))
+end
+
 -- INDEX has the name of each lane in which something waits, by a lower bound of its first due time.
 -- Whoever adds to a lane lowers the bound, in the same script. Who takes something away leaves it:
 -- a bound that is too early costs a look, which corrects it. With one that is too late payouts
@@ -153,10 +175,16 @@ local function turn(merchant, from, to)
   if not states then states = {}; changed[merchant] = states end
   states[from], states[to] = (states[from] or 0) - 1, (states[to] or 0) + 1
 end
+-- Parked payouts are counted under PARKED too, in a hash of their own: the insert reads all of it.
+local function count_parked(merchant, by)
+  if call('HINCRBY', P .. 'parked', merchant, by) <= 0 then call('HDEL', P .. 'parked', merchant) end
+end
 local function write_counts()
   for merchant, states in pairs(changed) do
     for state, by in pairs(states) do
-      if by ~= 0 then call('HINCRBY', P .. 'count', merchant .. '\n' .. state, by) end
+      if by == 0 then -- nothing has changed
+      elseif state == PARKED then count_parked(merchant, by)
+      else call('HINCRBY', P .. 'count', merchant .. '\n' .. state, by) end
     end
   end
 end

@@ -1,12 +1,12 @@
 -- insert makes commands known, each once, and moves the read position.
--- ARGV: epoch, window, partition, from, to ('' while the range goes on in a later call), anchor.
--- Then for each payout: tradeNo, carried, record time, due, bucket, offset, record.
+-- ARGV: epoch, window, partition, from, to ('' while the range goes on in a later call), anchor, how many
+-- parked payouts of a merchant don't count. Then for each payout: tradeNo, carried, record time, due, bucket, offset, record.
 -- The anchor says what stands before to, by which the topic is recognised ('' if not known).
 -- A due time of '' means now, by this clock: the caller's own may be wrong.
 -- Carried is '' but for a payout whose command was published again because it had been open for
 -- long (protocol I5). Then it is its state's letter: r, s or h.
 -- Answer: outcomes, one letter each (n new, r rejected, o held because old, d duplicate, c
--- conflict), the number of open payouts, and the time.
+-- conflict). Then the number of open payouts, without such parked ones, and the time.
 --
 -- A range that begins past the read position is refused (protocol I1). A consumer that retries an
 -- old range must not jump over what a new epoch has to read again.
@@ -24,7 +24,7 @@ end
 local reach = math.max(now - window, tonumber(epoch[5] or '0'))
 
 local tradeNos = {}
-for i = 7, #ARGV, 7 do tradeNos[#tradeNos + 1] = ARGV[i] end
+for i = 8, #ARGV, 7 do tradeNos[#tradeNos + 1] = ARGV[i] end
 fetch(tradeNos)
 for _, tradeNo in ipairs(tradeNos) do
   local record = records[tradeNo]
@@ -92,9 +92,10 @@ end
 local function hold(tradeNo, record)
   local state, merchant = state_of(record), merchant_of(record)
   if state ~= 'r' and state ~= 's' and state ~= 'p' then return record end
-  leave(due_set(step_of(record), merchant), tradeNo)
+  leave(set_of(record), tradeNo)
   leave(due_set('s', merchant), tradeNo)
   leave(due_set('x'), tradeNo)
+  if step_of(record) == PARKED then count(merchant, PARKED, -1) end
   wait_in(due_set('n'), stamp(now), tradeNo)
   count(merchant, state, -1)
   count(merchant, 'h', 1)
@@ -117,7 +118,7 @@ local function orphan(tradeNo, memo)
 end
 
 local args = ARGV
-for i = 7, #args, 7 do
+for i = 8, #args, 7 do
   local tradeNo, carried, read, due, bucket, offset, record = args[i], args[i + 1], tonumber(args[i + 2]), args[i + 3], args[i + 4], args[i + 5], args[i + 6]
   if due == '' then due = stamp(now) end
   local open = records[tradeNo]
@@ -175,6 +176,8 @@ end
 flush()
 write_counts()
 local total = added > 0 and call('INCRBY', P .. 'total', added) or tonumber(call('GET', P .. 'total') or '0')
+-- A batch that is paused must not stop the intake of others.
+for _, parked in ipairs(call('HVALS', P .. 'parked')) do total = total - math.min(tonumber(parked), tonumber(ARGV[7])) end
 if to ~= '' and not conflicts and tonumber(to) > position then
   if ARGV[6] == '' then
     call('HSET', P .. 'position', partition, to)

@@ -4,7 +4,7 @@
 -- (protocol S2). Two more scripts write sending, never for a send that is still to come: insert
 -- and restore, of payouts that may have been sent (docs/states.md).
 -- ARGV: epoch, step, merchant, token, n, lease in ms, the account to which a send goes and which
--- an ask is about.
+-- an ask is about. Then, of a send, the only payouts that may be leased; without any, those that are due first.
 -- Answer: now, the lease's end, the merchant's evidence (served at, about which tradeNo, the
 -- latest settled tradeNo). Then for each payout: tradeNo, what was written over its record's
 -- beginning ('' if nothing was), and the record before that.
@@ -58,7 +58,7 @@ local function take(tradeNo)
   local state, head = state_of(record), nil
   if step == 's' then
     leave(set, tradeNo)
-    if state ~= 'r' then return nil end
+    if state_and_step_of(record) ~= WAITS_TO_BE_SENT then return nil end
     local expires = sub(record, EXPIRES_FROM, EXPIRES_TO) -- 13 digits, as starts
     if expires ~= NEVER and expires <= starts then
       wait_in(due_set('x'), starts, tradeNo)
@@ -81,7 +81,13 @@ local function take(tradeNo)
       leave(set, tradeNo)
       return nil
     end
-    leave(due_set('s', merchant_of(record)), tradeNo)
+    local owner = merchant_of(record)
+    if step_of(record) == PARKED then
+      leave(set_of(record), tradeNo)
+      count(owner, PARKED, -1)
+    else
+      leave(due_set('s', owner), tradeNo)
+    end
     stay(set, ends, tradeNo)
     head = LAYOUT .. 'rx' .. leased
   else
@@ -152,12 +158,24 @@ local function take_all(picked)
     end
   end
 end
-local picked, more = pick(0, n)
+-- named answers those of the named payouts that are due in this lane. Somebody may have leased, parked or put
+-- off the others since they were looked at.
+local function named()
+  local names = {unpack(ARGV, 8)}
+  local due = {}
+  for i, at in ipairs(call('ZMSCORE', set, unpack(names))) do
+    if at and tonumber(at) <= now then due[#due + 1] = names[i] end
+  end
+  return due
+end
+
+local picked, more
+if ARGV[8] then picked, more = named(), true else picked, more = pick(0, n) end
 take_all(picked)
 -- Payouts that may not be sent are replaced by others. Otherwise a lease for one payout, a probe,
 -- could hand out none. None has left the lane yet: see flush.
 local looked = #picked
-while step == 's' and more and #taken < n and looked < n + 500 do
+while step == 's' and more and not ARGV[8] and #taken < n and looked < n + 500 do
   picked, more = pick(looked, n - #taken)
   looked = looked + #picked
   take_all(picked)

@@ -32,10 +32,11 @@ if send_by > known_by then call('HSET', P .. 'epoch', 'send_by', stamp(send_by))
 
 local function leave_sets(tradeNo, record)
   local merchant = merchant_of(record)
-  call('ZREM', due_set(step_of(record), merchant), tradeNo)
+  call('ZREM', set_of(record), tradeNo)
   call('ZREM', due_set('s', merchant), tradeNo)
   call('ZREM', due_set('x'), tradeNo)
   count(merchant, state_of(record), -1)
+  if step_of(record) == PARKED then count(merchant, PARKED, -1) end
 end
 
 -- wait lets a payout wait from now on. One lower bound of a lane is enough for the call.

@@ -34,9 +34,10 @@ local function take(tradeNo, bucket)
   local wanted, leased = find(states, state, 1, true) and step ~= 'n', lease_end_of(record) > now
   if leased and (wanted or state == 's') then return 'b', record end
   if not wanted then return 'o', record end
-  local merchant, set = merchant_of(record), due_set(step, merchant_of(record))
+  local set = set_of(record)
   if state == 'r' then
     leave(set, tradeNo)
+    if step == PARKED then count(merchant_of(record), PARKED, -1) end
     leave(due_set('x'), tradeNo)
     wait_in(due_set('x'), ends, tradeNo)
     step = 'x'
@@ -54,4 +55,5 @@ for i = 6, #ARGV, 2 do
   answer[#answer + 1] = record
 end
 flush()
+write_counts()
 return answer

@@ -12,6 +12,10 @@ for _, merchant in ipairs(call('SMEMBERS', P .. 'merchants')) do
     steps[#steps + 1] = 's'
   end
 end
+for _, batch in ipairs(call('ZRANGE', PARKED_SETS, 0, -1)) do -- it may have been sent before it was parked
+  sets[#sets + 1] = parked_set(batch)
+  steps[#steps + 1] = PARKED
+end
 for i, set in ipairs(sets) do
   local from, page = 0, nil
   repeat -- what stands there and isn't received must not hide what is

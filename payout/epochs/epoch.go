@@ -31,8 +31,9 @@ type Epoch struct {
 // part, instead of losing what it doesn't know.
 //
 // 1 had no version. 2 has: a plain line for the batch id, the account of a send, a flag
-// for an end by our own word.
-const Layout = 2
+// for an end by our own word. 3 has the step of parked payouts. Versions that know only an older one
+// know nothing of what people forbid, so they must be kept out (protocol A12).
+const Layout = 3
 
 // Standing is what a Redis holds of epochs.
 type Standing struct {

@@ -64,6 +64,7 @@ type Request struct {
 	Account  payout.Account // of sends: to which account they will go
 	N        int            // up to so many
 	For      time.Duration
+	Only     []string // of sends: nobody else's tradeNo; nil: those that are due first
 }
 
 // Leased is what a lease handed out.
