@@ -271,6 +271,12 @@ func TestWhatEndsAParkedPayout(t *testing.T) {
 			open(t, j, build(t, j, was(epochs.WasEnded, "a", payout.StateRejected)))
 		},
 		"a hold that is told": func(t *testing.T, j *Journal) { carriedAs(t, j, payout.StateHeld) },
+		"a lease by name": func(t *testing.T, j *Journal) {
+			r := leases.ByName{TradeNos: []string{"a"}, States: []payout.State{payout.StateReceived}, For: time.Minute}
+			if b, err := j.LeaseByName(context.Background(), r); err != nil || b.Payouts[0].Found != leases.NamedLeased {
+				t.Fatalf("%+v %v", b, err)
+			}
+		},
 		"a review": func(t *testing.T, j *Journal) {
 			move(t, j, payout.StepReview, 2, "a")
 			lease(t, j, payout.StepReview, "", 1)
