@@ -49,5 +49,18 @@
 //   - an instance doesn't change what another one does, so most runs have one of them
 //   - one leader of the topic's partition dies, or the topic is made anew once and Redis forgets once
 //
+// Ends (end_state_test.go, end_test.go, end_work_test.go, end_epoch_test.go) are about A5 to A9. What a person has
+// ended isn't sent afterwards. One action has one outcome, which is true. Its bounds:
+//   - one payout, two instances that do one thing at a time each, one partition of the decisions
+//   - two copies of Redis, one fault, three epochs; fence and replay are one step each
+//   - one action of the payout, and where Redis loses nothing also a cancel and then an end as failed
+//   - no watermark and no record that arrives late: the first model has them
+//   - the provider shows an order late only until enough absences are counted
+//
+// Parking (park_test.go) is about A4 and A10. Nothing stays parked without a reason in force, and a batch's cancel
+// leaves nothing behind. Its bounds:
+//   - one payout, two instances, one Redis, one fault
+//   - a pass has one page; how many payouts may be parked isn't counted
+//
 // `make model` runs them; docs/safety.md shows traces.
 package model

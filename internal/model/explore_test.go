@@ -29,7 +29,7 @@ func (off rule) has(one rule) bool { return off&one != 0 }
 
 // exploration is one search: breadth first, so that the first violation is as near as any.
 type exploration[S comparable] struct {
-	first S
+	first []S
 	steps func(s *S, take func(what deed, t S)) // every step that is possible in s
 	wrong func(s *S) string                     // what must never be, "" if it isn't
 
@@ -43,8 +43,10 @@ type exploration[S comparable] struct {
 // search visits states until none is new, one is wrong, or there are more than most.
 func (e *exploration[S]) search(most int) (complete bool) {
 	e.seen.seed = maphash.MakeSeed()
-	e.seen.add(e.first)
-	e.from = append(e.from, 0)
+	for i, s := range e.first {
+		e.seen.add(s)
+		e.from = append(e.from, uint32(i))
+	}
 	for ; int(e.now) < e.seen.len(); e.now++ {
 		if e.seen.len() > most {
 			return false
@@ -70,11 +72,12 @@ func (e *exploration[S]) search(most int) (complete bool) {
 // trace is the shortest way to what is wrong.
 func (e *exploration[S]) trace() (lines []string) {
 	var path []uint32
-	for at := e.last; at != 0; at = e.from[at] {
+	at := e.last
+	for ; e.from[at] != at; at = e.from[at] {
 		path = append(path, at)
 	}
 	slices.Reverse(path)
-	before := uint32(0)
+	before := at
 	for _, at := range path {
 		s, goal, found := e.seen.key(before), e.seen.key(at), ""
 		e.steps(&s, func(d deed, t S) {

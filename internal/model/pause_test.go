@@ -26,7 +26,7 @@ func TestEveryRuleOfPausesIsNeeded(t *testing.T) {
 }
 
 func (o pauseRun) explore() *exploration[room] {
-	e := &exploration[room]{first: room{faults: uint8(o.faults)}}
+	e := &exploration[room]{first: []room{{faults: uint8(o.faults)}}}
 	e.steps = func(s *room, take func(deed, room)) {
 		c := pauseSteps{o, s, take}
 		c.people()
