@@ -22,8 +22,9 @@ const (
 	askLate = time.Second
 
 	// askTogether is for how long an ask waits for others that come due within that time: they share a
-	// request for the rate. It waits for no more than askEnough.
-	askTogether = 60 * time.Millisecond
+	// request for the rate. It waits for no more than askEnough. Then it waits for the next line of
+	// grid.Widest, as asks of other merchants do.
+	askTogether = 40 * time.Millisecond
 	askEnough   = 32
 
 	// askInHandPause is how long no payout is taken in hand after that.

@@ -185,7 +185,8 @@ func (l *Loop) keepOn(taking, working context.Context, la *lane) error {
 		case did.rest == 0:
 			return nil
 		default:
-			pause(taking, grid.Until(time.Now().Add(min(max(did.rest, leastRest), longestRest))))
+			rest := min(max(did.rest, leastRest), longestRest)
+			pause(taking, grid.UntilFine(time.Now().Add(rest), max(grid.Width, rest/4)))
 		}
 	}
 	return nil
@@ -193,7 +194,7 @@ func (l *Loop) keepOn(taking, working context.Context, la *lane) error {
 
 // restUntil sleeps until then. It ends sooner if another payout in hand comes due before.
 func (la *lane) restUntil(taking context.Context, then time.Time) {
-	t := time.NewTimer(grid.Until(then))
+	t := time.NewTimer(grid.UntilFine(then, grid.Widest))
 	defer t.Stop()
 	select {
 	case <-taking.Done():

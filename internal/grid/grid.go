@@ -6,21 +6,25 @@ package grid
 
 import "time"
 
-// Width is the distance of the lines: 10 ms.
-const Width = 10 * time.Millisecond
+// Width is the distance of the lines: 10 ms. What may wait for longer waits for every second or fourth line, which
+// are Widest apart.
+const (
+	Width  = 10 * time.Millisecond
+	Widest = 4 * Width
+)
 
 // Until is how long to wait for a moment: until the first line that isn't before it. A moment that has come
 // is waited for no longer: the answer is 0 or less, as time.Until's. Width bounds how late that is.
 func Until(at time.Time) time.Duration { return UntilFine(at, Width) }
 
 // UntilFine is Until for lines that are at most that far apart. They are a half, a quarter and so on of
-// Width, so that they fall together as often as they can.
+// Widest, so that they fall together as often as they can.
 func UntilFine(at time.Time, width time.Duration) time.Duration {
 	wait := time.Until(at)
 	if wait <= 0 || width <= 0 {
 		return wait
 	}
-	fine := Width
+	fine := Widest
 	for fine > width {
 		fine /= 2
 	}

@@ -18,7 +18,8 @@ func TestUntil(t *testing.T) {
 			{11 * ms, 5 * ms, 15 * ms},
 			{11 * ms, 7 * ms, 15 * ms},
 			{11 * ms, 3 * ms, 12500 * time.Microsecond},
-			{11 * ms, time.Hour, 20 * ms},
+			{11 * ms, time.Hour, 40 * ms},
+			{11 * ms, 39 * ms, 20 * ms},
 			{11 * ms, 0, 11 * ms},
 		} {
 			if got := UntilFine(time.Now().Add(c.at), c.width); got != c.want {
@@ -38,7 +39,7 @@ func FuzzUntil(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in, width int64) {
 		synctest.Test(t, func(t *testing.T) {
 			in, width := time.Duration(in%int64(time.Hour)), time.Duration(width%int64(time.Second))
-			if got := UntilFine(time.Now().Add(in), width); got < in || got > in+Width {
+			if got := UntilFine(time.Now().Add(in), width); got < in || got > in+min(Widest, max(width, 0)) {
 				t.Errorf("in %v, lines of %v: %v", in, width, got)
 			}
 		})
