@@ -35,8 +35,9 @@ func ticketsOf(taken []ratelimit.Ticket) []disburse.Ticket {
 // merchants have two thousand schedules.
 const beginning = 8
 
-// beginSchedules begins the schedules in a new epoch, while the first commands are still read.
-// A schedule that nobody has used, or that has to rest, grants nothing at first.
+// beginSchedules begins the schedules while there is no epoch yet, and again in each new one. A schedule
+// that nobody has used, or that has to rest, grants nothing at first. Meanwhile the epoch is joined and the
+// first commands are read.
 func (a *App) beginSchedules(ctx context.Context) {
 	limiters := make(chan *ratelimit.Limiter)
 	for range beginning {

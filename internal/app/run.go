@@ -42,6 +42,7 @@ func (a *App) work(ctx context.Context) {
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorking()
 	var intake, loops, rest sync.WaitGroup
+	a.beginSchedules(ctx)
 	a.supervise(ctx, &intake, "consumer", func() {
 		if err := a.consumer.Run(ctx); err != nil {
 			a.logger.Error().Err(err).Msg("the consumer ended")
