@@ -159,7 +159,7 @@ type Disburse struct {
 type Admin struct {
 	// The default can be reached from the same machine only.
 	Listen string         `key:"listen" default:"127.0.0.1:8080" format:"listen address" about:"address of /healthz, /readyz and /metrics; :8080 is open to everybody, then with a token"`
-	Token  secrets.Secret `key:"token" secret:"true" about:"bearer token for the profiles"`
+	Token  secrets.Secret `key:"token" secret:"true" about:"bearer token for the profiles and for /payouts"`
 }
 
 // Log says how much is logged, and for whom.

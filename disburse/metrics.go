@@ -140,13 +140,20 @@ func (m *Metrics) showBreakers(merchants []string) {
 	for _, name := range merchants {
 		send, query := 0, 0
 		for _, l := range m.loops {
-			if merchant := l.merchants[name]; merchant != nil {
-				send, query = max(send, merchant.sendGate.state()), max(query, merchant.askGate.state())
-			}
+			s, q := l.Breakers(name)
+			send, query = max(send, s), max(query, q)
 		}
 		m.breaker.Set(float64(send), name, OperationSend)
 		m.breaker.Set(float64(query), name, OperationQuery)
 	}
+}
+
+// Breakers are the states of a merchant's breakers, of sends and of asks: 0 closed, 1 half-open, 2 open.
+func (l *Loop) Breakers(merchant string) (send, query int) {
+	if m := l.merchants[merchant]; m != nil {
+		return m.sendGate.state(), m.askGate.state()
+	}
+	return 0, 0
 }
 
 // Tokens counts what became of tokens.

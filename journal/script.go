@@ -14,14 +14,14 @@ import (
 )
 
 // Scripts are the names of the journal's scripts, for metrics that show zeros.
-var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock", "act", "mark", "told", "carry", "take", "decided", "peek", "park", "parked"}
+var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock", "known", "act", "mark", "told", "carry", "take", "decided", "peek", "park", "parked"}
 
 // unbelieving are the scripts that begin epochs or look at them. They run without an open
 // epoch.
-var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "restore": true, "unsent": true, "plan": true, "share": true, "scan": true, "convert": true, "clock": true, "decided": true}
+var unbelieving = map[string]bool{"epoch": true, "build": true, "open": true, "restore": true, "unsent": true, "plan": true, "share": true, "scan": true, "convert": true, "clock": true, "known": true, "decided": true}
 
 // deduping are the scripts that read or write the dedup window.
-var deduping = map[string]bool{"insert": true, "apply": true, "restore": true, "convert": true, "take": true}
+var deduping = map[string]bool{"insert": true, "apply": true, "restore": true, "convert": true, "known": true, "take": true}
 
 // grouping are the scripts that work on many records at once.
 var grouping = map[string]bool{"insert": true, "lease": true, "apply": true, "resolve": true, "take": true, "peek": true, "park": true}

@@ -213,12 +213,18 @@ func New(client redis.Scripter, o Options) *Limiter {
 	if o.Epoch == nil {
 		o.Epoch = func() int { return 0 }
 	}
-	key := fmt.Sprintf("%s:{rate:%s}", o.Namespace, o.Name)
+	key := scheduleKey(o)
 	own := rate.NewLimiter(rate.Limit(o.Rate.PerSecond), o.Rate.localBurst())
 	own.AllowN(time.Now(), o.Rate.localBurst()) // begin without tokens: a restart must not cause a burst
-	return &Limiter{Options: o, client: client, keys: []string{key, key + ":pace", key + ":queue", key + ":caught", key + ":epoch"}, started: time.Now(),
+	return &Limiter{Options: o, client: client, keys: []string{key, throttleOf(key), key + ":queue", key + ":caught", key + ":epoch"}, started: time.Now(),
 		rate: o.Rate, local: own, queue: queue{wake: make(chan struct{}, 1)}, sleep: sleep}
 }
+
+// scheduleKey names the schedule in Redis.
+func scheduleKey(o Options) string { return fmt.Sprintf("%s:{rate:%s}", o.Namespace, o.Name) }
+
+// throttleOf names the throttle of a schedule.
+func throttleOf(schedule string) string { return schedule + ":pace" }
 
 // localBurst is how many calls may leave this process at once. It covers 10 ms of the rate,
 // because shorter gaps are not promised.

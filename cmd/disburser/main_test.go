@@ -102,7 +102,7 @@ func TestCommandLines(t *testing.T) {
 		{"version", cli.Done, "disburser 0.1.0, commit unknown, go1"},
 		{"version now", cli.Wrong, "unexpected argument now"},
 		{"chekc", cli.Wrong, `did you mean "check"?`},
-		{"nonsense", cli.Wrong, "Commands: run, check, act, countries, version."},
+		{"nonsense", cli.Wrong, "Commands: run, check, act, show, countries, version."},
 		{"run", cli.Wrong, "disburser run: missing flags: --config=FILE\nTry disburser run --help."},
 		{"run --config", cli.Wrong, "--config needs a value: --config=FILE"},
 		{"check --config ''", cli.Wrong, "--config FILE"},

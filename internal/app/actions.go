@@ -15,11 +15,16 @@ import (
 // keysOf are the keys that vouch for actions.
 func keysOf(c config.Actions) acts.Keys { return acts.Keys{Current: c.Key, Old: c.OldKeys} }
 
+// rulesOf are what a fold of the actions goes by.
+func rulesOf(c config.Config) acts.Rules {
+	return acts.Rules{Keys: keysOf(c.Actions), TwoPeople: c.Actions.TwoPeople, Shards: c.Redis.Shards}
+}
+
 // wireActions makes what follows the topic of the actions. All shards share it.
 func (a *App) wireActions() {
 	a.actions = actions.New(actions.Config{
 		Client: a.kafka.client, Topic: a.config.Kafka.Topics.Actions, Staleness: a.config.Actions.Staleness,
-		Rules:   acts.Rules{Keys: keysOf(a.config.Actions), TwoPeople: a.config.Actions.TwoPeople, Shards: a.config.Redis.Shards},
+		Rules:   rulesOf(a.config),
 		Changed: a.nudge, Metrics: actions.NewMetrics(a.options.Registry), Logger: a.logger,
 	})
 }

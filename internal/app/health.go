@@ -67,7 +67,7 @@ func (h *health) unready() []string {
 }
 
 // admin is the admin HTTP (README, Admin HTTP and metrics). Health and metrics are open;
-// profiles need the token; where none is set nobody sees them.
+// profiles and payouts need the token; where none is set nobody sees them.
 func (a *App) admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -95,6 +95,7 @@ func (a *App) admin() http.Handler {
 		reply(w, status, body)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.options.Registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /payouts/{tradeNo}", a.forToken(a.showPayout))
 	mux.HandleFunc("GET /debug/pprof/", a.guarded(pprof.Index))
 	mux.HandleFunc("GET /debug/pprof/cmdline", a.guarded(pprof.Cmdline))
 	mux.HandleFunc("GET /debug/pprof/profile", a.guarded(pprof.Profile))
@@ -113,7 +114,23 @@ func (a *App) guarded(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func reply(w http.ResponseWriter, status int, body map[string]any) {
+// forToken lets through who has the token. Without one in the configuration nobody may, and that is said.
+func (a *App) forToken(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		switch {
+		case a.config.Admin.Token.IsEmpty():
+			reply(w, http.StatusForbidden, map[string]any{"error": "admin.token is not set in the configuration: nobody may read payouts here; set it and restart"})
+		case !a.allowed(r):
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			reply(w, http.StatusUnauthorized, map[string]any{"error": "payouts need Authorization: Bearer <admin.token>"})
+		default:
+			h(w, r)
+		}
+	}
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // the caller is gone: nothing to be done

@@ -51,12 +51,15 @@ func newMerchant(c config.Config, name string, p merchantParts) (*merchant, erro
 // limiter makes the limiter of one operation, counted.
 func (m *merchant) limiter(c config.Config, operation string, r config.Rate, p merchantParts) *ratelimit.Limiter {
 	return ratelimit.New(p.redis, ratelimit.Options{
-		Namespace: c.Redis.Namespace, Name: m.name + ":" + operation, Rate: rateOf(r), MaxPause: c.Breaker.MaxOpenFor,
+		Namespace: c.Redis.Namespace, Name: limiterName(m.name, operation), Rate: rateOf(r), MaxPause: c.Breaker.MaxOpenFor,
 		Count:    func(outcome string, n int) { p.tokens(m.name, operation, outcome, n) },
 		Epoch:    p.epoch,
 		OnChange: func(change ratelimit.RateChange) { p.onChange(m.name, operation, change) },
 	})
 }
+
+// limiterName names the schedule of a merchant's operation.
+func limiterName(merchant, operation string) string { return merchant + ":" + operation }
 
 // reload puts new rates in force and answers the new policy. The rest of a merchant's
 // settings needs a restart.
