@@ -135,9 +135,7 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 		return
 	}
 	la.began = now
-	l.calls.Add(1)
-	go func() {
-		defer l.calls.Done()
+	l.worker(func() {
 		defer func() {
 			la.busy.Store(false)
 			switch due, next := la.work(time.Now()); {
@@ -157,7 +155,7 @@ func (l *Loop) start(taking, working context.Context, la *lane, due int) {
 		la.failures++
 		la.pausedUntil.Store(time.Now().Add(min(leastBackoff<<min(la.failures-1, 10), mostBackoff)).UnixNano())
 		l.reportError(taking, err, la.Step.String())
-	}()
+	})
 }
 
 // keepOn has a lane work on one group after the other, as long as it has work and slots. While it lacks

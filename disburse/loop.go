@@ -305,7 +305,7 @@ func (l *Loop) stillIdle(taking context.Context) (sleep time.Duration, still boo
 	return min(idle, time.Until(l.idleUntil)), true
 }
 
-// worker runs f for one payout; the permit is f's to end. A worker that is
+// worker runs f for one payout, whose permit is f's to end, or for a lane. A worker that is
 // done waits for the next one: its stack has grown to what a call needs.
 func (l *Loop) worker(f func()) {
 	l.calls.Add(1)

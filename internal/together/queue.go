@@ -110,14 +110,27 @@ func (s *Scripts) hurry(q *queue) {
 		return
 	}
 	s.begin(q)
-	go s.fly(q)
+	s.launch(q)
 	s.hurryIn(q, patience)
 }
 
 // landed ends a caller's own round trip. Calls that wait leave without it.
 func (s *Scripts) landed(q *queue) {
 	if s.goesOn(q) {
-		go s.fly(q)
+		s.launch(q)
+	}
+}
+
+// launch has a goroutine make round trips. It is counted as a flight, so Close comes later.
+func (s *Scripts) launch(q *queue) {
+	select {
+	case s.flyers <- q:
+	default:
+		go func() {
+			for ; q != nil; q = <-s.flyers {
+				s.fly(q)
+			}
+		}()
 	}
 }
 

@@ -39,6 +39,7 @@ const (
 type Scripts struct {
 	client  redis.UniversalClient
 	flights sync.WaitGroup // counts what flying counts, in all queues
+	flyers  chan *queue    // to goroutines that have made round trips and wait for the next one: their stacks have grown
 
 	mu     sync.Mutex
 	closed bool
@@ -49,16 +50,20 @@ var _ redis.Scripter = (*Scripts)(nil)
 
 // New makes one on a client. It sends nothing by itself.
 func New(client redis.UniversalClient) *Scripts {
-	return &Scripts{client: client, queues: map[server]*queue{}}
+	return &Scripts{client: client, queues: map[server]*queue{}, flyers: make(chan *queue)}
 }
 
 // Close waits until nothing is in flight. It comes after the client's own Close, which ends what
 // hangs. Calls that come later go alone, and fail as the client does.
 func (s *Scripts) Close() error {
 	s.mu.Lock()
+	first := !s.closed
 	s.closed = true
 	s.mu.Unlock()
 	s.flights.Wait()
+	if first {
+		close(s.flyers)
+	}
 	return nil
 }
 
