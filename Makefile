@@ -74,7 +74,7 @@ chaos: bin ## kills, pauses, wipes and cuts real servers and processes while pay
 FAULTS ?= 1
 
 .PHONY: model
-model: ## every interleaving of the protocol, and what each rule is for (a minute or two; FAULTS=2 LIMIT=60000000 for a large machine)
+model: ## every interleaving of the protocol, and what each rule is for (some minutes; FAULTS=2 LIMIT=60000000 for a large machine)
 	go test -count=1 -timeout=120m -v ./internal/model -every -faults=$(FAULTS) $(if $(LIMIT),-limit=$(LIMIT))
 
 GUARDS ?=

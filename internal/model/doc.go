@@ -54,7 +54,7 @@
 //   - one payout, two instances that do one thing at a time each, one partition of the decisions
 //   - two copies of Redis, one fault, three epochs; fence and replay are one step each
 //   - one action of the payout, and where Redis loses nothing also a cancel and then an end as failed
-//   - no watermark and no record that arrives late: the first model has them
+//   - watermarks only in two runs of their own; no record that arrives late: the first model has them
 //   - the provider shows an order late only until enough absences are counted
 //
 // Parking (park_test.go) is about A4 and A10. Nothing stays parked without a reason in force, and a batch's cancel

@@ -58,6 +58,10 @@ func (c *endSteps) builds(i int) {
 // replay merges what results and decisions say, by rank (E4d, A6), and says what became of actions (A5).
 func (c *endSteps) replay(t *office, d int) {
 	r := &t.half[d]
+	log := t.log()
+	if c.marks {
+		log = r.news
+	}
 	for k := range r.act {
 		e, w := &r.act[k], t.word[k]
 		if !e.before {
@@ -66,32 +70,33 @@ func (c *endSteps) replay(t *office, d int) {
 			}
 			continue
 		}
+		was := e.mark
 		*e = entry{before: true, mark: uncertain, public: w.outcome != nothing}
-		if w.took {
+		if was == done || log&(logFirst<<k) != 0 {
 			e.mark = done
 		}
 	}
 	ended := uint8(0)
 	for k, w := range t.word {
-		if (w.took || w.void) && ended == 0 {
+		if (log&(logFirst<<k) != 0 || w.void) && ended == 0 {
 			ended = 1 + uint8(k)
 		}
 	}
-	hold := t.saidHeld && (r.state == unknown || r.state == fresh || r.state == doubted || r.state == leased || r.state == byPerson && !r.vouched)
+	hold := log&logHold != 0 && (r.state == unknown || r.state == fresh || r.state == doubted || r.state == leased || r.state == byPerson && !r.vouched)
 	switch {
-	case t.saidPaid:
+	case log&logPaid != 0:
 		r.state = paidKept
-	case t.saidEnd:
+	case log&logEnd != 0:
 		r.state = endKept
-	case r.state == byProvider:
+	case r.state == byProvider, r.state == paidKept, r.state == endKept:
 		return
 	case ended != 0 && !(c.off.has(fromMemory) && r.state == unknown) && !(c.off.has(aboveHold) && (hold || r.state == held)):
 		r.state, r.by, r.vouched = byPerson, ended, true
 	case hold:
 		r.state = held
-	case r.state == byPerson && !r.vouched && !t.decided && !c.off.has(ownEpoch):
+	case r.state == byPerson && !r.vouched && log&logSend == 0 && !c.off.has(ownEpoch):
 		r.state = held
-	case !t.decided:
+	case log&logSend == 0:
 	case r.state == byPerson && !r.vouched && !c.off.has(ownBecomesHeld):
 		r.state = held
 	case r.state == held, r.state == byPerson && r.vouched:

@@ -57,6 +57,7 @@ type office struct {
 	saidPaid bool  // results
 	saidEnd  bool
 	saidHeld bool
+	written  uint8 // what a step has just added to results and decisions
 	bad      uint8
 }
 
@@ -73,7 +74,18 @@ type half struct {
 	proven   bool  // enough absences were counted
 	ended    bool  // a person's end was written here
 	act      [mostActs]entry
+	news     uint8 // what the log says behind its watermark (only where watermarks are written)
 }
+
+// What results and decisions say: bits.
+const (
+	logSend = 1 << iota
+	logHold
+	logPaid
+	logEnd
+	logFirst // a valid end by the first action
+	logSecond
+)
 
 // entry is act:<id> in Redis.
 type entry struct {
@@ -157,6 +169,7 @@ const (
 	twoAgree
 	deadlineLast
 	ownEpoch
+	markWaits
 )
 
 // endRun is what people and the world may do in a run, and which rules it goes without.
@@ -172,6 +185,7 @@ type endRun struct {
 	faults int
 	lives  uint8 // epochs
 	late   bool  // people may give up on an action
+	marks  bool  // watermarks are written
 	calm   bool  // nobody dies, nothing is lost but Redis, and no deadline passes: for traces that are long
 	swaps  bool  // which instance is which means nothing
 }
@@ -187,17 +201,21 @@ var endRuns = []struct {
 	{"end as failed by force", forces},
 	{"end as paid", pays},
 	{"cancel, then end as failed", both},
+	{"cancel, with watermarks", markedCancels},
+	{"end as failed, with watermarks", markedFails},
 }
 
 var (
-	cancels      = endRun{start: fresh, acts: [mostActs]uint8{cancelled}, faults: 1, lives: 3, late: true}
-	splitCancels = endRun{start: fresh, acts: [mostActs]uint8{cancelled}, splits: true, lives: 3, faults: 1}
-	fails        = endRun{start: leased, acts: [mostActs]uint8{endedFailed}, repeat: true, slow: true, faults: 1, lives: 3, late: true}
-	splitFails   = endRun{acts: [mostActs]uint8{endedFailed}, repeat: true, start: leased, splits: true, lives: 3, faults: 1}
-	quietFails   = endRun{start: leased, acts: [mostActs]uint8{endedFailed}, repeat: true, splits: true, lives: 3, faults: 1, calm: true}
-	forces       = endRun{start: fresh, acts: [mostActs]uint8{endedFailed}, two: true, force: true, slow: true, faults: 1, lives: 3, late: true}
-	pays         = endRun{acts: [mostActs]uint8{endedPaid}, start: held, slow: true, faults: 1, lives: 3, late: true}
-	both         = endRun{start: fresh, acts: [mostActs]uint8{cancelled, endedFailed}, lives: 1, late: true}
+	cancels       = endRun{start: fresh, acts: [mostActs]uint8{cancelled}, faults: 1, lives: 3, late: true}
+	splitCancels  = endRun{start: fresh, acts: [mostActs]uint8{cancelled}, splits: true, lives: 3, faults: 1}
+	fails         = endRun{start: leased, acts: [mostActs]uint8{endedFailed}, repeat: true, slow: true, faults: 1, lives: 3, late: true}
+	splitFails    = endRun{acts: [mostActs]uint8{endedFailed}, repeat: true, start: leased, splits: true, lives: 3, faults: 1}
+	quietFails    = endRun{start: leased, acts: [mostActs]uint8{endedFailed}, repeat: true, splits: true, lives: 3, faults: 1, calm: true}
+	forces        = endRun{start: fresh, acts: [mostActs]uint8{endedFailed}, two: true, force: true, slow: true, faults: 1, lives: 3, late: true}
+	pays          = endRun{acts: [mostActs]uint8{endedPaid}, start: held, slow: true, faults: 1, lives: 3, late: true}
+	markedCancels = endRun{start: fresh, acts: [mostActs]uint8{cancelled}, marks: true, faults: 1, lives: 3}
+	markedFails   = endRun{start: leased, acts: [mostActs]uint8{endedFailed}, repeat: true, marks: true, faults: 1, lives: 3}
+	both          = endRun{start: fresh, acts: [mostActs]uint8{cancelled, endedFailed}, lives: 1, late: true}
 )
 
 var endRules = []struct {
@@ -220,6 +238,7 @@ var endRules = []struct {
 	{aboveHold, "A6 above a hold", "a person's valid end ranks above a hold", fails},
 	{ownBecomesHeld, "A6 own", "a person's end that isn't decided becomes held in a replay", fails},
 	{ownEpoch, "A6 own epoch", "an end that isn't decided in the epoch that wrote it becomes held", splitCancels},
+	{markWaits, "A6 watermark", "no watermark is written while an end isn't noted as decided", markedCancels},
 	{validEnd, "A6 valid", "an end behind a foreign fence counts for nothing", quietFails},
 	{sendByFirst, "A7 SendBy", "nothing is ended while bytes may be on their way", forces},
 	{enoughAsks, "A7 counted", "without force enough absences were counted", fails},

@@ -101,8 +101,38 @@ type endSteps struct {
 func (c *endSteps) step(words string, who, at int, change func(t *office)) {
 	t := *c.s
 	change(&t)
+	c.news(&t)
 	c.normal(&t)
 	c.take(deed{words, uint8(who), uint8(at)}, t)
+}
+
+// log is what results and decisions say.
+func (s *office) log() (says uint8) {
+	for bit, is := range map[uint8]bool{logSend: s.decided, logHold: s.saidHeld, logPaid: s.saidPaid, logEnd: s.saidEnd, logFirst: s.word[0].took, logSecond: s.word[1].took} {
+		if is {
+			says |= bit
+		}
+	}
+	return says
+}
+
+// news puts what is new in the log behind every watermark.
+func (c *endSteps) news(t *office) {
+	if !c.marks {
+		t.written = 0
+		return
+	}
+	for d := range t.half {
+		h := &t.half[d]
+		switch {
+		case h.kind == gone:
+		case *h == half{kind: serving}:
+			h.news = t.log() // wiped: everything is replayed
+		default:
+			h.news |= t.written
+		}
+	}
+	t.written = 0
 }
 
 // normal forgets what no longer means anything.
@@ -139,7 +169,10 @@ func (c *endSteps) normal(t *office) {
 		for k := range h.act {
 			e := &h.act[k]
 			if h.epoch == 0 && !c.off.has(actionsNoted|notedBehind) {
-				*e = entry{} // the opening says what becomes of it
+				was := e.mark
+				if *e = (entry{}); c.marks && was == done {
+					e.mark = done // the opening says what becomes of it
+				}
 			}
 			if e.mark != nothing {
 				e.seen, e.over, e.claim = false, false, 0
@@ -248,6 +281,9 @@ func (c *endSteps) world() {
 			if e.seen && !e.over && !c.calm {
 				c.step("the action's deadline passes in %c", 0, d, func(t *office) { t.half[d].act[k].over = true })
 			}
+		}
+		if h := &s.half[d]; c.marks && h.kind == serving && h.epoch != 0 && h.epoch == s.fence && h.news != 0 && (h.state != byPerson || h.vouched || c.off.has(markWaits)) {
+			c.step("a watermark is written into %c", 0, d, func(t *office) { t.half[d].news = 0 })
 		}
 		c.breaks(d)
 	}

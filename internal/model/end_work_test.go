@@ -77,10 +77,10 @@ func (c *endSteps) payout(i, d int) {
 			write("%i asks the provider and gets an answer that nobody knows: %c has it as held", held)
 		}
 	case byProvider:
-		c.step("%i announces: PAID", i, d, func(t *office) { t.saidPaid = true; t.half[d].state = paidKept })
+		c.step("%i announces: PAID", i, d, func(t *office) { t.saidPaid, t.written = true, logPaid; t.half[d].state = paidKept })
 	case byPerson:
 		if h.vouched {
-			c.step("%i announces what the person has said", i, d, func(t *office) { t.saidEnd = true; t.half[d].state = endKept })
+			c.step("%i announces what the person has said", i, d, func(t *office) { t.saidEnd, t.written = true, logEnd; t.half[d].state = endKept })
 		} else {
 			c.step("%i leases the payout in %c to decide its end", i, d, func(t *office) {
 				t.hand[i] = hand{work: mustDecideEnd, lease: h.epoch, act: h.by - 1}
@@ -89,7 +89,7 @@ func (c *endSteps) payout(i, d int) {
 		}
 	}
 	if h.state == held && !s.saidHeld {
-		c.step("%i announces: held", i, d, func(t *office) { t.saidHeld = true })
+		c.step("%i announces: held", i, d, func(t *office) { t.saidHeld, t.written = true, logHold })
 	}
 }
 
@@ -100,14 +100,14 @@ func (c *endSteps) send(i, d int) {
 	case mustDecide:
 		valid := s.fence == h.lease
 		c.step("%i decides to send", i, 0, func(t *office) {
-			t.decided = t.decided || valid
+			t.sendDecided(valid)
 			t.hand[i].work, t.hand[i].void = mustLook, !valid
 		})
 		if c.calm {
 			return
 		}
 		c.step("%i decides to send, and the acknowledgement is lost", i, 0, func(t *office) {
-			t.decided = t.decided || valid
+			t.sendDecided(valid)
 			t.hand[i].work, t.hand[i].mark, t.hand[i].live = mustGiveBack, doubted, false
 		})
 	case mustLook:
@@ -137,6 +137,12 @@ func (c *endSteps) send(i, d int) {
 			})
 		}
 		c.goes("%i drops its lease", i, ready)
+	}
+}
+
+func (s *office) sendDecided(valid bool) {
+	if valid {
+		s.decided, s.written = true, logSend
 	}
 }
 
@@ -307,12 +313,14 @@ func (c *endSteps) decideEnd(i, d int) {
 	switch h.work {
 	case mustDecideEnd:
 		if c.off.has(decidedEnd) {
-			c.step("%i decides nothing, and announces what the person has said", i, 0, func(t *office) { t.saidEnd = true; t.hand[i].work = ready })
+			c.step("%i decides nothing, and announces what the person has said", i, 0, func(t *office) { t.saidEnd, t.written = true, logEnd; t.hand[i].work = ready })
 			return
 		}
 		write := func(t *office) {
 			w := &t.word[h.act]
-			w.took = w.took || s.fence == h.lease
+			if s.fence == h.lease {
+				w.took, t.written = true, logFirst<<h.act
+			}
 			w.void = w.void || c.off.has(validEnd) && s.fence != h.lease
 		}
 		c.step("%i decides the end", i, 0, func(t *office) {
@@ -330,7 +338,7 @@ func (c *endSteps) decideEnd(i, d int) {
 			c.goes("%i looks: no foreign fence", i, mustVouch)
 		}
 	case mustVouch:
-		c.step("%i announces what the person has said", i, 0, func(t *office) { t.saidEnd = true; t.hand[i].work = ready })
+		c.step("%i announces what the person has said", i, 0, func(t *office) { t.saidEnd, t.written = true, logEnd; t.hand[i].work = ready })
 		if d < 0 || s.half[d].state != byPerson || s.half[d].by != 1+h.act {
 			return
 		}
