@@ -11,7 +11,7 @@ var (
 	faults = flag.Int("faults", 1, "how often Redis may be wiped, set back or split in a run")
 	epochs = flag.Int("epochs", 3, "how many epochs a run may use, the first one included (at most 7)")
 	limit  = flag.Int("limit", 10_000_000, "how many states a run may visit: 50 bytes each")
-	every  = flag.Bool("every", false, "every run, about a minute; otherwise only those of a second (see make model)")
+	every  = flag.Bool("every", false, "every run, some minutes; otherwise only those of a second (see make model)")
 	full   = flag.Bool("full", false, "also the run in which everything may happen at once")
 )
 
