@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"disburser/internal/similar"
 	"disburser/payout/secrets"
 )
 
@@ -168,7 +169,7 @@ func (r *reader) unknown(parent, child value, keys []key) {
 		names = append(names, k.name)
 	}
 	slices.Sort(names)
-	known, meant := strings.Join(names, ", "), nearest(child.name, names)
+	known, meant := strings.Join(names, ", "), similar.Nearest(child.name, names)
 	switch {
 	case child.name == "<<":
 		r.add(child.line, parent.path, "has a merge key (<<), which is not supported: write the keys out")

@@ -1,17 +1,10 @@
 package config
 
-import "strings"
+import (
+	"strings"
 
-// nearest returns the known name that was probably meant, or "". It differs by a third of its letters at most.
-func nearest(name string, known []string) string {
-	best, least := "", len(name)/3+1
-	for _, k := range known {
-		if d := distance(simple(name), simple(k)); d < least {
-			best, least = k, d
-		}
-	}
-	return best
-}
+	"disburser/internal/similar"
+)
 
 // unlike says what a value must be one of, what it is, and which was probably meant.
 func (r *reader) unlike(path, value string, known []string) string {
@@ -19,9 +12,9 @@ func (r *reader) unlike(path, value string, known []string) string {
 	if shown := r.places[path].shown; shown != "" {
 		text += ", is " + shown
 	}
-	meant := nearest(value, known)
+	meant := similar.Nearest(value, known)
 	for _, k := range known { // a part of the name: korea for south_korea
-		if part := simple(value); meant == "" && len(part) >= 4 && strings.Contains(simple(k), part) {
+		if part := similar.Simple(value); meant == "" && len(part) >= 4 && strings.Contains(similar.Simple(k), part) {
 			meant = k
 		}
 	}
@@ -29,34 +22,4 @@ func (r *reader) unlike(path, value string, known []string) string {
 		text += ": did you mean " + meant + "?"
 	}
 	return text
-}
-
-// simple makes sessionTimeout, session-timeout, session_timeout and "Session timeout" alike.
-func simple(name string) string {
-	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(name))
-}
-
-// distance answers how many steps make b of a. A step adds, removes or changes a byte, or swaps
-// it with the next one. It is the Damerau-Levenshtein distance, as optimal string alignment.
-func distance(a, b string) int {
-	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		next := make([]int, len(b)+1)
-		next[0] = i + 1
-		for j := range len(b) {
-			change := row[j]
-			if a[i] != b[j] {
-				change++
-			}
-			next[j+1] = min(row[j+1]+1, next[j]+1, change)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				next[j+1] = min(next[j+1], before[j-1]+1)
-			}
-		}
-		before, row = row, next
-	}
-	return row[len(b)]
 }
