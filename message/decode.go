@@ -62,6 +62,8 @@ type Order struct {
 	Index   int    // its place in a bulk, -1 for a single payout
 	Invalid string // why it must be rejected, "" if it may go on; free of people's data
 
+	Problems []Problem // the same, field by field
+
 	// Unreadable is set where not even a tradeNo could be read; then nothing else is.
 	Unreadable *Unreadable
 }
@@ -161,7 +163,7 @@ func decodePayout(n, common *node, index int) Order {
 	if !c.NotBefore.IsZero() && !c.ExpiresAt.IsZero() && !c.ExpiresAt.After(c.NotBefore) {
 		r.wrong("expiresAt", "must be after notBefore")
 	}
-	return Order{Command: c, Index: index, Invalid: strings.Join(r.problems, "; ")}
+	return Order{Command: c, Index: index, Invalid: Reason(r.problems), Problems: r.problems}
 }
 
 // ValidTradeNo tells whether a text can name a payout: 1 to MaxTradeNo of A–Z a–z 0–9 _ -. What
@@ -184,11 +186,11 @@ func ValidTradeNo(text string) bool {
 // what is wrong with them.
 type reader struct {
 	own, common *node
-	problems    []string
+	problems    []Problem
 }
 
 func (r *reader) wrong(field, problem string) {
-	r.problems = append(r.problems, field+" "+problem)
+	r.problems = append(r.problems, Problem{field, problem})
 }
 
 // find prefers the payout's own field.

@@ -21,48 +21,45 @@ var errMinAboveMax = errors.New("is above amount.max")
 var reservedNames = []string{"amount", "merchantNo", "notifyUrl", "remark", "sign", "timestamp", "tradeNo"}
 
 // Check returns an error that lists everything that is wrong with a command for this merchant,
-// or nil. The rules are those of the page <country>/payout (paypro-api.md §3) with the
-// operator's changes. The error names fields and rules, never a value, because values are payee
-// data. It knows no check digits and no rules across fields: these are the provider's to check.
+// or nil. See Rules.Problems.
 func (c *Client) Check(cmd payout.Command) error {
-	problems := c.profile.amount.problems(cmd.Amount)
-	problems = append(problems, c.profile.payeeProblems(cmd.Payee.Reveal())...)
-	if !utf8.ValidString(cmd.Remark) {
-		problems = append(problems, "remark must be UTF-8")
+	if problems := c.Rules().Problems(cmd); len(problems) > 0 {
+		return errors.New(message.Reason(problems))
 	}
-	if len(problems) == 0 {
-		return nil
-	}
-	return errors.New(strings.Join(problems, "; "))
+	return nil
 }
 
+// Rules are those of the client's merchant.
+func (c *Client) Rules() Rules { return Rules{&c.profile} }
+
 // problems says what is wrong with an amount; none = nothing.
-func (r amountRule) problems(a money.Amount) []string {
+func (r amountRule) problems(a money.Amount) []message.Problem {
+	wrong := func(text string) []message.Problem { return []message.Problem{{Field: "amount", Text: text}} }
 	switch {
 	case a.IsZero():
-		return []string{"amount is required"}
+		return wrong("is required")
 	case r.whole && a.HasPoint():
-		return []string{"amount must be a whole number without a decimal point"}
+		return wrong("must be a whole number without a decimal point")
 	case a.Decimals() > r.decimals:
-		return []string{fmt.Sprintf("amount must have at most %d decimals", r.decimals)}
+		return wrong(fmt.Sprintf("must have at most %d decimals", r.decimals))
 	case !r.min.IsZero() && a.Compare(r.min) < 0:
-		return []string{"amount must be at least " + r.min.String()}
+		return wrong("must be at least " + r.min.String())
 	case !r.max.IsZero() && a.Compare(r.max) > 0:
-		return []string{"amount must be at most " + r.max.String()}
+		return wrong("must be at most " + r.max.String())
 	}
 	return nil
 }
 
 // payeeProblems checks the country's payee fields in order of name. A field that the country
 // doesn't know is ignored and not sent.
-func (p profile) payeeProblems(payee map[string]string) []string {
+func (p profile) payeeProblems(payee map[string]string) []message.Problem {
 	if p.anyPayee {
 		return p.anyPayeeProblems(payee)
 	}
-	var problems []string
+	var problems []message.Problem
 	for _, name := range slices.Sorted(maps.Keys(p.fields)) {
 		if problem := p.fields[name].problem(payee[name]); problem != "" {
-			problems = append(problems, "payee."+name+" "+problem)
+			problems = append(problems, message.Problem{Field: "payee." + name, Text: problem})
 		}
 	}
 	return problems
@@ -98,22 +95,23 @@ func (f Field) problem(value string) string {
 // anyPayeeProblems checks the payee of a country without documented payee fields. All fields of
 // the command are sent, so their names are checked too. A bad name is not printed: it may be
 // payee data in the wrong place.
-func (p profile) anyPayeeProblems(payee map[string]string) []string {
+func (p profile) anyPayeeProblems(payee map[string]string) []message.Problem {
 	if len(payee) == 0 {
-		return []string{"payee is required"}
+		return []message.Problem{{Field: "payee", Text: "is required"}}
 	}
-	var problems []string
+	var problems []message.Problem
+	wrong := func(field, text string) { problems = append(problems, message.Problem{Field: field, Text: text}) }
 	for _, name := range slices.Sorted(maps.Keys(payee)) {
 		field := Field{MaxLen: message.MaxPayeeField, freeText: isFreeText(name)}
 		switch problem := field.problem(payee[name]); {
 		case !fieldName.MatchString(name):
-			problems = append(problems, "payee has a field whose name is not letters and digits")
+			wrong("payee", "has a field whose name is not letters and digits")
 		case slices.Contains(reservedNames, name):
-			problems = append(problems, "payee."+name+" is filled in by the disburser")
+			wrong("payee."+name, "is filled in by the disburser")
 		case p.extra.Send[name] != "" && p.extra.Send[name] != payee[name]:
-			problems = append(problems, "payee."+name+" is filled in by the merchant's extra.send, with another value")
+			wrong("payee."+name, "is filled in by the merchant's extra.send, with another value")
 		case problem != "":
-			problems = append(problems, "payee."+name+" "+problem)
+			wrong("payee."+name, problem)
 		}
 	}
 	return problems

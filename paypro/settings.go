@@ -258,13 +258,19 @@ func (s Settings) applyTo(p profile) (profile, []error) {
 		inSetting("paths.query", checkPath(p.paths.Query)),
 		inSetting("paths.balance", checkPath(p.paths.Balance)),
 	)
+	p, limitErrs := s.limit(p)
+	return p, slices.Concat(errs, limitErrs)
+}
+
+// limit applies those settings that say which commands the merchant takes.
+func (s Settings) limit(p profile) (profile, []error) {
 	fields, fieldErrs := fieldsOf(p.name, p.fields, s.Fields)
 	p.fields = fields
 	p.anyPayee = p.anyPayee && len(fields) == 0
 	limits, limitErrs := p.amount.override(s.AmountMin, s.AmountMax, s.AmountDecimals)
 	p.amount = limits
 	p.extra = s.Extra
-	return p, slices.Concat(errs, fieldErrs, limitErrs, p.extraProblems())
+	return p, slices.Concat(fieldErrs, limitErrs, p.extraProblems())
 }
 
 // decides tells whether the operator decided an open question with this setting.
