@@ -145,7 +145,7 @@ func (a *App) wireShards(metrics *disburse.Metrics) {
 			Merchants: a.merchants.forLoop(), Slots: max(1, a.config.Disburse.Slots/n), Lease: a.config.Disburse.Lease,
 			Breaker: disburse.BreakerSettings(a.config.Breaker),
 			Journal: j, Decisions: l, Actions: a.actions, Announcer: a.producer, EpochLost: k.CheckEpoch, Metrics: metrics, Logger: a.logger,
-			Resolve: a.merchants.resolve, Grace: a.config.UnknownMerchantGrace,
+			Resolve: a.merchants.resolve(), Grace: a.config.UnknownMerchantGrace,
 		}))
 	}
 }
@@ -161,7 +161,7 @@ func (a *App) wireConsumer() {
 	a.consumer = consumer.New(consumer.Config{
 		Group:  groupConfig(a.config.Kafka, a.kafka.dialer, a.logger),
 		Client: a.kafka.client, MaxOpen: a.config.Disburse.MaxOpen,
-		Resolve: a.merchants.resolve, Currencies: a.merchants.currencies(),
+		Resolve: a.merchants.resolve(), Currencies: a.merchants.rules().Currencies(),
 		EpochLost: func() {
 			for _, k := range a.keepers {
 				k.CheckEpoch()

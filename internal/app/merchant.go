@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -9,6 +8,7 @@ import (
 
 	"disburser/config"
 	"disburser/disburse"
+	"disburser/internal/rules"
 	"disburser/payout"
 	"disburser/paypro"
 	"disburser/ratelimit"
@@ -80,44 +80,6 @@ func (m *merchant) account() payout.Account {
 	return payout.AccountOf(m.config.MerchantNo, m.config.BaseURL)
 }
 
-// complete fills in what a command leaves to its merchant. invalid says why the command
-// must be rejected, "" if it need not.
-func (m *merchant) complete(command payout.Command) (completed payout.Command, invalid string) {
-	command, invalid = inCurrency(command, m.config.Currency, m.client.Currency())
-	if invalid != "" {
-		return command, invalid
-	}
-	if err := m.client.Check(command); err != nil {
-		return command, err.Error()
-	}
-	return command, ""
-}
-
-// anyCurrency is how a merchant is configured whose commands' currency isn't checked.
-const anyCurrency = "any"
-
-// currency is the only one in which the merchant pays, or anyCurrency.
-func (m *merchant) currency() string { return cmp.Or(m.config.Currency, m.client.Currency()) }
-
-// inCurrency fills in a command's currency, or says that it names another one than the
-// merchant's: the configured one, or else the country's.
-func inCurrency(command payout.Command, configured, country string) (filled payout.Command, invalid string) {
-	if configured == anyCurrency {
-		return command, ""
-	}
-	own := cmp.Or(configured, country)
-	switch {
-	case command.Currency != "" && command.Currency != own:
-		return command, "currency is not the merchant's, which is " + own
-	case command.Currency == "" && configured == "":
-		command.CurrencyFrom = payout.FromCountry
-	default:
-		command.CurrencyFrom = payout.FromMerchant
-	}
-	command.Currency = own
-	return command, ""
-}
-
 // policy is what the state table needs of a merchant's settings.
 func policy(m config.Merchant) payout.Policy {
 	p := payout.Policy{Account: payout.AccountOf(m.MerchantNo, m.BaseURL)}
@@ -132,15 +94,11 @@ func rateOf(r config.Rate) ratelimit.Rate { return ratelimit.Rate{PerSecond: r.R
 
 // settings are what the provider's client needs of a merchant's settings.
 func settings(name string, m config.Merchant) paypro.Settings {
-	fields := map[string]paypro.Field{}
-	for field, f := range m.Fields {
-		fields[field] = paypro.Field{Required: f.Required, Pattern: f.Pattern, OneOf: f.OneOf, MaxLen: f.MaxLen, Drop: f.Drop}
-	}
 	return paypro.Settings{
 		Name: name, Country: m.Country, BaseURL: m.BaseURL, MerchantNo: m.MerchantNo, Secret: m.Secret, NotifyURL: m.NotifyURL,
 		Salt: m.Salt, SignIn: m.SignIn, AcceptUnverified: m.AcceptUnverified,
 		Paths:  paypro.Paths{Send: m.Paths.Send, Query: m.Paths.Query, Balance: m.Paths.Balance},
-		Fields: fields, AmountMin: m.Amount.Min, AmountMax: m.Amount.Max, AmountDecimals: m.Amount.Decimals,
+		Fields: rules.FieldsOf(m), AmountMin: m.Amount.Min, AmountMax: m.Amount.Max, AmountDecimals: m.Amount.Decimals,
 		NoRecordCodes: m.NoRecord.Codes, NoRecordEmpty: m.NoRecord.EmptyData, TooFastCodes: m.TooFast.Codes, Timeout: m.Timeout,
 		Extra: paypro.Extra(m.Extra),
 	}

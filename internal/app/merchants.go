@@ -10,7 +10,9 @@ import (
 
 	"disburser/config"
 	"disburser/disburse"
+	"disburser/internal/rules"
 	"disburser/internal/series"
+	"disburser/message"
 	"disburser/payout"
 	"disburser/paypro"
 	"disburser/ratelimit"
@@ -88,36 +90,23 @@ func (all merchants) forLoop() (some []disburse.Merchant) {
 	return some
 }
 
-// resolve is what consumer and loop ask about a command. It fills in what the command leaves
-// to its merchant, and says why it must be rejected. Where only one merchant is configured, a
-// command needn't name it.
-func (all merchants) resolve(command payout.Command) (resolved payout.Command, country, invalid string) {
-	if command.Merchant == "" && len(all) == 1 {
-		command.Merchant = all[0].name
+// rules are what commands must fulfil for these merchants.
+func (all merchants) rules() rules.Merchants {
+	known := make(rules.Merchants, len(all))
+	for i, m := range all {
+		known[i] = rules.Merchant{Name: m.name, Country: m.config.Country, Currency: m.config.Currency, Paypro: m.client.Rules()}
 	}
-	m := all.named(command.Merchant)
-	switch {
-	case command.Merchant == "":
-		return command, "", "merchant is missing, and several are configured"
-	case m == nil:
-		return command, "", payout.NotConfigured
-	}
-	command, invalid = m.complete(command)
-	return command, m.config.Country, invalid
+	return known
 }
 
-// currencies are those that a merchant may have whom this instance doesn't know: those of
-// the countries, and of the merchants that it knows.
-func (all merchants) currencies() []string {
-	known := map[string]bool{}
-	for _, country := range paypro.Countries() {
-		known[country.Currency] = true
+// resolve is what consumer and loop ask about a command: see rules.Merchants.Resolve. It answers the
+// problems as the one line of a rejected payout.
+func (all merchants) resolve() func(payout.Command) (resolved payout.Command, country, invalid string) {
+	known := all.rules()
+	return func(command payout.Command) (payout.Command, string, string) {
+		resolved, country, problems := known.Resolve(command)
+		return resolved, country, message.Reason(problems)
 	}
-	for _, m := range all {
-		known[m.currency()] = true
-	}
-	delete(known, anyCurrency)
-	return slices.Sorted(maps.Keys(known))
 }
 
 // reload puts new rates in force and answers the new policies, for the loops.

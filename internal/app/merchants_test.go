@@ -38,7 +38,7 @@ func TestACommandInAnotherCurrencyIsRejected(t *testing.T) {
 				TradeNo: "a", Merchant: "eg-main", Amount: amount, Currency: c.named,
 				Payee: payout.NewPayee(map[string]string{"customerName": "kevin", "walletId": "01123456789"}),
 			}
-			got, country, invalid := made.resolve(command)
+			got, country, invalid := made.resolve()(command)
 			if got.Currency != c.want || invalid != c.invalid || got.CurrencyFrom != c.from || country != "egypt" {
 				t.Errorf("currency %q from %d, invalid %q", got.Currency, got.CurrencyFrom, invalid)
 			}

@@ -206,9 +206,9 @@ var intake = []Guard{
 			Killer: Killer{"message", "TestAnElementIsACommandByItself"}},
 	}},
 	{"the currency is the merchant's", "300 EGP are paid and reported as 300 USD", []Mutant{
-		{Removes: "the country's is no default", Edits: edit("internal/app/merchant.go", "own := cmp.Or(configured, country)", "own := cmp.Or(configured, command.Currency)"),
+		{Removes: "the country's is no default", Edits: edit("internal/rules/rules.go", "own := m.OnlyCurrency()", "own := cmp.Or(m.Currency, command.Currency)"),
 			Killer: Killer{"internal/app", "TestACommandInAnotherCurrencyIsRejected"}},
-		{Removes: "another one isn't refused", Edits: edit("internal/app/merchant.go", "case command.Currency != \"\" && command.Currency != own:", "case false:"),
+		{Removes: "another one isn't refused", Edits: edit("internal/rules/rules.go", "case command.Currency != \"\" && command.Currency != own:", "case false:"),
 			Killer: Killer{"internal/app", "TestACommandInAnotherCurrencyIsRejected"}},
 	}},
 	{"only what can be read one way is sent", "a payout goes to another account or with another amount than the provider reads", []Mutant{
