@@ -32,6 +32,20 @@ func (r *reader) checkMerchants(merchants map[string]Merchant) {
 	}
 }
 
+// checkCommands checks what says which commands the merchants take.
+func (r *reader) checkCommands(merchants map[string]Merchant) {
+	r.must(len(merchants) > 0, "merchants", "must name at least one merchant")
+	for _, name := range slices.Sorted(maps.Keys(merchants)) {
+		m, path := merchants[name], join("merchants", name)
+		if _, known := r.rules.Countries[m.Country]; !known && m.Country != "" && r.rules.Countries != nil {
+			r.bad(path+".country", "%s", r.unlike(path+".country", m.Country, slices.Sorted(maps.Keys(r.rules.Countries))))
+		}
+		r.checkAmounts(m.Amount, path+".amount.max")
+		r.checkDropped(m.Fields, path+".fields")
+		r.checkDeeper(name, m, path)
+	}
+}
+
 func (r *reader) checkCountry(m Merchant, path string) {
 	if r.rules.Countries == nil {
 		return

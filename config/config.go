@@ -35,7 +35,7 @@ import (
 type Config struct {
 	Kafka     Kafka               `key:"kafka" about:"where commands come from and results go to"`
 	Redis     Redis               `key:"redis" about:"where the journal is: the records of all payouts"`
-	Merchants map[string]Merchant `key:"merchants" names:"merchant name" about:"the accounts at the provider, by the names that commands use; at least one"`
+	Merchants map[string]Merchant `key:"merchants" names:"merchant name" commands:"true" about:"the accounts at the provider, by the names that commands use; at least one"`
 	Breaker   Breaker             `key:"breaker" about:"stops calls to a provider that fails; one for the sends and one for the queries of each merchant"`
 	Actions   Actions             `key:"actions" about:"how people's actions are obeyed: pause, resume, cancel, resolve, ask"`
 	Disburse  Disburse            `key:"disburse" about:"bounds of the loop that sends, asks and announces"`

@@ -24,6 +24,7 @@ type key struct {
 	reload       bool     // reload: a running instance takes a new value at SIGHUP
 	secret       bool     // secret: no message shows the value
 	unsetAllowed bool     // unset "allowed": a variable that isn't set is a mistake only where check.go says so
+	commands     bool     // commands: it says which commands a merchant takes, see LoadForCommands
 
 	index []int // of the field, see reflect.Value.FieldByIndex
 }
@@ -65,6 +66,7 @@ func keyOf(field reflect.StructField) key {
 		reload:       tag.Get("reload") == "true",
 		secret:       tag.Get("secret") == "true",
 		unsetAllowed: tag.Get("unset") == "allowed",
+		commands:     tag.Get("commands") == "true",
 		index:        field.Index,
 	}
 }

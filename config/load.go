@@ -47,6 +47,28 @@ func Parse(name string, text []byte, rules Rules) (Config, []string, error) {
 	return c, r.warnings.lines(), nil
 }
 
+// LoadForCommands reads of the file at path only what says which commands a merchant takes: country, currency,
+// fields and amount. It expands no other variable, reads no other file, and looks at no other section. Of each
+// Merchant these keys are set, and no others. Its errors are those of Load.
+func LoadForCommands(path string, rules Rules) (map[string]Merchant, error) {
+	rules = rules.complete()
+	text, err := rules.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	r := &reader{file: path, rules: rules, narrow: true, places: map[string]place{}, told: map[string]bool{}, unset: map[string]string{}}
+	var c Config
+	if root := r.parse(text); root != nil {
+		r.read(value{node: root, line: 1}, func(v value) { r.section(v, reflect.ValueOf(&c).Elem()) })
+		r.checkTags("", reflect.ValueOf(c))
+		r.checkCommands(c.Merchants)
+	}
+	if r.problems.sort(); len(r.problems) > 0 {
+		return nil, r.problems
+	}
+	return c.Merchants, nil
+}
+
 // complete fills in what nil stands for.
 func (rules Rules) complete() Rules {
 	if rules.LookupEnv == nil {

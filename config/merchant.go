@@ -15,20 +15,20 @@ import (
 
 // Merchant is one account at the provider.
 type Merchant struct {
-	Country    string         `key:"country" required:"true" about:"whose rules hold; the command disburser countries lists them"`
+	Country    string         `key:"country" required:"true" commands:"true" about:"whose rules hold; the command disburser countries lists them"`
 	BaseURL    string         `key:"base_url" required:"true" format:"URL,no query" secret:"true" about:"where the provider is called; from its business contact"`
 	MerchantNo string         `key:"merchant_no" required:"true" format:"digits" about:"the account at the provider"`
 	Secret     secrets.Secret `key:"secret" required:"true" secret:"true" about:"the key that signs requests; or secret_file, not both"`
 	NotifyURL  string         `key:"notify_url" required:"true" format:"URL" secret:"true" about:"where the provider sends its callbacks, which the disburser does not read"`
-	Currency   string         `key:"currency" format:"currency" about:"a command with another one is rejected"`
+	Currency   string         `key:"currency" format:"currency" commands:"true" about:"a command with another one is rejected"`
 
 	// At the end is the only place that any page shows (docs/paypro-api.md).
 	Salt             string           `key:"salt" default:"suffix" oneof:"suffix,prefix" about:"where the secret stands in the text that is signed"`
 	SignIn           string           `key:"sign_in" oneof:",body,header,both" about:"where the signature stands; empty: as in the country"`
 	AcceptUnverified bool             `key:"accept_unverified" default:"false" about:"must be true where the country's paths or payee fields are undocumented"`
 	Paths            Paths            `key:"paths" about:"paths of the provider's calls, where it told others than the country's"`
-	Fields           map[string]Field `key:"fields" names:"payee field" about:"payee fields, where the provider told other rules"`
-	Amount           Limits           `key:"amount" about:"which amounts are accepted"`
+	Fields           map[string]Field `key:"fields" names:"payee field" commands:"true" about:"payee fields, where the provider told other rules"`
+	Amount           Limits           `key:"amount" commands:"true" about:"which amounts are accepted"`
 
 	// A wrong guess at "failed" invites a second payment.
 	UnknownStatus string `key:"unknown_status" default:"hold" oneof:"hold,fail" about:"what a code that no page names does; fail may pay people twice"`

@@ -21,6 +21,7 @@ type reader struct {
 	warnings Problems
 	places   map[string]place  // by key path
 	told     map[string]bool   // key paths that have a problem: one is enough for each
+	narrow   bool              // only keys with the tag commands are read
 	unset    map[string]string // what is wrong with values that may not be needed, by key path
 }
 
@@ -86,12 +87,20 @@ func (r *reader) section(v value, to reflect.Value) {
 	keys, seen := keysOf(to.Type()), lines{}
 	for _, child := range r.children(v) {
 		k, known := find(keys, child.name)
+		if r.skips(keys, k) && (known || v.path == "") { // other programs have sections of their own
+			continue
+		}
 		if !known {
 			r.unknown(v, child, keys)
 		} else if r.first(child, seen) {
 			r.read(child, func(v value) { r.readInto(v, k, to.FieldByIndex(k.index)) })
 		}
 	}
+}
+
+// skips tells that a key is none of those that are read. Below a key that is read, all are.
+func (r *reader) skips(keys []key, k key) bool {
+	return r.narrow && !k.commands && slices.ContainsFunc(keys, func(k key) bool { return k.commands })
 }
 
 // byName reads a mapping whose keys are names of the operator's choice.

@@ -10,7 +10,11 @@ import (
 
 // checkTags checks each key of a struct at path by the tags of its field.
 func (r *reader) checkTags(path string, of reflect.Value) {
-	for _, k := range keysOf(of.Type()) {
+	keys := keysOf(of.Type())
+	for _, k := range keys {
+		if r.skips(keys, k) {
+			continue
+		}
 		r.checkKey(join(path, k.name), k, of.FieldByIndex(k.index))
 	}
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -112,13 +111,5 @@ func checkMerchant(name string, m config.Merchant) []config.Problem {
 		client.Close()
 		return nil
 	}
-	var problems []config.Problem
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		key, text, found := strings.Cut(line, ": ")
-		if !found {
-			key, text = "", line
-		}
-		problems = append(problems, config.Problem{Key: key, Text: text})
-	}
-	return problems
+	return rules.ProblemsOf(err)
 }

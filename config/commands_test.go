@@ -1,0 +1,73 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// Whoever checks a file of payouts has the configuration, and none of the service's secrets.
+func TestOnlyWhatCommandsNeedIsRead(t *testing.T) {
+	const file = `
+kafka: {brokers: ["${NOBODY_SETS_IT}"], nonsense: 1}
+backoffice: {payee_key: "${NOBODY_SETS_IT}"}
+redis: [not, a, mapping]
+merchants:
+  eg-main:
+    country: "${COUNTRY}"
+    base_url: "${NOBODY_SETS_IT}"
+    secret: "${NOBODY_SETS_IT}"
+    secret_file: /nowhere
+    currency: EGP
+    amount: {max: "${MOST:-5000}"}
+    fields: {customerName: optional, walletId: {pattern: "01[0-9]{9}", required: true}}
+    extra: {send: {key: "${NOBODY_SETS_IT}"}}
+    send: {rate: nonsense}
+`
+	var read []string
+	rules := Rules{
+		Countries: map[string]bool{"egypt": true},
+		ReadFile:  func(name string) ([]byte, error) { read = append(read, name); return []byte(file), nil },
+		LookupEnv: func(name string) (string, bool) {
+			return map[string]string{"COUNTRY": "egypt"}[name], name == "COUNTRY"
+		},
+	}
+	merchants, err := LoadForCommands("c.yaml", rules)
+	if err != nil || len(read) != 1 {
+		t.Fatal(read, err)
+	}
+	m := merchants["eg-main"]
+	if m.Country != "egypt" || m.Currency != "EGP" || m.Amount.Max != "5000" || !m.Fields["walletId"].Required || m.Fields["customerName"].Required {
+		t.Errorf("%+v", m)
+	}
+	if m.BaseURL != "" || !m.Secret.IsEmpty() || len(m.Extra.Send) > 0 {
+		t.Errorf("more was read: %+v", m)
+	}
+}
+
+// What is read is checked as ever, each mistake with its line.
+func TestMistakesInWhatCommandsNeed(t *testing.T) {
+	for file, want := range map[string]string{
+		"kafka: {}\n":                                                               "c.yaml:1: merchants must name at least one merchant",
+		"merchants:\n  a: {country: egpt}\n":                                        "c.yaml:2: merchants.a.country must be one of egypt, is \"egpt\": did you mean egypt?",
+		"merchants:\n  a: {curency: EGP, country: egypt}\n":                         "c.yaml:2: merchants.a.curency is not a known key: did you mean currency?",
+		"merchants:\n  a: {currency: EGP}\n":                                        "c.yaml:2: merchants.a.country is required",
+		"merchants:\n  a: {country: egypt, amount: {min: 5, max: 4}}\n":             "c.yaml:2: merchants.a.amount.max must not be less than min, is 4",
+		"merchants:\n  a: {country: egypt, currency: Pounds}\n":                     "merchants.a.currency must be three capital letters",
+		"merchants:\n  a: {country: egypt, fields: {x: {pattern: \"[\"}}}\n":        "merchants.a.fields.x.pattern must be a regular expression",
+		"merchants:\n  a: {country: \"${NOBODY_SETS_IT}\"}\n":                       "needs the environment variable NOBODY_SETS_IT",
+		"merchants:\n  a: {country: egypt}\n  a: {country: egypt}\n":                "stands twice",
+		"merchants: {a: {country: egypt, fields: {x: {drop: true, max_len: 5}}}}\n": "must not be dropped and have other rules too",
+	} {
+		rules := Rules{
+			Countries: map[string]bool{"egypt": false},
+			ReadFile:  func(string) ([]byte, error) { return []byte(file), nil },
+			LookupEnv: func(string) (string, bool) { return "", false },
+		}
+		_, err := LoadForCommands("c.yaml", rules)
+		problems, ok := errors.AsType[Problems](err)
+		if !ok || len(problems) != 1 || !strings.Contains(problems[0].Error(), want) {
+			t.Errorf("%s: %v, want %s", file, err, want)
+		}
+	}
+}
