@@ -3,8 +3,7 @@ package payout
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
-	"io"
+	"strconv"
 )
 
 // FingerprintLen is the length of a Fingerprint: 96 bits in base64url. A fingerprint is only
@@ -61,8 +60,8 @@ func (c Command) OtherFingerprint() Fingerprint {
 }
 
 func (c Command) fingerprint() Fingerprint {
-	h := sha256.New()
-	part := func(text string) { _, _ = fmt.Fprintf(h, "%d:", len(text)); _, _ = io.WriteString(h, text) }
+	text := make([]byte, 0, 256)
+	part := func(part string) { text = append(append(strconv.AppendInt(text, int64(len(part)), 10), ':'), part...) }
 	part(c.Merchant)
 	part(c.Amount.Canonical())
 	part(c.Currency)
@@ -70,5 +69,6 @@ func (c Command) fingerprint() Fingerprint {
 		part(name)
 		part(c.Payee.Field(name))
 	}
-	return Fingerprint(base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:FingerprintLen*6/8]))
+	sum := sha256.Sum256(text)
+	return Fingerprint(base64.RawURLEncoding.EncodeToString(sum[:FingerprintLen*6/8]))
 }
