@@ -1,5 +1,5 @@
-// Package rows promises to read a table that somebody has saved as text: separated by commas, semicolons or
-// tabs, in UTF-8 or UTF-16, with quotes as in RFC 4180. Nothing is guessed but the separator, and that by the
+// Package rows promises to read a table that somebody has saved as text, with quotes as in RFC 4180. Its
+// separator is a comma, a semicolon or a tab, its encoding UTF-8 or UTF-16. Nothing is guessed but the separator, and that by the
 // names in the header. A line that can't be read is told by its number, and the next ones are read all the same.
 // The memory that it takes doesn't grow with the file.
 package rows
@@ -17,6 +17,9 @@ import (
 
 // longest bounds a row, in bytes. The longest payout that is allowed takes a fifth of it.
 const longest = 256 << 10
+
+// usual is how many bytes are read at a time. Longer rows get more, twice their bound at most.
+const usual = 16 << 10
 
 // Row is one row of a table.
 type Row struct {
@@ -53,7 +56,7 @@ type Reader struct {
 // Open reads the header. known tells whether a name is that of a column. An error that is a *Fault says what
 // is wrong with the file as a whole; io.EOF means that nothing is in it.
 func Open(in io.Reader, known func(name string) bool) (*Reader, error) {
-	r := &Reader{in: in, buffer: make([]byte, 2*longest), line: 1, Separator: ','}
+	r := &Reader{in: in, buffer: make([]byte, usual), line: 1, Separator: ','}
 	if err := r.decode(); err != nil {
 		return nil, err
 	}
@@ -146,6 +149,9 @@ func (r *Reader) fill() error {
 	if r.from > 0 {
 		r.to = copy(r.buffer, r.buffer[r.from:r.to])
 		r.from = 0
+	}
+	if r.to == len(r.buffer) {
+		r.buffer = append(r.buffer, make([]byte, len(r.buffer))...)
 	}
 	n, err := r.in.Read(r.buffer[r.to:])
 	r.to += n

@@ -1,5 +1,5 @@
-// Package rules promises that a command is judged the same way everywhere: by the service that takes it in,
-// and by whoever checks a file before it is sent.
+// Package rules promises that a command is judged the same way everywhere. The service asks it at intake, a
+// check of a file asks it before anything is sent.
 package rules
 
 import (

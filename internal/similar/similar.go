@@ -5,7 +5,11 @@ import "strings"
 
 // Nearest returns the known name that was probably meant, or "". It differs by a third of its letters at most.
 func Nearest(name string, known []string) string {
+	const longest = 100 // no name that is known is longer, and the work grows with it
 	best, least := "", len(name)/3+1
+	if len(name) > longest {
+		return ""
+	}
 	for _, k := range known {
 		if d := distance(Simple(name), Simple(k)); d < least {
 			best, least = k, d

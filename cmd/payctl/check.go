@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"disburser/backoffice/files"
+	"disburser/internal/cli"
+	"disburser/internal/rules"
+)
+
+// check looks at a file of payouts.
+type check struct {
+	File   string `arg:"" name:"file" help:"A table (CSV), or JSON lines."`
+	Config string `name:"config" required:"" placeholder:"FILE" help:"The disburser's configuration. Only country, currency, fields and amount of its merchants are read: it needs no secret."`
+	JSON   bool   `name:"json" help:"Prints one JSON value: lines, problems, totals, digest."`
+}
+
+// Help says what is looked at.
+func (*check) Help() string {
+	return "The rules are those by which the service takes a payout in. Beside them: tradeNos that stand twice, columns that are missing or unknown, " +
+		"and what spreadsheets do to numbers. Nothing is sent, and nothing is connected to. " +
+		"A table with problems is written to FILE.errors.csv, with a column error: correct it there and check it again. " +
+		"No problem shows a payee's value, but FILE.errors.csv has them as FILE has."
+}
+
+func (*check) Examples() []cli.Example {
+	return []cli.Example{
+		{Line: "payctl check payroll.csv --config disburser.yaml", Does: "each problem with its line, its column and what to write instead"},
+		{Line: "payctl check payroll.csv --config disburser.yaml --json", Does: "the same for a program"},
+	}
+}
+
+// Run checks the file, and writes the one with the errors.
+func (k *check) Run(s cli.Streams) error {
+	merchants, err := rules.Load(k.Config)
+	if err != nil {
+		return cli.Setup(err)
+	}
+	in, err := os.Open(k.File)
+	if err != nil {
+		return cli.Setup(err)
+	}
+	defer in.Close()
+	before, err := in.Stat()
+	if err != nil || !before.Mode().IsRegular() {
+		return cli.Setup(fmt.Errorf("%s is no regular file: save what it has as one (%w)", k.File, errors.Join(err, os.ErrInvalid)))
+	}
+	report, err := files.Check(in, merchants, time.Now())
+	if err != nil {
+		return cli.Setup(fmt.Errorf("read %s: %w", k.File, err))
+	}
+	written := ""
+	if len(report.Problems) > 0 && report.Table {
+		written = k.File + ".errors.csv"
+		err = k.writeErrors(in, before, written, report.Problems, merchants)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", written, err)
+	}
+	return k.tell(s, report, written)
+}
+
+// writeErrors writes the file with its errors in one piece, for its owner only.
+func (k *check) writeErrors(in *os.File, before os.FileInfo, name string, problems []files.Problem, merchants rules.Merchants) error {
+	after, err := os.Stat(k.File)
+	if err == nil && (!os.SameFile(before, after) || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
+		err = fmt.Errorf("%s has changed meanwhile: check it again", k.File)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := in.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	out, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(out.Name()) //nolint:errcheck // it is gone once it has its name
+	err = files.WriteErrors(in, out, problems, merchants)
+	if err := errors.Join(err, out.Close()); err != nil {
+		return err
+	}
+	return os.Rename(out.Name(), name)
+}
+
+// tell prints what was found.
+func (k *check) tell(s cli.Streams, report files.Report, written string) error {
+	if k.JSON {
+		if err := json.NewEncoder(s.Out).Encode(report); err != nil {
+			return err
+		}
+	} else {
+		k.tellPeople(s, report, written)
+	}
+	if len(report.Problems) > 0 {
+		return cli.Told(cli.Wrong)
+	}
+	return nil
+}
+
+func (k *check) tellPeople(s cli.Streams, report files.Report, written string) {
+	lines := map[int]bool{}
+	for _, p := range report.Problems {
+		lines[p.Line] = true
+		fmt.Fprintf(s.Out, "%s:%d: %s\n", k.File, p.Line, p)
+	}
+	switch {
+	case len(report.Problems) == 0:
+		fmt.Fprintf(s.Out, "%s: no problem; nothing was sent\n", k.File)
+	case written == "":
+		fmt.Fprintf(s.Out, "\n%s on %s; nothing was sent\n", count(len(report.Problems), "problem"), count(len(lines), "line"))
+	default:
+		fmt.Fprintf(s.Out, "\n%s on %s; nothing was sent. %s has them: correct it there\n", count(len(report.Problems), "problem"), count(len(lines), "line"), written)
+	}
+	w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "\nmerchant\tcurrency\tgood payouts\tsum\t\n")
+	for _, t := range report.Totals {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t\n", t.Merchant, t.Currency, t.Count, t.Sum)
+	}
+	_ = w.Flush() // to a terminal: there is nobody left to tell
+	fmt.Fprintf(s.Out, "\n%s with payouts, digest of the good ones %s\n", count(report.Lines, "line"), report.Digest)
+}
+
+// count is a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

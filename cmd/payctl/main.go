@@ -1,0 +1,28 @@
+// Command payctl is for the people who pay: it checks a file of payouts before anybody sends it.
+package main
+
+import (
+	"io"
+	"log"
+	"os"
+
+	"disburser/internal/cli"
+)
+
+// commands are what the program does. Each has a file of its own.
+type commands struct {
+	Check check `cmd:"" name:"check" help:"Finds all problems of a file of payouts at once, before it is sent."`
+}
+
+func program() cli.Program {
+	return cli.Program{
+		Name: "payctl", About: "payctl is the tool of the people who pay.", Grammar: &commands{},
+		Statuses: [3]string{cli.Failed: "refused, different or failed", cli.Wrong: "wrong usage, file or configuration"},
+	}
+}
+
+func main() {
+	// Libraries print to the standard logger what they like; people's data could be in it.
+	log.SetOutput(io.Discard)
+	os.Exit(cli.Main(program()))
+}
