@@ -157,3 +157,15 @@ func TestAPayoutIsFoundInItsShard(t *testing.T) {
 		}
 	})
 }
+
+// A parked payout is found with the time at which it would be due.
+func TestAParkedPayoutIsFound(t *testing.T) {
+	rebuilding(t, func(t *testing.T, _ redis.UniversalClient, j *Journal) {
+		insert(t, j, 5, ofBatch("a", "b1", 3), ofBatch("b", "b1", 4))
+		due := found(t, j, "a").Due
+		move(t, j, payout.StepParked, 7, "a")
+		if f := found(t, j, "a"); f.Place != inquiry.Open || f.Payout.Step != payout.StepParked || due.IsZero() || !f.Due.Equal(due) {
+			t.Errorf("%+v, due at %v before", f, due)
+		}
+	})
+}

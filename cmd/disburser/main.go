@@ -15,7 +15,7 @@ import (
 type commands struct {
 	Run       run       `cmd:"" name:"run" help:"Runs the service."`
 	Check     check     `cmd:"" name:"check" help:"Validates the configuration and prints every problem."`
-	Act       act       `cmd:"" name:"act" help:"Says what people want: pause, resume."`
+	Act       act       `cmd:"" name:"act" help:"Says what people want: pause, resume, cancel, resolve, ask, confirm. Lists what was said."`
 	Show      show      `cmd:"" name:"show" help:"Tells what is known of a payout, and what happens next."`
 	Countries countries `cmd:"" name:"countries" help:"Prints what a country wants of a command."`
 	Version   version   `cmd:"" name:"version" help:"Prints version, commit and Go version."`

@@ -51,4 +51,4 @@ func joined(texts ...string) string {
 	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), " ")
 }
 
-func sortedNames(of map[string]string) []string { return slices.Sorted(maps.Keys(of)) }
+func sortedNames[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }

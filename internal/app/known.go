@@ -6,11 +6,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
-	"github.com/rs/zerolog"
 
-	"disburser/actions"
 	"disburser/config"
 	"disburser/disburse"
 	"disburser/journal"
@@ -159,13 +156,10 @@ func Show(ctx context.Context, c config.Config, o Options, tradeNo string) (answ
 
 // readActions reads the topic of the actions to its end.
 func readActions(ctx context.Context, c config.Config, o Options) (*acts.View, error) {
-	links, err := newKafka(c.Kafka, o.Instance, o.DialKafka)
+	said, err := NewSaid(c, o)
 	if err != nil {
 		return acts.NewFold(acts.Rules{}).View(), err
 	}
-	defer links.transport.CloseIdleConnections()
-	return actions.ReadOnce(ctx, actions.Config{
-		Client: links.client, Topic: c.Kafka.Topics.Actions, Staleness: c.Actions.Staleness, Rules: rulesOf(c),
-		Changed: func() {}, Metrics: actions.NewMetrics(prometheus.NewRegistry()), Logger: zerolog.Nop(),
-	})
+	defer said.Close()
+	return said.InForce(ctx)
 }

@@ -8,7 +8,7 @@
 --  - from when on and until when Redis' clock is believed ('' where nobody has stamped that)
 --  - how many payouts are open in this shard
 --  - the record of an open payout ('' without one)
---  - when it is due, and how many are due before it in its lane ('' where the Redis user may not ask)
+--  - when it is due, and how many are due before it where it waits ('' where the Redis user may not ask)
 --  - what is remembered of it, and why it is held if that stands apart ('' for nothing)
 local e = call('HMGET', P .. 'epoch', 'id', 'run_id', 'building', 'clock_from', 'clock_until')
 local tradeNo = ARGV[4]
@@ -18,7 +18,7 @@ local why = memo ~= '' and call('GET', why_of(tradeNo)) or ''
 
 local due, before = '', ''
 if record ~= '' and not other_layout(record) then
-  local set = due_set(step_of(record), merchant_of(record))
+  local set = set_of(record)
   local score = redis.pcall('ZSCORE', set, tradeNo) -- users of before need not be allowed to
   if type(score) == 'string' then
     due = format('%.0f', tonumber(score))

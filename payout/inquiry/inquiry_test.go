@@ -49,6 +49,8 @@ func TestWhyItIsNotSent(t *testing.T) {
 		"expired":               {of(func(p *payout.Payout) { p.ExpiresAt = now.Add(-time.Hour) }), func(*Around) {}, "expiresAt (2026-11-25 07:00:00Z) has passed"},
 		"a stranger's":          {of(func(p *payout.Payout) { p.Merchant = "new" }), func(a *Around) { a.Known = false }, `no merchant "new" is configured here`},
 		"another account":       {of(func(p *payout.Payout) { p.Sends, p.Account = 1, "12345678" }), func(*Around) {}, "another account"},
+		"parked":                {of(func(p *payout.Payout) { p.Step = payout.StepParked }), func(*Around) {}, "comes back to be sent within a minute"},
+		"parked, full":          {of(func(p *payout.Payout) { p.Step = payout.StepParked }), func(a *Around) { a.Full = true }, "fewer than max_open"},
 		"in work":               {Found{Place: Open, At: now, Payout: of(nil).Payout, InWork: true, Until: now.Add(time.Second)}, func(*Around) {}, "looks at it now"},
 		"tried again":           {Found{Place: Open, At: now, Payout: of(nil).Payout, Due: now.Add(time.Second)}, func(*Around) {}, "tried again at 2026-11-25 08:00:01Z"},
 		"refusals":              {of(nil), func(a *Around) { a.Sends.NextProbe = now.Add(time.Minute) }, "refuses one send of eg-main after the other: all rest, and one payout tries again at 2026-11-25 08:01:00Z"},

@@ -20,7 +20,7 @@ func next(f Found, around Around) *Next {
 	case Open:
 	}
 	switch p.Step {
-	case payout.StepSend:
+	case payout.StepSend, payout.StepParked:
 		return nextSend(f, around)
 	case payout.StepAsk:
 		return nextAsk(f, around)

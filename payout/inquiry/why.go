@@ -78,6 +78,10 @@ func whyUnsent(f Found, around Around) string {
 		return fmt.Sprintf("it is not to be sent before %s (notBefore)", when(p.NotBefore))
 	case p.MaybeAtAnotherAccount(around.Policy.Account):
 		return "an earlier send may have gone to another account of the provider: it will be held for a person"
+	case p.Step == payout.StepParked && around.Full:
+		return "the pause that parked it is lifted, and it comes back to be sent once fewer than max_open payouts are open"
+	case p.Step == payout.StepParked:
+		return "the pause that parked it is lifted, and it comes back to be sent within a minute"
 	case f.InWork:
 		return fmt.Sprintf("an instance looks at it now, until %s at the latest", when(f.Until))
 	}

@@ -1,0 +1,84 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"disburser/actions"
+	"disburser/config"
+	"disburser/payout/acts"
+)
+
+// Said is a reader of what people have said, and of what became of it.
+type Said struct {
+	links  kafkaLinks
+	follow actions.Config
+}
+
+// NewSaid makes one. Close it.
+func NewSaid(c config.Config, o Options) (*Said, error) {
+	o = o.withDefaults()
+	links, err := newKafka(c.Kafka, o.Instance, o.DialKafka)
+	if err != nil {
+		return nil, err
+	}
+	return &Said{links, actions.Config{
+		Client: links.client, Topic: c.Kafka.Topics.Actions, Staleness: c.Actions.Staleness, Rules: rulesOf(c),
+		Changed: func() {}, Metrics: actions.NewMetrics(prometheus.NewRegistry()), Logger: zerolog.Nop(),
+	}}, nil
+}
+
+// Close ends its connections.
+func (s *Said) Close() { s.links.transport.CloseIdleConnections() }
+
+// InForce reads the topic to its end.
+func (s *Said) InForce(ctx context.Context) (*acts.View, error) {
+	return actions.ReadOnce(ctx, s.follow)
+}
+
+// Outcomes reads on from an offset until the outcome of an action stands, of a batch's action that of each shard. At
+// the end of ctx it answers those that do, sorted by shard, and the error.
+func (s *Said) Outcomes(ctx context.Context, id string, scope acts.Scope, from int64) (all []acts.Ended, err error) {
+	wanted := 1
+	if scope.Kind == acts.Batch {
+		wanted = max(1, s.follow.Rules.Shards)
+	}
+	places := map[string]bool{}
+	err = actions.Onward(ctx, s.follow, from, func(a acts.Action) bool {
+		e := a.Ended
+		if a.Kind != acts.Outcome || a.Of != id || scope.Kind == acts.Payout && e.TradeNo != scope.Name || places[e.ID()] {
+			return false
+		}
+		places[e.ID()] = true
+		all = append(all, *e)
+		malformed := scope.Kind == acts.Batch && e.Result == acts.Refused && e.Shard == 0
+		return len(all) >= wanted || malformed
+	})
+	slices.SortFunc(all, func(a, b acts.Ended) int { return cmp.Compare(a.Shard, b.Shard) })
+	return all, err
+}
+
+// Latest reads the last n actions before an offset, the oldest first, with the outcomes of each by its id.
+func (s *Said) Latest(ctx context.Context, before int64, n int) (last []acts.Action, outcomes map[string][]acts.Ended, err error) {
+	outcomes = map[string][]acts.Ended{}
+	if before == 0 {
+		return nil, outcomes, nil
+	}
+	err = actions.Onward(ctx, s.follow, 0, func(a acts.Action) bool {
+		switch {
+		case a.Offset >= before:
+		case a.Kind == acts.Outcome:
+			outcomes[a.Of] = append(outcomes[a.Of], *a.Ended)
+		default:
+			if last = append(last, a); len(last) > n {
+				last = last[1:]
+			}
+		}
+		return a.Offset >= before-1
+	})
+	return last, outcomes, err
+}
