@@ -11,8 +11,8 @@ import (
 // onwardWait is how long a fetch waits for more records.
 const onwardWait = 500 * time.Millisecond
 
-// Onward reads the topic from an offset on, and shows each record that can be obeyed, until seen answers that it is
-// enough, or ctx ends. What Kafka doesn't answer is tried again; the error is the last one.
+// Onward reads the topic from an offset on, and shows each record that can be obeyed. It ends when seen answers that
+// it is enough, or with ctx. What Kafka doesn't answer is tried again; the error is the last one.
 func Onward(ctx context.Context, c Config, from int64, seen func(acts.Action) (enough bool)) error {
 	source := partition.Source{Client: c.Client, Topic: c.Topic, Partition: Number}
 	reader := partition.Reader{Source: source}

@@ -156,7 +156,7 @@ func (l *actList) Run(ctx context.Context, s cli.Streams) error {
 		t.row("in force", a.line())
 	}
 	for _, a := range answer.Pending {
-		t.row("waits", a.line(), "for "+a.Waits)
+		t.row("waits", a.line(), "(for "+a.Waits+")")
 	}
 	for _, a := range answer.Latest {
 		t.row("said", a.line())

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -139,4 +141,30 @@ func TestOutcomesAreTold(t *testing.T) {
 		{"act ask payout:t-1 --deadline 48h --by a --reason b --config " + file, cli.Wrong, "--deadline must be between"},
 		{"act list --last -- -1 --config " + file, cli.Wrong, "last"},
 	})
+}
+
+// The commands that the runbooks name exist, with their flags.
+func TestTheRunbooksCommandsExist(t *testing.T) {
+	seen := 0
+	for _, file := range []string{"../../docs/operations.md", "../../README.md"} {
+		page, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile("disburser (act [a-z]+|show)\\b([^`\\n]*)").FindAllStringSubmatch(string(page), -1) {
+			seen++
+			status, help, errs := clitest.Run(t, program(), append(strings.Fields(m[1]), "--help")...)
+			if status != cli.Done || !strings.Contains(help, "Usage: disburser "+m[1]) {
+				t.Errorf("%s names disburser %s: %s", file, m[1], errs)
+			}
+			for _, flag := range regexp.MustCompile(`--[a-z]+`).FindAllString(m[2], -1) {
+				if !strings.Contains(help, flag+"=") && !strings.Contains(help, flag+" ") {
+					t.Errorf("%s: disburser %s has no %s", file, m[1], flag)
+				}
+			}
+		}
+	}
+	if seen < 15 {
+		t.Errorf("only %d commands were found", seen)
+	}
 }
