@@ -47,6 +47,7 @@
 // any instance may begin a send at any time, which is more than any loss of Redis allows. Its bounds:
 //   - up to six records of two pauses, a resume, its copy and its confirmation, a cancellation, forged ones
 //   - an instance doesn't change what another one does, so most runs have one of them
+//   - a resume lifts all that stands before it, and names nothing
 //   - one leader of the topic's partition dies, or the topic is made anew once and Redis forgets once
 //
 // Ends (end_state_test.go, end_test.go, end_work_test.go, end_epoch_test.go) are about A5 to A9. What a person has
@@ -56,6 +57,7 @@
 //   - one action of the payout, and where Redis loses nothing also a cancel and then an end as failed
 //   - watermarks only in two runs of their own; no record that arrives late: the first model has them
 //   - the provider shows an order late only until enough absences are counted
+//   - nothing is parked here
 //
 // Parking (park_test.go) is about A4 and A10. Nothing stays parked without a reason in force, and a batch's cancel
 // leaves nothing behind. Its bounds:
