@@ -80,6 +80,13 @@ func (f *Follower) Stops(merchant, batchID, tradeNo string) acts.Stop {
 	return r.view.Stops(r.fresh(time.Now(), f.Staleness), merchant, batchID, tradeNo)
 }
 
+// Narrow tells whether a batch or a payout is stopped, as far as it is known, and up to where the actions were read.
+// That grows with each action.
+func (f *Follower) Narrow() (some bool, follows int64) {
+	v := f.now.Load().view
+	return v.Narrow(), v.Next()
+}
+
 // View is what is in force, as far as it is known. fresh says whether that is all.
 func (f *Follower) View() (view *acts.View, fresh bool) {
 	r := f.now.Load()

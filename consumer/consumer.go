@@ -95,6 +95,9 @@ type DeadLetters interface {
 // rejected, "" if it needn't.
 type Resolve func(c payout.Command) (resolved payout.Command, country, invalid string)
 
+// Cancelled tells whether a payout's batch is cancelled. Such a payout is never due to be sent: a review ends it.
+type Cancelled func(merchant, batchID, tradeNo string) bool
+
 // Config says what to consume and how.
 type Config struct {
 	Group       kafka.ConsumerGroupConfig // Group.Topics names one topic
@@ -102,6 +105,7 @@ type Config struct {
 	MaxOpen     int // above so many open payouts nothing is fetched
 	Resolve     Resolve
 	Currencies  []string    // that a merchant may have whom nobody knows yet
+	Cancelled   Cancelled   // nil = nobody cancels
 	EpochLost   func()      // told when the journal refused an epoch; never blocks
 	InEpoch     func() bool // whether there is one at present; nil = it must be tried
 	Metrics     *Metrics
@@ -147,6 +151,9 @@ type fetch struct {
 func New(c Config) *Consumer {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Cancelled == nil {
+		c.Cancelled = func(_, _, _ string) bool { return false }
 	}
 	return &Consumer{Config: c, topic: c.Group.Topics[0], stopped: map[int]string{}, safe: map[int]int64{}, recognised: map[int]bool{},
 		positions: map[int]int64{}, fetching: map[int]fetch{}, told: map[int]time.Time{}}

@@ -67,6 +67,9 @@ func (c *Consumer) decode(in *decoded, number int, r *commandRecord, now time.Ti
 		if waits { // another instance may know the merchant already, or this one after a restart
 			p = p.AwaitMerchant()
 		}
+		if invalid == "" && c.Cancelled(p.Merchant, p.BatchID, p.TradeNo) {
+			p = p.AwaitReview()
+		}
 		in.entries = append(in.entries, intake.Entry{Payout: p, Carried: carried.State, Others: command.OtherFingerprints(!waits, c.Currencies)})
 		in.sources = append(in.sources, element{r, o.Index})
 	}

@@ -129,6 +129,31 @@ func TestARepeatIsOneAlsoToWhoDoesNotKnowTheMerchant(t *testing.T) {
 	}
 }
 
+// What comes for a cancelled batch is never due to be sent, whatever its notBefore says. What is invalid is rejected as ever.
+func TestWhatIsCancelledWaitsForAReview(t *testing.T) {
+	inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
+		in := newInbox()
+		later := strings.Replace(command("a", "300"), `{`, `{"batchId": "gone", "notBefore": "2120-01-01T00:00:00Z", `, 1)
+		send(t, k, 0, later, command("b", "300"), strings.Replace(command("c", "0"), `{`, `{"batchId": "gone", `, 1))
+		start(t, k, in, func(config *Config) {
+			config.Cancelled = func(_, batchID, _ string) bool { return batchID == "gone" }
+		})
+		eventually(t, "all is read", func() bool { return in.added() == 3 })
+		steps := ""
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		for _, e := range in.entries {
+			steps += fmt.Sprintf(" %s:%v,%v", e.Payout.TradeNo, e.Payout.State, e.Payout.Step)
+			if e.Payout.TradeNo == "a" && !e.Payout.Due.Equal(e.Payout.ReceivedAt) {
+				t.Errorf("its review comes at %v", e.Payout.Due)
+			}
+		}
+		if steps != " a:received,review b:received,send c:rejected,announce" {
+			t.Error(steps)
+		}
+	})
+}
+
 // A merchant's own currency may be named or not: it is the same content, also to a journal
 // that knows the other form. Of a merchant that takes any currency it is not.
 func TestAMerchantsOwnCurrencyMayBeNamedOrNot(t *testing.T) {

@@ -220,10 +220,10 @@ func (l *Loop) runOnce(taking, working context.Context, la *lane, due int) (did 
 // lease leases a group. The end of taking doesn't interrupt it. If Redis writes a lease that nobody
 // hears of, its payouts are sending, and each must be asked about. The call is repeated under
 // the same token until a third of the lease's time is over.
-func (l *Loop) lease(working context.Context, step payout.Step, merchant string, n int) (leases.Leased, error) {
+func (l *Loop) lease(working context.Context, step payout.Step, merchant string, n int, only ...string) (leases.Leased, error) {
 	ctx, cancel := context.WithTimeout(working, l.Lease/3)
 	defer cancel()
-	r := leases.Request{Step: step, Merchant: merchant, N: n, For: l.Lease}
+	r := leases.Request{Step: step, Merchant: merchant, N: n, For: l.Lease, Only: only}
 	if m := l.merchants[merchant]; m != nil {
 		r.Account = m.Policy.Account
 	}

@@ -46,6 +46,7 @@ type Config struct {
 	Slots     int
 	Lease     time.Duration
 	Breaker   BreakerSettings
+	MaxOpen   int // nothing is brought back while so many payouts of this shard are open that aren't parked
 
 	// Resolve completes a command by its merchant's settings, or says why it must be rejected. Where
 	// nobody here knows the merchant that is payout.NotConfigured, for at most Grace.
@@ -73,6 +74,8 @@ type Loop struct {
 	writer     *writer
 	toAnnounce *inHand        // ends by the provider's word that are written
 	nudge      chan struct{}  // something may have come due
+	sweeps     chan struct{}  // what is parked must be asked about
+	full       atomic.Bool    // payouts stay parked because too many are open
 	room       chan struct{}  // slots came free that lanes wait for
 	calls      sync.WaitGroup // workers and lanes that are running
 	jobs       chan func()    // to workers that wait for one
@@ -97,7 +100,7 @@ type Loop struct {
 
 // New makes a loop; Run starts it.
 func New(c Config) *Loop {
-	l := &Loop{Config: c, merchants: map[string]*merchant{}, nudge: make(chan struct{}, 1), room: make(chan struct{}, 1), jobs: make(chan func())}
+	l := &Loop{Config: c, merchants: map[string]*merchant{}, nudge: make(chan struct{}, 1), sweeps: make(chan struct{}, 1), room: make(chan struct{}, 1), jobs: make(chan func())}
 	l.sleepsUntil.Store(math.MaxInt64)
 	l.breaker.Store(&c.Breaker)
 	shared := new(learning)
@@ -170,6 +173,11 @@ func (l *Loop) Run(taking, working context.Context) {
 	go func() {
 		defer close(announced)
 		l.announceInHand(working)
+	}()
+	l.calls.Add(1)
+	go func() {
+		defer l.calls.Done()
+		l.keepParkedRight(taking)
 	}()
 	lanes := l.lanes()
 	for nudged := true; taking.Err() == nil; {

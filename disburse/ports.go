@@ -15,6 +15,7 @@ import (
 type Journal interface {
 	Looker
 	Leaser
+	Parker
 
 	// Resolve moves payouts whose merchant has become known to that merchant's lane.
 	Resolve(ctx context.Context, lease leases.Lease, payouts []payout.Payout) (moved []bool, err error)
@@ -37,10 +38,26 @@ type Leaser interface {
 	Apply(ctx context.Context, changes []leases.Change, served []leases.Served) ([]bool, error)
 }
 
+// Parker keeps what a batch's pause or a payout's own stops apart from what is due (protocol A4). It leases nothing.
+type Parker interface {
+	// Peek answers what is due to be sent, but for the first ones.
+	Peek(ctx context.Context, merchant string, without, n int) ([]leases.Waiting, error)
+
+	// Parked answers of which batches payouts are parked; ParkedOf some of one, but for the first ones.
+	Parked(ctx context.Context) ([]leases.Parked, error)
+	ParkedOf(ctx context.Context, b leases.Batch, without, n int) ([]string, error)
+
+	// Move takes payouts to another step, those of them that nobody has leased.
+	Move(ctx context.Context, m leases.Move, tradeNos []string) (leases.Moved, error)
+}
+
 // Actions says what people forbid; see package actions. It is asked before a lease, before a decision, and last
 // before the first byte. Without a batch and a tradeNo it answers for a whole merchant.
 type Actions interface {
 	Stops(merchant, batchID, tradeNo string) acts.Stop
+
+	// Narrow tells whether a batch or a payout is stopped, and up to where the actions were read.
+	Narrow() (some bool, follows int64)
 }
 
 // Provider is what the loop needs of a merchant's account at Paypro. After latest not

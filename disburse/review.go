@@ -52,9 +52,13 @@ func (l *Loop) reviewGroup(_, working context.Context, la *lane, due int) (group
 	return group{done: ended + len(resolved)}, err
 }
 
-// notSendable is what becomes of a task's payout; known says that this instance knows its merchant.
+// notSendable is what becomes of a task's payout. What a batch's cancellation stops ends here (protocol A4, A8); known says that this instance knows its merchant.
 func (l *Loop) notSendable(t *task, la *lane, now time.Time) (after payout.Payout, known bool, err error) {
 	p, theirs := t.payout, t.lease.LatestJournalTime(now)
+	if by, ends := l.stops(p).Ends(); ends { // whatever else is true of it
+		after, err = p.Cancel(payout.Cancellation{By: by.By, Reason: by.Reason, Action: by.ID}, theirs)
+		return after, false, err
+	}
 	account := p.Account
 	if m := l.merchants[p.Merchant]; m != nil { // else nobody here can tell its account: only its expiry counts
 		account = m.policy().Account

@@ -29,13 +29,10 @@ func (l *Loop) sendGroup(taking, working context.Context, la *lane, due int) (gr
 	if permits.len() == 0 {
 		return group{rest: wait}, err
 	}
-	leased, err := l.lease(working, payout.StepSend, m.Name, permits.len())
-	if err == nil {
-		la.leased(permits.len(), len(leased.Payouts))
-	}
+	leased, other, err := l.leaseToSend(working, la, permits.len())
 	permits.limit(len(leased.Payouts))
 	if len(leased.Payouts) == 0 {
-		return group{}, err
+		return other, err
 	}
 	if err != nil { // some records can't be read; the others go on
 		l.reportError(taking, err, "read a record")

@@ -41,6 +41,8 @@ type memory struct {
 	leases int
 	ahead  time.Duration // of its clock before the process'
 
+	followed int64 // see Move
+
 	merchants []string // of the last look
 }
 
@@ -199,6 +201,9 @@ func (j *memory) Lease(_ context.Context, request leases.Request) (leases.Leased
 	b.LeasedAt, b.Took = j.now(), time.Since(b.Asked)
 	b.Token, b.EndsAt, b.Evidence = fmt.Sprint("token", j.leases), b.LeasedAt.Add(lease), j.served[merchant]
 	due, _ := j.due(step, merchant, b.LeasedAt)
+	if request.Only != nil {
+		due = slices.DeleteFunc(due, func(r *row) bool { return !slices.Contains(request.Only, r.TradeNo) })
+	}
 	for _, r := range due[:min(n, len(due))] {
 		r.token, r.until, r.Due = b.Token, b.EndsAt, b.EndsAt
 		switch step {
@@ -304,6 +309,8 @@ type people func(merchant, batchID, tradeNo string) acts.Stop
 func (p people) Stops(merchant, batchID, tradeNo string) acts.Stop {
 	return p(merchant, batchID, tradeNo)
 }
+
+func (p people) Narrow() (bool, int64) { return false, 0 }
 
 func (p provider) Ask(ctx context.Context, c payout.Command, latest time.Time) finding.Finding {
 	if p.about != nil {

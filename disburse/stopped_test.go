@@ -18,7 +18,13 @@ type pausable struct {
 	batch atomic.Value // string: the batch that is paused
 	asked atomic.Int64 // about a payout
 	from  atomic.Int64 // stopped is a payout from this question on, 0: never
+
+	narrow  atomic.Bool // the lanes look at what is due before they lease
+	follows atomic.Int64
+	cancel  atomic.Bool // the batch is cancelled, not paused
 }
+
+func (p *pausable) Narrow() (bool, int64) { return p.narrow.Load(), p.follows.Load() }
 
 func (p *pausable) Stops(_, batchID, tradeNo string) acts.Stop {
 	fleet := []acts.Standing{{Scope: acts.Scope{Kind: acts.Fleet}}}
@@ -31,7 +37,11 @@ func (p *pausable) Stops(_, batchID, tradeNo string) acts.Stop {
 		return acts.Stop{Why: why, By: fleet}
 	}
 	if paused, _ := p.batch.Load().(string); paused != "" && batchID == paused {
-		return acts.Stop{Why: acts.Paused, By: []acts.Standing{{Scope: acts.Scope{Kind: acts.Batch, Name: batchID}}}}
+		why := acts.Paused
+		if p.cancel.Load() {
+			why = acts.Cancelled
+		}
+		return acts.Stop{Why: why, By: []acts.Standing{{ID: "c1", By: "alice", Reason: "wrong file", Scope: acts.Scope{Kind: acts.Batch, Name: batchID}}}}
 	}
 	return acts.Stop{}
 }
@@ -65,7 +75,8 @@ func TestNothingIsLeasedWhileEverythingIsStopped(t *testing.T) {
 	}
 }
 
-// A paused batch leaves the others alone. Nothing is decided about its payouts.
+// A pause that comes after the lane has looked leaves the others alone. Nothing is decided about the payouts of its
+// batch.
 func TestAPausedBatchIsGivenBackUndecided(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		all := orders(20, "a")
@@ -82,7 +93,7 @@ func TestAPausedBatchIsGivenBackUndecided(t *testing.T) {
 			return nil
 		}
 		b.start()
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute + 2*time.Second) // between two tries
 		if decided.Load() != 10 || b.allSends() != 10 {
 			t.Errorf("%d decided, %d sent of the other batch", decided.Load(), b.allSends())
 		}

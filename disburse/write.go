@@ -37,7 +37,7 @@ const (
 // writer puts changes into the journal, as many at once as have come while the last ones were
 // being written. Its goroutine alone calls Apply.
 type writer struct {
-	journal     Journal
+	journal     Leaser
 	comesDue    func(at time.Time) // told when a payout that was written comes due first; never blocks
 	expecting   func() bool        // tells whether calls are in flight
 	reportError func(ctx context.Context, err error, doing string)
@@ -64,7 +64,7 @@ type change struct {
 	mark chan struct{} // no change: closed when all before it are done
 }
 
-func newWriter(j Journal, comesDue func(time.Time), expecting func() bool, reportError func(context.Context, error, string), epochOver func(string), logger zerolog.Logger) *writer {
+func newWriter(j Leaser, comesDue func(time.Time), expecting func() bool, reportError func(context.Context, error, string), epochOver func(string), logger zerolog.Logger) *writer {
 	return &writer{
 		journal: j, comesDue: comesDue, expecting: expecting, reportError: reportError, epochOver: epochOver, logger: logger,
 		changes: make(chan change, writeQueue), stirred: make(chan struct{}, 1), group: make([]change, 0, writeLargest),

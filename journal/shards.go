@@ -9,6 +9,7 @@ import (
 
 	"disburser/payout"
 	"disburser/payout/intake"
+	"disburser/payout/leases"
 )
 
 // Shards is the journal as a whole. Each payout stands in the shard of its tradeNo;
@@ -171,6 +172,20 @@ func (s Shards) Count(ctx context.Context, partitions []int) (Census, error) {
 			return Census{}, err
 		}
 		all.add(c)
+	}
+	return all, nil
+}
+
+// Parked answers of which batches payouts are parked, in all shards, and how many. A batch may stand there once for each
+// shard.
+func (s Shards) Parked(ctx context.Context) ([]leases.Parked, error) {
+	var all []leases.Parked
+	for _, j := range s.journals {
+		some, err := j.Parked(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
 	}
 	return all, nil
 }

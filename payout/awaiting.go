@@ -17,6 +17,12 @@ func (p Payout) AwaitMerchant() Payout {
 	return p
 }
 
+// AwaitReview makes a new payout due for a review at once, though its merchant is configured: its batch is cancelled.
+func (p Payout) AwaitReview() Payout {
+	p.Step, p.Due = StepReview, p.ReceivedAt
+	return p
+}
+
 // Resolved is the payout once its merchant is configured. c is its command, completed by that
 // merchant's settings. Its fingerprint stays, since repeats are recognised by it.
 func (p Payout) Resolved(c Command, country string, now time.Time) Payout {

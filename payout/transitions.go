@@ -172,6 +172,10 @@ var Transitions = []Transition{
 		When: "expiresAt has come after a send that may have happened, or a decision may still land", Rule: "O2"},
 	{From: []string{"received"}, To: "held", Origin: "NotSendable",
 		When: "an earlier send may have gone to another account", Rule: "O5"},
+	{From: []string{"received"}, To: "rejected", Origin: "Cancel",
+		When: "a person has cancelled it or its batch, and it was never sent", Rule: "A8"},
+	{From: []string{"received"}, To: "held", Origin: "Cancel",
+		When: "a person has cancelled it or its batch, and a send may have happened, or its decision may still land", Rule: "A8"},
 	{From: []string{"paid", "partial", "failed", "failed by absence", "rejected"}, To: "remembered as ended", Origin: "announce",
 		When: "Kafka has acknowledged its result", Rule: "O3"},
 

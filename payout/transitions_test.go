@@ -222,6 +222,8 @@ func TestOurMethodsMakeTheTransitionsThatAreListed(t *testing.T) {
 			saw(place(p), "GiveBack", next, err)
 			next, err = p.Reject("its merchant is not known", now)
 			saw(place(p), "Reject", next, err)
+			next, err = p.Cancel(Cancellation{By: "alice"}, now)
+			saw(place(p), "Cancel", next, err)
 			saw(place(p), "Resolved", p.Resolved(command(t), "egypt", now), nil)
 			saw(place(p), "Announced", p.Announced(now, standard()), nil)
 		}
@@ -234,7 +236,7 @@ func TestOurMethodsMakeTheTransitionsThatAreListed(t *testing.T) {
 			try(p)
 		})
 	}
-	same(t, seen, listed("Begin", "AwaitMerchant", "NotSendable", "GiveBack", "Reject", "Resolved", "Announced"))
+	same(t, seen, listed("Begin", "AwaitMerchant", "NotSendable", "GiveBack", "Reject", "Cancel", "Resolved", "Announced"))
 }
 
 // parsed are the files of a directory that go into the product.

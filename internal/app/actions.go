@@ -25,8 +25,22 @@ func (a *App) wireActions() {
 	a.actions = actions.New(actions.Config{
 		Client: a.kafka.client, Topic: a.config.Kafka.Topics.Actions, Staleness: a.config.Actions.Staleness,
 		Rules:   rulesOf(a.config),
-		Changed: a.nudge, Metrics: actions.NewMetrics(a.options.Registry), Logger: a.logger,
+		Changed: a.actionsChanged, Metrics: actions.NewMetrics(a.options.Registry), Logger: a.logger,
 	})
+}
+
+// actionsChanged tells the loops that something else is in force, or that it is known again.
+func (a *App) actionsChanged() {
+	a.nudge()
+	for _, l := range a.loops {
+		l.Sweep()
+	}
+}
+
+// cancelled tells whether a payout's batch is cancelled.
+func (a *App) cancelled(merchant, batchID, tradeNo string) bool {
+	_, ends := a.actions.Stops(merchant, batchID, tradeNo).Ends()
+	return ends
 }
 
 // checkActions refuses a topic that can't hold what people say (protocol A1), and brokers that can't tell where it
@@ -86,6 +100,9 @@ func (a *App) inForce() map[string]any {
 		list = append(list, shown{s.ID, s.Kind, s.Scope.String(), s.By, s.Reason, s.Since})
 	}
 	said := map[string]any{"fresh": fresh, "count": len(all), "inForce": list}
+	if counts := a.parked.Load(); counts != nil && len(*counts) > 0 {
+		said["parked"] = *counts
+	}
 	if age, ever := a.actions.Age(); ever {
 		said["ageSeconds"] = age.Seconds()
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -53,6 +54,7 @@ type App struct {
 
 	health     health
 	partitions atomic.Int64 // of the commands topic
+	parked     atomic.Pointer[parked]
 	started    atomic.Bool
 
 	closers []closer
@@ -134,16 +136,20 @@ func (a *App) wireShards(metrics *disburse.Metrics) {
 	}, a.nudge)
 	for shard, j := range a.shards.All() {
 		l := decisions.NewLog(a.kafka.client, a.config.Kafka.Topics.Decisions, a.options.Instance, shard)
+		joined := func(ctx context.Context) {
+			a.beginSchedules(ctx)
+			a.loops[shard].Sweep()
+		}
 		k := decisions.NewKeeper(decisions.KeeperConfig{
 			Journal: j, Log: l, Results: a.config.Kafka.Topics.Results, Shards: n,
 			Owns:  func(tradeNo string) bool { return a.shards.Of(tradeNo) == shard },
 			Knows: a.merchants.knows,
-			Lease: a.config.Disburse.Lease, Logger: a.logger, Joined: a.beginSchedules, Lived: a.lived, ActionsEnd: a.actions.End,
+			Lease: a.config.Disburse.Lease, Logger: a.logger, Joined: joined, Lived: a.lived, ActionsEnd: a.actions.End,
 		})
 		a.logs, a.keepers = append(a.logs, l), append(a.keepers, k)
 		a.loops = append(a.loops, disburse.New(disburse.Config{
 			Merchants: a.merchants.forLoop(), Slots: max(1, a.config.Disburse.Slots/n), Lease: a.config.Disburse.Lease,
-			Breaker: disburse.BreakerSettings(a.config.Breaker),
+			Breaker: disburse.BreakerSettings(a.config.Breaker), MaxOpen: (a.config.Disburse.MaxOpen + n - 1) / n,
 			Journal: j, Decisions: l, Actions: a.actions, Announcer: a.producer, EpochLost: k.CheckEpoch, Metrics: metrics, Logger: a.logger,
 			Resolve: a.merchants.resolve(), Grace: a.config.UnknownMerchantGrace,
 		}))
@@ -161,7 +167,7 @@ func (a *App) wireConsumer() {
 	a.consumer = consumer.New(consumer.Config{
 		Group:  groupConfig(a.config.Kafka, a.kafka.dialer, a.logger),
 		Client: a.kafka.client, MaxOpen: a.config.Disburse.MaxOpen,
-		Resolve: a.merchants.resolve(), Currencies: a.merchants.rules().Currencies(),
+		Resolve: a.merchants.resolve(), Currencies: a.merchants.rules().Currencies(), Cancelled: a.cancelled,
 		EpochLost: func() {
 			for _, k := range a.keepers {
 				k.CheckEpoch()

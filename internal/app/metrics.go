@@ -22,6 +22,7 @@ const censusEvery = 5 * time.Second
 type gauges struct {
 	open      *series.Family
 	oldest    *series.Family
+	parked    *series.Family
 	markAge   *prometheus.GaugeVec
 	retention *prometheus.GaugeVec
 	epoch     prometheus.Gauge
@@ -42,7 +43,12 @@ func newGauges(r prometheus.Registerer, merchants []string) *gauges {
 	for _, s := range openStates {
 		states = append(states, []string{s.String()})
 	}
+	reasons := make([][]string, len(parkedReasons))
+	for i, why := range parkedReasons {
+		reasons[i] = []string{why}
+	}
 	g := &gauges{
+		parked: rows.Gauges("disburser_parked_payouts", "Parked payouts of the whole fleet, by what keeps them from being sent.", nil, []string{"reason"}, reasons...),
 		open:   rows.Gauges("disburser_open_payouts", "Open payouts of the whole fleet.", nil, []string{"state"}, states...),
 		oldest: rows.Gauges("disburser_oldest_open_seconds", "Age of the oldest open payout.", nil, nil),
 		markAge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -64,11 +70,14 @@ func newGauges(r prometheus.Registerer, merchants []string) *gauges {
 			g.open.Set(0, m, s.String())
 		}
 		g.oldest.Set(0, m)
+		for _, why := range parkedReasons {
+			g.parked.Set(0, m, why)
+		}
 	}
 	for _, name := range journal.Scripts {
 		g.scripts.WithLabelValues(name)
 	}
-	r.MustRegister(g.open, g.oldest, g.markAge, g.retention, g.epoch, g.scripts,
+	r.MustRegister(g.open, g.oldest, g.parked, g.markAge, g.retention, g.epoch, g.scripts,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return g
 }
@@ -111,6 +120,7 @@ func (a *App) countOnce(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	a.countParked(ctx)
 	now := time.Now()
 	for _, merchant := range append(namesOf(a.config), "") {
 		a.showMerchant(merchant, c.States[merchant], c.Oldest[merchant], now)

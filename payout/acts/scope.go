@@ -59,6 +59,9 @@ func (s Scope) String() string {
 	return string(s.Kind) + ":" + s.Name
 }
 
+// narrow tells that it is less than a merchant.
+func (s Scope) narrow() bool { return s.Kind == Batch || s.Kind == Payout }
+
 // isWord tells whether a text can be an id: 1 to 64 characters of ASCII that can be seen.
 func isWord(text string) bool {
 	return text != "" && len(text) <= 64 && !strings.ContainsFunc(text, func(r rune) bool {

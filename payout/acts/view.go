@@ -45,6 +45,24 @@ func (s Stop) Wide() bool {
 	})
 }
 
+// Narrow tells that its batch is stopped, or the payout itself: it is parked, for the others of its merchant go on.
+func (s Stop) Narrow() bool {
+	return slices.ContainsFunc(s.By, func(a Standing) bool { return a.Scope.narrow() })
+}
+
+// Ends answers the cancellation of a batch that ends the payout; false if none does. It stands for ever. A payout's
+// own ends it only in time, so whoever carries that out does it.
+func (s Stop) Ends() (by Standing, ends bool) {
+	if s.Why != Cancelled {
+		return Standing{}, false
+	}
+	i := slices.IndexFunc(s.By, func(a Standing) bool { return a.Scope.Kind == Batch })
+	if i < 0 {
+		return Standing{}, false
+	}
+	return s.By[i], true
+}
+
 // String says it to a person, without the reasons.
 func (s Stop) String() string {
 	switch {
@@ -73,6 +91,16 @@ func (v *View) OneShots() []OneShot { return v.pending }
 
 // Next is the offset of the first record that it doesn't know.
 func (v *View) Next() int64 { return v.next }
+
+// Narrow tells that a batch or a payout is stopped. Otherwise nobody need look at what is due, one by one.
+func (v *View) Narrow() bool {
+	for scope := range v.standing {
+		if scope.narrow() {
+			return true
+		}
+	}
+	return false
+}
 
 // Stops is the one answer whether a payout may be sent now (protocol A0). What is leased and the last check
 // before a call go by it. fresh says that the view is young enough (protocol A2). Without a batch and a
