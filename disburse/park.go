@@ -45,8 +45,8 @@ func fate(stop acts.Stop) payout.Step {
 }
 
 // leaseToSend leases up to n payouts that are due. Where a batch or a payout is stopped it looks first at what
-// is due: to lease means to write sending, and what is stopped then would be asked about after a crash. Without
-// any other says what the group was.
+// is due. A lease writes sending, and after a crash what is stopped would be asked about. Where nothing is leased,
+// other says what the group was.
 func (l *Loop) leaseToSend(working context.Context, la *lane, n int) (leased leases.Leased, other group, err error) {
 	narrow, follows := l.Actions.Narrow()
 	if !narrow {
