@@ -84,7 +84,7 @@ func (f *Follower) Stops(merchant, batchID, tradeNo string) acts.Stop {
 // That grows with each action.
 func (f *Follower) Narrow() (some bool, follows int64) {
 	v := f.now.Load().view
-	return v.Narrow(), v.Next()
+	return v.Narrow(), v.Order()
 }
 
 // View is what is in force, as far as it is known. fresh says whether that is all.

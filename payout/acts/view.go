@@ -92,6 +92,9 @@ func (v *View) OneShots() []OneShot { return v.pending }
 // Next is the offset of the first record that it doesn't know.
 func (v *View) Next() int64 { return v.next }
 
+// Order grows with each record. Whatever outlives this process notes orders, and no offsets.
+func (v *View) Order() int64 { return v.next }
+
 // Narrow tells that a batch or a payout is stopped. Otherwise nobody need look at what is due, one by one.
 func (v *View) Narrow() bool {
 	for scope := range v.standing {
