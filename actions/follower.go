@@ -34,6 +34,7 @@ type Config struct {
 	Topic     string
 	Staleness time.Duration // no send begins unless the topic was read to its end within this time
 	Rules     acts.Rules
+	Recorder  Recorder
 	Changed   func() // told when something else is in force, or when it is known again; never blocks
 	Metrics   *Metrics
 	Logger    zerolog.Logger
@@ -45,14 +46,16 @@ type Follower struct {
 	source  partition.Source
 	now     atomic.Pointer[reading]
 	trouble atomic.Pointer[string]
+	missed  atomic.Pointer[missed]
 	epoch   atomic.Int32 // the largest of a leader
+	record
 
-	reader partition.Reader
-	fold   *acts.Fold
-	whole  bool   // the topic began at offset 0 when it was read first
-	next   int64  // the first offset that isn't read
-	lost   error  // the topic isn't the one that was read: nothing helps but a person
-	said   string // the last trouble in the log
+	reader  partition.Reader
+	fold    *acts.Fold
+	whole   bool      // the topic began at offset 0 when it was read first
+	next    int64     // the first offset that isn't read
+	checked time.Time // when it was last seen to be the same topic
+	said    string    // the last trouble in the log
 	skipped
 }
 
@@ -65,7 +68,8 @@ type reading struct {
 // New makes a follower; Run starts it.
 func New(c Config) *Follower {
 	source := partition.Source{Client: c.Client, Topic: c.Topic, Partition: Number}
-	f := &Follower{Config: c, source: source, reader: partition.Reader{Source: source}, fold: acts.NewFold(c.Rules)}
+	f := &Follower{Config: c, source: source}
+	f.beginAnew()
 	f.now.Store(&reading{view: f.fold.View()})
 	begun := notKnown + "they were not read yet"
 	f.trouble.Store(&begun)
@@ -76,8 +80,8 @@ func New(c Config) *Follower {
 // Stops says why a payout may not be sent now, the zero Stop if it may. Without a batch and a tradeNo it answers
 // for a whole merchant.
 func (f *Follower) Stops(merchant, batchID, tradeNo string) acts.Stop {
-	r := f.now.Load()
-	return r.view.Stops(r.fresh(time.Now(), f.Staleness), merchant, batchID, tradeNo)
+	view, fresh := f.View()
+	return view.Stops(fresh, merchant, batchID, tradeNo)
 }
 
 // Narrow tells whether a batch or a payout is stopped, as far as it is known, and up to where the actions were read.
@@ -89,14 +93,15 @@ func (f *Follower) Narrow() (some bool, follows int64) {
 
 // View is what is in force, as far as it is known. fresh says whether that is all.
 func (f *Follower) View() (view *acts.View, fresh bool) {
+	doubted := f.doubted.Load() // first: who takes a doubt away has a reading in place that answers it
 	r := f.now.Load()
-	return r.view, r.fresh(time.Now(), f.Staleness)
+	return r.view, !doubted && r.fresh(time.Now(), f.missed.Load(), f.Staleness)
 }
 
 // Age is for how long nobody has known whether there is more; it is false before the first time.
 func (f *Follower) Age() (age time.Duration, ever bool) {
 	r := f.now.Load()
-	return r.age(time.Now()), !r.at.IsZero()
+	return r.age(time.Now(), f.missed.Load()), !r.at.IsZero()
 }
 
 // Trouble says why nothing may be sent for want of the actions, "" if it may.
@@ -107,14 +112,39 @@ func (f *Follower) Trouble() string {
 	return *f.trouble.Load()
 }
 
-func (r *reading) fresh(now time.Time, staleness time.Duration) bool {
-	return !r.at.IsZero() && r.age(now) <= staleness
+func (r *reading) fresh(now time.Time, m *missed, staleness time.Duration) bool {
+	return !r.at.IsZero() && r.age(now, m) <= staleness
 }
 
 // age is by the clock that shows more of it. A suspended machine stops the monotonic one, and somebody may set
-// the wall clock back.
-func (r *reading) age(now time.Time) time.Duration {
-	return max(now.Sub(r.at), now.Round(0).Sub(r.at.Round(0)))
+// the wall clock back. A machine may stop together with both: what it missed since is added.
+func (r *reading) age(now time.Time, m *missed) time.Duration {
+	age := max(now.Sub(r.at), now.Round(0).Sub(r.at.Round(0)))
+	if m != nil && !r.at.After(m.by) {
+		age += m.time
+	}
+	return age
+}
+
+// missed is how much time this machine has missed together with its clocks, and when that was noticed.
+type missed struct {
+	time time.Duration
+	by   time.Time
+}
+
+// Missed says that this machine stood still together with its clocks for so long, by the clock of another one.
+// What was asked before counts as older by that (protocol A2). It is safe for concurrent use.
+func (f *Follower) Missed(d time.Duration) {
+	for {
+		before := f.missed.Load()
+		after := &missed{d, time.Now()}
+		if before != nil && time.Since(before.by) <= f.Staleness {
+			after.time += before.time
+		}
+		if f.missed.CompareAndSwap(before, after) {
+			return
+		}
+	}
 }
 
 // Run follows the topic until ctx ends.
@@ -132,9 +162,6 @@ func (f *Follower) Run(ctx context.Context) {
 // (protocol A2). That a fetch brings nothing proves nothing: a new leader may not know yet what its predecessor
 // has acknowledged.
 func (f *Follower) look(ctx context.Context) error {
-	if f.lost != nil {
-		return f.lost
-	}
 	asked := time.Now()
 	end, err := f.end(ctx)
 	if err != nil {
@@ -147,13 +174,40 @@ func (f *Follower) look(ctx context.Context) error {
 		f.whole = true
 	}
 	if end < f.next {
-		return f.lose(fmt.Errorf("%s ends at %d, and was read up to %d: was the topic made anew?", f.Topic, end, f.next))
+		f.forget()
+		return fmt.Errorf("%s ends at %d, and was read up to %d: was the topic made anew?", f.Topic, end, f.next)
 	}
 	if err := f.readTo(ctx, end); err != nil {
 		return err
 	}
+	over, err := f.answer(ctx)
+	if err != nil {
+		return err
+	}
+	if err := f.putOnRecord(ctx); err != nil {
+		return err
+	}
 	f.publish(asked)
+	f.settle(over)
 	return nil
+}
+
+// beginAnew reads from offset 0.
+func (f *Follower) beginAnew() {
+	f.reader, f.fold = partition.Reader{Source: f.source}, acts.NewFold(f.Rules)
+	f.whole, f.next = false, 0
+	f.epoch.Store(0)
+	f.skipped = skipped{}
+	f.unmet()
+}
+
+// forget begins anew because the topic isn't the one that was read. What was in force stays in view until the one
+// that is there now is known to be right: it must hold the latest action that was read (protocol A1).
+func (f *Follower) forget() {
+	latest := f.fold.Latest()
+	f.now.Store(&reading{view: f.now.Load().view})
+	f.beginAnew()
+	f.Expect(latest)
 }
 
 // end is where the topic ends by its leader's word. The word of an older leader than was heard counts for nothing.
@@ -179,7 +233,8 @@ func (f *Follower) end(ctx context.Context) (int64, error) {
 // call stands before it.
 func (f *Follower) End(ctx context.Context) (int64, error) {
 	end, err := f.end(ctx)
-	if read := f.now.Load().view.Next(); err == nil && end < read {
+	r := f.now.Load() // where the topic is known to be another one, it ends where it does
+	if read := r.view.Next(); err == nil && end < read && !r.at.IsZero() {
 		err = fmt.Errorf("%s ends at %d, and was read up to %d: was the topic made anew?", f.Topic, end, read)
 	}
 	return end, err
@@ -202,13 +257,16 @@ func (f *Follower) readTo(ctx context.Context, end int64) error {
 	ctx, cancel := context.WithTimeout(ctx, max(leastReading, f.Staleness))
 	defer cancel()
 	defer f.reader.Release()
-	if f.next >= end {
-		return f.lostIfOther(f.reader.Recheck(ctx))
+	if time.Since(f.checked) >= f.Staleness { // also a topic made anew that has as many records
+		if err := f.source.Check(ctx, f.reader.Anchor); err != nil {
+			return f.forgetIfOther(err)
+		}
+		f.checked = time.Now()
 	}
 	for f.next < end {
 		page, err := f.reader.Next(ctx, f.next, f.Staleness/looks)
 		if err != nil {
-			return f.lostIfOther(err)
+			return f.forgetIfOther(err)
 		}
 		if page.Next <= f.next {
 			return fmt.Errorf("%s/%d: the broker didn't return the record at %d, and says that there is one", f.Topic, Number, f.next)
@@ -218,17 +276,26 @@ func (f *Follower) readTo(ctx context.Context, end int64) error {
 		}
 		f.fold.Skip(page.Next) // also what holds no record
 		f.next = page.Next
-		f.publish(f.now.Load().at)
+		if at := f.now.Load().at; !at.IsZero() {
+			f.publish(at)
+		}
 	}
 	return nil
 }
 
-func (f *Follower) take(r partition.Record) {
+// RecordOf is a record of the partition as package acts reads it.
+func RecordOf(r partition.Record) acts.Record {
 	record := acts.Record{Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value}
 	for _, h := range r.Headers {
 		record.Headers = append(record.Headers, acts.Header{Name: h.Key, Value: h.Value})
 	}
+	return record
+}
+
+func (f *Follower) take(r partition.Record) {
+	record := RecordOf(r)
 	a, result, why := f.fold.Take(record)
+	f.meet(f.fold.Latest())
 	f.Metrics.took(a, result)
 	f.tell(a, result, why, record.Offset)
 }
@@ -237,7 +304,7 @@ func (f *Follower) take(r partition.Record) {
 func (f *Follower) publish(at time.Time) {
 	before := f.now.Load()
 	after := &reading{view: f.fold.View(), at: at}
-	known := before.fresh(time.Now(), f.Staleness)
+	known := before.fresh(time.Now(), f.missed.Load(), f.Staleness)
 	f.now.Store(after)
 	if after.view != before.view {
 		f.Metrics.show(after.view)
@@ -250,20 +317,14 @@ func (f *Follower) publish(at time.Time) {
 	}
 }
 
-// lostIfOther notes for good that the topic isn't the one that was read. A restart reads what is there now, and a
-// person must know what was in force before.
-func (f *Follower) lostIfOther(err error) error {
+// forgetIfOther begins anew where the topic isn't the one that was read.
+func (f *Follower) forgetIfOther(err error) error {
 	var other *partition.Other
 	var gap *partition.Gap
 	if errors.As(err, &other) || errors.As(err, &gap) {
-		return f.lose(err)
+		f.forget()
 	}
 	return err
-}
-
-func (f *Follower) lose(err error) error {
-	f.lost = fmt.Errorf("%w; write the pauses that were in force again, then restart", err)
-	return f.lost
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -1,12 +1,8 @@
 package decisions
 
 import (
-	"context"
 	"math/rand/v2"
 	"time"
-
-	"disburser/message"
-	"disburser/payout/epochs"
 )
 
 // pulse notices partitions of the decisions in which nobody writes. One goroutine owns it.
@@ -47,16 +43,4 @@ func (p *pulse) silent(ends map[int]int64, now time.Time) (partitions []int) {
 		partitions = append(partitions, longest)
 	}
 	return partitions
-}
-
-// alive writes signs of life. A stale half of Redis that hears nothing for a minute takes the
-// epoch for dead and begins another one. Two idle halves would do so by turns (protocol E7).
-func (k *Keeper) alive(ctx context.Context, e epochs.Epoch, partitions []int) {
-	for _, number := range partitions {
-		ctx, cancel := context.WithTimeout(ctx, appendTimeout)
-		if _, err := k.Log.append(ctx, number, []message.Decision{{Kind: message.KindAlive, Epoch: e}}); err != nil && ctx.Err() == nil {
-			k.Logger.Debug().Err(err).Msg("no sign of life written, trying again")
-		}
-		cancel()
-	}
 }

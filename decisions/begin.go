@@ -10,6 +10,7 @@ import (
 
 	"disburser/internal/partition"
 	"disburser/message"
+	"disburser/payout/acts"
 	"disburser/payout/epochs"
 )
 
@@ -42,9 +43,10 @@ type beginning struct {
 	ends, resultEnds map[int]int64 // where decisions and results end behind the fences, by partition
 	actions          int64         // where people's actions end, by then or later
 
-	gap      *gap      // what the topics have lost
-	portions int       // of the replay
-	reach    time.Time // unknown commands older than this are held; zero: as before
+	gap      *gap       // what the topics have lost
+	portions int        // of the replay
+	action   acts.Place // the latest that is on record anywhere
+	reach    time.Time  // unknown commands older than this are held; zero: as before
 }
 
 // claim writes the building record. From here on every script of the old epoch is refused,
@@ -134,6 +136,8 @@ func (b *beginning) replay(ctx context.Context) error {
 			return err
 		}
 	}
+	k.expect(s.Action, replayed.action)
+	b.action = latestAction(s.Action, replayed.action)
 	b.portions, b.reach = len(portions), gap.reaches(whole, reach, replayed.lost)
 	b.epoch.Number = max(b.epoch.Number, replayed.highest+1) // a wiped Redis doesn't know how many there were
 	return nil
@@ -145,13 +149,24 @@ func (b *beginning) open(ctx context.Context) (err error) {
 	if k.known.witnesses, _, err = k.observe(ctx, b.gap.trusted(b.standing.Witnesses), b.ends, b.resultEnds); err != nil {
 		return err
 	}
+	view, known := k.knownActions()
+	if known {
+		b.action = latestAction(b.action, view.Latest())
+	}
 	if err := k.Journal.OpenEpoch(ctx, epochs.Opening{
 		Epoch: b.epoch, Shards: k.Shards, Fences: b.fences, Decisions: b.ends, Results: b.resultEnds, Portions: b.portions,
-		Actions: b.actions, Reach: b.reach, Witnesses: k.known.witnesses, Anew: b.gap.any(),
+		Action: b.action, Actions: acts.Place{Generation: b.action.Generation, Offset: b.actions}.Order(), Reach: b.reach, Witnesses: k.known.witnesses, Anew: b.gap.any(),
 	}); err != nil {
 		return err
 	}
-	k.tellOpen(ctx, b.epoch, b.fences)
+	record := message.Decision{Kind: message.KindOpen, Epoch: b.epoch}
+	if b.action.Any() {
+		record.Latest = &b.action
+	}
+	if known && view.Latest() == b.action {
+		keepIn(&record, view)
+	}
+	k.tellOpen(ctx, record, b.fences)
 	if err := k.vouch(ctx, b.epoch.ID); err != nil {
 		return err
 	}
@@ -173,9 +188,9 @@ func (k *Keeper) ends(ctx context.Context, fences map[int]int64) (decisions, res
 
 // tellOpen writes the opening into every partition. It only tells stale halves that they are
 // stale: without it they wait for deadAfter.
-func (k *Keeper) tellOpen(ctx context.Context, e epochs.Epoch, fences map[int]int64) {
+func (k *Keeper) tellOpen(ctx context.Context, opening message.Decision, fences map[int]int64) {
 	for p := range fences {
-		if _, err := k.Log.append(ctx, p, []message.Decision{{Kind: message.KindOpen, Epoch: e}}); err != nil {
+		if _, err := k.Log.append(ctx, p, []message.Decision{opening}); err != nil {
 			k.Logger.Warn().Err(err).Msg("the opening of the epoch is not in the log")
 		}
 	}

@@ -31,6 +31,7 @@ func (k *Keeper) establish(ctx context.Context) (e epochs.Epoch, looked, results
 	if err != nil {
 		return e, nil, nil, err
 	}
+	k.expect(s.Action) // before anything is leased
 	if s.Shards != 0 && s.Shards != k.Shards {
 		return e, nil, nil, fmt.Errorf("the journal was opened with %d shards, the configuration says %d: set redis.shards back, or let every payout end and take another redis.namespace", s.Shards, k.Shards)
 	}
@@ -105,6 +106,7 @@ func (k *Keeper) follow(ctx context.Context, s epochs.Standing) (map[int]int64, 
 		if err != nil {
 			return nil, err
 		}
+		k.expect(seen.actions...)
 		foreign = foreign.and(seen)
 		looked[p] = end
 	}

@@ -53,6 +53,9 @@ type KeeperConfig struct {
 	Lease   time.Duration              // disburse.lease
 	Logger  zerolog.Logger
 
+	// Actions follows what people say. It may be nil.
+	Actions Actions
+
 	// Lived tells whether the commands were ever read: an offset is committed. Only a wiped
 	// journal beside empty topics is asked; nil: it can't be told.
 	Lived func(ctx context.Context) (bool, error)
@@ -76,6 +79,7 @@ type Keeper struct {
 	warned      string        // why there was no epoch, when it was last logged; owned by Run
 	lastReading clockReading  // of Redis' clock; owned by Run
 	known       knowledge     // of the topics, since this instance was last in an epoch; owned by Run
+	kept        keeps         // in the decisions; owned by Run
 	marked      watermarks    // that were written last, since an epoch was joined; owned by Run
 
 	mu      sync.Mutex
@@ -178,7 +182,7 @@ func (k *Keeper) live(ctx context.Context, e epochs.Epoch, looked, results map[i
 				event.Err(err).Int("shard", k.Log.shard).Msg("watermarks not moved, trying again")
 			} else if err == nil {
 				moved = time.Now()
-				k.alive(ctx, e, pulse.silent(looked, time.Now()))
+				k.alive(ctx, e, pulse.silent(looked, time.Now()), pulse.slack)
 			}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"disburser/internal/partition"
 	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/acts"
 	"disburser/payout/epochs"
 )
 
@@ -86,6 +87,13 @@ func (l *Log) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.epoch = epochs.Epoch{}
+}
+
+// partition is the one in which this instance decides.
+func (l *Log) partition() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.home
 }
 
 func (l *Log) source(number int) partition.Source {
@@ -268,6 +276,9 @@ type surveyed struct {
 	opened   bool      // a foreign epoch has opened
 	last     time.Time // when the last record of a foreign epoch was written
 	newer    bool      // a newer version has written there
+
+	actions []acts.Place // that are on record there, by whomever
+	kept    acts.Place   // the latest with which what is in force was kept
 }
 
 // saw notes that somebody else has looked, for the epoch, up to where. Without it an
@@ -287,6 +298,7 @@ func (l *Log) saw(e epochs.Epoch, looked map[int]int64) {
 func survey(ctx context.Context, source partition.Source, shard int, epoch string, from, to int64) (surveyed, error) {
 	var s surveyed
 	err := walk(ctx, source, from, to, func(_ int64, r message.Decision) {
+		s.sawAction(r)
 		if r.Shard != shard || r.Epoch.ID == epoch {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"disburser/internal/partition"
 	"disburser/payout/epochs"
@@ -28,6 +29,8 @@ func (k *Keeper) mark(ctx context.Context, e epochs.Epoch, looked, results map[i
 		if err != nil {
 			return err
 		}
+		k.expect(seen.actions...)
+		k.kept.saw(seen.kept, time.Now())
 		if seen.fenced {
 			return fmt.Errorf("decisions: %w: a later epoch has fenced partition %d", epochs.ErrOver, p)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"disburser/payout/acts"
 	"disburser/payout/epochs"
 )
 
@@ -18,6 +19,12 @@ type Journal interface {
 type EpochUser interface {
 	EpochReader
 	EpochNotes
+}
+
+// Actions is what the keeper needs of whoever follows payout.actions.
+type Actions interface {
+	View() (view *acts.View, fresh bool) // what was read, and whether that is all
+	Expect(p acts.Place)                 // says that an action is on record: the topic must hold it
 }
 
 // EpochBeginner is what the keeper needs of the journal to begin an epoch, on whatever Redis still
@@ -35,10 +42,11 @@ type EpochReader interface {
 }
 
 // EpochNotes notes in the journal up to where the topics were read, by which records they are
-// recognised, and how Redis' clock goes.
+// recognised, which action is the latest, and how Redis' clock goes.
 type EpochNotes interface {
 	Watermark(ctx context.Context, decisions, results map[int]int64) error
 	Witness(ctx context.Context, witnesses map[string]string) error
+	NoteAction(ctx context.Context, p acts.Place, told bool) (latest, inDecisions acts.Place, err error)
 	Clock(ctx context.Context, epoch string, own time.Time, jumped bool) (shown time.Time, vouched bool, err error)
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"disburser/internal/partition"
+	"disburser/payout/acts"
 	"disburser/payout/epochs"
 )
 
@@ -126,6 +127,7 @@ func (r *rebuild) replay(ctx context.Context, portions []epochs.Portion) (learne
 	for _, p := range all {
 		learned.highest, learned.worked = max(learned.highest, p.Highest), max(learned.worked, p.Worked)
 		lost = max(lost, p.Lost)
+		learned.action = latestAction(learned.action, acts.ParsePlace(p.Action))
 		records += p.End - p.From
 	}
 	if lost > 0 {
@@ -137,9 +139,10 @@ func (r *rebuild) replay(ctx context.Context, portions []epochs.Portion) (learne
 
 // replayed is what a replay learned of the topics.
 type replayed struct {
-	highest int       // number of an epoch
-	worked  int       // the same, of those that did more than begin
-	lost    time.Time // of what came before, something is gone; zero if nothing is known to be
+	highest int        // number of an epoch
+	worked  int        // the same, of those that did more than begin
+	action  acts.Place // the latest that is on record in the decisions
+	lost    time.Time  // of what came before, something is gone; zero if nothing is known to be
 }
 
 // errElsewhere says that another instance builds; how far it is stands in the reason.

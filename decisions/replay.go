@@ -8,6 +8,7 @@ import (
 	"disburser/internal/partition"
 	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/acts"
 	"disburser/payout/epochs"
 )
 
@@ -86,6 +87,9 @@ func (r reading) decision(record partition.Record, p *epochs.Portion) ([]epochs.
 	}
 	if d.Kind == message.KindLost { // about the topics, so it says it for all shards
 		p.Lost = max(p.Lost, d.Time.UnixMilli(), record.Time.UnixMilli()) // by whichever clock is ahead
+	}
+	if d.Latest != nil { // about the topic, so it says it for all shards
+		p.Action = latestAction(acts.ParsePlace(p.Action), *d.Latest).Text()
 	}
 	ours := d.Shard == r.keeper.Log.shard
 	if ours && d.Kind != message.KindFence && d.Kind != message.KindLost { // with these two it only begins

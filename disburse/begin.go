@@ -124,6 +124,7 @@ func (l *Loop) begin(taking context.Context, t *task) verdict {
 	readsClock := t.step == payout.StepSend && at.turn == nil && at.good
 	if readsClock {
 		at.redis, at.asked = t.merchant.Send.LastReading()
+		l.sawStandstill(&t.merchant.stoodStill, at.redis, at.asked, time.Now())
 	}
 	if t.step == payout.StepSend {
 		at.stop = l.stops(t.payout)

@@ -227,7 +227,11 @@ func (l *Loop) lease(working context.Context, step payout.Step, merchant string,
 	if m := l.merchants[merchant]; m != nil {
 		r.Account = m.Policy.Account
 	}
-	return l.Journal.Lease(ctx, r)
+	leased, err := l.Journal.Lease(ctx, r)
+	if step == payout.StepSend {
+		l.sawStandstill(&l.stoodStill, leased.LeasedAt, leased.Asked, time.Now())
+	}
+	return leased, err
 }
 
 // pause sleeps, or until ctx ends.

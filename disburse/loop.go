@@ -58,8 +58,12 @@ type Config struct {
 	Actions   Actions
 	Announcer Announcer
 	EpochLost func() // told when an epoch was refused; never blocks
-	Metrics   *Metrics
-	Logger    zerolog.Logger
+
+	// StoodStill is told for how long this machine stood still together with its clocks. It may be nil.
+	StoodStill func(time.Duration)
+
+	Metrics *Metrics
+	Logger  zerolog.Logger
 }
 
 var errPanic = errors.New("a panic, see above")
@@ -94,6 +98,7 @@ type Loop struct {
 	// of the Redis which grants the calls.
 	journalAhead atomic.Int64
 	grantAhead   atomic.Pointer[clockReading]
+	stoodStill   standstill // by the journal's clock
 
 	warning atomic.Pointer[warning]
 }
@@ -247,7 +252,9 @@ func (l *Loop) round(taking, working context.Context, lanes []*lane) time.Durati
 		return leastBackoff
 	}
 	l.trouble.Store("")
-	l.sawClock(agenda.Now, asked, time.Now())
+	now := time.Now()
+	l.sawClock(agenda.Now, asked, now)
+	l.sawStandstill(&l.stoodStill, agenda.Now, asked, now)
 	for _, la := range lanes {
 		if !la.leftOut.Load() {
 			la.left.Store(int64(agenda.Due[la.Lane]))

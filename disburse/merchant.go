@@ -49,8 +49,9 @@ type Merchant struct {
 type merchant struct {
 	Merchant
 	sendGate, askGate *gate
-	toAsk             *inHand   // sent here, and waiting for their first ask
-	learning          *learning // all merchants'
+	toAsk             *inHand    // sent here, and waiting for their first ask
+	learning          *learning  // all merchants'
+	stoodStill        standstill // by the clock of the Redis that grants sends
 
 	mu          sync.Mutex
 	current     payout.Policy      // Policy, or what it was changed to

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/acts"
 	"disburser/payout/epochs"
 )
 
@@ -53,6 +54,7 @@ func (j *Journal) Standing(ctx context.Context) (epochs.Standing, error) {
 	}
 	s.Whole = s.Was != "" && fields["was_on"] == s.Was+" "+s.RunID
 	s.Now, s.ClockJumped = instant(a, 10), fields["clock_jumped"] != ""
+	s.Action = acts.ParsePlace(fields["action"])
 	s.ClockFrom, s.ClockUntil = instantOf(fields["clock_from"]), instantOf(fields["clock_until"])
 	spread(fields, "fence:", s.Fences)
 	spread(marks, "decisions:", s.Decisions)
@@ -159,7 +161,7 @@ func (j *Journal) OpenEpoch(ctx context.Context, o epochs.Opening) error {
 	if !o.Reach.IsZero() {
 		reach = strconv.FormatInt(o.Reach.UnixMilli(), 10)
 	}
-	args := []any{o.Epoch.ID, o.Epoch.Number, o.Shards, reach, o.Portions, j.window.Milliseconds(), len(o.Fences) + 1}
+	args := []any{o.Epoch.ID, o.Epoch.Number, o.Shards, reach, o.Portions, j.window.Milliseconds(), o.Action.Text(), len(o.Fences) + 1}
 	args = append(append(args, "actions", o.Actions), spreadOut("fence:", o.Fences)...)
 	if o.Anew {
 		args = append(args, "anew", 1)

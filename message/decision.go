@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/acts"
 	"disburser/payout/epochs"
 )
 
@@ -48,6 +49,13 @@ type Decision struct {
 	Actions     []string `json:"actions,omitempty"` // the actions' ids
 
 	Why string `json:"why,omitempty"` // of lost: what is gone
+
+	// Of open and alive: the latest action that the writer knows. Now and then what is in force stands beside it,
+	// as far as there is room, and how much is left out.
+	Latest  *acts.Place `json:"latest,omitempty"`
+	Kept    bool        `json:"kept,omitempty"` // what is in force stands in this record
+	InForce []acts.Kept `json:"inForce,omitempty"`
+	Left    int         `json:"left,omitempty"`
 }
 
 // Newer tells that a newer version wrote the decision: it may say what this one doesn't know.

@@ -28,6 +28,7 @@ type act struct {
 	Ask     actAsk     `cmd:"" name:"ask" help:"Asks the provider about a payout or a batch now."`
 	Confirm actConfirm `cmd:"" name:"confirm" help:"A second person's word for an action that needs two."`
 	List    actList    `cmd:"" name:"list" help:"Lists what is in force, what waits, and the latest actions with their outcomes."`
+	Renew   actRenew   `cmd:"" name:"renew" help:"After the topic of the actions was lost: writes again what was in force."`
 }
 
 // person is what every action needs of the person who says it.
@@ -102,11 +103,8 @@ func (p *person) begin(s cli.Streams, scope string, action *acts.Action) (c conf
 			return c, cli.Usage(fmt.Errorf("%q: %w", scope, err))
 		}
 	}
-	switch {
-	case strings.TrimSpace(p.By) == "" || utf8.RuneCountInString(p.By) > acts.LongestBy:
-		return c, cli.Usage(fmt.Errorf("--by must name a person, in %d characters at most", acts.LongestBy))
-	case strings.TrimSpace(p.Reason) == "" || utf8.RuneCountInString(p.Reason) > acts.LongestReason:
-		return c, cli.Usage(fmt.Errorf("--reason must say why, in %d characters at most", acts.LongestReason))
+	if err := checkPerson(p.By, p.Reason); err != nil {
+		return c, err
 	}
 	if c, err = p.load(s); err != nil {
 		return c, err
@@ -145,6 +143,17 @@ func (p *person) write(ctx context.Context, c config.Config, a *acts.Action) (wr
 		w.Deadline = &deadline
 	}
 	return w, nil
+}
+
+// checkPerson refuses an action that doesn't say by whom it is, and why.
+func checkPerson(by, reason string) error {
+	switch {
+	case strings.TrimSpace(by) == "" || utf8.RuneCountInString(by) > acts.LongestBy:
+		return cli.Usage(fmt.Errorf("--by must name a person, in %d characters at most", acts.LongestBy))
+	case strings.TrimSpace(reason) == "" || utf8.RuneCountInString(reason) > acts.LongestReason:
+		return cli.Usage(fmt.Errorf("--reason must say why, in %d characters at most", acts.LongestReason))
+	}
+	return nil
 }
 
 // written is what stands in the topic, for machines.

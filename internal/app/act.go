@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/segmentio/kafka-go"
+
 	"disburser/actions"
 	"disburser/config"
 	"disburser/internal/partition"
@@ -20,14 +22,8 @@ func Act(ctx context.Context, c config.Config, o Options, action acts.Action) (o
 	}
 	defer links.transport.CloseIdleConnections()
 	topic := c.Kafka.Topics.Actions
-	count, err := partition.Count(ctx, links.client, topic)
-	switch {
-	case err != nil:
+	if err := actable(ctx, links.client, topic); err != nil {
 		return 0, err
-	case count == 0:
-		return 0, fmt.Errorf("%w: kafka has no topic %s: create it with one partition, or correct kafka.topics.actions", ErrSetup, topic)
-	case count > 1:
-		return 0, fmt.Errorf("%w: kafka: topic %s has %d partitions: no disburser reads it", ErrSetup, topic, count)
 	}
 	record, err := acts.Write(action, c.Actions.Key)
 	if err != nil {
@@ -37,4 +33,18 @@ func Act(ctx context.Context, c config.Config, o Options, action acts.Action) (o
 		return 0, errors.New("the action would be skipped: " + why)
 	}
 	return actions.Write(ctx, links.client, topic, record)
+}
+
+// actable refuses a topic that no disburser reads.
+func actable(ctx context.Context, client *kafka.Client, topic string) error {
+	count, err := partition.Count(ctx, client, topic)
+	switch {
+	case err != nil:
+		return err
+	case count == 0:
+		return fmt.Errorf("%w: kafka has no topic %s: create it with one partition, or correct kafka.topics.actions", ErrSetup, topic)
+	case count > 1:
+		return fmt.Errorf("%w: kafka: topic %s has %d partitions: no disburser reads it", ErrSetup, topic, count)
+	}
+	return nil
 }

@@ -24,7 +24,7 @@ func rulesOf(c config.Config) acts.Rules {
 func (a *App) wireActions() {
 	a.actions = actions.New(actions.Config{
 		Client: a.kafka.client, Topic: a.config.Kafka.Topics.Actions, Staleness: a.config.Actions.Staleness,
-		Rules:   rulesOf(a.config),
+		Rules: rulesOf(a.config), Recorder: onRecord{a},
 		Changed: a.actionsChanged, Metrics: actions.NewMetrics(a.options.Registry), Logger: a.logger,
 	})
 }
@@ -41,6 +41,23 @@ func (a *App) actionsChanged() {
 func (a *App) cancelled(merchant, batchID, tradeNo string) bool {
 	_, ends := a.actions.Stops(merchant, batchID, tradeNo).Ends()
 	return ends
+}
+
+// onRecord puts the latest action on record in every shard.
+type onRecord struct{ app *App }
+
+// Record answers the latest of what stands in the shards.
+func (r onRecord) Record(ctx context.Context, view *acts.View) (known acts.Place, err error) {
+	for _, k := range r.app.keepers {
+		p, err := k.Record(ctx, view)
+		if err != nil {
+			return known, err
+		}
+		if p.After(known) || p.Denies(view.Latest()) {
+			known = p
+		}
+	}
+	return known, nil
 }
 
 // checkActions refuses a topic that can't hold what people say (protocol A1), and brokers that can't tell where it

@@ -144,13 +144,13 @@ func (a *App) wireShards(metrics *disburse.Metrics) {
 			Journal: j, Log: l, Results: a.config.Kafka.Topics.Results, Shards: n,
 			Owns:  func(tradeNo string) bool { return a.shards.Of(tradeNo) == shard },
 			Knows: a.merchants.knows,
-			Lease: a.config.Disburse.Lease, Logger: a.logger, Joined: joined, Lived: a.lived, ActionsEnd: a.actions.End,
+			Lease: a.config.Disburse.Lease, Logger: a.logger, Joined: joined, Lived: a.lived, ActionsEnd: a.actions.End, Actions: a.actions,
 		})
 		a.logs, a.keepers = append(a.logs, l), append(a.keepers, k)
 		a.loops = append(a.loops, disburse.New(disburse.Config{
 			Merchants: a.merchants.forLoop(), Slots: max(1, a.config.Disburse.Slots/n), Lease: a.config.Disburse.Lease,
 			Breaker: disburse.BreakerSettings(a.config.Breaker), MaxOpen: (a.config.Disburse.MaxOpen + n - 1) / n,
-			Journal: j, Decisions: l, Actions: a.actions, Announcer: a.producer, EpochLost: k.CheckEpoch, Metrics: metrics, Logger: a.logger,
+			Journal: j, Decisions: l, Actions: a.actions, StoodStill: a.actions.Missed, Announcer: a.producer, EpochLost: k.CheckEpoch, Metrics: metrics, Logger: a.logger,
 			Resolve: a.merchants.resolve(), Grace: a.config.UnknownMerchantGrace,
 		}))
 	}

@@ -1,6 +1,6 @@
 -- open ends the building of an epoch: from here on its id is believed (protocol E4 e).
 -- ARGV: id, number, shards, reach in ms ('' to leave it), number of portions planned, dedup window in
--- ms, how many fields of the epoch follow. These are its fences, and where the actions end. Then come
+-- ms, the latest action as 'generation:offset:id' ('' for none), how many fields of the epoch follow. These are its fences, and where the actions end. Then come
 -- 'anew' and 1 where all watermarks are void; then field and value of each watermark and witness.
 -- Answer: '1', or an error if the building record or the server is not the caller's any more.
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'layout')
@@ -16,7 +16,9 @@ call('HDEL', P .. 'epoch', 'clock_from', 'clock_until', 'clock_jumped') -- the n
 call('DEL', P .. 'portions')
 call('HSET', P .. 'epoch', 'number', ARGV[2], 'id', ARGV[1], 'run_id', e[2], 'shards', ARGV[3], 'dedup_window', ARGV[6])
 if ARGV[4] ~= '' then call('HSET', P .. 'epoch', 'reach', ARGV[4]) end
-local fences = 8 + 2 * tonumber(ARGV[7])
+call('HDEL', P .. 'epoch', 'action', 'action_told') -- the builder has read what stood there
+if ARGV[7] ~= '' then call('HSET', P .. 'epoch', 'action', ARGV[7]) end
+local fences = 9 + 2 * tonumber(ARGV[8])
 if ARGV[fences] == 'anew' then call('DEL', P .. 'watermark') end -- the marks are of topics that aren't the same any more
-for i = 8, #ARGV, 2 do call('HSET', P .. (i < fences and 'epoch' or 'watermark'), ARGV[i], ARGV[i + 1]) end
+for i = 9, #ARGV, 2 do call('HSET', P .. (i < fences and 'epoch' or 'watermark'), ARGV[i], ARGV[i + 1]) end
 return '1'

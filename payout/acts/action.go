@@ -22,10 +22,11 @@ const (
 	Resolve Kind = "resolve" // ends a held payout by a person's word
 	Ask     Kind = "ask"     // asks the query endpoint now
 	Outcome Kind = "outcome" // what became of an action; an instance writes it
+	Renew   Kind = "renew"   // the topic was made anew: what is on record of the one before counts no more
 )
 
 // Kinds lists them all, for metrics.
-var Kinds = []Kind{Pause, Resume, Cancel, Confirm, Resolve, Ask, Outcome}
+var Kinds = []Kind{Pause, Resume, Cancel, Confirm, Renew, Resolve, Ask, Outcome}
 
 // Headers of a record.
 const (
@@ -83,7 +84,10 @@ type Action struct {
 	// difference counts. It is 0 where the record says none, below 0 where it says what can't be.
 	Lasts time.Duration
 
+	Generation int64 // of renew: which one begins
+
 	Offset  int64
+	Order   int64     // grows with each record, also when the topic is renewed; see View.Order
 	Read    time.Time // Kafka's time of the record
 	Trusted bool      // a key vouches for it, or none is set
 }
@@ -97,6 +101,7 @@ type written struct {
 	As     As       `json:"as,omitempty"`
 	Force  bool     `json:"force,omitempty"`
 	Action string   `json:"action,omitempty"`
+	Begins int64    `json:"generation,omitempty"`
 	By     string   `json:"by"`
 	Reason string   `json:"reason"`
 	Time   string   `json:"time"`
@@ -137,7 +142,7 @@ func Parse(r Record, keys Keys) (a Action, result Result, why string) {
 	a = Action{
 		ID: w.ID, Kind: w.Kind, Lifts: w.Lifts, As: w.As, Force: w.Force, Of: w.Action,
 		By: atMost(LongestBy, w.By), Reason: atMost(LongestReason, w.Reason),
-		Needs: needs(r), Offset: r.Offset, Read: r.Time, Trusted: keys.vouch(r),
+		Needs: needs(r), Generation: w.Begins, Offset: r.Offset, Read: r.Time, Trusted: keys.vouch(r),
 	}
 	var timed error
 	a.Time, timed = time.Parse(time.RFC3339, w.Time) // only the difference counts
@@ -159,6 +164,10 @@ func Parse(r Record, keys Keys) (a Action, result Result, why string) {
 			return a, Unreadable, "it doesn't say which action it is about"
 		}
 		a.Ended = w.ended(a)
+	case Renew:
+		if a.Generation < 1 || a.Generation > mostGenerations {
+			return a, Unreadable, "it doesn't say which generation of the topic begins"
+		}
 	default:
 		return a, Unknown, fmt.Sprintf("its kind %q isn't known", atMost(40, string(w.Kind)))
 	}
@@ -220,8 +229,8 @@ func needs(r Record) int {
 
 // Write makes the record of an action, signed where there is a key.
 func Write(a Action, key secrets.Secret) (Record, error) {
-	w := written{ID: a.ID, Kind: a.Kind, Lifts: a.Lifts, As: a.As, Force: a.Force, Action: a.Of, By: a.By, Reason: a.Reason, Time: stamp(a.Time)}
-	if a.Kind != Confirm {
+	w := written{ID: a.ID, Kind: a.Kind, Lifts: a.Lifts, As: a.As, Force: a.Force, Action: a.Of, Begins: a.Generation, By: a.By, Reason: a.Reason, Time: stamp(a.Time)}
+	if a.Scope.Kind != "" {
 		w.Scope = a.Scope.String()
 	}
 	if a.Lasts != 0 {

@@ -14,6 +14,7 @@ type Fold struct {
 	waiting  map[string]waiting  // resumes, by the action's id
 	pending  map[string]*OneShot // by the action's id
 	next     int64
+	latest   Place // the last action that could be read, whatever became of it
 	changed  bool  // what is in force or pending, since the last view
 	view     *View // the last one
 }
@@ -49,6 +50,20 @@ func (f *Fold) Take(r Record) (a Action, result Result, why string) {
 		return a, Repeated, ""
 	}
 	f.next = r.Offset + 1
+	if a.Kind == Renew && result == Obeyed && a.Generation > f.latest.Generation {
+		f.latest.Generation = a.Generation // it is the first of its generation
+	} else if a.Kind == Renew && result == Obeyed {
+		return a, Void, "the topic is of this generation, or of a later one"
+	}
+	if result != Unreadable && result != Unknown && a.Kind != Outcome {
+		f.latest.Offset, f.latest.ID = a.Offset, a.ID
+	}
+	a.Order = orderOf(f.latest.Generation, a.Offset)
+	return f.take(a, result, why)
+}
+
+// take adds a record that is the next one.
+func (f *Fold) take(a Action, result Result, why string) (Action, Result, string) {
 	if result != Obeyed {
 		return a, result, why
 	}
@@ -59,7 +74,7 @@ func (f *Fold) Take(r Record) (a Action, result Result, why string) {
 	f.counted[id] = struct{}{}
 	switch {
 	case a.Kind == Pause:
-		f.stand(a)
+		f.stand(a, "")
 	case a.Kind == Resume:
 		if a.Needs = f.rules.needed(a); a.Needs > 1 {
 			f.waiting[a.ID] = waiting{a, []string{a.By}}
@@ -76,10 +91,10 @@ func (f *Fold) Take(r Record) (a Action, result Result, why string) {
 	return a, Obeyed, ""
 }
 
-func (f *Fold) stand(a Action) {
+func (f *Fold) stand(a Action, confirmedBy string) {
 	f.changed = true
 	f.standing[a.Scope] = append(slices.Clone(f.standing[a.Scope]), Standing{
-		ID: a.ID, Kind: a.Kind, Scope: a.Scope, By: a.By, Reason: a.Reason, Offset: a.Offset, Since: a.Read, Trusted: a.Trusted,
+		ID: a.ID, Kind: a.Kind, Scope: a.Scope, By: a.By, Reason: a.Reason, Offset: a.Offset, Since: a.Read, Trusted: a.Trusted, ConfirmedBy: confirmedBy,
 	})
 }
 
@@ -118,7 +133,7 @@ func (f *Fold) complete(o OneShot) {
 	if o.Kind == Cancel && !o.Malformed() {
 		a := o.Action
 		a.Offset = o.Place
-		f.stand(a)
+		f.stand(a, o.ConfirmedBy)
 	}
 }
 
@@ -195,6 +210,9 @@ func (o *OneShot) over(shards int) bool {
 	return true
 }
 
+// Latest is where the last action stands. Its generation is the topic's, also while it is none.
+func (f *Fold) Latest() Place { return f.latest }
+
 // Skip says that there is no record at the offsets before next: it was read so far.
 func (f *Fold) Skip(next int64) {
 	f.next = max(f.next, next)
@@ -204,10 +222,10 @@ func (f *Fold) Skip(next int64) {
 func (f *Fold) View() *View {
 	switch {
 	case f.view == nil || f.changed:
-		f.view, f.changed = &View{standing: maps.Clone(f.standing), pending: f.oneShots(), next: f.next}, false
+		f.view, f.changed = &View{standing: maps.Clone(f.standing), pending: f.oneShots(), next: f.next, latest: f.latest}, false
 	case f.view.next != f.next:
 		next := *f.view
-		next.next = f.next
+		next.next, next.latest = f.next, f.latest
 		f.view = &next
 	}
 	return f.view

@@ -77,7 +77,7 @@ func (r Rules) begin(a Action) *OneShot {
 func (o OneShot) confirmed(by Action) OneShot {
 	o.people = append(slices.Clone(o.people), by.By)
 	if len(o.people) >= o.Needs {
-		o.Complete, o.Place, o.ConfirmedBy = true, by.Offset, strings.Join(o.people[1:], ", ")
+		o.Complete, o.Place, o.Order, o.ConfirmedBy = true, by.Offset, by.Order, strings.Join(o.people[1:], ", ")
 	}
 	return o
 }

@@ -26,6 +26,8 @@ type Standing struct {
 	Offset     int64
 	Since      time.Time // Kafka's time of its record
 	Trusted    bool
+
+	ConfirmedBy string // who else has said it, "" where one was enough
 }
 
 // Stop says why a payout may not be sent now; the zero Stop says that it may.
@@ -83,6 +85,7 @@ type View struct {
 	standing map[Scope][]Standing
 	pending  []OneShot
 	next     int64
+	latest   Place
 }
 
 // OneShots are the actions that are carried out once and whose outcome doesn't stand yet, in the order of their
@@ -92,8 +95,12 @@ func (v *View) OneShots() []OneShot { return v.pending }
 // Next is the offset of the first record that it doesn't know.
 func (v *View) Next() int64 { return v.next }
 
-// Order grows with each record. Whatever outlives this process notes orders, and no offsets.
-func (v *View) Order() int64 { return v.next }
+// Latest is the last action that it knows.
+func (v *View) Latest() Place { return v.latest }
+
+// Order is the order of the first record that it doesn't know. It grows with each record, also when the topic is
+// made anew and its offsets begin at 0 again. So whatever outlives this process notes orders, and no offsets.
+func (v *View) Order() int64 { return orderOf(v.latest.Generation, v.next) }
 
 // Narrow tells that a batch or a payout is stopped. Otherwise nobody need look at what is due, one by one.
 func (v *View) Narrow() bool {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/acts"
 )
 
 // The refusals of a journal on which its users branch. Nothing was written.
@@ -59,6 +60,8 @@ type Standing struct {
 	// Kafka did. Empty in a Redis that was wiped.
 	Decisions, Results map[int]int64
 
+	Action acts.Place // the latest action that is on record here
+
 	// Witnesses say which topics these are, and name records that stood in them: see decisions.
 	Witnesses map[string]string
 }
@@ -73,6 +76,7 @@ type Opening struct {
 	Fences             map[int]int64
 	Decisions, Results map[int]int64 // the new watermarks
 	Witnesses          map[string]string
+	Action             acts.Place
 	Anew               bool      // the watermarks and witnesses that stand there are void
 	Portions           int       // how many portions the replay had
 	Reach              time.Time // unknown commands older than this are held; zero: as before

@@ -13,6 +13,7 @@ type Portion struct {
 	Fence   string `json:"fence,omitempty"`   // of decisions: the epoch id of the last fence before Next, "" if none was seen
 	Highest int    `json:"highest,omitempty"` // the highest number of an epoch seen so far
 	Worked  int    `json:"worked,omitempty"`  // the same, of epochs that did more than begin
+	Action  string `json:"action,omitempty"`  // the latest action on record in what was read; see acts.Place
 	Lost    int64  `json:"lost,omitempty"`    // of what came before, in ms, something is gone from the topics; 0 if nothing is known to be
 
 	Done bool `json:"-"`
