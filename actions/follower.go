@@ -34,8 +34,8 @@ type Config struct {
 	Topic     string
 	Staleness time.Duration // no send begins unless the topic was read to its end within this time
 	Rules     acts.Rules
-	Recorder  Recorder
-	Changed   func() // told when something else is in force, or when it is known again; never blocks
+	Recorder  Recorder // nil for who sends nothing
+	Changed   func()   // told when something else is in force, or when it is known again; never blocks
 	Metrics   *Metrics
 	Logger    zerolog.Logger
 }
@@ -202,7 +202,7 @@ func (f *Follower) beginAnew() {
 }
 
 // forget begins anew because the topic isn't the one that was read. What was in force stays in view until the one
-// that is there now is known to be right: it must hold the latest action that was read (protocol A1).
+// that is there now is known to be right. It must hold the latest action that was read (protocol A1).
 func (f *Follower) forget() {
 	latest := f.fold.Latest()
 	f.now.Store(&reading{view: f.now.Load().view})

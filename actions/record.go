@@ -127,7 +127,7 @@ func (f *Follower) settle(over []acts.Place) {
 func (f *Follower) putOnRecord(ctx context.Context) error {
 	view := f.fold.View()
 	latest := view.Latest()
-	if !latest.Any() || latest == f.recorded {
+	if !latest.Any() || latest == f.recorded || f.Recorder == nil {
 		return nil
 	}
 	known, err := f.Recorder.Record(ctx, view)

@@ -145,7 +145,7 @@ func TestALaterActionOnRecordIsLookedFor(t *testing.T) {
 			t.Error(s.Trouble())
 		}
 		s.ids = 8
-		s.write(acts.Pause, "merchant:another") // it was under way
+		s.write(acts.Pause, "merchant:another") // it was in flight
 		s.waitFor("")
 	})
 }

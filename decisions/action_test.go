@@ -230,3 +230,18 @@ func TestWhatIsKeptHasAnEnd(t *testing.T) {
 		t.Error("what is left out isn't known")
 	}
 }
+
+// Who joins hears of it from the journal too: the decisions before the watermark aren't read again.
+func TestAJoinerExpectsWhatTheJournalHas(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		_, client := newRedis(t)
+		a, _ := startActing(t, k, client, "pod-1", viewOf(t), false)
+		if _, err := a.Record(background, viewOf(t, "batch:b", "merchant:m")); err != nil {
+			t.Fatal(err)
+		}
+		marked()
+		if _, heard := startActing(t, k, client, "pod-2", viewOf(t), false); !heard.told(second) {
+			t.Error("it joined, and its follower wasn't told")
+		}
+	})
+}

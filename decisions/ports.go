@@ -42,7 +42,7 @@ type EpochReader interface {
 }
 
 // EpochNotes notes in the journal up to where the topics were read, by which records they are
-// recognised, which action is the latest, and how Redis' clock goes.
+// recognised. It notes too which action is the latest, and how Redis' clock goes.
 type EpochNotes interface {
 	Watermark(ctx context.Context, decisions, results map[int]int64) error
 	Witness(ctx context.Context, witnesses map[string]string) error

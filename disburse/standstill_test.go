@@ -1,8 +1,11 @@
 package disburse
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"disburser/payout/acts"
 )
 
 // A machine that stood still with its clocks is noticed by another one's clock, and a slow answer is no standstill.
@@ -38,4 +41,36 @@ func TestAStandstillIsNoticed(t *testing.T) {
 	if new(standstill).saw(time.Time{}, begin, begin) != 0 {
 		t.Error("no reading says nothing")
 	}
+}
+
+// The grant of a call tells of it, before the actions are asked whether the call may be made.
+func TestAGrantTellsOfAStandstill(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		later := order("a2", "a")
+		later.Due = time.Now().Add(1500 * time.Millisecond)
+		b := newBench(t, order("a1", "a"), later)
+		var stood atomic.Int64
+		granting := free
+		granting.lastReading = func() (time.Time, time.Time) { return time.Now().Add(time.Duration(stood.Load())), time.Now() }
+		b.merchant("a").Send = granting
+		var missed atomic.Int64
+		b.config.StoodStill = func(d time.Duration) { missed.Add(int64(d)) }
+		b.config.Actions = people(func(_, _, tradeNo string) acts.Stop {
+			if tradeNo != "" && missed.Load() > 0 {
+				return acts.Stop{Why: acts.NotFresh}
+			}
+			return acts.Stop{}
+		})
+		b.start()
+		time.Sleep(time.Second)
+		if b.sends("a1") != 1 || missed.Load() != 0 {
+			t.Fatalf("%d sends, %v missed", b.sends("a1"), time.Duration(missed.Load()))
+		}
+		stood.Store(int64(20 * time.Second))
+		time.Sleep(time.Second)
+		b.stop()
+		if b.sends("a2") != 0 || time.Duration(missed.Load()).Round(time.Second) != 20*time.Second {
+			t.Errorf("%d sends, %v missed", b.sends("a2"), time.Duration(missed.Load()))
+		}
+	})
 }

@@ -86,3 +86,40 @@ func TestActWritesWhatItSays(t *testing.T) {
 		}
 	}
 }
+
+// renew says what it found, what it wrote, and what isn't known. Twice it does nothing.
+func TestActRenewSaysWhatItDid(t *testing.T) {
+	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "payout.actions", "payout.decisions"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broker.Close()
+	address := broker.ListenAddrs()[0]
+	file := actConfig(t, address, "payout.actions")
+	words := []string{"act", "renew", "--by", "alice", "--reason", "it was deleted", "--config", file}
+	status, out, errs := clitest.Run(t, program(), words...)
+	if status != cli.Done || !strings.Contains(out, "nobody knows what was in force") || !strings.Contains(out, "the fleet, by action") ||
+		!strings.Contains(out, "generation 1 of the topic begins at offset 1") {
+		t.Fatalf("status %d\n%s%s", status, out, errs)
+	}
+	client := &kafka.Client{Addr: kafka.TCP(address)}
+	value := `{"kind":"alive","shard":0,"latest":{"generation":1,"offset":7,"id":"x"},"kept":true,"inForce":[{"id":"p1","kind":"pause","scope":"batch:b","by":"carol","reason":"wrong"}]}`
+	if _, err := client.Produce(t.Context(), &kafka.ProduceRequest{Topic: "payout.decisions", RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(kafka.Record{Value: kafka.NewBytes([]byte(value))})}); err != nil {
+		t.Fatal(err)
+	}
+	status, out, errs = clitest.Run(t, program(), append(words, "--json")...)
+	var said renewed
+	if err := json.Unmarshal([]byte(out), &said); status != cli.Done || err != nil || errs != "" {
+		t.Fatalf("status %d, %v\n%s%s", status, err, out, errs)
+	}
+	if said.Generation != 2 || said.OnRecord == nil || said.OnRecord.ID != "x" || len(said.Again) != 1 || said.Again[0].Scope != "batch:b" || !said.Whole || said.Pause != "" {
+		t.Errorf("%+v", said)
+	}
+	status, _, errs = clitest.Run(t, program(), words...)
+	if status != cli.Failed || !strings.Contains(errs, "there is nothing to renew") {
+		t.Errorf("status %d: %s", status, errs)
+	}
+	if status, _, errs = clitest.Run(t, program(), "act", "renew", "--by", " ", "--reason", "b", "--config", file); status != cli.Wrong || !strings.Contains(errs, "--by must name") {
+		t.Errorf("status %d: %s", status, errs)
+	}
+}

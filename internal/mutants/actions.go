@@ -66,11 +66,11 @@ var actions = []Guard{
 			Killer: Killer{"actions", "TestASlowAnswerIsAsOldAsItsQuestion"}},
 	}},
 	{"A2 fresh, up to the end", "an instance sends for ever what was paused a second after its last look", []Mutant{
-		{Removes: "the staleness", Edits: edit("actions/follower.go", "r.age(now) <= staleness", "r.age(now) <= 10*staleness"),
+		{Removes: "the staleness", Edits: edit("actions/follower.go", "r.age(now, m) <= staleness", "r.age(now, m) <= 10*staleness"),
 			Killer: Killer{"actions", "TestWithoutAnAnswerItIsNotFresh"}},
 		{Removes: "an error of the broker", Edits: edit("internal/partition/latest.go", "if p.ErrorCode != 0 {", "if false {"),
 			Killer: Killer{"actions", "TestWithoutAnAnswerItIsNotFresh"}},
-		{Removes: "records that can't be read", Edits: edit("actions/follower.go", "if err := f.readTo(ctx, end); err != nil {", "if err := f.readTo(ctx, end); err != nil && f.lost != nil {"),
+		{Removes: "records that can't be read", Edits: edit("actions/follower.go", "if err := f.readTo(ctx, end); err != nil {", "if err := f.readTo(ctx, end); err != nil && end < 0 {"),
 			Killer: Killer{"actions", "TestAnEmptyFetchProvesNothing"}},
 		{Removes: "an empty fetch counts as the end", Edits: edit("actions/follower.go",
 			"\t\t\treturn fmt.Errorf(\"%s/%d: the broker didn't return the record at %d, and says that there is one\", f.Topic, Number, f.next)\n", "\t\t\treturn nil\n"),
@@ -81,9 +81,9 @@ var actions = []Guard{
 			Killer: Killer{"internal/app", "TestTheStartRefusesATopicOfActions"}},
 	}},
 	{"A2 fresh, by both clocks", "a machine that was suspended, or whose clock was set, sends what is paused", []Mutant{
-		{Removes: "the wall clock", Edits: edit("actions/follower.go", "return max(now.Sub(r.at), now.Round(0).Sub(r.at.Round(0)))", "return now.Sub(r.at)"),
+		{Removes: "the wall clock", Edits: edit("actions/follower.go", "age := max(now.Sub(r.at), now.Round(0).Sub(r.at.Round(0)))", "age := now.Sub(r.at)"),
 			Killer: Killer{"actions", "TestAgeGoesByBothClocks"}},
-		{Removes: "the monotonic clock", Edits: edit("actions/follower.go", "return max(now.Sub(r.at), now.Round(0).Sub(r.at.Round(0)))", "return now.Round(0).Sub(r.at.Round(0))"),
+		{Removes: "the monotonic clock", Edits: edit("actions/follower.go", "age := max(now.Sub(r.at), now.Round(0).Sub(r.at.Round(0)))", "age := now.Round(0).Sub(r.at.Round(0))"),
 			Killer: Killer{"actions", "TestAgeGoesByBothClocks"}},
 	}},
 	{"A3 last check", "what was decided before a pause is sent after it", []Mutant{

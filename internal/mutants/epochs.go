@@ -87,7 +87,7 @@ var epochs = []Guard{
 			Killer: Killer{"decisions", "TestAStaleHalfIsRefusedAndDoesNotFight"}},
 		{Removes: "it goes on asking and announcing", Edits: edit("decisions/join.go", "\t\t\tk.Journal.Believe(\"\")\n", ""),
 			Killer: Killer{"decisions", "TestAStaleHalfIsRefusedAndDoesNotFight"}},
-		{Removes: "a live epoch says nothing", Edits: edit("decisions/keeper.go", "k.alive(ctx, e, pulse.silent(looked, time.Now()))", "_ = pulse"),
+		{Removes: "a live epoch says nothing", Edits: edit("decisions/keeper.go", "k.alive(ctx, e, pulse.silent(looked, time.Now()), pulse.slack)", "_ = pulse"),
 			Killer: Killer{"decisions", "TestIdlePartitionsKeepARecord"}},
 		// Protected twice: what was seen of the topics, and what the epoch looked at, must still be there.
 		{Removes: "an epoch goes on over a log that was cut", Edits: []Edit{

@@ -9,7 +9,7 @@ var oneShots = []Guard{
 			Killer: Killer{"payout/acts", "TestWhoNeedsTwo"}},
 		{Removes: "the record's word", Edits: edit("payout/acts/oneshot.go", "return max(2, a.Needs)\n\t}\n\treturn a.Needs", "return 2\n\t}\n\treturn 1"),
 			Killer: Killer{"payout/acts", "TestWhoNeedsTwo"}},
-		{Removes: "the second word's place", Edits: edit("payout/acts/oneshot.go", "o.Complete, o.Place, o.ConfirmedBy = true, by.Offset,", "o.Complete, o.Place, o.ConfirmedBy = true, o.Offset,"),
+		{Removes: "the second word's place", Edits: edit("payout/acts/oneshot.go", "o.Complete, o.Place, o.Order, o.ConfirmedBy = true, by.Offset, by.Order,", "o.Complete, o.Place, o.ConfirmedBy = true, o.Offset,"),
 			Killer: Killer{"payout/acts", "TestWhoNeedsTwo"}},
 		{Removes: "it stands before it is confirmed", Edits: edit("payout/acts/fold.go", "\tif !o.Complete {\n\t\treturn a, Waits, \"\"\n\t}\n", ""),
 			Killer: Killer{"payout/acts", "TestWhoNeedsTwo"}},

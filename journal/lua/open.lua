@@ -1,7 +1,8 @@
 -- open ends the building of an epoch: from here on its id is believed (protocol E4 e).
 -- ARGV: id, number, shards, reach in ms ('' to leave it), number of portions planned, dedup window in
--- ms, the latest action as 'generation:offset:id' ('' for none), how many fields of the epoch follow. These are its fences, and where the actions end. Then come
--- 'anew' and 1 where all watermarks are void; then field and value of each watermark and witness.
+-- ms. Then the latest action as 'generation:offset:id' ('' for none), and how many fields of the epoch
+-- follow. These are its fences, and where the actions end. Then come 'anew' and 1 where all watermarks
+-- are void; then field and value of each watermark and witness.
 -- Answer: '1', or an error if the building record or the server is not the caller's any more.
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'layout')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
