@@ -306,6 +306,8 @@ func written(r record) []byte {
 		return r.order.encode()
 	case aResult:
 		return r.result.encode()
+	case aLine:
+		return r.line.encode()
 	}
-	return r.line.encode()
+	return nil
 }

@@ -204,7 +204,7 @@ func (c *checker) count(line int, column string, p payout.Payout, good bool) {
 	case p.TradeNo == "":
 	case !again:
 		c.whole.add(p, line, good)
-	case first.fingerprint == p.Fingerprint:
+	case string(first.fingerprint[:]) == string(p.Fingerprint):
 		c.tell(line, column, advice(fmt.Sprintf("stands on line %d already, with the same content", first.line), "remove this line"))
 	default:
 		c.tell(line, column, advice(fmt.Sprintf("stands on line %d already, with other content", first.line),

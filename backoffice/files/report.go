@@ -6,7 +6,7 @@
 // value of an amount, a time, or a merchant's name that is probably meant.
 //
 // A file is a table (see package rows), or one command as JSON on each line. It is read once, line by line.
-// What is remembered of a line is its tradeNo, its fingerprint and its problems: 150 bytes or so.
+// What is remembered of a line is its tradeNo, its fingerprint and its problems.
 package files
 
 import (
@@ -62,9 +62,9 @@ type total struct {
 
 // seen is the first payout of a tradeNo.
 type seen struct {
-	line        int
-	fingerprint payout.Fingerprint
+	line        int32
 	good        bool
+	fingerprint [payout.FingerprintLen]byte // no text of its own: there may be a million
 }
 
 func newPayouts() *payouts {
@@ -73,7 +73,7 @@ func newPayouts() *payouts {
 
 // add counts a payout.
 func (all *payouts) add(p payout.Payout, line int, good bool) {
-	all.seen[p.TradeNo] = seen{line, p.Fingerprint, good}
+	all.seen[p.TradeNo] = seen{int32(line), good, [payout.FingerprintLen]byte([]byte(p.Fingerprint))}
 	if !good {
 		return
 	}
@@ -104,7 +104,7 @@ func (all *payouts) digest() string {
 	h := sha256.New()
 	for _, tradeNo := range slices.Sorted(maps.Keys(all.seen)) {
 		if s := all.seen[tradeNo]; s.good {
-			_, _ = io.WriteString(h, tradeNo+" "+string(s.fingerprint)+"\n") // a hash takes everything
+			_, _ = io.WriteString(h, tradeNo+" "+string(s.fingerprint[:])+"\n") // a hash takes everything
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
