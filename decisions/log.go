@@ -104,19 +104,34 @@ func (l *Log) source(number int) partition.Source {
 // they be sent. An error that wraps epochs.ErrOver says that the epoch is over. After any other
 // error the record may or may not stand in the log, and the payouts must not be sent.
 func (l *Log) Send(ctx context.Context, epoch string, payouts []payout.Payout) error {
-	return l.decide(ctx, epoch, message.KindSend, payouts)
+	return l.decide(ctx, epoch, message.KindSend, recordsOf(message.KindSend, payouts, together))
 }
 
-// Final writes down that payouts, leased in an epoch, ended by our own word. Only after
-// nil may that be announced.
+// Final writes down that payouts, leased in an epoch, ended by our own word or by a person's. Only
+// after nil may that be announced.
 func (l *Log) Final(ctx context.Context, epoch string, payouts []payout.Payout) error {
-	return l.decide(ctx, epoch, message.KindFinal, payouts)
+	var own, resolved []payout.Payout
+	for _, p := range payouts {
+		if p.EndedByPerson() && p.State != payout.StateRejected { // what was never sent is a final, whoever says it
+			resolved = append(resolved, p)
+		} else {
+			own = append(own, p)
+		}
+	}
+	var records []message.Decision
+	if len(own) > 0 {
+		records = recordsOf(message.KindFinal, own, together)
+	}
+	if len(resolved) > 0 {
+		records = append(records, recordsOf(message.KindResolved, resolved, together)...)
+	}
+	return l.decide(ctx, epoch, message.KindFinal, records)
 }
 
-func (l *Log) decide(ctx context.Context, epoch string, kind message.DecisionKind, payouts []payout.Payout) error {
+func (l *Log) decide(ctx context.Context, epoch string, kind message.DecisionKind, records []message.Decision) error {
 	answer := make(chan error, 1)
 	select {
-	case l.requests <- request{epoch, recordsOf(kind, payouts, together), answer}:
+	case l.requests <- request{epoch, records, answer}:
 	case <-ctx.Done():
 		return fmt.Errorf("decisions: %s not written: %w", kind, context.Cause(ctx))
 	}

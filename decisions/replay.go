@@ -106,7 +106,7 @@ func (r reading) decision(record partition.Record, p *epochs.Portion) ([]epochs.
 		if !ours || p.Fence == "" || d.Epoch.ID == p.Fence {
 			return r.sends(d), nil
 		}
-	case message.KindFinal:
+	case message.KindFinal, message.KindResolved:
 		if ours && d.Epoch.ID == p.Fence {
 			return r.ends(d), nil
 		}
@@ -137,9 +137,9 @@ func (r reading) ends(d message.Decision) []epochs.Restored {
 		if !r.owns(tradeNo) {
 			continue
 		}
-		state := payout.StateRejected
-		if d.States[i] == payout.StateFailed.String() {
-			state = payout.StateFailed
+		state, known := endOf(d.Kind, d.States[i])
+		if !known {
+			continue
 		}
 		merchant := d.Merchant
 		if !r.keeper.Knows(merchant) {
@@ -148,10 +148,25 @@ func (r reading) ends(d message.Decision) []epochs.Restored {
 		end := epochs.Restored{
 			Kind: epochs.WasEnded, TradeNo: tradeNo, Fingerprint: whole(d.Fingerprints[i]), Merchant: merchant, State: state, Reason: d.Reasons[i], Time: d.Time,
 		}
-		end.By, end.ConfirmedBy, end.Action = d.Person(i)
+		if end.By, end.ConfirmedBy, end.Action = d.Person(i); end.By == "" && d.Kind == message.KindResolved {
+			continue // a stranger's
+		}
 		ends = append(ends, end)
 	}
 	return ends
+}
+
+// endOf is the state that a decision says. Our own word never makes a payout paid, a person's never
+// makes it rejected: that is said of what was never sent.
+func endOf(kind message.DecisionKind, says string) (state payout.State, known bool) {
+	switch {
+	case says == payout.StateFailed.String():
+		return payout.StateFailed, true
+	case kind == message.KindFinal:
+		return payout.StateRejected, true
+	default:
+		return payout.StatePaid, says == payout.StatePaid.String()
+	}
 }
 
 // whole replaces a fingerprint that another version made in another way. None of ours is equal

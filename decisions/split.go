@@ -148,19 +148,23 @@ func sizeOf(d message.Decision) int {
 			n += len(text) + 16
 		}
 	}
+	n += 120 * len(d.Evidence)
 	return n
 }
 
 // span is the decision about some of its payouts.
 func span(r message.Decision, from, to int) message.Decision {
 	r.TradeNos, r.Fingerprints = r.TradeNos[from:to], r.Fingerprints[from:to]
-	if r.Kind == message.KindFinal {
+	if r.Kind == message.KindFinal || r.Kind == message.KindResolved {
 		r.States, r.Reasons = r.States[from:to], r.Reasons[from:to]
 	}
 	for _, list := range []*[]string{&r.By, &r.ConfirmedBy, &r.Actions} {
 		if *list != nil {
 			*list = (*list)[from:to]
 		}
+	}
+	if r.Evidence != nil {
+		r.Evidence = r.Evidence[from:to]
 	}
 	return r
 }

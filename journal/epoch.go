@@ -219,6 +219,9 @@ func (j *Journal) Unsent(ctx context.Context, id string, n int) ([]epochs.Restor
 	return all, nil
 }
 
+// byPerson is how restore.lua is told of an end by a person's word, for epochs.WasEnded.
+const byPerson = "B"
+
 // Restore puts what a replay learned into the journal of the epoch that is being built under
 // id. lease is the longest of the fleet: until then a decided send may still leave.
 func (j *Journal) Restore(ctx context.Context, id string, lease time.Duration, items []epochs.Restored) error {
@@ -233,10 +236,14 @@ func (j *Journal) Restore(ctx context.Context, id string, lease time.Duration, i
 				at = r.Seen
 			}
 			became := progress{Reason: r.Reason, Settled: millis(r.Time), By: r.By, ConfirmedBy: r.ConfirmedBy, Action: r.Action}
-			if r.Kind == epochs.WasHeld {
-				became = progress{Reason: r.Reason, Held: millis(r.Time)}
+			kind := string(r.Kind)
+			switch {
+			case r.Kind == epochs.WasHeld:
+				became = progress{Reason: r.Reason, Held: millis(r.Time), Forgotten: true}
+			case r.Kind == epochs.WasEnded && r.By != "":
+				kind = byPerson
 			}
-			args = append(args, string(r.Kind), r.TradeNo, bucket(r.TradeNo), string(r.Fingerprint), r.Merchant, string(r.State), millis(at), account(r.Account), became.text())
+			args = append(args, kind, r.TradeNo, bucket(r.TradeNo), string(r.Fingerprint), r.Merchant, string(r.State), millis(at), account(r.Account), became.text())
 		}
 		if _, err := j.runAs(ctx, "restore", args); err != nil {
 			return err

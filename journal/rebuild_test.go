@@ -330,8 +330,8 @@ func TestRanks(t *testing.T) {
 	want := map[string]map[string]string{ // "-" = remembered only, "-s" so until its command comes; A stands for failed by our own word, F by the provider's
 		"F":  {"": "-", "r": "-", "s": "-", "p": "-", "h": "-", "P": "-", "Q": "-", "F": "-", "R": "-", "A": "-"},
 		"S":  {"": "-s", "r": "s", "s": "s", "p": "p", "h": "h", "P": "P", "Q": "Q", "F": "F", "R": "s", "A": "s"},
-		"DR": {"": "R", "r": "R", "s": "R", "p": "p", "h": "h", "P": "P", "Q": "Q", "F": "F", "R": "R", "A": "R"},
-		"DF": {"": "F", "r": "F", "s": "F", "p": "p", "h": "h", "P": "P", "Q": "Q", "F": "F", "R": "F", "A": "F"},
+		"DR": {"": "R", "r": "R", "s": "R", "p": "R", "h": "R", "P": "P", "Q": "Q", "F": "F", "R": "R", "A": "R"},
+		"DF": {"": "F", "r": "F", "s": "F", "p": "F", "h": "F", "P": "P", "Q": "Q", "F": "F", "R": "F", "A": "F"},
 	}
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		for name, d := range deeds {

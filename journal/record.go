@@ -41,6 +41,7 @@ const (
 	noToken   = "------------" // nobody has leased it yet
 	noAccount = "--------"     // it wasn't sent, or nobody knows to which account
 	ownEnd    = 'o'            // the first flag of an end by our own word
+	personEnd = 'p'            // the same, of one by a person's word
 	noFlag    = '-'
 	freeFlags = "---" // kept as they stand by every script
 )
@@ -77,6 +78,7 @@ type progress struct {
 	Pending        int64  `json:"pe,omitempty"`
 	Unknown        string `json:"u,omitempty"`
 	Shown          bool   `json:"sh,omitempty"`
+	Forgotten      bool   `json:"fo,omitempty"`
 
 	Status   string `json:"s,omitempty"`
 	Text     string `json:"st,omitempty"`
@@ -92,6 +94,7 @@ type progress struct {
 	By          string `json:"by,omitempty"`
 	ConfirmedBy string `json:"cb,omitempty"`
 	Action      string `json:"ac,omitempty"`
+	Found       uint8  `json:"fd,omitempty"`
 
 	rest string // fields that this version doesn't know, as they were read
 }
@@ -128,7 +131,10 @@ func head(p payout.Payout, token string, endsAt time.Time) string {
 	r = digits(r, millis(p.SendBy), 13)
 	r = append(r, account(p.Account)...)
 	flag := byte(noFlag)
-	if p.Own() {
+	switch {
+	case p.EndedByPerson():
+		flag = personEnd
+	case p.Own():
 		flag = ownEnd
 	}
 	r = append(append(r, flag), freeFlags...)
@@ -191,7 +197,7 @@ func progressOf(p payout.Payout) progress {
 		Partial: millis(p.PartialAt), Pending: millis(p.PendingAt), Unknown: p.Unknown, Shown: p.Shown,
 		Status: p.Status, Text: p.StatusText, Platform: p.PlatformTradeNo, Paid: p.PaidAmount, Success: p.SuccessTime,
 		Reason: p.Reason, Against: p.Contradiction, Held: millis(p.HeldAt), Settled: millis(p.SettledAt),
-		By: p.By, ConfirmedBy: p.ConfirmedBy, Action: p.Action, rest: p.Unread,
+		By: p.By, ConfirmedBy: p.ConfirmedBy, Action: p.Action, Found: uint8(p.Found), Forgotten: p.Forgotten, rest: p.Unread,
 	}
 }
 
@@ -221,7 +227,7 @@ func decode(tradeNo, record string) (payout.Payout, error) {
 	h := numbers{text: record}
 	p.TradeNo, p.BatchID = tradeNo, lines[1]
 	p.State, p.Step = payout.State(record[stateAt]), payout.Step(record[stepAt])
-	p.Absent = record[flagsAt] == ownEnd && p.State == payout.StateFailed && p.By == ""
+	p.Absent = record[flagsAt] == ownEnd && p.State == payout.StateFailed
 	p.Account = accountOf(record[accountAt:flagsAt])
 	p.Fingerprint = payout.Fingerprint(record[fingerprintAt:expiresAt])
 	p.ExpiresAt = h.time(expiresAt)
@@ -260,7 +266,7 @@ func (g progress) fill(p *payout.Payout) {
 	p.Status, p.StatusText, p.PlatformTradeNo = g.Status, g.Text, g.Platform
 	p.PaidAmount, p.SuccessTime = g.Paid, g.Success
 	p.Reason, p.Contradiction, p.HeldAt, p.SettledAt, p.Unread = g.Reason, g.Against, timeOf(g.Held), timeOf(g.Settled), g.rest
-	p.By, p.ConfirmedBy, p.Action = g.By, g.ConfirmedBy, g.Action
+	p.By, p.ConfirmedBy, p.Action, p.Found, p.Forgotten = g.By, g.ConfirmedBy, g.Action, finding.Kind(g.Found), g.Forgotten
 }
 
 // numbers reads numbers of the head and keeps the first error.

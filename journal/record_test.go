@@ -30,6 +30,7 @@ func TestARecordKeepsEverything(t *testing.T) {
 	p.Reason, p.Contradiction, p.Absent, p.HeldAt, p.SettledAt = "because", "other amount", true, at(10), at(11)
 	byPerson := p
 	byPerson.By, byPerson.ConfirmedBy, byPerson.Action, byPerson.Absent = "alice", "bob", "01J9", false
+	byPerson.Found, byPerson.Forgotten = finding.NoRecord, true
 	whole := byPerson
 	whole.Absent = true // no payout ends both ways
 	for _, v := range []reflect.Value{reflect.ValueOf(whole), reflect.ValueOf(whole.Command)} {
@@ -47,12 +48,12 @@ func TestARecordKeepsEverything(t *testing.T) {
 	}
 }
 
-// An end by a person is an own end in the record, whatever its state is: scripts read no JSON.
-func TestTheRecordOfAnEndByAPersonIsAnOwnEnd(t *testing.T) {
+// The record of an end by a person says so in its head, whatever its state is: scripts read no JSON.
+func TestTheRecordOfAnEndByAPersonSaysSo(t *testing.T) {
 	for _, state := range []payout.State{payout.StatePaid, payout.StateFailed, payout.StateRejected} {
 		p := order("a", "300")
 		p.State, p.By = state, "alice"
-		if got := encode(p)[flagsAt]; got != ownEnd {
+		if got := encode(p)[flagsAt]; got != personEnd {
 			t.Errorf("%v: the flag is %q", state, got)
 		}
 	}

@@ -115,6 +115,7 @@ func (g progress) text() string {
 	p.number("pe", g.Pending)
 	p.word("u", g.Unknown)
 	p.flag("sh", g.Shown)
+	p.flag("fo", g.Forgotten)
 	p.word("s", g.Status)
 	p.word("st", g.Text)
 	p.word("pl", g.Platform)
@@ -127,6 +128,7 @@ func (g progress) text() string {
 	p.word("by", g.By)
 	p.word("cb", g.ConfirmedBy)
 	p.word("ac", g.Action)
+	p.number("fd", int64(g.Found))
 	p.verbatim(g.rest)
 	return p.object()
 }
@@ -173,6 +175,13 @@ func (g *glance) number() int64 {
 }
 
 func (g *glance) whole() int { return int(g.number()) }
+
+// kind reads the number of a kind of finding.
+func (g *glance) kind() uint8 {
+	kind := g.number()
+	g.odd = g.odd || kind < 0 || kind > 255
+	return uint8(kind)
+}
 
 func (g *glance) flag() bool {
 	rest, is := strings.CutPrefix(g.text, "true")
@@ -252,8 +261,7 @@ func (g *progress) read(text string) error {
 		case "fs":
 			g.FirstSent = r.number()
 		case "ls":
-			kind := r.number()
-			g.LastSend, r.odd = uint8(kind), r.odd || kind < 0 || kind > 255
+			g.LastSend = r.kind()
 		case "dp":
 			g.Disproved = r.whole()
 		case "rf":
@@ -278,6 +286,8 @@ func (g *progress) read(text string) error {
 			g.Unknown = r.word()
 		case "sh":
 			g.Shown = r.flag()
+		case "fo":
+			g.Forgotten = r.flag()
 		case "s":
 			g.Status = r.word()
 		case "st":
@@ -302,6 +312,8 @@ func (g *progress) read(text string) error {
 			g.ConfirmedBy = r.word()
 		case "ac":
 			g.Action = r.word()
+		case "fd":
+			g.Found = r.kind()
 		default:
 			r.odd = true
 		}

@@ -23,6 +23,7 @@ var recordsAt = map[string]payout.Payout{
 	"received": {State: payout.StateReceived}, "sending": {State: payout.StateSending}, "processing": {State: payout.StateProcessing},
 	"held": {State: payout.StateHeld}, "paid": {State: payout.StatePaid}, "partial": {State: payout.StatePartial},
 	"failed": {State: payout.StateFailed}, "failed by absence": {State: payout.StateFailed, Absent: true}, "rejected": {State: payout.StateRejected},
+	"paid by a person": {State: payout.StatePaid, By: "alice"}, "failed by a person": {State: payout.StateFailed, By: "alice"},
 }
 
 // memoriesOf are the places without a record, with what a rebuild must be told for them.
@@ -59,7 +60,7 @@ func onStage(t *testing.T, client redis.UniversalClient, variants []string, setU
 			tradeNo := name + "/" + v
 			s.from[tradeNo] = name
 			p := at(tradeNo, 3)
-			p.State, p.Absent, p.Step = of.State, of.Absent, payout.StepAnnounce
+			p.State, p.Absent, p.By, p.Step = of.State, of.Absent, of.By, payout.StepAnnounce
 			switch p.State {
 			case payout.StateReceived:
 				p.Step = payout.StepSend
@@ -101,8 +102,11 @@ func (s stage) places() map[string]string {
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			if now[tradeNo] = p.State.String(); p.Absent {
+			switch now[tradeNo] = p.State.String(); {
+			case p.Absent:
 				now[tradeNo] = "failed by absence"
+			case p.EndedByPerson() && p.State != payout.StateRejected:
+				now[tradeNo] += " by a person"
 			}
 		case memo == "":
 			now[tradeNo] = "unknown"
@@ -264,7 +268,7 @@ var transitionsOf = map[string]func(t *testing.T, client redis.UniversalClient) 
 			if !known { // as disburse/announce.go does
 				becomes, c.Forget = was, was.State.Final()
 			}
-			c.After.State, c.After.Absent, c.After.Step = becomes.State, becomes.Absent, payout.StepAsk
+			c.After.State, c.After.Absent, c.After.By, c.After.Step = becomes.State, becomes.Absent, becomes.By, payout.StepAsk
 			if strings.Contains(tradeNo, "stolen") {
 				c.Token = NewToken()
 			}
@@ -308,7 +312,7 @@ var transitionsOf = map[string]func(t *testing.T, client redis.UniversalClient) 
 			p := at(tradeNo, 3)
 			if record, open := before[tradeNo]; open {
 				p, _ = decode(tradeNo, record)
-				p.State, p.Absent = payout.StateReceived, false
+				p.State, p.Absent, p.By = payout.StateReceived, false, ""
 			}
 			known = append(known, p.Resolved(p.Command, "egypt", time.Now()))
 		}
@@ -355,7 +359,7 @@ var transitionsOf = map[string]func(t *testing.T, client redis.UniversalClient) 
 		return "park.lua", seen
 	},
 	"restore": func(t *testing.T, client redis.UniversalClient) (string, map[string]bool) {
-		s := onStage(t, client, product([]string{"F:P", "F:Q", "F:F", "F:R", "H:h", "S:s", "D:R", "D:F"}, []string{"fresh", "old"}, []string{"whole", "contentless", "parked"}),
+		s := onStage(t, client, product([]string{"F:P", "F:Q", "F:F", "F:R", "H:h", "S:s", "D:R", "D:F", "B:P", "B:F"}, []string{"fresh", "old"}, []string{"whole", "contentless", "parked"}),
 			func(v string, p *payout.Payout) (string, time.Time) {
 				if strings.Contains(v, "contentless") {
 					p.Source.Partition = nowhere
@@ -369,6 +373,9 @@ var transitionsOf = map[string]func(t *testing.T, client redis.UniversalClient) 
 		for tradeNo := range s.from {
 			_, words, _ := strings.Cut(tradeNo, "/ ")
 			r := was(epochs.RestoredKind(words[0]), tradeNo, payout.State(words[2]))
+			if words[0] == byPerson[0] {
+				r.Kind, r.By = epochs.WasEnded, "alice"
+			}
 			if r.Seen = time.Now(); strings.Contains(tradeNo, "old") {
 				r.Seen = time.Now().Add(-2 * time.Hour)
 			}
@@ -386,8 +393,8 @@ var transitionsOf = map[string]func(t *testing.T, client redis.UniversalClient) 
 				if strings.Contains(tradeNo, "damaged") {
 					old = old[:len(old)-1]
 				}
-				if from == "failed by absence" && strings.Contains(tradeNo, "damaged") {
-					s.from[tradeNo] = "failed" // that it was by absence can't be read
+				if plain, by, _ := strings.Cut(from, " by "); by != "" && strings.Contains(tradeNo, "damaged") {
+					s.from[tradeNo] = plain // by what can't be read
 				}
 				client.Set(ctx, s.j.prefix+"p:"+tradeNo, old, 0)
 			}

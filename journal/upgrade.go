@@ -164,7 +164,7 @@ func unreadable(old string) (record, was string) {
 		owned(headLen, old[stateAt:stepAt])
 	}
 	none := strings.Repeat("0", 13)
-	p := progress{Reason: "its record could not be read when the journal was converted: nobody knows how far it was", Held: time.Now().UnixMilli()}
+	p := progress{Reason: "its record could not be read when the journal was converted: nobody knows how far it was", Held: time.Now().UnixMilli(), Forgotten: true}
 	return string(layout) + "ha" + noToken + none + fingerprint + none + sends + noAccount + string(noFlag) + freeFlags +
 		fmt.Sprintf("%06d", nowherePartition) + strings.Repeat("0", 29) + merchant + "\n\n{}\n" + p.text(), was
 }

@@ -8,6 +8,7 @@ import (
 	"disburser/payout"
 	"disburser/payout/acts"
 	"disburser/payout/epochs"
+	"disburser/payout/finding"
 )
 
 // DecisionKind says what a record of the decisions topic is. Readers skip kinds that they
@@ -16,12 +17,13 @@ type DecisionKind string
 
 // The kinds.
 const (
-	KindSend  DecisionKind = "send"  // these payouts are about to be sent
-	KindFinal DecisionKind = "final" // these payouts ended by our word: rejected, or failed by absence
-	KindFence DecisionKind = "fence" // a new epoch begins: what an older one decides after this is void
-	KindOpen  DecisionKind = "open"  // the new epoch works from here on
-	KindAlive DecisionKind = "alive" // the epoch lives, though nothing was decided for a while
-	KindLost  DecisionKind = "lost"  // what the topics held before this is gone, or some of it
+	KindSend     DecisionKind = "send"     // these payouts are about to be sent
+	KindFinal    DecisionKind = "final"    // these payouts ended by our word: rejected, or failed by absence
+	KindResolved DecisionKind = "resolved" // these held payouts ended by a person's word: paid, or failed
+	KindFence    DecisionKind = "fence"    // a new epoch begins: what an older one decides after this is void
+	KindOpen     DecisionKind = "open"     // the new epoch works from here on
+	KindAlive    DecisionKind = "alive"    // the epoch lives, though nothing was decided for a while
+	KindLost     DecisionKind = "lost"     // what the topics held before this is gone, or some of it
 )
 
 // Decision is the value of a record of the decisions topic
@@ -47,6 +49,8 @@ type Decision struct {
 	By          []string `json:"by,omitempty"`
 	ConfirmedBy []string `json:"confirmedBy,omitempty"`
 	Actions     []string `json:"actions,omitempty"` // the actions' ids
+
+	Evidence []acts.Evidence `json:"evidence,omitempty"` // of resolved: by what each was judged
 
 	Why string `json:"why,omitempty"` // of lost: what is gone
 
@@ -81,9 +85,14 @@ func DecisionOf(kind DecisionKind, payouts []payout.Payout) Decision {
 		if kind == KindSend {
 			d.Lease = max(d.Lease, p.SendBy.Sub(p.LastSentAt).Milliseconds())
 		}
-		if kind == KindFinal {
+		if kind == KindFinal || kind == KindResolved {
 			d.States = append(d.States, p.State.String())
 			d.Reasons = append(d.Reasons, p.Reason)
+		}
+	}
+	if kind == KindResolved {
+		for _, p := range payouts {
+			d.Evidence = append(d.Evidence, evidenceOf(p))
 		}
 	}
 	if kind != KindSend {
@@ -92,6 +101,15 @@ func DecisionOf(kind DecisionKind, payouts []payout.Payout) Decision {
 		d.Actions = said(payouts, func(p payout.Payout) string { return p.Action })
 	}
 	return d
+}
+
+// evidenceOf is by what a person's end of a payout was judged.
+func evidenceOf(p payout.Payout) acts.Evidence {
+	e := acts.Evidence{Finding: p.Found.String(), Asks: p.Asks, At: p.SettledAt.UTC()}
+	if p.Found != finding.Unclear {
+		e.Code = p.Status
+	}
+	return e
 }
 
 // said lists a text of each payout, nil where none of them has one.

@@ -72,17 +72,19 @@ type Payout struct {
 	Unknown    string    // the unknown status seen last, "" if none was
 	PendingAt  time.Time // the last ask since the last send that found it processing
 	Shown      bool      // an ask has found a status: the provider has, or had, an order
+	Forgotten  bool      // the journal was lost: nobody knows what the provider has shown before
 
 	// The provider's last words, as it wrote them.
 	Status, StatusText, PlatformTradeNo, PaidAmount, SuccessTime string
 
-	Reason        string    // why it is rejected, held or failed; free of people's data
-	Contradiction string    // what of the provider's outcome contradicts the payout, "" if nothing does
-	Absent        bool      // failed because it was proved that the provider has no such order
-	By            string    // the person who ended it, "" if nobody did
-	ConfirmedBy   string    // the second person, where two were needed
-	Action        string    // the id of the action that ended it
-	HeldAt        time.Time // when it was held last: part of the held event's id
+	Reason        string       // why it is rejected, held or failed; free of people's data
+	Contradiction string       // what of the provider's outcome contradicts the payout, "" if nothing does
+	Absent        bool         // failed because it was proved that the provider has no such order
+	By            string       // the person who ended it, "" if nobody did
+	ConfirmedBy   string       // the second person, where two were needed
+	Action        string       // the id of the action that ended it
+	Found         finding.Kind // what the ask found by which the person's word was judged
+	HeldAt        time.Time    // when it was held last: part of the held event's id
 	SettledAt     time.Time
 
 	// Unread is what the journal knows of it beside all this: a newer version has written

@@ -80,12 +80,20 @@ func (policy Policy) grown(asked float64) time.Duration {
 	return time.Duration(grown * (1 - jitterShare*policy.Jitter))
 }
 
-// askNext sets the next ask: poll.max from now for a held payout, else as Pause says.
+// heldPause is how long a held payout waits for its next ask: poll.max, or less where an absence counts sooner.
+func (policy Policy) heldPause() time.Duration {
+	if policy.NoRecord.Every > 0 {
+		return min(policy.Poll.Max, policy.NoRecord.Every)
+	}
+	return policy.Poll.Max
+}
+
+// askNext sets the next ask: heldPause from now for a held payout, else as Pause says.
 func (p Payout) askNext(now time.Time, policy Policy) Payout {
 	p.Step = StepAsk
 	p.Due = now.Add(policy.Pause(p.TradeNo, now.Sub(p.LastSentAt), p.AskRound))
 	if p.State == StateHeld {
-		p.Due = now.Add(policy.Poll.Max)
+		p.Due = now.Add(policy.heldPause())
 	}
 	return p
 }

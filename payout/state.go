@@ -52,7 +52,7 @@ var table = map[State]map[Phase]map[finding.Kind]rule{
 			finding.Paid:          settle(StatePaid),
 			finding.Partial:       partialSeen,
 			finding.Failed:        settle(StateFailed),
-			finding.NoRecord:      askLater,
+			finding.NoRecord:      noRecordWhileHeld,
 			finding.UnknownStatus: unknownStatus,
 			finding.Unclear:       askLater,
 		},
@@ -252,6 +252,12 @@ func stillHeld(p Payout, f finding.Finding, now time.Time, policy Policy) Payout
 	return askLater(p, f, now, policy)
 }
 
+// noRecordWhileHeld counts them too: they are what a person's word needs as evidence (protocol A7).
+func noRecordWhileHeld(p Payout, f finding.Finding, now time.Time, policy Policy) Payout {
+	p, _ = p.countNoRecord(now, policy)
+	return askLater(p, f, now, policy)
+}
+
 // The methods below change a payout without an answer of the provider; see awaiting.go too.
 
 // NotSendable is what becomes of a received payout that the journal doesn't hand out to be
@@ -307,7 +313,7 @@ func (p Payout) GiveBack(now time.Time, unacknowledged bool) (Payout, error) {
 // again. A final payout stays as it is: the caller has the journal forget it.
 func (p Payout) Announced(now time.Time, policy Policy) Payout {
 	if p.State == StateHeld {
-		p.Step, p.Due = StepAsk, now.Add(policy.Poll.Max)
+		p.Step, p.Due = StepAsk, now.Add(policy.heldPause())
 	}
 	return p
 }

@@ -18,14 +18,18 @@ import (
 	"testing"
 	"time"
 
+	"disburser/payout/acts"
 	"disburser/payout/finding"
 	"disburser/payout/money"
 )
 
 // place is where a payout is, as Transitions name it.
 func place(p Payout) string {
-	if p.State == StateFailed && p.Absent {
+	switch {
+	case p.State == StateFailed && p.Absent:
 		return "failed by absence"
+	case p.EndedByPerson() && p.State != StateRejected:
+		return p.State.String() + " by a person"
 	}
 	return p.State.String()
 }
@@ -226,6 +230,11 @@ func TestOurMethodsMakeTheTransitionsThatAreListed(t *testing.T) {
 			saw(place(p), "Cancel", next, err)
 			saw(place(p), "Resolved", p.Resolved(command(t), "egypt", now), nil)
 			saw(place(p), "Announced", p.Announced(now, standard()), nil)
+			resolutions(p, now, func(j Judged, table Payout) {
+				if place(j.After) != place(table) {
+					saw(place(p), "Resolve", j.After, nil)
+				}
+			})
 		}
 	}
 	for _, s := range States {
@@ -236,7 +245,26 @@ func TestOurMethodsMakeTheTransitionsThatAreListed(t *testing.T) {
 			try(p)
 		})
 	}
-	same(t, seen, listed("Begin", "AwaitMerchant", "NotSendable", "GiveBack", "Reject", "Cancel", "Resolved", "Announced"))
+	same(t, seen, listed("Begin", "AwaitMerchant", "NotSendable", "GiveBack", "Reject", "Cancel", "Resolved", "Announced", "Resolve"))
+}
+
+// resolutions are all that a person can say of a payout, by every answer; table is what the answer alone makes of it.
+func resolutions(p Payout, now time.Time, each func(j Judged, table Payout)) {
+	policy := standard()
+	policy.Account, policy.Contradiction = "mine", Hold
+	for _, as := range []acts.As{acts.Paid, acts.Failed} {
+		for _, force := range []bool{false, true} {
+			for _, kind := range finding.AskKinds {
+				for _, f := range findings(kind) {
+					table, err := p.After(Ask, f, now, policy)
+					if err != nil {
+						table = p
+					}
+					each(p.Resolve(Word{As: as, Force: force, By: "alice", ConfirmedBy: "bob", Action: "1"}, f, now, policy), table)
+				}
+			}
+		}
+	}
 }
 
 // parsed are the files of a directory that go into the product.
@@ -363,6 +391,7 @@ func TestNobodyElseSetsAState(t *testing.T) {
 	known := map[string]string{
 		"journal/record.go":   "reads it out of a record",
 		"journal/text.go":     "of a trace, not of a payout",
+		"journal/act.go":      "what is remembered of an end",
 		"decisions/replay.go": "what restore.lua is told",
 		"message/carried.go":  "what a header says of it, for insert.lua to judge",
 	}
@@ -399,6 +428,8 @@ var placeList = []struct{ name, means string }{
 	{"failed", "final: the provider says so, or the operator has unknown statuses fail"},
 	{"failed by absence", "final, by our own word: the provider has no record of it. The state is `failed`"},
 	{"rejected", "final, by our own word: it was never sent"},
+	{"paid by a person", "final, by a person's word about a held payout. The state is `paid`"},
+	{"failed by a person", "the same. The state is `failed`"},
 	{"remembered as sent", "no record: a rebuild knows that it was decided to be sent, and its command is still to be read"},
 	{"remembered as held", "no record: a rebuild knows that it was held, and its command is still to be read"},
 	{"remembered as ended", "no record: its end is announced. What is left recognises a repeat for `redis.dedup_window`"},

@@ -73,7 +73,7 @@ var rebuild = []Guard{
 	{"E4d rank merge never backwards", "a payout that the provider has acknowledged, or that ended, starts again", []Mutant{
 		{Removes: "a decision to send overrides any state", Edits: edit("journal/lua/restore.lua", "if not (state == 'r' or state == 's' or own_end(record)) or token_of(record) == VOUCHED then return end", "if token_of(record) == VOUCHED then return end"),
 			Killer: Killer{"journal", "TestRanks"}},
-		{Removes: "an own end overrides any state", Edits: edit("journal/lua/restore.lua", "  if not (state_of(record) == 'r' or state_of(record) == 's' or own_end(record)) then return end\n", ""),
+		{Removes: "an own end overrides any state", Edits: edit("journal/lua/restore.lua", "  if find('PQF', state_of(record), 1, true) and not own_end(record) then return end\n", ""),
 			Killer: Killer{"journal", "TestRanks"}},
 		{Removes: "what was announced comes back", Edits: edit("journal/lua/restore.lua", "elseif memo and not sent_memo(memo) then", "elseif false then"),
 			Killer: Killer{"journal", "TestAnAnnouncedEndOutranksWhatIsRestoredLater"}},
@@ -95,7 +95,7 @@ var rebuild = []Guard{
 			Killer: Killer{"payout", "TestOurMethodsMakeTheTransitionsThatAreListed"}},
 	}},
 	{"E4d an undecided own end ranks below a send", "one half rejected a payout without a decision; the other half has sent it", []Mutant{
-		{Removes: "it stays", Edits: edit("journal/lua/restore.lua", "local function own_end(record) return sub(record, FLAGS_FROM, FLAGS_FROM) == OWN_END end", "local function own_end(record) return false end"),
+		{Removes: "it stays", Edits: edit("journal/lua/restore.lua", "local function own_end(record) return sub(record, FLAGS_FROM, FLAGS_FROM) ~= NO_FLAG end", "local function own_end(record) return false end"),
 			Killer: Killer{"journal", "TestRanks"}},
 	}},
 	{"E4d a decided own end ranks above its send", "a payout that was announced as rejected is asked about, and may be sent again", []Mutant{
@@ -135,7 +135,7 @@ var rebuild = []Guard{
 	{"E4d what the dedup window has forgotten", "a result of an earlier payout with the same tradeNo hides today's payout", []Mutant{
 		{Removes: "ends of any age are learned", Edits: edit("journal/lua/restore.lua", "ended_at < now - window end", "false end"),
 			Killer: Killer{"journal", "TestARebuildForgetsWhatIsOlderThanTheWindow"}},
-		{Removes: "old sends and holds are learned", Edits: edit("journal/lua/restore.lua", "if (kind == 'F' or kind == 'D') and forgotten", "if forgotten"),
+		{Removes: "old sends and holds are learned", Edits: edit("journal/lua/restore.lua", "if (kind == 'F' or kind == 'D' or kind == 'B') and forgotten", "if forgotten"),
 			Killer: Killer{"journal", "TestARebuildForgetsWhatIsOlderThanTheWindow"}},
 		{Removes: "the age is told to the script", Edits: edit("decisions/rebuild.go", "\t\t\titem.Seen = seen\n", ""),
 			Killer: Killer{"decisions", "TestARebuildTakesWhatIsYoungerThanTheWindow"}},

@@ -24,13 +24,19 @@ local FINGERPRINT_FROM, FINGERPRINT_TO = 29, 44
 local EXPIRES_FROM, EXPIRES_TO = 45, 57
 local SENDS_FROM, SENDS_TO = 58, 59
 local SENT_FROM, SENT_TO = 60, 72
+local SEND_BY_FROM, SEND_BY_TO = 73, 85 -- no byte of it leaves after that
 local ACCOUNT_FROM, ACCOUNT_TO = 86, 93 -- to which account of the provider it was sent
 local FLAGS_FROM, FLAGS_TO = 94, 97 -- the first: see OWN_END; the others are free
 local PARTITION_FROM, PARTITION_TO = 98, 103
 local HEAD = 132 -- the offset and the time of the command stand last
 
--- OWN_END is the flag of an end by our own word: the decisions must vouch for it.
-local OWN_END, NO_FLAG, NO_FLAGS = 'o', '-', '----'
+-- OWN_END is the flag of an end by our own word: the decisions must vouch for it. PERSONS_END is that of
+-- an end by a person's word, for which they must vouch too (protocol A6).
+local OWN_END, PERSONS_END, NO_FLAG, NO_FLAGS = 'o', 'p', '-', '----'
+
+-- FORGOTTEN is the progress of a payout of which the journal has lost what it knew. An order of it may have
+-- been shown before (protocol A7).
+local FORGOTTEN = '{"fo":true}'
 
 -- They stand where no account is known, and where a payout was sent to several.
 local NO_ACCOUNT, SEVERAL_ACCOUNTS = '--------', '????????'
@@ -98,6 +104,22 @@ local function splice(became, said, merchant)
   local _, before = command_of(became)
   return sub(became, 1, EXPIRES_FROM - 1) .. sub(said, EXPIRES_FROM, EXPIRES_TO) .. sub(became, EXPIRES_TO + 1, PARTITION_FROM - 1)
     .. sub(said, PARTITION_FROM, HEAD) .. merchant .. sub(said, first, last) .. sub(became, before + 1)
+end
+
+-- forgetting adds FORGOTTEN to what has become of a payout.
+local function forgetting(progress)
+  if progress == '{}' then return FORGOTTEN end
+  if find(progress, '"fo":true', 1, true) then return progress end
+  return '{"fo":true,' .. sub(progress, 2)
+end
+
+-- maybe_sent answers a record of a payout that may have been sent, nobody knows how often. The last byte may have
+-- left as late as send_by.
+local function maybe_sent(record, send_by, account)
+  local sends, until_now = sub(record, SENDS_FROM, SENDS_TO), sub(record, SEND_BY_FROM, SEND_BY_TO)
+  if sends == '00' then sends = '02' end
+  if until_now > send_by then send_by = until_now end
+  return sub(record, 1, SENDS_FROM - 1) .. sends .. sub(record, SENT_FROM, SENT_TO) .. send_by .. account .. sub(record, ACCOUNT_TO + 1)
 end
 
 -- accounts_of answers the account of earlier sends and of a later one together.

@@ -71,20 +71,21 @@ local function sent_by() return call('HGET', P .. 'epoch', 'send_by') or stamp(n
 local function sending(record, merchant, sent, send_by, account)
   local first, last = command_of(record)
   return LAYOUT .. 'sa' .. sub(record, TOKEN_FROM, SENDS_FROM - 1) .. '02' .. sent .. send_by .. account
-    .. NO_FLAGS .. sub(record, PARTITION_FROM, HEAD) .. merchant .. sub(record, first, last) .. '{}'
+    .. NO_FLAGS .. sub(record, PARTITION_FROM, HEAD) .. merchant .. sub(record, first, last) .. FORGOTTEN
 end
 
 -- held answers the record of a payout that waits for a person. It was held before the journal was
--- lost, or nobody knows whether it was paid and forgotten. It is asked about and never sent.
+-- lost, or nobody knows whether it was paid and forgotten. It is asked about and never sent. It counts two
+-- sends, the last of which may have ended as late as one that a rebuild has learned of (protocol A7).
 local function held(record, merchant, step, account, why)
   local first, last = command_of(record)
-  return LAYOUT .. 'h' .. step .. sub(record, TOKEN_FROM, ACCOUNT_FROM - 1) .. account .. NO_FLAGS
-    .. sub(record, PARTITION_FROM, HEAD) .. merchant .. sub(record, first, last) .. (why or '{}')
+  return LAYOUT .. 'h' .. step .. sub(record, TOKEN_FROM, SENDS_FROM - 1) .. '02' .. stamp(0) .. sent_by() .. account .. NO_FLAGS
+    .. sub(record, PARTITION_FROM, HEAD) .. merchant .. sub(record, first, last) .. (why or FORGOTTEN)
 end
 
 -- why_held is what a replay knows of a remembered hold: its reason, and since when.
 local function why_held(tradeNo, memo)
-  return held_memo(memo) and call('GET', why_of(tradeNo)) or '{}'
+  return held_memo(memo) and call('GET', why_of(tradeNo)) or FORGOTTEN
 end
 
 -- hold makes an open payout held whose carried command says that it was held: the journal has
@@ -99,8 +100,11 @@ local function hold(tradeNo, record)
   wait_in(due_set('n'), stamp(now), tradeNo)
   count(merchant, state, -1)
   count(merchant, 'h', 1)
+  record = maybe_sent(record, sent_by(), account_of(record))
+  local _, said_end = command_of(record)
   -- The token goes: the owner of a lease can't write any more.
-  return LAYOUT .. 'hn' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. sub(record, FINGERPRINT_FROM)
+  return LAYOUT .. 'hn' .. string.rep('-', TOKEN_TO - TOKEN_FROM + 1) .. stamp(0) .. sub(record, FINGERPRINT_FROM, said_end)
+    .. forgetting(sub(record, said_end + 1))
 end
 
 -- orphan opens a payout that is only remembered as sent, when another command with its tradeNo

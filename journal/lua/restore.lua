@@ -9,9 +9,11 @@
 --  - H: a hold that was announced
 --  - S: a decision to send
 --  - D: an end by our own word, decided but perhaps not announced
+--  - B: the same, by a person's word
 --
--- Ranks: F goes before all, H before S (only a final ever follows a hold), a valid D before S.
--- They may come in any order, because several instances restore at once.
+-- Ranks: F goes before all, a valid D or B before H, H before S. That is sound because nothing leads
+-- from held back to sending: only an end follows a hold. They may come in any order, because several
+-- instances restore at once.
 -- Answer: by how many the open payouts grew.
 local e = call('HMGET', P .. 'epoch', 'building', 'building_run_id', 'claimed_until')
 if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER the building of this epoch was taken over') end
@@ -63,7 +65,26 @@ local function write(tradeNo, record, head, progress)
 end
 
 -- own_end tells an end by our own word. It ranks below a decision to send, unless it is VOUCHED.
-local function own_end(record) return sub(record, FLAGS_FROM, FLAGS_FROM) == OWN_END end
+local function own_end(record) return sub(record, FLAGS_FROM, FLAGS_FROM) ~= NO_FLAG end
+
+-- doubtful tells an end by a person's word for which no decision vouches. What the log says of a send or
+-- a hold makes it held again: as sending it could be sent once more (protocol A6).
+local function doubtful(record)
+  return sub(record, FLAGS_FROM, FLAGS_FROM) == PERSONS_END and token_of(record) ~= VOUCHED
+end
+local function reopen(tradeNo, record, step, progress)
+  leave_sets(tradeNo, record)
+  record = maybe_sent(record, stamp(send_by), account_of(record))
+  record = sub(record, 1, FLAGS_FROM - 1) .. NO_FLAG .. sub(record, FLAGS_FROM + 1)
+  write(tradeNo, record, LAYOUT .. 'h' .. step .. NO_TOKEN .. stamp(0), progress)
+end
+
+-- sent_later notes of a held payout that a send was decided. Its last byte may have left as late as any
+-- (protocol A7).
+local function sent_later(tradeNo, record, account)
+  if sub(record, SENDS_FROM, SENDS_TO) ~= '00' then account = accounts_of(account_of(record), account) end
+  call('SET', P .. 'p:' .. tradeNo, maybe_sent(record, stamp(send_by), account))
+end
 
 -- announced forgets the record of a payout whose final was announced, and remembers the final.
 local function announced(tradeNo, record, bucket, memo, known)
@@ -74,6 +95,19 @@ local function announced(tradeNo, record, bucket, memo, known)
     added = added - 1
   end
   if not known or sent_memo(known) then remember(bucket, tradeNo, memo) end
+end
+
+-- progress_of answers what has become of a payout.
+local function progress_of(record)
+  local _, said_end = command_of(record)
+  return sub(record, said_end + 1)
+end
+
+-- because adds to the progress why a payout is held, and since when. Neither stands there before.
+local function because(record, why)
+  local progress = progress_of(record)
+  if progress == '{}' then return why end
+  return sub(progress, 1, -2) .. ',' .. sub(why, 2)
 end
 
 -- decided makes a payout sending that was decided to be sent: it is asked about, as after a lease of
@@ -90,24 +124,19 @@ local function decided(tradeNo, record, bucket, memo, fingerprint, merchant, sen
     return
   end
   local state = state_of(record)
+  if doubtful(record) then
+    return reopen(tradeNo, record, 'n', '{"fo":true,"h":' .. format('%.0f', now) .. ',"y":"a person had ended it, and the journal was lost before that was certain: look again"}')
+  end
+  if state == 'h' then return sent_later(tradeNo, record, account) end
   if not (state == 'r' or state == 's' or own_end(record)) or token_of(record) == VOUCHED then return end
   -- What only the first send was answered is no longer known: never fewer than two sends.
   local sends = math.min(99, tonumber(sub(record, SENDS_FROM, SENDS_TO)) + 1)
   if sends > 1 then account = accounts_of(account_of(record), account) end
-  local progress = nil
-  if state ~= 's' then progress = '{}' end
+  local progress = FORGOTTEN
+  if state == 's' then progress = forgetting(progress_of(record)) end
   leave_sets(tradeNo, record)
   write(tradeNo, record, LAYOUT .. 'sa' .. NO_TOKEN .. stamp(0) .. sub(record, FINGERPRINT_FROM, EXPIRES_TO) .. format('%02d', sends)
     .. stamp(sent) .. stamp(send_by) .. account .. NO_FLAG, progress)
-end
-
--- because adds to the progress why a payout is held, and since when. Neither stands there before.
-local function because(record, why)
-  local _, said_end = command_of(record)
-  local progress = sub(record, said_end + 1)
-  if why == '{}' then return nil end
-  if progress == '{}' then return why end
-  return sub(progress, 1, -2) .. ',' .. sub(why, 2)
 end
 
 -- held makes a payout held whose hold was announced; it is asked about at once. Like a send it is
@@ -118,25 +147,28 @@ local function held(tradeNo, record, bucket, memo, fingerprint, merchant, why)
     if not memo or not held_memo(memo) then remember(bucket, tradeNo, memo_of_send(fingerprint, 0, memo and memo_account(memo) or NO_ACCOUNT, merchant)) end
     return
   end
+  if own_end(record) and token_of(record) ~= VOUCHED then return reopen(tradeNo, record, 'a', why) end
   local state = state_of(record)
   if state ~= 'r' and state ~= 's' and state ~= 'p' then return end
   leave_sets(tradeNo, record)
+  record = maybe_sent(record, stamp(send_by), account_of(record))
   write(tradeNo, record, LAYOUT .. 'ha' .. NO_TOKEN .. stamp(0), because(record, why))
 end
 
--- ended makes a payout end by our own word, as was decided. It is announced (again).
-local function ended(tradeNo, record, fingerprint, merchant, state, progress)
+-- ended makes a payout end by our own word, or a person's, as was decided. It is announced (again). What the
+-- provider itself has said of its end stays.
+local function ended(tradeNo, record, fingerprint, merchant, state, progress, flag)
   if not record then
     local head = LAYOUT .. state .. 'n' .. VOUCHED .. stamp(0) .. fingerprint .. stamp(0) .. '00' .. stamp(0) .. stamp(0)
-      .. NO_ACCOUNT .. OWN_END .. sub(NO_FLAGS, 2)
+      .. NO_ACCOUNT .. flag .. sub(NO_FLAGS, 2)
     call('SADD', P .. 'merchants', merchant)
     write(tradeNo, head .. NO_PLACE .. merchant .. '\n\n{}\n' .. progress, head, nil)
     added = added + 1
     return
   end
-  if not (state_of(record) == 'r' or state_of(record) == 's' or own_end(record)) then return end
+  if find('PQF', state_of(record), 1, true) and not own_end(record) then return end
   leave_sets(tradeNo, record)
-  write(tradeNo, record, LAYOUT .. state .. 'n' .. VOUCHED .. stamp(0) .. sub(record, FINGERPRINT_FROM, FLAGS_FROM - 1) .. OWN_END, progress)
+  write(tradeNo, record, LAYOUT .. state .. 'n' .. VOUCHED .. stamp(0) .. sub(record, FINGERPRINT_FROM, FLAGS_FROM - 1) .. flag, progress)
 end
 
 -- forgotten tells that a payout ended before the dedup window: a journal that was never lost would
@@ -154,7 +186,7 @@ for i = 4, #ARGV, 9 do
     call('INCRBY', P .. 'total', added)
     return refuse(tradeNo, record)
   end
-  if (kind == 'F' or kind == 'D') and forgotten(tonumber(ARGV[i + 6])) then -- as if it weren't there
+  if (kind == 'F' or kind == 'D' or kind == 'B') and forgotten(tonumber(ARGV[i + 6])) then -- as if it weren't there
   elseif kind == 'F' then
     announced(tradeNo, record, bucket, state .. fingerprint, memo)
     -- Only what the provider has: of what failed it may have no record.
@@ -164,8 +196,8 @@ for i = 4, #ARGV, 9 do
     held(tradeNo, record, bucket, memo, fingerprint, merchant, ARGV[i + 8])
   elseif kind == 'S' then
     decided(tradeNo, record, bucket, memo, fingerprint, merchant, tonumber(ARGV[i + 6]), ARGV[i + 7])
-  elseif not memo or not held_memo(memo) then
-    ended(tradeNo, record, fingerprint, merchant, state, ARGV[i + 8])
+  else
+    ended(tradeNo, record, fingerprint, merchant, state, ARGV[i + 8], kind == 'B' and PERSONS_END or OWN_END)
   end
 end
 write_counts()

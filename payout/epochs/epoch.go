@@ -89,8 +89,8 @@ type RestoredKind byte
 // The kinds by rank, the highest first: see restore.lua. They may come in any order.
 const (
 	WasAnnounced RestoredKind = 'F' // 1: a final result stands in the results topic
-	WasHeld      RestoredKind = 'H' // 2: a hold stands in the results topic
-	WasEnded     RestoredKind = 'D' // 3: a valid end by our own word stands in the decisions topic
+	WasEnded     RestoredKind = 'D' // 2: a valid end by our own word or a person's stands in the decisions topic
+	WasHeld      RestoredKind = 'H' // 3: a hold stands in the results topic
 	WasDecided   RestoredKind = 'S' // 4: a decision to send stands in the decisions topic
 )
 
