@@ -104,7 +104,7 @@ func TestContractDefaults(t *testing.T) {
 		" Decisions:payout.decisions DeadLetter:payout.dead-letter Actions:payout.actions} RequireReplicas:0 TLS:{Enabled:false CAFile: CertFile: KeyFile:}" +
 		" SASL:{Mechanism: Username: Password:***}} Redis:{Addresses:[] MasterName: Username: Password:*** SentinelUsername: SentinelPassword:*** TLS:false DB:0" +
 		" Namespace:disburser Shards:1 DedupWindow:720h0m0s} Merchants:map[] Breaker:{FailureRatio:0.5 MinRequests:20 Window:30s" +
-		" OpenFor:10s MaxOpenFor:1m0s Probes:3 Refusals:20} Actions:{Staleness:1s Key:*** OldKeys:[] TwoPeople:[]} Disburse:{Slots:128 Lease:30s MaxOpen:1000000 Drain:25s}" +
+		" OpenFor:10s MaxOpenFor:1m0s Probes:3 Refusals:20} Actions:{Staleness:1s Key:*** OldKeys:[] TwoPeople:[]} Disburse:{Slots:128 Lease:30s MaxOpen:1000000 MaxParked:1000000 Drain:25s}" +
 		" Admin:{Listen:127.0.0.1:8080 Token:***} UnknownMerchantGrace:5m0s Log:{Level:info Format:json}}" +
 		" {Country: BaseURL: MerchantNo: Secret:*** NotifyURL: Currency: Salt:suffix SignIn: AcceptUnverified:false" +
 		" Paths:{Send: Query: Balance:} Fields:map[] Amount:{Min: Max: Decimals:} UnknownStatus:hold Contradiction:announce Timeout:10s Send:{Rate:50 Burst:5}" +

@@ -570,7 +570,8 @@ func TestARecordOfAnotherLayoutIsLeftAlone(t *testing.T) {
 			t.Fatalf("%+v", leased)
 		}
 		key := j.prefix + "p:" + leased.Payouts[0].TradeNo
-		foreign := "3" + client.Get(ctx, key).Val()[1:]
+		other := strconv.Itoa(epochs.Layout + 1)
+		foreign := other + client.Get(ctx, key).Val()[1:]
 		client.Set(ctx, key, foreign, 0)
 		p := leased.Payouts[0]
 		p.State, p.Step = payout.StatePaid, payout.StepAnnounce
@@ -581,7 +582,7 @@ func TestARecordOfAnotherLayoutIsLeftAlone(t *testing.T) {
 		if p.TradeNo == "b" {
 			waiting = "a"
 		}
-		client.Set(ctx, j.prefix+"p:"+waiting, "3"+client.Get(ctx, j.prefix+"p:"+waiting).Val()[1:], 0)
+		client.Set(ctx, j.prefix+"p:"+waiting, other+client.Get(ctx, j.prefix+"p:"+waiting).Val()[1:], 0)
 		b, err := j.Lease(ctx, leases.Request{Step: payout.StepSend, Merchant: "eg", N: 5, For: time.Minute})
 		if err == nil || !strings.Contains(err.Error(), waiting) || len(b.Payouts) != 1 || b.Payouts[0].TradeNo == waiting {
 			t.Errorf("%+v %v", b.Payouts, err)
