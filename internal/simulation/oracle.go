@@ -68,6 +68,7 @@ func (o *oracle) judge() []Violation {
 		o.endings(tradeNo)
 		o.order(tradeNo)
 		o.honesty(tradeNo)
+		o.people(tradeNo)
 		o.holds(tradeNo)
 	}
 	o.executions()

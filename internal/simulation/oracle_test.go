@@ -125,7 +125,7 @@ func TestWhatIsPausedIsNotSent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return silenced{of, epoch.Add(10 * time.Second), epoch.Add(20 * time.Second)}
+		return silenced{scope: of, from: epoch.Add(10 * time.Second), to: epoch.Add(20 * time.Second)}
 	}
 	for name, c := range map[string]struct {
 		scope string
@@ -148,6 +148,28 @@ func TestWhatIsPausedIsNotSent(t *testing.T) {
 		o.silenced = []silenced{pause(c.scope)}
 		o.calls = []call{{epoch.Add(c.at), "i0.1", true, "a"}, {epoch.Add(15 * time.Second), "i0.1", false, "a"}}
 		if o.silence(); o.found(silent) == c.fine {
+			t.Errorf("%s: %v", name, o.violations)
+		}
+	}
+}
+
+func TestWhatAPersonEndedIsCancelled(t *testing.T) {
+	for name, c := range map[string]struct {
+		by    string
+		heard []silenced
+		fine  bool
+	}{
+		"nobody has said so":   {"a person", nil, false},
+		"another batch":        {"a person", []silenced{{scope: acts.Scope{Kind: acts.Batch, Name: "b2"}, cancels: true}}, false},
+		"it was paused only":   {"a person", []silenced{{scope: acts.Scope{Kind: acts.Batch, Name: "b1"}}}, false},
+		"it was cancelled":     {"a person", []silenced{{scope: acts.Scope{Kind: acts.Batch, Name: "b1"}, cancels: true}}, true},
+		"by our own word only": {"", nil, true},
+	} {
+		o := testOracle("hold")
+		o.expected.Commands["a"] = payout.Command{TradeNo: "a", BatchID: "b1"}
+		o.results["a"] = []result{{event: message.Event{Type: message.EventRejected, TradeNo: "a", By: c.by}}}
+		o.silenced = c.heard
+		if o.people("a"); o.found(silent) == c.fine {
 			t.Errorf("%s: %v", name, o.violations)
 		}
 	}

@@ -14,14 +14,18 @@ import (
 	"disburser/payout/secrets"
 )
 
-// Stop is a pause that a person says, and lifts after a while.
+// Stop is a pause that a person says, and lifts after a while; or the cancellation of a batch, which stands for ever.
 type Stop struct {
 	At, For time.Duration
 	Scope   string
+	Cancels bool
 }
 
 // String tells a pause as the trace does.
 func (s Stop) String() string {
+	if s.Cancels {
+		return fmt.Sprintf("+%.3fs cancel %s", s.At.Seconds(), s.Scope)
+	}
 	return fmt.Sprintf("+%.3fs pause %s for %v", s.At.Seconds(), s.Scope, s.For)
 }
 
@@ -50,12 +54,29 @@ func stops(seed uint64, bursts []Burst) (all []Stop) {
 		}
 		all = append(all, s)
 	}
-	return all
+	return cancels(seed, names, all)
 }
 
-// silenced is a pause as it was heard: from its acknowledgement on, until somebody began to lift it.
+// cancels has a person cancel a batch in every third of these seeds.
+func cancels(seed uint64, names [][]string, all []Stop) []Stop {
+	d := drawer{rand.New(rand.NewPCG(seed, 0xca7ce1))}
+	var batches []string
+	for _, name := range names {
+		if name[1] == "batchId" {
+			batches = append(batches, "batch:"+name[2])
+		}
+	}
+	if d.IntN(3) > 0 || len(batches) == 0 {
+		return all
+	}
+	return append(all, Stop{At: d.between(time.Second, window), Scope: batches[d.IntN(len(batches))], Cancels: true})
+}
+
+// silenced is a pause as it was heard: from its acknowledgement on, until somebody began to lift it. A cancellation
+// has no end.
 type silenced struct {
 	scope    acts.Scope
+	cancels  bool
 	from, to time.Time
 }
 
@@ -67,6 +88,10 @@ func (w *world) obey(n int, s Stop) {
 		return
 	}
 	w.until(s.At)
+	if s.Cancels {
+		w.cancel(n, scope)
+		return
+	}
 	id := fmt.Sprintf("pause-%d", n)
 	if !w.say(acts.Action{ID: id, Kind: acts.Pause, Scope: scope}) {
 		return
@@ -74,10 +99,21 @@ func (w *world) obey(n int, s Stop) {
 	heard := silenced{scope: scope, from: time.Now()}
 	w.until(s.At + s.For)
 	heard.to = time.Now()
-	w.mu.Lock()
-	w.silenced = append(w.silenced, heard)
-	w.mu.Unlock()
+	w.hears(heard)
 	w.say(acts.Action{ID: fmt.Sprintf("resume-%d", n), Kind: acts.Resume, Scope: scope, Lifts: []string{id}})
+}
+
+// cancel cancels a batch for ever.
+func (w *world) cancel(n int, scope acts.Scope) {
+	if w.say(acts.Action{ID: fmt.Sprintf("cancel-%d", n), Kind: acts.Cancel, Scope: scope}) {
+		w.hears(silenced{scope: scope, cancels: true, from: time.Now(), to: epoch.Add(denial)})
+	}
+}
+
+func (w *world) hears(s silenced) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.silenced = append(w.silenced, s)
 }
 
 // say has an action acknowledged, unless the world ends before.
@@ -109,6 +145,20 @@ func (s silenced) covers(merchant, batchID, tradeNo string) bool {
 
 // way is how long a request may be on its way to the provider: what the link delays, and connecting.
 const way = 4 * slowest
+
+// people: what a person is said to have ended, a person has cancelled.
+func (o *oracle) people(tradeNo string) {
+	r, ended := o.final(tradeNo)
+	if !ended || r.event.By == "" {
+		return
+	}
+	for _, s := range o.silenced {
+		if s.cancels && s.covers(o.expected.TradeNos[tradeNo], o.expected.Commands[tradeNo].BatchID, tradeNo) {
+			return
+		}
+	}
+	o.violated(silent, tradeNo, "the result says %s by %s, and nobody has cancelled it", r.event.Type, r.event.By)
+}
 
 // silence: no send of what is paused begins later than the staleness after the acknowledgement.
 func (o *oracle) silence() {
