@@ -35,7 +35,7 @@ func TestAnOlderLayoutIsConverted(t *testing.T) {
 		if got := client.HGet(background, prefix+"epoch", "layout").Val(); got != fmt.Sprint(epochs.Layout) {
 			t.Errorf("the layout is %q", got)
 		}
-		if got := client.Get(background, prefix+"p:a").Val(); !strings.HasPrefix(got, "2rs") || !strings.Contains(got, "eg-main\npayroll\n{") {
+		if got := client.Get(background, prefix+"p:a").Val(); !strings.HasPrefix(got, fmt.Sprint(epochs.Layout)+"rs") || !strings.Contains(got, "eg-main\npayroll\n{") {
 			t.Errorf("the record is %q", got)
 		}
 	})
@@ -58,7 +58,7 @@ func TestANewerLayoutIsRefused(t *testing.T) {
 		"in Redis": func(t *testing.T, k *kafkatest.Kafka) (*instance, string) {
 			_, client := newRedis(t)
 			startKeeper(t, k, client, "pod-1", 1).settles(t)
-			client.HSet(background, client.Keys(background, "*:epoch").Val()[0], "layout", "3")
+			client.HSet(background, client.Keys(background, "*:epoch").Val()[0], "layout", epochs.Layout+1)
 			return startKeeper(t, k, client, "pod-2", 1), ""
 		},
 		"in the decisions, after a wipe": func(t *testing.T, k *kafkatest.Kafka) (*instance, string) {

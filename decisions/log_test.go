@@ -43,7 +43,7 @@ func TestARecordIsWhatTheContractSays(t *testing.T) {
 		}
 		delete(got, "time")
 		want := map[string]any{
-			"kind": "send", "layout": 2.0, "instance": "pod-1", "seq": 1.0, "shard": 0.0, "epoch": map[string]any{"number": 7.0, "id": "seven"}, "merchant": "eg-main",
+			"kind": "send", "layout": float64(epochs.Layout), "instance": "pod-1", "seq": 1.0, "shard": 0.0, "epoch": map[string]any{"number": 7.0, "id": "seven"}, "merchant": "eg-main",
 			"tradeNos": []any{"20261121103000000001", "b"}, "fingerprints": []any{string(list[0].Fingerprint), string(list[1].Fingerprint)},
 		}
 		if !reflect.DeepEqual(got, want) {

@@ -109,6 +109,9 @@ func TestDecisionsOfAllSizesTogether(t *testing.T) {
 			list := ended(1+rand.N(200), rand.N(300))
 			for i := range list {
 				list[i].TradeNo = fmt.Sprintf("lane-%d-%d", n, i)
+				if list[i].By != "" {
+					list[i].Action = "action of " + list[i].TradeNo
+				}
 			}
 			total += len(list)
 			lanes.Go(func() {
