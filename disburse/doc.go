@@ -47,6 +47,8 @@
 //	worker      one for each call         a task and its permit until judged    a lane
 //	writer      one                       tasks from judged to written          a change in its channel, the last call's end
 //	announcer   one                       tasks of the group it publishes       a task in hand to announce
+//	executor    one, if there are any     its table of people's actions         its own timer, a worker that is done
+//	its workers one for each action       that action's entry                   the executor
 //
 // Between two goroutines a task is in a channel (to the writer) or in hand (a list under a
 // lock). Slots and breakers have locks of their own.

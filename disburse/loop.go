@@ -56,6 +56,7 @@ type Config struct {
 	Journal   Journal
 	Decisions Decisions
 	Actions   Actions
+	OneShots  *OneShots // nil: nobody carries any out here
 	Announcer Announcer
 	EpochLost func() // told when an epoch was refused; never blocks
 
@@ -184,6 +185,13 @@ func (l *Loop) Run(taking, working context.Context) {
 		defer l.calls.Done()
 		l.keepParkedRight(taking)
 	}()
+	if l.OneShots != nil {
+		l.calls.Add(1)
+		go func() {
+			defer l.calls.Done()
+			newExecutor(l).run(taking, working)
+		}()
+	}
 	lanes := l.lanes()
 	for nudged := true; taking.Err() == nil; {
 		began := time.Now()

@@ -219,6 +219,9 @@ func (l *Loop) found(t *task, phase payout.Phase, f finding.Finding, began time.
 	}
 	event.Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Str("merchant", m.Name).Stringer("finding", f.Kind).Str("detail", f.Detail).
 		Stringer("from", p.State).Stringer("to", after.State).Int("sends", after.Sends).Int("asks", after.Asks).Msg(logText(f))
+	if phase == payout.Ask {
+		t.asked = &asked{f, after, now}
+	}
 	if c.next, c.due = l.staysInHand(t, phase, after); c.next != nil {
 		if unwritten(phase, f, policy) {
 			l.keepUnwritten(t, c)

@@ -24,6 +24,8 @@ type task struct {
 	permit   *permit       // of its call, nil before and after it
 	stage    stage
 
+	asked *asked // what its ask has found and made of it, for who waits for that; set once, in found
+
 	due time.Time // while it is in hand: when its next step is, by this process' clock
 }
 

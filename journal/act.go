@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"disburser/payout"
@@ -32,7 +33,7 @@ func (j *Journal) Act(ctx context.Context, a leases.Act, token string, claim tim
 	return leases.Acted{
 		Claim: leases.Claim{Action: a.ID, Token: token, Epoch: epoch}, Mine: word(answer, 0) == "y", Made: word(answer, 1) == "1", Note: word(answer, 2),
 		Mark: leases.Mark(word(answer, 3)), Said: word(answer, 4), MarkedAt: instant(answer, 5), Told: word(answer, 6) == "1",
-		Left: time.Duration(number(answer, 7)) * time.Millisecond,
+		Left: time.Duration(number(answer, 7)) * time.Millisecond, Old: word(answer, 8) == "1",
 	}, nil
 }
 
@@ -95,9 +96,7 @@ func (j *Journal) LeaseByName(ctx context.Context, r leases.ByName) (leases.Leas
 	b.Took = time.Since(b.Asked)
 	b.LeasedAt, b.EndsAt = instant(answer, 0), instant(answer, 1)
 	b.Evidence = leases.Evidence{ServedAt: instant(answer, 2), About: word(answer, 3), Settled: word(answer, 4)}
-	if word(answer, 5) != account(r.Account) { // another account was served
-		b.Evidence.ServedAt, b.Evidence.About = time.Time{}, ""
-	}
+	b.Served = accountOf(word(answer, 5))
 	for i, tradeNo := range r.TradeNos {
 		named, record := leases.Named((word(answer, 6+2*i) + " ")[0]), word(answer, 7+2*i)
 		n := leases.NamedPayout{Found: named, Payout: payout.Payout{Command: payout.Command{TradeNo: tradeNo}}}
@@ -131,4 +130,25 @@ func (j *Journal) decided(ctx context.Context, id string, items []epochs.Restore
 	}
 	_, err := j.runAs(ctx, "decided", args)
 	return err
+}
+
+// openLook is how many open payouts one call of openof looks at.
+const openLook = 500
+
+// OpenOf answers a page of the open payouts of a batch, for all merchants. The cursor is the page's before, "" at the
+// beginning. A payout may come twice; what comes in meanwhile is not among them.
+func (j *Journal) OpenOf(ctx context.Context, batch, cursor string) (page leases.OpenPage, err error) {
+	answer, err := j.run(ctx, "openof", strings.ReplaceAll(batch, "\n", " "), cursor, openLook)
+	if err != nil {
+		return page, err
+	}
+	page.Next = word(answer, 0)
+	for i := 1; i+1 < len(answer); i += 2 {
+		p, err := decode(word(answer, i), word(answer, i+1))
+		if err != nil {
+			continue // Lease reports it
+		}
+		page.Payouts = append(page.Payouts, p)
+	}
+	return page, nil
 }

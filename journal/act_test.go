@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -204,12 +205,12 @@ func TestAnActionOfBeforeTheEpochIsNotCarriedOut(t *testing.T) {
 				}
 			}
 		}
-		if got := cancel.see("two"); !got.Mine || got.Made || got.Note != "" || got.Mark != "" {
+		if got := cancel.see("two"); !got.Mine || !got.Old || got.Made || got.Note != "" || got.Mark != "" {
 			a.Errorf("a batch's cancel doesn't begin again: %+v", got)
 		}
 		later := a
 		later.act.ID, later.act.Offset = "later", 6
-		if got := later.see("two"); !got.Mine {
+		if got := later.see("two"); !got.Mine || got.Old {
 			a.Errorf("recorded after the epoch began: %+v", got)
 		}
 		client.HDel(context.Background(), a.j.prefix+"epoch", "actions")
@@ -311,6 +312,55 @@ func TestALeaseByNameOfWhatIsAskedAbout(t *testing.T) {
 		checks(t, client, j)
 		if a := lease(t, j, payout.StepAsk, "eg", 9); len(a.Payouts) != 1 {
 			t.Errorf("%+v", a.Payouts)
+		}
+	})
+}
+
+// A pass goes through all open payouts of a batch, of each merchant, page by page. What ends between two pages leaves
+// none of the others out.
+func TestAPassMeetsEachOpenPayoutOfABatch(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		j := newJournal(t, client, time.Hour)
+		var all []payout.Payout
+		want := map[string]bool{}
+		for i := range 1300 {
+			p := at(fmt.Sprintf("p%04d", i), int64(i/100))
+			p.BatchID = []string{"b1", "b2"}[i%2]
+			if i%3 == 0 {
+				p.Merchant = "zz"
+			}
+			if all = append(all, p); p.BatchID == "b1" {
+				want[p.TradeNo] = true
+			}
+		}
+		insert(t, j, 20, all...)
+		cursor, pages, got := "", 0, map[string]int{}
+		for {
+			page, err := j.OpenOf(context.Background(), "b1", cursor)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range page.Payouts {
+				got[p.TradeNo]++
+				if !want[p.TradeNo] {
+					t.Fatalf("%s is of %s", p.TradeNo, p.BatchID)
+				}
+			}
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+			if pages++; pages > 10 {
+				t.Fatal("no end")
+			}
+			client.ZRem(context.Background(), j.prefix+"open:0:zz", fmt.Sprintf("p%04d", 3*pages)) // it ends meanwhile
+		}
+		for tradeNo := range want {
+			if got[tradeNo] == 0 && tradeNo > "p0050" {
+				t.Errorf("%s is left out", tradeNo)
+			}
+		}
+		if pages < 2 {
+			t.Errorf("%d pages", pages)
 		}
 	})
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Scripts are the names of the journal's scripts, for metrics that show zeros.
-var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock", "known", "act", "mark", "told", "carry", "take", "decided", "peek", "park", "parked", "action"}
+var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock", "known", "act", "mark", "told", "carry", "take", "decided", "peek", "park", "parked", "action", "openof"}
 
 // unbelieving are the scripts that begin epochs or look at them. They run without an open
 // epoch.

@@ -358,6 +358,40 @@ var transitionsOf = map[string]func(t *testing.T, client redis.UniversalClient) 
 		}
 		return "park.lua", seen
 	},
+	// An action of a person takes payouts by name. None changes its state by that; a received one waits for a review.
+	"take": func(t *testing.T, client redis.UniversalClient) (string, map[string]bool) {
+		s := onStage(t, client, []string{"due"}, asItIs)
+		by := leases.ByName{States: payout.States, For: time.Minute}
+		for tradeNo := range s.from {
+			by.TradeNos = append(by.TradeNos, tradeNo)
+		}
+		b, err := s.j.LeaseByName(context.Background(), by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := s.changes()
+		for _, named := range b.Payouts {
+			if from := s.from[named.Payout.TradeNo]; named.Found == leases.NamedLeased && from == "received" {
+				seen[from+" → "+from] = true
+			}
+		}
+		return "take.lua", seen
+	},
+	// Nothing is carried out for somebody who doesn't have the action. What a method of Payout decides is written like
+	// by apply, for who has it.
+	"carry": func(t *testing.T, client redis.UniversalClient) (string, map[string]bool) {
+		token, until := NewToken(), time.Now().Add(time.Minute)
+		s := onStage(t, client, []string{"mine"}, func(string, *payout.Payout) (string, time.Time) { return token, until })
+		for tradeNo, from := range s.from {
+			after := at(tradeNo, 3)
+			after.State, after.Step = payout.StateRejected, payout.StepAnnounce
+			c := leases.Change{Token: token, Epoch: s.j.epoch.id(), Before: recordsAt[from].State, After: after}
+			if got, err := s.j.CarryAct(context.Background(), leases.Claim{Action: "a1", Token: "nobody", Epoch: c.Epoch}, c); err != nil || got != leases.CarriedLate {
+				t.Errorf("%s: %c %v", from, got, err)
+			}
+		}
+		return "carry.lua", s.changes()
+	},
 	"restore": func(t *testing.T, client redis.UniversalClient) (string, map[string]bool) {
 		s := onStage(t, client, product([]string{"F:P", "F:Q", "F:F", "F:R", "H:h", "S:s", "D:R", "D:F", "B:P", "B:F"}, []string{"fresh", "old"}, []string{"whole", "contentless", "parked"}),
 			func(v string, p *payout.Payout) (string, time.Time) {
@@ -446,7 +480,7 @@ func TestEveryScriptThatWritesARecordIsListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listed := map[string]bool{"apply": true} // for the table, the methods and the step announce
+	listed := map[string]bool{"apply": true, "carry": true} // for the table, the methods and the step announce
 	for _, tr := range payout.Transitions {
 		if script, is := strings.CutSuffix(tr.Origin, ".lua"); is {
 			listed[script] = true

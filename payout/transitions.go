@@ -190,6 +190,8 @@ var Transitions = []Transition{
 		When: "its merchant has become known: it moves to that merchant", Rule: "I3"},
 	{From: []string{"received"}, To: "received", Origin: "park.lua",
 		When: "a person's pause of its batch or of itself parks it, or holds no longer; or its batch is cancelled, and it is due for a review", Rule: "A4"},
+	{From: []string{"received"}, To: "received", Origin: "take.lua",
+		When: "a person's action leases it by its name: it waits for a review meanwhile", Rule: "A5"},
 	{From: []string{"unknown"}, To: "received", Origin: "insert.lua",
 		When: "a new command, or one carried forward as received", Rule: "I1"},
 	{From: []string{"unknown"}, To: "rejected", Origin: "insert.lua",

@@ -538,7 +538,7 @@ func statesPage(protocol string) string {
 	for _, p := range placeList {
 		fmt.Fprintf(&b, "| %s | %s |\n", p.name, p.means)
 	}
-	b.WriteString("\n## In normal running\n\n`apply.lua` writes what the table and the methods decide. An arrow is named after who decides.\n")
+	b.WriteString("\n## In normal running\n\n`apply.lua` writes what the table and the methods decide, and `carry.lua` what a person's action does. An arrow is named after who decides.\n")
 	b.WriteString(drawing(func(from string, tr Transition) bool {
 		return tr.Origin != "restore.lua" && tr.Origin != "convert.lua" && !strings.HasPrefix(from, "remembered") && !(from == "unknown" && tr.Origin != "insert.lua")
 	}))

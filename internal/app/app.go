@@ -151,7 +151,7 @@ func (a *App) wireShards(metrics *disburse.Metrics) {
 			Merchants: a.merchants.forLoop(), Slots: max(1, a.config.Disburse.Slots/n), Lease: a.config.Disburse.Lease,
 			Breaker: disburse.BreakerSettings(a.config.Breaker), MaxOpen: (a.config.Disburse.MaxOpen + n - 1) / n,
 			Journal: j, Decisions: l, Actions: a.actions, StoodStill: a.actions.Missed, Announcer: a.producer, EpochLost: k.CheckEpoch, Metrics: metrics, Logger: a.logger,
-			Resolve: a.merchants.resolve(), Grace: a.config.UnknownMerchantGrace,
+			Resolve: a.merchants.resolve(), Grace: a.config.UnknownMerchantGrace, OneShots: a.oneShots(shard, n, j, l),
 		}))
 	}
 }

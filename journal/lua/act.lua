@@ -3,8 +3,9 @@
 -- ARGV: epoch, id, offset, Kafka's time of the record, for how long it may be carried out in ms ('' for ever),
 -- token, claim in ms. Without a token nothing is claimed.
 -- Answer: y the caller's, w nothing to do now, m marked. Then made, note, mark, said, marked and told as they stand
--- now. Last comes how much time is left in ms ('' for ever).
+-- now. Then how much time is left in ms ('' for ever), and 1 if it was recorded before this epoch began.
 local offset, recorded, lasts, token = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+local before = offset < (tonumber(call('HGET', P .. 'epoch', 'actions') or '') or math.huge)
 local late = false -- it may have happened before the journal was lost
 
 local function mark(as, said)
@@ -15,7 +16,7 @@ end
 if act_epoch ~= ARGV[1] then
   -- It was recorded before this epoch began, and nobody knows what became of it since: claimed and lost looks like
   -- never claimed. So it is never carried out. A batch's cancel begins again: it stands for ever.
-  late = lasts ~= nil and offset < (tonumber(call('HGET', P .. 'epoch', 'actions') or '') or math.huge)
+  late = lasts ~= nil and before
   local done = lasts ~= nil and (act[11] == ARGV[1] or act_mark == 'done')
   local said, marked = act[8], act[9]
   if act_mark ~= 'done' then said = '' end
@@ -43,4 +44,4 @@ elseif token ~= '' and free then
   call('HSET', ACT, 'token', token, 'lease', stamp(now + tonumber(ARGV[7])))
   state = 'y'
 end
-return {state, act_made and '1' or '', act[6], act[7], act[8], act[9], act[10], lasts and stamp(tonumber(act_until) - now) or ''}
+return {state, act_made and '1' or '', act[6], act[7], act[8], act[9], act[10], lasts and stamp(tonumber(act_until) - now) or '', before and '1' or ''}

@@ -28,6 +28,7 @@ type Acted struct {
 	Mine bool          // the claim is the caller's
 	Made bool          // its point of no return is passed: it was done, or is being done
 	Note string        // what the last one that had it has noted
+	Old  bool          // it was recorded before this epoch began
 	Left time.Duration // until it is too late to begin, 0 if it is, or if there is no end
 
 	Mark     Mark // what became of it, "" while that is open
@@ -53,7 +54,6 @@ const SaidLost = "lost"
 type ByName struct {
 	TradeNos []string
 	States   []payout.State // those in which they may be leased
-	Account  payout.Account // which the evidence is about
 	For      time.Duration
 }
 
@@ -79,7 +79,23 @@ type NamedPayout struct {
 type LeasedByName struct {
 	Lease
 	Payouts  []NamedPayout
-	Evidence Evidence
+	Evidence Evidence       // of the first one's merchant
+	Served   payout.Account // which the evidence is about
+}
+
+// EvidenceOf is the evidence about an account: what another one was answered says nothing about it.
+func (l LeasedByName) EvidenceOf(account payout.Account) Evidence {
+	e := l.Evidence
+	if l.Served != account {
+		e.ServedAt, e.About = time.Time{}, ""
+	}
+	return e
+}
+
+// OpenPage is a page of open payouts.
+type OpenPage struct {
+	Payouts []payout.Payout
+	Next    string // the cursor of the next page, "" at the end
 }
 
 // Carried says what became of an action's effect on a payout.

@@ -1,0 +1,35 @@
+package app
+
+import (
+	"context"
+
+	"disburser/actions"
+	"disburser/decisions"
+	"disburser/disburse"
+	"disburser/journal"
+	"disburser/payout"
+	"disburser/payout/acts"
+	"disburser/payout/leases"
+)
+
+// oneShots is with what a shard carries out what is carried out once.
+func (a *App) oneShots(shard, shards int, j *journal.Journal, l *decisions.Log) *disburse.OneShots {
+	return &disburse.OneShots{
+		Shard: shard, Shards: shards, Owns: func(tradeNo string) bool { return a.shards.Of(tradeNo) == shard },
+		View: a.actions.View, Journal: j, Unfenced: l.Unfenced, Tell: a.tellOutcome,
+		Review: func(ctx context.Context, tradeNos []string) (int, error) {
+			moved, err := j.Move(ctx, leases.Move{To: payout.StepReview}, tradeNos)
+			return moved.N, err
+		},
+	}
+}
+
+// tellOutcome writes what became of an action.
+func (a *App) tellOutcome(ctx context.Context, e acts.Ended) error {
+	record, err := e.Record(a.config.Actions.Key)
+	if err != nil {
+		return err
+	}
+	_, err = actions.Write(ctx, a.kafka.client, a.config.Kafka.Topics.Actions, record)
+	return err
+}
