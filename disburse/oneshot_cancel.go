@@ -101,7 +101,8 @@ func cancellationOf(o acts.OneShot) payout.Cancellation {
 }
 
 // cancelBatch goes through the open payouts of a cancelled batch, page by page (protocol A10). What was never sent goes
-// to the lane of reviews, which ends it. What comes later is met by A0.
+// to the lane of reviews, which ends it and counts that. What comes later is met by A0. A pass that has met nothing
+// that waits is the last one.
 func (e *executor) cancelBatch(ctx context.Context, o acts.OneShot, acted leases.Acted) attempt {
 	b, last := passOf(acted.Note), map[string]bool{}
 	for ctx.Err() == nil {
@@ -109,7 +110,7 @@ func (e *executor) cancelBatch(ctx context.Context, o acts.OneShot, acted leases
 		if err != nil {
 			return attemptFailed(err)
 		}
-		if err := e.cancelPage(ctx, page.Payouts, last, b); err != nil {
+		if err := e.cancelPage(ctx, o.ID, page.Payouts, last, b); err != nil {
 			return attemptFailed(err)
 		}
 		if b.Cursor = page.Next; page.Next == "" {
@@ -120,8 +121,22 @@ func (e *executor) cancelBatch(ctx context.Context, o acts.OneShot, acted leases
 			return attemptFailed(err)
 		}
 	}
-	if b.Cursor != "" {
+	switch {
+	case b.Cursor != "":
 		return tryAgain
+	case b.Counts[countWaits] > 0: // until a pass meets nothing that waits to be sent
+		holds, err := e.Journal.NoteAct(ctx, acted.Claim, "")
+		if err != nil || !holds {
+			return attemptFailed(err)
+		}
+		return tryAgain
+	}
+	acted, err := e.Journal.Act(ctx, actOf(o), e.token, actClaim) // how many have ended meanwhile
+	if err != nil || !acted.Mine {
+		return attemptFailed(err)
+	}
+	if acted.Touched > 0 {
+		b.Counts[countCancelled] = acted.Touched
 	}
 	if len(b.Counts) == 0 {
 		return e.unknownBatch(o, acted, "no open payout of this batch is known here, so nothing is cancelled: check the batch's name, or say it again once it was ordered")
@@ -133,17 +148,18 @@ func (e *executor) cancelBatch(ctx context.Context, o acts.OneShot, acted leases
 
 // cancelPage has those payouts of a page reviewed that wait to be sent, and counts. last are those of the page before:
 // what comes twice comes right after it.
-func (e *executor) cancelPage(ctx context.Context, page []payout.Payout, last map[string]bool, b batchPass) error {
+func (e *executor) cancelPage(ctx context.Context, id string, page []payout.Payout, last map[string]bool, b batchPass) error {
 	var names []string
 	counted := map[string]bool{}
 	for _, p := range page {
 		counted[p.TradeNo] = true
 		switch {
-		case last[p.TradeNo]:
-		case p.State == payout.StateReceived && p.Step == payout.StepReview:
-			b.Counts[countCancelled]++
+		case last[p.TradeNo] || p.Action == id: // counted, by this pass or where it was ended
 		case p.State == payout.StateReceived:
-			names = append(names, p.TradeNo)
+			b.Counts[countWaits]++
+			if p.Step != payout.StepReview {
+				names = append(names, p.TradeNo)
+			}
 		case p.State.Final():
 			b.Counts["ended"]++
 		default:
@@ -155,15 +171,30 @@ func (e *executor) cancelPage(ctx context.Context, page []payout.Payout, last ma
 	if len(names) == 0 {
 		return nil
 	}
-	moved, err := e.Review(ctx, names)
-	if err != nil {
-		return err
-	}
-	b.Counts[countCancelled] += moved
-	if rest := len(names) - moved; rest > 0 { // they have just been leased: A0 meets them, or they have left
-		b.Counts["in flight"] += rest
-	}
+	_, err := e.Review(ctx, names) // what is leased meanwhile is met by A0, or has left: the next pass finds out
 	e.loop.Nudge()
+	return err
+}
+
+// endCancelled writes the ends of payouts that a batch's cancel has stopped. They are counted before that, and not ended
+// if the cancel is refused: refused is never said of what took effect.
+func (l *Loop) endCancelled(working context.Context, action string, changes []change) error {
+	may := true
+	if l.OneShots != nil {
+		ctx, cancel := context.WithTimeout(working, l.Lease/3)
+		defer cancel()
+		var err error
+		if may, err = l.OneShots.Journal.TouchAct(ctx, changes[0].Epoch, action, len(changes)); err != nil {
+			return err // they come due again after their lease
+		}
+	}
+	for _, c := range changes {
+		if may {
+			l.write(c.task, c)
+		} else { // the cancel falls in a moment
+			l.putBack(c.task, c.task.lease.LatestJournalTime(time.Now()).Add(merchantRecheck/merchantRechecks))
+		}
+	}
 	return nil
 }
 
@@ -171,4 +202,5 @@ func (e *executor) cancelPage(ctx context.Context, page []payout.Payout, last ma
 const (
 	countCancelled = "cancelled" // never sent: rejected, or held where that is in doubt
 	countSent      = "sent"      // was or may have been sent: it goes its way
+	countWaits     = "waits"     // is still to be reviewed; an outcome has none of these
 )

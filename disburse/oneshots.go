@@ -38,6 +38,7 @@ type ActJournal interface {
 	NoteAct(ctx context.Context, c leases.Claim, note string) (bool, error)
 	BeginAct(ctx context.Context, c leases.Claim, note string) (bool, error)
 	MarkAct(ctx context.Context, c leases.Claim, mark leases.Mark, said string) (bool, error)
+	TouchAct(ctx context.Context, epoch, action string, n int) (bool, error)
 	ToldAct(ctx context.Context, c leases.Claim) error
 	CarryAct(ctx context.Context, c leases.Claim, change leases.Change) (leases.Carried, error)
 	LeaseByName(ctx context.Context, r leases.ByName) (leases.LeasedByName, error)

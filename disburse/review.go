@@ -28,6 +28,7 @@ func (l *Loop) reviewGroup(_, working context.Context, la *lane, due int) (group
 	}
 	ended := 0
 	var resolved []*task
+	cancelled := map[string][]change{}
 	for _, p := range leased.Payouts {
 		t := l.newTask(payout.StepReview, nil, leased, p)
 		after, known, e := l.notSendable(t, la, time.Now())
@@ -42,7 +43,18 @@ func (l *Loop) reviewGroup(_, working context.Context, la *lane, due int) (group
 		case after.State != p.State:
 			ended++
 		}
+		if after.Action != "" && after.Action != p.Action {
+			c := t.change(after)
+			c.task = t
+			cancelled[after.Action] = append(cancelled[after.Action], c)
+			continue
+		}
 		l.write(t, t.change(after))
+	}
+	for action, changes := range cancelled {
+		if e := l.endCancelled(working, action, changes); e != nil {
+			err = e
+		}
 	}
 	if len(resolved) > 0 {
 		if e := l.resolve(working, leased.Lease, resolved); e != nil {
@@ -56,7 +68,7 @@ func (l *Loop) reviewGroup(_, working context.Context, la *lane, due int) (group
 func (l *Loop) notSendable(t *task, la *lane, now time.Time) (after payout.Payout, known bool, err error) {
 	p, theirs := t.payout, t.lease.LatestJournalTime(now)
 	if by, ends := l.stops(p).Ends(); ends { // whatever else is true of it
-		after, err = p.Cancel(payout.Cancellation{By: by.By, Reason: by.Reason, Action: by.ID}, theirs)
+		after, err = p.Cancel(payout.Cancellation{By: by.By, ConfirmedBy: by.ConfirmedBy, Reason: by.Reason, Action: by.ID}, theirs)
 		return after, false, err
 	}
 	account := p.Account

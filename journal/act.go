@@ -33,7 +33,7 @@ func (j *Journal) Act(ctx context.Context, a leases.Act, token string, claim tim
 	return leases.Acted{
 		Claim: leases.Claim{Action: a.ID, Token: token, Epoch: epoch}, Mine: word(answer, 0) == "y", Made: word(answer, 1) == "1", Note: word(answer, 2),
 		Mark: leases.Mark(word(answer, 3)), Said: word(answer, 4), MarkedAt: instant(answer, 5), Told: word(answer, 6) == "1",
-		Left: time.Duration(number(answer, 7)) * time.Millisecond, Old: word(answer, 8) == "1",
+		Left: time.Duration(number(answer, 7)) * time.Millisecond, Old: word(answer, 8) == "1", Touched: int(number(answer, 9)),
 	}, nil
 }
 
@@ -55,6 +55,12 @@ func (j *Journal) MarkAct(ctx context.Context, c leases.Claim, mark leases.Mark,
 
 func (j *Journal) mark(ctx context.Context, c leases.Claim, what, text string) (bool, error) {
 	answer, err := j.runAs(ctx, "mark", []any{c.Epoch, c.Action, c.Token, what, text})
+	return err == nil && word(answer, 0) == "1", err
+}
+
+// TouchAct counts payouts that are about to end by a batch's cancel. It answers false if that is refused: then none ends.
+func (j *Journal) TouchAct(ctx context.Context, epoch, action string, n int) (bool, error) {
+	answer, err := j.runAs(ctx, "touch", []any{epoch, action, n})
 	return err == nil && word(answer, 0) == "1", err
 }
 

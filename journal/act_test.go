@@ -316,6 +316,36 @@ func TestALeaseByNameOfWhatIsAskedAbout(t *testing.T) {
 	})
 }
 
+// What a batch's cancel has touched keeps it from being refused. Once it is refused it touches nothing (protocol A10).
+func TestACancelOfABatchIsNotRefusedOfWhatItEnded(t *testing.T) {
+	eachAct(t, func(_ redis.UniversalClient, a actor) {
+		ctx, epoch := context.Background(), a.j.epoch.id()
+		a.act.Lasts = 0
+		for id, first := range map[string]bool{"seen first": true, "touched first": false} {
+			a.act.ID = id
+			if first {
+				a.see("one")
+			}
+			for range 2 {
+				if ok, err := a.j.TouchAct(ctx, epoch, id, 2); err != nil || !ok {
+					a.Fatal(ok, err)
+				}
+			}
+			one := a.see("one")
+			if one.Touched != 4 || !one.Mine || a.mark(one.Claim, leases.MarkRefused) || !a.mark(one.Claim, leases.MarkDone) {
+				a.Errorf("%s: %+v", id, one)
+			}
+		}
+		a.act.ID = "of nobody"
+		if one := a.see("one"); one.Touched != 0 || !a.mark(one.Claim, leases.MarkRefused) {
+			a.Error("not refused")
+		}
+		if ok, err := a.j.TouchAct(ctx, epoch, "of nobody", 1); err != nil || ok {
+			a.Error("a refused cancel ends payouts", err)
+		}
+	})
+}
+
 // A pass goes through all open payouts of a batch, of each merchant, page by page. What ends between two pages leaves
 // none of the others out.
 func TestAPassMeetsEachOpenPayoutOfABatch(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 )
 
 // Scripts are the names of the journal's scripts, for metrics that show zeros.
-var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock", "known", "act", "mark", "told", "carry", "take", "decided", "peek", "park", "parked", "action", "openof"}
+var Scripts = []string{"insert", "lease", "apply", "resolve", "marks", "position", "anchor", "due", "counts", "linger", "watermark", "epoch", "build", "open", "restore", "unsent", "plan", "share", "scan", "convert", "accounts", "clock", "known", "act", "mark", "told", "carry", "take", "decided", "peek", "park", "parked", "action", "openof", "touch"}
 
 // unbelieving are the scripts that begin epochs or look at them. They run without an open
 // epoch.
@@ -27,7 +27,7 @@ var deduping = map[string]bool{"insert": true, "apply": true, "restore": true, "
 var grouping = map[string]bool{"insert": true, "lease": true, "apply": true, "resolve": true, "take": true, "peek": true, "park": true}
 
 // acting are the scripts about one action.
-var acting = map[string]bool{"act": true, "mark": true, "told": true, "carry": true}
+var acting = map[string]bool{"act": true, "mark": true, "told": true, "carry": true, "touch": true}
 
 // sharing are the scripts that payouts cost again and again. They share round trips.
 var sharing = map[string]bool{"lease": true, "apply": true, "due": true, "peek": true}

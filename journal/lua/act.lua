@@ -3,7 +3,8 @@
 -- ARGV: epoch, id, offset, Kafka's time of the record, for how long it may be carried out in ms ('' for ever),
 -- token, claim in ms. Without a token nothing is claimed.
 -- Answer: y the caller's, w nothing to do now, m marked. Then made, note, mark, said, marked and told as they stand
--- now. Then how much time is left in ms ('' for ever), and 1 if it was recorded before this epoch began.
+-- now. Then how much time is left in ms ('' for ever), 1 if it was recorded before this
+-- epoch began, and touched.
 local offset, recorded, lasts, token = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local before = offset < (tonumber(call('HGET', P .. 'epoch', 'actions') or '') or math.huge)
 local late = false -- it may have happened before the journal was lost
@@ -23,7 +24,7 @@ if act_epoch ~= ARGV[1] then
   call('DEL', ACT)
   local till = lasts and stamp(now + lasts) or ''
   call('HSET', ACT, 'epoch', ARGV[1], 'until', till)
-  act = {ARGV[1], till, '', '', '', '', '', '', '', '', ''}
+  act = {ARGV[1], till, '', '', '', '', '', '', '', '', '', ''}
   act_until, act_token, act_lease, act_made, act_mark = till, '', 0, false, ''
   if done then
     mark('done', said)
@@ -44,4 +45,4 @@ elseif token ~= '' and free then
   call('HSET', ACT, 'token', token, 'lease', stamp(now + tonumber(ARGV[7])))
   state = 'y'
 end
-return {state, act_made and '1' or '', act[6], act[7], act[8], act[9], act[10], lasts and stamp(tonumber(act_until) - now) or '', before and '1' or ''}
+return {state, act_made and '1' or '', act[6], act[7], act[8], act[9], act[10], lasts and stamp(tonumber(act_until) - now) or '', before and '1' or '', act[12]}

@@ -12,6 +12,7 @@ elseif what == 'begin' then
   call('HSET', ACT, 'made', '1', 'note', text)
 else
   if act_made and what ~= 'done' then return '' end
+  if what == 'refused' and act[12] ~= '' then return '' end
   call('HSET', ACT, 'mark', what, 'said', text, 'marked', stamp(now))
 end
 return '1'

@@ -25,11 +25,12 @@ type Claim struct {
 // Acted is how far an action is.
 type Acted struct {
 	Claim
-	Mine bool          // the claim is the caller's
-	Made bool          // its point of no return is passed: it was done, or is being done
-	Note string        // what the last one that had it has noted
-	Old  bool          // it was recorded before this epoch began
-	Left time.Duration // until it is too late to begin, 0 if it is, or if there is no end
+	Mine    bool          // the claim is the caller's
+	Made    bool          // its point of no return is passed: it was done, or is being done
+	Note    string        // what the last one that had it has noted
+	Touched int           // of a batch's cancel: so many payouts ended by it in this epoch, or are about to
+	Old     bool          // it was recorded before this epoch began
+	Left    time.Duration // until it is too late to begin, 0 if it is, or if there is no end
 
 	Mark     Mark // what became of it, "" while that is open
 	Said     string
