@@ -205,6 +205,10 @@ func (l *Loop) found(t *task, phase payout.Phase, f finding.Finding, began time.
 	now, policy := l.judging(t, began)
 	m.learn(p, f, now)
 	after, err := p.After(phase, f, now, policy)
+	if t.word != nil {
+		j := p.Resolve(*t.word, f, now, policy)
+		t.judged, after, err = &j, j.After, nil
+	}
 	if err != nil {
 		l.Logger.Error().Err(err).Str("trade_no", p.TradeNo).Str("batch_id", p.BatchID).Msg("an answer that the table has no place for")
 		after.Due = now.Add(policy.Poll.Max)
@@ -221,6 +225,11 @@ func (l *Loop) found(t *task, phase payout.Phase, f finding.Finding, began time.
 		Stringer("from", p.State).Stringer("to", after.State).Int("sends", after.Sends).Int("asks", after.Asks).Msg(logText(f))
 	if phase == payout.Ask {
 		t.asked = &asked{f, after, now}
+	}
+	if after.EndedByPerson() { // written by the action, with its deadline: see carryOut
+		l.move(t, stageJudged)
+		t.permit = nil
+		return
 	}
 	if c.next, c.due = l.staysInHand(t, phase, after); c.next != nil {
 		if unwritten(phase, f, policy) {

@@ -26,6 +26,9 @@ type task struct {
 
 	asked *asked // what its ask has found and made of it, for who waits for that; set once, in found
 
+	word   *payout.Word   // of a person, to be judged by the ask's answer; else nil
+	judged *payout.Judged // what came of that; set once, in found
+
 	due time.Time // while it is in hand: when its next step is, by this process' clock
 }
 

@@ -62,6 +62,12 @@ var resolves = []Guard{
 		{Removes: "an amount is said of what was forced", Edits: edit("payout/resolve.go", "if f.Kind == finding.Paid && as == StatePaid {", "if true {"),
 			Killer: Killer{"payout", "TestWhatAPersonMaySay"}},
 	}},
+	{"A7 carried out", "a person's word takes effect after its deadline, or is said to have", []Mutant{
+		{Removes: "the ask writes it, whatever the deadline is", Edits: edit("disburse/send.go", "if after.EndedByPerson() {", "if false {"),
+			Killer: Killer{"internal/app", "TestAPersonResolvesHeldPayouts"}},
+		{Removes: "what is refused is said to be done", Edits: edit("disburse/oneshot_resolve.go", "case j.Verdict == payout.WordRefused:", "case false:"),
+			Killer: Killer{"internal/app", "TestAPersonResolvesHeldPayouts"}},
+	}},
 	{"A7 what is forgotten", "after a rebuild an order that was shown counts as never seen", []Mutant{
 		{Removes: "a replayed hold forgets nothing", Edits: edit("journal/epoch.go", "Held: millis(r.Time), Forgotten: true}", "Held: millis(r.Time)}"),
 			Killer: Killer{"journal", "TestWhatARebuildHoldsCountsAsShown"}},
