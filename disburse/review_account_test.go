@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"disburser/payout"
+	"disburser/payout/acts"
 	"disburser/payout/leases"
 )
 
@@ -15,7 +16,7 @@ func TestAnUnknownMerchantsAccountIsNotAnotherOne(t *testing.T) {
 	lease := leases.Lease{LeasedAt: now, EndsAt: now.Add(time.Minute), Asked: now}
 	p := payout.Begin(payout.Command{TradeNo: "a", Merchant: "gone"}, "egypt", payout.Source{}, "", now.Add(-time.Hour))
 	p.Sends, p.Account, p.Step = 1, "there000", payout.StepReview
-	l := &Loop{merchants: map[string]*merchant{}}
+	l := &Loop{Config: Config{Actions: people(func(string, string, string) acts.Stop { return acts.Stop{} })}, merchants: map[string]*merchant{}}
 	after, _, err := l.notSendable(&task{lease: lease, payout: p}, &lane{}, now)
 	if err != nil || after.State != payout.StateReceived || after.Step != payout.StepSend || !after.Due.After(now) {
 		t.Errorf("%v, to %v: %q %v", after.State, after.Step, after.Reason, err)
