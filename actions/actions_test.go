@@ -295,9 +295,12 @@ func TestWhereTheActionsEnd(t *testing.T) {
 				t.Fatalf("%d %v, want %d", end, err, n)
 			}
 			s.write(acts.Pause, "fleet")
+			time.Sleep(staleness)
 		}
-		s.waitFor(acts.Paused)
-		time.Sleep(time.Second)
+		s.Expect(acts.Place{Generation: 2, Offset: 70, ID: "of another topic"}) // what stood there is past
+		if end, err := s.End(s.t.Context()); err != nil || end != (acts.Place{Generation: 2, Offset: 3}).Order() {
+			t.Errorf("%d %v", end, err)
+		}
 		s.kafka.Fail(kmsg.ListOffsets, topic, kerr.OffsetNotAvailable, -1)
 		if _, err := s.End(s.t.Context()); err == nil {
 			t.Error("a leader that doesn't know yet is believed")

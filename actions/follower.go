@@ -229,15 +229,28 @@ func (f *Follower) end(ctx context.Context) (int64, error) {
 	}
 }
 
-// End is where the topic ends now, as a look finds it (protocol E4c). Everything that was acknowledged before the
-// call stands before it.
+// End is the order of the topic's end now, as a look finds it (protocol E4c): everything that was acknowledged before
+// the call has a smaller one. Whether the topic was renewed is known once it is read up to there.
 func (f *Follower) End(ctx context.Context) (int64, error) {
 	end, err := f.end(ctx)
-	r := f.now.Load() // where the topic is known to be another one, it ends where it does
-	if read := r.view.Next(); err == nil && end < read && !r.at.IsZero() {
-		err = fmt.Errorf("%s ends at %d, and was read up to %d: was the topic made anew?", f.Topic, end, read)
+	if err != nil {
+		return 0, err
 	}
-	return end, err
+	r, generation, doubted := f.now.Load(), int64(0), f.doubted.Load()
+	switch read := r.view.Next(); {
+	case end < read && !r.at.IsZero():
+		return 0, fmt.Errorf("%s ends at %d, and was read up to %d: was the topic made anew?", f.Topic, end, read)
+	case doubted: // it may be another topic: also what stood in the one before is past
+		end = max(end, read)
+		f.mu.Lock()
+		for _, p := range f.doubts {
+			generation = max(generation, p.Generation)
+		}
+		f.mu.Unlock()
+	case end > read:
+		return 0, fmt.Errorf("%s ends at %d, and was read up to %d only", f.Topic, end, read)
+	}
+	return r.view.OrderAt(generation, end), nil
 }
 
 // begins makes sure that nothing of the topic is gone: an action that was deleted would be lifted in silence.

@@ -41,7 +41,7 @@ type beginning struct {
 
 	fences           map[int]int64 // where the epoch's fence stands, by partition of the decisions
 	ends, resultEnds map[int]int64 // where decisions and results end behind the fences, by partition
-	actions          int64         // where people's actions end, by then or later
+	actions          int64         // the order of the end of people's actions, by then or later
 
 	gap      *gap       // what the topics have lost
 	portions int        // of the replay

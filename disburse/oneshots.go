@@ -195,7 +195,7 @@ func (e *executor) start(taking, working context.Context, now time.Time) {
 
 // actOf is an action as the journal knows it.
 func actOf(o acts.OneShot) leases.Act {
-	a := leases.Act{ID: o.ID, Offset: o.Offset, Recorded: o.Read, Complete: o.Complete || o.Malformed()}
+	a := leases.Act{ID: o.ID, Order: o.Order, Recorded: o.Read, Complete: o.Complete || o.Malformed()}
 	if o.Expires() && !o.Malformed() {
 		a.Lasts = o.Lasts
 	}

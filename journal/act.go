@@ -26,7 +26,7 @@ func (j *Journal) Act(ctx context.Context, a leases.Act, token string, claim tim
 	if !a.Complete {
 		token = ""
 	}
-	answer, err := j.runAs(ctx, "act", []any{epoch, a.ID, a.Offset, a.Recorded.UnixMilli(), lasts, token, claim.Milliseconds()})
+	answer, err := j.runAs(ctx, "act", []any{epoch, a.ID, a.Order, a.Recorded.UnixMilli(), lasts, token, claim.Milliseconds()})
 	if err != nil {
 		return leases.Acted{}, err
 	}

@@ -47,7 +47,7 @@ func (a actor) lapse(client redis.UniversalClient) {
 func eachAct(t *testing.T, test func(client redis.UniversalClient, a actor)) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
 		j := newJournal(t, client, time.Hour)
-		test(client, actor{t, j, leases.Act{ID: "a1", Offset: 5, Recorded: time.Now(), Lasts: time.Minute, Complete: true}})
+		test(client, actor{t, j, leases.Act{ID: "a1", Order: 5, Recorded: time.Now(), Lasts: time.Minute, Complete: true}})
 	})
 }
 
@@ -209,7 +209,7 @@ func TestAnActionOfBeforeTheEpochIsNotCarriedOut(t *testing.T) {
 			a.Errorf("a batch's cancel doesn't begin again: %+v", got)
 		}
 		later := a
-		later.act.ID, later.act.Offset = "later", 6
+		later.act.ID, later.act.Order = "later", 6
 		if got := later.see("two"); !got.Mine || got.Old {
 			a.Errorf("recorded after the epoch began: %+v", got)
 		}

@@ -75,6 +75,8 @@ var oneShots = []Guard{
 			Killer: Killer{"journal", "TestAnActionOfBeforeTheEpochIsNotCarriedOut"}},
 		{Removes: "where the actions end", Edits: edit("decisions/begin.go", "\t\tif b.actions, err = k.ActionsEnd(ctx); err != nil {", "\t\tif _, err = k.ActionsEnd(ctx); err != nil {"),
 			Killer: Killer{"decisions", "TestAnEpochNotesWhereTheActionsEnd"}},
+		{Removes: "what stood in a topic before this one", Edits: edit("actions/follower.go", "generation = max(generation, p.Generation)", "_ = p"),
+			Killer: Killer{"actions", "TestWhereTheActionsEnd"}},
 		{Removes: "an older leader's word", Edits: edit("actions/follower.go", "\t\tif end.Epoch >= 0 && end.Epoch < epoch {", "\t\tif false {"),
 			Killer: Killer{"actions", "TestAnOlderLeadersWordCountsForNothing"}},
 	}},

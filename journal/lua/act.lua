@@ -1,12 +1,12 @@
 -- act sees an action, and claims it for one instance (protocol A5). Who sees it first notes Redis' time: the
 -- deadline counts from there, for all instances.
--- ARGV: epoch, id, offset, Kafka's time of the record, for how long it may be carried out in ms ('' for ever),
+-- ARGV: epoch, id, order among all actions, Kafka's time of the record, for how long it may be carried out in ms ('' for ever),
 -- token, claim in ms. Without a token nothing is claimed.
 -- Answer: y the caller's, w nothing to do now, m marked. Then made, note, mark, said, marked and told as they stand
 -- now. Then how much time is left in ms ('' for ever), 1 if it was recorded before this
 -- epoch began, and touched.
-local offset, recorded, lasts, token = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
-local before = offset < (tonumber(call('HGET', P .. 'epoch', 'actions') or '') or math.huge)
+local order, recorded, lasts, token = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+local before = order < (tonumber(call('HGET', P .. 'epoch', 'actions') or '') or math.huge)
 local late = false -- it may have happened before the journal was lost
 
 local function mark(as, said)

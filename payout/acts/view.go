@@ -102,6 +102,11 @@ func (v *View) Latest() Place { return v.latest }
 // made anew and its offsets begin at 0 again. So whatever outlives this process notes orders, and no offsets.
 func (v *View) Order() int64 { return orderOf(v.latest.Generation, v.next) }
 
+// OrderAt is the order of a record at an offset, in the generation of the topic that the view knows or in a later one.
+func (v *View) OrderAt(generation, offset int64) int64 {
+	return orderOf(max(generation, v.latest.Generation), offset)
+}
+
 // Narrow tells that a batch or a payout is stopped. Otherwise nobody need look at what is due, one by one.
 func (v *View) Narrow() bool {
 	for scope := range v.standing {

@@ -80,7 +80,7 @@ type Opening struct {
 	Anew               bool      // the watermarks and witnesses that stand there are void
 	Portions           int       // how many portions the replay had
 	Reach              time.Time // unknown commands older than this are held; zero: as before
-	Actions            int64     // where the actions end: what was recorded before is never carried out in this epoch
+	Actions            int64     // the order of the actions' end: what was recorded before is never carried out in this epoch
 }
 
 // RestoredKind says what a replay learned of a payout.

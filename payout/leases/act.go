@@ -9,7 +9,7 @@ import (
 // Act is an action that is carried out once, as the journal knows it (protocol A5).
 type Act struct {
 	ID       string
-	Offset   int64         // of its record
+	Order    int64         // of its record among all actions
 	Recorded time.Time     // by Kafka
 	Lasts    time.Duration // for how long it may be carried out, from when it is seen first; 0: for ever
 	Complete bool          // everybody whose word it needs has spoken: it may be claimed
