@@ -229,7 +229,7 @@ func (f *Follower) end(ctx context.Context) (int64, error) {
 	}
 }
 
-// End is the order of the topic's end now, as a look finds it (protocol E4c): everything that was acknowledged before
+// End is the order of the topic's end now, as a look finds it (protocol E4c). Everything that was acknowledged before
 // the call has a smaller one. Whether the topic was renewed is known once it is read up to there.
 func (f *Follower) End(ctx context.Context) (int64, error) {
 	end, err := f.end(ctx)

@@ -1,6 +1,6 @@
 -- act sees an action, and claims it for one instance (protocol A5). Who sees it first notes Redis' time: the
 -- deadline counts from there, for all instances.
--- ARGV: epoch, id, order among all actions, Kafka's time of the record, for how long it may be carried out
+-- ARGV: epoch, id, order among all actions, Kafka's time of it, for how long it may be carried out
 -- in ms, token, claim in ms. Without a time it may for ever, and without a token nothing is claimed.
 -- Answer: y the caller's, w nothing to do now, m marked. Then made, note, mark, said, marked and told as they stand
 -- now. Then how much time is left in ms ('' for ever), 1 if it was recorded before this
