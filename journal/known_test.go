@@ -132,18 +132,6 @@ func TestADoubtIsSaid(t *testing.T) {
 	})
 }
 
-// A Redis user of before, who may not run ZSCORE, is told all but the due time.
-func TestWithoutZSCORENobodyKnowsWhen(t *testing.T) {
-	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
-		j := newJournal(t, client, time.Hour)
-		insert(t, j, 4, at("a", 3))
-		j.scripts["known"] = redis.NewScript(strings.Replace(source("known"), "'ZSCORE'", "'ZSCORES'", 1))
-		if f := found(t, j, "a"); f.Place != inquiry.Open || !f.Due.IsZero() || f.Before != 0 {
-			t.Errorf("%+v", f)
-		}
-	})
-}
-
 // Shards are asked by the tradeNo; all of them count what is open.
 func TestAPayoutIsFoundInItsShard(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {

@@ -19,7 +19,7 @@ local why = memo ~= '' and call('GET', why_of(tradeNo)) or ''
 local due, before = '', ''
 if record ~= '' and not other_layout(record) then
   local set = set_of(record)
-  local score = redis.pcall('ZSCORE', set, tradeNo) -- users of before need not be allowed to
+  local score = call('ZMSCORE', set, tradeNo)[1]
   if type(score) == 'string' then
     due = format('%.0f', tonumber(score))
     before = call('ZCOUNT', set, '-inf', '(' .. score)
