@@ -41,11 +41,15 @@ type EpochReader interface {
 	Believe(id string)
 }
 
-// EpochNotes notes in the journal up to where the topics were read, by which records they are
-// recognised. It notes too which action is the latest, and how Redis' clock goes.
-type EpochNotes interface {
+// TopicNotes notes in the journal up to where the topics were read, and by which records they are recognised.
+type TopicNotes interface {
 	Watermark(ctx context.Context, decisions, results map[int]int64) error
 	Witness(ctx context.Context, witnesses map[string]string) error
+}
+
+// EpochNotes notes too which action is the latest, and how Redis' clock goes.
+type EpochNotes interface {
+	TopicNotes
 	NoteAction(ctx context.Context, p acts.Place, told bool) (latest, inDecisions acts.Place, err error)
 	Clock(ctx context.Context, epoch string, own time.Time, jumped bool) (shown time.Time, vouched bool, err error)
 }

@@ -49,8 +49,7 @@ func TestAnEpochNotesWhereTheActionsEnd(t *testing.T) {
 		_, client := newRedis(t)
 		var opened []int64
 		failing := errors.New("no leader")
-		var i *instance
-		i = startWith(t, k, client, func(c *KeeperConfig) {
+		i := startWith(t, k, client, func(c *KeeperConfig) {
 			c.ActionsEnd = func(context.Context) (int64, error) { return 7, failing }
 			c.Journal = noting{c.Journal, &opened}
 		})

@@ -34,12 +34,27 @@ type OneShots struct {
 
 // ActJournal is what the executor needs of the journal.
 type ActJournal interface {
+	ActClaims
+	ActMarks
+	ActPayouts
+}
+
+// ActClaims gives an action to one instance, and notes how far it is.
+type ActClaims interface {
 	Act(ctx context.Context, a leases.Act, token string, claim time.Duration) (leases.Acted, error)
 	NoteAct(ctx context.Context, c leases.Claim, note string) (bool, error)
 	BeginAct(ctx context.Context, c leases.Claim, note string) (bool, error)
+}
+
+// ActMarks notes what has become of an action.
+type ActMarks interface {
 	MarkAct(ctx context.Context, c leases.Claim, mark leases.Mark, said string) (bool, error)
 	TouchAct(ctx context.Context, epoch, action string, n int) (bool, error)
 	ToldAct(ctx context.Context, c leases.Claim) error
+}
+
+// ActPayouts finds, leases and changes payouts for an action.
+type ActPayouts interface {
 	CarryAct(ctx context.Context, c leases.Claim, change leases.Change) (leases.Carried, error)
 	LeaseByName(ctx context.Context, r leases.ByName) (leases.LeasedByName, error)
 	OpenOf(ctx context.Context, batch, cursor string) (leases.OpenPage, error)

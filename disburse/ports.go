@@ -16,9 +16,6 @@ type Journal interface {
 	Looker
 	Leaser
 	Parker
-
-	// Resolve moves payouts whose merchant has become known to that merchant's lane.
-	Resolve(ctx context.Context, lease leases.Lease, payouts []payout.Payout) (moved []bool, err error)
 }
 
 // Looker tells what is due.
@@ -36,19 +33,26 @@ type Looker interface {
 type Leaser interface {
 	Lease(ctx context.Context, r leases.Request) (leases.Leased, error)
 	Apply(ctx context.Context, changes []leases.Change, served []leases.Served) ([]bool, error)
+
+	// Resolve moves payouts whose merchant has become known to that merchant's lane.
+	Resolve(ctx context.Context, lease leases.Lease, payouts []payout.Payout) (moved []bool, err error)
 }
 
 // Parker keeps what a batch's pause or a payout's own stops apart from what is due (protocol A4). It leases nothing.
 type Parker interface {
+	ParkedSets
+
 	// Peek answers what is due to be sent, but for the first ones.
 	Peek(ctx context.Context, merchant string, without, n int) ([]leases.Waiting, error)
 
-	// Parked answers of which batches payouts are parked; ParkedOf some of one, but for the first ones.
-	Parked(ctx context.Context) ([]leases.Parked, error)
-	ParkedOf(ctx context.Context, b leases.Batch, without, n int) ([]string, error)
-
 	// Move takes payouts to another step, those of them that nobody has leased.
 	Move(ctx context.Context, m leases.Move, tradeNos []string) (leases.Moved, error)
+}
+
+// ParkedSets answers of which batches payouts are parked; ParkedOf some of one, but for the first ones.
+type ParkedSets interface {
+	Parked(ctx context.Context) ([]leases.Parked, error)
+	ParkedOf(ctx context.Context, b leases.Batch, without, n int) ([]string, error)
 }
 
 // Actions says what people forbid; see package actions. It is asked before a lease, before a decision, and last

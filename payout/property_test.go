@@ -83,8 +83,8 @@ func (l *life) live() {
 		l.ask()
 	case StepAnnounce:
 		l.announce()
-	case StepReview:
-		l.t.Error("the table never asks for an expiry; the journal does")
+	case StepReview, StepParked:
+		l.t.Error("the table never asks for an expiry, and parks nothing; the journal does")
 	}
 	l.check()
 }

@@ -32,12 +32,12 @@ func (o endRun) explore() *exploration[office] {
 	first.half[0] = half{kind: serving, epoch: 1, state: o.start}
 	e := &exploration[office]{first: []office{first}}
 	if o.start != fresh {
-		unsent, hidden := first, first
+		unsent := first
 		unsent.decided = true
 		e.first[0] = unsent
 		e.first[0].sent = 1
 		e.first = append(e.first, unsent)
-		if hidden = e.first[0]; o.slow {
+		if hidden := e.first[0]; o.slow {
 			hidden.hidden = true
 			e.first = append(e.first, hidden)
 		}
@@ -107,8 +107,8 @@ func (c *endSteps) step(words string, who, at int, change func(t *office)) {
 }
 
 // log is what results and decisions say.
-func (s *office) log() (says uint8) {
-	for bit, is := range map[uint8]bool{logSend: s.decided, logHold: s.saidHeld, logPaid: s.saidPaid, logEnd: s.saidEnd, logFirst: s.word[0].took, logSecond: s.word[1].took} {
+func (t *office) log() (says uint8) {
+	for bit, is := range map[uint8]bool{logSend: t.decided, logHold: t.saidHeld, logPaid: t.saidPaid, logEnd: t.saidEnd, logFirst: t.word[0].took, logSecond: t.word[1].took} {
 		if is {
 			says |= bit
 		}

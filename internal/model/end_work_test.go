@@ -140,9 +140,9 @@ func (c *endSteps) send(i, d int) {
 	}
 }
 
-func (s *office) sendDecided(valid bool) {
+func (t *office) sendDecided(valid bool) {
 	if valid {
-		s.decided, s.written = true, logSend
+		t.decided, t.written = true, logSend
 	}
 }
 

@@ -41,7 +41,6 @@ type room struct {
 	back   uint8 // the operator's way out: 1 the old pauses are written again, 2 superseded
 
 	wrote  uint16 // bits of what was written
-	retry  bool   // a copy of the resume is on its way
 	stands uint8  // what a person's word stops, whoever knows of it
 	before uint8  // what stood when the resume was written
 	due    uint8  // what is acknowledged for longer than staleness
