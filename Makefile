@@ -50,7 +50,7 @@ test-long: ## the same with their long grids: more rates, more instances, more p
 # Not the model: it is one goroutine that visits millions of states, and ten times as slow there.
 .PHONY: race
 race: ## the tests under the race detector (a few minutes; needs a C compiler)
-	CGO_ENABLED=1 go test -race -short $$(go list ./... | grep -v /internal/model)
+	CGO_ENABLED=1 go test -race -short -timeout 40m $$(go list ./... | grep -v /internal/model)
 
 # One package at a time: they share the servers.
 .PHONY: test-real

@@ -185,6 +185,9 @@ func TestWhatIsNotFreshBecomesNoRecord(t *testing.T) {
 
 // What is in force is kept again each hour, by one of them: the decisions have an end.
 func TestWhatIsInForceIsKeptAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it lives through hours")
+	}
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		_, client := newRedis(t)
 		view := viewOf(t, "fleet", "merchant:m")

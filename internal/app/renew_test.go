@@ -72,7 +72,7 @@ func TestRenewPausesWhatNobodyKnows(t *testing.T) {
 		}
 		a, stop := w.run("one", nil)
 		defer stop()
-		time.Sleep(5 * time.Second)
+		time.Sleep(30 * time.Second) // the first try to begin an epoch may come before the actions are read
 		if view, fresh := a.actions.View(); !fresh || len(view.All()) != 1 || view.All()[0].ID != done.Pause.ID {
 			t.Errorf("%v, %+v: %v", fresh, view.All(), a.reasons())
 		}
