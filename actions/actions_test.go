@@ -3,6 +3,7 @@ package actions
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -305,6 +306,26 @@ func TestWhereTheActionsEnd(t *testing.T) {
 		if _, err := s.End(s.t.Context()); err == nil {
 			t.Error("a leader that doesn't know yet is believed")
 		}
+	})
+}
+
+// An epoch asks where the actions end before anything can be put on record: that needs the epoch. What is read so far
+// is enough, and a renewed topic is known by it.
+func TestWhereTheActionsEndIsKnownWithoutARecord(t *testing.T) {
+	on(t, func(s *stand) {
+		s.shelf.set(acts.Place{}, errors.New("no epoch"))
+		s.write(acts.Pause, "fleet")
+		s.renew(3)
+		unread := New(Config{Client: s.kafka.Client, Topic: topic, Staleness: staleness, Metrics: NewMetrics(prometheus.NewRegistry())})
+		if end, err := unread.End(s.t.Context()); err == nil {
+			t.Errorf("%d, and nothing is read", end)
+		}
+		s.start()
+		time.Sleep(staleness)
+		if end, err := s.End(s.t.Context()); err != nil || end != (acts.Place{Generation: 3, Offset: 2}).Order() {
+			t.Errorf("%d %v", end, err)
+		}
+		s.stays(acts.NotFresh, staleness)
 	})
 }
 

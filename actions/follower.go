@@ -47,7 +47,8 @@ type Follower struct {
 	now     atomic.Pointer[reading]
 	trouble atomic.Pointer[string]
 	missed  atomic.Pointer[missed]
-	epoch   atomic.Int32 // the largest of a leader
+	epoch   atomic.Int32              // the largest of a leader
+	read    atomic.Pointer[acts.View] // what was read so far, on record or not
 	record
 
 	reader  partition.Reader
@@ -196,6 +197,7 @@ func (f *Follower) look(ctx context.Context) error {
 func (f *Follower) beginAnew() {
 	f.reader, f.fold = partition.Reader{Source: f.source}, acts.NewFold(f.Rules)
 	f.whole, f.next = false, 0
+	f.read.Store(f.fold.View())
 	f.epoch.Store(0)
 	f.skipped = skipped{}
 	f.unmet()
@@ -230,14 +232,14 @@ func (f *Follower) end(ctx context.Context) (int64, error) {
 }
 
 // End is the order of the topic's end now, as a look finds it (protocol E4c). Everything that was acknowledged before
-// the call has a smaller one. Whether the topic was renewed is known once it is read up to there.
+// the call has a smaller one. Whether the topic was renewed is known once it is read up to there. It need not be on
+// record: that needs an epoch, and an epoch needs this answer.
 func (f *Follower) End(ctx context.Context) (int64, error) {
 	end, err := f.end(ctx)
 	if err != nil {
 		return 0, err
 	}
-	// What isn't read yet mustn't hold up an epoch: reading counts only once it is on record, and that needs an epoch.
-	r, generation, doubted := f.now.Load(), int64(0), f.doubted.Load()
+	r, sofar, generation, doubted := f.now.Load(), f.read.Load(), int64(0), f.doubted.Load()
 	switch read := r.view.Next(); {
 	case end < read && !r.at.IsZero():
 		return 0, fmt.Errorf("%s ends at %d, and was read up to %d: was the topic made anew?", f.Topic, end, read)
@@ -248,8 +250,10 @@ func (f *Follower) End(ctx context.Context) (int64, error) {
 			generation = max(generation, p.Generation)
 		}
 		f.mu.Unlock()
+	case end > sofar.Next():
+		return 0, fmt.Errorf("%s ends at %d, and was read up to %d only", f.Topic, end, sofar.Next())
 	}
-	return r.view.OrderAt(generation, end), nil
+	return max(r.view.OrderAt(generation, end), sofar.OrderAt(generation, end)), nil
 }
 
 // begins makes sure that nothing of the topic is gone: an action that was deleted would be lifted in silence.
@@ -292,6 +296,7 @@ func (f *Follower) readTo(ctx context.Context, end int64) error {
 			f.publish(at)
 		}
 	}
+	f.read.Store(f.fold.View())
 	return nil
 }
 
