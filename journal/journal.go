@@ -44,7 +44,6 @@ type Journal struct {
 	window    time.Duration
 	maxParked int
 	observe   func(string, time.Duration)
-	scripts   map[string]*redis.Script
 	epoch     epochHolder
 	clock     clock
 	sweeps    sweeps
@@ -55,16 +54,13 @@ type Journal struct {
 func New(client redis.UniversalClient, o Options) *Journal {
 	j := &Journal{
 		client: client, shared: o.Shared, prefix: fmt.Sprintf("%s:{%d}:", o.Namespace, o.Shard), window: o.Window, maxParked: o.MaxParked,
-		observe: o.Observe, scripts: map[string]*redis.Script{},
+		observe: o.Observe,
 	}
 	if j.shared == nil {
 		j.shared = client
 	}
 	if j.observe == nil {
 		j.observe = func(string, time.Duration) {}
-	}
-	for _, name := range Scripts {
-		j.scripts[name] = redis.NewScript(source(name))
 	}
 	return j
 }

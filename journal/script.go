@@ -46,7 +46,7 @@ func (j *Journal) runAs(ctx context.Context, name string, args []any) ([]any, er
 	if sharing[name] {
 		client = j.shared
 	}
-	result, err := j.scripts[name].Run(ctx, client, []string{j.prefix, j.prefix + "moving"}, args...).Result()
+	result, err := scripts[name]().Run(ctx, client, []string{j.prefix, j.prefix + "moving"}, args...).Result()
 	j.observe(name, time.Since(began))
 	if err != nil {
 		return nil, fmt.Errorf("journal: %s: %w", name, refusal(err))

@@ -8,7 +8,7 @@
 --  - from when on and until when Redis' clock is believed ('' where nobody has stamped that)
 --  - how many payouts are open in this shard
 --  - the record of an open payout ('' without one)
---  - when it is due, and how many are due before it where it waits ('' where the Redis user may not ask)
+--  - when it is due, and how many are due before it where it waits ('' where it waits nowhere)
 --  - what is remembered of it, and why it is held if that stands apart ('' for nothing)
 local e = call('HMGET', P .. 'epoch', 'id', 'run_id', 'building', 'clock_from', 'clock_until')
 local tradeNo = ARGV[4]
