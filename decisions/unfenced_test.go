@@ -3,6 +3,7 @@ package decisions
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,16 +49,21 @@ func TestAnEpochNotesWhereTheActionsEnd(t *testing.T) {
 	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
 		_, client := newRedis(t)
 		var opened []int64
-		failing := errors.New("no leader")
+		var known atomic.Bool
 		i := startWith(t, k, client, func(c *KeeperConfig) {
-			c.ActionsEnd = func(context.Context) (int64, error) { return 7, failing }
+			c.ActionsEnd = func(context.Context) (int64, error) {
+				if !known.Load() {
+					return 0, errors.New("no leader")
+				}
+				return 7, nil
+			}
 			c.Journal = noting{c.Journal, &opened}
 		})
 		time.Sleep(5 * time.Second)
 		if e, why := i.Epoch(); e.ID != "" || len(opened) != 0 {
 			t.Fatalf("it began: %s", why)
 		}
-		failing = nil
+		known.Store(true)
 		i.settles(t)
 		if len(opened) != 1 || opened[0] != 7 {
 			t.Errorf("noted %v", opened)
