@@ -28,6 +28,9 @@ func source(name string) string {
 	if acting[name] {
 		files = append(files, "_act")
 	}
+	if restoring[name] {
+		files = append(files, "_restore")
+	}
 	files = append(files, name)
 	var s strings.Builder
 	for _, file := range files {

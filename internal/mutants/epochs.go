@@ -77,7 +77,7 @@ var epochs = []Guard{
 	{"E6 without content nothing is done", "a payout is sent or announced without its content", []Mutant{
 		{Removes: "apply schedules what has no content", Edits: edit("journal/lua/apply.lua", "if step ~= 'a' and partition == NOWHERE then", "if false then"),
 			Killer: Killer{"journal", "TestWithoutContentNothingIsSentOrAnnounced"}},
-		{Removes: "restore schedules what has no content", Edits: edit("journal/lua/restore.lua", "if step ~= 'n' or partition_of(record) ~= NO_PARTITION then", "if true then"),
+		{Removes: "restore schedules what has no content", Edits: edit("journal/lua/_restore.lua", "if step ~= 'n' or partition_of(record) ~= NO_PARTITION then", "if true then"),
 			Killer: Killer{"journal", "TestAFinalWithoutContentIsAnnouncedOnceItIsAdopted"}},
 		{Removes: "apply writes over what an insert filled in", Edits: edit("journal/lua/apply.lua", "sub(current, FLAGS_FROM + 1, said_end)", "sub(current, FLAGS_FROM + 1, FLAGS_TO) .. sub(head, PARTITION_FROM) .. sub(current, HEAD + 1, find(current, '\\n', HEAD + 1, true)) .. '\\n{}\\n'"),
 			Killer: Killer{"journal", "TestWhatAnInsertFilledInStaysAfterTheNextWrite"}},

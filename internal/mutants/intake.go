@@ -270,7 +270,7 @@ var intake = []Guard{
 			Killer: Killer{"journal", "TestTheEarliestOfACallCounts"}},
 		{Removes: "a later one raises the bound", Edits: edit("journal/lua/_records.lua", "call('ZADD', INDEX, 'LT', unpack(bounds))", "call('ZADD', INDEX, unpack(bounds))"),
 			Killer: Killer{"journal", "TestTheEarliestOfACallCounts"}},
-		{Removes: "what a rebuild restores lowers no bound", Edits: edit("journal/lua/restore.lua", "  if not bounded[set] then call('ZADD', INDEX, 'LT', stamp(now), lanes[set]) end\n", ""),
+		{Removes: "what a rebuild restores lowers no bound", Edits: edit("journal/lua/_restore.lua", "  if not bounded[set] then call('ZADD', INDEX, 'LT', stamp(now), lanes[set]) end\n", ""),
 			Killer: Killer{"journal", "TestARestoredPayoutIsSeen"}},
 		{Removes: "an early bound isn't put right but dropped", Edits: edit("journal/lua/due.lua", "    if first[2] then call('ZADD', INDEX, first[2], lane) end\n", ""),
 			Killer: Killer{"journal", "TestALookPutsAnEarlyBoundRight"}},

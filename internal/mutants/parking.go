@@ -11,7 +11,7 @@ var parking = []Guard{
 			Killer: Killer{"journal", "TestAParkedPayoutExpires"}},
 		{Removes: "a carried hold leaves it among the parked", Edits: edit("journal/lua/insert.lua", "  leave(set_of(record), tradeNo)\n", ""),
 			Killer: Killer{"journal", "TestWhatEndsAParkedPayout"}},
-		{Removes: "a rebuild leaves it among the parked", Edits: edit("journal/lua/restore.lua", "call('ZREM', set_of(record), tradeNo)", "call('ZREM', due_set(step_of(record), merchant), tradeNo)"),
+		{Removes: "a rebuild leaves it among the parked", Edits: edit("journal/lua/_restore.lua", "call('ZREM', set_of(record), tradeNo)", "call('ZREM', due_set(step_of(record), merchant), tradeNo)"),
 			Killer: Killer{"journal", "TestWhatEndsAParkedPayout"}},
 		{Removes: "it leaves its place among the expiring", Edits: edit("journal/lua/park.lua", "  leave(set_of(record), tradeNo)\n  begin_with", "  leave(set_of(record), tradeNo)\n  leave(due_set('x'), tradeNo)\n  begin_with"),
 			Killer: Killer{"journal", "TestAParkedPayoutExpires"}},

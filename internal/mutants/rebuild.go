@@ -7,7 +7,7 @@ var rebuild = []Guard{
 			Killer: Killer{"journal", "TestAfterBuildEveryBelievingScriptRefuses"}},
 		{Removes: "an epoch that the caller didn't know of is ended", Edits: edit("journal/lua/build.lua", "if e[1] and e[2] == server and e[1] ~= ARGV[3] then return {'0', 'another epoch is open'} end\n", ""),
 			Killer: Killer{"journal", "TestABuildingIsClaimedOnceAndTheClaimEnds"}},
-		{Removes: "tokens of the old epoch stay good", Edits: edit("journal/lua/restore.lua", "  record = head .. sub(record, #head + 1)\n  call('SET'",
+		{Removes: "tokens of the old epoch stay good", Edits: edit("journal/lua/_restore.lua", "  record = head .. sub(record, #head + 1)\n  call('SET'",
 			"  record = sub(head, 1, 2) .. sub(record, TOKEN_FROM, LEASE_END_TO) .. sub(head, FINGERPRINT_FROM) .. sub(record, #head + 1)\n  call('SET'"),
 			Killer: Killer{"journal", "TestALateGiveBackOfTheOldEpochIsRefusedAlsoAfterTheOpening"}},
 	}},
@@ -103,7 +103,7 @@ var rebuild = []Guard{
 			Killer: Killer{"journal", "TestAValidOwnEndOutranksItsSend"}},
 	}},
 	{"E4d the log vouches in its own building only", "an end that stood only in an earlier log hides a send that came after it", []Mutant{
-		{Removes: "vouched for once, vouched for ever", Edits: edit("journal/lua/restore.lua", "local VOUCHED = '=' .. sub(ARGV[1] .. NO_TOKEN, 1, TOKEN_TO - TOKEN_FROM)", "local VOUCHED = string.rep('=', TOKEN_TO - TOKEN_FROM + 1)"),
+		{Removes: "vouched for once, vouched for ever", Edits: edit("journal/lua/_restore.lua", "local VOUCHED = '=' .. sub(ARGV[1] .. NO_TOKEN, 1, TOKEN_TO - TOKEN_FROM)", "local VOUCHED = string.rep('=', TOKEN_TO - TOKEN_FROM + 1)"),
 			Killer: Killer{"journal", "TestAnOwnEndIsVouchedForByItsBuildingOnly"}},
 	}},
 	{"E4d decisions count by their fence", "what a stale half decided and never did is replayed as done", []Mutant{

@@ -19,7 +19,7 @@ var resolves = []Guard{
 			Killer: Killer{"journal", "TestThePersonsEndRanksInAnyOrder"}},
 		{Removes: "a hold takes back what a decision vouches for", Edits: edit("journal/lua/restore.lua", "  if own_end(record) and token_of(record) ~= VOUCHED then return reopen", "  if own_end(record) then return reopen"),
 			Killer: Killer{"journal", "TestThePersonsEndRanksInAnyOrder"}},
-		{Removes: "a send takes back what a decision vouches for", Edits: edit("journal/lua/restore.lua", "== PERSONS_END and token_of(record) ~= VOUCHED", "== PERSONS_END"),
+		{Removes: "a send takes back what a decision vouches for", Edits: edit("journal/lua/_restore.lua", "== PERSONS_END and token_of(record) ~= VOUCHED", "== PERSONS_END"),
 			Killer: Killer{"journal", "TestThePersonsEndRanksInAnyOrder"}},
 		{Removes: "a remembered hold outranks it", Edits: edit("journal/lua/restore.lua", "  else\n    ended(tradeNo,", "  elseif not memo or not held_memo(memo) then\n    ended(tradeNo,"),
 			Killer: Killer{"journal", "TestThePersonsEndRanksInAnyOrder"}},

@@ -20,10 +20,6 @@ if e[1] ~= ARGV[1] or e[2] ~= run_id() then return redis.error_reply('EPOCHOVER 
 call('HDEL', P .. 'epoch', 'claimed_until') -- so that it may write even at maxmemory: see build
 call('HSET', P .. 'epoch', 'claimed_until', e[3] or '0')
 
-local NO_TOKEN = string.rep('-', TOKEN_TO - TOKEN_FROM + 1)
--- VOUCHED stands in the token's place where a decision that counts vouches for an own end. Tokens
--- never contain '='.
-local VOUCHED = '=' .. sub(ARGV[1] .. NO_TOKEN, 1, TOKEN_TO - TOKEN_FROM)
 local added = 0
 
 -- Nobody knows when the last send of a decided payout ended. At the latest it is when the longest
@@ -32,52 +28,8 @@ local send_by = now + tonumber(ARGV[3])
 local known_by = tonumber(call('HGET', P .. 'epoch', 'send_by') or '0')
 if send_by > known_by then call('HSET', P .. 'epoch', 'send_by', stamp(send_by)) end
 
-local function leave_sets(tradeNo, record)
-  local merchant = merchant_of(record)
-  call('ZREM', set_of(record), tradeNo)
-  call('ZREM', due_set('s', merchant), tradeNo)
-  call('ZREM', due_set('x'), tradeNo)
-  count(merchant, state_of(record), -1)
-  if step_of(record) == PARKED then count(merchant, PARKED, -1) end
-end
-
--- wait lets a payout wait from now on. One lower bound of a lane is enough for the call.
-local bounded = {}
-local function wait(set, tradeNo)
-  call('ZADD', set, stamp(now), tradeNo)
-  if not bounded[set] then call('ZADD', INDEX, 'LT', stamp(now), lanes[set]) end
-  bounded[set] = true
-end
-
--- write puts a record with a new head and, unless it is nil, new progress.
-local function write(tradeNo, record, head, progress)
-  if progress then
-    local _, said_end = command_of(record)
-    record = sub(record, 1, said_end) .. progress
-  end
-  record = head .. sub(record, #head + 1)
-  call('SET', P .. 'p:' .. tradeNo, record)
-  local step = step_of(record)
-  if step ~= 'n' or partition_of(record) ~= NO_PARTITION then
-    wait(due_set(step, merchant_of(record)), tradeNo)
-  end
-  count(merchant_of(record), state_of(record), 1)
-end
-
 -- own_end tells an end by our own word. It ranks below a decision to send, unless it is VOUCHED.
 local function own_end(record) return sub(record, FLAGS_FROM, FLAGS_FROM) ~= NO_FLAG end
-
--- doubtful tells an end by a person's word for which no decision vouches. What the log says of a send or
--- a hold makes it held again: as sending it could be sent once more (protocol A6).
-local function doubtful(record)
-  return sub(record, FLAGS_FROM, FLAGS_FROM) == PERSONS_END and token_of(record) ~= VOUCHED
-end
-local function reopen(tradeNo, record, step, progress)
-  leave_sets(tradeNo, record)
-  record = maybe_sent(record, stamp(send_by), account_of(record))
-  record = sub(record, 1, FLAGS_FROM - 1) .. NO_FLAG .. sub(record, FLAGS_FROM + 1)
-  write(tradeNo, record, LAYOUT .. 'h' .. step .. NO_TOKEN .. stamp(0), progress)
-end
 
 -- sent_later notes of a held payout that a send was decided. Its last byte may have left as late as any
 -- (protocol A7).
@@ -125,7 +77,7 @@ local function decided(tradeNo, record, bucket, memo, fingerprint, merchant, sen
   end
   local state = state_of(record)
   if doubtful(record) then
-    return reopen(tradeNo, record, 'n', '{"fo":true,"h":' .. format('%.0f', now) .. ',"y":"a person had ended it, and the journal was lost before that was certain: look again"}')
+    return reopen(tradeNo, record, send_by, 'n', '{"fo":true,"h":' .. format('%.0f', now) .. ',"y":"a person had ended it, and the journal was lost before that was certain: look again"}')
   end
   if state == 'h' then return sent_later(tradeNo, record, account) end
   if not (state == 'r' or state == 's' or own_end(record)) or token_of(record) == VOUCHED then return end
@@ -147,7 +99,7 @@ local function held(tradeNo, record, bucket, memo, fingerprint, merchant, why)
     if not memo or not held_memo(memo) then remember(bucket, tradeNo, memo_of_send(fingerprint, 0, memo and memo_account(memo) or NO_ACCOUNT, merchant)) end
     return
   end
-  if own_end(record) and token_of(record) ~= VOUCHED then return reopen(tradeNo, record, 'a', why) end
+  if own_end(record) and token_of(record) ~= VOUCHED then return reopen(tradeNo, record, send_by, 'a', why) end
   local state = state_of(record)
   if state ~= 'r' and state ~= 's' and state ~= 'p' then return end
   leave_sets(tradeNo, record)
