@@ -158,7 +158,7 @@ func TestALogThatWasCutEndsTheOpenEpoch(t *testing.T) {
 		_, client := newRedis(t)
 		i := startKeeper(t, k, client, "pod-1", 1)
 		before := i.settles(t)
-		if err := i.journal.Watermark(background, map[int]int64{1: 99}, nil); err != nil {
+		if _, err := i.journal.Watermark(background, map[int]int64{1: 99}, nil); err != nil {
 			t.Fatal(err)
 		}
 		other := startKeeper(t, k, client, "pod-2", 1)
@@ -229,5 +229,28 @@ func TestALongerLeaseOfTheFleetIsWaitedFor(t *testing.T) {
 		if len(b.Payouts) != 1 || b.Payouts[0].SendBy.Before(longest[0].SendBy) {
 			t.Errorf("%+v", b.Payouts)
 		}
+	})
+}
+
+// A watermark that had to stay, since an end by a person stands undecided, is tried again though nothing has moved.
+func TestAMarkThatWaitsIsTriedAgain(t *testing.T) {
+	inTime(t, func(t *testing.T, k *kafkatest.Kafka) {
+		_, client := newRedis(t)
+		i := startKeeper(t, k, client, "pod-1", 1)
+		e := i.settles(t)
+		stays := func(want int64) {
+			t.Helper()
+			marked()
+			if s, err := i.journal.Standing(background); err != nil || s.Decisions[1] != want {
+				t.Errorf("%v: the watermark is %d, want %d", err, s.Decisions[1], want)
+			}
+		}
+		marked()
+		s, _ := i.journal.Standing(background)
+		client.HSet(background, "test:{0}:undecided", "p1", "a1")
+		end := decision(t, k, 1, message.KindSend, e.ID, "x")
+		stays(s.Decisions[1])
+		client.HDel(background, "test:{0}:undecided", "p1")
+		stays(end + 1)
 	})
 }

@@ -72,7 +72,7 @@ func (h hooked) OpenEpoch(ctx context.Context, o epochs.Opening) error {
 	return h.Journal.OpenEpoch(ctx, o)
 }
 
-func (h hooked) Watermark(ctx context.Context, decisions, results map[int]int64) error {
+func (h hooked) Watermark(ctx context.Context, decisions, results map[int]int64) (bool, error) {
 	h.before(h.Journal, "watermark")
 	return h.Journal.Watermark(ctx, decisions, results)
 }

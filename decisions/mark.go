@@ -36,10 +36,13 @@ func (k *Keeper) mark(ctx context.Context, e epochs.Epoch, looked, results map[i
 		}
 	}
 	if now := (watermarks{e.ID, decisionEnds, ends}); !k.marked.same(now) {
-		if err := k.Journal.Watermark(ctx, decisionEnds, ends); err != nil {
+		moved, err := k.Journal.Watermark(ctx, decisionEnds, ends)
+		if err != nil {
 			return err
 		}
-		k.marked = now
+		if moved { // else an end by a person stands undecided: at the next time
+			k.marked = now
+		}
 	}
 	for p, end := range decisionEnds {
 		looked[p] = end

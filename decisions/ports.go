@@ -43,7 +43,7 @@ type EpochReader interface {
 
 // TopicNotes notes in the journal up to where the topics were read, and by which records they are recognised.
 type TopicNotes interface {
-	Watermark(ctx context.Context, decisions, results map[int]int64) error
+	Watermark(ctx context.Context, decisions, results map[int]int64) (moved bool, err error)
 	Witness(ctx context.Context, witnesses map[string]string) error
 }
 

@@ -27,6 +27,7 @@ type holds struct {
 	lanes   []string
 	parked  map[string]string  // how many of each merchant
 	batches []string           // of which payouts are parked
+	waited  map[string]string  // undecided ends of actions, for which watermarks wait
 	index   map[string]float64 // of due sets, the lower bounds
 }
 
@@ -70,6 +71,7 @@ func heldBy(t *testing.T, client redis.UniversalClient, j *Journal) holds {
 		h.index["due:"+fmt.Sprint(z.Member)] = z.Score
 	}
 	h.batches = client.ZRange(ctx, j.prefix+"parkings", 0, -1).Val()
+	h.waited = client.HGetAll(ctx, j.prefix+"undecided").Val()
 	h.lanes = client.SMembers(ctx, j.prefix+"merchants").Val()
 	return h
 }
@@ -120,6 +122,11 @@ func checks(t *testing.T, client redis.UniversalClient, j *Journal) holds {
 			t.Errorf("%s has no content and waits to %v", tradeNo, p.Step)
 		case !silent && !waits && !(p.State == payout.StateReceived && p.Step != payout.StepParked && expires):
 			t.Errorf("%s (%v, %v) waits in no set: it is stuck", tradeNo, p.State, p.Step)
+		}
+	}
+	for tradeNo := range h.waited {
+		if record := h.records[tradeNo]; record == "" || record[flagsAt] != personEnd {
+			t.Errorf("watermarks wait for the end of %s, which no person has ended: %q", tradeNo, record)
 		}
 	}
 	for merchant, n := range h.parked {

@@ -192,10 +192,10 @@ func spreadOut(prefix string, offsets map[int]int64) []any {
 }
 
 // Watermark notes up to where the topics hold nothing that this Redis hasn't known
-// before; it never goes back.
-func (j *Journal) Watermark(ctx context.Context, decisions, results map[int]int64) error {
-	_, err := j.run(ctx, "watermark", append(spreadOut("decisions:", decisions), spreadOut("results:", results)...)...)
-	return err
+// before; it never goes back. It answers false while it must stay: an end by a person stands undecided.
+func (j *Journal) Watermark(ctx context.Context, decisions, results map[int]int64) (moved bool, err error) {
+	a, err := j.run(ctx, "watermark", append(spreadOut("decisions:", decisions), spreadOut("results:", results)...)...)
+	return err == nil && number(a, 0) == 1, err
 }
 
 // Witness notes what stands in the topics, for Standing to answer.

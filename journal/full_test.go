@@ -30,7 +30,7 @@ func TestAFullRedisLetsOpenPayoutsFinish(t *testing.T) {
 			t.Errorf("insert: %v", err)
 		}
 		for range 2 { // the first has nothing there that it could take away
-			if err := j.Watermark(ctx, map[int]int64{0: 5, 1: 7}, map[int]int64{0: 9}); err != nil {
+			if _, err := j.Watermark(ctx, map[int]int64{0: 5, 1: 7}, map[int]int64{0: 9}); err != nil {
 				t.Errorf("watermark: %v", err)
 			}
 		}

@@ -229,7 +229,8 @@ func TestAfterBuildEveryBelievingScriptRefuses(t *testing.T) {
 		epochError(t, err)
 		_, err = j.Lingering(context.Background(), 0, 1)
 		epochError(t, err)
-		epochError(t, j.Watermark(context.Background(), map[int]int64{0: 9}, nil))
+		_, err = j.Watermark(context.Background(), map[int]int64{0: 9}, nil)
+		epochError(t, err)
 		for _, name := range Scripts {
 			if !unbelieving[name] {
 				_, err := j.run(context.Background(), name, "s", "eg", "token-token-", "1", "1")
@@ -678,8 +679,8 @@ func TestWatermarksNeverGoBackAndSurviveABuilding(t *testing.T) {
 		}
 		stand(map[int]int64{}, map[int]int64{})
 		for _, m := range []int64{9, 5, 1 << 40, 10} {
-			if err := j.Watermark(ctx, map[int]int64{0: m, 12: 3}, map[int]int64{1: m + 1}); err != nil {
-				t.Fatal(err)
+			if moved, err := j.Watermark(ctx, map[int]int64{0: m, 12: 3}, map[int]int64{1: m + 1}); err != nil || !moved {
+				t.Fatal(moved, err)
 			}
 		}
 		stand(map[int]int64{0: 1 << 40, 12: 3}, map[int]int64{1: 1<<40 + 1})

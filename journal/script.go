@@ -30,7 +30,7 @@ var grouping = map[string]bool{"insert": true, "lease": true, "apply": true, "re
 var acting = map[string]bool{"act": true, "mark": true, "told": true, "carry": true, "touch": true}
 
 // restoring are the scripts of a rebuild that put payouts back into their lanes.
-var restoring = map[string]bool{"restore": true}
+var restoring = map[string]bool{"restore": true, "open": true}
 
 // sharing are the scripts that payouts cost again and again. They share round trips.
 var sharing = map[string]bool{"lease": true, "apply": true, "due": true, "peek": true}

@@ -418,6 +418,21 @@ var transitionsOf = map[string]func(t *testing.T, client redis.UniversalClient) 
 		build(t, s.j, items...)
 		return "restore.lua", s.changes()
 	},
+	"open": func(t *testing.T, client redis.UniversalClient) (string, map[string]bool) {
+		s := onStage(t, client, []string{"listed", "not listed"}, func(v string, p *payout.Payout) (string, time.Time) {
+			if p.State == payout.StateRejected && v == "listed" {
+				p.By = "alice"
+			}
+			return noToken, time.Time{}
+		})
+		for tradeNo := range s.from {
+			if strings.HasSuffix(tradeNo, "/listed") {
+				client.HSet(context.Background(), s.j.prefix+"undecided", tradeNo, "1")
+			}
+		}
+		open(t, s.j, build(t, s.j))
+		return "open.lua", s.changes()
+	},
 	"convert": func(t *testing.T, client redis.UniversalClient) (string, map[string]bool) {
 		s := onStage(t, client, []string{"whole", "damaged"}, asItIs)
 		ctx := context.Background()

@@ -219,6 +219,8 @@ var Transitions = []Transition{
 		When: "a hold was announced, and the log vouches for no end", Rule: "A6"},
 	{From: []string{"paid by a person", "failed by a person"}, To: "held", Origin: "restore.lua",
 		When: "a hold was announced or a send was decided, and the log vouches for no end", Rule: "A6"},
+	{From: []string{"rejected", "paid by a person", "failed by a person"}, To: "held", Origin: "open.lua",
+		When: "an action had ended it alone, and nobody has decided that", Rule: "A5"},
 	{From: []string{"unknown", "remembered as sent"}, To: "remembered as held", Origin: "restore.lua",
 		When: "a hold was announced", Rule: "E4d"},
 	{From: []string{"unknown", "remembered as sent", "remembered as held", "received", "sending", "processing", "held", "failed by absence", "paid by a person", "failed by a person"}, To: "rejected", Origin: "restore.lua",

@@ -13,6 +13,7 @@ import (
 
 	"disburser/actions"
 	"disburser/internal/partition"
+	"disburser/message"
 	"disburser/payout/acts"
 	"disburser/paypro/paysim"
 )
@@ -222,6 +223,47 @@ func TestAWipeWhileAnActionIsCarriedOut(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			want := map[string]int{"decisions": 1, "actions": 0}[topic]
 			if n := w.sentSince(time.Time{}); n != want {
+				t.Errorf("%s: %d sends", topic, n)
+			}
+		})
+	}
+}
+
+// Redis restarts and has lost nothing. An end that was not decided becomes held, since nobody knows what was said of
+// it meanwhile. One that was decided stays, though the restart replays only what stands behind the watermark.
+func TestARestartWhileAnActionIsCarriedOut(t *testing.T) {
+	for _, topic := range []string{"decisions", "actions"} {
+		inTown(t, paysim.Behavior{SettleMin: time.Second, SettleMax: 2 * time.Second}, func(w *town) {
+			_, stop := w.run("one", nil)
+			defer stop()
+			w.waiting(1)
+			of := map[string]string{"decisions": w.config.Kafka.Topics.Decisions, "actions": w.config.Kafka.Topics.Actions}[topic]
+			id := ""
+			if topic == "actions" { // it takes the action itself, and nothing after it
+				id = w.sayOnce(acts.Cancel, "payout:b-0000", nil)
+			}
+			again := w.refuses(of)
+			if topic == "decisions" {
+				id = w.sayOnce(acts.Cancel, "payout:b-0000", nil)
+			}
+			time.Sleep(30 * time.Second) // watermarks are written where they may
+			w.redis.Restarted()
+			time.Sleep(5 * time.Second)
+			again()
+			if topic == "decisions" {
+				if e := w.becomes(id, time.Minute, acts.Expired, "it may have happened"); !e.Uncertain {
+					t.Error("it is said for certain")
+				}
+			} else {
+				w.becomes(id, time.Minute, acts.Done, "")
+			}
+			w.say(acts.Resume, "batch:later")
+			time.Sleep(time.Minute)
+			want := map[string]message.EventType{"decisions": message.EventHeld, "actions": message.EventRejected}[topic]
+			if e := w.results()["b-0000"]; e.Type != want {
+				t.Errorf("%s: %s, want %s: %s", topic, e.Type, want, e.Reason)
+			}
+			if n := w.sentSince(time.Time{}); n != 0 {
 				t.Errorf("%s: %d sends", topic, n)
 			}
 		})

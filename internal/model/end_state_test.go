@@ -131,6 +131,7 @@ const (
 	mustDecideEnd
 	mustLookEnd
 	mustVouch
+	mustForget
 	mustPublish
 	mustFence // (only without notedBehind)
 	mustOpen

@@ -192,7 +192,7 @@ func (c *endSteps) lost(t *office, h *hand) bool {
 	switch h.work {
 	case ready:
 		return true
-	case mustGiveBack, mustAct, mustAsk, mustEnd:
+	case mustGiveBack, mustAct, mustAsk, mustEnd, mustForget:
 		return n.open(h.lease) < 0
 	case mustDecide:
 		return t.fence != h.lease

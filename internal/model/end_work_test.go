@@ -15,7 +15,7 @@ func (c *endSteps) work(i int) {
 		c.send(i, d)
 	case mustAct, mustAsk, mustEnd:
 		c.act(i, d)
-	case mustDecideEnd, mustLookEnd, mustVouch:
+	case mustDecideEnd, mustLookEnd, mustVouch, mustForget:
 		c.decideEnd(i, d)
 	case mustPublish:
 		c.publish(i)
@@ -210,6 +210,8 @@ func (c *endSteps) act(i, d int) {
 	switch {
 	case h.work == mustAct && r.state == byPerson && r.by == 1+h.act && !c.off.has(oneClaim):
 		c.goes("%i finds the payout ended by this very action", i, mustDecideEnd)
+	case h.work == mustAct && e.made && r.state == endKept:
+		c.step("%i finds in %c that what it made is announced: done", i, d, func(t *office) { c.mark(t, i, d, done) })
 	case h.work == mustAct && c.acts[h.act] == cancelled:
 		c.cancel(i, d)
 	case h.work == mustAct && r.state == held:
@@ -338,7 +340,7 @@ func (c *endSteps) decideEnd(i, d int) {
 			c.goes("%i looks: no foreign fence", i, mustVouch)
 		}
 	case mustVouch:
-		c.step("%i announces what the person has said", i, 0, func(t *office) { t.saidEnd, t.written = true, logEnd; t.hand[i].work = ready })
+		c.step("%i announces what the person has said", i, 0, func(t *office) { t.saidEnd, t.written, t.hand[i].work = true, logEnd, mustForget })
 		if d < 0 || s.half[d].state != byPerson || s.half[d].by != 1+h.act {
 			return
 		}
@@ -351,5 +353,10 @@ func (c *endSteps) decideEnd(i, d int) {
 			}
 			t.half[d].vouched, t.hand[i].work = true, ready
 		})
+	case mustForget:
+		if s.half[d].state == byPerson && s.half[d].by == 1+h.act {
+			c.step("%i notes in %c that it is announced", i, d, func(t *office) { t.half[d].state, t.hand[i].work = endKept, ready })
+		}
+		c.goes("%i drops its lease", i, ready)
 	}
 }

@@ -23,11 +23,11 @@ var epochs = []Guard{
 		unbelieved("resolve"), unbelieved("anchor"), unbelieved("accounts"), unbelieved("park"), unbelieved("peek"), unbelieved("parked"),
 	}},
 	{"E5 watermark order", "after a restart, what a later epoch announced isn't replayed, and is sent again", []Mutant{
-		{Removes: "the decisions' ends are read after the look", Edits: edit("decisions/mark.go", "\tif err := k.Journal.Watermark(ctx, decisionEnds, ends); err != nil {",
-			"\tfor p := range decisionEnds {\n\t\t_, decisionEnds[p], _ = k.Log.source(p).Bounds(ctx)\n\t}\n\tif err := k.Journal.Watermark(ctx, decisionEnds, ends); err != nil {"),
+		{Removes: "the decisions' ends are read after the look", Edits: edit("decisions/mark.go", "\t\tmoved, err := k.Journal.Watermark(ctx, decisionEnds, ends)\n",
+			"\tfor p := range decisionEnds {\n\t\t_, decisionEnds[p], _ = k.Log.source(p).Bounds(ctx)\n\t}\n\t\tmoved, err := k.Journal.Watermark(ctx, decisionEnds, ends)\n"),
 			Killer: Killer{"decisions", "TestTheWatermarkPassesNothingThatCameAfterTheLook"}},
-		{Removes: "the results' ends are read after the look", Edits: edit("decisions/mark.go", "\tif err := k.Journal.Watermark(ctx, decisionEnds, ends); err != nil {",
-			"\tif again, err := k.resultEnds(ctx); err == nil {\n\t\tends = again\n\t}\n\tif err := k.Journal.Watermark(ctx, decisionEnds, ends); err != nil {"),
+		{Removes: "the results' ends are read after the look", Edits: edit("decisions/mark.go", "\t\tmoved, err := k.Journal.Watermark(ctx, decisionEnds, ends)\n",
+			"\tif again, err := k.resultEnds(ctx); err == nil {\n\t\tends = again\n\t}\n\t\tmoved, err := k.Journal.Watermark(ctx, decisionEnds, ends)\n"),
 			Killer: Killer{"decisions", "TestTheWatermarkPassesNothingThatCameAfterTheLook"}},
 	}},
 	{"E5 mark never past a foreign fence", "an instance that joins later begins its look behind the fence that voids its epoch", []Mutant{

@@ -7,11 +7,12 @@
 --  - note: how far that instance is, as Go writes it
 --  - mark, said, marked: what became of it, in which words, and when
 --  - told: '1' once that stands in Kafka
+--  - of: the payout that ended by it, once that is made
 --  - touched: how many payouts ended by it, of a batch's cancel
 --  - decided: the id of the epoch whose replay found a decision that bears the action's id
 local ACT = P .. 'act:' .. ARGV[2]
 local act = {}
-for i, value in ipairs(call('HMGET', ACT, 'epoch', 'until', 'token', 'lease', 'made', 'note', 'mark', 'said', 'marked', 'told', 'decided', 'touched')) do
+for i, value in ipairs(call('HMGET', ACT, 'epoch', 'until', 'token', 'lease', 'made', 'note', 'mark', 'said', 'marked', 'told', 'decided', 'touched', 'of')) do
   act[i] = value or ''
 end
 local act_epoch, act_until, act_token, act_lease, act_made = act[1], act[2], act[3], tonumber(act[4]) or 0, act[5] == '1'

@@ -34,6 +34,11 @@ local HEAD = 132 -- the offset and the time of the command stand last
 -- an end by a person's word, for which they must vouch too (protocol A6).
 local OWN_END, PERSONS_END, NO_FLAG, NO_FLAGS = 'o', 'p', '-', '----'
 
+-- UNDECIDED has the payouts that an action has ended here, by the action's id, until that is noted as decided and
+-- looked at (protocol A5). No watermark moves meanwhile, and a later epoch makes them held. Those that a batch's cancel
+-- ends are not among them: they may be decided in any epoch.
+local UNDECIDED = P .. 'undecided'
+
 -- FORGOTTEN is the progress of a payout of which the journal has lost what it knew. An order of it may have
 -- been shown before (protocol A7).
 local FORGOTTEN = '{"fo":true}'

@@ -42,6 +42,9 @@ end
 local function doubtful(record)
   return sub(record, FLAGS_FROM, FLAGS_FROM) == PERSONS_END and token_of(record) ~= VOUCHED
 end
+local function to_look_at()
+  return '{"fo":true,"h":' .. format('%.0f', now) .. ',"y":"a person had ended it, and the journal was lost or restarted before that was certain: look again"}'
+end
 local function reopen(tradeNo, record, send_by, step, progress)
   leave_sets(tradeNo, record)
   record = maybe_sent(record, stamp(send_by), account_of(record))

@@ -64,6 +64,7 @@ local function apply(tradeNo, token, expected, due, head, rest)
     ended[last + 1], ended[last + 2], ended[last + 3] = due, tradeNo, rest
     count(merchant, expected, -1)
     closed = closed + 1
+    if sub(current, FLAGS_FROM, FLAGS_FROM) == PERSONS_END then call('HDEL', UNDECIDED, tradeNo) end -- it was decided before it was announced
     return 'a'
   end
   put(tradeNo, succeed(current, head, said_end, rest))

@@ -25,5 +25,6 @@ if step == 'a' or partition_of(record) ~= NO_PARTITION then -- without content n
 end
 turn(merchant, expected, state_of(head))
 write_counts()
-call('HSET', ACT, 'made', '1')
+call('HSET', ACT, 'made', '1', 'of', tradeNo)
+if sub(head, FLAGS_FROM, FLAGS_FROM) == PERSONS_END then call('HSET', UNDECIDED, tradeNo, ARGV[2]) end
 return 'a'

@@ -14,5 +14,6 @@ else
   if act_made and what ~= 'done' then return '' end
   if what == 'refused' and act[12] ~= '' then return '' end
   call('HSET', ACT, 'mark', what, 'said', text, 'marked', stamp(now))
+  if what == 'done' and act[13] ~= '' then call('HDEL', UNDECIDED, act[13]) end
 end
 return '1'

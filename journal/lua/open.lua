@@ -1,4 +1,5 @@
--- open ends the building of an epoch: from here on its id is believed (protocol E4 e).
+-- open ends the building of an epoch: from here on its id is believed (protocol E4 e). What a person's action had
+-- ended and nobody has decided becomes held: only the epoch that wrote it may decide it (protocol A5).
 -- ARGV: id, number, shards, reach in ms ('' to leave it), number of portions planned, dedup window in
 -- ms. Then the latest action as 'generation:offset:id' ('' for none), and how many fields of the epoch
 -- follow. These are its fences, and where the actions end. Then come 'anew' and 1 where all watermarks
@@ -15,6 +16,13 @@ if not done then return redis.error_reply('EPOCHOVER the rebuild is not complete
 call('HDEL', P .. 'epoch', 'building', 'building_run_id', 'claimed_until') -- first: see build
 call('HDEL', P .. 'epoch', 'clock_from', 'clock_until', 'clock_jumped') -- the next clock stamps them
 call('DEL', P .. 'portions')
+local send_by = math.max(now, tonumber(call('HGET', P .. 'epoch', 'send_by') or '0'))
+for _, tradeNo in ipairs(call('HKEYS', UNDECIDED)) do
+  local record = call('GET', P .. 'p:' .. tradeNo)
+  if record and not other_layout(record) and doubtful(record) then reopen(tradeNo, record, send_by, 'n', to_look_at()) end
+end
+call('DEL', UNDECIDED)
+write_counts()
 call('HSET', P .. 'epoch', 'number', ARGV[2], 'id', ARGV[1], 'run_id', e[2], 'shards', ARGV[3], 'dedup_window', ARGV[6])
 if ARGV[4] ~= '' then call('HSET', P .. 'epoch', 'reach', ARGV[4]) end
 call('HDEL', P .. 'epoch', 'action', 'action_told') -- the builder has read what stood there

@@ -77,7 +77,7 @@ local function decided(tradeNo, record, bucket, memo, fingerprint, merchant, sen
   end
   local state = state_of(record)
   if doubtful(record) then
-    return reopen(tradeNo, record, send_by, 'n', '{"fo":true,"h":' .. format('%.0f', now) .. ',"y":"a person had ended it, and the journal was lost before that was certain: look again"}')
+    return reopen(tradeNo, record, send_by, 'n', to_look_at())
   end
   if state == 'h' then return sent_later(tradeNo, record, account) end
   if not (state == 'r' or state == 's' or own_end(record)) or token_of(record) == VOUCHED then return end
