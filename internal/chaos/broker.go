@@ -86,17 +86,32 @@ func (b *broker) takeOver(ctx context.Context) error {
 	return harness.Until(ctx, 30*time.Second, "the broker of servers.sh ended", func() bool { return syscall.Kill(pid, 0) != nil })
 }
 
-// addListeners gives each link a listener of its own.
-func (b *broker) addListeners(links []*link) error {
-	name := filepath.Join(b.dir, "kafka/server.properties")
+func (b *broker) properties() string { return filepath.Join(b.dir, "kafka/server.properties") }
+
+// readProperties reads a file of Kafka's.
+func readProperties(name string) (map[string]string, error) {
 	text, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
 	settings := map[string]string{}
 	for line := range strings.Lines(string(text)) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		settings[key] = value
+	}
+	return settings, err
+}
+
+func writeProperties(name string, settings map[string]string) error {
+	var out strings.Builder
+	for key, value := range settings {
+		fmt.Fprintf(&out, "%s=%s\n", key, value)
+	}
+	return os.WriteFile(name, []byte(out.String()), 0o600)
+}
+
+// addListeners gives each link a listener of its own.
+func (b *broker) addListeners(links []*link) error {
+	settings, err := readProperties(b.properties())
+	if err != nil {
+		return err
 	}
 	for i, l := range links {
 		port, err := harness.FreePort()
@@ -109,30 +124,30 @@ func (b *broker) addListeners(links []*link) error {
 		settings["listener.security.protocol.map"] += fmt.Sprintf(",SLOT%d:PLAINTEXT", i)
 	}
 	settings["group.min.session.timeout.ms"] = "1000"
-	var out strings.Builder
-	for key, value := range settings {
-		fmt.Fprintf(&out, "%s=%s\n", key, value)
-	}
-	return os.WriteFile(name, []byte(out.String()), 0o600)
+	return writeProperties(b.properties(), settings)
 }
 
 // start runs the broker on what it stored, and waits until it serves.
-func (b *broker) start(ctx context.Context) error {
-	log := filepath.Join(b.dir, "kafka/chaos.log")
+func (b *broker) start(ctx context.Context) (err error) {
+	b.process, err = startBroker(ctx, "kafka", filepath.Join(b.dir, "kafka/chaos.log"), b.argv)
+	return err
+}
+
+// startBroker runs a broker and waits until it serves.
+func startBroker(ctx context.Context, name, log string, argv []string) (*harness.Process, error) {
 	_ = os.Remove(log) // of the run before; the process that wrote it is dead
-	p, err := harness.Start("kafka", log, b.argv...)
+	p, err := harness.Start(name, log, argv...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	b.process = p
-	err = harness.Until(ctx, brokerLimit, "the broker has started", func() bool {
+	err = harness.Until(ctx, brokerLimit, name+" has started", func() bool {
 		text, _ := os.ReadFile(log)
 		return bytes.Contains(text, []byte("Kafka Server started")) || !p.Running()
 	})
 	if err == nil && !p.Running() {
-		err = fmt.Errorf("the broker died while starting:\n%s", p.Tail())
+		err = fmt.Errorf("%s died while starting:\n%s", name, p.Tail())
 	}
-	return err
+	return p, err
 }
 
 // close ends the broker and deletes what it stored.

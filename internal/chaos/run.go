@@ -30,6 +30,7 @@ type run struct {
 	provider  *provider
 	redis     *redisServer // the one that the links lead to
 	servers   []*redisServer
+	cluster   *cluster // nil with one broker
 	watcher   *trial.Watcher
 	random    *rand.Rand
 	extra     trial.Expected // what prepare put there already
@@ -82,6 +83,12 @@ func (r *run) setUp(ctx context.Context) (err error) {
 	r.topics = trial.Topics{
 		Commands: r.id + ".commands", Results: r.id + ".results", Decisions: r.id + ".decisions", DeadLetter: r.id + ".dead-letter", Actions: r.id + ".actions",
 	}
+	if r.scenario.brokers > 1 {
+		r.say("   starting %d more brokers", len(copies)-1)
+		if r.cluster, err = joinBrokers(ctx, r.broker, r.dir); err != nil {
+			return err
+		}
+	}
 	if err := r.createTopics(ctx); err != nil {
 		return err
 	}
@@ -99,7 +106,7 @@ func (r *run) setUp(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	r.lines = trial.Payroll(r.id+"-", r.Seed, int(r.Rate*r.loadTime().Seconds()))
+	r.lines = trial.Payroll(r.id+"-", r.Seed, int(r.perSecond()*r.loadTime().Seconds()))
 	r.watcher = trial.NewWatcher(r.broker.client, r.topics)
 	if r.scenario.prepare != nil {
 		return r.scenario.prepare(ctx, r)
@@ -187,6 +194,14 @@ func (r *run) load(ctx context.Context) {
 // loadTime is how long the lines last: longer than any scenario's faults.
 func (r *run) loadTime() time.Duration { return 3*r.Duration + time.Minute }
 
+// perSecond is how many payouts are ordered.
+func (r *run) perSecond() float64 {
+	if r.scenario.load > 0 {
+		return r.scenario.load
+	}
+	return r.Rate
+}
+
 // heal takes all faults back: links flow, nobody stands still, every slot is filled.
 func (r *run) heal() {
 	for i, s := range r.slots {
@@ -228,6 +243,7 @@ func (r *run) close() {
 	for _, s := range r.servers {
 		s.close()
 	}
+	r.cluster.close()
 }
 
 // note records a fault.

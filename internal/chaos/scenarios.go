@@ -22,13 +22,15 @@ const (
 // scenario is one kind of trouble.
 type scenario struct {
 	name, about string
-	then        string // no_record.then
-	instances   int    // to begin with
-	calls       int    // disburse.slots
-	rate        float64
-	appendOnly  bool // whether its Redis writes an append-only file
-	unlimited   bool // its faults may take longer than the duration
-	proof       bool // the provider lies: the verdict must find payouts that were paid twice
+	then        string  // no_record.then
+	instances   int     // to begin with
+	calls       int     // disburse.slots
+	rate        float64 // of each merchant
+	load        float64 // payouts a second; 0 = as the options say
+	appendOnly  bool    // whether its Redis writes an append-only file
+	brokers     int     // 0 = 1; with more of them the partition of the actions has a copy on each
+	unlimited   bool    // its faults may take longer than the duration
+	proof       bool    // the provider lies: the verdict must find payouts that were paid twice
 	behavior    paysim.Behavior
 	prepare     func(ctx context.Context, r *run) error // before the instances start
 	faults      func(ctx context.Context, r *run) error // until ctx ends
@@ -44,9 +46,10 @@ var (
 	losing = with(plain, func(b *paysim.Behavior) {
 		b.LostReply, b.LateError, b.Outer5000, b.EarlyError = 0.02, 0.02, 0.02, 0.02
 	})
-	slow  = with(plain, func(b *paysim.Behavior) { b.Latency, b.LatencyMax = 100*time.Millisecond, 400*time.Millisecond })
-	lying = with(losing, func(b *paysim.Behavior) { b.NoRecordLag = 20 * time.Second })
-	long  = with(plain, func(b *paysim.Behavior) { b.SettleMin, b.SettleMax = 15*time.Second, 40*time.Second })
+	slow      = with(plain, func(b *paysim.Behavior) { b.Latency, b.LatencyMax = 100*time.Millisecond, 400*time.Millisecond })
+	lying     = with(losing, func(b *paysim.Behavior) { b.NoRecordLag = 20 * time.Second })
+	unhurried = with(losing, func(b *paysim.Behavior) { b.SettleMin, b.SettleMax = time.Second, 12*time.Second })
+	long      = with(plain, func(b *paysim.Behavior) { b.SettleMin, b.SettleMax = 15*time.Second, 40*time.Second })
 )
 
 func with(b paysim.Behavior, change func(*paysim.Behavior)) paysim.Behavior {
@@ -71,7 +74,11 @@ func scenarios() []scenario {
 		{name: "broker", about: "the broker killed twice", faults: breaking},
 		{name: "links", about: "links to Kafka, Redis and the provider cut, stalled, shut, and replies lost on them", instances: 4, faults: tangling},
 		{name: "hold", about: "then: hold, FLUSHALL in mid-run: only what is in flight is held", then: hold, calls: 8, behavior: slow, faults: flushing},
-		{name: "pause", about: "the fleet paused while an instance sleeps, then FLUSHALL and a restart of everything: nothing is sent until the resume", instances: 3, unlimited: true, faults: pausing},
+		{name: "pause", about: "the fleet paused twice: nothing is sent, asks and results go on, and sends go on after the resume", load: 200, instances: 3, unlimited: true, behavior: unhurried, faults: pausing},
+		{name: "pauseasleep", about: "the fleet paused while an instance is stopped (SIGSTOP), three times: it wakes up and sends nothing", load: 200, instances: 3, unlimited: true, behavior: unhurried, faults: pausingAsleep},
+		{name: "pausesplit", about: "the fleet paused while Redis is split: both halves obey", load: 200, instances: 3, unlimited: true, behavior: unhurried, faults: pausingSplit},
+		{name: "pausewipe", about: "FLUSHALL and a restart of all instances while the fleet is paused: nothing is sent until the resume", load: 200, instances: 3, unlimited: true, behavior: unhurried, faults: pausingWiped},
+		{name: "pauseleader", about: "the leader of the actions' partition killed after a pause, before one, and stopped (SIGSTOP) around one: nothing is sent", brokers: 3, load: 200, instances: 3, unlimited: true, behavior: unhurried, faults: pausingLeader},
 		{name: "rebuild", about: "a wipe with 100,000 decisions and finals, and 10,000 open payouts", calls: 128, rate: 2000, behavior: long, prepare: history100k, unlimited: true, faults: rebuilding},
 		{name: "proof", about: "the provider denies what it executes, and the verdict must notice", proof: true, behavior: lying, faults: lies},
 		{name: "mixed", about: "everything at once", instances: 4, appendOnly: true, behavior: losing, faults: mixing},
@@ -96,6 +103,9 @@ func (s *scenario) fill() {
 	}
 	if s.rate == 0 {
 		s.rate = 400
+	}
+	if s.rate < s.load {
+		s.rate = s.load
 	}
 	if s.behavior == (paysim.Behavior{}) {
 		s.behavior = losing

@@ -133,37 +133,47 @@ func splitForward(ctx context.Context, r *run) error { return splitting(ctx, r, 
 // of the later epoch. No fault is needed for that, only the quiet after the faults.
 func splitBack(ctx context.Context, r *run) error { return splitting(ctx, r, false) }
 
-// splitting leads half of the instances to a promoted replica, while the primary still works for
-// the others. After 8 s it leads all of them to one of the two.
-func splitting(ctx context.Context, r *run, forward bool) error {
-	r.part(ctx, 0.15)
-	other, l, err := r.replica(ctx)
-	if l != nil {
-		defer l.close()
+// parted is a split Redis: every other instance sees a promoted replica, the rest the primary.
+type parted struct {
+	promoted    *redisServer
+	replication *link // nil where not even that was made
+	half, rest  []*slot
+}
+
+func (p parted) close() {
+	if p.replication != nil {
+		p.replication.close()
 	}
-	if err != nil {
-		return err
+}
+
+// split leads half of the instances to a promoted replica, while the primary still works for the others.
+func (r *run) split(ctx context.Context) (p parted, err error) {
+	if p.promoted, p.replication, err = r.replica(ctx); err != nil {
+		return p, err
 	}
 	r.part(ctx, 0.1)
-	l.refuse(true)
+	p.replication.refuse(true)
 	broken := time.Now()
 	r.note("Redis split", "every other instance sees a promoted replica")
-	var half, rest []*slot
 	for i, s := range r.slots {
 		if i%2 == 0 {
-			half = append(half, s)
+			p.half = append(p.half, s)
 		} else {
-			rest = append(rest, s)
+			p.rest = append(p.rest, s)
 		}
 	}
-	if err := r.lead(ctx, other, half); err != nil {
-		return err
+	if err := r.lead(ctx, p.promoted, p.half); err != nil {
+		return p, err
 	}
 	r.expect(wait{kind: sendsAgain + " in one half", broken: broken, since: time.Now()})
-	harness.Pause(ctx, 8*time.Second)
-	healed, moved := r.redis, half
+	return p, nil
+}
+
+// join leads all instances to one Redis again: forward to the promoted one, or back to the old one, which is stale.
+func (r *run) join(p parted, forward bool) {
+	healed, moved := r.redis, p.half
 	if forward {
-		healed, moved = other, rest
+		healed, moved = p.promoted, p.rest
 	}
 	r.note("split healed", "all instances see one Redis")
 	for _, s := range moved {
@@ -173,5 +183,17 @@ func splitting(ctx context.Context, r *run, forward bool) error {
 		r.expect(wait{kind: sendsAgain + " on the stale half", broken: time.Now(), since: time.Now()})
 	}
 	r.redis = healed
+}
+
+// splitting splits Redis for 8 s.
+func splitting(ctx context.Context, r *run, forward bool) error {
+	r.part(ctx, 0.15)
+	p, err := r.split(ctx)
+	defer p.close()
+	if err != nil {
+		return err
+	}
+	harness.Pause(ctx, 8*time.Second)
+	r.join(p, forward)
 	return nil
 }

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -13,9 +14,28 @@ import (
 )
 
 func (r *run) createTopics(ctx context.Context) error {
-	return harness.CreateTopics(ctx, r.broker.client,
-		map[string]int{r.topics.Commands: 6, r.topics.Results: 3, r.topics.Decisions: 3, r.topics.DeadLetter: 2, r.topics.Actions: 1},
-		kafka.ConfigEntry{ConfigName: "retention.ms", ConfigValue: "-1"})
+	kept := kafka.ConfigEntry{ConfigName: "retention.ms", ConfigValue: "-1"}
+	topics := map[string]int{r.topics.Commands: 6, r.topics.Results: 3, r.topics.Decisions: 3, r.topics.DeadLetter: 2}
+	if r.scenario.brokers <= 1 {
+		topics[r.topics.Actions] = 1
+	} else if err := r.createCopied(ctx, r.topics.Actions, kept, kafka.ConfigEntry{ConfigName: "min.insync.replicas", ConfigValue: "2"}); err != nil {
+		return err
+	}
+	return harness.CreateTopics(ctx, r.broker.client, topics, kept)
+}
+
+// createCopied makes a topic of one partition with a copy on each broker.
+func (r *run) createCopied(ctx context.Context, topic string, settings ...kafka.ConfigEntry) error {
+	res, err := r.broker.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{
+		Topic: topic, NumPartitions: -1, ReplicationFactor: -1, ReplicaAssignments: []kafka.ReplicaAssignment{{Partition: 0, Replicas: copies}}, ConfigEntries: settings,
+	}}})
+	if err == nil {
+		err = res.Errors[topic]
+	}
+	if err != nil {
+		return fmt.Errorf("create %s with copies: %w", topic, err)
+	}
+	return r.cluster.whole(ctx, topic)
 }
 
 // records reads all there is in a topic, partition by partition.

@@ -86,9 +86,10 @@ func (a *account) order(tradeNo string) *order {
 
 // receive records a placement call, and whether its content differs from the one before. The
 // content that was executed first stays.
-func (o *order) receive(p params) {
+func (o *order) receive(p params, now time.Time) {
 	amount, payee := p.value("amount"), p.payee()
 	o.Placements++
+	o.LastAt = now
 	if o.Placements > 1 && (amount != o.Amount || !maps.Equal(payee, o.Payee)) {
 		o.Changed++
 	}

@@ -23,6 +23,7 @@ type Entry struct {
 	NotifyURL  string            `json:"notifyUrl"`
 	Executions []Execution       `json:"executions"`
 	Placements int               `json:"placements"` // placement calls received for it
+	LastAt     time.Time         `json:"lastAt"`     // of the latest placement call
 	Changed    int               `json:"changed"`    // of these, with another amount or payee than the one before
 	Refusals   int               `json:"refusals"`   // of these, answered outer 8000
 	Queries    int               `json:"queries"`

@@ -3,6 +3,7 @@ package paysim
 import (
 	"encoding/json"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -41,6 +42,22 @@ func TestRefusedIsNoRepeat(t *testing.T) {
 	s.pay("t")
 	s.SetBehavior(testNo, Behavior{})
 	s.pay("t").want(t, "0000", "0015")
+}
+
+// What was refused arrived too: nothing may come after a person has ended a payout.
+func TestTheLedgerKnowsWhenTheLatestPlacementCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(egypt(Behavior{EarlyError: 1}))
+		s.pay("t")
+		time.Sleep(time.Minute)
+		at := time.Now()
+		s.pay("t")
+		time.Sleep(time.Minute)
+		s.query("t")
+		if e := s.Entry(testNo, "t"); !e.LastAt.Equal(at) || len(e.Executions) != 0 {
+			t.Errorf("the latest of %d placements came at %s, not at %s", e.Placements, e.LastAt, at)
+		}
+	})
 }
 
 func TestChangedContent(t *testing.T) {

@@ -48,7 +48,7 @@ func (a *account) place(p params, now time.Time) answer {
 		return a.refuse(opPayout, "tradeNo is required", now)
 	}
 	o := a.order(tradeNo)
-	o.receive(p)
+	o.receive(p, now)
 	fault := a.random.placementFault(&a.behavior, tradeNo, o.Placements)
 	executed := true
 	if fault == fault5000 || a.outage == Hung {
