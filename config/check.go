@@ -34,11 +34,28 @@ func (r *reader) check(c Config) {
 	r.checkSASL(c.Kafka)
 	r.checkCluster(c.Redis)
 	r.checkDedupWindow(c.Redis)
-	r.must(c.Breaker.MaxOpenFor >= c.Breaker.OpenFor, "breaker.max_open_for", "must not be less than open_for (%v)", brief(c.Breaker.OpenFor))
+	r.checkBreaker(c.Breaker)
 	r.checkActions(c.Actions)
 	r.checkLease(c.Disburse, c.Merchants)
 	r.checkAdminIsGuarded(c.Admin)
 	r.checkMerchants(c.Merchants)
+}
+
+// checkPaces checks what says how payouts go, where only that is read.
+func (r *reader) checkPaces(c Config) {
+	r.checkDedupWindow(c.Redis)
+	r.checkBreaker(c.Breaker)
+	r.checkLease(c.Disburse, c.Merchants)
+	for _, name := range slices.Sorted(maps.Keys(c.Merchants)) {
+		m, path := c.Merchants[name], join("merchants", name)
+		r.checkPoll(m.Poll, path+".poll")
+		r.checkNoRecord(m.NoRecord, path+".no_record")
+		r.checkTooFast(m, path+".too_fast.codes")
+	}
+}
+
+func (r *reader) checkBreaker(b Breaker) {
+	r.must(b.MaxOpenFor >= b.OpenFor, "breaker.max_open_for", "must not be less than open_for (%v)", brief(b.OpenFor))
 }
 
 func (r *reader) checkSessionTimeout(k Kafka) {

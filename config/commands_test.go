@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Whoever checks a file of payouts has the configuration, and none of the service's secrets.
@@ -68,6 +69,50 @@ func TestMistakesInWhatCommandsNeed(t *testing.T) {
 		problems, ok := errors.AsType[Problems](err)
 		if !ok || len(problems) != 1 || !strings.Contains(problems[0].Error(), want) {
 			t.Errorf("%s: %v, want %s", file, err, want)
+		}
+	}
+}
+
+// Whoever rehearses a file has the configuration, and none of the service's secrets and addresses.
+func TestOnlyWhatARehearsalNeedsIsRead(t *testing.T) {
+	const file = `
+kafka: {brokers: ["${NOBODY_SETS_IT}"], nonsense: 1}
+redis: {addresses: ["${NOBODY_SETS_IT}"], password: "${NOBODY_SETS_IT}", dedup_window: 48h}
+disburse: {slots: 7}
+breaker: {probes: 9}
+actions: {key: "${NOBODY_SETS_IT}"}
+merchants:
+  eg-main: {country: egypt, base_url: "${NOBODY_SETS_IT}", secret: "${NOBODY_SETS_IT}", send: {rate: 3, burst: 2}, poll: {max: 4m}, timeout: 4s}
+`
+	load := func(text string) (Config, error) {
+		return LoadForRehearsal("c.yaml", Rules{
+			ReadFile:  func(string) ([]byte, error) { return []byte(text), nil },
+			LookupEnv: func(string) (string, bool) { return "", false },
+		})
+	}
+	c, err := load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := c.Merchants["eg-main"]
+	if c.Redis.DedupWindow != 48*time.Hour || c.Disburse.Slots != 7 || c.Breaker.Probes != 9 || m.Send != (Rate{3, 2}) || m.Poll.Max != 4*time.Minute || m.Timeout != 4*time.Second {
+		t.Errorf("%+v", c)
+	}
+	if m.Poll.First != 2*time.Second || c.Redis.Shards != 1 || c.Disburse.MaxOpen != 1_000_000 || m.BaseURL != "" || len(c.Kafka.Brokers) > 0 {
+		t.Errorf("defaults: %+v", c)
+	}
+	for text, want := range map[string]string{
+		"merchants: {a: {country: egypt, poll: {first: 9m}}}":                   "merchants.a.poll.max must not be less than first",
+		"merchants: {a: {country: egypt, timeout: 10m}}":                        "disburse.lease",
+		"merchants: {a: {country: egypt}}\nbreaker: {open_for: 9m}":             "breaker.max_open_for must not be less than open_for",
+		"merchants: {a: {country: egypt, send: {rate: 0, burst: 1}}}":           "merchants.a.send.rate",
+		"merchants: {a: {country: egypt, no_record: {codes: [\"0000\"]}}}":      "must not have 0000",
+		"merchants: {a: {country: egypt, too_fast: {codes: [\"8000\"]}}}":       "too_fast.codes",
+		"merchants: {a: {country: egypt}}\nredis: {dedup_window: 1s}":           "redis.dedup_window",
+		"merchants: {a: {country: egypt, unknown_status: {a: b}, timeout: 4s}}": "merchants.a.unknown_status",
+	} {
+		if _, err := load(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
 }

@@ -34,15 +34,15 @@ import (
 // Config is the whole file. Printing it is safe: secrets print as ***.
 type Config struct {
 	Kafka     Kafka               `key:"kafka" about:"where commands come from and results go to"`
-	Redis     Redis               `key:"redis" about:"where the journal is: the records of all payouts"`
+	Redis     Redis               `key:"redis" rehearsal:"true" about:"where the journal is: the records of all payouts"`
 	Merchants map[string]Merchant `key:"merchants" names:"merchant name" commands:"true" about:"the accounts at the provider, by the names that commands use; at least one"`
-	Breaker   Breaker             `key:"breaker" about:"stops calls to a provider that fails; one for the sends and one for the queries of each merchant"`
+	Breaker   Breaker             `key:"breaker" rehearsal:"true" about:"stops calls to a provider that fails; one for the sends and one for the queries of each merchant"`
 	Actions   Actions             `key:"actions" about:"how people's actions are obeyed: pause, resume, cancel, resolve, ask"`
-	Disburse  Disburse            `key:"disburse" about:"bounds of the loop that sends, asks and announces"`
+	Disburse  Disburse            `key:"disburse" rehearsal:"true" about:"bounds of the loop that sends, asks and announces"`
 	Admin     Admin               `key:"admin" about:"the HTTP server for health, metrics and profiles"`
 
 	// An instance with a newer file may know the merchant. The default is what a rollout of a new file takes.
-	UnknownMerchantGrace time.Duration `key:"unknown_merchant_grace" default:"5m" min:"0s" max:"24h" about:"how long a payout of an unknown merchant waits before it is rejected"`
+	UnknownMerchantGrace time.Duration `key:"unknown_merchant_grace" rehearsal:"true" default:"5m" min:"0s" max:"24h" about:"how long a payout of an unknown merchant waits before it is rejected"`
 
 	Log Log `key:"log" about:"how much is logged, and for whom"`
 }
@@ -102,11 +102,11 @@ type Redis struct {
 	Namespace string `key:"namespace" default:"disburser" format:"namespace" about:"begins every key; another one for every fleet that shares this Redis"`
 
 	// 1: one server is enough for a fleet, more shards only help a cluster. Every instance runs scripts for every shard.
-	Shards int `key:"shards" default:"1" min:"1" max:"64" about:"into how many parts the journal is divided; it can't be changed while payouts are open"`
+	Shards int `key:"shards" rehearsal:"true" default:"1" min:"1" max:"64" about:"into how many parts the journal is divided; it can't be changed while payouts are open"`
 
 	// The default recognises a monthly payroll that is repeated by mistake. Below the least a tradeNo could be
 	// forgotten while it is still on its way.
-	DedupWindow time.Duration `key:"dedup_window" default:"30d" min:"1m" about:"how long a tradeNo is remembered: within it, it is never paid twice"`
+	DedupWindow time.Duration `key:"dedup_window" rehearsal:"true" default:"30d" min:"1m" about:"how long a tradeNo is remembered: within it, it is never paid twice"`
 }
 
 // IsCluster tells that the addresses are those of a Redis cluster.

@@ -51,22 +51,44 @@ func Parse(name string, text []byte, rules Rules) (Config, []string, error) {
 // fields and amount. It expands no other variable, reads no other file, and looks at no other section. Of each
 // Merchant these keys are set, and no others. Its errors are those of Load.
 func LoadForCommands(path string, rules Rules) (map[string]Merchant, error) {
+	var c Config
+	check := func(r *reader) { r.checkCommands(c.Merchants) }
+	if err := loadOnly(path, rules, func(k key) bool { return k.commands }, &c, check); err != nil {
+		return nil, err
+	}
+	return c.Merchants, nil
+}
+
+// LoadForRehearsal reads of the file at path only what says how payouts go. That is what LoadForCommands reads, and
+// how fast payouts are sent and asked about, and when they are held. It needs no secret and no address. All other
+// keys have their defaults. Its errors are those of Load.
+func LoadForRehearsal(path string, rules Rules) (Config, error) {
+	c := Default()
+	check := func(r *reader) {
+		r.checkCommands(c.Merchants)
+		r.checkPaces(c)
+	}
+	err := loadOnly(path, rules, func(k key) bool { return k.commands || k.rehearsal }, &c, check)
+	return c, err
+}
+
+// loadOnly reads only some keys of the file at path into c, and checks them.
+func loadOnly(path string, rules Rules, only func(key) bool, c *Config, check func(*reader)) error {
 	rules = rules.complete()
 	text, err := rules.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
+		return fmt.Errorf("config: %w", err)
 	}
-	r := &reader{file: path, rules: rules, narrow: true, places: map[string]place{}, told: map[string]bool{}, unset: map[string]string{}}
-	var c Config
+	r := &reader{file: path, rules: rules, only: only, places: map[string]place{}, told: map[string]bool{}, unset: map[string]string{}}
 	if root := r.parse(text); root != nil {
-		r.read(value{node: root, line: 1}, func(v value) { r.section(v, reflect.ValueOf(&c).Elem()) })
-		r.checkTags("", reflect.ValueOf(c))
-		r.checkCommands(c.Merchants)
+		r.read(value{node: root, line: 1}, func(v value) { r.section(v, reflect.ValueOf(c).Elem()) })
+		r.checkTags("", reflect.ValueOf(*c))
+		check(r)
 	}
 	if r.problems.sort(); len(r.problems) > 0 {
-		return nil, r.problems
+		return r.problems
 	}
-	return c.Merchants, nil
+	return nil
 }
 
 // complete fills in what nil stands for.

@@ -31,18 +31,18 @@ type Merchant struct {
 	Amount           Limits           `key:"amount" commands:"true" about:"which amounts are accepted"`
 
 	// A wrong guess at "failed" invites a second payment.
-	UnknownStatus string `key:"unknown_status" default:"hold" oneof:"hold,fail" about:"what a code that no page names does; fail may pay people twice"`
+	UnknownStatus string `key:"unknown_status" rehearsal:"true" default:"hold" oneof:"hold,fail" about:"what a code that no page names does; fail may pay people twice"`
 	// The pages don't say in which unit the query's amount is.
-	Contradiction string `key:"contradiction" default:"announce" oneof:"announce,hold" about:"what happens to an outcome whose amount or time can't be this payout's; hold, once you know the unit of the query's amount"`
+	Contradiction string `key:"contradiction" rehearsal:"true" default:"announce" oneof:"announce,hold" about:"what happens to an outcome whose amount or time can't be this payout's; hold, once you know the unit of the query's amount"`
 	// The provider answers in one or two seconds. After ten the answer is lost.
-	Timeout time.Duration `key:"timeout" default:"10s" above:"0" about:"of one call; disburse.lease must be longer: check says how much"`
+	Timeout time.Duration `key:"timeout" rehearsal:"true" default:"10s" above:"0" about:"of one call; disburse.lease must be longer: check says how much"`
 
-	Send Rate `key:"send" default:"rate: 50, burst: 5" about:"how fast payouts are sent; ask the provider what it bears"`
+	Send Rate `key:"send" rehearsal:"true" default:"rate: 50, burst: 5" about:"how fast payouts are sent; ask the provider what it bears"`
 	// Twice the sends: a payout is asked about more than once.
-	Query    Rate     `key:"query" default:"rate: 100, burst: 10" about:"how fast outcomes are asked for"`
-	Poll     Poll     `key:"poll" about:"when to ask for an outcome"`
-	NoRecord NoRecord `key:"no_record" about:"what counts as the provider's word that it knows no such payout"`
-	TooFast  TooFast  `key:"too_fast" about:"how the provider says that it is called too often, besides HTTP 429"`
+	Query    Rate     `key:"query" rehearsal:"true" default:"rate: 100, burst: 10" about:"how fast outcomes are asked for"`
+	Poll     Poll     `key:"poll" rehearsal:"true" about:"when to ask for an outcome"`
+	NoRecord NoRecord `key:"no_record" rehearsal:"true" about:"what counts as the provider's word that it knows no such payout"`
+	TooFast  TooFast  `key:"too_fast" rehearsal:"true" about:"how the provider says that it is called too often, besides HTTP 429"`
 	Extra    Extra    `key:"extra" about:"constant fields that the provider wants on a call besides the country's own, signed like these"`
 }
 

@@ -21,7 +21,7 @@ type reader struct {
 	warnings Problems
 	places   map[string]place  // by key path
 	told     map[string]bool   // key paths that have a problem: one is enough for each
-	narrow   bool              // only keys with the tag commands are read
+	only     func(key) bool    // only these keys are read; nil: all
 	unset    map[string]string // what is wrong with values that may not be needed, by key path
 }
 
@@ -100,7 +100,7 @@ func (r *reader) section(v value, to reflect.Value) {
 
 // skips tells that a key is none of those that are read. Below a key that is read, all are.
 func (r *reader) skips(keys []key, k key) bool {
-	return r.narrow && !k.commands && slices.ContainsFunc(keys, func(k key) bool { return k.commands })
+	return r.only != nil && !r.only(k) && slices.ContainsFunc(keys, r.only)
 }
 
 // byName reads a mapping whose keys are names of the operator's choice.

@@ -148,7 +148,7 @@ func allowed(k key) string {
 // Every field of the configuration has tags that are known and fit together.
 func TestTheTagsAreSound(t *testing.T) {
 	known := map[string]bool{}
-	for _, name := range []string{"key", "about", "default", "required", "above", "min", "max", "oneof", "format", "names", "unit", "reload", "secret", "unset", "commands"} {
+	for _, name := range []string{"key", "about", "default", "required", "above", "min", "max", "oneof", "format", "names", "unit", "reload", "secret", "unset", "commands", "rehearsal"} {
 		known[name] = true
 	}
 	var walk func(of reflect.Type)

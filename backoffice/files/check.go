@@ -25,6 +25,7 @@ type checker struct {
 	now    time.Time
 	report *Report
 	whole  *payouts
+	good   func(command []byte) // gets each line that has no problem
 
 	// Of a table only.
 	words    vocabulary
@@ -40,8 +41,14 @@ type checker struct {
 // Check reads a file to its end and tells everything that is wrong with it. It expects each payout to be sent
 // at now. An error means that the file can't be read, by its disk or because it is no such file at all.
 func Check(in io.Reader, all rules.Merchants, now time.Time) (Report, error) {
+	return Read(in, all, now, func([]byte) {})
+}
+
+// Read is Check. It gives the command of each line without a problem to good, in the order of the lines. The bytes
+// are good until the next call.
+func Read(in io.Reader, all rules.Merchants, now time.Time, good func(command []byte)) (Report, error) {
 	c := &checker{
-		all: all, now: now, report: &Report{Problems: []Problem{}}, whole: newPayouts(), words: vocabularyOf(all), nameOf: map[string]string{}, told: map[string]bool{}, bad: map[string]wrong{},
+		all: all, now: now, report: &Report{Problems: []Problem{}}, whole: newPayouts(), good: good, words: vocabularyOf(all), nameOf: map[string]string{}, told: map[string]bool{}, bad: map[string]wrong{},
 	}
 	isJSON, in, err := sniff(in)
 	if err != nil {
@@ -95,7 +102,10 @@ func (c *checker) table(in io.Reader) error {
 			return err
 		}
 		c.report.Lines++
-		c.row(r.Header.Line, row)
+		before := len(c.report.Problems)
+		if c.row(r.Header.Line, row); len(c.report.Problems) == before {
+			c.good(c.value.Bytes())
+		}
 	}
 }
 

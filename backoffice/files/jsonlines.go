@@ -41,7 +41,10 @@ func (c *checker) lines(in io.Reader) error {
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			c.report.Lines++
-			c.line(number, line)
+			before := len(c.report.Problems)
+			if c.line(number, line); len(c.report.Problems) == before {
+				c.good(line)
+			}
 		}
 		if ended {
 			return nil

@@ -10,7 +10,16 @@ import (
 	"disburser/backoffice/files"
 	"disburser/internal/cli"
 	"disburser/internal/cli/clitest"
+	"disburser/internal/rehearsal"
 )
+
+// A rehearsal starts its program once more, and that is this one.
+func TestMain(m *testing.M) {
+	if rehearsal.PlayIfAsked() {
+		os.Exit(cli.Failed)
+	}
+	os.Exit(m.Run())
+}
 
 // Secrets and servers are other people's: nobody has set their variables.
 const configuration = `
