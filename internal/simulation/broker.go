@@ -99,7 +99,7 @@ func (b *broker) committing(r kmsg.Request) {
 
 // watch notes the ends of the partitions at each produce, to the instant of virtual time.
 func (b *broker) watch(ctx context.Context) {
-	last := map[string]map[int32]int64{trial.DefaultTopics.Results: {}, trial.DefaultTopics.Decisions: {}}
+	last := map[string]map[int32]int64{trial.DefaultTopics.Results: {}, trial.DefaultTopics.Decisions: {}, trial.DefaultTopics.Actions: {}}
 	for {
 		select {
 		case <-ctx.Done():

@@ -2,12 +2,14 @@ package simulation
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"disburser/internal/partition"
 	"disburser/internal/trial"
 	"disburser/message"
+	"disburser/payout/acts"
 )
 
 // evidence is what stands in Kafka, each with when it was appended.
@@ -16,6 +18,7 @@ type evidence struct {
 	results   map[string][]result // by tradeNo, in order
 	decisions []decision
 	letters   map[string]message.Code // by origin
+	outcomes  []outcome
 
 	next map[place]int64
 }
@@ -48,21 +51,64 @@ type decision struct {
 	valid     bool
 }
 
+// outcome is what an instance has said of an action.
+type outcome struct {
+	ID       string         `json:"id"`
+	Kind     string         `json:"kind"`
+	Action   string         `json:"action"`
+	Result   string         `json:"result"`
+	TradeNo  string         `json:"tradeNo"`
+	Shard    *int           `json:"shard"`
+	Counts   map[string]int `json:"counts"`
+	Detail   string         `json:"detail"`
+	Evidence *acts.Evidence `json:"evidence"`
+	Certain  *bool          `json:"certain"`
+
+	signed bool
+	at     time.Time
+}
+
+func outcomeIn(r partition.Record) (o outcome, is bool) {
+	if err := json.Unmarshal(r.Value, &o); err != nil || o.Kind != "outcome" {
+		return o, false
+	}
+	for _, h := range r.Headers {
+		o.signed = o.signed || h.Key == "sig"
+	}
+	return o, true
+}
+
+// certain tells that it doesn't say that it may have happened.
+func (o outcome) certain() bool { return o.Certain == nil || *o.Certain }
+
+// place is what it is about.
+func (o outcome) place() string {
+	if o.TradeNo == "" && o.Shard != nil {
+		return fmt.Sprint("shard:", *o.Shard)
+	}
+	return "payout:" + o.TradeNo
+}
+
 func newEvidence() *evidence {
 	return &evidence{results: map[string][]result{}, letters: map[string]message.Code{}, next: map[place]int64{}}
 }
 
 // gather reads what has been added since.
 func (e *evidence) gather(ctx context.Context, b *broker) {
-	for topic, n := range partitions {
-		for p := range n {
-			at := place{topic, p}
-			records, next := b.read(ctx, topic, p, e.next[at])
-			for _, r := range records {
-				e.take(b, at, r)
-			}
-			e.next[at] = next
+	for topic := range partitions {
+		e.read(ctx, b, topic)
+	}
+}
+
+// read reads what has been added to a topic.
+func (e *evidence) read(ctx context.Context, b *broker, topic string) {
+	for p := range partitions[topic] {
+		at := place{topic, p}
+		records, next := b.read(ctx, topic, p, e.next[at])
+		for _, r := range records {
+			e.take(b, at, r)
 		}
+		e.next[at] = next
 	}
 }
 
@@ -90,6 +136,11 @@ func (e *evidence) take(b *broker, at place, r partition.Record) {
 		d := decision{partition: at.partition, offset: r.Offset, at: b.appended(at.topic, at.partition, r.Offset)}
 		d.Decision, _ = message.DecodeDecision(r.Value) // only disbursers write there
 		e.decisions = append(e.decisions, e.validate(d))
+	case trial.DefaultTopics.Actions:
+		if o, ok := outcomeIn(r); ok {
+			o.at = b.appended(at.topic, at.partition, r.Offset)
+			e.outcomes = append(e.outcomes, o)
+		}
 	case trial.DefaultTopics.DeadLetter:
 		d, err := message.DecodeDeadLetter(message.New(r.Key, r.Value, r.Headers))
 		if err != nil { // no such code is due: the oracle names it

@@ -39,6 +39,9 @@ const (
 	honest    = "the results say what the ledger says"
 	reasoned  = "whoever is held is held for a reason"
 	silent    = "nothing is sent that a person has paused"
+	theirs    = "what a person ends, a person has ended, and nothing of it is sent afterwards"
+	evident   = "no person's word goes against the provider's"
+	reported  = "each action has one outcome, in time, and it is true"
 	lively    = "all becomes quiet, and the program behaves as a process"
 	perSecond = 1.02*sendRate + sendBurst
 )
@@ -49,7 +52,9 @@ type oracle struct {
 	expected trial.Expected
 	calls    []call
 	commits  []commit
+	sayings  []saying
 	silenced []silenced
+	talking  bool // people still say something
 	sim      *paysim.Sim
 	ledger   paysim.Ledger
 	plan     Plan
@@ -68,9 +73,10 @@ func (o *oracle) judge() []Violation {
 		o.endings(tradeNo)
 		o.order(tradeNo)
 		o.honesty(tradeNo)
-		o.people(tradeNo)
+		o.person(tradeNo)
 		o.holds(tradeNo)
 	}
+	o.actions()
 	o.executions()
 	o.letterCount()
 	o.marks()
@@ -97,6 +103,15 @@ func (o *oracle) pending() (why []string) {
 			why = append(why, tradeNo+" is held, and the provider knows how it ended")
 		}
 	}
+	if o.talking {
+		why = append(why, "people still say something")
+	}
+	for _, s := range o.sayings {
+		if s.wantsOutcome() && len(o.outcomesOf(s.ID)) == 0 {
+			why = append(why, fmt.Sprintf("%s has no outcome", s))
+		}
+	}
+	why = append(why, o.behind()...)
 	if len(o.letters) < o.expected.Letters {
 		why = append(why, fmt.Sprintf("%d dead letters of %d", len(o.letters), o.expected.Letters))
 	}
@@ -177,7 +192,7 @@ func (o *oracle) order(tradeNo string) {
 // honesty compares the first final event with the ledger.
 func (o *oracle) honesty(tradeNo string) {
 	r, ended := o.final(tradeNo)
-	if !ended {
+	if !ended || r.event.By != "" && r.event.Type != message.EventRejected { // see word
 		return
 	}
 	e, ordered := entry(o.ledger, o.expected.TradeNos[tradeNo], tradeNo), o.expected.Commands[tradeNo]
@@ -220,15 +235,24 @@ func (o *oracle) explained(tradeNo string, r result, again bool, e paysim.Entry)
 		if o.plan.Then == "resend" { // then it is sent again, as long as it isn't too old
 			return old
 		}
-		return !o.onlyWipes() || o.inFlight(tradeNo, r.at)
+		return !o.onlyWipes() || o.inFlight(tradeNo, r.at) || o.unheard(tradeNo)
 	case because("the provider"): // has shown, had acknowledged, answers with
 		return e.Placements > 0
 	case because("expiresAt passed"):
 		return !o.expected.Commands[tradeNo].ExpiresAt.IsZero() && (o.decidedBefore(tradeNo, r.at) || o.undecided(r))
 	case because("its command is older"): // nothing is trimmed here
 		return o.plan.DedupWindow == shortWindow || again
+	case because("cancelled by "): // but it may have been sent before
+		return o.mayBeCancelled(tradeNo, r) && (o.decidedBefore(tradeNo, r.at) || o.undecided(r))
+	case because("a person had ended it"):
+		return o.mayBeResolved(tradeNo, r.at)
 	}
 	return false
+}
+
+// unheard: a send of it was not answered, so that nobody knew whether it had come.
+func (o *oracle) unheard(tradeNo string) bool {
+	return slices.ContainsFunc(o.calls, func(c call) bool { return c.placement && c.tradeNo == tradeNo && c.answer == noAnswer })
 }
 
 // onlyWipes: nothing else than a lost Redis can be the cause.
@@ -283,35 +307,6 @@ func same(a, b string) bool {
 	x, errX := money.Parse(a)
 	y, errY := money.Parse(b)
 	return errX == nil && errY == nil && x.Compare(y) == 0
-}
-
-// marks checks each committed offset. Everything before it had ended and was announced by then,
-// or had been carried forward to a later offset.
-func (o *oracle) marks() {
-	told := map[string]bool{}
-	again := map[string][]time.Time{} // when a payout was carried forward
-	for _, m := range o.commands {
-		if m.carried {
-			again[m.tradeNos[0]] = append(again[m.tradeNos[0]], m.at)
-		}
-	}
-	for _, c := range o.commits {
-		for _, m := range o.commands {
-			if m.partition != c.partition || m.offset >= c.offset {
-				continue
-			}
-			for _, tradeNo := range m.tradeNos {
-				r, ended := o.final(tradeNo)
-				if slices.ContainsFunc(again[tradeNo], func(at time.Time) bool { return at.After(m.at) && !at.After(c.at) }) {
-					continue
-				}
-				if (!ended || r.at.After(c.at)) && !told[tradeNo] {
-					told[tradeNo] = true
-					o.violated(safeMark, tradeNo, "offset %d of partition %d was committed at %s, its command stands at %d", c.offset, c.partition, since(c.at), m.offset)
-				}
-			}
-		}
-	}
 }
 
 // sends checks that each placement of an instance has a valid decision of that instance. It had

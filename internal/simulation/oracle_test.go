@@ -47,7 +47,7 @@ func TestADecisionThatNobodyHeardOfIsNone(t *testing.T) {
 		d := decision{partition: 1, offset: 7, at: epoch.Add(time.Second / 2), valid: true}
 		d.Kind, d.Instance, d.TradeNos = message.KindSend, "i0.1", []string{"a"}
 		o.decisions = append(o.decisions, d)
-		o.calls = []call{{epoch.Add(2 * time.Second), "i0.1", true, "a"}}
+		o.calls = []call{{at: epoch.Add(2 * time.Second), instance: "i0.1", placement: true, tradeNo: "a"}}
 		if o.sends(); o.found(decided) == c.fine {
 			t.Errorf("%s: %v", name, o.violations)
 		}
@@ -146,30 +146,8 @@ func TestWhatIsPausedIsNotSent(t *testing.T) {
 		o := testOracle("hold")
 		o.expected.Commands["a"] = payout.Command{TradeNo: "a", BatchID: "b1"}
 		o.silenced = []silenced{pause(c.scope)}
-		o.calls = []call{{epoch.Add(c.at), "i0.1", true, "a"}, {epoch.Add(15 * time.Second), "i0.1", false, "a"}}
+		o.calls = []call{{at: epoch.Add(c.at), instance: "i0.1", placement: true, tradeNo: "a"}, {at: epoch.Add(15 * time.Second), instance: "i0.1", tradeNo: "a"}}
 		if o.silence(); o.found(silent) == c.fine {
-			t.Errorf("%s: %v", name, o.violations)
-		}
-	}
-}
-
-func TestWhatAPersonEndedIsCancelled(t *testing.T) {
-	for name, c := range map[string]struct {
-		by    string
-		heard []silenced
-		fine  bool
-	}{
-		"nobody has said so":   {"a person", nil, false},
-		"another batch":        {"a person", []silenced{{scope: acts.Scope{Kind: acts.Batch, Name: "b2"}, cancels: true}}, false},
-		"it was paused only":   {"a person", []silenced{{scope: acts.Scope{Kind: acts.Batch, Name: "b1"}}}, false},
-		"it was cancelled":     {"a person", []silenced{{scope: acts.Scope{Kind: acts.Batch, Name: "b1"}, cancels: true}}, true},
-		"by our own word only": {"", nil, true},
-	} {
-		o := testOracle("hold")
-		o.expected.Commands["a"] = payout.Command{TradeNo: "a", BatchID: "b1"}
-		o.results["a"] = []result{{event: message.Event{Type: message.EventRejected, TradeNo: "a", By: c.by}}}
-		o.silenced = c.heard
-		if o.people("a"); o.found(silent) == c.fine {
 			t.Errorf("%s: %v", name, o.violations)
 		}
 	}

@@ -3,9 +3,8 @@ package simulation
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"regexp"
-	"strings"
+	"slices"
+	"sync"
 	"time"
 
 	"disburser/actions"
@@ -14,163 +13,279 @@ import (
 	"disburser/payout/secrets"
 )
 
-// Stop is a pause that a person says, and lifts after a while; or the cancellation of a batch, which stands for ever.
-type Stop struct {
-	At, For time.Duration
-	Scope   string
-	Cancels bool
-}
-
-// String tells a pause as the trace does.
-func (s Stop) String() string {
-	if s.Cancels {
-		return fmt.Sprintf("+%.3fs cancel %s", s.At.Seconds(), s.Scope)
-	}
-	return fmt.Sprintf("+%.3fs pause %s for %v", s.At.Seconds(), s.Scope, s.For)
-}
-
 // staleness is short, so that a pause shows within a simulation.
 const staleness = 500 * time.Millisecond
 
-var named = regexp.MustCompile(`"(tradeNo|batchId)":"([^"]+)"`)
+// actionsKey signs what people say, in some seeds.
+var actionsKey = secrets.New("simulation-actions-0123456789abcdef")
 
-// stops draws the pauses of a seed: none in every second one. It draws from numbers of its own, so that a seed has
-// the faults that it had without them.
-func stops(seed uint64, bursts []Burst) (all []Stop) {
-	d := drawer{rand.New(rand.NewPCG(seed, 0xac7))}
-	if d.IntN(2) == 0 {
-		return nil
-	}
-	var names [][]string
-	for _, b := range bursts {
-		for _, line := range b.Lines {
-			names = append(names, named.FindAllStringSubmatch(line, -1)...)
-		}
-	}
-	for range 1 + d.IntN(3) {
-		s := Stop{At: d.between(time.Second, window), For: d.between(time.Second, 9*time.Second), Scope: d.word("fleet", "fleet", "merchant:eg-main", "merchant:br-main", "")}
-		if name := names[d.IntN(len(names))]; s.Scope == "" {
-			s.Scope = strings.NewReplacer("tradeNo", "payout:", "batchId", "batch:").Replace(name[1]) + name[2]
-		}
-		all = append(all, s)
-	}
-	return cancels(seed, names, all)
+// saying is an action as a person has said it.
+type saying struct {
+	acts.Action
+	needs  int  // people
+	obeyed bool // it is signed, or nobody asks for that
+
+	// Between these two moments its record was written, and from complete to completed that of the last person whose
+	// word it needs. They are zero where that never happened.
+	began, acknowledged time.Time
+	complete, completed time.Time
+	confirmedBy         string
 }
 
-// cancels has a person cancel a batch in every third of these seeds.
-func cancels(seed uint64, names [][]string, all []Stop) []Stop {
-	d := drawer{rand.New(rand.NewPCG(seed, 0xca7ce1))}
-	var batches []string
-	for _, name := range names {
-		if name[1] == "batchId" {
-			batches = append(batches, "batch:"+name[2])
-		}
-	}
-	if d.IntN(3) > 0 || len(batches) == 0 {
-		return all
-	}
-	return append(all, Stop{At: d.between(time.Second, window), Scope: batches[d.IntN(len(batches))], Cancels: true})
-}
-
-// silenced is a pause as it was heard: from its acknowledgement on, until somebody began to lift it. A cancellation
-// has no end.
+// silenced is a pause or a cancellation as it was heard: from its acknowledgement on, until somebody began to lift
+// it. A cancellation is lifted by its outcome, if at all.
 type silenced struct {
-	scope    acts.Scope
-	cancels  bool
-	from, to time.Time
+	id              string
+	scope           acts.Scope
+	cancels         bool
+	began, from, to time.Time
 }
 
-// obey has people say what the plan has for them. Their own way to Kafka never fails, but Kafka may.
-func (w *world) obey(n int, s Stop) {
-	scope, err := acts.ParseScope(s.Scope)
+// everLasting is the end of what nobody has lifted.
+var everLasting = epoch.Add(denial)
+
+// crowd is what people know and have said.
+type crowd struct {
+	mu       sync.Mutex
+	sayings  []*saying
+	silenced []*silenced
+	over     bool // nobody says anything any more
+
+	reading sync.Mutex
+	results *evidence // as people see them
+}
+
+// people say what the plan has for them. When the faults are over, all that was paused is lifted. Their own way to
+// Kafka never fails, but Kafka may.
+func (w *world) people() {
+	var all sync.WaitGroup
+	for n, word := range w.plan.Words {
+		all.Go(func() {
+			w.until(word.At)
+			w.obey(n, word)
+		})
+	}
+	all.Wait()
+	w.until(calm)
+	for n, scope := range w.crowd.paused() {
+		w.lift(fmt.Sprintf("last-%d", n), scope, Word{Second: another})
+	}
+	w.crowd.mu.Lock()
+	w.crowd.over = true
+	w.crowd.mu.Unlock()
+}
+
+// obey has a person say a word.
+func (w *world) obey(n int, word Word) {
+	scope, err := w.scopeOf(word)
 	if err != nil {
 		w.problem("%v", err)
 		return
 	}
-	w.until(s.At)
-	if s.Cancels {
-		w.cancel(n, scope)
+	a := acts.Action{ID: fmt.Sprintf("a%d", n), Kind: word.Kind, Scope: scope, As: word.As, Force: word.Force, Lasts: word.Lasts, Needs: word.Needs}
+	s := w.say(a, word)
+	if s == nil || word.Kind != acts.Pause {
 		return
 	}
-	id := fmt.Sprintf("pause-%d", n)
-	if !w.say(acts.Action{ID: id, Kind: acts.Pause, Scope: scope}) {
-		return
+	w.until(word.At + word.For)
+	var lifts []string
+	if !word.LiftAll {
+		lifts = []string{s.ID}
 	}
-	heard := silenced{scope: scope, from: time.Now()}
-	w.until(s.At + s.For)
-	heard.to = time.Now()
-	w.hears(heard)
-	w.say(acts.Action{ID: fmt.Sprintf("resume-%d", n), Kind: acts.Resume, Scope: scope, Lifts: []string{id}})
+	w.lift("lift-"+s.ID, scope, word, lifts...)
 }
 
-// cancel cancels a batch for ever.
-func (w *world) cancel(n int, scope acts.Scope) {
-	if w.say(acts.Action{ID: fmt.Sprintf("cancel-%d", n), Kind: acts.Cancel, Scope: scope}) {
-		w.hears(silenced{scope: scope, cancels: true, from: time.Now(), to: epoch.Add(denial)})
+// scopeOf is what a word is about. What is held is chosen when it is said.
+func (w *world) scopeOf(word Word) (acts.Scope, error) {
+	if word.Scope != "" {
+		return acts.ParseScope(word.Scope)
+	}
+	for {
+		held := w.heldNow()
+		if len(held) > 0 {
+			return acts.Scope{Kind: acts.Payout, Name: held[word.Pick%len(held)]}, nil
+		}
+		if time.Since(epoch) > min(word.At+waitForHold, lastWord) {
+			return acts.Scope{Kind: acts.Payout, Name: noSuchName}, nil
+		}
+		time.Sleep(500 * time.Millisecond)
 	}
 }
 
-func (w *world) hears(s silenced) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.silenced = append(w.silenced, s)
+// heldNow lists what people see as held.
+func (w *world) heldNow() (held []string) {
+	w.crowd.reading.Lock()
+	defer w.crowd.reading.Unlock()
+	w.crowd.results.read(w.ctx, w.broker, trial.DefaultTopics.Results)
+	for tradeNo := range w.crowd.results.results {
+		if _, final := w.crowd.results.final(tradeNo); !final {
+			held = append(held, tradeNo)
+		}
+	}
+	slices.Sort(held)
+	return held
 }
 
-// say has an action acknowledged, unless the world ends before.
-func (w *world) say(a acts.Action) bool {
-	a.By, a.Reason, a.Time = "a person", "simulated", time.Now()
-	r, err := acts.Write(a, secrets.Secret{})
-	if err == nil {
-		_, err = actions.Write(w.ctx, w.broker.client, trial.DefaultTopics.Actions, r)
+// lift resumes a scope. What it lifts counts as lifted from when the record is written that completes it.
+func (w *world) lift(id string, scope acts.Scope, word Word, lifts ...string) {
+	a := acts.Action{ID: id, Kind: acts.Resume, Scope: scope, Lifts: lifts}
+	word.Lasts = 0
+	w.say(a, word)
+}
+
+// say has a person say something, and then the other one confirm it if that is needed. It answers nil if the
+// world ends before that is acknowledged.
+func (w *world) say(a acts.Action, word Word) *saying {
+	a.By, a.Reason, a.Time = "alice-"+a.ID, "simulated", time.Now()
+	s := &saying{Action: a, needs: w.needs(a), began: time.Now(), obeyed: !word.Unsigned || !w.plan.Key}
+	if s.pauses() {
+		s.needs = 1
 	}
-	if err != nil && w.ctx.Err() == nil {
+	record, ok := w.record(a, word.Unsigned)
+	if !ok {
+		return nil
+	}
+	w.crowd.hear(s)
+	if s.needs <= 1 {
+		w.completing(s, "")
+	}
+	if !w.write(record) {
+		return nil
+	}
+	w.crowd.acknowledged(s)
+	if word.Again > 0 {
+		w.watching.Go(func() {
+			time.Sleep(word.Again)
+			w.write(record)
+		})
+	}
+	if s.needs <= 1 {
+		w.completed(s)
+		return s
+	}
+	return w.confirm(s, word)
+}
+
+// confirm has another person confirm an action, or the same one try to.
+func (w *world) confirm(s *saying, word Word) *saying {
+	if word.Second == nobody {
+		return s
+	}
+	time.Sleep(word.After)
+	a := acts.Action{ID: "confirm-" + s.ID, Kind: acts.Confirm, Of: s.ID, By: s.By, Reason: "simulated", Time: time.Now()}
+	if word.Second == another {
+		a.By = "bob-" + s.ID
+	}
+	record, ok := w.record(a, word.Unsigned)
+	if !ok {
+		return s
+	}
+	counts := s.obeyed && word.Second == another
+	if counts {
+		w.completing(s, a.By)
+	}
+	if w.write(record) && counts {
+		w.completed(s)
+	}
+	return s
+}
+
+// needs is how many people an action needs (protocol A9).
+func (w *world) needs(a acts.Action) int {
+	word := string(a.Kind)
+	if a.Kind == acts.Resolve {
+		word = string(a.As)
+	}
+	if a.Force || slices.Contains(w.plan.TwoPeople, word) {
+		return 2
+	}
+	return max(1, a.Needs)
+}
+
+func (w *world) record(a acts.Action, unsigned bool) (acts.Record, bool) {
+	key := secrets.Secret{}
+	if w.plan.Key && !unsigned {
+		key = actionsKey
+	}
+	r, err := acts.Write(a, key)
+	if err != nil {
 		w.problem("%s %s: %v", a.Kind, a.Scope, err)
+	}
+	return r, err == nil
+}
+
+// write has a record acknowledged, unless the world ends before.
+func (w *world) write(r acts.Record) bool {
+	_, err := actions.Write(w.ctx, w.broker.client, trial.DefaultTopics.Actions, r)
+	if err != nil && w.ctx.Err() == nil {
+		w.problem("%s: %v", r.Key, err)
 	}
 	return err == nil && context.Cause(w.ctx) == nil
 }
 
-// covers tells whether a pause is about a payout.
-func (s silenced) covers(merchant, batchID, tradeNo string) bool {
-	switch s.scope.Kind {
-	case acts.Merchant:
-		return s.scope.Name == merchant
-	case acts.Batch:
-		return s.scope.Name == batchID
-	case acts.Payout:
-		return s.scope.Name == tradeNo
-	default:
-		return true
+func (c *crowd) hear(s *saying) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sayings = append(c.sayings, s)
+}
+
+func (c *crowd) acknowledged(s *saying) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.acknowledged = time.Now()
+}
+
+// pauses tells whether it stops something until it is lifted. An unsigned cancellation of a batch does no more.
+func (s *saying) pauses() bool {
+	return s.Kind == acts.Pause || s.Kind == acts.Cancel && s.Scope.Kind == acts.Batch && !s.obeyed
+}
+
+// mayLift tells whether a resume lifts a pause, or may: which of them stands before the other isn't known if
+// they were said at once.
+func (s *saying) mayLift(p *silenced) bool {
+	before := s.acknowledged.IsZero() || !p.began.After(s.acknowledged)
+	return s.Kind == acts.Resume && s.obeyed && !s.complete.IsZero() && p.scope == s.Scope && before && (s.Lifts == nil || slices.Contains(s.Lifts, p.id))
+}
+
+// completing notes that the record is about to be written that makes an action count. A resume lifts from here on.
+func (w *world) completing(s *saying, confirmedBy string) {
+	c := &w.crowd
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.complete, s.confirmedBy = time.Now(), confirmedBy
+	for _, p := range c.silenced {
+		if !p.cancels && s.mayLift(p) && p.to.After(s.complete) {
+			p.to = s.complete
+		}
 	}
 }
 
-// way is how long a request may be on its way to the provider: what the link delays, and connecting.
-const way = 4 * slowest
-
-// people: what a person is said to have ended, a person has cancelled.
-func (o *oracle) people(tradeNo string) {
-	r, ended := o.final(tradeNo)
-	if !ended || r.event.By == "" {
+// completed notes that an action counts, for it is acknowledged. A pause holds from here on, and a cancellation.
+func (w *world) completed(s *saying) {
+	c := &w.crowd
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.completed = time.Now()
+	if !s.pauses() && (s.Kind != acts.Cancel || !s.obeyed || s.Lasts < 0) {
 		return
 	}
-	for _, s := range o.silenced {
-		if s.cancels && s.covers(o.expected.TradeNos[tradeNo], o.expected.Commands[tradeNo].BatchID, tradeNo) {
-			return
+	p := &silenced{s.ID, s.Scope, !s.pauses(), s.began, s.completed, everLasting}
+	for _, other := range c.sayings {
+		if !p.cancels && other.mayLift(p) && !other.complete.Before(s.began) {
+			p.to = s.completed
 		}
 	}
-	o.violated(silent, tradeNo, "the result says %s by %s, and nobody has cancelled it", r.event.Type, r.event.By)
+	c.silenced = append(c.silenced, p)
 }
 
-// silence: no send of what is paused begins later than the staleness after the acknowledgement.
-func (o *oracle) silence() {
-	for _, c := range o.calls {
-		if !c.placement {
-			continue
-		}
-		for _, s := range o.silenced {
-			late := c.at.After(s.from.Add(staleness+way)) && c.at.Before(s.to)
-			if late && s.covers(o.expected.TradeNos[c.tradeNo], o.expected.Commands[c.tradeNo].BatchID, c.tradeNo) {
-				o.violated(silent, c.tradeNo, "%s sent it at %s, and %s is paused since %s, until %s", c.instance, since(c.at), s.scope, since(s.from), since(s.to))
-			}
+// paused lists what was ever paused.
+func (c *crowd) paused() (scopes []acts.Scope) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.silenced {
+		if !p.cancels && !slices.Contains(scopes, p.scope) {
+			scopes = append(scopes, p.scope)
 		}
 	}
+	return scopes
 }

@@ -31,7 +31,7 @@ type Plan struct {
 	Provider    paysim.Behavior
 	Bursts      []Burst
 	Faults      []Fault // by time
-	Stops       []Stop  // what people pause
+	People
 }
 
 // Burst is commands that are published together.
@@ -113,7 +113,7 @@ func Draw(seed uint64, most int, kinds []Kind) Plan {
 	d := drawer{rand.New(rand.NewPCG(seed, 0x5eed))}
 	p := Plan{Seed: seed, Then: d.word("hold", "resend"), Slots: 2 + d.IntN(2), Provider: d.manners()}
 	p.Bursts = d.bursts(seed)
-	p.Stops = stops(seed, p.Bursts)
+	p.People = people(seed, p.Bursts)
 	if len(kinds) == 0 {
 		kinds = Kinds
 	}
@@ -135,6 +135,12 @@ func Draw(seed uint64, most int, kinds []Kind) Plan {
 	p.DedupWindow = time.Hour
 	if d.IntN(3) == 0 {
 		p.DedupWindow = shortWindow
+	}
+	if len(p.Words) > 0 {
+		holding(&p.Provider, p.Then)
+		for i := range p.Faults {
+			holding(&p.Faults[i].Manners, p.Then)
+		}
 	}
 	return p
 }

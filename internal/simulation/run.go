@@ -32,6 +32,9 @@ type Report struct {
 	Lives      int // of instances
 	Carried    int // commands published again
 	Lost       int // messages
+	Said       int // by people
+	Outcomes   map[string]int
+	Resolved   int // payouts ended by a resolve
 }
 
 // String is the report in one line.
@@ -44,8 +47,9 @@ func (r Report) String() string {
 	if len(r.Violations) > 0 {
 		verdict = "VIOLATED"
 	}
-	return fmt.Sprintf("%s  %v virtual, %v of it after the faults; %d sends, %d held, %d carried, %d lives, %d epochs; %s", verdict,
-		r.Virtual.Round(time.Second), r.Quiet.Round(time.Second), r.Placements, r.Results[message.EventHeld], r.Carried, r.Lives, r.Epochs, strings.Join(kinds, " "))
+	return fmt.Sprintf("%s  %v virtual, %v of it after the faults; %d sends, %d held, %d carried, %d lives, %d epochs; %d said, %d resolved; %s", verdict,
+		r.Virtual.Round(time.Second), r.Quiet.Round(time.Second), r.Placements, r.Results[message.EventHeld], r.Carried, r.Lives, r.Epochs,
+		r.Said, r.Resolved, strings.Join(kinds, " "))
 }
 
 // Run simulates a plan. It must be called in a synctest bubble, where a minute of virtual
@@ -64,9 +68,7 @@ func Run(plan Plan, story string) (Report, error) {
 		}
 	}
 	w.watching.Go(w.publish)
-	for n, s := range plan.Stops {
-		w.watching.Go(func() { w.obey(n, s) })
-	}
+	w.watching.Go(w.people)
 	w.unleash()
 	w.until(calm)
 	o := w.settle()
@@ -141,9 +143,7 @@ func (w *world) look(o *oracle) {
 	w.provider.mu.Lock()
 	o.calls = append(o.calls[:0], w.provider.calls...)
 	w.provider.mu.Unlock()
-	w.mu.Lock()
-	o.silenced = append(o.silenced[:0], w.silenced...)
-	w.mu.Unlock()
+	w.crowd.tell(o)
 	w.broker.mu.Lock()
 	o.commits = append(o.commits[:0], w.broker.commits...)
 	w.broker.mu.Unlock()
@@ -165,6 +165,19 @@ func (r *Report) count(o *oracle) {
 	for _, c := range o.commands {
 		if c.carried {
 			r.Carried++
+		}
+	}
+	r.Said, r.Outcomes = len(o.sayings), map[string]int{}
+	for _, e := range o.outcomes {
+		result := e.Result
+		if !e.certain() {
+			result += ", not certain"
+		}
+		r.Outcomes[result]++
+	}
+	for _, e := range o.endsOf("") {
+		if e.finding != "" {
+			r.Resolved++
 		}
 	}
 	opened := map[string]bool{}

@@ -90,13 +90,15 @@ type summary struct {
 	faults               map[Kind]int
 	payouts, held, sends int
 	epochs, lives, lost  int
+	said, resolved       int
+	outcomes             map[string]int
 }
 
 func (s *summary) add(r Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.faults == nil {
-		s.faults = map[Kind]int{}
+		s.faults, s.outcomes = map[Kind]int{}, map[string]int{}
 	}
 	s.seeds++
 	if len(r.Violations) > 0 {
@@ -112,6 +114,10 @@ func (s *summary) add(r Report) {
 			s.held += n
 		}
 	}
+	for result, n := range r.Outcomes {
+		s.outcomes[result] += n
+	}
+	s.said, s.resolved = s.said+r.Said, s.resolved+r.Resolved
 	s.sends, s.epochs, s.lives, s.lost = s.sends+r.Placements, s.epochs+r.Epochs, s.lives+r.Lives, s.lost+r.Lost
 }
 
@@ -123,6 +129,11 @@ func (s *summary) print(took time.Duration) {
 		faults = append(faults, fmt.Sprintf("%s %d", k, s.faults[k]))
 	}
 	fmt.Fprintf(os.Stdout, "%d seeds from %d, %d with a violation; %v of virtual time in %v\n", s.seeds, *from, s.violated, s.virtual.Round(time.Second), took.Round(100*time.Millisecond))
+	var outcomes []string
+	for _, result := range slices.Sorted(maps.Keys(s.outcomes)) {
+		outcomes = append(outcomes, fmt.Sprintf("%s %d", result, s.outcomes[result]))
+	}
+	fmt.Fprintf(os.Stdout, "people said %d things, and ended %d payouts; outcomes: %s\n", s.said, s.resolved, strings.Join(outcomes, ", "))
 	fmt.Fprintf(os.Stdout, "%d payouts (%d held), %d sends; %d lives of instances, %d epochs, %d messages lost\nfaults: %s\n",
 		s.payouts, s.held, s.sends, s.lives, s.epochs, s.lost, strings.Join(faults, ", "))
 }

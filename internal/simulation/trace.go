@@ -25,7 +25,7 @@ func (w *world) trace(o *oracle, violations []Violation) string {
 	for _, f := range w.plan.Faults {
 		fmt.Fprintf(&s, "  %v\n", f)
 	}
-	for _, p := range w.plan.Stops {
+	for _, p := range w.plan.Words {
 		fmt.Fprintf(&s, "  %v\n", p)
 	}
 	var told []string

@@ -27,6 +27,7 @@ const (
 	sendBurst = 3
 	drain     = 3 * time.Second
 	giveUp    = time.Minute
+	absences  = 3
 )
 
 // world is one simulation.
@@ -47,7 +48,8 @@ type world struct {
 	lives     []int       // how many each slot has had
 	dead      []*instance
 	problems  []string // what went wrong with the program as a process
-	silenced  []silenced
+
+	crowd crowd
 }
 
 // instance is one life of one process.
@@ -62,6 +64,7 @@ type instance struct {
 
 func newWorld(plan Plan) (*world, error) {
 	w := &world{plan: plan, instances: make([]*instance, plan.Slots), lives: make([]int, plan.Slots)}
+	w.crowd.results = newEvidence()
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	var err error
 	if w.broker, err = newBroker(); err != nil {
@@ -140,7 +143,10 @@ func (w *world) config() config.Config {
 	c.Disburse.Lease, c.Disburse.Drain, c.Disburse.Slots = lease, drain, 24
 	c.Breaker.Window, c.Breaker.OpenFor, c.Breaker.MaxOpenFor, c.Breaker.MinRequests = 10*time.Second, time.Second, 4*time.Second, 10
 	c.UnknownMerchantGrace = 2 * time.Second
-	c.Actions.Staleness = staleness
+	c.Actions.Staleness, c.Actions.TwoPeople = staleness, w.plan.TwoPeople
+	if w.plan.Key {
+		c.Actions.Key = actionsKey
+	}
 	c.Log.Level = "debug"
 	c.Merchants = map[string]config.Merchant{
 		"eg-main": w.merchant("egypt", "/egy-pay", "eg-main", egyptSecret),
@@ -155,7 +161,7 @@ func (w *world) merchant(country, base, name, secret string) config.Merchant {
 	m.Secret, m.NotifyURL, m.Timeout = secrets.New(secret), "https://example.com/notify", timeout
 	m.Send, m.Query = config.Rate{Rate: sendRate, Burst: sendBurst}, config.Rate{Rate: 40, Burst: 5}
 	m.Poll = config.Poll{First: 200 * time.Millisecond, Factor: 1.6, Max: 2 * time.Second, GiveUp: giveUp}
-	m.NoRecord.Answers, m.NoRecord.Every, m.NoRecord.Then = 3, time.Second, w.plan.Then
+	m.NoRecord.Answers, m.NoRecord.Every, m.NoRecord.Then = absences, time.Second, w.plan.Then
 	return m
 }
 
