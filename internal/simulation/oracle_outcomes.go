@@ -39,12 +39,12 @@ func (o *oracle) outcomeOf(s saying) {
 }
 
 // String tells an outcome in a violation.
-func (e outcome) String() string {
-	text := e.Result
-	if !e.certain() {
+func (o outcome) String() string {
+	text := o.Result
+	if !o.certain() {
 		text += ", not certain"
 	}
-	return text + " (" + e.Detail + ")"
+	return text + " (" + o.Detail + ")"
 }
 
 // placeOf is what its outcome is about. The simulation has one shard.
