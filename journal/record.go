@@ -66,6 +66,8 @@ type content struct {
 type progress struct {
 	FirstSent      int64  `json:"fs,omitempty"`
 	LastSend       uint8  `json:"ls,omitempty"`
+	Answered       bool   `json:"an,omitempty"` // of an unclear answer; any other one says so itself
+	AnswerLost     bool   `json:"al,omitempty"`
 	Disproved      int    `json:"dp,omitempty"`
 	Refusals       int    `json:"rf,omitempty"`
 	Unacknowledged bool   `json:"uh,omitempty"` // stored by its older name, unheard
@@ -192,6 +194,7 @@ func contentOf(p payout.Payout) content {
 func progressOf(p payout.Payout) progress {
 	return progress{
 		FirstSent: millis(p.FirstSentAt), LastSend: uint8(p.LastSend),
+		Answered: p.Answered && p.LastSend == finding.Unclear, AnswerLost: p.AnswerLost,
 		Disproved: p.Disproved, Unacknowledged: p.Unacknowledged, Refusals: p.Refusals,
 		Asks: p.Asks, AskRound: p.AskRound, NoRecords: p.NoRecords, NoRecord: millis(p.NoRecordAt), NoRecordOf: string(p.NoRecordOf),
 		Partial: millis(p.PartialAt), Pending: millis(p.PendingAt), Unknown: p.Unknown, Shown: p.Shown,
@@ -260,6 +263,7 @@ func (c content) payout() payout.Payout {
 
 func (g progress) fill(p *payout.Payout) {
 	p.FirstSentAt, p.LastSend = timeOf(g.FirstSent), finding.Kind(g.LastSend)
+	p.Answered, p.AnswerLost = g.Answered || p.LastSend != finding.Unclear, g.AnswerLost
 	p.Disproved, p.Refusals, p.Unacknowledged, p.Asks, p.AskRound = g.Disproved, g.Refusals, g.Unacknowledged, g.Asks, g.AskRound
 	p.NoRecords, p.NoRecordAt, p.NoRecordOf, p.PartialAt = g.NoRecords, timeOf(g.NoRecord), payout.Account(g.NoRecordOf), timeOf(g.Partial)
 	p.PendingAt, p.Unknown, p.Shown = timeOf(g.Pending), g.Unknown, g.Shown

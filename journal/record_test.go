@@ -22,6 +22,7 @@ func TestARecordKeepsEverything(t *testing.T) {
 	p.Source, p.Trace, p.ReceivedAt = payout.Source{Partition: 3, Offset: 9, Time: at(3)}, payout.Trace{Parent: "p", State: "s"}, at(4)
 	p.State, p.Step, p.Due = payout.StateFailed, payout.StepAnnounce, time.Time{} // due is kept by a set
 	p.Sends, p.FirstSentAt, p.LastSentAt, p.SendBy, p.LastSend = 5, at(5), at(6), at(7), finding.Refused
+	p.Answered, p.AnswerLost = true, true
 	p.Account, p.Unread = payout.AccountOf("1", "http://x"), `"new":[1]`
 	p.Unacknowledged, p.Disproved, p.Refusals, p.Asks, p.AskRound = true, 4, 6, 3, 2
 	p.NoRecordOf = "account0"
@@ -40,7 +41,9 @@ func TestARecordKeepsEverything(t *testing.T) {
 			}
 		}
 	}
-	for _, p := range []payout.Payout{p, byPerson} {
+	unclear, unanswered := p, p
+	unclear.LastSend, unanswered.LastSend, unanswered.Answered = finding.Unclear, finding.Unclear, false
+	for _, p := range []payout.Payout{p, byPerson, unclear, unanswered} {
 		got, err := decode(p.TradeNo, encode(p))
 		if err != nil || !reflect.DeepEqual(got, p) {
 			t.Fatalf("%v\n got %+v\nwant %+v", err, got, p)

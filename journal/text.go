@@ -103,6 +103,8 @@ func (g progress) text() string {
 	p := pen{make([]byte, 0, 192)}
 	p.number("fs", g.FirstSent)
 	p.number("ls", int64(g.LastSend))
+	p.flag("an", g.Answered)
+	p.flag("al", g.AnswerLost)
 	p.number("dp", int64(g.Disproved))
 	p.number("rf", int64(g.Refusals))
 	p.flag("uh", g.Unacknowledged)
@@ -262,6 +264,10 @@ func (g *progress) read(text string) error {
 			g.FirstSent = r.number()
 		case "ls":
 			g.LastSend = r.kind()
+		case "an":
+			g.Answered = r.flag()
+		case "al":
+			g.AnswerLost = r.flag()
 		case "dp":
 			g.Disproved = r.whole()
 		case "rf":

@@ -84,6 +84,7 @@ func in(t testing.TB, s State) Payout {
 	case StateProcessing:
 		return after(t, p, OwnSend, finding.Finding{Kind: finding.Accepted}, t0.Add(time.Second), standard())
 	case StateHeld:
+		p = after(t, p, OwnSend, finding.Finding{Kind: finding.Unclear}, t0.Add(time.Second), standard())
 		late := t0.Add(73 * time.Hour)
 		p = after(t, p, Ask, finding.Finding{Kind: finding.Unclear}, late, standard())
 		return p.Announced(late, standard())

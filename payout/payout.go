@@ -51,6 +51,10 @@ type Payout struct {
 	SendBy      time.Time
 	LastSend    finding.Kind // what the last send was answered; Unclear if nothing is known
 
+	// Answered tells that the answer of the last send was noted, an unclear one too. AnswerLost tells that one wasn't:
+	// whoever sent died, or lost the lease. The provider may have acknowledged that send.
+	Answered, AnswerLost bool
+
 	Account Account // to which it may have been sent; "" if it wasn't, or if nobody knows
 
 	// Unacknowledged tells that the payout was given back because its decision to send was not

@@ -41,6 +41,7 @@ func (p Payout) sendAgain(now time.Time) Payout {
 	p.State, p.Step, p.Due = StateReceived, StepSend, now
 	p.NoRecords, p.NoRecordAt, p.AskRound = 0, time.Time{}, 0
 	p.LastSend, p.PartialAt, p.PendingAt, p.Unknown = finding.Unclear, time.Time{}, time.Time{}, ""
+	p.Answered = false
 	p.Disproved = p.Sends
 	return p
 }

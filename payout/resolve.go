@@ -127,7 +127,7 @@ func (p Payout) whyNotAbsent(after Payout, policy Policy) string {
 	}
 	switch {
 	case p.MaybeShown():
-		return "the provider has shown an order of it, or may have"
+		return "the provider has shown or acknowledged an order of it, or may have"
 	case p.accountDoubt(policy) != "":
 		return "nobody knows to which account of the provider it was sent"
 	case p.SendBy.IsZero():
@@ -145,13 +145,13 @@ func (p Payout) whyNotAbsent(after Payout, policy Policy) string {
 }
 
 // MaybeShown tells that the provider has shown an order of the payout or acknowledged a send of it. It is true too
-// where nobody knows: the journal was lost meanwhile (protocol A7).
+// where nobody knows: the journal was lost meanwhile, or the answer of a send was (protocol A7).
 func (p Payout) MaybeShown() bool {
 	switch p.LastSend {
 	case finding.Accepted, finding.SettledPaid, finding.SettledPartial, finding.SettledOther:
 		return true
 	default: // a failure that a send was answered speaks of no money
-		return p.Shown || p.Forgotten
+		return p.Shown || p.Forgotten || p.AnswerLost
 	}
 }
 

@@ -39,6 +39,7 @@ var pasts = map[string]func(*Payout){
 	"void":         func(p *Payout) { p.SendBy = p.NoRecordAt.Add(time.Second) },
 	"shown":        func(p *Payout) { p.Shown = true },
 	"acknowledged": func(p *Payout) { p.LastSend = finding.Accepted },
+	"unanswered":   func(p *Payout) { p.AnswerLost = true },
 	"forgotten":    func(p *Payout) { p.Forgotten = true },
 	"elsewhere":    func(p *Payout) { p.Account = "other" },
 	"nowhere":      func(p *Payout) { p.Account = "" },
@@ -52,7 +53,7 @@ func TestWhatAPersonMaySay(t *testing.T) {
 	for past, want := range map[string]struct{ paid, failed string }{ // of each answer, in this order
 		"enough": {"+----!!", "-+--+!!"}, "too few": {"+----!!", "-+--!!!"}, "void": {"+----!!", "-+--!!!"},
 		"shown": {"+----!!", "-+--!!!"}, "acknowledged": {"+----!!", "-+--!!!"}, "forgotten": {"+----!!", "-+--!!!"},
-		"elsewhere": {"+---!!!", "-+--!!!"}, "nowhere": {"+----!!", "-+--!!!"}, "of another": {"+----!!", "-+--!!!"}, "never sent": {"+----!!", "-+--!!!"},
+		"unanswered": {"+----!!", "-+--!!!"}, "elsewhere": {"+---!!!", "-+--!!!"}, "nowhere": {"+----!!", "-+--!!!"}, "of another": {"+----!!", "-+--!!!"}, "never sent": {"+----!!", "-+--!!!"},
 	} {
 		p, now := absentHeld(t, 3)
 		p.Account, p.NoRecordOf = "mine", "mine"
@@ -198,5 +199,63 @@ func TestTooFewAbsencesAreSaid(t *testing.T) {
 	enough := now.Add(5 * time.Minute).UTC().Format(time.RFC3339)
 	if j.Verdict != WordRefused || j.After.NoRecords != 2 || !strings.Contains(j.Why, "2 answers") || !strings.Contains(j.Why, "3 are needed") || !strings.Contains(j.Why, enough) {
 		t.Errorf("%+v, want enough at %s", j, enough)
+	}
+}
+
+// Whose send was taken over may have been acknowledged: the answer was in somebody's hand who died. So absences alone
+// don't let one person say that it failed. An answer that was noted, an unclear one too, is no such doubt.
+func TestALostAnswerMayHaveBeenAnAcceptance(t *testing.T) {
+	noted := func(kind finding.Kind) func(Payout) Payout {
+		return func(p Payout) Payout {
+			return after(t, p, OwnSend, finding.Finding{Kind: kind}, t0.Add(time.Second), standard())
+		}
+	}
+	again := func(p Payout) Payout { // sent once more, after a proven absence or after nothing left
+		p.State, p.Sends, p.LastSentAt, p.SendBy = StateSending, p.Sends+1, t0.Add(time.Hour), t0.Add(time.Hour+30*time.Second)
+		return p
+	}
+	absent := func(p Payout) Payout {
+		policy := with(func(p *Policy) { p.NoRecord.Then = Resend })
+		for now := p.SendBy.Add(5 * time.Minute); p.State == StateSending; now = now.Add(5 * time.Minute) {
+			p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord, Status: "8000"}, now, policy)
+		}
+		return p
+	}
+	for name, c := range map[string]struct {
+		past  []func(Payout) Payout
+		maybe bool
+	}{
+		"taken over":                       {nil, true},
+		"an unclear answer":                {[]func(Payout) Payout{noted(finding.Unclear)}, false},
+		"refused":                          {[]func(Payout) Payout{noted(finding.Refused)}, false},
+		"not sent, then taken over":        {[]func(Payout) Payout{noted(finding.NotSent), again}, true},
+		"unclear, absent, taken over":      {[]func(Payout) Payout{noted(finding.Unclear), absent, again}, true},
+		"taken over, absent, then unclear": {[]func(Payout) Payout{absent, again, noted(finding.Unclear)}, true},
+		"unclear, absent, unclear":         {[]func(Payout) Payout{noted(finding.Unclear), absent, again, noted(finding.Unclear)}, false},
+	} {
+		p := in(t, StateSending)
+		for _, step := range c.past {
+			p = step(p)
+		}
+		before := p
+		for now := p.SendBy.Add(5 * time.Minute); p.State == StateSending; now = now.Add(5 * time.Minute) {
+			p = after(t, p, Ask, finding.Finding{Kind: finding.NoRecord, Status: "8000"}, now, standard())
+		}
+		if before.LastSend == finding.Refused { // as ever: an absence proves that it failed
+			if p.State != StateFailed {
+				t.Errorf("%s: %+v", name, p)
+			}
+			continue
+		}
+		if p.State != StateHeld || p.MaybeShown() != c.maybe {
+			t.Fatalf("%s: %v, may have been shown: %v", name, p.State, p.MaybeShown())
+		}
+		for force, want := range map[bool]bool{false: !c.maybe, true: true} {
+			now := p.NoRecordAt.Add(time.Hour)
+			j := p.Resolve(says(acts.Failed, force), finding.Finding{Kind: finding.NoRecord, Status: "8000"}, now, standard())
+			if (j.Verdict == WordDone) != want {
+				t.Errorf("%s, force %v: %d %s", name, force, j.Verdict, j.Why)
+			}
+		}
 	}
 }

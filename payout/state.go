@@ -84,13 +84,14 @@ func (p Payout) After(phase Phase, f finding.Finding, now time.Time, policy Poli
 // noted is the payout with what is noted of every answer, whichever rule follows.
 func (p Payout) noted(phase Phase, f finding.Finding, now time.Time) Payout {
 	if phase == OwnSend {
-		p.LastSend = f.Kind
+		p.LastSend, p.Answered = f.Kind, true
 		if p.FirstSentAt.IsZero() {
 			p.FirstSentAt = p.LastSentAt
 		}
 	} else {
 		p.Asks++
 		p.AskRound++
+		p.AnswerLost = p.AnswerLost || p.State == StateSending && !p.Answered // taken over
 		if p.FirstSentAt.IsZero() { // its sender died before it could note that
 			p.FirstSentAt = p.LastSentAt
 		}
@@ -137,7 +138,7 @@ func backToReceived(p Payout, _ finding.Finding, now time.Time, _ Policy) Payout
 	if p.Sends == 0 {
 		p.FirstSentAt, p.Account = time.Time{}, ""
 	}
-	p.LastSend = finding.Unclear
+	p.LastSend, p.Answered = finding.Unclear, false
 	return p
 }
 
