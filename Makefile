@@ -54,8 +54,8 @@ race: ## the tests under the race detector (a few minutes; needs a C compiler)
 
 # One package at a time: they share the servers.
 .PHONY: test-real
-test-real: ## the tests on a real Kafka and a real Redis, fetched and started for them (a few minutes)
-	$(SERVERS) with go test -count=1 -p=1 -short -tags=real ./internal/e2e/... ./journal/... ./ratelimit/...
+test-real: ## the tests on a real Kafka, Redis and PostgreSQL, fetched and started for them (a few minutes)
+	$(SERVERS) with go test -count=1 -p=1 -short -tags=real ./internal/e2e/... ./journal/... ./ratelimit/... ./backoffice/books/database/...
 
 SEEDS ?= 30
 FROM  ?= 1
@@ -126,7 +126,7 @@ countries: ## writes docs/countries.md from the data that commands are checked b
 fmt: ## formats the Go files
 	gofmt -w .
 
-##@ Real servers by hand (KAFKA_PORT=9092, REDIS_PORT=6379; see deployments/local/servers.sh help)
+##@ Real servers by hand (KAFKA_PORT=9092, REDIS_PORT=6379, PG_PORT=5432; see deployments/local/servers.sh help)
 
 .PHONY: kafka-up
 kafka-up: ## starts Apache Kafka on 127.0.0.1 and creates the topics
@@ -145,8 +145,16 @@ kafka-down: ## stops Kafka alone; what it stored stays
 redis-down: ## stops Redis alone; what it stored stays
 	@$(SERVERS) redis-down
 
+.PHONY: pg-up
+pg-up: ## starts PostgreSQL on 127.0.0.1 for the books
+	@$(SERVERS) pg-up
+
+.PHONY: pg-down
+pg-down: ## stops PostgreSQL alone; what it stored stays
+	@$(SERVERS) pg-down
+
 .PHONY: down
-down: ## stops both; what they stored stays
+down: ## stops all; what they stored stays
 	@$(SERVERS) down
 
 ##@ Clean up

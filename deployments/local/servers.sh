@@ -1,25 +1,29 @@
 #!/usr/bin/env bash
-# A real Apache Kafka broker and a real redis-server on this machine, for trying things by hand and for the tests.
+# A real Apache Kafka broker, redis-server and PostgreSQL on this machine, for trying things by hand and for the tests.
 # Everything listens on 127.0.0.1 only, and nothing of it needs Docker.
 #
 # Usage: servers.sh COMMAND
 #
 #   kafka-up        start Apache Kafka (one node: broker and controller), fetched from Maven Central the first time
 #   redis-up        start redis-server with an append-only file and maxmemory-policy noeviction
+#   pg-up           start PostgreSQL for the books of the back office, with the user and the database "books"
 #   topics          create the disburser's five topics on that Kafka, where they are missing
-#   status          say what runs where; exit 1 unless both run
+#   status          say what runs where; exit 1 unless Kafka and Redis run
 #   kafka-down      stop Kafka alone; what it stored stays
 #   redis-down      stop Redis alone; what it stored stays
-#   down            stop both; what they stored stays
-#   wipe            stop both and delete what they stored
+#   pg-down         stop PostgreSQL alone; what it stored stays
+#   down            stop all; what they stored stays
+#   wipe            stop all and delete what they stored
 #   env             print DISBURSER_KAFKA=… and DISBURSER_REDIS=… of what runs: disburser.example.yaml reads them
-#   with CMD ARG…   run CMD with servers of its own on free ports in a temporary directory, stop them, exit as CMD did
+#   with CMD ARG…   run CMD with servers of its own on free ports in a temporary directory, stop them, exit as CMD did.
+#                   PostgreSQL is among them where it is installed, or can be
 #
 # Set by the environment:
 #
 #   KAFKA_PORT             9092; "auto" takes a free one
 #   KAFKA_CONTROLLER_PORT  KAFKA_PORT + 1
 #   REDIS_PORT             6379; "auto" takes a free one
+#   PG_PORT                5432; "auto" takes a free one
 #   DISBURSER_SERVERS_DIR  data, logs and pid files; default ~/.cache/disburser/servers.
 #                          Another directory and other ports are other servers: any number can run side by side.
 #   XDG_CACHE_HOME         ~/.cache; Kafka's jars are kept in its disburser/kafka-4.4.0
@@ -137,6 +141,7 @@ running() {
 	case "$1 $args" in
 	redis\ ) ;;
 	kafka\ *"$dir/kafka/server.properties"*) ;;
+	pg\ *"-D $(cat "$dir/pg/data" 2>/dev/null)"*) ;;
 	redis\ *"redis-server 127.0.0.1:$(cat "$dir/redis/port")"* | redis\ *"$dir/redis/redis.conf"*) ;;
 	*) return 1 ;;
 	esac
@@ -187,9 +192,10 @@ stop() {
 		rm -f "$dir/$1/pid"
 		return 0
 	fi
-	local pid deadline=$((SECONDS + stop_limit)) how=stopped
+	local pid deadline=$((SECONDS + stop_limit)) how=stopped signal=TERM
 	pid=$(cat "$dir/$1/pid")
-	kill -TERM "$pid" 2>/dev/null || true
+	[ "$1" != pg ] || signal=INT # at TERM it waits for its clients
+	kill -$signal "$pid" 2>/dev/null || true
 	while running "$1" && [ $SECONDS -lt $deadline ]; do sleep 0.1; done
 	if running "$1"; then
 		kill -KILL "$pid" 2>/dev/null || true
@@ -320,10 +326,56 @@ redis_ready() (
 		[ "${line%$'\r'}" = +PONG ]
 )
 
-# ---- both ----------------------------------------------------------------------------------------------------------
+# ---- PostgreSQL ----------------------------------------------------------------------------------------------------
+
+# pg_tool NAME: where Debian keeps it, or what the shell finds.
+pg_tool() {
+	local found
+	found=$(find /usr/lib/postgresql -path "*/bin/$1" 2>/dev/null | sort -V | tail -n 1)
+	if [ -n "$found" ]; then say "$found"; else command -v "$1"; fi
+}
+
+# pg_user: what comes before a command of PostgreSQL, which refuses to run as root.
+pg_user=()
+[ "$(id -u)" != 0 ] || pg_user=(setpriv --reuid=postgres --regid=postgres --clear-groups)
+
+pg_up() {
+	if running pg; then
+		already pg "${PG_PORT:-}"
+		return
+	fi
+	local p data
+	[ -n "$(pg_tool postgres)" ] || need pg_createcluster postgresql
+	p=$(port "${PG_PORT:-}" 5432)
+	free PG_PORT "$p"
+	mkdir -p "$dir/pg"
+	rm -f "$dir/pg/pid"
+	say "$p" >"$dir/pg/port"
+	data=$(cat "$dir/pg/data" 2>/dev/null || true)
+	if [ ! -d "$data" ]; then
+		# Not below dir: another user may not look into root's folders.
+		data=$(mktemp -d "${TMPDIR:-/tmp}/disburser-pg.XXXXXX")
+		[ "$(id -u)" != 0 ] || chown postgres: "$data"
+		say "$data" >"$dir/pg/data"
+		(cd / && "${pg_user[@]}" "$(pg_tool initdb)" -D "$data" -U books -A trust -E UTF8 --locale=C -N) >"$dir/pg/log" 2>&1 ||
+			fail pg "could not make its storage"
+	fi
+	launch pg "${pg_user[@]}" "$(pg_tool postgres)" -D "$data" -p "$p" -c listen_addresses=127.0.0.1 -c unix_socket_directories=
+	ready pg pg_tool_says "$p" "SELECT 1"
+	pg_tool_says "$p" "SELECT 1 FROM pg_database WHERE datname = 'books'" | grep -q 1 || pg_tool_says "$p" "CREATE DATABASE books" >/dev/null
+	say "pg: up on $(address pg) (user and database books, no password, data in $data)"
+}
+
+# pg_tool_says PORT SQL: what the server answers.
+pg_tool_says() { "$(pg_tool psql)" -X -q -t -A -h 127.0.0.1 -p "$1" -U books -d postgres -c "$2"; }
+
+pg_address() { say "postgres://books@$(address pg)/books?sslmode=disable"; }
+
+# ---- all -----------------------------------------------------------------------------------------------------------
 
 status() {
 	local name code=0
+	! running pg || say "pg: up on $(address pg), pid $(cat "$dir/pg/pid")"
 	for name in kafka redis; do
 		if running $name; then
 			say "$name: up on $(address $name), pid $(cat "$dir/$name/pid")"
@@ -343,26 +395,35 @@ print_env() {
 }
 
 down() {
+	[ ! -e "$dir/pg" ] || stop pg
 	stop redis
 	stop kafka
 }
 
 wipe() {
 	down
-	rm -rf "$dir/kafka" "$dir/redis"
+	[ ! -s "$dir/pg/data" ] || rm -rf "$(cat "$dir/pg/data")"
+	rm -rf "$dir/kafka" "$dir/redis" "$dir/pg"
 }
 
 # with CMD ARG…: servers for one command. Nothing of them is left, however the command ends.
 with() {
 	[ $# -gt 0 ] || die "with: which command?"
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/disburser-servers.XXXXXX")
-	export DISBURSER_SERVERS_DIR="$dir" KAFKA_PORT=auto REDIS_PORT=auto
+	export DISBURSER_SERVERS_DIR="$dir" KAFKA_PORT=auto REDIS_PORT=auto PG_PORT=auto
 	unset KAFKA_CONTROLLER_PORT
 	trap 'end_with $?' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 	kafka_up
 	redis_up
+	export DISBURSER_POSTGRES=""
+	if [ -n "$(pg_tool postgres)" ] || { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }; then
+		pg_up
+		DISBURSER_POSTGRES=$(pg_address)
+	else
+		say "pg: PostgreSQL is not installed: its tests are left out"
+	fi
 	DISBURSER_KAFKA=$(address kafka) DISBURSER_REDIS=$(address redis) "$@"
 }
 
@@ -370,7 +431,7 @@ with() {
 end_with() {
 	local name
 	trap '' INT TERM
-	for name in kafka redis; do
+	for name in kafka redis pg; do
 		[ "$1" = 0 ] || [ ! -s "$dir/$name/pid" ] || running $name || show_log $name
 	done
 	wipe
@@ -383,11 +444,13 @@ usage() { sed -n '2,/^set -e/{/^set -e/d;s/^# \{0,1\}//;p;}' "${BASH_SOURCE[0]}"
 case "${1:-}" in
 kafka-up) kafka_up ;;
 redis-up) redis_up ;;
+pg-up) pg_up ;;
 topics) topics ;;
 status) status ;;
 env) print_env ;;
 kafka-down) stop kafka ;;
 redis-down) stop redis ;;
+pg-down) stop pg ;;
 down) down ;;
 wipe) wipe ;;
 with) shift && with "$@" ;;
