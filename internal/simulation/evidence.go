@@ -150,10 +150,10 @@ func (e *evidence) take(b *broker, at place, r partition.Record) {
 	}
 }
 
-// validate looks at the last fence before a decision.
+// validate looks at the last fence of its shard before a decision.
 func (e *evidence) validate(d decision) decision {
 	for i := len(e.decisions) - 1; i >= 0; i-- {
-		if f := e.decisions[i]; f.partition == d.partition && f.Kind == message.KindFence {
+		if f := e.decisions[i]; f.partition == d.partition && f.Shard == d.Shard && f.Kind == message.KindFence {
 			d.valid = f.Epoch.ID == d.Epoch.ID
 			break
 		}

@@ -107,8 +107,8 @@ func (o *oracle) pending() (why []string) {
 		why = append(why, "people still say something")
 	}
 	for _, s := range o.sayings {
-		if s.wantsOutcome() && len(o.outcomesOf(s.ID)) == 0 {
-			why = append(why, fmt.Sprintf("%s has no outcome", s))
+		if missing := o.missing(s); s.wantsOutcome() && len(missing) > 0 {
+			why = append(why, fmt.Sprintf("%s has no outcome about %v", s, missing))
 		}
 	}
 	why = append(why, o.behind()...)

@@ -1,6 +1,8 @@
 package simulation
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,27 +15,38 @@ const claim = 30 * time.Second
 
 // outcomeOf: an action that is carried out once has one outcome, in time, and it is true.
 func (o *oracle) outcomeOf(s saying) {
-	all := o.outcomesOf(s.ID)
 	if !s.wantsOutcome() {
 		return // that it has none is looked at from the outcome's side
 	}
-	if len(all) == 0 {
-		o.violated(reported, "", "%s has no outcome", s)
-		return
+	places := o.placesOf(s)
+	for _, place := range places {
+		o.outcomeAbout(s, place)
 	}
-	first := all[0]
-	for _, e := range all {
+	for _, e := range o.outcomesOf(s.ID) {
 		switch {
-		case e.place() != o.placeOf(s):
+		case !slices.Contains(places, e.place()):
 			o.violated(reported, "", "%s has an outcome about %s", s, e.place())
-		case e.ID != first.ID || e.Result != first.Result || e.certain() != first.certain():
-			o.violated(reported, "", "%s has two outcomes: %s at %s and %s at %s", s, first, since(first.at), e, since(e.at))
 		case o.plan.Key != e.signed:
 			o.violated(reported, "", "%s has an outcome that is signed: %v", s, e.signed)
 		}
 	}
+}
+
+// outcomeAbout: of a batch's action each shard has an outcome of its own.
+func (o *oracle) outcomeAbout(s saying, place string) {
+	all := slices.DeleteFunc(o.outcomesOf(s.ID), func(e outcome) bool { return e.place() != place })
+	if len(all) == 0 {
+		o.violated(reported, "", "%s has no outcome about %s", s, place)
+		return
+	}
+	first := all[0]
+	for _, e := range all {
+		if e.ID != first.ID || e.Result != first.Result || e.certain() != first.certain() {
+			o.violated(reported, "", "%s has two outcomes about %s: %s at %s and %s at %s", s, place, first, since(first.at), e, since(e.at))
+		}
+	}
 	if due := o.due(s); first.at.After(due) {
-		o.violated(reported, "", "%s has its outcome at %s, due was %s", s, since(first.at), since(due))
+		o.violated(reported, "", "%s has its outcome about %s at %s, due was %s", s, place, since(first.at), since(due))
 	}
 	o.truth(s, first)
 }
@@ -47,12 +60,24 @@ func (o outcome) String() string {
 	return text + " (" + o.Detail + ")"
 }
 
-// placeOf is what its outcome is about. The simulation has one shard.
-func (o *oracle) placeOf(s saying) string {
-	if s.Scope.Kind == acts.Batch {
-		return "shard:0"
+// placesOf are what its outcomes are about.
+func (o *oracle) placesOf(s saying) (places []string) {
+	if s.Scope.Kind != acts.Batch {
+		return []string{"payout:" + s.Scope.Name}
 	}
-	return "payout:" + s.Scope.Name
+	for shard := range o.plan.Shards {
+		if shard == 0 || s.Lasts >= 0 { // what has no time at all, shard 0 refuses
+			places = append(places, fmt.Sprint("shard:", shard))
+		}
+	}
+	return places
+}
+
+// missing lists what its outcomes are still to be about.
+func (o *oracle) missing(s saying) []string {
+	return slices.DeleteFunc(o.placesOf(s), func(place string) bool {
+		return slices.ContainsFunc(o.outcomesOf(s.ID), func(e outcome) bool { return e.place() == place })
+	})
 }
 
 // due is when its outcome must stand: its time is over, whoever died has lost it, and all that went wrong is over.
@@ -130,6 +155,8 @@ func (o *oracle) done(s saying, e outcome) string {
 		return ""
 	case s.Kind == acts.Resolve && (!ended || string(r.event.Type) != "payout."+string(s.As)):
 		return "the result says " + string(r.event.Type)
+	case ended && r.event.By == s.By && !o.decidedBy(s, tradeNo, e.at):
+		return "that wasn't decided yet"
 	case s.Kind == acts.Cancel:
 		o.sentAfter(tradeNo, e.at, s)
 		if !o.bears(s) {

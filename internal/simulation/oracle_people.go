@@ -117,8 +117,8 @@ func (o *oracle) person(tradeNo string) {
 		o.violated(theirs, tradeNo, "the result says %s by %s, confirmed by %q, and %s doesn't count then", r.event.Type, r.event.By, r.event.ConfirmedBy, s)
 	case s.Kind != acts.Cancel && s.Kind != acts.Resolve, rejects != (s.Kind == acts.Cancel), !rejects && r.event.Type != "payout."+message.EventType(s.As):
 		o.violated(theirs, tradeNo, "the result says %s by %s, and that was %s", r.event.Type, r.event.By, s)
-	case len(o.endsOf(tradeNo)) == 0:
-		o.violated(theirs, tradeNo, "the result says %s by %s, and no valid decision says so", r.event.Type, r.event.By)
+	case !o.decidedBy(s, tradeNo, r.at):
+		o.violated(theirs, tradeNo, "the result says %s by %s at %s, and no valid decision has said so before", r.event.Type, r.event.By, since(r.at))
 	}
 }
 
@@ -152,6 +152,11 @@ func (o *oracle) endsOf(tradeNo string) (all []personsEnd) {
 		}
 	}
 	return all
+}
+
+// decidedBy: a valid decision had said by a moment that an action ends a payout.
+func (o *oracle) decidedBy(s saying, tradeNo string, at time.Time) bool {
+	return slices.ContainsFunc(o.endsOf(tradeNo), func(e personsEnd) bool { return e.action == s.ID && !e.decided.After(at) })
 }
 
 // actions judges what became of what people have said.

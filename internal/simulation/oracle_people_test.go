@@ -53,10 +53,12 @@ func TestWhatAPersonEndedAPersonHasEnded(t *testing.T) {
 		"confirmed by somebody else": {func(_ *oracle, s *saying) {
 			s.confirmedBy = "carol"
 		}, message.EventFailed, false},
-		"never confirmed": {func(_ *oracle, s *saying) { s.complete = time.Time{} }, message.EventFailed, false},
-		"confirmed later": {func(_ *oracle, s *saying) { s.complete = epoch.Add(time.Minute) }, message.EventFailed, false},
-		"unsigned":        {func(_ *oracle, s *saying) { s.obeyed = false }, message.EventFailed, false},
-		"it was a pause":  {func(_ *oracle, s *saying) { s.Kind = acts.Pause }, message.EventFailed, false},
+		"never confirmed":                {func(_ *oracle, s *saying) { s.complete = time.Time{} }, message.EventFailed, false},
+		"confirmed later":                {func(_ *oracle, s *saying) { s.complete = epoch.Add(time.Minute) }, message.EventFailed, false},
+		"unsigned":                       {func(_ *oracle, s *saying) { s.obeyed = false }, message.EventFailed, false},
+		"it was a pause":                 {func(_ *oracle, s *saying) { s.Kind = acts.Pause }, message.EventFailed, false},
+		"announced before it is decided": {func(o *oracle, _ *saying) { o.decisions[0].at = epoch.Add(21 * time.Second) }, message.EventFailed, false},
+		"decided for another action":     {func(o *oracle, _ *saying) { o.decisions[0].Actions[0] = "y" }, message.EventFailed, false},
 		"by a void decision": {func(o *oracle, _ *saying) {
 			o.decisions[0].valid = false
 		}, message.EventFailed, false},
@@ -198,6 +200,10 @@ func TestAnActionHasOneTrueOutcome(t *testing.T) {
 		o.isDecided("x", "failed", noAnswer, 11*time.Second)
 		o.announced(message.EventFailed, "alice-x", "")
 	}
+	rejected := func(o *oracle) {
+		o.isDecided("x", "rejected", "", 11*time.Second)
+		o.announced(message.EventRejected, "alice-x", "")
+	}
 	held := func(why string) func(*oracle) {
 		return func(o *oracle) {
 			o.results["a"] = []result{{"h", message.Event{Type: message.EventHeld, Reason: why}, early}}
@@ -241,13 +247,14 @@ func TestAnActionHasOneTrueOutcome(t *testing.T) {
 		"done, and it ended as another":    {resolve, []outcome{of("done", early)}, func(o *oracle) { o.announced(message.EventPaid, "", "") }, false},
 		"done, and it isn't confirmed":     {resolve, []outcome{of("done", early)}, func(o *oracle) { failed(o); o.sayings[0].complete = time.Time{} }, false},
 		"nobody's":                         {resolve, []outcome{of("refused", early)}, func(o *oracle) { o.sayings[0].obeyed = false }, false},
-		"cancelled, as rejected":           {cancel, []outcome{of("done", early)}, func(o *oracle) { o.announced(message.EventRejected, "alice-x", "") }, true},
+		"cancelled, as rejected":           {cancel, []outcome{of("done", early)}, rejected, true},
+		"cancelled, and decided later":     {cancel, []outcome{of("done", early)}, func(o *oracle) { rejected(o); o.decisions[0].at = over }, false},
 		"cancelled, and rejected for else": {cancel, []outcome{of("done", early)}, func(o *oracle) { o.announced(message.EventRejected, "", "") }, false},
 		"cancelled, and held for it":       {cancel, []outcome{of("done", early)}, held("cancelled by alice-x: why"), true},
 		"cancelled, and held for another":  {cancel, []outcome{of("done", early)}, held("cancelled by alice-xy: why"), false},
 		"not cancelled, and held for it":   {cancel, []outcome{of("refused", early)}, held("cancelled by alice-x, confirmed by bob"), false},
 		"cancelled, and sent later": {cancel, []outcome{of("done", early)}, func(o *oracle) {
-			o.announced(message.EventRejected, "alice-x", "")
+			rejected(o)
 			o.calls = []call{{at: over, placement: true, tradeNo: "a"}}
 		}, false},
 		"asked, and no answer is named": {ask, []outcome{of("done", early)}, nothing, false},
@@ -258,6 +265,32 @@ func TestAnActionHasOneTrueOutcome(t *testing.T) {
 		c.happened(o)
 		o.actions()
 		if bad := o.found(reported) || o.found(theirs) && strings.Contains(name, "sent later"); bad == c.fine {
+			t.Errorf("%s: %v", name, o.violations)
+		}
+	}
+}
+
+// A batch's action has an outcome in each shard.
+func TestEachShardHasAnOutcome(t *testing.T) {
+	in := func(shard int) outcome {
+		return outcome{ID: "o", Action: "x", Result: "done", Shard: &shard, at: epoch.Add(12 * time.Second)}
+	}
+	for name, c := range map[string]struct {
+		outcomes []outcome
+		lasts    time.Duration
+		fine     bool
+	}{
+		"both":                         {[]outcome{in(0), in(1)}, 0, true},
+		"one is missing":               {[]outcome{in(0)}, 0, false},
+		"a third":                      {[]outcome{in(0), in(1), in(2)}, 0, false},
+		"shard 0 alone refuses it":     {[]outcome{{ID: "o", Action: "x", Result: "refused", Shard: new(int)}}, -1, true},
+		"its deadline was never ahead": {[]outcome{in(0)}, -1, false},
+	} {
+		o := testOracle("hold")
+		o.plan.Shards = 2
+		o.said(acts.Action{ID: "x", Kind: acts.Cancel, Scope: acts.Scope{Kind: acts.Batch, Name: "b1"}, Lasts: c.lasts})
+		o.outcomes = c.outcomes
+		if o.actions(); o.found(reported) == c.fine {
 			t.Errorf("%s: %v", name, o.violations)
 		}
 	}

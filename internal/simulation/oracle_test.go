@@ -15,7 +15,7 @@ import (
 
 func testOracle(then string, faults ...Fault) *oracle {
 	return &oracle{
-		evidence: newEvidence(), hearing: &hearing{}, plan: Plan{Then: then, DedupWindow: time.Hour, Faults: faults},
+		evidence: newEvidence(), hearing: &hearing{}, plan: Plan{Then: then, Shards: 1, DedupWindow: time.Hour, Faults: faults},
 		expected: trial.Expected{
 			TradeNos: map[string]string{"a": "eg-main"}, Commands: map[string]payout.Command{"a": {TradeNo: "a"}}, Codes: map[message.Code]int{},
 		},

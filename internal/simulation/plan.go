@@ -27,6 +27,7 @@ type Plan struct {
 	Seed        uint64
 	Then        string        // no_record.then
 	Slots       int           // instances at once
+	Shards      int           // redis.shards
 	DedupWindow time.Duration // redis.dedup_window; a quarter of it after its command an open payout is carried forward
 	Provider    paysim.Behavior
 	Bursts      []Burst
@@ -113,7 +114,6 @@ func Draw(seed uint64, most int, kinds []Kind) Plan {
 	d := drawer{rand.New(rand.NewPCG(seed, 0x5eed))}
 	p := Plan{Seed: seed, Then: d.word("hold", "resend"), Slots: 2 + d.IntN(2), Provider: d.manners()}
 	p.Bursts = d.bursts(seed)
-	p.People = people(seed, p.Bursts)
 	if len(kinds) == 0 {
 		kinds = Kinds
 	}
@@ -136,7 +136,10 @@ func Draw(seed uint64, most int, kinds []Kind) Plan {
 	if d.IntN(3) == 0 {
 		p.DedupWindow = shortWindow
 	}
-	if len(p.Words) > 0 {
+	if p.Shards = 1; d.IntN(6) == 0 {
+		p.Shards = 2
+	}
+	if p.People = people(seed, p.Bursts, p.Faults); len(p.Words) > 0 {
 		holding(&p.Provider, p.Then)
 		for i := range p.Faults {
 			holding(&p.Faults[i].Manners, p.Then)

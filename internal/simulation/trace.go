@@ -21,12 +21,13 @@ type moment struct {
 // anybody knew about it.
 func (w *world) trace(o *oracle, violations []Violation) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "seed %d, no_record.then %s, %d instances\nfaults:\n", w.plan.Seed, w.plan.Then, w.plan.Slots)
+	fmt.Fprintf(&s, "seed %d, no_record.then %s, %d instances, %d shards\nfaults:\n", w.plan.Seed, w.plan.Then, w.plan.Slots, w.plan.Shards)
 	for _, f := range w.plan.Faults {
 		fmt.Fprintf(&s, "  %v\n", f)
 	}
-	for _, p := range w.plan.Words {
-		fmt.Fprintf(&s, "  %v\n", p)
+	fmt.Fprintf(&s, "people, with a key %v, two people for %v:\n", w.plan.Key, w.plan.TwoPeople)
+	for n, p := range w.plan.Words {
+		fmt.Fprintf(&s, "  a%d %v\n", n, p)
 	}
 	var told []string
 	for _, v := range violations {
@@ -61,6 +62,16 @@ func (w *world) story(o *oracle, tradeNo string) (all []moment) {
 	for _, d := range o.decisions {
 		if slices.Contains(d.TradeNos, tradeNo) {
 			all = append(all, moment{d.at, fmt.Sprintf("kafka     decision %s by %s, epoch %d %s, partition %d, offset %d, valid %v", d.Kind, d.Instance, d.Epoch.Number, d.Epoch.ID, d.partition, d.offset, d.valid)})
+		}
+	}
+	for _, a := range o.sayings {
+		if o.covered(a.Scope, tradeNo) {
+			all = append(all, moment{a.began, fmt.Sprintf("people    %s, it counts from %s, confirmed by %q", a, since(a.complete), a.confirmedBy)})
+		}
+	}
+	for _, e := range o.outcomes {
+		if e.TradeNo == tradeNo {
+			all = append(all, moment{e.at, fmt.Sprintf("kafka     outcome of %s: %s", e.Action, e)})
 		}
 	}
 	for _, r := range o.results[tradeNo] {

@@ -75,8 +75,8 @@ var named = regexp.MustCompile(`"(tradeNo|batchId)":"([^"]+)"`)
 
 // people draws what people say: in three of four seeds something. It draws from numbers of its own, so that a seed has
 // the faults that it had without them.
-func people(seed uint64, bursts []Burst) (p People) {
-	d := speaker{drawer: drawer{rand.New(rand.NewPCG(seed, 0xac7))}}
+func people(seed uint64, bursts []Burst, faults []Fault) (p People) {
+	d := speaker{drawer: drawer{rand.New(rand.NewPCG(seed, 0xac7))}, faults: faults}
 	if d.IntN(4) == 0 {
 		return p
 	}
@@ -108,6 +108,7 @@ func people(seed uint64, bursts []Burst) (p People) {
 type speaker struct {
 	drawer
 	batches, payouts []placed
+	faults           []Fault
 }
 
 // placed is a name, and when it is ordered.
@@ -135,7 +136,11 @@ func (d speaker) says(signs bool) Word {
 		}
 	case roll < 12:
 		w.Kind, w.As, w.Force = acts.Resolve, acts.As(d.word("paid", "failed", "failed")), d.IntN(2) == 0
-		if w.At = d.between(3*time.Second, lastWord); d.IntN(8) == 0 {
+		w.At = d.between(3*time.Second, lastWord)
+		if d.IntN(3) == 0 && len(d.faults) > 0 { // right when something goes wrong
+			w.At = max(3*time.Second, d.faults[d.IntN(len(d.faults))].At+d.between(-time.Second, time.Second))
+		}
+		if d.IntN(8) == 0 {
 			w.Scope = d.narrow(false).name
 		}
 	default:

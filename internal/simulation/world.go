@@ -139,7 +139,7 @@ func (w *world) config() config.Config {
 	c := config.Default()
 	c.Kafka.Brokers, c.Redis.Addresses = w.broker.ListenAddrs(), []string{"redis:6379"}
 	c.Kafka.Group, c.Kafka.SessionTimeout = group, 4*time.Second
-	c.Redis.DedupWindow = w.plan.DedupWindow
+	c.Redis.DedupWindow, c.Redis.Shards = w.plan.DedupWindow, w.plan.Shards
 	c.Disburse.Lease, c.Disburse.Drain, c.Disburse.Slots = lease, drain, 24
 	c.Breaker.Window, c.Breaker.OpenFor, c.Breaker.MaxOpenFor, c.Breaker.MinRequests = 10*time.Second, time.Second, 4*time.Second, 10
 	c.UnknownMerchantGrace = 2 * time.Second
