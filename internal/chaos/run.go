@@ -31,6 +31,8 @@ type run struct {
 	redis     *redisServer // the one that the links lead to
 	servers   []*redisServer
 	cluster   *cluster // nil with one broker
+	persons   int      // who have spoken; owned by the faults
+	said      []string // actions of theirs, likewise
 	watcher   *trial.Watcher
 	random    *rand.Rand
 	extra     trial.Expected // what prepare put there already
@@ -41,7 +43,8 @@ type run struct {
 	faults    map[string]int
 	timeline  []string
 	problems  []string
-	waits     []wait // recoveries to be measured
+	waits     []wait               // recoveries to be measured
+	acked     map[string]time.Time // of a batch's cancel, by its id
 }
 
 // play runs one scenario from an empty stage to the verdict.
@@ -50,7 +53,7 @@ func (w *world) play(ctx context.Context, s scenario) (row, error) {
 	w.say("== %s: %s", s.name, s.about)
 	r := &run{
 		world: w, scenario: s, id: fmt.Sprintf("%s-%x", s.name, time.Now().UnixMilli()&0xffffff), began: began,
-		random: rand.New(rand.NewPCG(w.Seed, 1)), faults: map[string]int{},
+		random: rand.New(rand.NewPCG(w.Seed, 1)), faults: map[string]int{}, acked: map[string]time.Time{},
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var background sync.WaitGroup
@@ -102,7 +105,7 @@ func (r *run) setUp(ctx context.Context) (err error) {
 		s.heal()
 		s.redis.point(r.redis.Address())
 		s.provider.point(r.provider.Address)
-		if err := s.configure(r.dir, params{ID: r.id, Then: r.scenario.then, Topics: r.topics, Slots: r.scenario.calls, Rate: r.scenario.rate}); err != nil {
+		if err := s.configure(r.dir, params{ID: r.id, Then: r.scenario.then, Topics: r.topics, Slots: r.scenario.calls, Rate: r.scenario.rate, GiveUp: r.scenario.giveUp}); err != nil {
 			return err
 		}
 	}

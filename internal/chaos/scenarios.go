@@ -22,15 +22,16 @@ const (
 // scenario is one kind of trouble.
 type scenario struct {
 	name, about string
-	then        string  // no_record.then
-	instances   int     // to begin with
-	calls       int     // disburse.slots
-	rate        float64 // of each merchant
-	load        float64 // payouts a second; 0 = as the options say
-	appendOnly  bool    // whether its Redis writes an append-only file
-	brokers     int     // 0 = 1; with more of them the partition of the actions has a copy on each
-	unlimited   bool    // its faults may take longer than the duration
-	proof       bool    // the provider lies: the verdict must find payouts that were paid twice
+	then        string        // no_record.then
+	instances   int           // to begin with
+	calls       int           // disburse.slots
+	rate        float64       // of each merchant
+	load        float64       // payouts a second; 0 = as the options say
+	appendOnly  bool          // whether its Redis writes an append-only file
+	brokers     int           // 0 = 1; with more of them the partition of the actions has a copy on each
+	unlimited   bool          // its faults may take longer than the duration
+	giveUp      time.Duration // poll.give_up; 0 = the default
+	proof       bool          // the provider lies: the verdict must find payouts that were paid twice
 	behavior    paysim.Behavior
 	prepare     func(ctx context.Context, r *run) error // before the instances start
 	faults      func(ctx context.Context, r *run) error // until ctx ends
@@ -49,7 +50,11 @@ var (
 	slow      = with(plain, func(b *paysim.Behavior) { b.Latency, b.LatencyMax = 100*time.Millisecond, 400*time.Millisecond })
 	lying     = with(losing, func(b *paysim.Behavior) { b.NoRecordLag = 20 * time.Second })
 	unhurried = with(losing, func(b *paysim.Behavior) { b.SettleMin, b.SettleMax = time.Second, 12*time.Second })
-	long      = with(plain, func(b *paysim.Behavior) { b.SettleMin, b.SettleMax = 15*time.Second, 40*time.Second })
+	doubtful  = with(plain, func(b *paysim.Behavior) {
+		b.SettleMin, b.SettleMax, b.NoRecordLag = 500*time.Millisecond, time.Minute, 2*time.Second
+		b.Unknown, b.Vanished, b.Failed, b.EarlyError, b.LostReply, b.LateError = 0.3, 0.12, 0.1, 0.12, 0.03, 0.03
+	})
+	long = with(plain, func(b *paysim.Behavior) { b.SettleMin, b.SettleMax = 15*time.Second, 40*time.Second })
 )
 
 func with(b paysim.Behavior, change func(*paysim.Behavior)) paysim.Behavior {
@@ -79,6 +84,9 @@ func scenarios() []scenario {
 		{name: "pausesplit", about: "the fleet paused while Redis is split: both halves obey", load: 200, instances: 3, unlimited: true, behavior: unhurried, faults: pausingSplit},
 		{name: "pausewipe", about: "FLUSHALL and a restart of all instances while the fleet is paused: nothing is sent until the resume", load: 200, instances: 3, unlimited: true, behavior: unhurried, faults: pausingWiped},
 		{name: "pauseleader", about: "the leader of the actions' partition killed after a pause, before one, and stopped (SIGSTOP) around one: nothing is sent", brokers: 3, load: 200, instances: 3, unlimited: true, behavior: unhurried, faults: pausingLeader},
+		{name: "cancel", about: "a batch cancelled while it is sent, and an instance killed meanwhile: what was never sent is rejected", rate: 200, unlimited: true, faults: cancelling},
+		{name: "cancelsplit", about: "a batch cancelled while Redis is split", rate: 200, instances: 4, unlimited: true, faults: cancellingSplit},
+		{name: "resolve", about: "1,000 words about held payouts, some forced, while Redis forgets, fails over and restarts: none is believed against the provider", then: hold, load: 30, rate: 1000, giveUp: 8 * time.Second, appendOnly: true, unlimited: true, behavior: doubtful, faults: resolving},
 		{name: "rebuild", about: "a wipe with 100,000 decisions and finals, and 10,000 open payouts", calls: 128, rate: 2000, behavior: long, prepare: history100k, unlimited: true, faults: rebuilding},
 		{name: "proof", about: "the provider denies what it executes, and the verdict must notice", proof: true, behavior: lying, faults: lies},
 		{name: "mixed", about: "everything at once", instances: 4, appendOnly: true, behavior: losing, faults: mixing},
@@ -111,6 +119,9 @@ func (s *scenario) fill() {
 		s.behavior = losing
 	}
 }
+
+// doubtful tells that its provider leaves many payouts held.
+func (s scenario) doubtful() bool { return s.behavior == doubtful }
 
 // Scenario is a name and what it does, for --list.
 type Scenario struct{ Name, About string }

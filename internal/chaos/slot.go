@@ -70,7 +70,7 @@ type params struct {
 	Topics                                   trial.Topics
 	Slots                                    int
 	Rate                                     float64
-	Lease, Timeout, Session, Drain           time.Duration
+	Lease, Timeout, Session, Drain, GiveUp   time.Duration
 }
 
 var configuration = template.Must(template.New("config").Parse(`
@@ -91,7 +91,7 @@ merchants:
     timeout: {{$.Timeout}}
     send: {rate: {{$.Rate}}, burst: 40}
     query: {rate: {{$.Rate}}, burst: 40}
-    poll: {first: 300ms, factor: 1.5, max: 2s}
+    poll: {first: 300ms, factor: 1.5, max: 2s{{with $.GiveUp}}, give_up: {{.}}{{end}}}
     no_record: {answers: 3, every: 1s, then: {{$.Then}}}   # the simulator's no-record is the truth
 {{- end}}
 breaker: {open_for: 1s, max_open_for: 3s}
