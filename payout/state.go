@@ -92,7 +92,7 @@ func (p Payout) noted(phase Phase, f finding.Finding, now time.Time) Payout {
 		p.Asks++
 		p.AskRound++
 		p.AnswerLost = p.AnswerLost || p.State == StateSending && !p.Answered // taken over
-		if p.FirstSentAt.IsZero() { // its sender died before it could note that
+		if p.FirstSentAt.IsZero() {                                           // its sender died before it could note that
 			p.FirstSentAt = p.LastSentAt
 		}
 	}
