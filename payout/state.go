@@ -91,8 +91,10 @@ func (p Payout) noted(phase Phase, f finding.Finding, now time.Time) Payout {
 	} else {
 		p.Asks++
 		p.AskRound++
-		p.AnswerLost = p.AnswerLost || p.State == StateSending && !p.Answered // taken over
-		if p.FirstSentAt.IsZero() {                                           // its sender died before it could note that
+		if p.State == StateSending && !p.Answered { // taken over
+			p.AnswerLost = true
+		}
+		if p.FirstSentAt.IsZero() { // its sender died before it could note that
 			p.FirstSentAt = p.LastSentAt
 		}
 	}

@@ -71,7 +71,7 @@ var resolves = []Guard{
 	{"A7 an answer that was lost", "an acceptance in a dead instance's hand counts as never given, and failed is said of what was paid", []Mutant{
 		{Removes: "it counts for nothing", Edits: edit("payout/resolve.go", "p.Shown || p.Forgotten || p.AnswerLost", "p.Shown || p.Forgotten"),
 			Killer: Killer{"payout", "TestALostAnswerMayHaveBeenAnAcceptance"}},
-		{Removes: "nobody notes it", Edits: edit("payout/state.go", "p.AnswerLost = p.AnswerLost || p.State == StateSending && !p.Answered", "p.AnswerLost = p.AnswerLost && !p.Answered"),
+		{Removes: "nobody notes it", Edits: edit("payout/state.go", "\t\t\tp.AnswerLost = true\n", ""),
 			Killer: Killer{"payout", "TestALostAnswerMayHaveBeenAnAcceptance"}},
 		{Removes: "the next send is answered too", Edits: edit("payout/resend.go", "\tp.Answered = false\n", ""),
 			Killer: Killer{"payout", "TestALostAnswerMayHaveBeenAnAcceptance"}},
