@@ -85,9 +85,9 @@ func (f *Follower) Stops(merchant, batchID, tradeNo string) acts.Stop {
 	return view.Stops(fresh, merchant, batchID, tradeNo)
 }
 
-// Narrow tells whether a batch or a payout is stopped, as far as it is known, and up to where the actions were read.
+// Narrow answers the batches and payouts that are stopped, as far as it is known, and up to where the actions were read.
 // That grows with each action.
-func (f *Follower) Narrow() (some bool, follows int64) {
+func (f *Follower) Narrow() (stopped acts.Narrow, follows int64) {
 	v := f.now.Load().view
 	return v.Narrow(), v.Order()
 }

@@ -7,6 +7,7 @@ import (
 
 	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/leases"
 )
 
 // announceLargest bounds a group of announcements: they take no slots.
@@ -31,7 +32,7 @@ const announceRarely = 10 * time.Minute
 // is final. An end by our own word is written down as a decision first (protocol O2).
 func (l *Loop) announceGroup(_, working context.Context, la *lane, due int) (group, error) {
 	due = min(due, announceLargest)
-	leased, err := l.lease(working, payout.StepAnnounce, "", due)
+	leased, err := l.lease(working, leases.Request{Step: payout.StepAnnounce, N: due})
 	if err == nil {
 		la.leased(due, len(leased.Payouts))
 	}

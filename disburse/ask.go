@@ -37,7 +37,7 @@ func (l *Loop) askGroup(taking, working context.Context, la *lane, due int) (gro
 	if own == n || stored == 0 {
 		return group{done: own}, nil
 	}
-	leased, err := l.lease(working, payout.StepAsk, m.Name, n-own)
+	leased, err := l.lease(working, leases.Request{Step: payout.StepAsk, Merchant: m.Name, N: n - own})
 	if err == nil {
 		la.leased(n-own, len(leased.Payouts))
 	}

@@ -46,6 +46,7 @@ type lane struct {
 	began       time.Time    // when its goroutine was started last; owned by Run
 	pausedUntil atomic.Int64 // Unix nanoseconds
 	failures    int          // in a row; owned by its goroutine
+	sifts       bool         // of sends: it has met what people stop, and looks before it leases; owned by its goroutine
 }
 
 // group is what became of one group of a lane.
@@ -220,15 +221,15 @@ func (l *Loop) runOnce(taking, working context.Context, la *lane, due int) (did 
 // lease leases a group. The end of taking doesn't interrupt it. If Redis writes a lease that nobody
 // hears of, its payouts are sending, and each must be asked about. The call is repeated under
 // the same token until a third of the lease's time is over.
-func (l *Loop) lease(working context.Context, step payout.Step, merchant string, n int, only ...string) (leases.Leased, error) {
+func (l *Loop) lease(working context.Context, r leases.Request) (leases.Leased, error) {
 	ctx, cancel := context.WithTimeout(working, l.Lease/3)
 	defer cancel()
-	r := leases.Request{Step: step, Merchant: merchant, N: n, For: l.Lease, Only: only}
-	if m := l.merchants[merchant]; m != nil {
+	r.For = l.Lease
+	if m := l.merchants[r.Merchant]; m != nil {
 		r.Account = m.Policy.Account
 	}
 	leased, err := l.Journal.Lease(ctx, r)
-	if step == payout.StepSend {
+	if r.Step == payout.StepSend {
 		l.sawStandstill(&l.stoodStill, leased.LeasedAt, leased.Asked, time.Now())
 	}
 	return leased, err

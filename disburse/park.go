@@ -17,6 +17,10 @@ const (
 	// are for one group. What isn't stopped behind them waits for the next group.
 	siftPage, siftPages = 200, 10
 
+	// stoppedNamed is how many batches and payouts that are stopped a lease is told of, for it to leave them. To
+	// name more would cost Redis as much as a look at what is due.
+	stoppedNamed = 64
+
 	// parkedEvery is how often everything that is parked is asked about, whether anything has changed or not.
 	parkedEvery = time.Minute
 
@@ -44,16 +48,24 @@ func fate(stop acts.Stop) payout.Step {
 	return 0
 }
 
-// leaseToSend leases up to n payouts that are due. Where a batch or a payout is stopped it looks first at what
-// is due. A lease writes sending, and after a crash what is stopped would be asked about. Where nothing is leased,
-// other says what the group was.
+// leaseToSend leases up to n payouts that are due. What people stop is left where it waits. A lease writes sending,
+// and after a crash what is stopped would be asked about. A lane that has met any of it, or that would have to name
+// very much, looks at what is due before it leases. Where nothing is leased, other says what the group was.
 func (l *Loop) leaseToSend(working context.Context, la *lane, n int) (leased leases.Leased, other group, err error) {
-	narrow, follows := l.Actions.Narrow()
-	if !narrow {
-		if leased, err = l.lease(working, payout.StepSend, la.Merchant, n); err == nil {
-			la.leased(n, len(leased.Payouts))
+	stopped, follows := l.Actions.Narrow()
+	if !la.sifts && stopped.N() <= stoppedNamed {
+		r := leases.Request{Step: payout.StepSend, Merchant: la.Merchant, N: n, LeaveBatches: stopped.Batches, LeavePayouts: stopped.Payouts}
+		if leased, err = l.lease(working, r); err != nil {
+			return leased, group{}, err
 		}
-		return leased, group{}, err
+		if la.sifts = leased.LeftBehind > 0; !la.sifts {
+			la.leased(n, len(leased.Payouts))
+			return leased, group{}, nil
+		}
+		if len(leased.Payouts) > 0 { // the next group looks
+			la.left.Add(-int64(len(leased.Payouts)))
+			return leased, group{}, nil
+		}
 	}
 	ctx, cancel := context.WithTimeout(working, l.Lease/3)
 	free, other, err := l.sift(ctx, la, n, follows)
@@ -61,7 +73,7 @@ func (l *Loop) leaseToSend(working context.Context, la *lane, n int) (leased lea
 	if err != nil || len(free) == 0 {
 		return leases.Leased{}, other, err
 	}
-	leased, err = l.lease(working, payout.StepSend, la.Merchant, len(free), free...)
+	leased, err = l.lease(working, leases.Request{Step: payout.StepSend, Merchant: la.Merchant, N: len(free), Only: free})
 	la.left.Add(-int64(len(leased.Payouts)))
 	return leased, other, err
 }
@@ -69,6 +81,7 @@ func (l *Loop) leaseToSend(working context.Context, la *lane, n int) (leased lea
 // sift looks at what is due in a lane of sends. It parks what people have stopped, gives to the reviews what they
 // have cancelled, and answers up to n others.
 func (l *Loop) sift(ctx context.Context, la *lane, n int, follows int64) (free []string, did group, err error) {
+	la.sifts = false
 	for range siftPages {
 		due, err := l.Journal.Peek(ctx, la.Merchant, len(free), siftPage)
 		if err != nil {
@@ -83,6 +96,7 @@ func (l *Loop) sift(ctx context.Context, la *lane, n int, follows int64) (free [
 				return nil, group{rest: stoppedRest}, nil
 			default:
 				stopped[to] = append(stopped[to], p.TradeNo)
+				la.sifts = true // there may be more of it
 			}
 		}
 		moved, wanted := 0, 0

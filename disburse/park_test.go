@@ -145,6 +145,62 @@ func TestBringingBackWaitsForRoom(t *testing.T) {
 	})
 }
 
+// Something that is stopped for ever costs a group nothing more: no look, and no more leases than without it. Once a
+// lane meets some of it, it looks until it meets none any more.
+func TestWhatIsStoppedElsewhereCostsNoLook(t *testing.T) {
+	scripts := func(others int64) (leases, looks int) {
+		inTime(t, func(t *testing.T) {
+			b, said, _ := pausedBatch(t, 0)
+			said.batch.Store("")
+			said.others.Store(others)
+			b.start()
+			add := func(name, batch string) {
+				p := order(name, "a")
+				p.BatchID, p.Due = batch, time.Now()
+				b.journal.mu.Lock()
+				b.journal.rows[name] = &row{Payout: p}
+				b.journal.mu.Unlock()
+				b.Loop.Nudge()
+				time.Sleep(time.Second)
+			}
+			for i := range 20 {
+				add(fmt.Sprint("p", i), "goes on")
+			}
+			leases, looks = b.journal.called("lease send"), b.journal.called("peek")
+			if others == 1 {
+				said.batch.Store("paused")
+				add("stopped", "paused")
+				if b.journal.steps()[payout.StepParked] != 1 || b.journal.called("peek") == 0 {
+					t.Errorf("not parked: %v", b.journal.steps())
+				}
+				add("q0", "goes on")
+				after := b.journal.called("peek")
+				for i := range 10 {
+					add(fmt.Sprint("q", 1+i), "goes on")
+				}
+				if n := b.journal.called("peek"); n != after {
+					t.Errorf("%d looks after it was parked", n-after)
+				}
+			}
+			if n := b.sends("stopped"); n != 0 || b.sends("p19") != 1 || b.journal.get("stopped").Sends != 0 {
+				t.Errorf("%d sends of what is stopped", n)
+			}
+			b.stop()
+		})
+		return leases, looks
+	}
+	leases, looks := scripts(0)
+	if l, p := scripts(1); p != 0 || looks != 0 || l != leases || l < 20 {
+		t.Errorf("%d leases and %d looks, without it %d and %d", l, p, leases, looks)
+	}
+	if l, p := scripts(stoppedNamed); p != 0 || l != leases {
+		t.Errorf("%d leases and %d looks where many are stopped", l, p)
+	}
+	if _, p := scripts(stoppedNamed + 1); p < 20 {
+		t.Errorf("%d looks where more are stopped than a lease can be told of", p)
+	}
+}
+
 // A cancelled batch is ended by reviews, whether its payouts are due, parked, or not due yet for long.
 func TestACancelledBatchEnds(t *testing.T) {
 	for _, first := range []string{"due", "parked"} {

@@ -60,8 +60,8 @@ type ParkedSets interface {
 type Actions interface {
 	Stops(merchant, batchID, tradeNo string) acts.Stop
 
-	// Narrow tells whether a batch or a payout is stopped, and up to where the actions were read.
-	Narrow() (some bool, follows int64)
+	// Narrow answers the batches and payouts that are stopped, and up to where the actions were read.
+	Narrow() (stopped acts.Narrow, follows int64)
 }
 
 // Provider is what the loop needs of a merchant's account at Paypro. After latest not

@@ -22,7 +22,7 @@ const (
 // Redis' clock says that a payout has expired, the lane pauses: the payouts behind it expire later.
 func (l *Loop) reviewGroup(_, working context.Context, la *lane, due int) (group, error) {
 	due = min(due, announceLargest)
-	leased, err := l.lease(working, payout.StepReview, "", due)
+	leased, err := l.lease(working, leases.Request{Step: payout.StepReview, N: due})
 	if err == nil {
 		la.leased(due, len(leased.Payouts))
 	}

@@ -204,6 +204,13 @@ func (j *memory) Lease(_ context.Context, request leases.Request) (leases.Leased
 	if request.Only != nil {
 		due = slices.DeleteFunc(due, func(r *row) bool { return !slices.Contains(request.Only, r.TradeNo) })
 	}
+	due = slices.DeleteFunc(due, func(r *row) bool {
+		stopped := slices.Contains(request.LeaveBatches, r.BatchID) || slices.Contains(request.LeavePayouts, r.TradeNo)
+		if stopped {
+			b.LeftBehind++
+		}
+		return stopped
+	})
 	for _, r := range due[:min(n, len(due))] {
 		r.token, r.until, r.Due = b.Token, b.EndsAt, b.EndsAt
 		switch step {
@@ -310,7 +317,7 @@ func (p people) Stops(merchant, batchID, tradeNo string) acts.Stop {
 	return p(merchant, batchID, tradeNo)
 }
 
-func (p people) Narrow() (bool, int64) { return false, 0 }
+func (p people) Narrow() (acts.Narrow, int64) { return acts.Narrow{}, 0 }
 
 func (p provider) Ask(ctx context.Context, c payout.Command, latest time.Time) finding.Finding {
 	if p.about != nil {

@@ -3,6 +3,7 @@ package disburse
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,12 +20,21 @@ type pausable struct {
 	asked atomic.Int64 // about a payout
 	from  atomic.Int64 // stopped is a payout from this question on, 0: never
 
-	narrow  atomic.Bool // the lanes look at what is due before they lease
+	narrow  atomic.Bool  // the lanes are told what is stopped
+	others  atomic.Int64 // so many other batches are stopped, too
 	follows atomic.Int64
 	cancel  atomic.Bool // the batch is cancelled, not paused
 }
 
-func (p *pausable) Narrow() (bool, int64) { return p.narrow.Load(), p.follows.Load() }
+func (p *pausable) Narrow() (n acts.Narrow, follows int64) {
+	if batch, _ := p.batch.Load().(string); p.narrow.Load() && batch != "" {
+		n.Batches = append(n.Batches, batch)
+	}
+	for i := range p.others.Load() {
+		n.Batches = append(n.Batches, fmt.Sprint("other", i))
+	}
+	return n, p.follows.Load()
+}
 
 func (p *pausable) Stops(_, batchID, tradeNo string) acts.Stop {
 	fleet := []acts.Standing{{Scope: acts.Scope{Kind: acts.Fleet}}}

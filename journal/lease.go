@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"disburser/payout"
@@ -30,6 +31,9 @@ func NewToken() string {
 func (j *Journal) Lease(ctx context.Context, r leases.Request) (leases.Leased, error) {
 	b := leases.Leased{Lease: leases.Lease{Token: NewToken(), Epoch: j.epoch.id(), Asked: time.Now()}}
 	args := []any{b.Epoch, string(r.Step), r.Merchant, b.Token, r.N, r.For.Milliseconds(), account(r.Account)}
+	if r.Step == payout.StepSend {
+		args = listed(listed(args, r.LeaveBatches), r.LeavePayouts)
+	}
 	for _, tradeNo := range r.Only {
 		args = append(args, tradeNo)
 	}
@@ -44,8 +48,9 @@ func (j *Journal) Lease(ctx context.Context, r leases.Request) (leases.Leased, e
 	b.Took = time.Since(b.Asked)
 	b.LeasedAt, b.EndsAt = instant(answer, 0), instant(answer, 1)
 	b.Evidence = leases.Evidence{ServedAt: instant(answer, 2), About: word(answer, 3), Settled: word(answer, 4)}
+	b.LeftBehind = int(number(answer, 5))
 	var broken error
-	b.Payouts = make([]payout.Payout, 0, max(0, len(answer)-5)/3)
+	b.Payouts = make([]payout.Payout, 0, max(0, len(answer)-6)/3)
 	for tradeNo, record := range handed(answer) {
 		p, err := decode(tradeNo, record)
 		if err != nil {
@@ -60,11 +65,20 @@ func (j *Journal) Lease(ctx context.Context, r leases.Request) (leases.Leased, e
 	return b, broken
 }
 
+// listed appends how many names there are, and the names.
+func listed(args []any, names []string) []any {
+	args = append(args, len(names))
+	for _, name := range names {
+		args = append(args, strings.ReplaceAll(name, "\n", " ")) // as encode writes batches
+	}
+	return args
+}
+
 // handed are the tradeNos and records of a lease's answer, as they stand in the journal now.
 // The script answers the old record, and apart what it wrote over its beginning.
 func handed(answer []any) iter.Seq2[string, string] {
 	return func(yield func(tradeNo, record string) bool) {
-		for i := 5; i+2 < len(answer); i += 3 {
+		for i := 6; i+2 < len(answer); i += 3 {
 			head, record := word(answer, i+1), word(answer, i+2)
 			if len(head) < len(record) {
 				record = head + record[len(head):]

@@ -475,3 +475,38 @@ func TestAJournalOfLayout2GoesOn(t *testing.T) {
 		}
 	})
 }
+
+// What people stop is left where it waits: not leased, and due as before. A batch and a payout of the same name are
+// told apart. What is behind it is leased by a look.
+func TestALeaseLeavesWhatPeopleStop(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		j := newJournal(t, client, time.Hour)
+		var all []payout.Payout
+		for i, batch := range []string{"b1", "b 2", "b1", "", "b3", "b3"} {
+			p := at([]string{"b3", "p1", "p2", "p3", "p4", "p5"}[i], int64(3+i))
+			p.BatchID, p.Due = batch, time.Now().Add(-time.Minute+time.Duration(i)*time.Second)
+			all = append(all, p)
+		}
+		insert(t, j, 20, all...)
+		lease := func(n int, batches, payouts []string, left int, want ...string) {
+			t.Helper()
+			b, err := j.Lease(context.Background(), leases.Request{Step: payout.StepSend, Merchant: "eg", N: n, For: time.Minute, LeaveBatches: batches, LeavePayouts: payouts})
+			var got []string
+			for _, p := range b.Payouts {
+				got = append(got, p.TradeNo)
+			}
+			if err != nil || b.LeftBehind != left || !slices.Equal(got, want) {
+				t.Errorf("%q and %d left behind, want %q and %d: %v", got, b.LeftBehind, want, left, err)
+			}
+			checks(t, client, j)
+		}
+		lease(1, []string{"b1"}, nil, 1)
+		lease(3, []string{"b1", "b\n2", "b3"}, []string{"b3", "p2"}, 3)
+		lease(2, []string{"other", "b3"}, []string{"p1"}, 1, "b3") // not the batch, and not the payout of its name
+		if p := show(t, client, j, "p1"); p.State != payout.StateReceived || p.Sends != 0 || p.Step != payout.StepSend {
+			t.Errorf("%+v", p)
+		}
+		lease(9, []string{"b1", "b3"}, []string{"b1"}, 3, "p1", "p3")
+		lease(9, nil, nil, 0, "p2", "p4", "p5")
+	})
+}

@@ -33,8 +33,16 @@ var parking = []Guard{
 			Killer: Killer{"journal", "TestOldNewsMoveNothing"}},
 	}},
 	{"A4 parked before it is leased", "what is paused is leased, and a crash makes holds of it; a large paused batch slows the others", []Mutant{
-		{Removes: "nobody looks before the lease", Edits: edit("disburse/park.go", "\tif !narrow {", "\tif !narrow || follows >= 0 {"),
+		{Removes: "the lease isn't told of batches", Edits: edit("disburse/park.go", "LeaveBatches: stopped.Batches, ", ""),
 			Killer: Killer{"disburse", "TestAPausedBatchIsParked"}},
+		{Removes: "the lease takes them all the same", Edits: edit("journal/lua/lease.lua", "and stopped(tradeNo, record) then", "and false and stopped(tradeNo, record) then"),
+			Killer: Killer{"journal", "TestALeaseLeavesWhatPeopleStop"}},
+		{Removes: "nobody looks at what the lease has met", Edits: edit("disburse/park.go", "la.sifts = leased.LeftBehind > 0; !la.sifts", "la.sifts = false; !la.sifts"),
+			Killer: Killer{"disburse", "TestAPausedBatchIsParked"}},
+		{Removes: "a batch that is stopped isn't among them", Edits: edit("payout/acts/view.go", "\t\t\tn.Batches = append(n.Batches, scope.Name)\n", ""),
+			Killer: Killer{"payout/acts", "TestWhatIsStoppedNarrowly"}},
+		{Removes: "a payout that is stopped isn't among them", Edits: edit("payout/acts/view.go", "\t\t\tn.Payouts = append(n.Payouts, scope.Name)\n", ""),
+			Killer: Killer{"payout/acts", "TestWhatIsStoppedNarrowly"}},
 	}},
 	{"A4 nothing stays parked without a reason", "a payout whose pause was lifted waits for ever", []Mutant{
 		{Removes: "the sweep each minute", Edits: edit("disburse/park.go", "parkedEvery = time.Minute", "parkedEvery = 1000 * time.Hour"),

@@ -4,10 +4,12 @@
 -- (protocol S2). Two more scripts write sending, never for a send that is still to come: insert
 -- and restore, of payouts that may have been sent (docs/states.md).
 -- ARGV: epoch, step, merchant, token, n, lease in ms, the account to which a send goes and which
--- an ask is about. Then, of a send, the only payouts that may be leased; without any, those that are due first.
+-- an ask is about. Then, of a send, two lists of what people stop: how many batches and which, how many payouts and
+-- which. They are left where they wait (protocol A4). At last come the only payouts that may be leased; without any,
+-- those that are due first.
 -- Answer: now, the lease's end, the merchant's evidence (served at, about which tradeNo, the
--- latest settled tradeNo). Then for each payout: tradeNo, what was written over its record's
--- beginning ('' if nothing was), and the record before that.
+-- latest settled tradeNo), how many stopped payouts were met. Then for each payout: tradeNo, what was
+-- written over its record's beginning ('' if nothing was), and the record before that.
 --
 -- A repeated call with the same token answers the same payouts. go-redis repeats a call after a
 -- lost reply; other payouts would leave the first group as sending without an owner.
@@ -19,7 +21,22 @@ local starts, ends = stamp(now), stamp(deadline)
 -- Announcements and reviews are of all merchants, and need no evidence.
 local evidence = merchant == '' and {} or call('HMGET', P .. 'served:' .. merchant, 'at', 'about', 'settled', 'account')
 if evidence[4] ~= ARGV[7] then evidence[1], evidence[2] = false, false end -- another account was served
-local answer = {starts, ends, evidence[1] or '', evidence[2] or '', evidence[3] or ''}
+local answer = {starts, ends, evidence[1] or '', evidence[2] or '', evidence[3] or '', 0}
+
+-- What people stop, and where in ARGV that ends.
+local names_from, stopped_batches, stopped_payouts, met_stopped = 8, nil, nil, 0
+local function stopped_ones()
+  local n = tonumber(ARGV[names_from] or '0')
+  local all = n > 0 and {} or nil
+  for i = names_from + 1, names_from + n do all[ARGV[i]] = true end
+  names_from = names_from + n + 1
+  return all
+end
+if step == 's' then stopped_batches, stopped_payouts = stopped_ones(), stopped_ones() end
+local function stopped(tradeNo, record)
+  if stopped_payouts and stopped_payouts[tradeNo] then return true end
+  return stopped_batches and stopped_batches[sub(batch_of(record), #merchant_of(record) + 2)]
+end
 
 local earlier = call('GET', group)
 if earlier then
@@ -57,6 +74,10 @@ local function take(tradeNo)
   end
   local state, head = state_of(record), nil
   if step == 's' then
+    if (stopped_batches or stopped_payouts) and state_and_step_of(record) == WAITS_TO_BE_SENT and stopped(tradeNo, record) then
+      met_stopped = met_stopped + 1
+      return nil
+    end
     leave(set, tradeNo)
     if state_and_step_of(record) ~= WAITS_TO_BE_SENT then return nil end
     local expires = sub(record, EXPIRES_FROM, EXPIRES_TO) -- 13 digits, as starts
@@ -161,7 +182,7 @@ end
 -- named answers those of the named payouts that are due in this lane. Somebody may have leased, parked or put
 -- off the others since they were looked at.
 local function named()
-  local names = {unpack(ARGV, 8)}
+  local names = {unpack(ARGV, names_from)}
   local due = {}
   for i, at in ipairs(call('ZMSCORE', set, unpack(names))) do
     if at and tonumber(at) <= now then due[#due + 1] = names[i] end
@@ -170,12 +191,13 @@ local function named()
 end
 
 local picked, more
-if ARGV[8] then picked, more = named(), true else picked, more = pick(0, n) end
+local chosen_ones = ARGV[names_from] ~= nil
+if chosen_ones then picked, more = named(), true else picked, more = pick(0, n) end
 take_all(picked)
 -- Payouts that may not be sent are replaced by others. Otherwise a lease for one payout, a probe,
 -- could hand out none. None has left the lane yet: see flush.
 local looked = #picked
-while step == 's' and more and not ARGV[8] and #taken < n and looked < n + 500 do
+while step == 's' and more and not chosen_ones and met_stopped == 0 and #taken < n and looked < n + 500 do
   picked, more = pick(looked, n - #taken)
   looked = looked + #picked
   take_all(picked)
@@ -185,4 +207,5 @@ end
 flush(looked > 0 and not more and set or nil)
 if #taken > 0 then call('SET', group, table.concat(taken, ' '), 'PX', ARGV[6]) end
 write_counts()
+answer[6] = met_stopped
 return answer

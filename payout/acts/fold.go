@@ -222,7 +222,7 @@ func (f *Fold) Skip(next int64) {
 func (f *Fold) View() *View {
 	switch {
 	case f.view == nil || f.changed:
-		f.view, f.changed = &View{standing: maps.Clone(f.standing), pending: f.oneShots(), next: f.next, latest: f.latest}, false
+		f.view, f.changed = &View{standing: maps.Clone(f.standing), narrow: narrowOf(f.standing), pending: f.oneShots(), next: f.next, latest: f.latest}, false
 	case f.view.next != f.next:
 		next := *f.view
 		next.next, next.latest = f.next, f.latest

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
 	"disburser/payout/secrets"
@@ -213,4 +214,30 @@ func TestCopiesInAnyOrder(t *testing.T) {
 			t.Fatalf("seed %d:\n got %v\nwant %v", seed, got, want)
 		}
 	}
+}
+
+// A lane is told of each batch and each payout that something in force stops, a cancel too, and of nothing else.
+func TestWhatIsStoppedNarrowly(t *testing.T) {
+	f := NewFold(Rules{Keys: keys})
+	is := func(batches, payouts []string) {
+		t.Helper()
+		n := f.View().Narrow()
+		slices.Sort(n.Batches)
+		slices.Sort(n.Payouts)
+		if !slices.Equal(n.Batches, batches) || !slices.Equal(n.Payouts, payouts) || n.N() != len(batches)+len(payouts) {
+			t.Errorf("%+v", n)
+		}
+	}
+	is(nil, nil)
+	for i, of := range []string{"fleet", "merchant:eg", "batch:b1", "payout:p1", "batch:b1"} {
+		f.Take(at(t, int64(i), key, Action{ID: fmt.Sprint(i), Kind: Pause, Scope: scope(t, of)}))
+	}
+	f.Take(at(t, 5, key, Action{ID: "5", Kind: Cancel, Scope: scope(t, "batch:b2")}))
+	f.Take(at(t, 6, key, Action{ID: "6", Kind: Cancel, Scope: scope(t, "payout:p2")}))
+	is([]string{"b1", "b2"}, []string{"p1", "p2"})
+	f.Take(at(t, 7, key, Action{ID: "7", Kind: Resume, Scope: scope(t, "batch:b1"), Lifts: []string{"2"}}))
+	is([]string{"b1", "b2"}, []string{"p1", "p2"})
+	f.Take(at(t, 8, key, Action{ID: "8", Kind: Resume, Scope: scope(t, "batch:b1")}))
+	f.Take(at(t, 9, key, Action{ID: "9", Kind: Resume, Scope: scope(t, "payout:p1")}))
+	is([]string{"b2"}, []string{"p2"})
 }

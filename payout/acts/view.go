@@ -83,6 +83,7 @@ func (s Stop) String() string {
 // View is what was in force at one offset. It never changes, so everybody may read it at once.
 type View struct {
 	standing map[Scope][]Standing
+	narrow   Narrow
 	pending  []OneShot
 	next     int64
 	latest   Place
@@ -107,14 +108,26 @@ func (v *View) OrderAt(generation, offset int64) int64 {
 	return orderOf(max(generation, v.latest.Generation), offset)
 }
 
-// Narrow tells that a batch or a payout is stopped. Otherwise nobody need look at what is due, one by one.
-func (v *View) Narrow() bool {
-	for scope := range v.standing {
-		if scope.narrow() {
-			return true
+// Narrow are the batches and the payouts that something in force stops.
+type Narrow struct{ Batches, Payouts []string }
+
+// N is how many there are. Where there are none, nobody need look at what is due, one by one.
+func (n Narrow) N() int { return len(n.Batches) + len(n.Payouts) }
+
+// Narrow answers them. Nobody may change them.
+func (v *View) Narrow() Narrow { return v.narrow }
+
+func narrowOf(standing map[Scope][]Standing) (n Narrow) {
+	for scope := range standing {
+		switch scope.Kind {
+		case Batch:
+			n.Batches = append(n.Batches, scope.Name)
+		case Payout:
+			n.Payouts = append(n.Payouts, scope.Name)
+		default: // it stops a whole merchant
 		}
 	}
-	return false
+	return n
 }
 
 // Stops is the one answer whether a payout may be sent now (protocol A0). What is leased and the last check

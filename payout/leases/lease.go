@@ -65,6 +65,9 @@ type Request struct {
 	N        int            // up to so many
 	For      time.Duration
 	Only     []string // of sends: nobody else's tradeNo; nil: those that are due first
+
+	// LeaveBatches and LeavePayouts are what people stop, of sends: it is left where it waits.
+	LeaveBatches, LeavePayouts []string
 }
 
 // Leased is what a lease handed out.
@@ -72,6 +75,9 @@ type Leased struct {
 	Lease
 	Payouts  []payout.Payout
 	Evidence Evidence
+
+	// LeftBehind is how many due payouts were met and left, because people stop them.
+	LeftBehind int
 }
 
 // Evidence is what the journal remembers of a merchant for the question whether "no
