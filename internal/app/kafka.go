@@ -1,19 +1,14 @@
 package app
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/sasl"
-	"github.com/segmentio/kafka-go/sasl/plain"
-	"github.com/segmentio/kafka-go/sasl/scram"
 
 	"disburser/config"
+	"disburser/internal/link"
 )
 
 const (
@@ -37,13 +32,13 @@ type kafkaLinks struct {
 }
 
 func newKafka(c config.Kafka, instance string, dial Dial) (kafkaLinks, error) {
-	tlsConfig, err := kafkaTLS(c.TLS)
+	tlsConfig, err := link.TLS(c.TLS)
 	if err != nil {
-		return kafkaLinks{}, err
+		return kafkaLinks{}, fmt.Errorf("%w: %w", ErrSetup, err)
 	}
-	mechanism, err := kafkaSASL(c.SASL)
+	mechanism, err := link.SASL(c.SASL)
 	if err != nil {
-		return kafkaLinks{}, err
+		return kafkaLinks{}, fmt.Errorf("%w: %w", ErrSetup, err)
 	}
 	transport := &kafka.Transport{
 		Dial: dial, DialTimeout: dialTimeout, IdleTimeout: 30 * time.Second, MetadataTTL: metadataTTL, ClientID: instance,
@@ -57,48 +52,6 @@ func newKafka(c config.Kafka, instance string, dial Dial) (kafkaLinks, error) {
 			ClientID: instance, Timeout: dialTimeout, DualStack: true, DialFunc: dial, TLS: tlsConfig, SASLMechanism: mechanism,
 		},
 	}, nil
-}
-
-func kafkaTLS(c config.KafkaTLS) (*tls.Config, error) {
-	if !c.Enabled {
-		return nil, nil
-	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("%w: kafka.tls.ca_file: %w", ErrSetup, err)
-		}
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%w: kafka.tls.ca_file: %s holds no certificate", ErrSetup, c.CAFile)
-		}
-	}
-	if c.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("%w: kafka.tls.cert_file, key_file: %w", ErrSetup, err)
-		}
-		t.Certificates = []tls.Certificate{pair}
-	}
-	return t, nil
-}
-
-func kafkaSASL(c config.SASL) (sasl.Mechanism, error) {
-	var m sasl.Mechanism
-	var err error
-	switch c.Mechanism {
-	case "plain":
-		m = plain.Mechanism{Username: c.Username, Password: c.Password.Reveal()}
-	case "scram-sha-256":
-		m, err = scram.Mechanism(scram.SHA256, c.Username, c.Password.Reveal())
-	case "scram-sha-512":
-		m, err = scram.Mechanism(scram.SHA512, c.Username, c.Password.Reveal())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: kafka.sasl: the user name or password can't be used: %w", ErrSetup, err)
-	}
-	return m, nil
 }
 
 // groupConfig is how this instance belongs to the consumer group. A dead one's
