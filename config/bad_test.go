@@ -38,7 +38,7 @@ var mistakes = []struct {
 
 	{"unknown, near", "", "    sessionTimeout: 5s", []string{"10: merchants.eg.sessionTimeout is not a known key: known are accept_unverified, amount, base_url, contradiction, country, currency, extra, fields, merchant_no, no_record, notify_url, paths, poll, query, salt, secret, secret_file, send, sign_in, timeout, too_fast, unknown_status"}},
 	{"unknown, other case", "", "    signIn: body", []string{"10: merchants.eg.signIn is not a known key: did you mean sign_in?"}},
-	{"unknown, odd", "", `"a\nb": 1`, []string{`10: "a\nb" is not a known key: known are actions, admin, breaker, disburse, kafka, log, merchants, redis, unknown_merchant_grace`}},
+	{"unknown, odd", "", `"a\nb": 1`, []string{`10: "a\nb" is not a known key: known are actions, admin, backoffice, breaker, disburse, kafka, log, merchants, redis, unknown_merchant_grace`}},
 	{"comma in password", "redis: {", "redis: {password: x,hunter2, ", []string{"2: redis has a key in { } that is not known: known are addresses, db, dedup_window, master_name, namespace, password, sentinel_password, sentinel_username, shards, tls, username; a text with a comma needs quotes"}},
 	{"comma twice", "redis: {", "redis: {password: x,hunter2,hunter2, ", []string{
 		"2: redis has a key in { } that is not known: known are addresses, db, dedup_window, master_name, namespace, password, sentinel_password, sentinel_username, shards, tls, username; a text with a comma needs quotes",

@@ -68,7 +68,7 @@ func (r *reader) checkSessionTimeout(k Kafka) {
 func (r *reader) checkTopicsDiffer(t Topics) {
 	uses := map[string]string{}
 	for _, one := range [][2]string{
-		{"commands", t.Commands}, {"results", t.Results}, {"decisions", t.Decisions}, {"dead_letter", t.DeadLetter}, {"actions", t.Actions},
+		{"commands", t.Commands}, {"results", t.Results}, {"decisions", t.Decisions}, {"dead_letter", t.DeadLetter}, {"actions", t.Actions}, {"batches", t.Batches},
 	} {
 		key, topic := "kafka.topics."+one[0], one[1]
 		r.must(uses[topic] == "", key, "must differ from "+uses[topic])

@@ -33,18 +33,20 @@ import (
 
 // Config is the whole file. Printing it is safe: secrets print as ***.
 type Config struct {
-	Kafka     Kafka               `key:"kafka" about:"where commands come from and results go to"`
-	Redis     Redis               `key:"redis" rehearsal:"true" about:"where the journal is: the records of all payouts"`
+	Kafka     Kafka               `key:"kafka" backoffice:"true" about:"where commands come from and results go to"`
+	Redis     Redis               `key:"redis" rehearsal:"true" backoffice:"true" about:"where the journal is: the records of all payouts"`
 	Merchants map[string]Merchant `key:"merchants" names:"merchant name" commands:"true" about:"the accounts at the provider, by the names that commands use; at least one"`
 	Breaker   Breaker             `key:"breaker" rehearsal:"true" about:"stops calls to a provider that fails; one for the sends and one for the queries of each merchant"`
-	Actions   Actions             `key:"actions" about:"how people's actions are obeyed: pause, resume, cancel, resolve, ask"`
+	Actions   Actions             `key:"actions" backoffice:"true" about:"how people's actions are obeyed: pause, resume, cancel, resolve, ask"`
 	Disburse  Disburse            `key:"disburse" rehearsal:"true" about:"bounds of the loop that sends, asks and announces"`
-	Admin     Admin               `key:"admin" about:"the HTTP server for health, metrics and profiles"`
+	Admin     Admin               `key:"admin" backoffice:"true" about:"the HTTP server for health, metrics and profiles"`
+
+	Backoffice Backoffice `key:"backoffice" backoffice:"true" about:"the program backoffice: the books, and the API; the service doesn't read it"`
 
 	// An instance with a newer file may know the merchant. The default is what a rollout of a new file takes.
 	UnknownMerchantGrace time.Duration `key:"unknown_merchant_grace" rehearsal:"true" default:"5m" min:"0s" max:"24h" about:"how long a payout of an unknown merchant waits before it is rejected"`
 
-	Log Log `key:"log" about:"how much is logged, and for whom"`
+	Log Log `key:"log" backoffice:"true" about:"how much is logged, and for whom"`
 }
 
 // Kafka says where commands come from and results go to.
@@ -55,7 +57,7 @@ type Kafka struct {
 	// The default is long enough for a garbage collection or a slow broker. It is short enough that nobody notices
 	// when a dead instance's partitions move. Below a second the heartbeats themselves come too late.
 	SessionTimeout time.Duration `key:"session_timeout" default:"10s" min:"1s" max:"5m" about:"how soon a dead instance's partitions move to others; brokers usually refuse less than 6s"`
-	Topics         Topics        `key:"topics" about:"five different topics, which must exist"`
+	Topics         Topics        `key:"topics" about:"different topics, which must exist; batches only for the back office"`
 
 	// The most is a bound against mistyping: nobody has more copies of a topic.
 	RequireReplicas int      `key:"require_replicas" default:"0" min:"0" max:"32" about:"N: start only where each topic has N replicas, and at least two in sync for each write; 0 only warns"`
@@ -63,13 +65,14 @@ type Kafka struct {
 	SASL            SASL     `key:"sasl" about:"the login at the brokers; off while mechanism is empty"`
 }
 
-// Topics are five different topics.
+// Topics are six different topics.
 type Topics struct {
 	Commands   string `key:"commands" default:"payout.commands" format:"topic" about:"read: what to pay"`
 	Results    string `key:"results" default:"payout.results" format:"topic" about:"written: what came of it"`
 	Decisions  string `key:"decisions" default:"payout.decisions" format:"topic" about:"written before anything is sent; never compact it or delete it early"`
 	DeadLetter string `key:"dead_letter" default:"payout.dead-letter" format:"topic" about:"written: what could not be understood"`
 	Actions    string `key:"actions" default:"payout.actions" format:"topic" about:"read: what people said, such as a pause; one partition, kept for ever"`
+	Batches    string `key:"batches" default:"payout.batches" format:"topic" about:"written by the back office: how far each batch is"`
 }
 
 // KafkaTLS holds names of files.
@@ -102,7 +105,7 @@ type Redis struct {
 	Namespace string `key:"namespace" default:"disburser" format:"namespace" about:"begins every key; another one for every fleet that shares this Redis"`
 
 	// 1: one server is enough for a fleet, more shards only help a cluster. Every instance runs scripts for every shard.
-	Shards int `key:"shards" rehearsal:"true" default:"1" min:"1" max:"64" about:"into how many parts the journal is divided; it can't be changed while payouts are open"`
+	Shards int `key:"shards" rehearsal:"true" backoffice:"true" default:"1" min:"1" max:"64" about:"into how many parts the journal is divided; it can't be changed while payouts are open"`
 
 	// The default recognises a monthly payroll that is repeated by mistake. Below the least a tradeNo could be
 	// forgotten while it is still on its way.

@@ -101,11 +101,11 @@ func TestMinimalHasTheDefaults(t *testing.T) {
 func TestContractDefaults(t *testing.T) {
 	got := fmt.Sprintf("%+v %+v", Default(), DefaultMerchant())
 	want := "{Kafka:{Brokers:[] Group:disburser SessionTimeout:10s Topics:{Commands:payout.commands Results:payout.results" +
-		" Decisions:payout.decisions DeadLetter:payout.dead-letter Actions:payout.actions} RequireReplicas:0 TLS:{Enabled:false CAFile: CertFile: KeyFile:}" +
+		" Decisions:payout.decisions DeadLetter:payout.dead-letter Actions:payout.actions Batches:payout.batches} RequireReplicas:0 TLS:{Enabled:false CAFile: CertFile: KeyFile:}" +
 		" SASL:{Mechanism: Username: Password:***}} Redis:{Addresses:[] MasterName: Username: Password:*** SentinelUsername: SentinelPassword:*** TLS:false DB:0" +
 		" Namespace:disburser Shards:1 DedupWindow:720h0m0s} Merchants:map[] Breaker:{FailureRatio:0.5 MinRequests:20 Window:30s" +
 		" OpenFor:10s MaxOpenFor:1m0s Probes:3 Refusals:20} Actions:{Staleness:1s Key:*** OldKeys:[] TwoPeople:[]} Disburse:{Slots:128 Lease:30s MaxOpen:1000000 MaxParked:1000000 Drain:25s}" +
-		" Admin:{Listen:127.0.0.1:8080 Token:***} UnknownMerchantGrace:5m0s Log:{Level:info Format:json}}" +
+		" Admin:{Listen:127.0.0.1:8080 Token:***} Backoffice:{Listen:127.0.0.1:8088 Database:*** PayeeKey:*** Keep:9600h0m0s Disbursers:[] Users:[]} UnknownMerchantGrace:5m0s Log:{Level:info Format:json}}" +
 		" {Country: BaseURL: MerchantNo: Secret:*** NotifyURL: Currency: Salt:suffix SignIn: AcceptUnverified:false" +
 		" Paths:{Send: Query: Balance:} Fields:map[] Amount:{Min: Max: Decimals:} UnknownStatus:hold Contradiction:announce Timeout:10s Send:{Rate:50 Burst:5}" +
 		" Query:{Rate:100 Burst:10} Poll:{First:2s Factor:1.6 Max:5m0s GiveUp:72h0m0s Learn:true}" +

@@ -26,6 +26,7 @@ var formats = map[string]format{
 	"actions":            {looks: "of " + strings.Join(acts.NeedTwo, ", ") + "; none twice", list: wrongActions},
 	"addresses":          {looks: "host:port each, none twice", list: wrongAddresses},
 	"amount":             {looks: "an amount such as 300 or 300.50", text: wrongAmount},
+	"base URLs":          {looks: "http or https each, none twice", list: wrongBaseURLs},
 	"codes":              {looks: "none of them empty", list: wrongCodes},
 	"currency":           matching(`([A-Z]{3}|any)?`, `three capital letters, any (nothing is checked), or "" (the country's)`),
 	"decimals":           matching(`[0-8]?`, `a whole number from 0 to 8, or "" (the currency's)`),

@@ -25,6 +25,7 @@ type key struct {
 	secret       bool     // secret: no message shows the value
 	unsetAllowed bool     // unset "allowed": a variable that isn't set is a mistake only where check.go says so
 	commands     bool     // commands: it says which commands a merchant takes, see LoadForCommands
+	backoffice   bool     // backoffice: the back office needs it, see LoadForBackoffice
 	rehearsal    bool     // rehearsal: it says how payouts go, see LoadForRehearsal
 
 	index []int // of the field, see reflect.Value.FieldByIndex
@@ -68,6 +69,7 @@ func keyOf(field reflect.StructField) key {
 		secret:       tag.Get("secret") == "true",
 		unsetAllowed: tag.Get("unset") == "allowed",
 		commands:     tag.Get("commands") == "true",
+		backoffice:   tag.Get("backoffice") == "true",
 		rehearsal:    tag.Get("rehearsal") == "true",
 		index:        field.Index,
 	}

@@ -33,7 +33,7 @@ func Load(path string, rules Rules) (Config, []string, error) {
 
 // Parse is Load for a text that was read already. The name stands in front of every problem.
 func Parse(name string, text []byte, rules Rules) (Config, []string, error) {
-	r := &reader{file: name, rules: rules.complete(), places: map[string]place{}, told: map[string]bool{}, unset: map[string]string{}}
+	r := &reader{file: name, rules: rules.complete(), only: func(k key) bool { return !notOfTheService(k) }, places: map[string]place{}, told: map[string]bool{}, unset: map[string]string{}}
 	c := Default()
 	if root := r.parse(text); root != nil {
 		r.read(value{node: root, line: 1}, func(v value) { r.section(v, reflect.ValueOf(&c).Elem()) })

@@ -85,6 +85,8 @@ func row(b *strings.Builder, path string, k key, of reflect.Value) {
 		rows(b, path+".*", reflect.ValueOf(merchantKeys{Merchant: DefaultMerchant()}))
 	case of.Type() == reflect.TypeFor[map[string]Field]():
 		rows(b, path+".*", reflect.ValueOf(Field{}))
+	case of.Type() == reflect.TypeFor[Users]():
+		rows(b, path+"[]", reflect.ValueOf(User{}))
 	case isSection(of.Type()):
 		rows(b, path, of)
 	}
@@ -118,6 +120,8 @@ func described(of reflect.Value) (kind, preset string) {
 		return "list", fmt.Sprintf("`[%s]`", strings.Join(x, ", "))
 	case float64:
 		return "number", fmt.Sprintf("`%v`", x)
+	case Users:
+		return "list of users", "none"
 	case map[string]string, map[string]Field, map[string]Merchant:
 		return "by name", "`{}`"
 	default:
@@ -148,7 +152,7 @@ func allowed(k key) string {
 // Every field of the configuration has tags that are known and fit together.
 func TestTheTagsAreSound(t *testing.T) {
 	known := map[string]bool{}
-	for _, name := range []string{"key", "about", "default", "required", "above", "min", "max", "oneof", "format", "names", "unit", "reload", "secret", "unset", "commands", "rehearsal"} {
+	for _, name := range []string{"key", "about", "default", "required", "above", "min", "max", "oneof", "format", "names", "unit", "reload", "secret", "unset", "commands", "rehearsal", "backoffice"} {
 		known[name] = true
 	}
 	var walk func(of reflect.Type)
