@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,6 @@ type Facts struct {
 type Fact struct {
 	TradeNo string
 	Order   *Order
-	Payee   []int64 // of an order: its values by HashPayee
 	Event   *Event
 	Sent    *Sent
 	Lost    *Lost
@@ -107,26 +107,26 @@ func (d *Decoder) command(r partition.Record, f *Facts) bool {
 		if o.Unreadable != nil {
 			continue
 		}
-		order, payee := d.order(o.Command)
+		order := d.order(o.Command)
 		order.Place, order.Time, order.Copies = Place{d.Partition, r.Offset, o.Index + 1}, r.Time.UnixMilli(), copies
-		f.Payouts = append(f.Payouts, Fact{TradeNo: o.Command.TradeNo, Order: &order, Payee: payee})
+		f.Payouts = append(f.Payouts, Fact{TradeNo: o.Command.TradeNo, Order: &order})
 	}
 	return true
 }
 
 // order is what the books keep of a command.
-func (d *Decoder) order(c payout.Command) (Order, []int64) {
+func (d *Decoder) order(c payout.Command) Order {
 	c = d.Resolve(c)
 	o := Order{
 		Fingerprint: c.Fingerprint(), Other: c.OtherFingerprint(), Merchant: c.Merchant, Amount: c.Amount.String(), Currency: c.Currency,
 		BatchID: c.BatchID, BatchSize: c.BatchSize, NotBefore: millis(c.NotBefore), ExpiresAt: millis(c.ExpiresAt), Payee: c.Payee.Masked(),
 	}
-	fields := c.Payee.Reveal()
-	payee := make([]int64, 0, len(fields))
-	for _, value := range fields {
-		payee = append(payee, d.payee.Of(value))
+	for _, value := range c.Payee.Reveal() {
+		o.Hashes = append(o.Hashes, d.payee.Of(value))
 	}
-	return o, payee
+	slices.Sort(o.Hashes)
+	o.Hashes = slices.Compact(o.Hashes)
+	return o
 }
 
 func millis(t time.Time) int64 {
@@ -209,10 +209,10 @@ func (d *Decoder) letter(r partition.Record, f *Facts) bool {
 		Place: Place{d.Partition, r.Offset, 0}, Code: message.Code(clean(string(letter.Code))), Reason: clean(letter.Reason), Time: millis(letter.Time),
 	}
 	if orders, err := message.Decode(letter.Value); err == nil && len(orders) == 1 && orders[0].Unreadable == nil {
-		o, _ := d.order(orders[0].Command)
+		o := d.order(orders[0].Command)
 		l.TradeNo, l.BatchID, l.Merchant, l.Amount, l.Currency, l.Payee = orders[0].Command.TradeNo, o.BatchID, o.Merchant, o.Amount, o.Currency, o.Payee
 		if l.Code == message.Conflict {
-			f.Payouts = append(f.Payouts, Fact{TradeNo: l.TradeNo, Lost: &Lost{l.Place, o.content()}})
+			f.Payouts = append(f.Payouts, Fact{TradeNo: l.TradeNo, Lost: &Lost{l.Place, l.Time, o.content()}})
 		}
 	}
 	f.Letters = append(f.Letters, l)

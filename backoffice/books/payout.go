@@ -32,6 +32,7 @@ type Order struct {
 	NotBefore   int64              `json:"nb,omitempty"`
 	ExpiresAt   int64              `json:"ea,omitempty"`
 	Payee       map[string]string  `json:"y,omitempty"` // masked
+	Hashes      []int64            `json:"h,omitempty"` // of the payee's values, see PayeeHash; sorted
 	Copies      int                `json:"k,omitempty"` // how many commands said it; those carried forward don't count
 }
 
@@ -99,6 +100,7 @@ type Sent struct {
 // Lost is a content that lost a conflict, by a dead letter.
 type Lost struct {
 	Place
+	Time    int64              `json:"t"` // the dead letter's, in ms
 	Content payout.Fingerprint `json:"f"`
 }
 

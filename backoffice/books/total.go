@@ -109,3 +109,6 @@ func ParseSum(text string) (sum big.Int, err error) {
 
 // Count adds what a payout counts for.
 func (t Totals) Count(p *Payout) { t.count(p, p.View(), 1) }
+
+// Uncount takes away what a payout counts for.
+func (t Totals) Uncount(p *Payout) { t.count(p, p.View(), -1) }

@@ -145,7 +145,7 @@ func (f Fact) add(p *Payout, batches map[string]*Batch) (payee []PayeeRow) {
 		if f.Order.Copies > 0 { // what is carried forward is nothing new
 			b.lives(f.Order.Time)
 		}
-		for _, hash := range f.Payee {
+		for _, hash := range f.Order.Hashes {
 			payee = append(payee, PayeeRow{hash, f.TradeNo})
 		}
 	case f.Event != nil:

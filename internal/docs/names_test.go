@@ -97,7 +97,7 @@ func TestMakeTargets(t *testing.T) {
 
 // programs are those of this project, with the folder of each.
 var programs = map[string]string{
-	"disburser": "cmd/disburser", "payctl": "cmd/payctl", "paysim": "cmd/paysim", "demo": "cmd/demo", "bench": "internal/bench/cmd/bench",
+	"disburser": "cmd/disburser", "payctl": "cmd/payctl", "backoffice": "cmd/backoffice", "paysim": "cmd/paysim", "demo": "cmd/demo", "bench": "internal/bench/cmd/bench",
 	"mutants": "internal/mutants/cmd/mutants", "chaos": "internal/chaos/cmd/chaos", "floor": "internal/bench/cmd/floor",
 	"topics": "deployments/local/topics",
 }

@@ -12,15 +12,24 @@ import (
 // Load reads from the configuration at path what says which commands its merchants take. It needs no
 // secret: see config.LoadForCommands.
 func Load(path string) (Merchants, error) {
+	read, err := config.LoadForCommands(path, ForCommands())
+	if err != nil {
+		return nil, err
+	}
+	return Of(read)
+}
+
+// ForCommands are the rules of a configuration of which only that is read which says what commands merchants take.
+func ForCommands() config.Rules {
 	countries := map[string]bool{}
 	for _, c := range paypro.Countries() {
 		countries[c.Name] = !c.Verified
 	}
-	read, err := config.LoadForCommands(path, config.Rules{Countries: countries, CheckMerchant: checkMerchant})
-	if err != nil {
-		return nil, err
-	}
-	var all Merchants
+	return config.Rules{Countries: countries, CheckMerchant: checkMerchant}
+}
+
+// Of are the rules of configured merchants.
+func Of(read map[string]config.Merchant) (all Merchants, err error) {
 	for _, name := range slices.Sorted(maps.Keys(read)) {
 		m := read[name]
 		of, err := paypro.RulesOf(settings(m))

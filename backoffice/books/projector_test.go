@@ -1,0 +1,59 @@
+package books_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+
+	"disburser/backoffice/books"
+	"disburser/backoffice/books/bookstest"
+	"disburser/internal/kafkatest"
+	"disburser/internal/partition"
+)
+
+// Two instances that are stopped at any moment, again and again, read each record once.
+func TestTwoInstancesThatStopReadEachRecordOnce(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 9))
+	const partitions = 2
+	run := bookstest.NewRun(rng, 60, partitions, true)
+	want := bookstest.NewMemory()
+	bookstest.Feed(t, rng, run, want, key, nil)
+	synctest.Test(t, func(t *testing.T) {
+		k := kafkatest.Start(t, map[string]int{"commands": partitions, "results": partitions, "decisions": partitions, "dead_letter": partitions})
+		for part, records := range run {
+			for _, r := range records {
+				k.Write(t, string(part.Topic), part.Partition, kafka.Record{Time: r.Time, Key: kafka.NewBytes(r.Key), Value: kafka.NewBytes(r.Value), Headers: r.Headers})
+			}
+		}
+		store := bookstest.NewMemory()
+		for life := range 40 {
+			ctx, cancel := context.WithCancel(t.Context())
+			var group sync.WaitGroup
+			for range 2 {
+				for part := range run {
+					p := books.NewProjector(&books.Projector{
+						Store: store, Source: partition.Source{Client: k.Client, Topic: string(part.Topic), Partition: part.Partition}, Topic: part.Topic,
+						Resolve: bookstest.Resolve, Key: key, Unread: func(int) { t.Error("a record can't be read") }, Logger: zerolog.Nop(),
+					})
+					group.Go(func() { p.Run(ctx) })
+				}
+			}
+			if life < 39 {
+				time.Sleep(time.Duration(rng.IntN(3000)) * time.Microsecond)
+			} else {
+				time.Sleep(10 * time.Second)
+			}
+			cancel()
+			group.Wait()
+		}
+		if have, want := withoutTold(store.Dump()), withoutTold(want.Dump()); have != want {
+			t.Error(firstDifference(want, have))
+		}
+	})
+}

@@ -1,0 +1,136 @@
+package service
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"disburser/backoffice/books/database"
+	"disburser/config"
+)
+
+// prefix is where the API is. OpenAPI stands at prefix/openapi.json.
+const prefix = "/api/v1"
+
+// handler is all that is served. Health and metrics are open, as is the description of the API; all else needs a token.
+func (s *Service) handler() (http.Handler, error) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, map[string]any{"alive": true}) })
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.options.Registry, promhttp.HandlerOpts{}))
+	c := huma.DefaultConfig("disburser, back office", "1")
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = prefix+"/openapi", "", "", nil
+	c.Info.Description = "What payroll people ask about payouts. Every answer is of the books, which read the topics: /overview says how far."
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	c.Security = []map[string][]string{{"token": {}}}
+	a := humago.New(mux, c)
+	a.UseMiddleware(s.guard(a))
+	s.routes(a)
+	return s.counted(mux), nil
+}
+
+// counted counts requests to the API by status.
+func (s *Service) counted(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, prefix) {
+			h.ServeHTTP(w, r)
+			return
+		}
+		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		s.survive(h, seen, r)
+		s.metrics.requests.WithLabelValues(strconv.Itoa(seen.status)).Inc()
+	})
+}
+
+// survive answers a panic as an error. Whatever a question has in it, the others go on.
+func (s *Service) survive(h http.Handler, w *statusWriter, r *http.Request) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.logger.Error().Str("operation", r.Pattern).Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("a question ended in a panic")
+			w.status = http.StatusInternalServerError
+			reply(w.ResponseWriter, w.status, map[string]any{"title": "Internal Server Error", "status": w.status, "detail": "the log of the back office says more"})
+		}
+	}()
+	h.ServeHTTP(w, r)
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader notes the status.
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (s *Service) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	reasons := s.readers.unready()
+	if err := s.books.Ping(ctx); err != nil {
+		reasons = append(reasons, "the database doesn't answer")
+	}
+	if len(reasons) > 0 {
+		reply(w, http.StatusServiceUnavailable, map[string]any{"ready": false, "reasons": reasons, "reason": strings.Join(reasons, "; ")})
+		return
+	}
+	reply(w, http.StatusOK, map[string]any{"ready": true, "books": s.readers.lags()})
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the caller is gone: nothing to be done
+}
+
+// register adds an operation that a role may use.
+func register[I, O any](a huma.API, role, method, path, id, summary string, handle func(context.Context, *I) (*O, error)) {
+	huma.Register(a, huma.Operation{
+		OperationID: id, Method: method, Path: prefix + path, Summary: summary, Description: "For the role " + role + ".",
+		Metadata: map[string]any{roleKey: role}, Errors: []int{http.StatusUnauthorized, http.StatusForbidden},
+	}, handle)
+}
+
+func (s *Service) routes(a huma.API) {
+	const role, get = config.Viewer, http.MethodGet
+	register(a, role, get, "/overview", "overview", "The whole at a glance", s.overview)
+	register(a, role, get, "/batches", "batches", "Batches, the latest first", s.batches)
+	register(a, role, get, "/batches/{id}", "batch", "One batch", s.batch)
+	register(a, role, get, "/payouts", "payouts", "Payouts, in the order in which they came", s.payouts)
+	register(a, role, get, "/payouts/{tradeNo}", "payout", "All that is known of a payout", s.payout)
+	register(a, role, get, "/why/{tradeNo}", "why", "One sentence: where the money is", s.why)
+	register(a, role, get, "/dead-letters", "dead-letters", "Dead letters, the latest first", s.letters)
+	register(a, role, get, "/actions", "actions", "What people said and what came of it, the latest first", s.actions)
+}
+
+// cursorText writes a cursor for the caller, who need not read it.
+func cursorText(c database.Cursor) string {
+	text, _ := json.Marshal(c) // texts and numbers only
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+func cursorOf(text string) (c database.Cursor, err error) {
+	if text == "" {
+		return c, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(raw, &c)
+	}
+	if err != nil {
+		return c, huma.Error422UnprocessableEntity("cursor is none that a page has told: begin again without it")
+	}
+	return c, nil
+}

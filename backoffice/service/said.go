@@ -1,0 +1,150 @@
+package service
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"disburser/backoffice/api"
+	"disburser/payout/acts"
+)
+
+// said is what people have said, folded as every instance of the service folds it.
+type said struct {
+	service *Service
+	rules   acts.Rules
+
+	mu   sync.Mutex
+	fold *acts.Fold
+	next int64
+	all  []*api.Action
+	byID map[string]*api.Action
+}
+
+func newSaid(s *Service) *said {
+	c := s.config.Actions
+	rules := acts.Rules{Keys: acts.Keys{Current: c.Key, Old: c.OldKeys}, TwoPeople: c.TwoPeople, Shards: s.config.Redis.Shards}
+	return &said{service: s, rules: rules, fold: acts.NewFold(rules), byID: map[string]*api.Action{}}
+}
+
+// view answers what is in force, and the actions in the order in which they were said. Nobody may change them.
+func (s *said) view(ctx context.Context) (*acts.View, []api.Action, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	records, err := s.service.books.Actions(ctx, s.next)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, r := range records {
+		s.take(r)
+	}
+	view := s.fold.View()
+	all := make([]api.Action, len(s.all))
+	for i, a := range s.all {
+		all[i] = s.finished(*a, view)
+	}
+	return view, all, nil
+}
+
+// take adds a record.
+func (s *said) take(r acts.Record) {
+	a, result, why := s.fold.Take(r)
+	s.next = r.Offset + 1
+	if a.Ended != nil {
+		s.end(*a.Ended, result)
+		return
+	}
+	if a.ID == "" || result == acts.Repeated || result == acts.Unreadable || result == acts.Unknown {
+		return
+	}
+	one := &api.Action{
+		ID: a.ID, Kind: a.Kind, As: string(a.As), Force: a.Force, Lifts: a.Lifts, Of: a.Of, By: a.By, Reason: a.Reason, Time: stamp(r.Time), Status: "obeyed", Detail: why,
+	}
+	if a.Scope.Kind != "" {
+		one.Scope = a.Scope.String()
+	}
+	if result == acts.Void || result == acts.Unsigned {
+		one.Status = "ignored"
+	}
+	if result == acts.Waits {
+		one.Status = "waits for a person"
+	}
+	if result == acts.Obeyed && a.Kind == acts.Confirm {
+		if of := s.byID[a.Of]; of != nil {
+			of.ConfirmedBy, of.Status = a.By, "obeyed"
+		}
+	}
+	s.all = append(s.all, one)
+	if one.Status != "ignored" {
+		s.byID[a.ID] = one
+	}
+}
+
+// end adds an outcome to its action.
+func (s *said) end(e acts.Ended, result acts.Result) {
+	of := s.byID[e.Of]
+	if of == nil || result == acts.Void || result == acts.Repeated || result == acts.Unsigned {
+		return
+	}
+	o := api.Outcome{Result: string(e.Result), TradeNo: e.TradeNo, Counts: e.Counts, Detail: e.Detail, Evidence: e.Evidence, Time: stamp(e.Time)}
+	if e.TradeNo == "" {
+		shard := e.Shard
+		o.Shard = &shard
+	}
+	if e.Uncertain {
+		certain := false
+		o.Certain = &certain
+	}
+	of.Outcomes = append(slices.Clip(of.Outcomes), o)
+}
+
+// finished says what has become of an action by now.
+func (s *said) finished(a api.Action, view *acts.View) api.Action {
+	if a.Status == "ignored" {
+		return a
+	}
+	for _, o := range view.OneShots() {
+		if o.ID == a.ID && !o.Complete {
+			a.Status = "waits for a person"
+			return a
+		} else if o.ID == a.ID {
+			a.Status = "waits"
+			return a
+		}
+	}
+	switch a.Kind {
+	case acts.Pause:
+		a.Status = "lifted"
+		if slices.ContainsFunc(view.All(), func(st acts.Standing) bool { return st.ID == a.ID }) {
+			a.Status = "in force"
+		}
+	case acts.Cancel, acts.Resolve, acts.Ask:
+		a.Status = "obeyed"
+		for _, o := range a.Outcomes { // of a batch's, a shard that refused or expired says more
+			if a.Status == "obeyed" || o.Result != string(acts.Done) {
+				a.Status = o.Result
+			}
+		}
+	default:
+	}
+	return a
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// standing are the actions in force that stop something.
+func standing(all []acts.Standing) []api.Action {
+	stops := []api.Action{}
+	for _, s := range all {
+		stops = append(stops, api.Action{
+			ID: s.ID, Kind: s.Kind, Scope: s.Scope.String(), By: s.By, Reason: s.Reason, Time: stamp(s.Since), ConfirmedBy: s.ConfirmedBy, Status: "in force",
+		})
+	}
+	return stops
+}
