@@ -87,7 +87,10 @@ type Loop struct {
 	beat       atomic.Int64   // when the loop last made progress, Unix nanoseconds
 	epoch      string         // of the last lease of reviews, and since when it is known here;
 	epochFrom  time.Time      // both owned by that lane
-	trouble    atomic.Value   // of string: why the journal didn't answer last, "" if it did
+
+	// saidToStand is when it was said of batches' cancels that they stand; also owned by that lane.
+	saidToStand map[string]time.Time
+	trouble     atomic.Value // of string: why the journal didn't answer last, "" if it did
 
 	starved     atomic.Bool  // a lane with work doesn't run because it lacks slots
 	sleepsUntil atomic.Int64 // when the next round comes, Unix nanoseconds; math.MaxInt64 during a round
@@ -118,7 +121,7 @@ func New(c Config) *Loop {
 			askGate:  newGate(&l.breaker, false, m.Name+" query", &l.Logger),
 		}
 	}
-	l.slots = map[payout.Step]*slots{}
+	l.slots, l.saidToStand = map[payout.Step]*slots{}, map[string]time.Time{}
 	for _, step := range []payout.Step{payout.StepSend, payout.StepAsk} {
 		l.slots[step] = newSlots(c.Slots, l.names, l.hasRoomAgain, func() { l.writer.stir() })
 	}

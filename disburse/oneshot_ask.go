@@ -191,7 +191,7 @@ func (e *executor) askedBatch(o acts.OneShot, acted leases.Acted, b batchPass, t
 // the batch yet.
 func (e *executor) unknownBatch(o acts.OneShot, acted leases.Acted, why string) attempt {
 	a := doneAs("nothing of it was open in this shard")
-	if e.Shard != 0 || acted.Old {
+	if e.Shard != 0 || acted.Old || o.Firm {
 		a.said.Counts = map[string]int{}
 		return a
 	}

@@ -176,27 +176,39 @@ func (e *executor) cancelPage(ctx context.Context, id string, page []payout.Payo
 	return err
 }
 
-// endCancelled writes the ends of payouts that a batch's cancel has stopped. They are counted before that, and not ended
-// if the cancel is refused: refused is never said of what took effect.
+// endCancelled writes the ends of payouts that a batch's cancel has stopped. None ends before the topic says that the
+// cancel can't be refused any more (protocol A10). Otherwise refused could be said of what took effect, and the cancel
+// would fall. Another shard could say so, or an epoch that is over. They are counted before they end.
 func (l *Loop) endCancelled(working context.Context, action string, changes []change) error {
 	may := true
 	if l.OneShots != nil {
 		ctx, cancel := context.WithTimeout(working, l.Lease/3)
 		defer cancel()
+		by, _ := l.stops(changes[0].task.payout).Ends()
+		may = by.ID == action && by.Firm
 		var err error
-		if may, err = l.OneShots.Journal.TouchAct(ctx, changes[0].Epoch, action, len(changes)); err != nil {
+		if may {
+			err = l.OneShots.Journal.TouchAct(ctx, changes[0].Epoch, action, len(changes))
+		} else if time.Since(l.saidToStand[action]) > standsAgain {
+			l.saidToStand[action] = time.Now()
+			err = l.OneShots.Stands(ctx, action)
+		}
+		if err != nil {
 			return err // they come due again after their lease
 		}
 	}
 	for _, c := range changes {
 		if may {
 			l.write(c.task, c)
-		} else { // the cancel falls in a moment
+		} else { // in a moment it stands, or has fallen
 			l.putBack(c.task, c.task.lease.LatestJournalTime(time.Now()).Add(merchantRecheck/merchantRechecks))
 		}
 	}
 	return nil
 }
+
+// standsAgain is when it is said again of a cancel that it stands, if nobody has read that.
+const standsAgain = 5 * time.Second
 
 // What an outcome counts of a cancelled batch.
 const (

@@ -30,6 +30,8 @@ type OneShots struct {
 
 	// Tell publishes an outcome, and returns nil once Kafka has acknowledged it.
 	Tell func(ctx context.Context, e acts.Ended) error
+	// Stands publishes that a batch's cancel can't be refused any more. Before that stands there, nothing ends by it.
+	Stands func(ctx context.Context, cancel string) error
 }
 
 // ActJournal is what the executor needs of the journal.
@@ -49,7 +51,7 @@ type ActClaims interface {
 // ActMarks notes what has become of an action.
 type ActMarks interface {
 	MarkAct(ctx context.Context, c leases.Claim, mark leases.Mark, said string) (bool, error)
-	TouchAct(ctx context.Context, epoch, action string, n int) (bool, error)
+	TouchAct(ctx context.Context, epoch, action string, n int) error
 	ToldAct(ctx context.Context, c leases.Claim) error
 }
 
@@ -222,6 +224,10 @@ func (e *executor) step(taking, working context.Context, known *entry) {
 	ctx, cancel := context.WithTimeout(working, actTime)
 	defer cancel()
 	acted, err := e.Journal.Act(ctx, actOf(known.shot), e.token, actClaim)
+	if err == nil && acted.Mark == leases.MarkRefused && known.shot.Firm { // that was too late: it begins again
+		err = e.Journal.TouchAct(ctx, acted.Epoch, known.shot.ID, 0)
+		acted.Mark = ""
+	}
 	if err == nil && acted.Mine {
 		a := e.attempt(taking, ctx, known.shot, acted)
 		if err = a.err; err == nil && a.mark != "" {
@@ -306,6 +312,10 @@ func (e *executor) publish(working context.Context, now time.Time) {
 			continue
 		}
 		acted := *known.marked
+		if acted.Mark == leases.MarkRefused && known.shot.Firm { // void: see step
+			known.marked, known.next = nil, now
+			continue
+		}
 		err, done := looked[acted.Epoch]
 		if !done {
 			err = e.Unfenced(working, acted.Epoch)

@@ -1,9 +1,13 @@
 package disburse
 
 import (
+	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"disburser/payout"
 	"disburser/payout/acts"
 	"disburser/payout/leases"
 	"disburser/payout/secrets"
@@ -75,6 +79,135 @@ func TestWhatIsPublishedOfAMark(t *testing.T) {
 		got := outcomeOf(o, c.acted, 3)
 		if got.Detail != c.detail || got.Uncertain != c.uncertain || got.TradeNo != "p1" || got.Shard != 0 || !got.Time.Equal(at) || got.Of != "a1" {
 			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// spoken is what people and instances have said, by a fold.
+type spoken struct {
+	mu     sync.Mutex
+	fold   *acts.Fold
+	offset int64
+}
+
+func (s *spoken) take(t *testing.T, r acts.Record, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.Offset = s.offset
+	s.offset++
+	if _, result, why := s.fold.Take(r); err != nil || result == acts.Unreadable || result == acts.Unknown {
+		t.Error(result, why, err)
+	}
+}
+
+func (s *spoken) view() *acts.View {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fold.View()
+}
+
+func (s *spoken) Stops(merchant, batchID, tradeNo string) acts.Stop {
+	return s.view().Stops(true, merchant, batchID, tradeNo)
+}
+
+func (s *spoken) Narrow() (acts.Narrow, int64) { return s.view().Narrow(), s.view().Order() }
+
+// touching is a journal of which only the counting of what ends is used.
+type touching struct {
+	ActJournal
+	n atomic.Int64
+}
+
+func (j *touching) TouchAct(_ context.Context, _, _ string, n int) error {
+	j.n.Add(int64(n))
+	return nil
+}
+
+// Nothing ends by a batch's cancel before the topic says that it stands. If a refusal stands there first, a late one
+// too, nothing has ended by it, and the payouts are sent.
+func TestNothingEndsByACancelThatMayBeRefused(t *testing.T) {
+	for name, refused := range map[string]bool{"it stands": false, "a refusal was faster": true} {
+		inTime(t, func(t *testing.T) {
+			all := orders(3, "a")
+			for i := range all {
+				all[i].BatchID = "b1"
+			}
+			b, said, journal := newBench(t, all...), &spoken{fold: acts.NewFold(acts.Rules{})}, &touching{}
+			r, err := acts.Write(acts.Action{ID: "a1", Kind: acts.Cancel, Scope: acts.Scope{Kind: acts.Batch, Name: "b1"}, By: "alice", Time: time.Now()}, secrets.Secret{})
+			said.take(t, r, err)
+			var times atomic.Int64
+			b.config.Actions, b.config.MaxOpen = said, 1000
+			b.config.OneShots = &OneShots{
+				View: func() (*acts.View, bool) { return acts.NewFold(acts.Rules{}).View(), true }, Journal: journal,
+				Stands: func(_ context.Context, cancel string) error { times.Add(1); return nil },
+			}
+			b.start()
+			time.Sleep(3 * time.Second)
+			if n := times.Load(); n != 1 || journal.n.Load() != 0 || b.allSends() != 0 || b.journal.left() != 3 {
+				t.Errorf("%s: said %d times, %d ended, %d sent", name, n, journal.n.Load(), b.allSends())
+			}
+			if refused {
+				r, err := acts.Ended{Of: "a1", Result: acts.Refused, Time: time.Now()}.Record(secrets.Secret{})
+				said.take(t, r, err)
+			}
+			r, err = acts.StandsFor("a1", time.Now(), secrets.Secret{})
+			said.take(t, r, err)
+			time.Sleep(20 * time.Second)
+			want, ended := payout.StateRejected, int64(3)
+			if refused {
+				want, ended = payout.StatePaid, 0
+			}
+			for _, p := range all {
+				if got := b.journal.forgotten(p.TradeNo); got != want {
+					t.Errorf("%s: %s ended as %v: %+v", name, p.TradeNo, got, b.journal.get(p.TradeNo))
+				}
+			}
+			if journal.n.Load() != ended {
+				t.Errorf("%s: %d are counted", name, journal.n.Load())
+			}
+			b.stop()
+		})
+	}
+}
+
+// Shard 0 doesn't refuse a cancel of which the topic says that it stands, though it knows nothing of the batch.
+func TestWhatStandsIsNotRefused(t *testing.T) {
+	e := &executor{OneShots: &OneShots{Shards: 1}}
+	o := pendingOf(t, 1)
+	o.Firm = true
+	if got := e.unknownBatch(o, leases.Acted{}, "why"); got.mark != leases.MarkDone {
+		t.Errorf("%q", got.mark)
+	}
+}
+
+// refusingJournal is a journal in which a cancel is marked as refused, until it is touched.
+type refusingJournal struct {
+	ActJournal
+	touched bool
+}
+
+func (j *refusingJournal) Act(context.Context, leases.Act, string, time.Duration) (leases.Acted, error) {
+	if j.touched {
+		return leases.Acted{}, nil
+	}
+	return leases.Acted{Mark: leases.MarkRefused}, nil
+}
+
+func (j *refusingJournal) TouchAct(context.Context, string, string, int) error {
+	j.touched = true
+	return nil
+}
+
+// A refusal that was marked before the topic said that the cancel stands is void, and isn't published.
+func TestARefusalThatIsVoidBeginsAgain(t *testing.T) {
+	for _, firm := range []bool{false, true} {
+		j := &refusingJournal{}
+		e := &executor{OneShots: &OneShots{Shards: 1, Journal: j}}
+		known := &entry{shot: pendingOf(t, 1)}
+		known.shot.Firm = firm
+		e.step(context.Background(), context.Background(), known)
+		if j.touched != firm || (known.marked == nil) != firm {
+			t.Errorf("firm %v: touched %v, marked %+v", firm, j.touched, known.marked)
 		}
 	}
 }

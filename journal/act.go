@@ -58,10 +58,11 @@ func (j *Journal) mark(ctx context.Context, c leases.Claim, what, text string) (
 	return err == nil && word(answer, 0) == "1", err
 }
 
-// TouchAct counts payouts that are about to end by a batch's cancel. It answers false if that is refused: then none ends.
-func (j *Journal) TouchAct(ctx context.Context, epoch, action string, n int) (bool, error) {
-	answer, err := j.runAs(ctx, "touch", []any{epoch, action, n})
-	return err == nil && word(answer, 0) == "1", err
+// TouchAct counts payouts that are about to end by a batch's cancel that can't be refused any more. From here on it
+// isn't: a mark that refuses it is void.
+func (j *Journal) TouchAct(ctx context.Context, epoch, action string, n int) error {
+	_, err := j.runAs(ctx, "touch", []any{epoch, action, n})
+	return err
 }
 
 // ToldAct notes that what is marked stands in Kafka.

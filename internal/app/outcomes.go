@@ -71,6 +71,7 @@ func (s *Said) Latest(ctx context.Context, before int64, n int) (last []acts.Act
 	err = actions.Onward(ctx, s.follow, 0, func(a acts.Action) bool {
 		switch {
 		case a.Offset >= before:
+		case a.Kind == acts.Stands: // an instance's word, and no person's
 		case a.Kind == acts.Outcome:
 			outcomes[a.Of] = append(outcomes[a.Of], *a.Ended)
 		default:

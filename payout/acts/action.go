@@ -22,11 +22,12 @@ const (
 	Resolve Kind = "resolve" // ends a held payout by a person's word
 	Ask     Kind = "ask"     // asks the query endpoint now
 	Outcome Kind = "outcome" // what became of an action; an instance writes it
+	Stands  Kind = "stands"  // a batch's cancel can't be refused any more; an instance writes it
 	Renew   Kind = "renew"   // the topic was made anew: what is on record of the one before counts no more
 )
 
 // Kinds lists them all, for metrics.
-var Kinds = []Kind{Pause, Resume, Cancel, Confirm, Renew, Resolve, Ask, Outcome}
+var Kinds = []Kind{Pause, Resume, Cancel, Confirm, Renew, Resolve, Ask, Outcome, Stands}
 
 // Headers of a record.
 const (
@@ -75,7 +76,7 @@ type Action struct {
 	Lifts      []string  // of resume: ids of pauses; nil: all that stand before it
 	As         As        // of resolve
 	Force      bool      // of resolve: also against missing evidence
-	Of         string    // of confirm and outcome: the action's id
+	Of         string    // of confirm, outcome and stands: the action's id
 	Time       time.Time // the writer's; zero if nobody can read it
 	Needs      int       // people
 	Ended      *Ended    // of outcome
@@ -159,7 +160,7 @@ func Parse(r Record, keys Keys) (a Action, result Result, why string) {
 			return a, Unreadable, err.Error()
 		}
 		a.Lasts = lasts(w.Deadline, a.Time, timed)
-	case Confirm, Outcome:
+	case Confirm, Outcome, Stands:
 		if !isWord(a.Of) {
 			return a, Unreadable, "it doesn't say which action it is about"
 		}
@@ -208,7 +209,7 @@ func judge(a Action) (Action, Result, string) {
 		return a, Obeyed, ""
 	case !a.Trusted:
 		return a, Unsigned, "no key vouches for it"
-	case a.By == "" && a.Kind != Outcome:
+	case a.By == "" && a.Kind != Outcome && a.Kind != Stands:
 		return a, Unreadable, "it doesn't say by whom it is"
 	}
 	return a, Obeyed, ""

@@ -36,6 +36,13 @@ type Ended struct {
 	Time      time.Time
 }
 
+// StandsFor makes the record that says of a batch's cancel that it can't be refused any more (protocol A10). An open
+// payout of the batch is known, and is about to end by it. The record's id follows from the cancel's.
+func StandsFor(cancel string, now time.Time, key secrets.Secret) (Record, error) {
+	sum := sha256.Sum256([]byte(cancel))
+	return Write(Action{ID: "stands-" + hex.EncodeToString(sum[:16]), Kind: Stands, Of: cancel, By: byDisburser, Time: now}, key)
+}
+
 // Evidence is what an outcome rests on. It never holds people's data.
 type Evidence struct {
 	Finding string    `json:"finding"`

@@ -55,7 +55,7 @@ func (f *Fold) Take(r Record) (a Action, result Result, why string) {
 	} else if a.Kind == Renew && result == Obeyed {
 		return a, Void, "the topic is of this generation, or of a later one"
 	}
-	if result != Unreadable && result != Unknown && a.Kind != Outcome {
+	if result != Unreadable && result != Unknown && a.Kind != Outcome && a.Kind != Stands {
 		f.latest.Offset, f.latest.ID = a.Offset, a.ID
 	}
 	a.Order = orderOf(f.latest.Generation, a.Offset)
@@ -85,6 +85,8 @@ func (f *Fold) take(a Action, result Result, why string) (Action, Result, string
 		return f.confirm(a)
 	case a.Kind == Outcome:
 		return f.end(a)
+	case a.Kind == Stands:
+		return f.firm(a)
 	case a.IsOneShot():
 		return f.begin(a)
 	}
@@ -176,6 +178,9 @@ func (f *Fold) end(a Action) (Action, Result, string) {
 		return a, Void, "its action is about another payout"
 	case o.Scope.Kind == Batch && a.Ended.TradeNo != "":
 		return a, Void, "its action is about a batch"
+	case o.Firm && a.Ended.Result == Refused: // its id is free for the outcome that counts
+		delete(f.counted, counted{a.ID, a.Trusted})
+		return a, Void, "payouts of the batch are known, and may have ended by it"
 	}
 	f.changed = true
 	next := *o
@@ -193,8 +198,34 @@ func (f *Fold) end(a Action) (Action, Result, string) {
 	if o.Kind == Cancel && (o.Scope.Kind == Payout || a.Ended.Result == Refused && a.Ended.Shard == 0) {
 		f.fall(o.Scope, func(s Standing) bool { return s.ID == o.ID })
 	}
+	if o.Kind == Cancel && o.Scope.Kind == Batch && a.Ended.Result == Done && a.Ended.Shard == 0 {
+		f.fix(o)
+	}
 	a.Kind, a.Scope, a.By, a.Reason = o.Kind, o.Scope, o.By, o.Reason
 	return a, a.Ended.Result, ""
+}
+
+// firm takes the word that a batch's cancel can't be refused any more. If it was refused before, that word is void.
+func (f *Fold) firm(a Action) (Action, Result, string) {
+	o, pends := f.pending[a.Of]
+	if !pends || !o.Complete || o.Kind != Cancel || o.Scope.Kind != Batch {
+		return a, Void, "no batch's cancel waits for it"
+	}
+	next := *o
+	next.Firm = true
+	f.pending[o.ID] = &next
+	f.fix(o)
+	return a, Obeyed, ""
+}
+
+// fix notes of what stands that it can't be refused any more.
+func (f *Fold) fix(o *OneShot) {
+	all := slices.Clone(f.standing[o.Scope])
+	for i := range all {
+		if all[i].ID == o.ID {
+			all[i].Firm, f.standing[o.Scope], f.changed = true, all, true
+		}
+	}
 }
 
 // over tells that nobody need do anything about it any more.

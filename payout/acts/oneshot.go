@@ -19,6 +19,7 @@ type OneShot struct {
 	Place       int64  // the offset that made it complete: its own, or that of the last confirmation
 	Complete    bool   // as many people as it needs have said it
 	ConfirmedBy string // who, "" where one was enough
+	Firm        bool   // of a batch's cancel: it can't be refused any more
 	people      []string
 	ended       map[int]Ended // of a batch, by shard
 }

@@ -256,3 +256,69 @@ func TestAViewOfWhatIsPendingStays(t *testing.T) {
 		}
 	}
 }
+
+// A batch's cancel is refused, or it stands: the first word counts, whatever comes later. A refusal that is void takes no
+// outcome's place (protocol A10).
+func TestABatchsCancelIsRefusedOrStands(t *testing.T) {
+	of := scope(t, "batch:b1")
+	stands := func(t *testing.T, offset int64) Record {
+		r, err := StandsFor("1", time.Unix(0, 0), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Offset = offset
+		return r
+	}
+	said := func(t *testing.T, offset int64, shard int, result Result) Record {
+		r, err := Ended{Of: "1", Shard: shard, Result: result, Detail: string(result)}.Record(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Offset = offset
+		return r
+	}
+	for name, c := range map[string]struct {
+		words           string // s stands, r refused, d done, by shard 0; D done by shard 1
+		results         []Result
+		inForce, firm   bool
+		pending, shards int
+	}{
+		"nobody has spoken":       {"", nil, true, false, 1, 1},
+		"it stands":               {"s", []Result{Obeyed}, true, true, 1, 1},
+		"refused":                 {"r", []Result{Refused}, false, false, 0, 1},
+		"refused, then it stands": {"rs", []Result{Refused, Void}, false, false, 0, 1},
+		"it stands, then refused": {"sr", []Result{Obeyed, Void}, true, true, 1, 1},
+		"and done after that":     {"srd", []Result{Obeyed, Void, Done}, true, true, 0, 1},
+		"and refused once more":   {"srdr", []Result{Obeyed, Void, Done, Repeated}, true, true, 0, 1},
+		"done":                    {"d", []Result{Done}, true, true, 0, 1},
+		"done, then refused":      {"dr", []Result{Done, Repeated}, true, true, 0, 1},
+		"done elsewhere":          {"D", []Result{Done}, true, false, 1, 2},
+		"elsewhere, then refused": {"Dr", []Result{Done, Refused}, false, false, 0, 2},
+	} {
+		f := NewFold(Rules{Keys: keys, Shards: c.shards})
+		f.Take(at(t, 0, key, Action{ID: "1", Kind: Cancel, Scope: of}))
+		for i, letter := range c.words {
+			offset := int64(1 + i)
+			r := map[rune]func() Record{
+				's': func() Record { return stands(t, offset) }, 'r': func() Record { return said(t, offset, 0, Refused) },
+				'd': func() Record { return said(t, offset, 0, Done) }, 'D': func() Record { return said(t, offset, 1, Done) },
+			}[letter]()
+			if _, result, why := f.Take(r); result != c.results[i] {
+				t.Errorf("%s: %c is %s (%s)", name, letter, result, why)
+			}
+		}
+		v := f.View()
+		by, ends := v.Stops(true, "eg", "b1", "p1").Ends()
+		if ends != c.inForce || by.Firm != c.firm || len(v.OneShots()) != c.pending {
+			t.Errorf("%s: in force %v, firm %v, %d pending", name, ends, by.Firm, len(v.OneShots()))
+		}
+		if v.Latest().Offset != 0 {
+			t.Errorf("%s: an instance's word is the latest action: %+v", name, v.Latest())
+		}
+	}
+	f := NewFold(Rules{Keys: keys, TwoPeople: []string{"cancel"}})
+	f.Take(at(t, 0, key, Action{ID: "1", Kind: Cancel, Scope: of}))
+	if _, result, _ := f.Take(stands(t, 1)); result != Void {
+		t.Errorf("it stands before it is confirmed: %s", result)
+	}
+}

@@ -28,6 +28,7 @@ type Standing struct {
 	Trusted    bool
 
 	ConfirmedBy string // who else has said it, "" where one was enough
+	Firm        bool   // of a batch's cancel: it can't be refused any more, so payouts may end by it
 }
 
 // Stop says why a payout may not be sent now; the zero Stop says that it may.
