@@ -119,7 +119,9 @@ func (s *Service) Close() { s.transport.CloseIdleConnections() }
 // Run reads and answers until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.Close()
-	if err := s.open(ctx); err != nil {
+	if err := s.open(ctx); ctx.Err() != nil && err != nil {
+		return nil // stopped while it started
+	} else if err != nil {
 		return err
 	}
 	defer s.books.Close() //nolint:errcheck // each page is committed, or is read again

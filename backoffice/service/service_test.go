@@ -1,99 +1,41 @@
 package service_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/segmentio/kafka-go"
-
 	"disburser/backoffice/api"
-	"disburser/backoffice/books"
 	"disburser/backoffice/books/bookstest"
 	"disburser/backoffice/service"
+	"disburser/backoffice/service/servicetest"
 	"disburser/config"
 	"disburser/internal/kafkatest"
 	"disburser/payout/acts"
 	"disburser/payout/secrets"
 )
 
-const partitions = 2
+const partitions = servicetest.Partitions
 
 // office is a back office that runs, and who asks it.
 type office struct {
-	t     *testing.T
-	base  string
-	token string
-	stop  func()
-}
-
-// world is Kafka with a run in it, and a configuration.
-func world(t *testing.T, run bookstest.Run) (*kafkatest.Kafka, config.Config, string) {
-	t.Helper()
-	c := config.Default()
-	topics := c.Kafka.Topics
-	k := kafkatest.Start(t, map[string]int{
-		topics.Commands: partitions, topics.Results: partitions, topics.Decisions: partitions, topics.DeadLetter: partitions, topics.Actions: 1, topics.Batches: 1,
-	})
-	names := map[books.Topic]string{books.Commands: topics.Commands, books.Results: topics.Results, books.Decisions: topics.Decisions, books.DeadLetters: topics.DeadLetter}
-	for part, records := range run {
-		for _, r := range records {
-			k.Write(t, names[part.Topic], part.Partition, kafka.Record{Time: r.Time, Key: kafka.NewBytes(r.Key), Value: kafka.NewBytes(r.Value), Headers: r.Headers})
-		}
-	}
-	token, sum := service.NewToken()
-	_, useless := service.NewToken()
-	c.Kafka.Brokers = k.Brokers()
-	c.Backoffice.Database = secrets.New("sqlite:" + filepath.Join(t.TempDir(), "books.db"))
-	c.Backoffice.PayeeKey = secrets.New("a key of payees for tests")
-	c.Backoffice.Users = config.Users{{Name: "alice", SHA256: sum, Roles: []string{config.Viewer}}, {Name: "bob", SHA256: useless, Roles: []string{config.Approver}}}
-	c.Log.Level = "error"
-	return k, c, token
+	*servicetest.Office
+	t *testing.T
 }
 
 func start(t *testing.T, k *kafkatest.Kafka, c config.Config, token string) *office {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := service.New(c, nil, service.Options{DialKafka: k.Dial, Listener: listener, LogTo: testLog{t}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var group sync.WaitGroup
-	group.Go(func() {
-		if err := s.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	o := &office{t: t, base: "http://" + listener.Addr().String(), token: token, stop: sync.OnceFunc(func() { cancel(); group.Wait() })}
-	t.Cleanup(o.stop)
-	return o
-}
-
-type testLog struct{ t *testing.T }
-
-func (l testLog) Write(text []byte) (int, error) {
-	if !strings.Contains(string(text), "context canceled") {
-		l.t.Logf("%s", text)
-	}
-	return len(text), nil
+	return &office{servicetest.Start(t, k, c, token), t}
 }
 
 func (o *office) do(path, token string) (int, []byte) {
-	request, err := http.NewRequestWithContext(o.t.Context(), http.MethodGet, o.base+path, nil)
+	request, err := http.NewRequestWithContext(o.t.Context(), http.MethodGet, o.URL+path, nil)
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -115,7 +57,7 @@ func (o *office) do(path, token string) (int, []byte) {
 // get asks, and reads the answer.
 func get[T any](o *office, path string) (answer T) {
 	o.t.Helper()
-	status, body := o.do("/api/v1"+path, o.token)
+	status, body := o.do("/api/v1"+path, o.Token)
 	if status != http.StatusOK {
 		o.t.Fatalf("%s: %d %s", path, status, body)
 	}
@@ -144,7 +86,7 @@ func (o *office) caughtUp() {
 func TestFromTheTopicsToTheAnswers(t *testing.T) {
 	const payouts = 90
 	rng := rand.New(rand.NewPCG(5, 5))
-	k, c, token := world(t, bookstest.NewRun(rng, payouts, partitions, false))
+	k, c, token := servicetest.World(t, bookstest.NewRun(rng, payouts, partitions, false))
 	said, err := acts.Write(acts.Action{ID: "A1", Kind: acts.Pause, Scope: acts.Scope{Kind: acts.Batch, Name: "batch-1"}, By: "alice", Reason: "wrong file", Time: bookstest.Start}, secrets.Secret{})
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +95,7 @@ func TestFromTheTopicsToTheAnswers(t *testing.T) {
 	for range 5 { // stopped at any moment
 		o := start(t, k, c, token)
 		time.Sleep(time.Duration(rng.IntN(30)) * time.Millisecond)
-		o.stop()
+		o.Stop()
 	}
 	o := start(t, k, c, token)
 	o.caughtUp()
@@ -223,7 +165,7 @@ func batchEvents(t *testing.T, k *kafkatest.Kafka, topic string) {
 
 // Every operation of the API wants a token, and a role.
 func TestEveryRouteIsGuarded(t *testing.T) {
-	k, c, token := world(t, nil)
+	k, c, token := servicetest.World(t, nil)
 	other, sum := service.NewToken()
 	c.Backoffice.Users[1].SHA256 = sum
 	o := start(t, k, c, token)
@@ -253,7 +195,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 
 // What is asked wrongly is a problem that says what to do, and never an error of SQL.
 func TestQuestionsThatCantBeAnswered(t *testing.T) {
-	k, c, token := world(t, nil)
+	k, c, token := servicetest.World(t, nil)
 	o := start(t, k, c, token)
 	o.caughtUp()
 	for path, want := range map[string]int{
@@ -281,16 +223,16 @@ func TestQuestionsThatCantBeAnswered(t *testing.T) {
 // A rebuild gives the same answers, and says nothing twice.
 func TestARebuildGivesTheSame(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 6))
-	k, c, token := world(t, bookstest.NewRun(rng, 60, partitions, true))
+	k, c, token := servicetest.World(t, bookstest.NewRun(rng, 60, partitions, true))
 	answers := func() string {
 		o := start(t, k, c, token)
 		o.caughtUp()
-		defer o.stop()
+		defer o.Stop()
 		b := get[api.Batch](o, "/batches/batch-1")
 		return fmt.Sprintf("%+v %+v %+v", b, get[api.Payouts](o, "/payouts?limit=1000"), get[api.Letters](o, "/dead-letters"))
 	}
 	before := answers()
-	s, err := service.New(c, nil, service.Options{DialKafka: k.Dial, LogTo: testLog{t}})
+	s, err := service.New(c, nil, service.Options{DialKafka: k.Dial, LogTo: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}

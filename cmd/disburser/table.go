@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 
 	"disburser/internal/cli"
 )
@@ -28,20 +27,9 @@ func newTable(out io.Writer) table {
 
 // row prints a line, none where there is no value.
 func (t table) row(name string, values ...string) {
-	if value := oneLine(strings.Join(values, " ")); value != "" {
+	if value := cli.OneLine(strings.Join(values, " ")); value != "" {
 		fmt.Fprintln(t.out, name+"\t"+value)
 	}
-}
-
-// oneLine is a text from outside as it can be printed: it breaks no line, and tells no terminal what to do.
-func oneLine(text string) string {
-	text = strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
-			return c
-		}
-		return ' '
-	}, text)
-	return strings.Join(strings.Fields(text), " ")
 }
 
 func (t table) flush() error { return t.last() }

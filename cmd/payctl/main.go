@@ -14,6 +14,14 @@ import (
 type commands struct {
 	Check check `cmd:"" name:"check" help:"Finds all problems of a file of payouts at once, before it is sent."`
 
+	Batches batches `cmd:"" name:"batches" help:"Lists batches: how many payouts each has, and how many have ended."`
+	Batch   batch   `cmd:"" name:"batch" help:"Tells about a batch: counts, amounts, pauses, and what of a file is missing."`
+	Show    show    `cmd:"" name:"show" help:"Tells all that is known of a payout."`
+	Why     why     `cmd:"" name:"why" help:"Says in one sentence where the money of a payout is."`
+	Held    held    `cmd:"" name:"held" help:"Lists the payouts that wait for a person."`
+	Find    find    `cmd:"" name:"find" help:"Lists the payouts to a payee."`
+	Actions actions `cmd:"" name:"actions" help:"Lists what people said, and what came of it."`
+
 	Rehearse rehearse `cmd:"" name:"rehearse" help:"Plays a file of payouts through the service in virtual time: when it would be done."`
 }
 

@@ -1,0 +1,104 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Client asks a back office.
+type Client struct {
+	URL   string // without the path
+	Token string
+	HTTP  *http.Client // nil: one of its own
+}
+
+// askFor is how long an answer may take, mostOfAnswer how large it may be.
+const (
+	askFor       = 30 * time.Second
+	mostOfAnswer = 64 << 20
+)
+
+// Error is the detail.
+func (p *Problem) Error() string {
+	if p.Detail == "" {
+		return p.Title
+	}
+	return p.Detail
+}
+
+// ErrNoAnswer is wrapped by errors of a back office that can't be reached, or that gives no answer that can be read.
+var ErrNoAnswer = errors.New("the back office doesn't answer")
+
+// own never follows another address: the token is for this one.
+var own = &http.Client{Timeout: askFor, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+// Get asks for one thing. An error of the back office is a *Problem.
+func Get[T any](ctx context.Context, c Client, path string, query url.Values) (answer T, err error) {
+	address := strings.TrimSuffix(c.URL, "/") + "/api/v1" + path
+	if len(query) > 0 {
+		address += "?" + query.Encode()
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return answer, fmt.Errorf("%w: %s is no address", ErrNoAnswer, c.URL)
+	}
+	request.Header.Set("Authorization", "Bearer "+c.Token)
+	client := c.HTTP
+	if client == nil {
+		client = own
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		var cause *url.Error
+		if errors.As(err, &cause) { // its text has the whole question, and so a payee perhaps
+			err = cause.Err
+		}
+		return answer, fmt.Errorf("%w at %s: %w", ErrNoAnswer, c.URL, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, mostOfAnswer))
+	if err != nil {
+		return answer, fmt.Errorf("%w at %s: %w", ErrNoAnswer, c.URL, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		problem := &Problem{Title: response.Status}
+		_ = json.Unmarshal(body, problem) // a proxy's answer may be anything
+		problem.Status = response.StatusCode
+		return answer, problem
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return answer, fmt.Errorf("%w at %s as one does: %w", ErrNoAnswer, c.URL, err)
+	}
+	return answer, nil
+}
+
+// Each asks for all pages of payouts, and answers one payout after the other. After an error nothing follows.
+func (c Client) Each(ctx context.Context, query url.Values) iter.Seq2[Payout, error] {
+	return func(yield func(Payout, error) bool) {
+		query.Set("limit", "1000")
+		for {
+			page, err := Get[Payouts](ctx, c, "/payouts", query)
+			if err != nil {
+				yield(Payout{}, err)
+				return
+			}
+			for _, p := range page.Payouts {
+				if !yield(p, nil) {
+					return
+				}
+			}
+			if page.Next == "" {
+				return
+			}
+			query.Set("cursor", page.Next)
+		}
+	}
+}
