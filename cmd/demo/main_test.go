@@ -37,7 +37,7 @@ func TestCommandsOfOnesOwn(t *testing.T) {
 				t.Fatal(err)
 			}
 			status, printed := run(t, append([]string{"--file", file}, c.args...)...)
-			if status != c.status || !strings.Contains(printed, c.want) {
+			if status != c.status || !strings.Contains(printed, c.want) || (status != cli.Wrong) != strings.Contains(printed, "the books") {
 				t.Errorf("status %d, want %d and %q in\n%s", status, c.status, c.want, printed)
 			}
 		})

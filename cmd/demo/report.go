@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -35,8 +36,16 @@ func (s *screen) report(w *world, o outcome) bool {
 	s.fact("duplicates", count2(w.counted("disburser_intake_total", "duplicate"), o.expected.Duplicates)+" ignored")
 	s.fact("repeats", repeats(r))
 	s.fact("mishaps", mishap(ledger))
-	s.fact("its books", books(ledger))
+	s.fact("its ledger", ledgerText(ledger))
 	s.line("")
+	if o.end != interrupted { // whoever stops it has no time
+		s.note("asking the books …")
+		judged := judged{o.expected, ledger, w.watcher.Standings()}
+		a, differences := w.account(context.Background(), func(a account) []string { return a.against(judged) })
+		s.unnote()
+		s.account(a)
+		r.Problems = append(r.Problems, differences...)
+	}
 	if o.own {
 		s.reasons(w, o.expected)
 	}
@@ -171,8 +180,8 @@ func mishap(l paysim.Ledger) string {
 	return strings.Join(parts, ", ")
 }
 
-// books sums up what the provider's ledger says.
-func books(l paysim.Ledger) string {
+// ledgerText sums up what the provider's ledger says.
+func ledgerText(l paysim.Ledger) string {
 	placed, once, again := 0, 0, 0
 	for _, e := range l.Entries {
 		placed += e.Placements

@@ -49,7 +49,7 @@ func (s *screen) verdict(r trial.Report, o outcome) bool {
 	switch {
 	case r.Good() && o.end == complete:
 		s.line("  %s  %d payouts in %s", s.in(green+";"+bold, "PASS"), len(o.expected.TradeNos), took)
-		s.line("        one final result each, the provider's books agree, nothing was paid twice")
+		s.line("        one final result each, nothing was paid twice; the books and the provider's ledger agree, state and amount")
 		return true
 	case o.end == scheduled && len(r.Problems) == 0:
 		s.line("  %s  after %s only scheduled payouts are open (%d of %d): they must not be sent yet, so nobody waits for them",

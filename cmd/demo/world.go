@@ -29,8 +29,11 @@ var merchantNos = map[string]string{"eg-main": "0000000001", "br-main": "0000000
 // topics have their default names; several partitions, so that both instances get some.
 var topics = map[string]int{
 	trial.DefaultTopics.Commands: 6, trial.DefaultTopics.Results: 3, trial.DefaultTopics.Decisions: 3, trial.DefaultTopics.DeadLetter: 1,
-	trial.DefaultTopics.Actions: 1,
+	trial.DefaultTopics.Actions: 1, batches: 1,
 }
+
+// batches is the topic that only the back office writes.
+const batches = "payout.batches"
 
 // badDays say how the provider treats each merchant: a few percent of everything that can go
 // wrong. Egypt's sends get lost on their way. Brazil's arrive, and are refused or fail. No
@@ -52,7 +55,7 @@ var badDays = map[string]*paysim.Behavior{
 	},
 }
 
-// world is everything there is: servers, provider, instances, and who watches them.
+// world is everything there is: servers, provider, instances, the back office, and who watches them.
 type world struct {
 	kafka     *embedded.Kafka
 	redis     *embedded.Redis
@@ -61,19 +64,23 @@ type world struct {
 	transport *kafka.Transport
 	watcher   *trial.Watcher
 
+	office office
+
 	registries []*prometheus.Registry // of the instances
 	running    sync.WaitGroup         // instances
 	watching   sync.WaitGroup
+	reading    sync.WaitGroup     // the back office
 	stop       context.CancelFunc // of the instances
 	stopWatch  context.CancelFunc
+	stopOffice context.CancelFunc
 
 	mu   sync.Mutex
-	died error // of an instance, before it was told to stop
+	died error // of an instance or the back office, before it was told to stop
 }
 
 // newWorld starts the servers and the provider, and watches the results.
 func newWorld(seed uint64) (*world, error) {
-	w := &world{stop: func() {}}
+	w := &world{stop: func() {}, stopOffice: func() {}}
 	var err error
 	if w.kafka, err = embedded.NewKafka(topics); err != nil {
 		return nil, err
@@ -96,8 +103,11 @@ func newWorld(seed uint64) (*world, error) {
 	return w, nil
 }
 
-// start runs the instances until stop; logTo gets what they log.
+// start runs the instances until stop, and the back office until close; logTo gets what they log.
 func (w *world) start(logTo io.Writer) error {
+	if err := w.openOffice(logTo); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
 	for i := range instances {
@@ -116,16 +126,21 @@ func (w *world) start(logTo io.Writer) error {
 		w.registries = append(w.registries, registry)
 		w.running.Go(func() {
 			if err := a.Run(ctx); err != nil {
-				w.mu.Lock()
-				w.died = errors.Join(w.died, err)
-				w.mu.Unlock()
+				w.note(err)
 			}
 		})
 	}
 	return nil
 }
 
-// trouble is why an instance ended by itself, if one did.
+// note notes why something ended.
+func (w *world) note(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.died = errors.Join(w.died, err)
+}
+
+// trouble is why an instance or the back office ended by itself, if one did.
 func (w *world) trouble() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -174,6 +189,7 @@ func (w *world) halt() error {
 func (w *world) close() {
 	w.stop()
 	w.running.Wait()
+	w.closeOffice()
 	w.stopWatch()
 	w.watching.Wait()
 	w.transport.CloseIdleConnections()

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"disburser/backoffice/api"
+	"disburser/backoffice/service"
+	"disburser/config"
+	"disburser/internal/rules"
+	"disburser/payout/secrets"
+)
+
+// office is the back office of this process: it reads along, and is asked as people would ask it.
+type office struct {
+	address string // http://host:port
+	token   string
+	folder  string // of its database
+}
+
+// openOffice starts a back office, which runs until the instances' world is closed.
+func (w *world) openOffice(logTo io.Writer) error {
+	folder, err := os.MkdirTemp("", "disburser-demo-books-*")
+	if err != nil {
+		return fmt.Errorf("a temporary folder for the books: %w", err)
+	}
+	w.office.folder = folder
+	token, sum := service.NewToken()
+	key, _ := service.NewToken()
+	c := w.config()
+	c.Backoffice.Database, c.Backoffice.PayeeKey = secrets.New("sqlite:"+filepath.Join(folder, "books.db")), secrets.New(key)
+	c.Backoffice.Users = config.Users{{Name: "alice", SHA256: sum, Roles: []string{config.Viewer}}}
+	merchants, err := rules.Of(c.Merchants)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s, err := service.New(c, merchants, service.Options{DialKafka: w.kafka.Dial, Listener: listener, LogTo: logTo})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	w.stopOffice = cancel
+	w.office.address, w.office.token = "http://"+listener.Addr().String(), token
+	w.reading.Go(func() {
+		if err := s.Run(ctx); err != nil {
+			w.note(fmt.Errorf("the back office: %w", err))
+		}
+	})
+	return nil
+}
+
+// closeOffice ends it, also after half a start.
+func (w *world) closeOffice() {
+	w.stopOffice()
+	w.reading.Wait()
+	if w.office.folder != "" {
+		_ = os.RemoveAll(w.office.folder) // it holds no payee in clear
+	}
+}
+
+// catchUp is how long the books may take to read what is there, once everything has stopped.
+const catchUp = 5 * time.Second
+
+// account asks the books until they agree with the provider's ledger, or until their time is up. It answers what they say, and
+// what doesn't agree.
+func (w *world) account(ctx context.Context, check func(account) []string) (a account, differences []string) {
+	ctx, cancel := context.WithTimeout(ctx, catchUp)
+	defer cancel()
+	for {
+		var err error
+		if a, err = w.office.account(ctx); err != nil {
+			differences = []string{"the books can't be asked: " + err.Error()}
+		} else if differences = check(a); len(differences) == 0 {
+			return a, nil
+		}
+		select {
+		case <-ctx.Done():
+			return a, differences
+		case <-time.After(look):
+		}
+	}
+}
+
+// account is all that the books say: the whole, and each payout.
+func (o office) account(ctx context.Context) (a account, err error) {
+	if err := o.get(ctx, "/overview", &a.overview); err != nil {
+		return a, err
+	}
+	for cursor := ""; ; {
+		var page api.Payouts
+		if err := o.get(ctx, "/payouts?limit=1000&cursor="+url.QueryEscape(cursor), &page); err != nil {
+			return a, err
+		}
+		a.payouts = append(a.payouts, page.Payouts...)
+		if cursor = page.Next; cursor == "" {
+			return a, nil
+		}
+	}
+}
+
+func (o office) get(ctx context.Context, path string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, o.address+"/api/v1"+path, nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+o.token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("ask for %s: status %d", path, response.StatusCode)
+	}
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		return fmt.Errorf("read the answer to %s: %w", path, err)
+	}
+	return nil
+}
