@@ -51,8 +51,8 @@ type crowd struct {
 	silenced []*silenced
 	over     bool // nobody says anything any more
 
-	reading sync.Mutex
-	results *evidence // as people see them
+	reading chan struct{} // whoever reads has it; a mutex would make virtual time stand still
+	results *evidence     // as people see them
 }
 
 // people say what the plan has for them. When the faults are over, all that was paused is lifted. Their own way to
@@ -114,8 +114,8 @@ func (w *world) scopeOf(word Word) (acts.Scope, error) {
 
 // heldNow lists what people see as held.
 func (w *world) heldNow() (held []string) {
-	w.crowd.reading.Lock()
-	defer w.crowd.reading.Unlock()
+	w.crowd.reading <- struct{}{}
+	defer func() { <-w.crowd.reading }()
 	w.crowd.results.read(w.ctx, w.broker, trial.DefaultTopics.Results)
 	for tradeNo := range w.crowd.results.results {
 		if _, final := w.crowd.results.final(tradeNo); !final {

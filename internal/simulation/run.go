@@ -169,7 +169,8 @@ func (r *Report) count(o *oracle) {
 	}
 	r.Said, r.Outcomes = len(o.sayings), map[string]int{}
 	for _, e := range o.outcomes {
-		result := e.Result
+		s, _ := o.saying(func(s saying) bool { return s.ID == e.Action })
+		result := string(s.Kind) + " " + e.Result
 		if !e.certain() {
 			result += ", not certain"
 		}

@@ -64,7 +64,7 @@ type instance struct {
 
 func newWorld(plan Plan) (*world, error) {
 	w := &world{plan: plan, instances: make([]*instance, plan.Slots), lives: make([]int, plan.Slots)}
-	w.crowd.results = newEvidence()
+	w.crowd.results, w.crowd.reading = newEvidence(), make(chan struct{}, 1)
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	var err error
 	if w.broker, err = newBroker(); err != nil {
