@@ -176,11 +176,13 @@ func (r *Report) count(o *oracle) {
 		}
 		r.Outcomes[result]++
 	}
+	ended := map[string]bool{}
 	for _, e := range o.endsOf("") {
 		if e.finding != "" {
-			r.Resolved++
+			ended[e.tradeNo] = true
 		}
 	}
+	r.Resolved = len(ended)
 	opened := map[string]bool{}
 	for _, d := range o.decisions {
 		if d.Kind == message.KindOpen {

@@ -119,7 +119,7 @@ type placed struct {
 
 func (d speaker) says(signs bool) Word {
 	w := Word{
-		At: d.between(time.Second, window), Pick: d.IntN(100), Second: nobody, After: d.between(200*time.Millisecond, 6*time.Second),
+		At: d.between(time.Second, window), Pick: d.IntN(100), Second: another, After: d.between(200*time.Millisecond, 6*time.Second),
 		Unsigned: signs && d.IntN(6) == 0, Needs: 1,
 	}
 	switch roll := d.IntN(14); {
@@ -136,7 +136,9 @@ func (d speaker) says(signs bool) Word {
 		}
 	case roll < 12:
 		w.Kind, w.As, w.Force = acts.Resolve, acts.As(d.word("paid", "failed", "failed")), d.IntN(2) == 0
-		w.At = d.between(3*time.Second, lastWord)
+		if w.At = d.between(3*time.Second, lastWord); d.IntN(2) == 0 {
+			w.At = d.between(window/2, lastWord) // by then more is held
+		}
 		if d.IntN(3) == 0 && len(d.faults) > 0 { // right when something goes wrong
 			w.At = max(3*time.Second, d.faults[d.IntN(len(d.faults))].At+d.between(-time.Second, time.Second))
 		}
@@ -174,17 +176,17 @@ func (d speaker) confirmed(w Word) Word {
 	if d.IntN(10) == 0 && w.Kind != acts.Pause {
 		w.Needs = 2
 	}
-	switch roll := d.IntN(8); {
-	case roll < 6:
-		w.Second = another
-	case roll == 6:
+	switch d.IntN(10) {
+	case 0:
+		w.Second = nobody
+	case 1:
 		w.Second = themselves
 	}
 	switch roll := d.IntN(20); {
 	case w.Kind == acts.Pause: // it has none
 	case roll == 0:
 		w.Lasts = -time.Second
-	case roll < 5 || w.Second != another:
+	case roll < 3 || w.Second != another:
 		w.Lasts = d.between(shortLasts, longLasts/3)
 	case roll < 14:
 		w.Lasts = d.between(longLasts/2, longLasts)
