@@ -19,6 +19,7 @@ type evidence struct {
 	decisions []decision
 	letters   map[string]message.Code // by origin
 	outcomes  []outcome
+	stands    map[string]bool // batches' cancels that can't be refused any more
 
 	next map[place]int64
 }
@@ -68,14 +69,24 @@ type outcome struct {
 	at     time.Time
 }
 
-func outcomeIn(r partition.Record) (o outcome, is bool) {
-	if err := json.Unmarshal(r.Value, &o); err != nil || o.Kind != "outcome" {
-		return o, false
+func outcomeIn(r partition.Record) (o outcome) {
+	if err := json.Unmarshal(r.Value, &o); err != nil {
+		return outcome{}
 	}
 	for _, h := range r.Headers {
 		o.signed = o.signed || h.Key == "sig"
 	}
-	return o, true
+	return o
+}
+
+// said takes what an instance says of an action. A cancel that stands can't be refused: that is void (protocol A10).
+func (e *evidence) said(o outcome) {
+	switch {
+	case o.Kind == "stands":
+		e.stands[o.Action] = true
+	case o.Kind == "outcome" && (o.Result != "refused" || !e.stands[o.Action]):
+		e.outcomes = append(e.outcomes, o)
+	}
 }
 
 // certain tells that it doesn't say that it may have happened.
@@ -90,7 +101,7 @@ func (o outcome) place() string {
 }
 
 func newEvidence() *evidence {
-	return &evidence{results: map[string][]result{}, letters: map[string]message.Code{}, next: map[place]int64{}}
+	return &evidence{results: map[string][]result{}, letters: map[string]message.Code{}, stands: map[string]bool{}, next: map[place]int64{}}
 }
 
 // gather reads what has been added since.
@@ -137,10 +148,9 @@ func (e *evidence) take(b *broker, at place, r partition.Record) {
 		d.Decision, _ = message.DecodeDecision(r.Value) // only disbursers write there
 		e.decisions = append(e.decisions, e.validate(d))
 	case trial.DefaultTopics.Actions:
-		if o, ok := outcomeIn(r); ok {
-			o.at = b.appended(at.topic, at.partition, r.Offset)
-			e.outcomes = append(e.outcomes, o)
-		}
+		o := outcomeIn(r)
+		o.at = b.appended(at.topic, at.partition, r.Offset)
+		e.said(o)
 	case trial.DefaultTopics.DeadLetter:
 		d, err := message.DecodeDeadLetter(message.New(r.Key, r.Value, r.Headers))
 		if err != nil { // no such code is due: the oracle names it

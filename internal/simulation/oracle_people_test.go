@@ -270,6 +270,20 @@ func TestAnActionHasOneTrueOutcome(t *testing.T) {
 	}
 }
 
+// A refusal after the word that the cancel stands is void. Before it, it is the outcome.
+func TestARefusalOfWhatStandsIsVoid(t *testing.T) {
+	stands, refused := outcome{Kind: "stands", Action: "x"}, outcome{Kind: "outcome", Action: "x", Result: "refused"}
+	for want, said := range map[int][]outcome{0: {stands, refused}, 1: {refused, stands}, 2: {stands, {Kind: "outcome", Result: "done"}, {Kind: "outcome", Action: "y", Result: "refused"}}} {
+		e := newEvidence()
+		for _, o := range said {
+			e.said(o)
+		}
+		if len(e.outcomes) != want {
+			t.Errorf("%d outcomes, want %d", len(e.outcomes), want)
+		}
+	}
+}
+
 // A batch's action has an outcome in each shard.
 func TestEachShardHasAnOutcome(t *testing.T) {
 	in := func(shard int) outcome {
