@@ -40,6 +40,7 @@ var parts = []part{
 	{"memory", "bytes in Redis for an open payout and for a remembered one, memory of the process", memory, nil},
 	{"polling", "asks per payout and how late outcomes are seen, in virtual time", pollingRows, nil},
 	{"isolation", "a merchant whose provider is dead, or hangs, beside a healthy one", isolation, nil},
+	{"paused", "what a paused merchant, and a large paused batch, cost the others", pausing, nil},
 }
 
 // List tells the parts, one a line.

@@ -17,6 +17,7 @@ const partitions = 6
 type payouts struct {
 	prefix    string
 	merchant  string    // eg-main if empty
+	batch     string    // 2026-11-payroll if empty
 	many      int       // if not 0: of so many merchants by turns
 	notBefore time.Time // of all; none if zero
 }
@@ -36,12 +37,16 @@ func (p payouts) value(i int) []byte {
 	if p.many > 0 {
 		merchant = manyName(i / partitions % p.many) // each partition has commands of all, by turns
 	}
+	batch := p.batch
+	if batch == "" {
+		batch = "2026-11-payroll"
+	}
 	when := ""
 	if !p.notBefore.IsZero() {
 		when = fmt.Sprintf(`,"notBefore":%q`, p.notBefore.UTC().Format(time.RFC3339))
 	}
-	return fmt.Appendf(nil, `{"tradeNo":%q,"merchant":%q,"amount":"%d","payee":{"customerName":"%s %s","walletId":"01%09d"},"remark":"salary 2026-11","batchId":"2026-11-payroll"%s}`,
-		p.tradeNo(i), merchant, 100+r.IntN(9000), first[r.IntN(len(first))], last[r.IntN(len(last))], r.IntN(1_000_000_000), when)
+	return fmt.Appendf(nil, `{"tradeNo":%q,"merchant":%q,"amount":"%d","payee":{"customerName":"%s %s","walletId":"01%09d"},"remark":"salary 2026-11","batchId":%q%s}`,
+		p.tradeNo(i), merchant, 100+r.IntN(9000), first[r.IntN(len(first))], last[r.IntN(len(last))], r.IntN(1_000_000_000), batch, when)
 }
 
 // tradeNo has 20 characters where the prefix has four at most.

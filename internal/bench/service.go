@@ -83,9 +83,11 @@ func (t *site) configure(s service) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	file := filepath.Join(t.dir, "disburser.yaml")
-	return file, os.WriteFile(file, text.Bytes(), 0o600)
+	return t.file(), os.WriteFile(t.file(), text.Bytes(), 0o600)
 }
+
+// file is where the configuration stands.
+func (t *site) file() string { return filepath.Join(t.dir, "disburser.yaml") }
 
 // run starts an instance; it is ready only after ready.
 func (t *site) run(s service) (*harness.Instance, error) {
