@@ -31,7 +31,7 @@ func Sentence(p *books.Payout, v books.View, stops []Action, next *Next) string 
 		says = []string{"nobody has ordered it: only a dead letter names it"}
 	}
 	if v.State != 0 && !v.State.Final() && next != nil {
-		says[len(says)-1] = "next: " + next.Text
+		says[len(says)-1] = strings.TrimSpace("next "+next.At) + ": " + next.Text
 	}
 	if v.State == payout.StateReceived && len(stops) > 0 {
 		says = append(says, "stopped by "+strings.Join(said(stops), " and "))

@@ -7,7 +7,7 @@
 #   kafka-up        start Apache Kafka (one node: broker and controller), fetched from Maven Central the first time
 #   redis-up        start redis-server with an append-only file and maxmemory-policy noeviction
 #   pg-up           start PostgreSQL for the books of the back office, with the user and the database "books"
-#   topics          create the disburser's five topics on that Kafka, where they are missing
+#   topics          create the topics on that Kafka, where they are missing
 #   status          say what runs where; exit 1 unless Kafka and Redis run
 #   kafka-down      stop Kafka alone; what it stored stays
 #   redis-down      stop Redis alone; what it stored stays

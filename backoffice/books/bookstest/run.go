@@ -13,6 +13,7 @@ import (
 	"disburser/payout"
 	"disburser/payout/epochs"
 	"disburser/payout/money"
+	"disburser/payout/secrets"
 )
 
 // Part is one partition of a run.
@@ -176,3 +177,6 @@ func (m *maker) result(p payout.Payout, number int) {
 
 // CarriedHeader marks a command that the service has published again.
 var CarriedHeader = kafka.Header{Key: message.CarriedHeader, Value: []byte("sending")}
+
+// OtherKey is another key of payees.
+var OtherKey = secrets.New("another key of payees for tests")

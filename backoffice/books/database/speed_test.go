@@ -3,9 +3,12 @@ package database
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -102,4 +105,66 @@ func benchRecord(topic books.Topic, i, payouts int, offset int64) partition.Reco
 	e, _ := message.EventOf(p)
 	m, _ := message.EncodeEvent(e)
 	return partition.Record{Offset: offset, Time: at, Key: m.Key, Value: m.Value, Headers: message.HeadersAs[kafka.Header](m.Headers)}
+}
+
+// BenchmarkAnswers asks books of BOOKS_PAYOUTS payouts (20,000 without it) for one payout, and for pages of 1,000. It tells how
+// long the slowest twentieth takes at least.
+func BenchmarkAnswers(b *testing.B) {
+	payouts := 20_000
+	if n, err := strconv.Atoi(os.Getenv("BOOKS_PAYOUTS")); err == nil {
+		payouts = n
+	}
+	store := benchBooks(b)
+	for _, topic := range []books.Topic{books.Commands, books.Results} {
+		fill(b, store, topic, payouts)
+	}
+	ctx, rng := context.Background(), rand.New(rand.NewPCG(1, 1))
+	somewhere := func() Cursor {
+		return Cursor{At: bookstest.Start.UnixMilli() + rng.Int64N(int64(payouts)), TradeNo: "0"}
+	}
+	hash := books.NewPayeeHash(payeeKey)
+	for name, ask := range map[string]func() (int, error){
+		"show": func() (int, error) {
+			p, err := store.Payout(ctx, bookstest.Command(rng.IntN(payouts), payouts).TradeNo)
+			return len(p.Orders), err
+		},
+		"payee": func() (int, error) {
+			of := hash.Of(bookstest.Command(rng.IntN(payouts), payouts).Payee.Field("walletId"))
+			all, err := store.Payouts(ctx, Query{Payee: &of, Limit: 1000})
+			return len(all), err
+		},
+		"page-by-time":     pageOf(ctx, store, func() Query { return Query{After: somewhere()} }),
+		"page-by-batch":    pageOf(ctx, store, func() Query { return Query{BatchID: "batch-1", After: somewhere()} }),
+		"page-by-merchant": pageOf(ctx, store, func() Query { return Query{Merchant: "eg-main", State: payout.StatePaid, After: somewhere()} }),
+		"page-of-held":     pageOf(ctx, store, func() Query { return Query{State: payout.StateHeld} }),
+		"totals": func() (int, error) {
+			all, err := store.Totals(ctx, nil)
+			return len(all), err
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			var took []time.Duration
+			for b.Loop() {
+				began := time.Now()
+				if n, err := ask(); err != nil || n == 0 {
+					b.Fatal(n, err)
+				}
+				took = append(took, time.Since(began))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)*95/100].Microseconds())/1000, "ms-p95")
+		})
+	}
+}
+
+func pageOf(ctx context.Context, store *Books, query func() Query) func() (int, error) {
+	return func() (int, error) {
+		q := query()
+		q.Limit = 1000
+		all, err := store.Payouts(ctx, q)
+		for _, p := range all {
+			p.View()
+		}
+		return len(all) + 1, err // the last page may be empty
+	}
 }

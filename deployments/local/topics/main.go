@@ -1,4 +1,4 @@
-// Command topics creates the disburser's five topics on a broker at hand, where they are missing.
+// Command topics creates the topics of the disburser and of the back office on a broker at hand, where they are missing.
 // It is for trying things on one node: a single copy of everything. A cluster that pays people wants three,
 // and min.insync.replicas=2.
 package main
@@ -34,6 +34,7 @@ var topics = []struct {
 	{"payout.decisions", 6, retention},
 	{"payout.dead-letter", 1, retention},
 	{"payout.actions", 1, forEver},
+	{"payout.batches", 1, retention},
 }
 
 // patience is how long the broker may take.
