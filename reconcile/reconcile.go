@@ -91,10 +91,17 @@ type Line struct {
 	State    State
 }
 
-// Input is what is compared. Each part may come in any order, and is read once.
+// Payout is what was ordered and what was announced under one tradeNo, for who reads both from one place.
+type Payout struct {
+	Orders  []Order
+	Results []Result
+}
+
+// Input is what is compared. Each part may come in any order, and is read once. What is nil has nothing.
 type Input struct {
 	Orders  iter.Seq2[Order, error]
 	Results iter.Seq2[Result, error]
+	Payouts iter.Seq2[Payout, error]
 	Lines   iter.Seq2[Line, error] // nil: there is no statement
 }
 

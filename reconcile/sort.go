@@ -40,20 +40,22 @@ func newSorter(dir string, memory int) *sorter {
 
 // addAll adds all of the input.
 func (s *sorter) addAll(in Input) error {
-	for o, err := range in.Orders {
+	for o, err := range orNothing(in.Orders) {
 		if err = s.add(o.encode(), err); err != nil {
 			return fmt.Errorf("reconcile: the commands: %w", err)
 		}
 	}
-	for r, err := range in.Results {
+	for r, err := range orNothing(in.Results) {
 		if err = s.add(r.encode(), err); err != nil {
 			return fmt.Errorf("reconcile: the results: %w", err)
 		}
 	}
-	if in.Lines == nil {
-		return nil
+	for p, err := range orNothing(in.Payouts) {
+		if err = s.addPayout(p, err); err != nil {
+			return fmt.Errorf("reconcile: the payouts: %w", err)
+		}
 	}
-	for l, err := range in.Lines {
+	for l, err := range orNothing(in.Lines) {
 		if err == nil && stateNames[l.State] == "" {
 			err = fmt.Errorf("a line has the state %d, which is none", l.State)
 		}
@@ -62,6 +64,28 @@ func (s *sorter) addAll(in Input) error {
 		}
 	}
 	return nil
+}
+
+// orNothing is an input, which may be missing.
+func orNothing[T any](in iter.Seq2[T, error]) iter.Seq2[T, error] {
+	if in == nil {
+		return func(func(T, error) bool) {}
+	}
+	return in
+}
+
+func (s *sorter) addPayout(p Payout, err error) error {
+	for _, o := range p.Orders {
+		if err == nil {
+			err = s.add(o.encode(), nil)
+		}
+	}
+	for _, r := range p.Results {
+		if err == nil {
+			err = s.add(r.encode(), nil)
+		}
+	}
+	return err
 }
 
 func (s *sorter) add(record []byte, err error) error {

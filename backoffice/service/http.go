@@ -110,6 +110,7 @@ func (s *Service) routes(a huma.API) {
 	register(a, role, get, "/batches/{id}", "batch", "One batch", s.batch)
 	register(a, role, get, "/payouts", "payouts", "Payouts, in the order in which they came", s.payouts)
 	register(a, role, get, "/payouts/{tradeNo}", "payout", "All that is known of a payout", s.payout)
+	register(a, role, get, "/records", "records", "What was ordered and what was announced, for reconciliation", s.records)
 	register(a, role, get, "/why/{tradeNo}", "why", "One sentence: where the money is", s.why)
 	register(a, role, get, "/dead-letters", "dead-letters", "Dead letters, the latest first", s.letters)
 	register(a, role, get, "/actions", "actions", "What people said and what came of it, the latest first", s.actions)

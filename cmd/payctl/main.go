@@ -22,6 +22,8 @@ type commands struct {
 	Find    find    `cmd:"" name:"find" help:"Lists the payouts to a payee."`
 	Actions actions `cmd:"" name:"actions" help:"Lists what people said, and what came of it."`
 
+	Reconcile reconciliation `cmd:"" name:"reconcile" help:"Compares commands, results and a statement, and names each payout that doesn't agree."`
+
 	Rehearse rehearse `cmd:"" name:"rehearse" help:"Plays a file of payouts through the service in virtual time: when it would be done."`
 }
 
