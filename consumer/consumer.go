@@ -104,10 +104,11 @@ type Config struct {
 	Client      *kafka.Client
 	MaxOpen     int // above so many open payouts nothing is fetched
 	Resolve     Resolve
-	Currencies  []string    // that a merchant may have whom nobody knows yet
-	Cancelled   Cancelled   // nil = nobody cancels
-	EpochLost   func()      // told when the journal refused an epoch; never blocks
-	InEpoch     func() bool // whether there is one at present; nil = it must be tried
+	Currencies  []string     // that a merchant may have whom nobody knows yet
+	Cancelled   Cancelled    // nil = nobody cancels
+	Follows     func() int64 // up to where in the actions Cancelled knows; nil = 0
+	EpochLost   func()       // told when the journal refused an epoch; never blocks
+	InEpoch     func() bool  // whether there is one at present; nil = it must be tried
 	Metrics     *Metrics
 	Logger      zerolog.Logger
 	Inbox       Inbox
@@ -151,6 +152,9 @@ type fetch struct {
 func New(c Config) *Consumer {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Follows == nil {
+		c.Follows = func() int64 { return 0 }
 	}
 	if c.Cancelled == nil {
 		c.Cancelled = func(_, _, _ string) bool { return false }

@@ -154,6 +154,26 @@ func TestWhatIsCancelledWaitsForAReview(t *testing.T) {
 	})
 }
 
+// The journal is told of the actions that were read before anybody asked whether a batch is cancelled.
+func TestTheJournalIsToldWhatTheIntakeHasRead(t *testing.T) {
+	inTime(t, 1, func(t *testing.T, k *kafkatest.Kafka) {
+		in := newInbox()
+		var read atomic.Int64
+		read.Store(7)
+		send(t, k, 0, command("a", "300"))
+		start(t, k, in, func(config *Config) {
+			config.Follows = read.Load
+			config.Cancelled = func(_, _, _ string) bool { read.Store(8); return false }
+		})
+		eventually(t, "all is read", func() bool { return in.added() == 1 })
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		if in.follows != 7 {
+			t.Errorf("it is told of actions up to %d", in.follows)
+		}
+	})
+}
+
 // A merchant's own currency may be named or not: it is the same content, also to a journal
 // that knows the other form. Of a merchant that takes any currency it is not.
 func TestAMerchantsOwnCurrencyMayBeNamedOrNot(t *testing.T) {

@@ -150,6 +150,7 @@ func (c *Consumer) take(ctx context.Context, reader *partition.Reader, from int6
 // with the read position. It answers how many payouts are open.
 func (c *Consumer) takeSome(ctx context.Context, r intake.Range, records []partition.Record) (open int, err error) {
 	now := c.Now()
+	r.Follows = c.Follows() // before Cancelled is asked
 	in := decoded{entries: make([]intake.Entry, 0, len(records)), sources: make([]element, 0, len(records))}
 	messages := make([]commandRecord, len(records))
 	for i := range records {

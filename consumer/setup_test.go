@@ -182,6 +182,7 @@ type inbox struct {
 	open      map[string]payout.Source
 	entries   []intake.Entry // all that were added, in order
 	calls     []string
+	follows   int64                   // of the last insert
 	full      int                     // the number of open payouts to answer, 0: the real one
 	fail      func(call string) error // asked before each call; nil: never
 }
@@ -201,6 +202,7 @@ func (i *inbox) called(format string, args ...any) error {
 
 func (i *inbox) Insert(_ context.Context, r intake.Range, entries []intake.Entry) ([]intake.Outcome, int, error) {
 	i.mu.Lock()
+	i.follows = r.Follows
 	defer i.mu.Unlock()
 	if err := i.called("insert %d [%d,%d) %d", r.Partition, r.From, r.To, len(entries)); err != nil {
 		return nil, 0, err

@@ -156,7 +156,7 @@ func (e *executor) askBatch(taking, ctx context.Context, o acts.OneShot, acted l
 		if acted.Left <= time.Since(began) {
 			break
 		}
-		page, err := e.Journal.OpenOf(ctx, o.Scope.Name, b.Cursor)
+		page, err := e.Journal.OpenOf(ctx, o.Scope.Name, b.Cursor, 0)
 		if err != nil {
 			return attemptFailed(err)
 		}

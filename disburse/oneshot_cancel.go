@@ -106,7 +106,7 @@ func cancellationOf(o acts.OneShot) payout.Cancellation {
 func (e *executor) cancelBatch(ctx context.Context, o acts.OneShot, acted leases.Acted) attempt {
 	b, last := passOf(acted.Note), map[string]bool{}
 	for ctx.Err() == nil {
-		page, err := e.Journal.OpenOf(ctx, o.Scope.Name, b.Cursor)
+		page, err := e.Journal.OpenOf(ctx, o.Scope.Name, b.Cursor, o.Order)
 		if err != nil {
 			return attemptFailed(err)
 		}

@@ -59,7 +59,7 @@ type ActMarks interface {
 type ActPayouts interface {
 	CarryAct(ctx context.Context, c leases.Claim, change leases.Change) (leases.Carried, error)
 	LeaseByName(ctx context.Context, r leases.ByName) (leases.LeasedByName, error)
-	OpenOf(ctx context.Context, batch, cursor string) (leases.OpenPage, error)
+	OpenOf(ctx context.Context, batch, cursor string, order int64) (leases.OpenPage, error)
 }
 
 const (

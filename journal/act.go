@@ -143,9 +143,10 @@ func (j *Journal) decided(ctx context.Context, id string, items []epochs.Restore
 const openLook = 500
 
 // OpenOf answers a page of the open payouts of a batch, for all merchants. The cursor is the page's before, "" at the
-// beginning. A payout may come twice; what comes in meanwhile is not among them.
-func (j *Journal) OpenOf(ctx context.Context, batch, cursor string) (page leases.OpenPage, err error) {
-	answer, err := j.run(ctx, "openof", strings.ReplaceAll(batch, "\n", " "), cursor, openLook)
+// beginning. A payout may come twice; what comes in meanwhile is not among them. A cancel says its order among the
+// actions: whoever hasn't read it inserts nothing from the first page on. Others say 0.
+func (j *Journal) OpenOf(ctx context.Context, batch, cursor string, order int64) (page leases.OpenPage, err error) {
+	answer, err := j.run(ctx, "openof", strings.ReplaceAll(batch, "\n", " "), cursor, openLook, order)
 	if err != nil {
 		return page, err
 	}

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"disburser/payout"
 	"disburser/payout/epochs"
+	"disburser/payout/intake"
 	"disburser/payout/leases"
 )
 
@@ -372,7 +374,7 @@ func TestAPassMeetsEachOpenPayoutOfABatch(t *testing.T) {
 		insert(t, j, 20, all...)
 		cursor, pages, got := "", 0, map[string]int{}
 		for {
-			page, err := j.OpenOf(context.Background(), "b1", cursor)
+			page, err := j.OpenOf(context.Background(), "b1", cursor, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -398,5 +400,50 @@ func TestAPassMeetsEachOpenPayoutOfABatch(t *testing.T) {
 		if pages < 2 {
 			t.Errorf("%d pages", pages)
 		}
+	})
+}
+
+// Once a pass for a batch's cancel has begun, whoever hasn't read the cancel inserts nothing: it would wait until it is
+// due. Another action's pass asks for nothing (protocol A10).
+func TestWhoHasNotReadACancelInsertsNothing(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		j := newJournal(t, client, time.Hour)
+		ctx := context.Background()
+		offset := int64(0)
+		takes := func(follows int64, want bool) {
+			t.Helper()
+			r := intake.Range{From: offset, To: offset + 1, Follows: follows}
+			_, _, err := j.Insert(ctx, r, []intake.Entry{{Payout: at(fmt.Sprint("p", offset), offset)}})
+			m, marks := j.Marks(ctx, []int{0})
+			if (err == nil) != want || !want && !errors.Is(err, intake.ErrActions) || marks != nil || (m[0].Position > offset) != want {
+				t.Errorf("by who has read up to %d: %v, the position is %d", follows, err, m[0].Position)
+			}
+			if want {
+				offset++
+			}
+		}
+		pass := func(cursor string, order int64) {
+			t.Helper()
+			if _, err := j.OpenOf(ctx, "b1", cursor, order); err != nil {
+				t.Fatal(err)
+			}
+		}
+		takes(0, true)
+		pass("", 0)
+		takes(0, true)
+		pass("", 7)
+		takes(7, false)
+		takes(8, true)
+		pass("", 5) // an older one
+		takes(6, false)
+		pass("eg\n0\n", 9) // not its first page
+		takes(8, true)
+		if _, err := j.OpenCount(ctx, 0, 3); err != nil {
+			t.Errorf("nothing is taken in: %v", err)
+		}
+		open(t, j, build(t, j))
+		takes(7, false)
+		takes(8, true)
+		checks(t, client, j)
 	})
 }

@@ -29,8 +29,8 @@ func (j *Journal) Insert(ctx context.Context, r intake.Range, entries []intake.E
 		if len(entries) == 0 && !slices.Contains(outcomes, intake.Conflicted) {
 			end = strconv.FormatInt(r.To, 10)
 		}
-		args := make([]any, 0, 7+7*len(part))
-		args = append(args, epoch, j.window.Milliseconds(), r.Partition, r.From, end, r.Anchor, j.maxParked)
+		args := make([]any, 0, 8+7*len(part))
+		args = append(args, epoch, j.window.Milliseconds(), r.Partition, r.From, end, r.Anchor, j.maxParked, r.Follows)
 		for _, e := range part {
 			args = append(args, e.Payout.TradeNo, carried(e), millis(e.Payout.Source.Time), due(e.Payout), bucket(e.Payout.TradeNo),
 				e.Payout.Source.Offset, encode(e.Payout))

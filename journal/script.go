@@ -71,6 +71,8 @@ func refusal(err error) error {
 		return fmt.Errorf("%w: %s", epochs.ErrNewerLayout, what)
 	case strings.HasPrefix(text, "POSITION"):
 		return fmt.Errorf("%w: %s", intake.ErrPosition, text)
+	case strings.HasPrefix(text, "ACTIONS"):
+		return fmt.Errorf("%w: %s", intake.ErrActions, text)
 	case strings.HasPrefix(text, "OOM"):
 		return fmt.Errorf("%w: %s", intake.ErrFull, text)
 	}

@@ -43,6 +43,12 @@ func (a *App) cancelled(merchant, batchID, tradeNo string) bool {
 	return ends
 }
 
+// follows is up to where in the actions cancelled knows.
+func (a *App) follows() int64 {
+	_, follows := a.actions.Narrow()
+	return follows
+}
+
 // onRecord puts the latest action on record in every shard.
 type onRecord struct{ app *App }
 

@@ -167,7 +167,7 @@ func (a *App) wireConsumer() {
 	a.consumer = consumer.New(consumer.Config{
 		Group:  groupConfig(a.config.Kafka, a.kafka.dialer, a.logger),
 		Client: a.kafka.client, MaxOpen: a.config.Disburse.MaxOpen,
-		Resolve: a.merchants.resolve(), Currencies: a.merchants.rules().Currencies(), Cancelled: a.cancelled,
+		Resolve: a.merchants.resolve(), Currencies: a.merchants.rules().Currencies(), Cancelled: a.cancelled, Follows: a.follows,
 		EpochLost: func() {
 			for _, k := range a.keepers {
 				k.CheckEpoch()

@@ -269,3 +269,27 @@ func TestARestartWhileAnActionIsCarriedOut(t *testing.T) {
 		})
 	}
 }
+
+// The pass of a batch's cancel says in the journal which action must be read by whoever takes commands in. The intake
+// goes on, and what comes later for the batch is rejected, also what is scheduled.
+func TestAPassSaysWhatMustBeRead(t *testing.T) {
+	inTown(t, paysim.Behavior{SettleMin: time.Second, SettleMax: 2 * time.Second}, func(w *town) {
+		_, stop := w.run("one", nil)
+		defer stop()
+		w.waiting(2)
+		w.becomes(w.sayOnce(acts.Cancel, "batch:later", nil), 10*time.Second, acts.Done, "2 cancelled")
+		if passed := w.redis.HGet("disburser:{0}:epoch", "passed"); passed == "" || passed == "0" {
+			t.Errorf("passed is %q", passed)
+		}
+		scheduled := strings.Replace(linesOf("c", "later", 1)[0], "{", `{"notBefore":"2120-01-01T00:00:00Z",`, 1)
+		w.publishLines(append(linesOf("d", "goes on", 1), scheduled))
+		time.Sleep(20 * time.Second)
+		all := w.results()
+		if e := all["c-0000"]; e.Type != message.EventRejected || e.By != "alice" {
+			t.Errorf("what is scheduled: %+v", e)
+		}
+		if e := all["d-0000"]; e.Type != message.EventPaid {
+			t.Errorf("what goes on: %+v", e)
+		}
+	})
+}

@@ -128,7 +128,7 @@ var oneShots = []Guard{
 		{Removes: "shard 0 speaks last", Edits: edit("disburse/oneshot_ask.go", "\t\tif !told {\n\t\t\treturn tryAgain\n\t\t}\n", "\t\t_ = told\n"),
 			Killer: Killer{"disburse", "TestWhoKnowsABatch"}},
 	}},
-	{"A10 refused, or it stands", "a late refusal lifts a batch's cancel, and refused is said of what it has ended", []Mutant{
+	{"A10 refused or standing", "a late refusal lifts a batch's cancel, and refused is said of what it has ended", []Mutant{
 		{Removes: "a payout ends before the topic says that it stands", Edits: edit("disburse/oneshot_cancel.go", "may = by.ID == action && by.Firm", "may = by.ID == action"),
 			Killer: Killer{"disburse", "TestNothingEndsByACancelThatMayBeRefused"}},
 		{Removes: "nobody says that it stands", Edits: edit("disburse/oneshot_cancel.go", "err = l.OneShots.Stands(ctx, action)", "err = nil"),
@@ -143,5 +143,17 @@ var oneShots = []Guard{
 			Killer: Killer{"disburse", "TestWhatStandsIsNotRefused"}},
 		{Removes: "what was marked is published", Edits: edit("disburse/oneshots.go", "acted.Mark == leases.MarkRefused && known.shot.Firm { // that", "false { // that"),
 			Killer: Killer{"disburse", "TestARefusalThatIsVoidBeginsAgain"}},
+	}},
+	{"A10 the intake knows the cancel", "what is inserted by an older view waits until it is due, though its batch is cancelled", []Mutant{
+		{Removes: "who hasn't read it inserts", Edits: edit("journal/lua/insert.lua", "if #ARGV > 8 and epoch[6] and", "if false and epoch[6] and"),
+			Killer: Killer{"journal", "TestWhoHasNotReadACancelInsertsNothing"}},
+		{Removes: "a pass doesn't say that it begins", Edits: edit("journal/lua/openof.lua", "  call('HSET', P .. 'epoch', 'passed', ARGV[5])\n", ""),
+			Killer: Killer{"journal", "TestWhoHasNotReadACancelInsertsNothing"}},
+		{Removes: "an older cancel's pass lowers it", Edits: edit("journal/lua/openof.lua", "tonumber(ARGV[5]) > tonumber(epoch[6] or '0')", "tonumber(ARGV[5]) > 0"),
+			Killer: Killer{"journal", "TestWhoHasNotReadACancelInsertsNothing"}},
+		{Removes: "the journal isn't told", Edits: edit("consumer/read.go", "\tr.Follows = c.Follows() // before", "\t// before"),
+			Killer: Killer{"consumer", "TestTheJournalIsToldWhatTheIntakeHasRead"}},
+		{Removes: "the pass has no order", Edits: edit("disburse/oneshot_cancel.go", "b.Cursor, o.Order)", "b.Cursor, 0*o.Order)"),
+			Killer: Killer{"internal/app", "TestAPassSaysWhatMustBeRead"}},
 	}},
 }

@@ -1,8 +1,8 @@
 -- _believe ends a script unless the open epoch and the server are those that the caller
 -- believes in (protocol E2). A wiped, restarted, promoted or foreign Redis is refused. So is
 -- one whose clock is outside of the bounds that the keepers have stamped (protocol E11).
--- The last field is for insert.
-local epoch = call('HMGET', P .. 'epoch', 'id', 'run_id', 'clock_from', 'clock_until', 'reach')
+-- The last two fields are for insert.
+local epoch = call('HMGET', P .. 'epoch', 'id', 'run_id', 'clock_from', 'clock_until', 'reach', 'passed')
 if not epoch[1] then return redis.error_reply('EPOCHGONE no epoch is open: the journal is new, wiped, or being rebuilt') end
 if epoch[1] ~= ARGV[1] then return redis.error_reply('EPOCHOVER another epoch is open: ' .. epoch[1]) end
 if epoch[2] ~= run_id() then return redis.error_reply('EPOCHOVER the server is not the one the epoch was opened on') end

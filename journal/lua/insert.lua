@@ -1,6 +1,6 @@
 -- insert makes commands known, each once, and moves the read position.
 -- ARGV: epoch, window, partition, from, to ('' while the range goes on in a later call), anchor, how many
--- parked payouts of a merchant don't count. Then for each payout: tradeNo, carried, record time, due, bucket, offset, record.
+-- parked payouts of a merchant don't count. Then comes up to where in the actions the caller has read. Then for each payout: tradeNo, carried, record time, due, bucket, offset, record.
 -- The anchor says what stands before to, by which the topic is recognised ('' if not known).
 -- A due time of '' means now, by this clock: the caller's own may be wrong.
 -- Carried is '' but for a payout whose command was published again because it had been open for
@@ -12,7 +12,13 @@
 -- old range must not jump over what a new epoch has to read again.
 -- With conflicts in the range the position stays: the caller publishes these as dead letters
 -- first, and then calls again without them.
+--
+-- Whoever hasn't read a batch's cancel yet inserts nothing once a pass for it has begun (protocol A10). Otherwise a
+-- scheduled payout of the batch would wait until it is due.
 local partition, from, to = ARGV[3], tonumber(ARGV[4]), ARGV[5]
+if #ARGV > 8 and epoch[6] and tonumber(ARGV[8]) <= tonumber(epoch[6]) then
+  return redis.error_reply('ACTIONS a batch is cancelled by a record that the caller has not read: it has read up to ' .. ARGV[8] .. ', the cancel is ' .. epoch[6])
+end
 local position = tonumber(call('HGET', P .. 'position', partition) or '-1')
 if position < 0 then return redis.error_reply('POSITION none for partition ' .. partition) end
 if from > position then
@@ -24,7 +30,7 @@ end
 local reach = math.max(now - window, tonumber(epoch[5] or '0'))
 
 local tradeNos = {}
-for i = 8, #ARGV, 7 do tradeNos[#tradeNos + 1] = ARGV[i] end
+for i = 9, #ARGV, 7 do tradeNos[#tradeNos + 1] = ARGV[i] end
 fetch(tradeNos)
 for _, tradeNo in ipairs(tradeNos) do
   local record = records[tradeNo]
@@ -122,7 +128,7 @@ local function orphan(tradeNo, memo)
 end
 
 local args = ARGV
-for i = 8, #args, 7 do
+for i = 9, #args, 7 do
   local tradeNo, carried, read, due, bucket, offset, record = args[i], args[i + 1], tonumber(args[i + 2]), args[i + 3], args[i + 4], args[i + 5], args[i + 6]
   if due == '' then due = stamp(now) end
   local open = records[tradeNo]

@@ -1,10 +1,15 @@
 -- openof answers the open payouts of a batch, page by page, for a person's action (protocol A10). It goes through the
 -- open payouts of each merchant and partition, from the last to the first. So what ends meanwhile is never left out; a
 -- payout may come twice. What comes later is not among them.
--- ARGV: epoch, batch, cursor ('' at the beginning), how many payouts to look at.
+-- ARGV: epoch, batch, cursor ('' at the beginning), how many payouts to look at. Of a cancel's pass its order among all
+-- actions: from the pass' beginning on, whoever hasn't read it inserts nothing. 0 for others.
 -- Answer: the next cursor ('' at the end), then tradeNo and record by turns. A cursor is merchant, newline, partition,
 -- newline, how many are left there ('' for all).
 local batch, budget = ARGV[2], tonumber(ARGV[4])
+if ARGV[3] == '' and tonumber(ARGV[5]) > tonumber(epoch[6] or '0') then
+  call('HDEL', P .. 'epoch', 'passed') -- so that it may write even at maxmemory: see build
+  call('HSET', P .. 'epoch', 'passed', ARGV[5])
+end
 local merchants, partitions = call('SMEMBERS', P .. 'merchants'), call('HKEYS', P .. 'position')
 table.sort(merchants)
 table.sort(partitions)

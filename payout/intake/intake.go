@@ -12,6 +12,9 @@ var (
 	// position and read on from there.
 	ErrPosition = errors.New("the range begins past the journal's read position")
 
+	// ErrActions: a batch is cancelled by an action that the caller hadn't read. It reads the range again.
+	ErrActions = errors.New("a batch is cancelled by an action that isn't read here yet")
+
 	// ErrFull: Redis has no memory left for new payouts. Open ones go on.
 	ErrFull = errors.New("redis is at maxmemory")
 )
@@ -29,6 +32,7 @@ type Entry struct {
 type Range struct {
 	Partition int
 	From, To  int64
+	Follows   int64  // up to where in the actions it was known which batches are cancelled
 	Anchor    string // of the records before To, by which the topic is recognised; "" if not known
 }
 
