@@ -22,6 +22,8 @@ type obedience struct {
 	ledger  map[string]paysim.Entry
 	acked   map[string]time.Time // of a batch's cancel, by id: when it was acknowledged
 	batches map[string][]string  // tradeNos by batch
+	holds   map[string]bool      // what a cancel has held, by tradeNo
+	inHand  int                  // payouts that a killed instance may have counted and not ended
 }
 
 // told counts what came of what people said.
@@ -74,7 +76,7 @@ func (o obedience) action(a acts.Action, ended []acts.Ended, t told) (problems [
 	}
 	t.outcomes[strings.Join(strings.Fields(said), " ")+" "+result]++
 	if a.Kind == acts.Cancel && a.Scope.Kind == acts.Batch {
-		return append(problems, o.cancelled(a, ended)...)
+		return append(problems, o.cancelled(a, ended, t)...)
 	}
 	if a.Scope.Kind != acts.Payout {
 		return problems
@@ -146,11 +148,15 @@ func (o obedience) against(a acts.Action, e acts.Ended, t told) (problems []stri
 }
 
 // cancelled judges a batch's cancel. Each payout has an end, and nothing arrives later than a send may be on its way.
-// The outcome counts no more than was rejected.
-func (o obedience) cancelled(a acts.Action, ended []acts.Ended) (problems []string) {
-	rejected := 0
+// The outcome counts no more than was rejected or held by it. Payouts are counted before they end, so a killed
+// instance may have counted some that others count again.
+func (o obedience) cancelled(a acts.Action, ended []acts.Ended, t told) (problems []string) {
+	rejected, held := 0, 0
 	for _, tradeNo := range o.batches[a.Scope.Name] {
 		final, over := o.finals[tradeNo]
+		if o.holds[tradeNo] {
+			held++
+		}
 		switch entry := o.ledger[tradeNo]; {
 		case !over:
 			problems = append(problems, tradeNo+": of a cancelled batch, without an end")
@@ -170,8 +176,9 @@ func (o obedience) cancelled(a acts.Action, ended []acts.Ended) (problems []stri
 			problems = append(problems, fmt.Sprintf("%s: its cancel is %s: %s", a.Scope.Name, e.Result, e.Detail))
 		}
 	}
-	if counted > rejected {
-		problems = append(problems, fmt.Sprintf("%s: the outcome says %d cancelled, %d are rejected", a.Scope.Name, counted, rejected))
+	t.outcomes[fmt.Sprintf("cancelled, it says; %d were rejected by then or later, %d held by the cancel", rejected, held)] += counted
+	if counted > rejected+held+o.inHand {
+		problems = append(problems, fmt.Sprintf("%s: the outcome says %d cancelled, %d are rejected, and %d were held by it", a.Scope.Name, counted, rejected, held))
 	}
 	return problems
 }
@@ -183,10 +190,14 @@ func (r *run) obeyed(all []acts.Action, expected trial.Expected, ledger paysim.L
 	}
 	o := obedience{
 		actions: all, shards: 1, acked: r.acked, finals: map[string]message.Event{}, ledger: map[string]paysim.Entry{}, batches: map[string][]string{},
+		holds: map[string]bool{}, inHand: r.scenario.calls * r.faults["SIGKILL"],
 	}
 	for tradeNo, c := range expected.Commands {
 		o.batches[c.BatchID] = append(o.batches[c.BatchID], tradeNo)
 		for _, s := range r.watcher.Results(tradeNo) {
+			if s.Event.Type == message.EventHeld && strings.HasPrefix(s.Event.Reason, "cancelled by ") {
+				o.holds[tradeNo] = true
+			}
 			if _, final := message.FinalOf(s.Event.Type); final {
 				o.finals[tradeNo] = s.Event
 			}
