@@ -50,8 +50,7 @@ const (
 
 // resolving has people say of held payouts how they ended, at random, while Redis loses things.
 func resolving(ctx context.Context, r *run) error {
-	r.part(ctx, 0.5)
-	faults := []func() error{
+	return r.speakOn(ctx, resolves, []func() error{
 		func() error { return r.flush(ctx) },
 		func() error {
 			return r.crash(ctx, "Redis restarted without its AOF's end", func() error { return r.redis.loseTail(300_000) })
@@ -60,28 +59,41 @@ func resolving(ctx context.Context, r *run) error {
 		func() error { s := r.victim(); r.kill(s); return r.start(s) },
 		func() error { return r.crash(ctx, "Redis restarted with its AOF", nil) },
 		func() error { return r.flush(ctx) },
+	})
+}
+
+// resolvingSplit does it while Redis is split, and healed onto the stale half, twice.
+func resolvingSplit(ctx context.Context, r *run) error {
+	var p parted
+	defer func() { p.close() }()
+	split := func() (err error) {
+		p.close()
+		p, err = r.split(ctx)
+		return err
 	}
-	next := resolves / (len(faults) + 1)
-	for spoken := 0; spoken < resolves && ctx.Err() == nil; {
-		if i := spoken / next; i > 0 && i <= len(faults) && faults[i-1] != nil {
-			if err := faults[i-1](); err != nil {
+	join := func(forward bool) func() error {
+		return func() error { r.join(p, forward); return nil }
+	}
+	return r.speakOn(ctx, resolves/2, []func() error{split, join(true), split, join(false)})
+}
+
+// speakOn has people say n words. Between them come the faults, in turn.
+func (r *run) speakOn(ctx context.Context, n int, faults []func() error) error {
+	r.part(ctx, 0.5)
+	next := n / (len(faults) + 1)
+	for spoken, done := 0, 0; spoken < n && ctx.Err() == nil; {
+		if done < len(faults) && spoken >= next*(done+1) {
+			if err := faults[done](); err != nil {
 				return err
 			}
-			faults[i-1] = nil
+			done++
 		}
 		held := r.held()
 		if len(held) == 0 {
 			harness.Pause(ctx, 200*time.Millisecond)
 			continue
 		}
-		held = held[:(len(held)+1)/2] // the older ones: of the others a send may still be on its way
-		w := word{tradeNo: held[r.random.IntN(len(held))], as: acts.Paid, lasts: wordLasts}
-		if r.random.IntN(2) == 0 {
-			w.as = acts.Failed
-		}
-		w.force = r.random.IntN(3) > 0
-		w.confirmed = w.force && r.random.IntN(5) > 0
-		if err := r.resolve(ctx, w); err != nil {
+		if err := r.resolve(ctx, r.anyWord(held)); err != nil {
 			return err
 		}
 		spoken++
@@ -89,6 +101,17 @@ func resolving(ctx context.Context, r *run) error {
 	}
 	r.say("   %d words were said", len(r.said))
 	return r.outcomesOf(ctx, wordLasts+90*time.Second, r.said...)
+}
+
+// anyWord is about one of the older payouts: of the others a send may still be on its way.
+func (r *run) anyWord(held []string) word {
+	w := word{tradeNo: held[r.random.IntN((len(held)+1)/2)], as: acts.Paid, lasts: wordLasts}
+	if r.random.IntN(2) == 0 {
+		w.as = acts.Failed
+	}
+	w.force = r.random.IntN(3) > 0
+	w.confirmed = w.force && r.random.IntN(5) > 0
+	return w
 }
 
 // held are the payouts that are held as far as anybody was told.

@@ -87,6 +87,7 @@ func scenarios() []scenario {
 		{name: "cancel", about: "a batch cancelled while it is sent, and an instance killed meanwhile: what was never sent is rejected", rate: 200, unlimited: true, faults: cancelling},
 		{name: "cancelsplit", about: "a batch cancelled while Redis is split", rate: 200, instances: 4, unlimited: true, faults: cancellingSplit},
 		{name: "resolve", about: "1,000 words about held payouts, some forced, while Redis forgets, fails over and restarts: none is believed against the provider", then: hold, load: 30, rate: 1000, giveUp: 8 * time.Second, appendOnly: true, unlimited: true, behavior: doubtful, faults: resolving},
+		{name: "resolvesplit", about: "500 words about held payouts while Redis is split twice, healed forward and then onto the stale half", then: hold, load: 30, rate: 1000, giveUp: 8 * time.Second, instances: 4, unlimited: true, behavior: doubtful, faults: resolvingSplit},
 		{name: "rebuild", about: "a wipe with 100,000 decisions and finals, and 10,000 open payouts", calls: 128, rate: 2000, behavior: long, prepare: history100k, unlimited: true, faults: rebuilding},
 		{name: "proof", about: "the provider denies what it executes, and the verdict must notice", proof: true, behavior: lying, faults: lies},
 		{name: "mixed", about: "everything at once", instances: 4, appendOnly: true, behavior: losing, faults: mixing},
