@@ -47,13 +47,12 @@ func (s *Said) Outcomes(ctx context.Context, id string, scope acts.Scope, from i
 	if scope.Kind == acts.Batch {
 		wanted = max(1, s.follow.Rules.Shards)
 	}
-	places := map[string]bool{}
+	heard := newHeard()
 	err = actions.Onward(ctx, s.follow, from, func(a acts.Action) bool {
 		e := a.Ended
-		if a.Kind != acts.Outcome || a.Of != id || scope.Kind == acts.Payout && e.TradeNo != scope.Name || places[e.ID()] {
+		if a.Of != id || scope.Kind == acts.Payout && e != nil && e.TradeNo != scope.Name || !heard.counts(a) {
 			return false
 		}
-		places[e.ID()] = true
 		all = append(all, *e)
 		malformed := scope.Kind == acts.Batch && e.Result == acts.Refused && e.Shard == 0
 		return len(all) >= wanted || malformed
@@ -65,15 +64,17 @@ func (s *Said) Outcomes(ctx context.Context, id string, scope acts.Scope, from i
 // Latest reads the last n actions before an offset, the oldest first, with the outcomes of each by its id.
 func (s *Said) Latest(ctx context.Context, before int64, n int) (last []acts.Action, outcomes map[string][]acts.Ended, err error) {
 	outcomes = map[string][]acts.Ended{}
+	heard := newHeard()
 	if before == 0 {
 		return nil, outcomes, nil
 	}
 	err = actions.Onward(ctx, s.follow, 0, func(a acts.Action) bool {
 		switch {
 		case a.Offset >= before:
-		case a.Kind == acts.Stands: // an instance's word, and no person's
-		case a.Kind == acts.Outcome:
-			outcomes[a.Of] = append(outcomes[a.Of], *a.Ended)
+		case a.Kind == acts.Stands || a.Kind == acts.Outcome: // an instance's word, and no person's
+			if heard.counts(a) {
+				outcomes[a.Of] = append(outcomes[a.Of], *a.Ended)
+			}
 		default:
 			if last = append(last, a); len(last) > n {
 				last = last[1:]
@@ -82,4 +83,26 @@ func (s *Said) Latest(ctx context.Context, before int64, n int) (last []acts.Act
 		return a.Offset >= before-1
 	})
 	return last, outcomes, err
+}
+
+// heard is which outcomes count, read in the order of the topic: the first one of a place, and no refusal of a cancel that
+// stands (protocol A10).
+type heard struct {
+	stands map[string]bool // by the cancel's id
+	places map[string]bool // by the outcome's
+}
+
+func newHeard() heard { return heard{map[string]bool{}, map[string]bool{}} }
+
+// counts takes the next record of the topic, and tells whether it is an outcome that counts.
+func (h heard) counts(a acts.Action) bool {
+	switch {
+	case a.Kind == acts.Stands:
+		h.stands[a.Of] = true
+		return false
+	case a.Kind != acts.Outcome || a.Ended.Result == acts.Refused && h.stands[a.Of] || h.places[a.Ended.ID()]:
+		return false
+	}
+	h.places[a.Ended.ID()] = true
+	return true
 }

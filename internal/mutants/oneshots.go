@@ -137,6 +137,8 @@ var oneShots = []Guard{
 			Killer: Killer{"payout/acts", "TestABatchsCancelIsRefusedOrStands"}},
 		{Removes: "a refusal that is void takes the outcome's place", Edits: edit("payout/acts/fold.go", "\t\tdelete(f.counted, counted{a.ID, a.Trusted})\n", ""),
 			Killer: Killer{"payout/acts", "TestABatchsCancelIsRefusedOrStands"}},
+		{Removes: "a person is told a refusal that is void", Edits: edit("internal/app/outcomes.go", "|| a.Ended.Result == acts.Refused && h.stands[a.Of] || h.places", "|| h.places"),
+			Killer: Killer{"internal/app", "TestWhichOutcomesCount"}},
 		{Removes: "what nobody has confirmed stands", Edits: edit("payout/acts/fold.go", "if !pends || !o.Complete ||", "if !pends ||"),
 			Killer: Killer{"payout/acts", "TestABatchsCancelIsRefusedOrStands"}},
 		{Removes: "shard 0 refuses what stands", Edits: edit("disburse/oneshot_ask.go", "if e.Shard != 0 || acted.Old || o.Firm {", "if e.Shard != 0 || acted.Old {"),
