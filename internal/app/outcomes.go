@@ -85,8 +85,8 @@ func (s *Said) Latest(ctx context.Context, before int64, n int) (last []acts.Act
 	return last, outcomes, err
 }
 
-// heard is which outcomes count, read in the order of the topic: the first one of a place, and no refusal of a cancel that
-// stands (protocol A10).
+// heard is which outcomes count, read in the order of the topic. Of each place the first one does. A refusal of a cancel
+// that stands doesn't (protocol A10).
 type heard struct {
 	stands map[string]bool // by the cancel's id
 	places map[string]bool // by the outcome's
