@@ -105,7 +105,7 @@ func (p *Projector) follow(ctx context.Context) error {
 		if err != nil {
 			return p.explain(err)
 		}
-		p.lag.Store(end - to.Next)
+		p.lag.Store(end - at.Next) // what is read isn't known to the books before it is written
 		p.trouble.Store(nil)
 		if to.Next == at.Next {
 			continue
@@ -119,6 +119,7 @@ func (p *Projector) follow(ctx context.Context) error {
 		if err := Write(ctx, p.Store, page, time.Now()); err != nil {
 			return err
 		}
+		p.lag.Store(end - to.Next)
 		if page.Facts.Unread > 0 {
 			p.Unread(page.Facts.Unread)
 		}

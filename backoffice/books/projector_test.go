@@ -57,3 +57,46 @@ func TestTwoInstancesThatStopReadEachRecordOnce(t *testing.T) {
 		}
 	})
 }
+
+// slow is a store that doesn't commit before it is let.
+type slow struct {
+	books.Store
+	let chan struct{}
+}
+
+func (s slow) Write(ctx context.Context, topic books.Topic, number int, from int64, to books.Progress, work func(books.Tx) error) error {
+	<-s.let
+	return s.Store.Write(ctx, topic, number, from, to, work)
+}
+
+// The lag counts what the books don't know, not what was fetched.
+func TestTheLagCountsWhatIsNotWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kafkatest.Start(t, map[string]int{"commands": 1})
+		for range 3 {
+			k.Write(t, "commands", 0, kafkatest.Record("", "{}"))
+		}
+		store := slow{bookstest.NewMemory(), make(chan struct{})}
+		p := books.NewProjector(&books.Projector{
+			Store: store, Source: partition.Source{Client: k.Client, Topic: "commands"}, Topic: books.Commands,
+			Resolve: bookstest.Resolve, Key: key, Unread: func(int) {}, Logger: zerolog.Nop(),
+		})
+		if lag := p.Lag(); lag != -1 {
+			t.Errorf("%d before anything is read", lag)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		group.Go(func() { p.Run(ctx) })
+		time.Sleep(time.Second)
+		if lag := p.Lag(); lag != 3 {
+			t.Errorf("%d while nothing is written", lag)
+		}
+		close(store.let)
+		time.Sleep(time.Second)
+		if lag := p.Lag(); lag != 0 {
+			t.Errorf("%d once it is written", lag)
+		}
+		cancel()
+		group.Wait()
+	})
+}

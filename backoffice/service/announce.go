@@ -15,6 +15,9 @@ const (
 	// announceEvery is how often events of batches are looked for, announceAtOnce how many are published together.
 	announceEvery  = 500 * time.Millisecond
 	announceAtOnce = 100
+
+	// announceAgain is the pause after an error.
+	announceAgain = 5 * time.Second
 )
 
 // announce publishes the events of batches until ctx ends. They are rows of the books: whoever publishes one, and however
@@ -29,6 +32,7 @@ func (s *Service) announce(ctx context.Context) {
 		n, err := s.announceSome(ctx, w)
 		if err != nil && ctx.Err() == nil {
 			s.logger.Error().Err(err).Str("topic", w.Topic).Msg("events of batches are not published; trying again")
+			pause(ctx, announceAgain)
 		}
 		if n < announceAtOnce {
 			pause(ctx, announceEvery)

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -39,7 +38,7 @@ func (s *Service) overview(ctx context.Context, _ *struct{}) (*answer[api.Overvi
 	if err != nil {
 		return nil, s.failed("the oldest payout can't be read", err)
 	}
-	view, _, err := s.said.view(ctx)
+	view, err := s.said.view(ctx)
 	if err != nil {
 		return nil, s.failed("the actions can't be read", err)
 	}
@@ -121,7 +120,7 @@ func (s *Service) batchOf(ctx context.Context, b books.Batch) (api.Batch, error)
 	if err != nil {
 		return api.Batch{}, s.failed("the dead letters of a batch can't be read", err)
 	}
-	view, _, err := s.said.view(ctx)
+	view, err := s.said.view(ctx)
 	if err != nil {
 		return api.Batch{}, s.failed("the actions can't be read", err)
 	}
@@ -196,7 +195,7 @@ func (s *Service) detail(ctx context.Context, tradeNo string) (api.PayoutDetail,
 		return api.PayoutDetail{}, huma.Error404NotFound(s.unknown())
 	}
 	v := p.View()
-	view, _, err := s.said.view(ctx)
+	view, err := s.said.view(ctx)
 	if err != nil {
 		return api.PayoutDetail{}, s.failed("the actions can't be read", err)
 	}
@@ -279,10 +278,9 @@ func letterOf(l books.Letter) api.Letter {
 func (s *Service) actions(ctx context.Context, in *struct {
 	Limit int `query:"limit" default:"100" minimum:"1" maximum:"1000"`
 }) (*answer[api.Actions], error) {
-	_, all, err := s.said.view(ctx)
+	all, err := s.said.latest(ctx, in.Limit)
 	if err != nil {
 		return nil, s.failed("the actions can't be read", err)
 	}
-	slices.Reverse(all)
-	return &answer[api.Actions]{api.Actions{Actions: all[:min(len(all), in.Limit)]}}, nil
+	return &answer[api.Actions]{api.Actions{Actions: all}}, nil
 }

@@ -28,23 +28,38 @@ func newSaid(s *Service) *said {
 	return &said{service: s, rules: rules, fold: acts.NewFold(rules), byID: map[string]*api.Action{}}
 }
 
-// view answers what is in force, and the actions in the order in which they were said. Nobody may change them.
-func (s *said) view(ctx context.Context) (*acts.View, []api.Action, error) {
+// view answers what is in force.
+func (s *said) view(ctx context.Context) (*acts.View, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.read(ctx)
+}
+
+// latest answers so many actions at most, the latest first.
+func (s *said) latest(ctx context.Context, most int) ([]api.Action, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	view, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []api.Action{}
+	for i := len(s.all) - 1; i >= 0 && len(all) < most; i-- {
+		all = append(all, s.finished(*s.all[i], view))
+	}
+	return all, nil
+}
+
+// read takes what was said since the last time.
+func (s *said) read(ctx context.Context) (*acts.View, error) {
 	records, err := s.service.books.Actions(ctx, s.next)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, r := range records {
 		s.take(r)
 	}
-	view := s.fold.View()
-	all := make([]api.Action, len(s.all))
-	for i, a := range s.all {
-		all[i] = s.finished(*a, view)
-	}
-	return view, all, nil
+	return s.fold.View(), nil
 }
 
 // take adds a record.

@@ -240,6 +240,6 @@ func TestARebuildGivesTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	if after := answers(); after != before {
-		t.Errorf("before\n%s\nafter\n%s", before, after)
+		t.Errorf("before\n%.2000s\nafter\n%.2000s", before, after)
 	}
 }

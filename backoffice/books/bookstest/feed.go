@@ -34,6 +34,17 @@ func (f *failing) Write(ctx context.Context, topic books.Topic, number int, from
 // Feed reads a run into a store: random pages of random partitions, some of them twice, and some transactions fail.
 func Feed(t testing.TB, rng *rand.Rand, run Run, store books.Store, key secrets.Secret, after func()) {
 	t.Helper()
+	feed(t, rng, run, store, key, nil, after)
+}
+
+// FeedFrom is Feed of a Kafka that has lost what stands before starts.
+func FeedFrom(t testing.TB, rng *rand.Rand, run Run, store books.Store, key secrets.Secret, starts books.Starts) {
+	t.Helper()
+	feed(t, rng, run, store, key, starts, nil)
+}
+
+func feed(t testing.TB, rng *rand.Rand, run Run, store books.Store, key secrets.Secret, starts books.Starts, after func()) {
+	t.Helper()
 	ctx, into := context.Background(), &failing{Store: store}
 	parts := slices.SortedFunc(maps.Keys(run), func(a, b Part) int {
 		return strings.Compare(string(a.Topic), string(b.Topic))*100 + a.Partition - b.Partition
@@ -45,6 +56,10 @@ func Feed(t testing.TB, rng *rand.Rand, run Run, store books.Store, key secrets.
 		if err != nil {
 			t.Fatal(err)
 		}
+		from := p.Next
+		if p.Since.IsZero() {
+			p.Next = starts[part.Topic][part.Partition]
+		}
 		records := run[part][p.Next:]
 		if len(records) == 0 {
 			parts = slices.Delete(parts, at, at+1)
@@ -55,7 +70,7 @@ func Feed(t testing.TB, rng *rand.Rand, run Run, store books.Store, key secrets.
 		if p.Fences != nil {
 			d.Fences = p.Fences
 		}
-		page := books.Page{Topic: part.Topic, Partition: part.Partition, From: p.Next, Facts: d.Page(records)}
+		page := books.Page{Topic: part.Topic, Partition: part.Partition, From: from, Facts: d.Page(records)}
 		page.To = books.Progress{Next: p.Next + int64(len(records)), Fences: d.Fences, Since: Start}
 		into.now = rng.IntN(10) == 0
 		if err = books.Write(ctx, into, page, Start); err != nil && !errors.Is(err, errMade) || (err != nil) != into.now {

@@ -4,8 +4,14 @@ package database
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"os"
+	"sync"
 	"testing"
+
+	"disburser/backoffice/books"
+	"disburser/backoffice/books/bookstest"
 )
 
 // openPostgres opens the database that DISBURSER_POSTGRES names, and empties it.
@@ -19,7 +25,7 @@ func openPostgres(t testing.TB) *Books {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.write.Exec("TRUNCATE progress, payouts, payees, totals, batches, batch_events, dead_letters, actions"); err != nil {
+	if _, err := b.write.Exec(emptied); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.Close() })
@@ -27,3 +33,71 @@ func openPostgres(t testing.TB) *Books {
 }
 
 func TestPostgreSQL(t *testing.T) { conforms(t, openPostgres) }
+
+func TestPostgreSQLAnswers(t *testing.T) { answers(t, openPostgres) }
+
+func TestPostgreSQLRebuilds(t *testing.T) { rebuilds(t, openPostgres) }
+
+func TestPostgreSQLForgets(t *testing.T) { forgets(t, openPostgres) }
+
+// Writers of several instances that work at once lose nothing of one another.
+func TestPostgreSQLTakesWritersAtOnce(t *testing.T) {
+	ctx, rng := context.Background(), rand.New(rand.NewPCG(11, 11))
+	run := bookstest.NewRun(rng, 100, 2, true)
+	first := openPostgres(t)
+	second, err := Open(ctx, os.Getenv("DISBURSER_POSTGRES"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	var group sync.WaitGroup
+	for part, records := range run {
+		for _, b := range []*Books{first, second} {
+			group.Go(func() {
+				for {
+					p, err := b.Progress(ctx, part.Topic, part.Partition)
+					if err != nil || p.Next == int64(len(records)) {
+						if err != nil {
+							t.Error(err)
+						}
+						return
+					}
+					d := books.NewDecoder(part.Topic, part.Partition, bookstest.Resolve, payeeKey)
+					if p.Fences != nil {
+						d.Fences = p.Fences
+					}
+					some := records[p.Next:min(p.Next+10, int64(len(records)))]
+					page := books.Page{Topic: part.Topic, Partition: part.Partition, From: p.Next, Facts: d.Page(some)}
+					page.To = books.Progress{Next: p.Next + int64(len(some)), Fences: d.Fences, Since: bookstest.Start}
+					if err := books.Write(ctx, b, page, bookstest.Start); err != nil && !errors.Is(err, books.ErrMoved) {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+	}
+	group.Wait()
+	one := openPostgresAgain(t)
+	together := dumped(t, one)
+	if _, err := one.write.Exec(emptied); err != nil {
+		t.Fatal(err)
+	}
+	bookstest.Feed(t, rng, run, one, payeeKey, nil)
+	if alone := dumped(t, one); alone != together {
+		t.Errorf("two at once, and one alone: %s", difference(together, alone))
+	}
+}
+
+const emptied = "TRUNCATE progress, payouts, payees, totals, batches, batch_events, dead_letters, actions"
+
+// openPostgresAgain opens it as it is.
+func openPostgresAgain(t testing.TB) *Books {
+	t.Helper()
+	b, err := Open(context.Background(), os.Getenv("DISBURSER_POSTGRES"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	return b
+}

@@ -147,6 +147,7 @@ func (s *statements) insert(ctx context.Context, tx *sql.Tx, t table, rows [][]a
 		}
 		return nil
 	}
+	ctx = quiet(ctx)
 	stmt := tx.StmtContext(ctx, s.prepared[t])
 	for _, row := range rows {
 		if _, err := stmt.ExecContext(ctx, row...); err != nil {
@@ -155,6 +156,10 @@ func (s *statements) insert(ctx context.Context, tx *sql.Tx, t table, rows [][]a
 	}
 	return nil
 }
+
+// quiet is for statements of one row: the driver has a goroutine watch each one whose context may end. That of the transaction
+// may end still.
+func quiet(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
 
 // arrays turns rows into columns.
 func arrays(t table, rows [][]any) []any {

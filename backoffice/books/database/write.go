@@ -94,6 +94,7 @@ func (t *transaction) Payouts(ctx context.Context, tradeNos []string) (map[strin
 		}
 		return found, each(rows, func() error { return scanInto(rows, found) })
 	}
+	ctx = quiet(ctx)
 	stmt := t.tx.StmtContext(ctx, t.sql.prepared[known])
 	for _, tradeNo := range tradeNos {
 		if err := scanInto(stmt.QueryRowContext(ctx, tradeNo), found); err != nil && !errors.Is(err, sql.ErrNoRows) {
