@@ -70,6 +70,9 @@ func (s *said) take(r acts.Record) {
 		s.end(*a.Ended, result)
 		return
 	}
+	if a.Kind == acts.Stands { // an instance's word about a cancel, and no person's
+		return
+	}
 	if a.ID == "" || result == acts.Repeated || result == acts.Unreadable || result == acts.Unknown {
 		return
 	}
