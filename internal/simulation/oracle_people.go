@@ -232,7 +232,7 @@ func (o *oracle) absent(e personsEnd) bool {
 			continue
 		}
 		switch {
-		case c.answer == noAnswer || c.placement && (c.answer == noRecord || c.answer == saysFailed): // a refusal
+		case c.answered.IsZero() || c.answer == noAnswer || c.placement && (c.answer == noRecord || c.answer == saysFailed): // a refusal
 		case c.answer == noRecord:
 			denied++
 		default:
@@ -245,21 +245,36 @@ func (o *oracle) absent(e personsEnd) bool {
 // slack is how far the moment of a judgement may be from that of its answer.
 const slack = 500 * time.Millisecond
 
+// asking is how long before the moment of a judgement its ask was made at most. Another ask may follow it, about a payout
+// that the provider knows.
+const asking = 2*timeout + slack
+
 // heard: the provider gave such an answer right before the moment of the judgement. That there was none is true
-// too if it came late, or somewhere in between got lost.
+// too if it came late, or somewhere in between got lost. And "no record" is none as long as nothing shows that the
+// provider serves the merchant.
 func (o *oracle) heard(e personsEnd) bool {
 	clear := false
 	for _, c := range o.calls {
 		at := e.judged.Sub(c.at)
-		if c.placement || c.tradeNo != e.tradeNo || at < -slack || at > timeout+slack {
+		if c.placement || c.tradeNo != e.tradeNo || at < -slack || at > asking {
 			continue
 		}
-		if c.answer == e.finding || e.finding == noAnswer && (c.answered.IsZero() || c.answered.Sub(c.at) > timeout-slack) {
+		late := c.answered.IsZero() || c.answered.Sub(c.at) > timeout-slack
+		if c.answer == e.finding || e.finding == noAnswer && (late || c.answer == noRecord && !o.served(e)) {
 			return true
 		}
 		clear = true
 	}
 	return e.finding == noAnswer && (!clear || o.unsettled(e.judged))
+}
+
+// served: right before the moment of a judgement the provider has shown another payout of the merchant.
+func (o *oracle) served(e personsEnd) bool {
+	return slices.ContainsFunc(o.calls, func(c call) bool {
+		at := e.judged.Sub(c.at)
+		shown := !c.placement && !c.answered.IsZero() && c.answer != noAnswer && c.answer != noRecord && at >= 0 && at <= asking
+		return shown && c.tradeNo != e.tradeNo && o.expected.TradeNos[c.tradeNo] == o.expected.TradeNos[e.tradeNo]
+	})
 }
 
 // unsettled: something went wrong around a moment.

@@ -142,16 +142,19 @@ func TestAWordIsJudgedByWhatTheProviderSaid(t *testing.T) {
 	}{
 		"it said so":                        {noRecord, []call{asked(13*time.Second, noRecord, time.Millisecond)}, nil, true},
 		"it said something else":            {noRecord, []call{asked(13*time.Second, saysPaid, time.Millisecond)}, nil, false},
-		"it said so long ago":               {noRecord, []call{asked(9*time.Second, noRecord, time.Millisecond)}, nil, false},
+		"it said so long ago":               {noRecord, []call{asked(11*time.Second, noRecord, time.Millisecond)}, nil, false},
 		"it was never asked":                {noRecord, nil, nil, false},
 		"no answer, it never came there":    {noAnswer, nil, nil, true},
 		"no answer, it was cut":             {noAnswer, []call{asked(13*time.Second, noAnswer, time.Millisecond)}, nil, true},
 		"no answer, it came late":           {noAnswer, []call{asked(13*time.Second, saysPaid, timeout)}, nil, true},
 		"no answer, though there was one":   {noAnswer, []call{asked(13*time.Second, saysPaid, time.Millisecond)}, nil, false},
+		"no answer, nobody is served":       {noAnswer, []call{asked(13*time.Second, noRecord, time.Millisecond)}, nil, true},
+		"no answer, and others are served":  {noAnswer, []call{asked(13*time.Second, noRecord, time.Millisecond), {at: epoch.Add(13 * time.Second), tradeNo: "b", answer: saysPaid, answered: epoch.Add(13 * time.Second)}}, nil, false},
 		"no answer, it was lost on the way": {noAnswer, []call{asked(13*time.Second, saysPaid, time.Millisecond)}, []Fault{{Kind: Lose, At: 12 * time.Second, For: time.Second}}, true},
 	} {
 		o := testOracle("hold", c.faults...)
 		s := o.said(acts.Action{ID: "x", Kind: acts.Resolve, Scope: itself, As: acts.Failed, Force: true})
+		o.expected.TradeNos["b"] = "eg-main"
 		o.isDecided("x", "failed", c.finding, 14*time.Second)
 		o.calls = c.calls
 		if o.word(o.endsOf("a")[0], *s); o.found(evident) == c.fine {
