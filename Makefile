@@ -29,6 +29,11 @@ demo: bin ## everything in one process on embedded servers: a payroll goes throu
 	go build $(BUILDFLAGS) -o bin/demo ./cmd/demo
 	./bin/demo $(if $(FILE),--file "$$FILE")
 
+.PHONY: playground
+playground: bin ## the same until Ctrl-C, payroll after payroll, with a back office that payctl can ask: it prints how
+	go build $(BUILDFLAGS) -o bin/ ./cmd/demo ./cmd/payctl
+	./bin/demo --playground
+
 .PHONY: build
 build: bin ## the programs, into bin/
 	go build $(BUILDFLAGS) -o bin/ ./cmd/...

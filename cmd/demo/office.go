@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,10 +20,13 @@ import (
 
 // office is the back office of this process: it reads along, and is asked as people would ask it.
 type office struct {
-	address string // http://host:port
-	token   string
-	folder  string // of its database
+	api.Client        // of alice, who may say everything that needs one person
+	second     string // the token of bob, who confirms
+	folder     string // of its database
 }
+
+// anyPort is an address that is always free.
+const anyPort = "127.0.0.1:0"
 
 // openOffice starts a back office, which runs until the instances' world is closed.
 func (w *world) openOffice(logTo io.Writer) error {
@@ -35,15 +36,22 @@ func (w *world) openOffice(logTo io.Writer) error {
 	}
 	w.office.folder = folder
 	token, sum := service.NewToken()
+	second, secondSum := service.NewToken()
 	key, _ := service.NewToken()
 	c := w.config()
 	c.Backoffice.Database, c.Backoffice.PayeeKey = secrets.New("sqlite:"+filepath.Join(folder, "books.db")), secrets.New(key)
-	c.Backoffice.Users = config.Users{{Name: "alice", SHA256: sum, Roles: []string{config.Viewer}}}
+	c.Backoffice.Disbursers = w.disbursers
+	c.Backoffice.Users = config.Users{
+		{Name: "alice", SHA256: sum, Roles: []string{config.Viewer, config.Operator}}, {Name: "bob", SHA256: secondSum, Roles: []string{config.Viewer, config.Approver}},
+	}
 	merchants, err := rules.Of(c.Merchants)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", w.setup.listen)
+	if err != nil {
+		listener, err = net.Listen("tcp", anyPort) // somebody else has it
+	}
 	if err != nil {
 		return err
 	}
@@ -53,7 +61,7 @@ func (w *world) openOffice(logTo io.Writer) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stopOffice = cancel
-	w.office.address, w.office.token = "http://"+listener.Addr().String(), token
+	w.office.Client, w.office.second = api.Client{URL: "http://" + listener.Addr().String(), Token: token}, second
 	w.reading.Go(func() {
 		if err := s.Run(ctx); err != nil {
 			w.note(fmt.Errorf("the back office: %w", err))
@@ -96,37 +104,14 @@ func (w *world) account(ctx context.Context, check func(account) []string) (a ac
 
 // account is all that the books say: the whole, and each payout.
 func (o office) account(ctx context.Context) (a account, err error) {
-	if err := o.get(ctx, "/overview", &a.overview); err != nil {
+	if a.overview, err = api.Get[api.Overview](ctx, o.Client, "/overview", nil); err != nil {
 		return a, err
 	}
-	for cursor := ""; ; {
-		var page api.Payouts
-		if err := o.get(ctx, "/payouts?limit=1000&cursor="+url.QueryEscape(cursor), &page); err != nil {
+	for p, err := range o.Each(ctx, url.Values{}) {
+		if err != nil {
 			return a, err
 		}
-		a.payouts = append(a.payouts, page.Payouts...)
-		if cursor = page.Next; cursor == "" {
-			return a, nil
-		}
+		a.payouts = append(a.payouts, p)
 	}
-}
-
-func (o office) get(ctx context.Context, path string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, o.address+"/api/v1"+path, nil)
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Authorization", "Bearer "+o.token)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("ask for %s: status %d", path, response.StatusCode)
-	}
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		return fmt.Errorf("read the answer to %s: %w", path, err)
-	}
-	return nil
+	return a, nil
 }

@@ -18,8 +18,10 @@ type options struct {
 	File string `name:"file" placeholder:"FILE" help:"Take the commands from FILE, one a line; blank lines are skipped. Without it: the sample payroll."`
 	Seed uint64 `name:"seed" placeholder:"N" default:"1" help:"Number that chooses what fails and how."`
 	// The default keeps the demo under a minute, with the drain after it.
-	Limit time.Duration `name:"limit" placeholder:"TIME" default:"55s" help:"Stop after this time and say what is still open."`
-	Log   string        `name:"log" placeholder:"FILE" help:"Write what the instances log to FILE."`
+	Limit      time.Duration `name:"limit" placeholder:"TIME" default:"55s" help:"Stop after this time and say what is still open."`
+	Playground bool          `name:"playground" help:"Goes on until Ctrl-C, with payroll after payroll, and prints what to ask its back office."`
+
+	Log string `name:"log" placeholder:"FILE" help:"Write what the instances log to FILE."`
 }
 
 // Help is what the help text says beyond the flags.
@@ -36,12 +38,16 @@ func (*options) Examples() []cli.Example {
 		{Line: "demo", Does: "the sample payroll (cmd/demo/payroll in the repository), as make demo"},
 		{Line: "demo --seed 7", Does: "the same, with other failures"},
 		{Line: "demo --file mine.jsonl", Does: "your own commands, one message value a line, as make demo FILE=mine.jsonl"},
+		{Line: "demo --playground", Does: "everything in one process until Ctrl-C, as make playground"},
 		{Line: "demo --log demo.log", Does: "keeps what the two instances log"},
 	}
 }
 
 // Validate is called by the parser.
 func (o *options) Validate() error {
+	if o.Playground && o.File != "" {
+		return errors.New("--playground makes its own payrolls: leave --file out")
+	}
 	if o.Limit <= 0 {
 		return errors.New("--limit must be more than nothing, such as 55s")
 	}
@@ -50,6 +56,9 @@ func (o *options) Validate() error {
 
 // Run sends the commands and shows how they go.
 func (o *options) Run(ctx context.Context, s cli.Streams) error {
+	if o.Playground {
+		return play(ctx, *o, newScreen(s.Out))
+	}
 	lines, numbers, err := o.commands()
 	if err != nil {
 		return cli.Setup(err)

@@ -22,7 +22,7 @@ func show(ctx context.Context, o options, lines []string, numbers []int, s *scre
 		return false, err
 	}
 	defer func() { logs.close(s, err == nil && good) }()
-	w, err := newWorld(o.Seed)
+	w, err := newWorld(setup{seed: o.Seed, then: "resend", listen: anyPort})
 	if err != nil {
 		return false, err
 	}

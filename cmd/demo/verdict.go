@@ -50,6 +50,7 @@ func (s *screen) verdict(r trial.Report, o outcome) bool {
 	case r.Good() && o.end == complete:
 		s.line("  %s  %d payouts in %s", s.in(green+";"+bold, "PASS"), len(o.expected.TradeNos), took)
 		s.line("        one final result each, nothing was paid twice; the books and the provider's ledger agree, state and amount")
+		s.line("        %s", s.in(dim, "make playground goes on until Ctrl-C, with a back office to ask"))
 		return true
 	case o.end == scheduled && len(r.Problems) == 0:
 		s.line("  %s  after %s only scheduled payouts are open (%d of %d): they must not be sent yet, so nobody waits for them",

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
 
+	"disburser/backoffice/service"
 	"disburser/config"
 	"disburser/internal/app"
 	"disburser/internal/embedded"
@@ -64,7 +65,10 @@ type world struct {
 	transport *kafka.Transport
 	watcher   *trial.Watcher
 
-	office office
+	office     office
+	setup      setup
+	secret     string   // of the admin ports, and of what people say
+	disbursers []string // addresses of the admin ports
 
 	registries []*prometheus.Registry // of the instances
 	running    sync.WaitGroup         // instances
@@ -78,9 +82,17 @@ type world struct {
 	died error // of an instance or the back office, before it was told to stop
 }
 
+// setup says which world it is.
+type setup struct {
+	seed   uint64
+	then   string // what becomes of an order of eg-main that the provider has no record of: resend or hold
+	listen string // where the back office answers
+}
+
 // newWorld starts the servers and the provider, and watches the results.
-func newWorld(seed uint64) (*world, error) {
-	w := &world{stop: func() {}, stopOffice: func() {}}
+func newWorld(of setup) (*world, error) {
+	w := &world{stop: func() {}, stopOffice: func() {}, setup: of}
+	w.secret, _ = service.NewToken()
 	var err error
 	if w.kafka, err = embedded.NewKafka(topics); err != nil {
 		return nil, err
@@ -90,7 +102,7 @@ func newWorld(seed uint64) (*world, error) {
 	}
 	// PayAgain: whatever is sent twice is paid twice. No page says what Paypro does, so
 	// the disburser must never depend on anything better.
-	w.sim = paysim.New(paysim.Config{Seed: seed, Repeat: paysim.PayAgain, Merchants: []paysim.Merchant{
+	w.sim = paysim.New(paysim.Config{Seed: of.seed, Repeat: paysim.PayAgain, Merchants: []paysim.Merchant{
 		{Country: "egypt", MerchantNo: merchantNos["eg-main"], Secret: "demo-egypt", BasePath: "/egy-pay", Behavior: badDays["eg-main"]},
 		{Country: "brazil", MerchantNo: merchantNos["br-main"], Secret: "demo-brazil", BasePath: "/brz-pay", Behavior: badDays["br-main"]},
 	}})
@@ -105,23 +117,27 @@ func newWorld(seed uint64) (*world, error) {
 
 // start runs the instances until stop, and the back office until close; logTo gets what they log.
 func (w *world) start(logTo io.Writer) error {
+	var listeners []net.Listener // of the admin HTTP
+	for range instances {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		listeners, w.disbursers = append(listeners, listener), append(w.disbursers, "http://"+listener.Addr().String())
+	}
 	if err := w.openOffice(logTo); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
-	for i := range instances {
-		listener, err := net.Listen("tcp", "127.0.0.1:0") // of the admin HTTP
-		if err != nil {
-			return err
-		}
+	for i, listener := range listeners {
 		registry := prometheus.NewRegistry()
 		a, err := app.New(w.config(), app.Options{
 			Instance: fmt.Sprintf("demo-%d", i+1), Registry: registry, Listener: listener, LogTo: logTo,
 			DialKafka: w.kafka.Dial, DialRedis: w.redis.Dial, DialHTTP: w.web.Dial,
 		})
 		if err != nil {
-			return errors.Join(err, listener.Close())
+			return err
 		}
 		w.registries = append(w.registries, registry)
 		w.running.Go(func() {
@@ -154,13 +170,14 @@ func (w *world) config() config.Config {
 	c.UnknownMerchantGrace = 2 * time.Second // nobody here will ever know the payroll's unknown merchant
 	c.Disburse.Drain = 4 * time.Second       // longer than a call, so that a stop leaves nothing behind
 	c.Merchants = map[string]config.Merchant{
-		"eg-main": merchant("egypt", "/egy-pay", merchantNos["eg-main"], "demo-egypt", trial.Currencies["eg-main"]),
-		"br-main": merchant("brazil", "/brz-pay", merchantNos["br-main"], "demo-brazil", trial.Currencies["br-main"]),
+		"eg-main": merchant("egypt", "/egy-pay", merchantNos["eg-main"], "demo-egypt", trial.Currencies["eg-main"], w.setup.then),
+		"br-main": merchant("brazil", "/brz-pay", merchantNos["br-main"], "demo-brazil", trial.Currencies["br-main"], "resend"),
 	}
+	c.Admin.Token, c.Actions.Key = secrets.New(w.secret), secrets.New(w.secret)
 	return c
 }
 
-func merchant(country, base, no, secret, currency string) config.Merchant {
+func merchant(country, base, no, secret, currency, then string) config.Merchant {
 	m := config.DefaultMerchant()
 	m.Country, m.BaseURL, m.MerchantNo, m.Currency = country, "http://paysim"+base, no, currency
 	m.Secret, m.NotifyURL = secrets.New(secret), "https://example.com/notify"
@@ -169,7 +186,7 @@ func merchant(country, base, no, secret, currency string) config.Merchant {
 	// The simulator shows an order from the moment it accepts it. So "no record", said three
 	// times after the call's deadline, is true, and sending the same tradeNo again pays once.
 	// Nobody has promised that of the real Paypro: leave `then: hold` there.
-	m.NoRecord.Answers, m.NoRecord.Every, m.NoRecord.Then = 3, time.Second, "resend"
+	m.NoRecord.Answers, m.NoRecord.Every, m.NoRecord.Then = 3, time.Second, then
 	return m
 }
 

@@ -35,6 +35,18 @@ func Payroll(prefix string, seed uint64, n int) []string {
 	return g.lines
 }
 
+// Batch makes one batch of n good payouts for the same merchants, one a line. Its tradeNos begin with its id.
+func Batch(id string, seed uint64, n int) []string {
+	g := generator{prefix: id + "-", random: rand.New(rand.NewPCG(seed, seed))}
+	for range n {
+		m := g.merchant()
+		o := g.payout(m)
+		o["merchant"], o["batchId"], o["batchSize"] = m, id, n
+		g.add(g.text(o))
+	}
+	return g.lines
+}
+
 type generator struct {
 	prefix  string
 	random  *rand.Rand

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"disburser/backoffice/api"
+	"disburser/internal/cli"
+	"disburser/internal/cli/clitest"
+	"disburser/reconcile/statements"
+)
+
+// printed is what a program prints while it runs.
+type printed struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (p *printed) Write(text []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(text)
+}
+
+// found is what a pattern's brackets match, "" until it is printed.
+func (p *printed) found(pattern string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if m := regexp.MustCompile(pattern).FindStringSubmatch(p.text.String()); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// The playground goes on until it is stopped. What it prints opens its back office, and its statement can be read.
+func TestPlayground(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out, status := &printed{}, make(chan int, 1)
+	go func() { status <- program().Run(ctx, []string{"--playground"}, cli.Streams{Out: out, Err: out}) }()
+	until := func(what string, done func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("no %s after a minute:\n%s", what, out.found("(?s)(.*)"))
+			}
+		}
+	}
+	until("invitation", func() bool { return out.found(`--statement (\S+) `) != "" })
+	for _, variable := range []string{"PAYCTL_TOKEN", "BOB"} {
+		c := api.Client{URL: out.found(`PAYCTL_URL=(\S+)`), Token: out.found(variable + `=(\S+)`)}
+		until("batch", func() bool {
+			b, err := api.Get[api.Batch](t.Context(), c, "/batches/"+batchID(1), nil)
+			return err == nil && b.Seen == perBatch && b.States["paid"] > 0
+		})
+	}
+	until("statement", func() bool {
+		file, err := os.Open(out.found(`--statement (\S+) `))
+		if err != nil {
+			return false
+		}
+		defer file.Close()
+		columns, err := statements.ParseColumns(out.found(`--columns (\S+)`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, err := range statements.Table(file, columns) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		return n > 0
+	})
+	stop()
+	if got := <-status; got != cli.Done || out.found(`(0 paid twice)`) == "" {
+		t.Errorf("status %d:\n%s", got, out.found("(?s)(.*)"))
+	}
+	if left, _ := os.ReadDir(os.Getenv("TMPDIR")); len(left) > 0 {
+		t.Errorf("it leaves %v behind", left)
+	}
+}
+
+func TestAPlaygroundHasItsOwnPayrolls(t *testing.T) {
+	clitest.Lines(t, program(), clitest.Table{{"--playground --file mine.jsonl", cli.Wrong, "leave --file out"}})
+}
