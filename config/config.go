@@ -38,7 +38,7 @@ type Config struct {
 	Merchants map[string]Merchant `key:"merchants" names:"merchant name" commands:"true" about:"the accounts at the provider, by the names that commands use; at least one"`
 	Breaker   Breaker             `key:"breaker" rehearsal:"true" about:"stops calls to a provider that fails; one for the sends and one for the queries of each merchant"`
 	Actions   Actions             `key:"actions" backoffice:"true" about:"how people's actions are obeyed: pause, resume, cancel, resolve, ask"`
-	Disburse  Disburse            `key:"disburse" rehearsal:"true" about:"bounds of the loop that sends, asks and announces"`
+	Disburse  Disburse            `key:"disburse" rehearsal:"true" backoffice:"true" about:"bounds of the loop that sends, asks and announces"`
 	Admin     Admin               `key:"admin" backoffice:"true" about:"the HTTP server for health, metrics and profiles"`
 
 	Backoffice Backoffice `key:"backoffice" backoffice:"true" about:"the program backoffice: the books, and the API; the service doesn't read it"`
@@ -149,7 +149,7 @@ type Disburse struct {
 	// 128: enough for 100 calls a second that take a second each.
 	Slots int `key:"slots" default:"128" above:"0" about:"calls at once, for each instance"`
 	// 30s: twice the timeout of a call and its margin.
-	Lease time.Duration `key:"lease" default:"30s" above:"0" about:"how long a payout belongs to the instance that took it; check says the least for the longest timeout"`
+	Lease time.Duration `key:"lease" backoffice:"true" default:"30s" above:"0" about:"how long a payout belongs to the instance that took it; check says the least for the longest timeout"`
 	// 1000000: at about 1 kB each, a small Redis holds so many.
 	MaxOpen int `key:"max_open" default:"1000000" above:"0" about:"open payouts above which no more commands are read"`
 

@@ -173,7 +173,10 @@ type Action struct {
 	ConfirmedBy string    `json:"confirmedBy,omitempty"`
 	Status      string    `json:"status" enum:"in force,lifted,waits for a person,waits,obeyed,done,refused,expired,ignored" doc:"what has become of it"`
 	Detail      string    `json:"detail,omitempty"`
-	Outcomes    []Outcome `json:"outcomes,omitempty"`
+	Outcomes    []Outcome `json:"outcomes,omitempty" doc:"of a confirm: those of the action that it confirms"`
+	Deadline    string    `json:"deadline,omitempty" doc:"until when it may be carried out"`
+	Needs       int       `json:"needs,omitempty" doc:"how many people it needs, if more than one"`
+	WaitFor     string    `json:"waitFor,omitempty" doc:"how long its outcome may take from when it was said, such as 1m30s"`
 }
 
 // Outcome is what came of an action: for a payout, or in a shard.
@@ -198,4 +201,6 @@ type Problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
+
+	Faults []Fault `json:"errors,omitempty" doc:"everything that is wrong with what was sent"`
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,12 +27,16 @@ const (
 	mostOfAnswer = 64 << 20
 )
 
-// Error is the detail.
+// Error is the detail, and everything that is wrong.
 func (p *Problem) Error() string {
-	if p.Detail == "" {
-		return p.Title
+	text := p.Detail
+	if text == "" {
+		text = p.Title
 	}
-	return p.Detail
+	for i, f := range p.Faults {
+		text += map[bool]string{true: ": ", false: "; "}[i == 0] + strings.TrimSpace(strings.TrimPrefix(f.Location, "body.")+" "+f.Message)
+	}
+	return text
 }
 
 // ErrNoAnswer is wrapped by errors of a back office that can't be reached, or that gives no answer that can be read.
@@ -42,15 +47,36 @@ var own = &http.Client{Timeout: askFor, CheckRedirect: func(*http.Request, []*ht
 
 // Get asks for one thing. An error of the back office is a *Problem.
 func Get[T any](ctx context.Context, c Client, path string, query url.Values) (answer T, err error) {
+	return do[T](ctx, c, http.MethodGet, path, query, "", nil)
+}
+
+// Post says a value, as JSON.
+func Post[T any](ctx context.Context, c Client, path string, query url.Values, value any) (answer T, err error) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return answer, err
+	}
+	return do[T](ctx, c, http.MethodPost, path, query, "application/json", bytes.NewReader(body))
+}
+
+// Send sends a body as it is.
+func Send[T any](ctx context.Context, c Client, path string, query url.Values, contentType string, body io.Reader) (answer T, err error) {
+	return do[T](ctx, c, http.MethodPost, path, query, contentType, body)
+}
+
+func do[T any](ctx context.Context, c Client, method, path string, query url.Values, contentType string, body io.Reader) (answer T, err error) {
 	address := strings.TrimSuffix(c.URL, "/") + "/api/v1" + path
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	request, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
 		return answer, fmt.Errorf("%w: %s is no address", ErrNoAnswer, c.URL)
 	}
 	request.Header.Set("Authorization", "Bearer "+c.Token)
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
 	client := c.HTTP
 	if client == nil {
 		client = own
@@ -64,17 +90,17 @@ func Get[T any](ctx context.Context, c Client, path string, query url.Values) (a
 		return answer, fmt.Errorf("%w at %s: %w", ErrNoAnswer, c.URL, err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, mostOfAnswer))
+	text, err := io.ReadAll(io.LimitReader(response.Body, mostOfAnswer))
 	if err != nil {
 		return answer, fmt.Errorf("%w at %s: %w", ErrNoAnswer, c.URL, err)
 	}
-	if response.StatusCode != http.StatusOK {
+	if response.StatusCode < 200 || response.StatusCode > 299 {
 		problem := &Problem{Title: response.Status}
-		_ = json.Unmarshal(body, problem) // a proxy's answer may be anything
+		_ = json.Unmarshal(text, problem) // a proxy's answer may be anything
 		problem.Status = response.StatusCode
 		return answer, problem
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
+	if err := json.Unmarshal(text, &answer); err != nil {
 		return answer, fmt.Errorf("%w at %s as one does: %w", ErrNoAnswer, c.URL, err)
 	}
 	return answer, nil

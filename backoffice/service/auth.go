@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -43,8 +44,17 @@ func userOf(users config.Users, header string) (found config.User, known bool) {
 	return found, known
 }
 
-// roleKey is where an operation says which role it needs.
-const roleKey = "role"
+// roleKey is where an operation says which roles it needs: one of them.
+const roleKey = "roles"
+
+// userKey is where a request has its user.
+type userKey struct{}
+
+// userIn is who asks.
+func userIn(ctx context.Context) config.User {
+	user, _ := ctx.Value(userKey{}).(config.User)
+	return user
+}
 
 // guard lets through who has the role that the operation needs. An operation that says none is for nobody.
 func (s *Service) guard(a huma.API) func(huma.Context, func(huma.Context)) {
@@ -52,15 +62,15 @@ func (s *Service) guard(a huma.API) func(huma.Context, func(huma.Context)) {
 		c.SetHeader("Cache-Control", "no-store")
 		c.SetHeader("X-Content-Type-Options", "nosniff")
 		user, known := userOf(s.config.Backoffice.Users, c.Header("Authorization"))
-		role, _ := c.Operation().Metadata[roleKey].(string)
+		roles, _ := c.Operation().Metadata[roleKey].([]string)
 		switch {
 		case !known:
 			c.SetHeader("WWW-Authenticate", "Bearer")
 			_ = huma.WriteErr(a, c, http.StatusUnauthorized, "give your token: Authorization: Bearer TOKEN; backoffice token makes one") // the caller is gone
-		case role == "" || !slices.Contains(user.Roles, role):
-			_ = huma.WriteErr(a, c, http.StatusForbidden, "you need the role "+role) // the caller is gone
+		case !slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(user.Roles, role) }):
+			_ = huma.WriteErr(a, c, http.StatusForbidden, "you need the role "+strings.Join(roles, " or ")) // the caller is gone
 		default:
-			next(c)
+			next(huma.WithValue(c, userKey{}, user))
 		}
 	}
 }

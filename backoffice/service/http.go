@@ -97,10 +97,19 @@ func reply(w http.ResponseWriter, status int, body any) {
 
 // register adds an operation that a role may use.
 func register[I, O any](a huma.API, role, method, path, id, summary string, handle func(context.Context, *I) (*O, error)) {
-	huma.Register(a, huma.Operation{
-		OperationID: id, Method: method, Path: prefix + path, Summary: summary, Description: "For the role " + role + ".",
-		Metadata: map[string]any{roleKey: role}, Errors: []int{http.StatusUnauthorized, http.StatusForbidden},
-	}, handle)
+	huma.Register(a, operation(method, path, id, summary, role), handle)
+}
+
+// operation describes an operation that users of one of some roles may use.
+func operation(method, path, id, summary string, roles ...string) huma.Operation {
+	o := huma.Operation{
+		OperationID: id, Method: method, Path: prefix + path, Summary: summary, Description: "For the role " + strings.Join(roles, " or ") + ".",
+		Metadata: map[string]any{roleKey: roles}, Errors: []int{http.StatusUnauthorized, http.StatusForbidden},
+	}
+	if method == http.MethodPost {
+		o.DefaultStatus = http.StatusAccepted
+	}
+	return o
 }
 
 func (s *Service) routes(a huma.API) {
@@ -114,6 +123,8 @@ func (s *Service) routes(a huma.API) {
 	register(a, role, get, "/why/{tradeNo}", "why", "One sentence: where the money is", s.why)
 	register(a, role, get, "/dead-letters", "dead-letters", "Dead letters, the latest first", s.letters)
 	register(a, role, get, "/actions", "actions", "What people said and what came of it, the latest first", s.actions)
+	register(a, role, get, "/actions/{id}", "action", "One action, and what became of it", s.action)
+	huma.Register(a, operation(http.MethodPost, "/actions", "act", "Says an action; a confirm needs the role approver, all else operator", config.Operator, config.Approver), s.act)
 }
 
 // cursorText writes a cursor for the caller, who need not read it.

@@ -10,6 +10,12 @@ import (
 	"disburser/payout/acts"
 )
 
+// What has become of an action that isn't over.
+const (
+	statusWaits          = "waits" // for a disburser
+	statusWaitsForPerson = "waits for a person"
+)
+
 // said is what people have said, folded as every instance of the service folds it.
 type said struct {
 	service *Service
@@ -62,6 +68,26 @@ func (s *said) read(ctx context.Context) (*acts.View, error) {
 	return s.fold.View(), nil
 }
 
+// one answers one action; false if nobody has said it.
+func (s *said) one(ctx context.Context, id string) (api.Action, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	view, err := s.read(ctx)
+	if err != nil {
+		return api.Action{}, false, err
+	}
+	a := s.byID[id]
+	for i := len(s.all) - 1; i >= 0 && a == nil; i-- { // it may be one that is ignored
+		if s.all[i].ID == id {
+			a = s.all[i]
+		}
+	}
+	if a == nil {
+		return api.Action{}, false, nil
+	}
+	return s.finished(*a, view), true, nil
+}
+
 // take adds a record.
 func (s *said) take(r acts.Record) {
 	a, result, why := s.fold.Take(r)
@@ -82,11 +108,12 @@ func (s *said) take(r acts.Record) {
 	if a.Scope.Kind != "" {
 		one.Scope = a.Scope.String()
 	}
+	s.deadlines(one, a)
 	if result == acts.Void || result == acts.Unsigned {
 		one.Status = "ignored"
 	}
 	if result == acts.Waits {
-		one.Status = "waits for a person"
+		one.Status = statusWaitsForPerson
 	}
 	if result == acts.Obeyed && a.Kind == acts.Confirm {
 		if of := s.byID[a.Of]; of != nil {
@@ -124,10 +151,10 @@ func (s *said) finished(a api.Action, view *acts.View) api.Action {
 	}
 	for _, o := range view.OneShots() {
 		if o.ID == a.ID && !o.Complete {
-			a.Status = "waits for a person"
+			a.Status = statusWaitsForPerson
 			return a
 		} else if o.ID == a.ID {
-			a.Status = "waits"
+			a.Status = statusWaits
 			return a
 		}
 	}

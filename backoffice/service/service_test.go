@@ -178,7 +178,15 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	if err := json.Unmarshal(text, &description); err != nil || !strings.HasPrefix(description.OpenAPI, "3.1") || len(description.Paths) < 8 {
 		t.Fatalf("%v: %s", err, text)
 	}
-	for path := range description.Paths {
+	for path, operations := range description.Paths {
+		for method := range operations {
+			if method != "get" {
+				o.guarded(method, path, other, token)
+			}
+		}
+		if operations["get"] == nil {
+			continue
+		}
 		path = strings.NewReplacer("{id}", "x", "{tradeNo}", "x").Replace(path)
 		for _, test := range []struct {
 			token string
@@ -189,6 +197,26 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			if err := json.Unmarshal(body, &problem); status != test.want || err != nil || problem.Status != test.want || problem.Detail == "" {
 				t.Errorf("%s with the token %q: %d %s", path, test.token, status, body)
 			}
+		}
+	}
+}
+
+// guarded looks whether an operation that changes something lets nobody do it without a token, or with a viewer's.
+func (o *office) guarded(method, path, approver, viewer string) {
+	for token, want := range map[string]int{"": http.StatusUnauthorized, "wrong": http.StatusUnauthorized, approver + "x": http.StatusUnauthorized, viewer: http.StatusForbidden} {
+		request, err := http.NewRequestWithContext(o.t.Context(), strings.ToUpper(method), o.URL+path, strings.NewReader("{}"))
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		var problem api.Problem
+		err = json.NewDecoder(response.Body).Decode(&problem)
+		if response.Body.Close(); err != nil || response.StatusCode != want || problem.Status != want || problem.Detail == "" {
+			o.t.Errorf("%s %s with the token %q: %d %+v %v", method, path, token, response.StatusCode, problem, err)
 		}
 	}
 }

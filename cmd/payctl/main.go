@@ -24,6 +24,13 @@ type commands struct {
 
 	Reconcile reconciliation `cmd:"" name:"reconcile" help:"Compares commands, results and a statement, and names each payout that doesn't agree."`
 
+	Pause   pauseCommand `cmd:"" name:"pause" help:"Nothing in a scope is sent until it is resumed."`
+	Resume  resume       `cmd:"" name:"resume" help:"Lifts pauses of exactly this scope."`
+	Cancel  cancel       `cmd:"" name:"cancel" help:"What was never sent of a batch, or a payout, is rejected."`
+	Ask     ask          `cmd:"" name:"ask" help:"Asks the provider about a payout or a batch now."`
+	Resolve resolve      `cmd:"" name:"resolve" help:"Ends a held payout by your word. The provider is asked first, and never contradicted."`
+	Confirm confirm      `cmd:"" name:"confirm" help:"A second person's word for an action that needs two."`
+
 	Rehearse rehearse `cmd:"" name:"rehearse" help:"Plays a file of payouts through the service in virtual time: when it would be done."`
 }
 

@@ -49,6 +49,9 @@ type Rules struct {
 	Shards    int      // of the journal: so many outcomes a batch's action has
 }
 
+// People is how many people an action needs by what stands in it, and by the rules.
+func (r Rules) People(a Action) int { return r.needed(a) }
+
 // needed is how many people an action needs: the larger of what its record says and what the rules say. What
 // overrides missing evidence needs two in any case (protocol A9).
 func (r Rules) needed(a Action) int {
