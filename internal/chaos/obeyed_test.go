@@ -111,3 +111,14 @@ func TestACancelledBatchIsJudged(t *testing.T) {
 		})
 	}
 }
+
+func TestARefusalOfACancelThatStandsIsNoOutcome(t *testing.T) {
+	refused, done := acts.Ended{Of: "a", Result: acts.Refused}, acts.Ended{Of: "a", Result: acts.Done}
+	all := []acts.Action{{Kind: acts.Stands, Of: "a"}, {Kind: acts.Outcome, Of: "a", Ended: &refused}, {Kind: acts.Outcome, Of: "a", Ended: &done}}
+	if e := endings(all)["a"]; len(e) != 1 || e[0].Result != acts.Done {
+		t.Errorf("%+v", e)
+	}
+	if e := endings(all[1:])["a"]; len(e) != 2 {
+		t.Errorf("before it stands, a refusal is an outcome: %+v", e)
+	}
+}

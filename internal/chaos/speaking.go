@@ -51,11 +51,14 @@ func headersOf(all []kafka.Header) (headers []acts.Header) {
 	return headers
 }
 
-// endings are the outcomes by action.
+// endings are the outcomes by action. A refusal behind the word that a cancel stands counts for nothing.
 func endings(all []acts.Action) map[string][]acts.Ended {
-	ended := map[string][]acts.Ended{}
+	ended, stands := map[string][]acts.Ended{}, map[string]bool{}
 	for _, a := range all {
-		if a.Kind == acts.Outcome {
+		switch {
+		case a.Kind == acts.Stands:
+			stands[a.Of] = true
+		case a.Kind == acts.Outcome && (a.Ended.Result != acts.Refused || !stands[a.Of]):
 			ended[a.Of] = append(ended[a.Of], *a.Ended)
 		}
 	}
