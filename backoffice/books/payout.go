@@ -83,10 +83,18 @@ type Event struct {
 
 // state is the payout's state by the event.
 func (e Event) state() payout.State {
-	if state, final := message.FinalOf(e.Type); final {
-		return state
+	switch e.Type { // as message.FinalOf says it, without looking it up for each payout
+	case message.EventPaid:
+		return payout.StatePaid
+	case message.EventPartial:
+		return payout.StatePartial
+	case message.EventFailed:
+		return payout.StateFailed
+	case message.EventRejected:
+		return payout.StateRejected
+	default:
+		return payout.StateHeld
 	}
-	return payout.StateHeld
 }
 
 // Sent is the first decision to send, and how many there were.

@@ -16,11 +16,17 @@ import (
 
 const (
 	// pageRecords and pageReads bound what is written at once: so much shares a transaction, and no more memory is needed.
-	pageRecords = 4000
-	pageReads   = 2
+	pageRecords = 2000
+	pageReads   = 1
 
 	// fetchWait is how long a fetch waits for a record.
 	fetchWait = 500 * time.Millisecond
+
+	// behindMuch is from how many records on a partition is behind by so much that it takes turns with others.
+	behindMuch = 1000
+
+	// pagesInTurn is how many pages it reads then in one turn.
+	pagesInTurn = 16
 
 	// retryEvery is the pause after an error, and after somebody else has read a page.
 	retryEvery = time.Second
@@ -34,6 +40,7 @@ type Projector struct {
 	Resolve Resolve
 	Key     secrets.Secret
 	Unread  func(records int) // told of records that can't be read
+	Turns   chan struct{}     // bounds how many partitions catch up at once: each holds a page in memory; nil: no bound
 	Logger  zerolog.Logger
 
 	lag     atomic.Int64 // -1: not known yet
@@ -86,13 +93,14 @@ func (p *Projector) follow(ctx context.Context) error {
 		return err
 	}
 	from := at.Next
+	start, end, err := p.Source.Bounds(ctx)
+	if err != nil {
+		return err
+	}
 	if at.Since.IsZero() { // never read before
-		start, _, err := p.Source.Bounds(ctx)
-		if err != nil {
-			return err
-		}
 		at.Next, at.Begun = start, start
 	}
+	p.lag.Store(max(0, end-at.Next))
 	anchor, ok := partition.ParseAnchor(at.Anchor)
 	if !ok {
 		return fmt.Errorf("%s/%d: by what the topic is recognised can't be read (%q): rebuild the books", p.Source.Topic, p.Source.Partition, at.Anchor)
@@ -101,30 +109,63 @@ func (p *Projector) follow(ctx context.Context) error {
 	defer reader.Release()
 	decoder := NewDecoder(p.Topic, p.Source.Partition, p.Resolve, p.Key)
 	for {
-		records, to, end, err := p.read(ctx, &reader, at)
+		done, err := p.turn(ctx)
 		if err != nil {
-			return p.explain(err)
-		}
-		p.lag.Store(end - at.Next) // what is read isn't known to the books before it is written
-		p.trouble.Store(nil)
-		if to.Next == at.Next {
-			continue
-		}
-		if decoder.Fences = maps.Clone(at.Fences); decoder.Fences == nil {
-			decoder.Fences = Fences{}
-		}
-		page := Page{Topic: p.Topic, Partition: p.Source.Partition, From: from, Facts: decoder.Page(records)}
-		to.Fences = decoder.Fences
-		page.To = to
-		if err := Write(ctx, p.Store, page, time.Now()); err != nil {
 			return err
 		}
-		p.lag.Store(end - to.Next)
-		if page.Facts.Unread > 0 {
-			p.Unread(page.Facts.Unread)
+		for range pagesInTurn {
+			if at, from, err = p.step(ctx, &reader, decoder, at, from); err != nil || p.lag.Load() <= behindMuch {
+				break
+			}
 		}
-		at, from = to, to.Next
+		if done(); err != nil {
+			return err
+		}
+		if p.lag.Load() > behindMuch { // what was fetched takes memory while others have their turn
+			reader.Release()
+			reader = partition.Reader{Source: p.Source, Anchor: reader.Anchor}
+		}
 	}
+}
+
+// turn waits for a turn, where the partition is far behind.
+func (p *Projector) turn(ctx context.Context) (done func(), err error) {
+	if p.Turns == nil || p.lag.Load() <= behindMuch {
+		return func() {}, nil
+	}
+	select {
+	case p.Turns <- struct{}{}:
+		return func() { <-p.Turns }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// step reads and writes a page. from is the offset as the books have it.
+func (p *Projector) step(ctx context.Context, reader *partition.Reader, decoder *Decoder, at Progress, from int64) (Progress, int64, error) {
+	records, to, end, err := p.read(ctx, reader, at)
+	if err != nil {
+		return at, from, p.explain(err)
+	}
+	p.lag.Store(end - at.Next) // what is read isn't known to the books before it is written
+	p.trouble.Store(nil)
+	if to.Next == at.Next {
+		return at, from, nil
+	}
+	if decoder.Fences = maps.Clone(at.Fences); decoder.Fences == nil {
+		decoder.Fences = Fences{}
+	}
+	page := Page{Topic: p.Topic, Partition: p.Source.Partition, From: from, Facts: decoder.Page(records)}
+	to.Fences = decoder.Fences
+	page.To = to
+	if err := Write(ctx, p.Store, page, time.Now()); err != nil {
+		return at, from, err
+	}
+	p.lag.Store(end - to.Next)
+	if page.Facts.Unread > 0 {
+		p.Unread(page.Facts.Unread)
+	}
+	return to, to.Next, nil
 }
 
 // read takes what is there, up to a bound.

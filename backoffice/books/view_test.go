@@ -72,6 +72,18 @@ func TestWhichFactCounts(t *testing.T) {
 	}
 }
 
+func TestEventsSayStates(t *testing.T) {
+	for _, kind := range message.EventTypes {
+		want, final := message.FinalOf(kind)
+		if !final {
+			want = payout.StateHeld
+		}
+		if got := (Event{Type: kind}).state(); got != want {
+			t.Errorf("%s: %v", kind, got)
+		}
+	}
+}
+
 func TestUnits(t *testing.T) {
 	for text, want := range map[string]int64{"0": 0, "300": 300_000_000, "0.05": 50_000, "0.000001": 1, "999999999999.999999": 999_999_999_999_999_999, "12.3400": 12_340_000} {
 		units, fits := Units(text)

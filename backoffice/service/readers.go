@@ -18,9 +18,14 @@ import (
 // partitionsEvery is how often new partitions are looked for.
 const partitionsEvery = 15 * time.Second
 
+// catchingUp is how many partitions catch up at once: one is decoded while another is written.
+const catchingUp = 3
+
 // readers are the projectors of all partitions.
 type readers struct {
 	service *Service
+
+	turns chan struct{}
 
 	mu      sync.Mutex
 	all     map[place]*books.Projector
@@ -33,7 +38,7 @@ type place struct {
 }
 
 func newReaders(s *Service) *readers {
-	r := &readers{service: s, all: map[place]*books.Projector{}, trouble: "the partitions are not known yet"}
+	r := &readers{service: s, turns: make(chan struct{}, catchingUp), all: map[place]*books.Projector{}, trouble: "the partitions are not known yet"}
 	s.options.Registry.MustRegister(r)
 	return r
 }
@@ -74,7 +79,7 @@ func (r *readers) start(ctx context.Context, group *sync.WaitGroup) error {
 			}
 			p := books.NewProjector(&books.Projector{
 				Store: s.books, Source: partition.Source{Client: s.client, Topic: name, Partition: number}, Topic: topic, Resolve: s.resolve,
-				Key: s.config.Backoffice.PayeeKey, Unread: func(n int) { s.metrics.unread.WithLabelValues(name).Add(float64(n)) }, Logger: s.logger,
+				Turns: r.turns, Key: s.config.Backoffice.PayeeKey, Unread: func(n int) { s.metrics.unread.WithLabelValues(name).Add(float64(n)) }, Logger: s.logger,
 			})
 			r.all[at] = p
 			group.Go(func() { p.Run(ctx) })

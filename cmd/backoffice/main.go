@@ -8,6 +8,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"disburser/backoffice/service"
@@ -60,6 +61,15 @@ func (c configuration) open(s cli.Streams) (*service.Service, error) {
 	return opened, marked(err)
 }
 
+// mostMemory is what Go may take before it collects harder. Beside it stands SQLite's, about 50 MiB. GOMEMLIMIT goes before it.
+const mostMemory = 96 << 20
+
+func boundMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(mostMemory)
+	}
+}
+
 // marked gives errors of the setup their exit status.
 func marked(err error) error {
 	if errors.Is(err, service.ErrSetup) {
@@ -77,6 +87,7 @@ func (*run) Examples() []cli.Example {
 
 // Run runs it.
 func (r *run) Run(ctx context.Context, s cli.Streams) error {
+	boundMemory()
 	office, err := r.open(s)
 	if err != nil {
 		return err
@@ -163,6 +174,7 @@ func (*rebuild) Examples() []cli.Example {
 
 // Run rebuilds.
 func (r *rebuild) Run(ctx context.Context, s cli.Streams) error {
+	boundMemory()
 	office, err := r.open(s)
 	if err != nil {
 		return err

@@ -74,12 +74,12 @@ func connectSQLite(file string) (*Books, error) {
 		q := url.Values{"_pragma": all, "_txlock": {"immediate"}}
 		return sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath(), RawQuery: q.Encode()}).String())
 	}
-	write, err := open("cache_size(-48000)", "wal_autocheckpoint(4000)")
+	write, err := open("cache_size(-32000)", "wal_autocheckpoint(2000)")
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSetup, err)
 	}
 	write.SetMaxOpenConns(1)
-	read, err := open("query_only(1)", "cache_size(-4000)")
+	read, err := open("query_only(1)", "cache_size(-2000)")
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrSetup, err), write.Close())
 	}
