@@ -59,9 +59,12 @@ func Post[T any](ctx context.Context, c Client, path string, query url.Values, v
 	return do[T](ctx, c, http.MethodPost, path, query, "application/json", bytes.NewReader(body))
 }
 
-// Send sends a body as it is.
+// Send sends a body as it is. It may take as long as it takes.
 func Send[T any](ctx context.Context, c Client, path string, query url.Values, contentType string, body io.Reader) (answer T, err error) {
-	return do[T](ctx, c, http.MethodPost, path, query, contentType, body)
+	if c.HTTP == nil {
+		c.HTTP = &http.Client{CheckRedirect: own.CheckRedirect}
+	}
+	return do[T](ctx, c, http.MethodPost, path, query, contentType, struct{ io.Reader }{body}) // whoever has opened it closes it
 }
 
 func do[T any](ctx context.Context, c Client, method, path string, query url.Values, contentType string, body io.Reader) (answer T, err error) {
@@ -95,6 +98,10 @@ func do[T any](ctx context.Context, c Client, method, path string, query url.Val
 		return answer, fmt.Errorf("%w at %s: %w", ErrNoAnswer, c.URL, err)
 	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
+		bad := &BadFile{}
+		if response.StatusCode == http.StatusUnprocessableEntity && json.Unmarshal(text, bad) == nil && len(bad.Problems) > 0 {
+			return answer, bad
+		}
 		problem := &Problem{Title: response.Status}
 		_ = json.Unmarshal(text, problem) // a proxy's answer may be anything
 		problem.Status = response.StatusCode

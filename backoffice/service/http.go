@@ -69,6 +69,9 @@ type statusWriter struct {
 	status int
 }
 
+// Unwrap is for http.ResponseController.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 // WriteHeader notes the status.
 func (w *statusWriter) WriteHeader(status int) {
 	w.status = status
@@ -125,6 +128,7 @@ func (s *Service) routes(a huma.API) {
 	register(a, role, get, "/actions", "actions", "What people said and what came of it, the latest first", s.actions)
 	register(a, role, get, "/actions/{id}", "action", "One action, and what became of it", s.action)
 	huma.Register(a, operation(http.MethodPost, "/actions", "act", "Says an action; a confirm needs the role approver, all else operator", config.Operator, config.Approver), s.act)
+	huma.Register(a, sendOperation(config.Operator), s.send)
 }
 
 // cursorText writes a cursor for the caller, who need not read it.

@@ -53,6 +53,8 @@ type Service struct {
 	books     *database.Books // set by Run
 	readers   *readers
 	said      *said
+	merchants rules.Merchants
+	files     chan struct{} // one for each file that is looked at
 }
 
 // New wires it and connects to nothing yet.
@@ -73,6 +75,7 @@ func New(c config.Config, merchants rules.Merchants, o Options) (*Service, error
 	}
 	t := c.Kafka.Topics
 	s := &Service{
+		merchants: merchants, files: make(chan struct{}, filesAtOnce),
 		config: c, options: o, logger: newLogger(c.Log, o.LogTo), metrics: newMetrics(o.Registry),
 		transport: &kafka.Transport{Dial: o.DialKafka, DialTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second, MetadataTTL: time.Second, ClientID: "backoffice", TLS: encrypted, SASL: login},
 		names: api.Topics{

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
+	"disburser/backoffice/api"
 	"disburser/backoffice/files"
 	"disburser/internal/cli"
 	"disburser/internal/rules"
@@ -18,14 +22,14 @@ import (
 // check looks at a file of payouts.
 type check struct {
 	File   string `arg:"" name:"file" help:"A table (CSV), or JSON lines."`
-	Config string `name:"config" required:"" placeholder:"FILE" help:"The disburser's configuration. Only country, currency, fields and amount of its merchants are read: it needs no secret."`
-	JSON   bool   `name:"json" help:"Prints one JSON value: lines, problems, totals, digest."`
+	Config string `name:"config" placeholder:"FILE" help:"The disburser's configuration. Only country, currency, fields and amount of its merchants are read: it needs no secret. Without it the back office is asked."`
+	office
 }
 
 // Help says what is looked at.
 func (*check) Help() string {
 	return "The rules are those by which the service takes a payout in. Beside them: tradeNos that stand twice, columns that are missing or unknown, " +
-		"and what spreadsheets do to numbers. Nothing is sent, and nothing is connected to. " +
+		"and what spreadsheets do to numbers. No payout is sent. With --config nothing is connected to. " +
 		"A table with problems is written to FILE.errors.csv, with a column error: correct it there and check it again. " +
 		"No problem shows a payee's value, but FILE.errors.csv has them as FILE has."
 }
@@ -34,14 +38,18 @@ func (*check) Examples() []cli.Example {
 	return []cli.Example{
 		{Line: "payctl check payroll.csv --config disburser.yaml", Does: "each problem with its line, its column and what to write instead"},
 		{Line: "payctl check payroll.csv --config disburser.yaml --json", Does: "the same for a program"},
+		{Line: "payctl check payroll.csv", Does: "by the rules of the back office"},
 	}
 }
 
 // Run checks the file, and writes the one with the errors.
-func (k *check) Run(s cli.Streams) error {
-	merchants, err := rules.Load(k.Config)
-	if err != nil {
-		return cli.Setup(err)
+func (k *check) Run(ctx context.Context, s cli.Streams) error {
+	var merchants rules.Merchants
+	if k.Config != "" {
+		var err error
+		if merchants, err = rules.Load(k.Config); err != nil {
+			return cli.Setup(err)
+		}
 	}
 	in, err := os.Open(k.File)
 	if err != nil {
@@ -52,10 +60,47 @@ func (k *check) Run(s cli.Streams) error {
 	if err != nil || !before.Mode().IsRegular() {
 		return cli.Setup(fmt.Errorf("%s is no regular file: save what it has as one (%w)", k.File, errors.Join(err, os.ErrInvalid)))
 	}
-	report, err := files.Check(in, merchants, time.Now())
-	if err != nil {
-		return cli.Setup(fmt.Errorf("read %s: %w", k.File, err))
+	var report files.Report
+	if k.Config != "" {
+		if report, err = files.Check(in, merchants, time.Now()); err != nil {
+			err = cli.Setup(fmt.Errorf("read %s: %w", k.File, err))
+		}
+	} else {
+		report, err = k.ask(ctx, in)
 	}
+	if err != nil {
+		return err
+	}
+	return k.write(s, in, before, report, merchants)
+}
+
+// ask has the back office look at the file.
+func (k *check) ask(ctx context.Context, in *os.File) (files.Report, error) {
+	c, err := k.client()
+	if err != nil {
+		return files.Report{}, err
+	}
+	answer, err := api.Send[api.File](ctx, c, "/batches", url.Values{"dry_run": {"true"}}, contentType, in)
+	var bad *api.BadFile
+	if errors.As(err, &bad) {
+		bad.Report.Table, err = isTable(in)
+		return bad.Report, err
+	}
+	return answer.Report, marked(err)
+}
+
+// isTable tells by its first character whether a file is a table, and not JSON lines.
+func isTable(in *os.File) (bool, error) {
+	head := make([]byte, 1<<10)
+	n, err := in.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return !strings.HasPrefix(strings.TrimLeft(strings.TrimPrefix(string(head[:n]), "\ufeff"), " \t\r\n"), "{"), nil
+}
+
+// write writes the file with the errors, and tells all.
+func (k *check) write(s cli.Streams, in *os.File, before os.FileInfo, report files.Report, merchants rules.Merchants) (err error) {
 	written := ""
 	if len(report.Problems) > 0 && report.Table {
 		written = k.File + ".errors.csv"

@@ -14,6 +14,8 @@ import (
 type commands struct {
 	Check check `cmd:"" name:"check" help:"Finds all problems of a file of payouts at once, before it is sent."`
 
+	Send send `cmd:"" name:"send" help:"Sends a file of payouts, once it is whole and you have seen its sum."`
+
 	Batches batches `cmd:"" name:"batches" help:"Lists batches: how many payouts each has, and how many have ended."`
 	Batch   batch   `cmd:"" name:"batch" help:"Tells about a batch: counts, amounts, pauses, and what of a file is missing."`
 	Show    show    `cmd:"" name:"show" help:"Tells all that is known of a payout."`

@@ -47,10 +47,13 @@ func site(t *testing.T, payouts string) (config, file string) {
 
 func TestCommandLines(t *testing.T) {
 	clitest.Check(t, program())
+	t.Setenv("PAYCTL_URL", "")
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	config, file := site(t, strings.Replace(good, "200.00", "200", 1))
 	clitest.Lines(t, program(), clitest.Table{
 		{"", cli.Wrong, "Usage: payctl <command>"},
-		{"check", cli.Wrong, "--config=FILE"},
+		{"check", cli.Wrong, `expected "<file>"`},
+		{"check " + file, cli.Wrong, "nobody says where the back office is"},
 		{"check --config " + config, cli.Wrong, `expected "<file>"`},
 		{"check nowhere.csv --config " + config, cli.Wrong, "nowhere.csv"},
 		{"check " + file + " --config nowhere.yaml", cli.Wrong, "nowhere.yaml"},

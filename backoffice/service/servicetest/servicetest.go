@@ -16,6 +16,7 @@ import (
 	"disburser/backoffice/service"
 	"disburser/config"
 	"disburser/internal/kafkatest"
+	"disburser/internal/rules"
 	"disburser/payout/secrets"
 )
 
@@ -55,11 +56,17 @@ func World(t *testing.T, run bookstest.Run) (*kafkatest.Kafka, config.Config, st
 // Start runs a back office until the test ends, or it is stopped.
 func Start(t *testing.T, k *kafkatest.Kafka, c config.Config, token string) *Office {
 	t.Helper()
+	return StartFor(t, k, c, token, nil)
+}
+
+// StartFor is Start of a back office that knows merchants.
+func StartFor(t *testing.T, k *kafkatest.Kafka, c config.Config, token string, merchants rules.Merchants) *Office {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := service.New(c, nil, service.Options{DialKafka: k.Dial, Listener: listener, LogTo: testLog{t}})
+	s, err := service.New(c, merchants, service.Options{DialKafka: k.Dial, Listener: listener, LogTo: testLog{t}})
 	if err != nil {
 		t.Fatal(err)
 	}
