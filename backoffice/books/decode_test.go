@@ -43,6 +43,35 @@ func FuzzDecoder(f *testing.F) {
 	})
 }
 
+// A decision to send says nothing behind the fence of a later epoch: nothing was sent by it.
+func TestDecisionsThatAreVoid(t *testing.T) {
+	record := func(text string) partition.Record {
+		return partition.Record{Time: bookstest.Start, Value: []byte(text)}
+	}
+	d := books.NewDecoder(books.Decisions, 0, bookstest.Resolve, key)
+	facts := d.Page([]partition.Record{
+		record(`{"kind":"send","epoch":{"id":"one"},"tradeNos":["before-any-fence"]}`),
+		record(`{"kind":"fence","epoch":{"id":"one"}}`),
+		record(`{"kind":"fence","shard":1,"epoch":{"id":"other-shard"}}`),
+		record(`{"kind":"send","epoch":{"id":"one"},"tradeNos":["valid","not a tradeNo"]}`),
+		record(`{"kind":"fence","epoch":{"id":"two"}}`),
+		record(`{"kind":"send","epoch":{"id":"one"},"tradeNos":["void"]}`),
+		record(`{"kind":"send","epoch":{"id":"two"},"tradeNos":["again"]}`),
+		record(`{"kind":"of a newer version","epoch":{"id":"two"},"tradeNos":["x"]}`),
+		record(`no JSON`),
+	})
+	var sent []string
+	for _, f := range facts.Payouts {
+		sent = append(sent, f.TradeNo)
+	}
+	if strings.Join(sent, " ") != "before-any-fence valid again" || facts.Unread != 1 {
+		t.Errorf("%v, %d unread", sent, facts.Unread)
+	}
+	if d.Fences[0] != "two" || d.Fences[1] != "other-shard" {
+		t.Errorf("%v", d.Fences)
+	}
+}
+
 func TestPayeesAreFoundInManySpellings(t *testing.T) {
 	h := books.NewPayeeHash(key)
 	if h.Of("Kevin  Smith ") != h.Of("kevin smith") || h.Of("01123456789") == h.Of("01123456780") || books.NewPayeeHash(bookstest.OtherKey).Of("1") == h.Of("1") {

@@ -72,6 +72,13 @@ func TestWhichFactCounts(t *testing.T) {
 	}
 }
 
+func TestEachDecisionToSendIsCounted(t *testing.T) {
+	p := one(Sent{Place: Place{1, 7, 0}, Time: 20, Times: 1}, Sent{Place: Place{0, 9, 0}, Time: 10, Times: 1}, Sent{Place: Place{0, 10, 0}, Time: 30, Times: 1})
+	if p.Sent.Times != 3 || p.Sent.Time != 10 || p.Sent.Place != (Place{0, 9, 0}) {
+		t.Errorf("%+v", p.Sent)
+	}
+}
+
 func TestEventsSayStates(t *testing.T) {
 	for _, kind := range message.EventTypes {
 		want, final := message.FinalOf(kind)

@@ -118,6 +118,9 @@ func (m *maker) payout(i, partitions int) {
 		return // nothing has become of it yet
 	}
 	m.send(c, number)
+	if m.chance(10) { // by another instance, after a proven absence
+		m.send(c, m.rng.IntN(partitions))
+	}
 	p := payout.Payout{Command: Resolve(c), State: payout.StatePaid, ReceivedAt: m.now, Sends: 1, Asks: 2, PaidAmount: c.Amount.String()}
 	p.Fingerprint = p.Command.Fingerprint()
 	if m.chance(15) {
@@ -133,8 +136,8 @@ func (m *maker) payout(i, partitions int) {
 	}
 	p.SettledAt = m.tick()
 	m.result(p, number)
-	if m.chance(10) { // announced again
-		m.result(p, number)
+	if m.chance(10) { // announced again, and the topic may have got more partitions meanwhile
+		m.result(p, m.rng.IntN(partitions))
 	}
 }
 
