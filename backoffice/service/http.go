@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"disburser/backoffice/api"
 	"disburser/backoffice/books/database"
 	"disburser/config"
 )
@@ -28,6 +29,9 @@ func (s *Service) handler() (http.Handler, error) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, map[string]any{"alive": true}) })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.options.Registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc(prefix+"/", func(w http.ResponseWriter, _ *http.Request) {
+		problem(w, http.StatusNotFound, "there is no such question: "+prefix+"/openapi.json lists them")
+	})
 	c := huma.DefaultConfig("disburser, back office", "1")
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = prefix+"/openapi", "", "", nil
 	c.Info.Description = "What payroll people ask about payouts. Every answer is of the books, which read the topics: /overview says how far."
@@ -58,7 +62,7 @@ func (s *Service) survive(h http.Handler, w *statusWriter, r *http.Request) {
 		if p := recover(); p != nil {
 			s.logger.Error().Str("operation", r.Pattern).Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("a question ended in a panic")
 			w.status = http.StatusInternalServerError
-			reply(w.ResponseWriter, w.status, map[string]any{"title": "Internal Server Error", "status": w.status, "detail": "the log of the back office says more"})
+			problem(w.ResponseWriter, w.status, "the log of the back office says more")
 		}
 	}()
 	h.ServeHTTP(w, r)
@@ -90,6 +94,13 @@ func (s *Service) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, map[string]any{"ready": true, "books": s.readers.lags()})
+}
+
+// problem answers an error (RFC 9457).
+func problem(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(api.Problem{Title: http.StatusText(status), Status: status, Detail: detail}) // the caller is gone: nothing to be done
 }
 
 func reply(w http.ResponseWriter, status int, body any) {

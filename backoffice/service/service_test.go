@@ -237,9 +237,12 @@ func TestQuestionsThatCantBeAnswered(t *testing.T) {
 		"/payouts?since=yesterday":                  http.StatusUnprocessableEntity,
 		"/payouts?batch=%27%3Bdrop+table+payouts--": http.StatusOK,
 		"/dead-letters?cursor=-1":                   http.StatusUnprocessableEntity,
+		"/batches/a%2Fb":                            http.StatusNotFound,
 		"/nowhere":                                  http.StatusNotFound,
 	} {
-		if status, body := o.do("/api/v1"+path, token); status != want {
+		status, body := o.do("/api/v1"+path, token)
+		var problem api.Problem
+		if err := json.Unmarshal(body, &problem); status != want || err != nil || want != http.StatusOK && (problem.Status != want || problem.Detail == "") {
 			t.Errorf("%s: %d, want %d: %s", path, status, want, body)
 		}
 	}

@@ -142,7 +142,7 @@ running() {
 	redis\ ) ;;
 	kafka\ *"$dir/kafka/server.properties"*) ;;
 	pg\ *"-D $(cat "$dir/pg/data" 2>/dev/null)"*) ;;
-	redis\ *"redis-server 127.0.0.1:$(cat "$dir/redis/port")"* | redis\ *"$dir/redis/redis.conf"*) ;;
+	redis\ *"redis-server 127.0.0.1:$(cat "$dir/redis/port" 2>/dev/null)"* | redis\ *"$dir/redis/redis.conf"*) ;;
 	*) return 1 ;;
 	esac
 }
@@ -361,13 +361,15 @@ pg_up() {
 			fail pg "could not make its storage"
 	fi
 	launch pg "${pg_user[@]}" "$(pg_tool postgres)" -D "$data" -p "$p" -c listen_addresses=127.0.0.1 -c unix_socket_directories=
-	ready pg pg_tool_says "$p" "SELECT 1"
+	ready pg pg_ready "$p"
 	pg_tool_says "$p" "SELECT 1 FROM pg_database WHERE datname = 'books'" | grep -q 1 || pg_tool_says "$p" "CREATE DATABASE books" >/dev/null
 	say "pg: up on $(address pg) (user and database books, no password, data in $data)"
 }
 
 # pg_tool_says PORT SQL: what the server answers.
 pg_tool_says() { "$(pg_tool psql)" -X -q -t -A -h 127.0.0.1 -p "$1" -U books -d postgres -c "$2"; }
+
+pg_ready() { [ "$(pg_tool_says "$1" "SELECT 1")" = 1 ]; }
 
 pg_address() { say "postgres://books@$(address pg)/books?sslmode=disable"; }
 
