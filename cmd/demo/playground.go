@@ -66,14 +66,19 @@ func (s *screen) invite(w *world) {
 	s.line("  export PAYCTL_URL=%s", w.office.URL)
 	s.line("  export PAYCTL_TOKEN=%s   # alice: viewer, operator", w.office.Token)
 	s.line("  export BOB=%s            # bob: viewer, approver\n", w.office.second)
+	const say = "./bin/payctl "
 	for _, line := range [][2]string{
-		{"batches", "how far each payroll is"},
-		{"batch " + batchID(1), "counts and amounts: nothing is lost on the way"},
-		{"held", "what waits for a person"},
-		{"why " + batchID(1) + "-00000001", "where this person's money is"},
-		{"reconcile --batch " + batchID(1) + " --statement " + w.statementFile() + " --columns tradeNo=tradeNo,amount=amount,currency=currency,status=status", "the provider's statement says the same"},
+		{say + "batches", "how far each payroll is"},
+		{say + "batch " + batchID(1), "counts and amounts: nothing is lost on the way"},
+		{say + "held", "what waits for a person"},
+		{say + "why " + batchID(1) + "-00000001", "where this person's money is"},
+		{say + `pause fleet --reason "wrong file"`, "nothing more is sent, within a second"},
+		{say + `resume fleet --reason "the right file is there"`, "it goes on"},
+		{say + `resolve TRADENO --as failed --reason "it never arrived"`, "ends a held payout, if the provider's answer doesn't contradict"},
+		{"PAYCTL_TOKEN=$BOB " + say + `confirm ID --reason "seen too"`, "bob's word, where two people are needed: resolve with --force"},
+		{say + "reconcile --batch " + batchID(1) + " --statement " + w.statementFile() + " --columns tradeNo=tradeNo,amount=amount,currency=currency,status=status", "compares with the provider's statement: what is held is missing"},
 	} {
-		s.line("  ./bin/payctl %s\n      %s", line[0], s.in(dim, line[1]))
+		s.line("  %s\n      %s", line[0], s.in(dim, line[1]))
 	}
 	s.line("")
 }

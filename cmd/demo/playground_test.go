@@ -79,6 +79,7 @@ func TestPlayground(t *testing.T) {
 		}
 		return n > 0
 	})
+	pauses(t, api.Client{URL: out.found(`PAYCTL_URL=(\S+)`), Token: out.found(`PAYCTL_TOKEN=(\S+)`)}, until)
 	stop()
 	if got := <-status; got != cli.Done || out.found(`(0 paid twice)`) == "" {
 		t.Errorf("status %d:\n%s", got, out.found("(?s)(.*)"))
@@ -86,6 +87,18 @@ func TestPlayground(t *testing.T) {
 	if left, _ := os.ReadDir(os.Getenv("TMPDIR")); len(left) > 0 {
 		t.Errorf("it leaves %v behind", left)
 	}
+}
+
+// pauses has alice pause everything by the API: it is in force, for the books and for the service.
+func pauses(t *testing.T, c api.Client, until func(what string, done func() bool)) {
+	t.Helper()
+	if _, err := api.Post[api.Action](t.Context(), c, "/actions", nil, api.Word{Kind: "pause", Scope: "fleet", Reason: "wrong file"}); err != nil {
+		t.Fatal(err)
+	}
+	until("pause", func() bool {
+		o, err := api.Get[api.Overview](t.Context(), c, "/overview", nil)
+		return err == nil && len(o.Pauses) == 1 && o.Pauses[0].By == "alice"
+	})
 }
 
 func TestAPlaygroundHasItsOwnPayrolls(t *testing.T) {

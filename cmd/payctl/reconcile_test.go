@@ -74,7 +74,9 @@ func mismatches(t *testing.T) (run bookstest.Run, statement string, want map[str
 	run = bookstest.NewRun(rand.New(rand.NewPCG(7, 7)), 30, 1, false) // batch-0, batch-1 and batch-2
 	want = map[string]reconcile.Class{"": reconcile.Unknown, "N-stranger": reconcile.Unknown}
 	text := "Order;Amount;State\n;12.5;paid\nN-stranger;1;paid\n"
-	line := func(c payout.Command, amount, state string) { text += fmt.Sprintf("%s;%s;%s\n", c.TradeNo, amount, state) }
+	line := func(c payout.Command, amount, state string) {
+		text += fmt.Sprintf("%s;%s;%s\n", c.TradeNo, amount, state)
+	}
 	for i := range 30 {
 		line(bookstest.Command(i, 30), bookstest.Command(i, 30).Amount.String(), "paid")
 	}
