@@ -16,8 +16,15 @@ type once struct {
 	Deadline time.Duration `name:"deadline" placeholder:"1m" help:"For how long it may still be carried out, 24h at most. Without it a minute, where two people are needed 15 minutes."`
 }
 
-// do says it about one scope.
-func (o *once) do(ctx context.Context, s cli.Streams, w api.Word) error {
+// oneOrMany says it about one scope, or about many payouts.
+func (o *once) oneOrMany(ctx context.Context, s cli.Streams, m many, w api.Word) error {
+	isMany, err := m.chosen(w.Scope)
+	if err != nil {
+		return err
+	}
+	if isMany {
+		return o.doMany(ctx, s, m, w)
+	}
 	o.until(&w)
 	return o.say(ctx, s, w)
 }
@@ -31,7 +38,8 @@ func (o *once) until(w *api.Word) {
 
 type cancel struct {
 	once
-	Scope string `arg:"" name:"scope" help:"batch:ID or payout:TRADENO."`
+	many
+	Scope string `arg:"" optional:"" name:"scope" help:"batch:ID or payout:TRADENO."`
 }
 
 // Help says what a cancellation can't do.
@@ -49,12 +57,13 @@ func (*cancel) Examples() []cli.Example {
 
 // Run says it.
 func (k *cancel) Run(ctx context.Context, s cli.Streams) error {
-	return k.do(ctx, s, api.Word{Kind: string(acts.Cancel), Scope: k.Scope})
+	return k.oneOrMany(ctx, s, k.many, api.Word{Kind: string(acts.Cancel), Scope: k.Scope})
 }
 
 type ask struct {
 	once
-	Scope string `arg:"" name:"scope" help:"batch:ID or payout:TRADENO."`
+	many
+	Scope string `arg:"" optional:"" name:"scope" help:"batch:ID or payout:TRADENO."`
 }
 
 func (*ask) Examples() []cli.Example {
@@ -66,12 +75,13 @@ func (*ask) Examples() []cli.Example {
 
 // Run says it.
 func (k *ask) Run(ctx context.Context, s cli.Streams) error {
-	return k.do(ctx, s, api.Word{Kind: string(acts.Ask), Scope: k.Scope})
+	return k.oneOrMany(ctx, s, k.many, api.Word{Kind: string(acts.Ask), Scope: k.Scope})
 }
 
 type resolve struct {
 	once
-	TradeNo string `arg:"" name:"tradeNo" help:"The held payout, as TRADENO or payout:TRADENO."`
+	many
+	TradeNo string `arg:"" optional:"" name:"tradeNo" help:"The held payout, as TRADENO or payout:TRADENO."`
 	As      string `name:"as" required:"" enum:"paid,failed" placeholder:"paid|failed" help:"How it ended."`
 	Force   bool   `name:"force" help:"Also where the provider doesn't answer, has an unknown status, or has shown the order once. It needs a second person."`
 }
@@ -86,11 +96,16 @@ func (*resolve) Examples() []cli.Example {
 	return []cli.Example{
 		{Line: `payctl resolve 20261125-000001 --as failed --reason "the provider wrote that it will never execute it, ticket 4711"`, Does: "ends it; a new order needs a new tradeNo"},
 		{Line: `payctl resolve 20261125-000001 --as paid --force --reason "on the bank statement of 25 November"`, Does: "waits for another person's confirm"},
+		{Line: `payctl resolve --where "merchant=eg-main,state=held,reason=no record" --as failed --reason "ticket 4711"`, Does: "shows the list with its sum, asks, and says it of each; killed, the same line goes on"},
+		{Line: `payctl resolve --from list.txt --as failed --reason "ticket 4711" --yes`, Does: "of the tradeNos of a file, one a line"},
 	}
 }
 
 // Run says it.
 func (k *resolve) Run(ctx context.Context, s cli.Streams) error {
-	w := api.Word{Kind: string(acts.Resolve), As: k.As, Force: k.Force, Scope: "payout:" + strings.TrimPrefix(k.TradeNo, "payout:")}
-	return k.do(ctx, s, w)
+	w := api.Word{Kind: string(acts.Resolve), As: k.As, Force: k.Force}
+	if k.TradeNo != "" {
+		w.Scope = "payout:" + strings.TrimPrefix(k.TradeNo, "payout:")
+	}
+	return k.oneOrMany(ctx, s, k.many, w)
 }
