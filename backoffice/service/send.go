@@ -15,6 +15,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"disburser/backoffice/api"
+	"disburser/backoffice/books"
 	"disburser/backoffice/files"
 	"disburser/message"
 	"disburser/payout"
@@ -219,18 +220,31 @@ func (s *Service) known(ctx context.Context, page []one, k *api.Known) error {
 		if of == nil {
 			continue
 		}
-		v := of.View()
-		switch o := v.Order; {
-		case o != nil && (o.Fingerprint == p.fingerprint || o.Other == p.fingerprint), o == nil && v.Event != nil && v.Event.Fingerprint == p.fingerprint:
+		switch same, other := ordered(of, p.fingerprint); {
+		case same:
 			k.Same++
-			k.Batches[v.BatchID]++
-		default:
+			k.Batches[of.View().BatchID]++
+		case other:
 			if k.Other++; len(k.Others) < othersTold {
 				k.Others = append(k.Others, p.tradeNo)
 			}
 		}
 	}
 	return nil
+}
+
+// ordered tells whether a payout was ordered before, with the same content or with another one. The books may know of it and
+// not know its content. A decision to send may be read before the command, or a dead letter may be all there is.
+func ordered(p *books.Payout, f payout.Fingerprint) (same, other bool) {
+	v := p.View()
+	switch {
+	case v.Order != nil:
+		same = v.Order.Fingerprint == f || v.Order.Other == f
+		return same, !same && !v.Undetermined
+	case v.Event != nil && v.Event.Fingerprint != "":
+		return v.Event.Fingerprint == f, v.Event.Fingerprint != f
+	}
+	return false, false
 }
 
 // recognise looks for a batch of another name with exactly this content. Its tradeNos and their contents are the file's, and
