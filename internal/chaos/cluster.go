@@ -28,6 +28,15 @@ type cluster struct {
 	all  map[int]*joined
 }
 
+// coordinates waits until the first broker has the topic in which groups keep their positions. It is made at first
+// use, on any broker that there is, and no scenario may take it away.
+func (b *broker) coordinates(ctx context.Context) error {
+	return harness.Until(ctx, time.Minute, "the broker coordinates groups", func() bool {
+		res, err := b.client.FindCoordinator(ctx, &kafka.FindCoordinatorRequest{Addr: kafka.TCP(b.address), Key: "any", KeyType: kafka.CoordinatorKeyTypeConsumer})
+		return err == nil && res.Error == nil
+	})
+}
+
 // joined is a broker that can be killed.
 type joined struct {
 	name, dir string
@@ -102,6 +111,7 @@ func (j *joined) start(ctx context.Context) (err error) {
 	return err
 }
 
+// close ends them, and waits until the first one has noticed: a client asks any broker that it is told of.
 func (c *cluster) close() {
 	if c == nil {
 		return
@@ -109,6 +119,12 @@ func (c *cluster) close() {
 	for _, j := range c.all {
 		j.process.Kill()
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_ = harness.Until(ctx, time.Minute, "the first broker is alone", func() bool { // the next scenario would say so
+		res, err := c.lead.client.Metadata(ctx, &kafka.MetadataRequest{Addr: kafka.TCP(c.lead.address)})
+		return err == nil && len(res.Brokers) == 1
+	})
 }
 
 // leader answers which broker leads a topic's only partition, and how many have its copies in sync; 0 where nobody leads.

@@ -86,12 +86,6 @@ func (r *run) setUp(ctx context.Context) (err error) {
 	r.topics = trial.Topics{
 		Commands: r.id + ".commands", Results: r.id + ".results", Decisions: r.id + ".decisions", DeadLetter: r.id + ".dead-letter", Actions: r.id + ".actions",
 	}
-	if r.scenario.brokers > 1 {
-		r.say("   starting %d more brokers", len(copies)-1)
-		if r.cluster, err = joinBrokers(ctx, r.broker, r.dir); err != nil {
-			return err
-		}
-	}
 	if err := r.createTopics(ctx); err != nil {
 		return err
 	}

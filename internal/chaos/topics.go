@@ -13,15 +13,23 @@ import (
 	"disburser/message"
 )
 
-func (r *run) createTopics(ctx context.Context) error {
+func (r *run) createTopics(ctx context.Context) (err error) {
 	kept := kafka.ConfigEntry{ConfigName: "retention.ms", ConfigValue: "-1"}
 	topics := map[string]int{r.topics.Commands: 6, r.topics.Results: 3, r.topics.Decisions: 3, r.topics.DeadLetter: 2}
 	if r.scenario.brokers <= 1 {
 		topics[r.topics.Actions] = 1
-	} else if err := r.createCopied(ctx, r.topics.Actions, kept, kafka.ConfigEntry{ConfigName: "min.insync.replicas", ConfigValue: "2"}); err != nil {
+	}
+	if err := harness.CreateTopics(ctx, r.broker.client, topics, kept); err != nil || r.scenario.brokers <= 1 {
 		return err
 	}
-	return harness.CreateTopics(ctx, r.broker.client, topics, kept)
+	if err := r.broker.coordinates(ctx); err != nil {
+		return err
+	}
+	r.say("   starting %d more brokers", len(copies)-1)
+	if r.cluster, err = joinBrokers(ctx, r.broker, r.dir); err != nil {
+		return err
+	}
+	return r.createCopied(ctx, r.topics.Actions, kept, kafka.ConfigEntry{ConfigName: "min.insync.replicas", ConfigValue: "2"})
 }
 
 // createCopied makes a topic of one partition with a copy on each broker.
