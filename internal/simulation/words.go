@@ -124,7 +124,7 @@ func (d speaker) says(signs bool) Word {
 	}
 	switch roll := d.IntN(14); {
 	case roll < 4:
-		w.Kind, w.For, w.LiftAll = acts.Pause, d.between(time.Second, 9*time.Second), d.IntN(3) == 0
+		w.Kind, w.For, w.LiftAll = acts.Pause, d.between(time.Second, 9*time.Second), d.IntN(2) == 0
 		if w.Scope = d.word("fleet", "fleet", "merchant:eg-main", "merchant:br-main", ""); w.Scope == "" {
 			w.Scope = d.narrow(d.IntN(2) == 0).name
 		}
@@ -151,7 +151,7 @@ func (d speaker) says(signs bool) Word {
 			w.Scope = d.narrow(d.IntN(2) == 0).name
 		}
 	}
-	if d.IntN(4) == 0 {
+	if d.IntN(4) == 0 || w.LiftAll { // a copy of such a resume is what could lift a newer pause
 		w.Again = d.between(10*time.Millisecond, 8*time.Second)
 	}
 	return d.confirmed(w)
