@@ -28,8 +28,7 @@ import (
 )
 
 const (
-	// mostAhead is how far ahead moments are granted at most. A schedule that is lost begins so
-	// much later, behind all moments that instances still have.
+	// mostAhead is how far ahead moments are granted at most, at any rate.
 	mostAhead = 250 * time.Millisecond
 
 	// leastAhead is how far ahead moments are granted at least. It covers the reply of Redis and
@@ -139,6 +138,10 @@ func (r Rate) ahead() time.Duration {
 	recovered := leastAhead + r.slack() + 2*time.Duration(r.catchUp())*r.interval()
 	return min(mostAhead, max(least, min(recovered, aheadMoments*r.interval())))
 }
+
+// lostAhead is how much later a schedule begins that was lost. It begins behind all moments that instances
+// still have. Those of version 0.1 may have some that are prepareSpan ahead, at any rate.
+func (r Rate) lostAhead() time.Duration { return max(prepareSpan, r.ahead()) }
 
 // fast tells whether a second request for each leased group costs too much. The slack must be
 // longer than the time from Take to the call.

@@ -26,6 +26,7 @@ type grantedMoment struct {
 	redis    float64   // on Redis' clock, in microseconds; 0 = not known
 	throttle string    // the throttle and the epoch that it was granted under
 	epoch    int
+	caught   bool // a catch-up: it isn't the schedule's latest
 }
 
 // holds tells whether a moment may still be used. After "too fast", a pause or a refusal the
@@ -40,7 +41,7 @@ func (l *Limiter) holds(m grantedMoment) bool {
 // request is what the schedule is asked for.
 type request struct {
 	n         int             // number of moments
-	ahead     time.Duration   // how far in the future they may be
+	ahead     time.Duration   // how far in the future they may be; below 0: how old they must be
 	callDelay time.Duration   // from the grant to the call: this part of the slack isn't used for past moments
 	queueTime time.Duration   // how long a call would wait that becomes ready now
 	unused    []grantedMoment // moments to give back, latest first
@@ -79,7 +80,7 @@ func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (
 	if !l.knowsClock() {
 		n = 0 // how long the first reply took in flight can't be known: it grants nothing
 	}
-	args := []any{micros(interval), n, micros(max(0, agreed.slack()-q.callDelay)), micros(q.ahead), micros(mostAhead), micros(maxQueueTime), agreed.catchUp(), micros(q.queueTime), seen, epoch, micros(epochPause)}
+	args := []any{micros(interval), n, micros(max(0, agreed.slack()-q.callDelay)), micros(q.ahead), micros(agreed.lostAhead()), micros(maxQueueTime), agreed.catchUp(), micros(q.queueTime), seen, epoch, micros(epochPause)}
 	for _, u := range q.unused {
 		if u.throttle == seen && u.epoch == epoch { // else it would be caught up on, and was stopped
 			args = append(args, strconv.FormatFloat(u.redis, 'f', 3, 64))
@@ -106,11 +107,11 @@ func (l *Limiter) grantAt(ctx context.Context, q request, r Rate, seen string) (
 		return nil, time.Millisecond, false, nil
 	}
 	for range caught {
-		moments = append(moments, grantedMoment{l.started.Add(c.toLocal(duration(now))), now, seen, epoch})
+		moments = append(moments, grantedMoment{l.started.Add(c.toLocal(duration(now))), now, seen, epoch, true})
 	}
 	for i := range count {
 		at := first + float64(i)*float64(interval)/float64(time.Microsecond)
-		moments = append(moments, grantedMoment{l.started.Add(c.toLocal(duration(at))), at, seen, epoch})
+		moments = append(moments, grantedMoment{l.started.Add(c.toLocal(duration(at))), at, seen, epoch, false})
 	}
 	return moments, 0, false, nil
 }

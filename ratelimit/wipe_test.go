@@ -162,6 +162,20 @@ func splitInTwo(t *testing.T, f *fleet, epoch int) {
 	}
 }
 
+// A schedule that is new begins while the instance still looks for an epoch. The epoch makes it wait no longer.
+func TestAScheduleBeginsBeforeTheEpoch(t *testing.T) {
+	number := 0
+	inFleet(t, Rate{50_000, 5000}, func(f *fleet) {
+		f.epoch = func() int { return number }
+		l := f.limiter()
+		l.Begin(context.Background())
+		time.Sleep(prepareSpan)
+		number = 1
+		l.Begin(context.Background())
+		f.take(l, 1, 1)
+	})
+}
+
 // An instance that still is in the old epoch is granted nothing.
 func TestAnOldEpochIsGrantedNothing(t *testing.T) {
 	inFleet(t, Rate{50, 5}, func(f *fleet) {

@@ -113,7 +113,7 @@ var provider = []Guard{
 			Killer: Killer{"paypro", "TestFinding"}},
 	}},
 	{"Rate: nothing granted twice after a wipe", "the provider sees more calls than agreed, and may block the merchant", []Mutant{
-		{Removes: "a missing schedule begins now", Edits: edit("ratelimit/lua/take.lua", "next, begins, catches = now + mostAhead, true, {}", "next, begins, catches = now, true, {}"),
+		{Removes: "a missing schedule begins now", Edits: edit("ratelimit/lua/take.lua", "next, begins, catches = now + lostAhead, true, {}", "next, begins, catches = now, true, {}"),
 			Killer: Killer{"ratelimit", "TestAMissingScheduleBeginsBehindWhatWasGranted"}},
 	}},
 	{"Rate: what was granted ahead is stopped", "a provider that says \"too fast\", or that refuses everything, goes on being called", []Mutant{

@@ -11,25 +11,26 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local interval, n, maxQueue, least = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[5])
 
-local throttle = redis.call('GET', KEYS[2]) or ''
+local stored = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+local throttle = stored[2] or ''
 if throttle ~= ARGV[4] then return {string.format('%.0f', now), '0', 0, '0', throttle} end
 
 -- While the schedule pauses (a new epoch) nothing is made ready. It would wait for its moment
 -- until its lease has no time left for the call.
-local scheduled = tonumber(redis.call('GET', KEYS[4]) or '') or now
+local scheduled = tonumber(stored[4] or '') or now
 if scheduled > now + maxQueue + interval and scheduled < now + maxQueue + 10 * interval + 2000000 then
   return {string.format('%.0f', now), '0', 0, string.format('%.0f', scheduled - maxQueue - interval - now), throttle}
 end
 
 -- The longer calls already wait, the fewer are made ready; none if they wait for the longest time
 -- allowed. take.lua never writes a longer wait: such a value was written under another clock.
-local queue = math.max(0, (tonumber(redis.call('GET', KEYS[3]) or '') or 0) - now)
+local queue = math.max(0, (tonumber(stored[3] or '') or 0) - now)
 if queue > maxQueue + interval then queue = 0 end
 local room = math.max(0, maxQueue - queue)
 
 -- Reservations that no instance took in time are added, as far as there is room. If the
 -- instances stood still, the queue is empty and must be filled again.
-local next = tonumber(redis.call('GET', KEYS[1]) or '')
+local next = tonumber(stored[1] or '')
 if not next or next > now + maxQueue + 10 * interval + 1000000 then next = now end
 if next < now - room then next = now - room end
 

@@ -3,7 +3,8 @@
 -- KEYS: the schedule, the throttle, the queue, the catch-ups, the epoch and server.
 -- ARGV, times in microseconds:
 -- - 1 interval, 2 n, 3 slack
--- - 4 how far ahead moments may be, 5 mostAhead, 6 longest time in the queue
+-- - 4 how far ahead moments may be; below 0: how old they must be
+-- - 5 how far ahead those of others may be, 6 longest time in the queue
 -- - 7 most catch-ups, 8 how long the caller's calls wait
 -- - 9 the throttle that the interval was computed from ('' = none)
 -- - 10 the number of the journal's epoch (0 = none), 11 the pause in a new epoch
@@ -14,18 +15,21 @@
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local interval, n, slack = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local ahead, mostAhead, maxQueue = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local ahead, lostAhead, maxQueue = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local most, queue = tonumber(ARGV[7]), tonumber(ARGV[8])
 
-local throttle = redis.call('GET', KEYS[2]) or ''
+local stored = redis.call('MGET', KEYS[1], KEYS[2], KEYS[4], KEYS[5]) -- one command instead of four
+local throttle = stored[2] or ''
 if throttle ~= ARGV[9] then return {string.format('%.0f', now), '0', 0, '0', throttle, 0} end
 
 -- Another server than the one that wrote the schedule, or a new epoch, may mean a split of Redis.
 -- Calls that were decided before go on by the same schedule on the other half. So this half
 -- pauses until they are over. The server's id shows a split at once; the epoch also shows it if
 -- the server lost its data. A caller in an older epoch gets nothing.
-local epoch, server = tonumber(ARGV[10]), string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
-local known, wrote = string.match(redis.call('GET', KEYS[5]) or '', '^(%d+) (%x*)$')
+local info = redis.call('INFO', 'server')
+local _, name = string.find(info, 'run_id:', 1, true) -- no pattern: that would take longer than INFO
+local epoch, server = tonumber(ARGV[10]), name and string.match(info, '^%x+', name + 1) or ''
+local known, wrote = string.match(stored[4] or '', '^(%d+) (%x*)$')
 known = tonumber(known)
 if epoch > 0 and known and epoch < known then return {string.format('%.0f', now), '0', 0, '100000', throttle, 0} end
 
@@ -33,7 +37,7 @@ if epoch > 0 and known and epoch < known then return {string.format('%.0f', now)
 -- `most` catch-ups were granted since that moment. So at any time at most `most` calls of earlier
 -- moments come later.
 local catches, caught = {}, 0 -- the times of the last catch-ups, latest first
-for t in string.gmatch(redis.call('GET', KEYS[4]) or '', '%S+') do catches[#catches + 1] = tonumber(t) end
+for t in string.gmatch(stored[3] or '', '%S+') do catches[#catches + 1] = tonumber(t) end
 local function catchup(moment)
   if n <= 0 or most < 1 or moment > now or moment < now - 5000000 then return false end
   if catches[most] and catches[most] >= moment then return false end
@@ -42,14 +46,14 @@ local function catchup(moment)
   return true
 end
 
--- A schedule that is missing (first use, wiped Redis) begins anew, mostAhead from now. So does one
+-- A schedule that is missing (first use, wiped Redis) begins anew, lostAhead from now. So does one
 -- that lies so far ahead that another rate or another clock wrote it. Instances still have moments
--- of the old schedule, at most mostAhead from now, and will use them. Nothing from before is caught
+-- of the old schedule, at most lostAhead from now, and will use them. Nothing from before is caught
 -- up on.
-local text = redis.call('GET', KEYS[1]) or ''
+local text = stored[1] or ''
 local next, begins = tonumber(text), false
-if not next or next > now + mostAhead + 10 * interval + 1000000 + tonumber(ARGV[11]) then
-  next, begins, catches = now + mostAhead, true, {}
+if not next or next > now + lostAhead + 10 * interval + 1000000 + tonumber(ARGV[11]) then
+  next, begins, catches = now + lostAhead, true, {}
   for i = 1, most do catches[i] = now end
 end
 
