@@ -8,9 +8,9 @@ import (
 
 const (
 	// leastBackoff is how long an instance asks for no moments after it got none. It doubles with
-	// each time in a row, up to mostBackoff: other instances have the rate.
+	// each time in a row, up to mostBackoff: other instances have the rate. If they die, nobody uses it for so long.
 	leastBackoff = 50 * time.Millisecond
-	mostBackoff  = 1500 * time.Millisecond
+	mostBackoff  = 600 * time.Millisecond
 
 	// mostLateness is how late a request is on purpose, so that it grants more.
 	mostLateness = 150 * time.Millisecond
