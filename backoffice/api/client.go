@@ -115,23 +115,30 @@ func do[T any](ctx context.Context, c Client, method, path string, query url.Val
 
 // Each asks for all pages of payouts, and answers one payout after the other. After an error nothing follows.
 func (c Client) Each(ctx context.Context, query url.Values) iter.Seq2[Payout, error] {
-	return func(yield func(Payout, error) bool) {
+	return each(ctx, c, "/payouts", query, func(page Payouts) ([]Payout, string) { return page.Payouts, page.Next })
+}
+
+// each asks for all pages of a list, and answers what stands on them. After an error nothing follows.
+func each[P, T any](ctx context.Context, c Client, path string, query url.Values, of func(page P) (all []T, next string)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		query.Set("limit", "1000")
 		for {
-			page, err := Get[Payouts](ctx, c, "/payouts", query)
+			page, err := Get[P](ctx, c, path, query)
 			if err != nil {
-				yield(Payout{}, err)
+				var none T
+				yield(none, err)
 				return
 			}
-			for _, p := range page.Payouts {
-				if !yield(p, nil) {
+			all, next := of(page)
+			for _, one := range all {
+				if !yield(one, nil) {
 					return
 				}
 			}
-			if page.Next == "" {
+			if next == "" {
 				return
 			}
-			query.Set("cursor", page.Next)
+			query.Set("cursor", next)
 		}
 	}
 }

@@ -52,23 +52,5 @@ func RecordOf(p *books.Payout) Record {
 
 // EachRecord asks for all pages of records, and answers one after the other. After an error nothing follows.
 func (c Client) EachRecord(ctx context.Context, query url.Values) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		query.Set("limit", "1000")
-		for {
-			page, err := Get[Records](ctx, c, "/records", query)
-			if err != nil {
-				yield(Record{}, err)
-				return
-			}
-			for _, r := range page.Records {
-				if !yield(r, nil) {
-					return
-				}
-			}
-			if page.Next == "" {
-				return
-			}
-			query.Set("cursor", page.Next)
-		}
-	}
+	return each(ctx, c, "/records", query, func(page Records) ([]Record, string) { return page.Records, page.Next })
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"net/url"
 	"os"
@@ -36,31 +37,36 @@ func (b *batches) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	t := newTable(s.Out, "BATCH", "SEEN", "SIZE", "PAID", "HELD", "FAILED", "OPEN", "STATE", "SINCE")
-	query := url.Values{}
-	for left := b.Last; left > 0; {
-		query.Set("limit", strconv.Itoa(min(left, 1000)))
-		page, err := api.Get[api.Batches](ctx, c, "/batches", query)
-		if err != nil {
-			return marked(err)
-		}
-		for _, one := range page.Batches {
-			left--
-			if b.JSON {
-				if err := printed(s.Out, one); err != nil {
-					return err
-				}
-				continue
+	header := []string{"BATCH", "SEEN", "SIZE", "PAID", "HELD", "FAILED", "OPEN", "STATE", "SINCE"}
+	_, err = tellEach(s, b.office, header, b.latest(ctx, c), func(one api.Batch) []string {
+		n := one.States
+		return []string{one.BatchID, strconv.Itoa(one.Seen), sizeText(one.Size), strconv.Itoa(n["paid"] + n["partial"]), strconv.Itoa(n["held"]),
+			strconv.Itoa(n["failed"] + n["rejected"]), strconv.Itoa(n["received"] + n["sending"] + n["processing"]), stateOf(one), one.FirstAt}
+	})
+	return err
+}
+
+// latest asks for as many batches as are wanted, page by page.
+func (b *batches) latest(ctx context.Context, c api.Client) iter.Seq2[api.Batch, error] {
+	return func(yield func(api.Batch, error) bool) {
+		query := url.Values{}
+		for left := b.Last; left > 0; {
+			query.Set("limit", strconv.Itoa(min(left, 1000)))
+			page, err := api.Get[api.Batches](ctx, c, "/batches", query)
+			if err != nil {
+				yield(api.Batch{}, err)
+				return
 			}
-			n := one.States
-			t.row(one.BatchID, strconv.Itoa(one.Seen), sizeText(one.Size), strconv.Itoa(n["paid"]+n["partial"]), strconv.Itoa(n["held"]),
-				strconv.Itoa(n["failed"]+n["rejected"]), strconv.Itoa(n["received"]+n["sending"]+n["processing"]), stateOf(one), one.FirstAt)
-		}
-		if query.Set("cursor", page.Next); page.Next == "" {
-			break
+			for _, one := range page.Batches {
+				if left--; !yield(one, nil) {
+					return
+				}
+			}
+			if query.Set("cursor", page.Next); page.Next == "" {
+				return
+			}
 		}
 	}
-	return t.flush()
 }
 
 func sizeText(size int) string {

@@ -17,10 +17,7 @@ import (
 )
 
 // show tells all that is known of a payout.
-type show struct {
-	office
-	TradeNo string `arg:"" name:"tradeNo" help:"The payout."`
-}
+type show struct{ ofPayout }
 
 func (*show) Examples() []cli.Example {
 	return []cli.Example{
@@ -31,17 +28,10 @@ func (*show) Examples() []cli.Example {
 
 // Run tells it.
 func (w *show) Run(ctx context.Context, s cli.Streams) error {
-	c, err := w.client()
-	if err != nil {
-		return err
-	}
-	d, err := api.Get[api.PayoutDetail](ctx, c, "/payouts/"+url.PathEscape(w.TradeNo), nil)
-	if err != nil {
-		return marked(err)
-	}
-	if w.JSON {
-		return printed(s.Out, d)
-	}
+	return tellOne(ctx, s, w.office, escaped("/payouts/", w.TradeNo), func(d api.PayoutDetail) error { return tellPayout(s, d) })
+}
+
+func tellPayout(s cli.Streams, d api.PayoutDetail) error {
 	t := newTable(s.Out)
 	t.say("payout", d.TradeNo)
 	t.say("state", d.State)
@@ -77,10 +67,7 @@ func (w *show) Run(ctx context.Context, s cli.Streams) error {
 }
 
 // why says one sentence.
-type why struct {
-	office
-	TradeNo string `arg:"" name:"tradeNo" help:"The payout."`
-}
+type why struct{ ofPayout }
 
 func (*why) Examples() []cli.Example {
 	return []cli.Example{{Line: "payctl why 20261125-000001", Does: "where the money is, what proves it, what happens next"}}
@@ -88,19 +75,10 @@ func (*why) Examples() []cli.Example {
 
 // Run says it.
 func (w *why) Run(ctx context.Context, s cli.Streams) error {
-	c, err := w.client()
-	if err != nil {
-		return err
-	}
-	answer, err := api.Get[api.Why](ctx, c, "/why/"+url.PathEscape(w.TradeNo), nil)
-	if err != nil {
-		return marked(err)
-	}
-	if w.JSON {
-		return printed(s.Out, answer)
-	}
-	fmt.Fprintln(s.Out, cli.OneLine(answer.Why))
-	return nil
+	return tellOne(ctx, s, w.office, escaped("/why/", w.TradeNo), func(answer api.Why) error {
+		fmt.Fprintln(s.Out, cli.OneLine(answer.Why))
+		return nil
+	})
 }
 
 // held lists what waits for a person.
@@ -132,21 +110,10 @@ func (o office) list(ctx context.Context, s cli.Streams, query url.Values) (n in
 	if err != nil {
 		return 0, err
 	}
-	t := newTable(s.Out, "TRADENO", "STATE", "AMOUNT", "MERCHANT", "BATCH", "SINCE", "PAYEE", "REASON")
-	for p, err := range c.Each(ctx, query) {
-		if err != nil {
-			return n, errors.Join(t.flush(), marked(err))
-		}
-		n++
-		if o.JSON {
-			if err := printed(s.Out, p); err != nil {
-				return n, err
-			}
-			continue
-		}
-		t.row(p.TradeNo, p.State, p.Amount+" "+p.Currency, p.Merchant, p.BatchID, p.ChangedAt, masked(p.Payee), p.Reason)
-	}
-	return n, t.flush()
+	header := []string{"TRADENO", "STATE", "AMOUNT", "MERCHANT", "BATCH", "SINCE", "PAYEE", "REASON"}
+	return tellEach(s, o, header, c.Each(ctx, query), func(p api.Payout) []string {
+		return []string{p.TradeNo, p.State, p.Amount + " " + p.Currency, p.Merchant, p.BatchID, p.ChangedAt, masked(p.Payee), p.Reason}
+	})
 }
 
 func masked(payee map[string]string) string {
@@ -221,21 +188,15 @@ func (a *actions) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return marked(err)
 	}
-	t := newTable(s.Out, "TIME", "ID", "WHAT", "BY", "CONFIRMED", "STATE", "REASON", "OUTCOME")
-	for _, one := range all.Actions {
-		if a.JSON {
-			if err := printed(s.Out, one); err != nil {
-				return err
-			}
-			continue
-		}
+	header := []string{"TIME", "ID", "WHAT", "BY", "CONFIRMED", "STATE", "REASON", "OUTCOME"}
+	_, err = tellEach(s, a.office, header, listed(all.Actions), func(one api.Action) []string {
 		what := []string{string(one.Kind), one.Scope, one.Of, one.As}
 		if one.Force {
 			what = append(what, "by force")
 		}
-		t.row(one.Time, one.ID, strings.Join(what, " "), one.By, one.ConfirmedBy, one.Status, one.Reason, outcome(one))
-	}
-	return t.flush()
+		return []string{one.Time, one.ID, strings.Join(what, " "), one.By, one.ConfirmedBy, one.Status, one.Reason, outcome(one)}
+	})
+	return err
 }
 
 func outcome(a api.Action) string {
