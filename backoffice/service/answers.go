@@ -25,25 +25,34 @@ func (s *Service) failed(what string, err error) error {
 }
 
 func (s *Service) overview(ctx context.Context, _ *struct{}) (*answer[api.Overview], error) {
+	o, err := s.overviewNow(ctx)
+	if err != nil {
+		return nil, s.failed("the overview can't be made", err)
+	}
+	return &answer[api.Overview]{o}, nil
+}
+
+// overviewNow asks the books for the whole at a glance.
+func (s *Service) overviewNow(ctx context.Context) (o api.Overview, err error) {
 	totals, err := s.books.Totals(ctx, nil)
 	if err != nil {
-		return nil, s.failed("the totals can't be read", err)
+		return o, err
 	}
 	now := time.Now()
 	came, ended, err := s.books.Since(ctx, now.Add(-time.Minute).UnixMilli())
 	if err != nil {
-		return nil, s.failed("the rates can't be read", err)
+		return o, err
 	}
 	tradeNo, oldest, err := s.books.Oldest(ctx)
 	if err != nil {
-		return nil, s.failed("the oldest payout can't be read", err)
+		return o, err
 	}
 	view, err := s.said.view(ctx)
 	if err != nil {
-		return nil, s.failed("the actions can't be read", err)
+		return o, err
 	}
 	all := books.ValueOf(totals)
-	o := api.Overview{
+	o = api.Overview{
 		Time: stamp(now), States: all.States, Amounts: all.Amounts, Merchants: map[string]api.Merchant{}, LastMinute: api.Rates{Received: came, Settled: ended},
 		Pauses: standing(view.All()), Held: all.States[payout.StateHeld.String()], Books: s.readers.lags(),
 	}
@@ -61,7 +70,7 @@ func (s *Service) overview(ctx context.Context, _ *struct{}) (*answer[api.Overvi
 	if oldest > 0 {
 		o.Oldest = &api.Oldest{TradeNo: tradeNo, ReceivedAt: books.Stamp(oldest)}
 	}
-	return &answer[api.Overview]{o}, nil
+	return o, nil
 }
 
 // PageInput is what every list takes.

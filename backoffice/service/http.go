@@ -140,6 +140,7 @@ func (s *Service) routes(a huma.API) {
 	register(a, role, get, "/actions/{id}", "action", "One action, and what became of it", s.action)
 	huma.Register(a, operation(http.MethodPost, "/actions", "act", "Says an action; a confirm needs the role approver, all else operator", config.Operator, config.Approver), s.act)
 	huma.Register(a, sendOperation(config.Operator), s.send)
+	huma.Register(a, eventsOperation(a, role), s.events)
 }
 
 // cursorText writes a cursor for the caller, who need not read it.

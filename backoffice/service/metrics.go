@@ -10,6 +10,8 @@ type metrics struct {
 	unread    *prometheus.CounterVec
 	announced prometheus.Counter
 	requests  *prometheus.CounterVec
+	listeners prometheus.Gauge
+	dropped   prometheus.Counter
 }
 
 func newMetrics(r *prometheus.Registry) *metrics {
@@ -21,7 +23,9 @@ func newMetrics(r *prometheus.Registry) *metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "backoffice_requests_total", Help: "Requests to the API, by status.",
 		}, []string{"status"}),
+		listeners: prometheus.NewGauge(prometheus.GaugeOpts{Name: "backoffice_event_listeners", Help: "Who listens to GET /events now."}),
+		dropped:   prometheus.NewCounter(prometheus.CounterOpts{Name: "backoffice_event_listeners_dropped_total", Help: "Listeners that were dropped because they read too slowly."}),
 	}
-	r.MustRegister(m.unread, m.announced, m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(m.unread, m.announced, m.requests, m.listeners, m.dropped, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

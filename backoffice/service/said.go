@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -26,6 +27,13 @@ type said struct {
 	next int64
 	all  []*api.Action
 	byID map[string]*api.Action
+	told []told // in the order of their places
+}
+
+// told is a record that says something about an action.
+type told struct {
+	place  int64
+	action *api.Action
 }
 
 func newSaid(s *Service) *said {
@@ -93,7 +101,7 @@ func (s *said) take(r acts.Record) {
 	a, result, why := s.fold.Take(r)
 	s.next = r.Offset + 1
 	if a.Ended != nil {
-		s.end(*a.Ended, result)
+		s.end(*a.Ended, result, r.Offset)
 		return
 	}
 	if a.Kind == acts.Stands { // an instance's word about a cancel, and no person's
@@ -118,16 +126,18 @@ func (s *said) take(r acts.Record) {
 	if result == acts.Obeyed && a.Kind == acts.Confirm {
 		if of := s.byID[a.Of]; of != nil {
 			of.ConfirmedBy, of.Status = a.By, "obeyed"
+			s.told = append(s.told, told{r.Offset, of})
 		}
 	}
 	s.all = append(s.all, one)
+	s.told = append(s.told, told{r.Offset, one})
 	if one.Status != "ignored" {
 		s.byID[a.ID] = one
 	}
 }
 
 // end adds an outcome to its action.
-func (s *said) end(e acts.Ended, result acts.Result) {
+func (s *said) end(e acts.Ended, result acts.Result, place int64) {
 	of := s.byID[e.Of]
 	if of == nil || result == acts.Void || result == acts.Repeated || result == acts.Unsigned {
 		return
@@ -142,6 +152,35 @@ func (s *said) end(e acts.Ended, result acts.Result) {
 		o.Certain = &certain
 	}
 	of.Outcomes = append(slices.Clip(of.Outcomes), o)
+	s.told = append(s.told, told{place, of})
+}
+
+// since answers each action that records from a place on say something about. It is answered as it is now, with the place of
+// the last such record. It looks at so many records at most. next is the place to go on at.
+func (s *said) since(ctx context.Context, from int64, most int) (changed []told, next int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	view, err := s.read(ctx)
+	if err != nil {
+		return nil, from, err
+	}
+	i, _ := slices.BinarySearchFunc(s.told, from, func(t told, from int64) int { return cmp.Compare(t.place, from) })
+	rest := s.told[i:]
+	if next = max(from, s.next); len(rest) > most { // a record tells of two actions at most
+		next = rest[most].place
+		rest = rest[:most]
+	}
+	last := map[*api.Action]int64{}
+	for _, t := range rest {
+		last[t.action] = t.place
+	}
+	for _, t := range rest {
+		if last[t.action] == t.place {
+			now := s.finished(*t.action, view)
+			changed = append(changed, told{t.place, &now})
+		}
+	}
+	return changed, next, nil
 }
 
 // finished says what has become of an action by now.
@@ -192,4 +231,12 @@ func standing(all []acts.Standing) []api.Action {
 		})
 	}
 	return stops
+}
+
+// newest is the place of the next record that nobody has read yet.
+func (s *said) newest(ctx context.Context) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := s.read(ctx)
+	return s.next, err
 }

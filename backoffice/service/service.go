@@ -53,6 +53,7 @@ type Service struct {
 	books     *database.Books // set by Run
 	readers   *readers
 	said      *said
+	live      *live
 	merchants rules.Merchants
 	files     chan struct{} // one for each file that is looked at
 }
@@ -113,6 +114,7 @@ func (s *Service) open(ctx context.Context) error {
 	s.books = b
 	s.readers = newReaders(s)
 	s.said = newSaid(s)
+	s.live = newLive(s)
 	return nil
 }
 
@@ -151,6 +153,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() { s.readers.run(ctx) })
 	group.Go(func() { s.announce(ctx) })
 	group.Go(func() { s.forget(ctx) })
+	group.Go(func() { s.live.run(ctx) })
 	<-ctx.Done()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
@@ -165,6 +168,9 @@ func (s *Service) Run(ctx context.Context) error {
 const (
 	forgetEvery  = time.Hour
 	forgetAtOnce = 1000
+
+	// heldFor is how long it is kept when a payout became held: for listeners that come again.
+	heldFor = 24 * time.Hour
 )
 
 // forget deletes what ended longer ago than backoffice.keep.
@@ -176,6 +182,9 @@ func (s *Service) forget(ctx context.Context) {
 			s.logger.Error().Err(err).Msg("old payouts are not deleted; trying again in an hour")
 		case n > 0:
 			s.logger.Info().Int("payouts", n).Msg("payouts that ended long ago are deleted from the books")
+		}
+		if err := s.books.ForgetHeld(ctx, time.Now().Add(-heldFor).UnixMilli()); err != nil && ctx.Err() == nil {
+			s.logger.Error().Err(err).Msg("old news are not deleted; trying again in an hour")
 		}
 		if n < forgetAtOnce {
 			pause(ctx, forgetEvery)

@@ -12,6 +12,7 @@ import (
 
 	"disburser/backoffice/books"
 	"disburser/backoffice/books/bookstest"
+	"disburser/internal/partition"
 )
 
 // openPostgres opens the database that DISBURSER_POSTGRES names, and empties it.
@@ -89,7 +90,7 @@ func TestPostgreSQLTakesWritersAtOnce(t *testing.T) {
 	}
 }
 
-const emptied = "TRUNCATE progress, payouts, payees, totals, batches, batch_events, dead_letters, actions"
+const emptied = "TRUNCATE progress, payouts, payees, totals, batches, batch_events, dead_letters, actions, became_held"
 
 // openPostgresAgain opens it as it is.
 func openPostgresAgain(t testing.TB) *Books {
@@ -100,4 +101,59 @@ func openPostgresAgain(t testing.TB) *Books {
 	}
 	t.Cleanup(func() { _ = b.Close() })
 	return b
+}
+
+func TestPostgreSQLTellsWhatBecomesHeld(t *testing.T) { becomesHeld(t, openPostgres) }
+
+// Who follows the places while two instances write misses none: a place is never committed behind a later one.
+func TestPostgreSQLHeldPlacesHaveNoHoles(t *testing.T) {
+	ctx, rng := context.Background(), rand.New(rand.NewPCG(13, 13))
+	first := openPostgres(t)
+	second, err := Open(ctx, os.Getenv("DISBURSER_POSTGRES"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	run, stores := bookstest.NewRun(rng, 200, 4, true), []*Books{first, second}
+	var writers sync.WaitGroup
+	for part, records := range run {
+		writers.Go(func() {
+			decoder := books.NewDecoder(part.Topic, part.Partition, bookstest.Resolve, payeeKey)
+			for i, r := range records { // a page for each record: as many transactions as can be
+				page := books.Page{Topic: part.Topic, Partition: part.Partition, From: int64(i), Facts: decoder.Page([]partition.Record{r})}
+				page.To = books.Progress{Next: int64(i) + 1, Fences: decoder.Fences, Since: bookstest.Start}
+				if err := books.Write(ctx, stores[(i+part.Partition)%2], page, bookstest.Start); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	over := make(chan struct{})
+	go func() { writers.Wait(); close(over) }()
+	seen, at := map[int64]bool{}, int64(0)
+	for last := false; ; {
+		page, err := second.HeldSince(ctx, at, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range page {
+			seen[h.Seq], at = true, h.Seq
+		}
+		if len(page) > 0 {
+			continue
+		}
+		if last {
+			break
+		}
+		select {
+		case <-over:
+			last = true
+		default:
+		}
+	}
+	var there int
+	if err := first.read.QueryRow("SELECT count(*) FROM became_held").Scan(&there); err != nil || there != len(seen) || there == 0 {
+		t.Errorf("%d of %d places were seen: %v", len(seen), there, err)
+	}
 }

@@ -64,9 +64,10 @@ var (
 			"WHERE (excluded.partition,excluded.place) < (dead_letters.partition,dead_letters.place)",
 	}
 	actions = table{name: "actions", columns: "place,at,key,value,headers", types: "bigint,bigint,bytea,bytea,text", rest: "ON CONFLICT DO NOTHING"}
+	held    = table{name: "became_held", columns: "trade_no,at", types: "text,bigint"}
 )
 
-var written = []table{newPayouts, movedPayouts, otherPayouts, payees, totals, batches, batchEvents, deadLetters, actions}
+var written = []table{newPayouts, movedPayouts, otherPayouts, payees, totals, batches, batchEvents, deadLetters, actions, held}
 
 func sqlite() statements   { return statements{name: "sqlite", prepared: map[table]*sql.Stmt{}} }
 func postgres() statements { return statements{name: "postgres", shared: true} }

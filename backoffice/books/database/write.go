@@ -262,7 +262,8 @@ func (t *transaction) savePayouts(ctx context.Context, all []books.Row) error {
 	return errors.Join(
 		t.sql.insert(ctx, t.tx, newPayouts, fresh),
 		t.sql.insert(ctx, t.tx, movedPayouts, moved),
-		t.sql.insert(ctx, t.tx, otherPayouts, other))
+		t.sql.insert(ctx, t.tx, otherPayouts, other),
+		t.sql.insert(ctx, t.tx, held, becameHeld(all, time.Now())))
 }
 
 func sameButState(a, b books.View) bool {

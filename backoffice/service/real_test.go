@@ -1,0 +1,48 @@
+//go:build real
+
+package service_test
+
+import (
+	"net/url"
+	"os"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"disburser/payout/secrets"
+)
+
+// Two instances on one PostgreSQL, in a schema of their own.
+func TestEventsOfEveryInstanceOnPostgreSQL(t *testing.T) {
+	address := os.Getenv("DISBURSER_POSTGRES")
+	if address == "" {
+		t.Skip("DISBURSER_POSTGRES names no PostgreSQL: deployments/local/servers.sh with starts one where it is installed")
+	}
+	parsed, err := pgx.ParseConfig(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := pgx.ConnectConfig(t.Context(), parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(t.Context())
+	for _, statement := range []string{"DROP SCHEMA IF EXISTS events_test CASCADE", "CREATE SCHEMA events_test"} {
+		if _, err := db.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own := secrets.New(withSchema(address))
+	everyInstance(t, &own)
+}
+
+func withSchema(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	q := u.Query()
+	q.Set("search_path", "events_test")
+	u.RawQuery = q.Encode()
+	return u.String()
+}
