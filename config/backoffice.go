@@ -21,7 +21,7 @@ type Backoffice struct {
 
 	Database secrets.Secret `key:"database" default:"sqlite:books.db" secret:"true" about:"where the books are: sqlite:FILE for one instance (sqlite:books.db without the key), postgres://… for several"`
 
-	PayeeKey secrets.Secret `key:"payee_key" required:"true" secret:"true" about:"for keyed hashes of payee fields, 32 bytes or more; with another key nobody finds what was read before: rebuild"`
+	PayeeKey secrets.Secret `key:"payee_key" required:"true" secret:"true" about:"for keyed hashes of payee fields and encrypted fingerprints, 32 bytes or more; with another key nobody finds what was read before: rebuild"`
 
 	// 400d: a year's payroll can be compared with the one before.
 	Keep time.Duration `key:"keep" default:"400d" min:"1d" about:"how long the books keep payouts that have ended; counts and sums of batches stay"`

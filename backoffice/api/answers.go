@@ -78,6 +78,7 @@ type Why struct {
 type Batch struct {
 	books.BatchValue
 	Closed      bool           `json:"closed"`
+	Digest      string         `json:"digest,omitempty" doc:"once it is closed: SHA-256 over 'tradeNo SP fingerprint LF' of what ended and was not rejected, sorted; it may come a second later"`
 	DeadLetters map[string]int `json:"deadLetters" doc:"by error_code"`
 	Pauses      []Action       `json:"pauses" doc:"what people have said that stops it"`
 }

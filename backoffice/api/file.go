@@ -17,7 +17,7 @@ type Known struct {
 	Other   int            `json:"other" doc:"with another content: each becomes a dead letter, and pays nothing"`
 	Others  []string       `json:"others,omitempty" doc:"some tradeNos of them"`
 	Batches map[string]int `json:"batches,omitempty" doc:"the same ones, by the batch they are in"`
-	SameAs  string         `json:"sameAs,omitempty" doc:"a batch of another name with exactly this content, by its digest"`
+	SameAs  string         `json:"sameAs,omitempty" doc:"a batch with exactly this content, by its digest: of another name, or one whose payouts the books no longer keep"`
 }
 
 // BadFile is the problem of a file that can't be sent.

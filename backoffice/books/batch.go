@@ -20,6 +20,9 @@ type Batch struct {
 	FirstAt int64  // the first and the last time that something named it, in ms
 	LastAt  int64
 	Told    Told // what was announced of it
+
+	Changed int64  // how often the lines of its digest have changed since it was closed, with its closing; 0 before; or Frozen
+	Digest  string // "" until it is closed, and while it has to be computed
 }
 
 // SizeBy is where a size was stated. The earliest counts. What a result repeats counts only where no command is known.

@@ -58,11 +58,12 @@ type Decoder struct {
 	Resolve   Resolve
 	Fences    Fences // of the decisions: what was read before
 	payee     *PayeeHash
+	seals     *Sealer
 }
 
 // NewDecoder makes one.
 func NewDecoder(topic Topic, number int, resolve Resolve, key secrets.Secret) *Decoder {
-	return &Decoder{Topic: topic, Partition: number, Resolve: resolve, payee: NewPayeeHash(key), Fences: Fences{}}
+	return &Decoder{Topic: topic, Partition: number, Resolve: resolve, payee: NewPayeeHash(key), seals: NewSealer(key), Fences: Fences{}}
 }
 
 // Fences are the epochs that write into a partition of the decisions, by shard.
@@ -118,7 +119,7 @@ func (d *Decoder) command(r partition.Record, f *Facts) bool {
 func (d *Decoder) order(c payout.Command) Order {
 	c = d.Resolve(c)
 	o := Order{
-		Fingerprint: c.Fingerprint(), Other: c.OtherFingerprint(), Merchant: c.Merchant, Amount: c.Amount.String(), Currency: c.Currency,
+		Fingerprint: d.seals.Of(c.Fingerprint()), Other: d.seals.Of(c.OtherFingerprint()), Merchant: c.Merchant, Amount: c.Amount.String(), Currency: c.Currency,
 		BatchID: c.BatchID, BatchSize: c.BatchSize, NotBefore: millis(c.NotBefore), ExpiresAt: millis(c.ExpiresAt), Payee: c.Payee.Masked(),
 	}
 	for _, value := range c.Payee.Reveal() {
@@ -150,7 +151,7 @@ func (d *Decoder) result(r partition.Record, f *Facts) bool {
 		at = r.Time
 	}
 	f.Payouts = append(f.Payouts, Fact{TradeNo: e.TradeNo, Event: &Event{
-		Place: Place{d.Partition, r.Offset, 0}, ID: e.EventID, Type: e.Type, Time: at.UnixMilli(), Fingerprint: e.Fingerprint,
+		Place: Place{d.Partition, r.Offset, 0}, ID: e.EventID, Type: e.Type, Time: at.UnixMilli(), Fingerprint: d.seals.Of(e.Fingerprint),
 		Merchant: clean(e.Merchant), Amount: e.Amount, Currency: clean(e.Currency), BatchID: clean(e.BatchID), BatchSize: e.BatchSize,
 		Status: e.Status, StatusText: e.StatusText, PlatformTradeNo: e.PlatformTradeNo, PaidAmount: e.PaidAmount,
 		Reason: e.Reason, Contradiction: e.Contradiction, By: e.By, ConfirmedBy: e.ConfirmedBy, Sends: e.Sends, Asks: e.Asks,

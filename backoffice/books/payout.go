@@ -21,23 +21,23 @@ type Payout struct {
 // Order is what a command said. Of equal ones in a partition and a batch it is the first.
 type Order struct {
 	Place
-	Time        int64              `json:"t"` // Kafka's, in ms
-	Fingerprint payout.Fingerprint `json:"f"`
-	Other       payout.Fingerprint `json:"g,omitempty"` // under which the same content may be known too
-	Merchant    string             `json:"m,omitempty"`
-	Amount      string             `json:"a,omitempty"`
-	Currency    string             `json:"u,omitempty"`
-	BatchID     string             `json:"b,omitempty"`
-	BatchSize   int                `json:"z,omitempty"`
-	NotBefore   int64              `json:"nb,omitempty"`
-	ExpiresAt   int64              `json:"ea,omitempty"`
-	Payee       map[string]string  `json:"y,omitempty"` // masked
-	Hashes      []int64            `json:"h,omitempty"` // of the payee's values, see PayeeHash; sorted
-	Copies      int                `json:"k,omitempty"` // how many commands said it; those carried forward don't count
+	Time        int64             `json:"t"` // Kafka's, in ms
+	Fingerprint Seal              `json:"f"`
+	Other       Seal              `json:"g,omitempty"` // under which the same content may be known too
+	Merchant    string            `json:"m,omitempty"`
+	Amount      string            `json:"a,omitempty"`
+	Currency    string            `json:"u,omitempty"`
+	BatchID     string            `json:"b,omitempty"`
+	BatchSize   int               `json:"z,omitempty"`
+	NotBefore   int64             `json:"nb,omitempty"`
+	ExpiresAt   int64             `json:"ea,omitempty"`
+	Payee       map[string]string `json:"y,omitempty"` // masked
+	Hashes      []int64           `json:"h,omitempty"` // of the payee's values, see PayeeHash; sorted
+	Copies      int               `json:"k,omitempty"` // how many commands said it; those carried forward don't count
 }
 
 // content names what was ordered: it is equal where the fingerprints are, whether the currency was named or not.
-func (o Order) content() payout.Fingerprint {
+func (o Order) content() Seal {
 	if o.Other != "" {
 		return min(o.Fingerprint, o.Other)
 	}
@@ -45,7 +45,7 @@ func (o Order) content() payout.Fingerprint {
 }
 
 // is tells whether a fingerprint is that of the order.
-func (o Order) is(f payout.Fingerprint) bool { return f != "" && (f == o.Fingerprint || f == o.Other) }
+func (o Order) is(f Seal) bool { return f != "" && (f == o.Fingerprint || f == o.Other) }
 
 // earlier orders by Kafka's time. Within a partition it is the offset that counts.
 func earlier(a, b Order) int {
@@ -58,27 +58,27 @@ func earlier(a, b Order) int {
 // Event is a result. Of repeats it is the first in the topic.
 type Event struct {
 	Place
-	ID              string             `json:"id"`
-	Type            message.EventType  `json:"ty"`
-	Time            int64              `json:"t"` // ce_time, in ms
-	Fingerprint     payout.Fingerprint `json:"f,omitempty"`
-	Merchant        string             `json:"m,omitempty"`
-	Amount          string             `json:"a,omitempty"`
-	Currency        string             `json:"u,omitempty"`
-	BatchID         string             `json:"b,omitempty"`
-	BatchSize       int                `json:"z,omitempty"`
-	Status          string             `json:"st,omitempty"`
-	StatusText      string             `json:"sx,omitempty"`
-	PlatformTradeNo string             `json:"pt,omitempty"`
-	PaidAmount      string             `json:"pa,omitempty"`
-	Reason          string             `json:"r,omitempty"`
-	Contradiction   string             `json:"x,omitempty"`
-	By              string             `json:"by,omitempty"`
-	ConfirmedBy     string             `json:"cb,omitempty"`
-	Sends           int                `json:"ns,omitempty"`
-	Asks            int                `json:"na,omitempty"`
-	ReceivedAt      int64              `json:"ra,omitempty"`
-	SentAt          int64              `json:"sa,omitempty"`
+	ID              string            `json:"id"`
+	Type            message.EventType `json:"ty"`
+	Time            int64             `json:"t"` // ce_time, in ms
+	Fingerprint     Seal              `json:"f,omitempty"`
+	Merchant        string            `json:"m,omitempty"`
+	Amount          string            `json:"a,omitempty"`
+	Currency        string            `json:"u,omitempty"`
+	BatchID         string            `json:"b,omitempty"`
+	BatchSize       int               `json:"z,omitempty"`
+	Status          string            `json:"st,omitempty"`
+	StatusText      string            `json:"sx,omitempty"`
+	PlatformTradeNo string            `json:"pt,omitempty"`
+	PaidAmount      string            `json:"pa,omitempty"`
+	Reason          string            `json:"r,omitempty"`
+	Contradiction   string            `json:"x,omitempty"`
+	By              string            `json:"by,omitempty"`
+	ConfirmedBy     string            `json:"cb,omitempty"`
+	Sends           int               `json:"ns,omitempty"`
+	Asks            int               `json:"na,omitempty"`
+	ReceivedAt      int64             `json:"ra,omitempty"`
+	SentAt          int64             `json:"sa,omitempty"`
 }
 
 // state is the payout's state by the event.
@@ -108,8 +108,8 @@ type Sent struct {
 // Lost is a content that lost a conflict, by a dead letter.
 type Lost struct {
 	Place
-	Time    int64              `json:"t"` // the dead letter's, in ms
-	Content payout.Fingerprint `json:"f"`
+	Time    int64 `json:"t"` // the dead letter's, in ms
+	Content Seal  `json:"f"`
 }
 
 // addOrder joins an order.

@@ -20,6 +20,7 @@ type View struct {
 	At           int64  // the first that was heard of it, in ms
 	ChangedAt    int64  // when it came to its state
 	SettledAt    int64  // when it ended, 0 if it hasn't
+	Content      Seal   // what was ordered, once it has ended and was not rejected: it counts for its batch's digest
 
 	Order *Order // the command that counts, nil where none was read
 	Event *Event // the result that counts, nil where none was read
@@ -57,6 +58,9 @@ func (p *Payout) View() View {
 		v.Merchant, v.BatchID, v.Amount, v.Currency, v.Paid = e.Merchant, e.BatchID, e.Amount, e.Currency, e.PaidAmount
 		if e.state().Final() {
 			v.SettledAt = e.Time
+		}
+		if e.state().Final() && e.state() != payout.StateRejected {
+			v.Content = e.Fingerprint
 		}
 		first(e.ReceivedAt)
 		first(e.Time)

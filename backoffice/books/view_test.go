@@ -33,7 +33,7 @@ func TestWhichFactCounts(t *testing.T) {
 	late := Order{Place: Place{Partition: 0, Offset: 9}, Time: 1, Fingerprint: "b", Amount: "2", BatchID: "y", Copies: 1} // its producer's clock is wrong
 	named := a                                                                                                            // the same, with the currency that is the merchant's anyway
 	named.Fingerprint, named.Other, named.Offset, named.Currency = "c", "a", 7, "EGP"
-	event := func(kind message.EventType, f payout.Fingerprint, at int64) Event {
+	event := func(kind message.EventType, f Seal, at int64) Event {
 		return Event{ID: string(kind) + string(f), Type: kind, Time: at, Fingerprint: f, Amount: "1", BatchID: "x"}
 	}
 	for name, c := range map[string]struct {

@@ -105,7 +105,7 @@ func join(ctx context.Context, tx Tx, f Facts, now time.Time) (Changes, error) {
 		return c, fmt.Errorf("books: read payouts: %w", err)
 	}
 	delta := Totals{}
-	rows := make(map[string]*Row, len(named))
+	rows, redigested := make(map[string]*Row, len(named)), map[string]bool{}
 	for _, tradeNo := range named {
 		row := &Row{Payout: known[tradeNo]}
 		if row.Payout == nil {
@@ -124,9 +124,12 @@ func join(ctx context.Context, tx Tx, f Facts, now time.Time) (Changes, error) {
 		row := rows[tradeNo]
 		row.View = row.Payout.View()
 		delta.count(row.Payout, row.View, 1)
+		if before, after := row.Before.line(), row.View.line(); before != after {
+			redigested[before.BatchID], redigested[after.BatchID] = true, true
+		}
 		c.Payouts = append(c.Payouts, *row)
 	}
-	return sum(ctx, tx, c, delta, batches, now)
+	return sum(ctx, tx, c, delta, said{batches, redigested}, now)
 }
 
 // add joins a fact to its payout, and notes what it says of a batch.
@@ -161,13 +164,19 @@ func (f Fact) add(p *Payout, batches map[string]*Batch) (payee []PayeeRow) {
 	return payee
 }
 
+// said is what a page says of batches.
+type said struct {
+	batches    map[string]*Batch
+	redigested map[string]bool // lines of their digests have changed
+}
+
 // sum adds to the totals, and answers the events of batches that are due.
-func sum(ctx context.Context, tx Tx, c Changes, delta Totals, said map[string]*Batch, now time.Time) (Changes, error) {
+func sum(ctx context.Context, tx Tx, c Changes, delta Totals, of said, now time.Time) (Changes, error) {
 	ids := map[string]bool{}
 	for k := range delta {
 		ids[k.BatchID] = true
 	}
-	for id := range said {
+	for id := range of.batches {
 		ids[id] = true
 	}
 	var list []string
@@ -181,12 +190,12 @@ func sum(ctx context.Context, tx Tx, c Changes, delta Totals, said map[string]*B
 	for k, t := range delta {
 		totals.of(k).Add(t)
 	}
-	of := map[string]Totals{}
+	by := map[string]Totals{}
 	for k, t := range totals {
-		if of[k.BatchID] == nil {
-			of[k.BatchID] = Totals{}
+		if by[k.BatchID] == nil {
+			by[k.BatchID] = Totals{}
 		}
-		of[k.BatchID][k] = t
+		by[k.BatchID][k] = t
 	}
 	c.Totals = Totals{}
 	for k := range delta {
@@ -198,14 +207,17 @@ func sum(ctx context.Context, tx Tx, c Changes, delta Totals, said map[string]*B
 		}
 		b, exists := known[id]
 		before := b
-		if b.ID = id; said[id] != nil {
-			s := said[id]
+		if b.ID = id; of.batches[id] != nil {
+			s := of.batches[id]
 			b.names(s.FirstAt, s.Size, s.SizeBy)
 			b.lives(s.LastAt)
 		}
-		events, err := b.tell(of[id], now)
+		events, err := b.tell(by[id], now)
 		if err != nil {
 			return c, err
+		}
+		if closed := b.Told&ToldClosed != 0; closed && b.Changed != Frozen && (of.redigested[id] || before.Told&ToldClosed == 0) {
+			b.Changed++
 		}
 		if c.Events = append(c.Events, events...); b != before || !exists {
 			c.Batches = append(c.Batches, b)

@@ -140,7 +140,7 @@ func (s *Service) batchOf(ctx context.Context, b books.Batch) (api.Batch, error)
 		}
 	}
 	return api.Batch{
-		BatchValue: b.Value(totals), Closed: b.Told&books.ToldClosed != 0, DeadLetters: codes,
+		BatchValue: b.Value(totals), Closed: b.Told&books.ToldClosed != 0, Digest: b.Digest, DeadLetters: codes,
 		Pauses: standing(view.Stops(true, merchant, b.ID, "").By),
 	}, nil
 }

@@ -5,16 +5,15 @@ import (
 
 	"disburser/backoffice/books"
 	"disburser/message"
-	"disburser/payout"
 )
 
 // What the books know of a payout without its content says nothing about a file. Else what was killed halfway couldn't be
 // sent again while the books read.
 func TestWhatWasOrderedBefore(t *testing.T) {
-	order := func(partition int, f, other payout.Fingerprint) books.Order {
+	order := func(partition int, f, other books.Seal) books.Order {
 		return books.Order{Place: books.Place{Partition: partition}, Fingerprint: f, Other: other}
 	}
-	event := func(f payout.Fingerprint) books.Event {
+	event := func(f books.Seal) books.Event {
 		return books.Event{ID: "1", Type: message.EventPaid, Fingerprint: f}
 	}
 	for name, test := range map[string]struct {

@@ -96,6 +96,9 @@ func (s *Service) send(ctx context.Context, in *SendInput) (*answer[api.File], e
 	if k := looked.answer.Known; k.Other > 0 {
 		return nil, huma.Error409Conflict(fmt.Sprintf("%d payouts were ordered before with another content, such as %s: give them new tradeNos; nothing was sent", k.Other, strings.Join(k.Others, ", ")))
 	}
+	if k := looked.answer.Known; k.SameAs != "" && k.Same < looked.answer.Count {
+		return nil, huma.Error409Conflict(fmt.Sprintf("the file is the batch %s by its digest, which was paid so long ago that the books no longer keep its payouts; nothing was sent", k.SameAs))
+	}
 	if err := s.publish(ctx, file, in.Batch, looked); err != nil {
 		return nil, err
 	}
@@ -129,8 +132,8 @@ type looked struct {
 
 // one is a payout of a file, as the books are asked about it.
 type one struct {
-	tradeNo     string
-	fingerprint payout.Fingerprint
+	tradeNo string
+	content books.Seal
 }
 
 // look checks the file, and asks the books about its payouts.
@@ -152,7 +155,7 @@ func (s *Service) look(ctx context.Context, file *os.File, batch string) (*looke
 		}
 		l.answer.Batches[inBatch(c, batch)]++
 		resolved := s.resolve(c)
-		if page = append(page, one{c.TradeNo, resolved.Fingerprint()}); len(page) == knownAtOnce {
+		if page = append(page, one{c.TradeNo, s.seals.Of(resolved.Fingerprint())}); len(page) == knownAtOnce {
 			flush()
 		}
 	})
@@ -220,7 +223,7 @@ func (s *Service) known(ctx context.Context, page []one, k *api.Known) error {
 		if of == nil {
 			continue
 		}
-		switch same, other := ordered(of, p.fingerprint); {
+		switch same, other := ordered(of, p.content); {
 		case same:
 			k.Same++
 			k.Batches[of.View().BatchID]++
@@ -235,7 +238,7 @@ func (s *Service) known(ctx context.Context, page []one, k *api.Known) error {
 
 // ordered tells whether a payout was ordered before, with the same content or with another one. The books may know of it and
 // not know its content. A decision to send may be read before the command, or a dead letter may be all there is.
-func ordered(p *books.Payout, f payout.Fingerprint) (same, other bool) {
+func ordered(p *books.Payout, f books.Seal) (same, other bool) {
 	v := p.View()
 	switch {
 	case v.Order != nil:
@@ -247,9 +250,20 @@ func ordered(p *books.Payout, f payout.Fingerprint) (same, other bool) {
 	return false, false
 }
 
-// recognise looks for a batch of another name with exactly this content. Its tradeNos and their contents are the file's, and
-// it has no others: so its digest is the file's.
+// recognise looks for a batch with exactly this content. A closed one has a digest, also when its payouts are too old to be
+// kept. One that is open, and has the file's tradeNos with their contents and no others, would have the file's digest.
 func (s *Service) recognise(ctx context.Context, f *api.File) error {
+	if f.Count == 0 {
+		return nil
+	}
+	id, err := s.books.WithDigest(ctx, f.Digest)
+	if err != nil {
+		return s.failed("the books can't be asked for a digest", err)
+	}
+	if id != "" && (f.Batches[id] == 0 || f.Known.Same < f.Count) {
+		f.Known.SameAs = id
+		return nil
+	}
 	for batch, n := range f.Known.Batches {
 		if n != f.Count || f.Batches[batch] > 0 || batch == "" {
 			continue

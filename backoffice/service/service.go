@@ -56,6 +56,7 @@ type Service struct {
 	live      *live
 	merchants rules.Merchants
 	files     chan struct{} // one for each file that is looked at
+	seals     *books.Sealer
 }
 
 // New wires it and connects to nothing yet.
@@ -76,7 +77,7 @@ func New(c config.Config, merchants rules.Merchants, o Options) (*Service, error
 	}
 	t := c.Kafka.Topics
 	s := &Service{
-		merchants: merchants, files: make(chan struct{}, filesAtOnce),
+		merchants: merchants, files: make(chan struct{}, filesAtOnce), seals: books.NewSealer(c.Backoffice.PayeeKey),
 		config: c, options: o, logger: newLogger(c.Log, o.LogTo), metrics: newMetrics(o.Registry),
 		transport: &kafka.Transport{Dial: o.DialKafka, DialTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second, MetadataTTL: time.Second, ClientID: "backoffice", TLS: encrypted, SASL: login},
 		names: api.Topics{
@@ -154,6 +155,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() { s.announce(ctx) })
 	group.Go(func() { s.forget(ctx) })
 	group.Go(func() { s.live.run(ctx) })
+	group.Go(func() { s.digest(ctx) })
 	<-ctx.Done()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()

@@ -198,6 +198,9 @@ func (b batchWithMissing) tell(s cli.Streams) error {
 	}
 	t.say("first", b.FirstAt)
 	t.say("last", b.LastAt)
+	if b.Digest != "" {
+		t.say("digest", b.Digest)
+	}
 	for _, tradeNo := range b.Missing {
 		t.say("missing", tradeNo)
 	}

@@ -61,32 +61,37 @@ func (k *check) Run(ctx context.Context, s cli.Streams) error {
 		return cli.Setup(fmt.Errorf("%s is no regular file: save what it has as one (%w)", k.File, errors.Join(err, os.ErrInvalid)))
 	}
 	var report files.Report
+	var known api.Known
 	if k.Config != "" {
 		if report, err = files.Check(in, merchants, time.Now()); err != nil {
 			err = cli.Setup(fmt.Errorf("read %s: %w", k.File, err))
 		}
 	} else {
-		report, err = k.ask(ctx, in)
+		report, known, err = k.ask(ctx, in)
 	}
 	if err != nil {
 		return err
 	}
-	return k.write(s, in, before, report, merchants)
+	err = k.write(s, in, before, report, merchants)
+	if known.SameAs != "" && !k.JSON {
+		fmt.Fprintln(s.Out, sameAs(known))
+	}
+	return err
 }
 
-// ask has the back office look at the file.
-func (k *check) ask(ctx context.Context, in *os.File) (files.Report, error) {
+// ask has the back office look at the file. It knows which of it was ordered before.
+func (k *check) ask(ctx context.Context, in *os.File) (files.Report, api.Known, error) {
 	c, err := k.client()
 	if err != nil {
-		return files.Report{}, err
+		return files.Report{}, api.Known{}, err
 	}
 	answer, err := api.Send[api.File](ctx, c, "/batches", url.Values{"dry_run": {"true"}}, contentType, in)
 	var bad *api.BadFile
 	if errors.As(err, &bad) {
 		bad.Report.Table, err = isTable(in)
-		return bad.Report, err
+		return bad.Report, api.Known{}, err
 	}
-	return answer.Report, marked(err)
+	return answer.Report, answer.Known, marked(err)
 }
 
 // isTable tells by its first character whether a file is a table, and not JSON lines.

@@ -103,14 +103,14 @@ func (k *send) consent(s cli.Streams, file api.File) (bool, error) {
 		fmt.Fprintf(out, "%s ordered before, with the same content, in the batch %s\n", wereOf(known.Batches[batch]), cli.OneLine(batch))
 	}
 	if known.SameAs != "" {
-		fmt.Fprintf(out, "this is the batch %s under another name or in another order\n", cli.OneLine(known.SameAs))
+		fmt.Fprintln(out, sameAs(known))
 	}
 	switch {
 	case known.Other > 0:
 		return false, fmt.Errorf("%s ordered before with another content, such as %s: give them new tradeNos; nothing was sent", wereOf(known.Other), strings.Join(known.Others, ", "))
 	case file.Count == 0:
 		return false, cli.Setup(errors.New("the file has no payouts"))
-	case known.Same == file.Count:
+	case known.Same == file.Count, known.SameAs != "":
 		fmt.Fprintln(out, "everything of it was ordered before: nothing was sent")
 		if k.JSON {
 			return false, printed(s.Out, file)
@@ -120,6 +120,11 @@ func (k *send) consent(s cli.Streams, file api.File) (bool, error) {
 		return true, nil
 	}
 	return confirmed(s, fmt.Sprintf("Send %s?", count(file.Count, "payout")))
+}
+
+// sameAs says which batch the file is.
+func sameAs(known api.Known) string {
+	return fmt.Sprintf("this is the batch %s under another name or in another order", cli.OneLine(known.SameAs))
 }
 
 func wereOf(n int) string {

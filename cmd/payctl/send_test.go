@@ -42,17 +42,23 @@ func write(t *testing.T, name, text string) string {
 	return name
 }
 
-// sender is a back office that knows a merchant, and an operator's token in the variables.
-func sender(t *testing.T) (*kafkatest.Kafka, config.Config, *servicetest.Office) {
+// merchants are those of the configuration.
+func merchants(t *testing.T) rules.Merchants {
 	t.Helper()
-	merchants, err := rules.Load(write(t, "c.yaml", configuration))
+	all, err := rules.Load(write(t, "c.yaml", configuration))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return all
+}
+
+// sender is a back office that knows a merchant, and an operator's token in the variables.
+func sender(t *testing.T) (*kafkatest.Kafka, config.Config, *servicetest.Office) {
+	t.Helper()
 	k, c, _ := servicetest.World(t, nil)
 	token, sum := service.NewToken()
 	c.Backoffice.Users = config.Users{{Name: "olga", SHA256: sum, Roles: []string{config.Viewer, config.Operator}}}
-	o := servicetest.StartFor(t, k, c, token, merchants)
+	o := servicetest.StartFor(t, k, c, token, merchants(t))
 	t.Setenv("PAYCTL_URL", o.URL)
 	t.Setenv("PAYCTL_TOKEN", token)
 	return k, c, o

@@ -28,10 +28,15 @@ func (b *Books) Forget(ctx context.Context, before int64, limit int) (n int, err
 	if err := each(rows, func() error { return scanInto(rows, old) }); err != nil {
 		return 0, fmt.Errorf("look for old payouts: %w", err)
 	}
+	batches := map[string]bool{}
 	for tradeNo, p := range old {
+		batches[p.View().BatchID] = true
 		if err := forget(ctx, tx, tradeNo, p); err != nil {
 			return 0, fmt.Errorf("delete the payout %s: %w", tradeNo, err)
 		}
+	}
+	if err := freeze(ctx, tx, batches); err != nil {
+		return 0, err
 	}
 	if err := tx.Commit(); err != nil {
 		return 0, fmt.Errorf("delete old payouts: %w", err)

@@ -28,6 +28,7 @@ const readers = 8
 type Books struct {
 	write *sql.DB // of SQLite one connection: it takes one writer at a time
 	read  *sql.DB
+	sort  *sql.DB // reads too: of SQLite it sorts much in files
 	sql   statements
 }
 
@@ -60,32 +61,37 @@ func connect(address string) (*Books, error) {
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
-	return &Books{write: db, read: db, sql: postgres()}, nil
+	return &Books{write: db, read: db, sort: db, sql: postgres()}, nil
 }
 
 func connectSQLite(file string) (*Books, error) {
 	if file == "" || strings.HasPrefix(file, ":") {
 		return nil, fmt.Errorf("%w: sqlite: needs the name of a file", ErrSetup)
 	}
-	open := func(pragmas ...string) (*sql.DB, error) {
+	open := func(txlock string, pragmas ...string) (*sql.DB, error) {
 		// The WAL is written at each commit and synced at each checkpoint. A machine that fails may lose the last commits, each
 		// with its offset: they are read again.
-		all := append([]string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "temp_store(MEMORY)"}, pragmas...)
-		q := url.Values{"_pragma": all, "_txlock": {"immediate"}}
+		all := append([]string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)"}, pragmas...)
+		q := url.Values{"_pragma": all, "_txlock": {txlock}}
 		return sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath(), RawQuery: q.Encode()}).String())
 	}
-	write, err := open("cache_size(-32000)", "wal_autocheckpoint(2000)")
+	write, err := open("immediate", "cache_size(-32000)", "wal_autocheckpoint(2000)", "temp_store(MEMORY)")
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSetup, err)
 	}
 	write.SetMaxOpenConns(1)
-	read, err := open("query_only(1)", "cache_size(-2000)")
+	read, err := open("deferred", "query_only(1)", "cache_size(-2000)", "temp_store(MEMORY)")
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrSetup, err), write.Close())
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	return &Books{write: write, read: read, sql: sqlite()}, nil
+	sort, err := open("deferred", "query_only(1)", "cache_size(-2000)", "temp_store(FILE)")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrSetup, err), write.Close(), read.Close())
+	}
+	sort.SetMaxOpenConns(1)
+	return &Books{write: write, read: read, sort: sort, sql: sqlite()}, nil
 }
 
 // migrate brings the tables up to date. Of several instances one does it, the others wait.
@@ -120,7 +126,7 @@ func (b *Books) Ping(ctx context.Context) error { return b.read.PingContext(ctx)
 func (b *Books) Close() error {
 	err := errors.Join(b.sql.close(), b.write.Close())
 	if b.read != b.write {
-		err = errors.Join(err, b.read.Close())
+		err = errors.Join(err, b.read.Close(), b.sort.Close())
 	}
 	return err
 }

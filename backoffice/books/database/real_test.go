@@ -41,6 +41,12 @@ func TestPostgreSQLRebuilds(t *testing.T) { rebuilds(t, openPostgres) }
 
 func TestPostgreSQLForgets(t *testing.T) { forgets(t, openPostgres) }
 
+func TestPostgreSQLDigests(t *testing.T) { digests(t, openPostgres) }
+
+func TestPostgreSQLDigestsOfWhatComesLate(t *testing.T) { lateness(t, openPostgres) }
+
+func TestPostgreSQLHoldsNoPlainFingerprint(t *testing.T) { unsealed(t, openPostgres) }
+
 // Writers of several instances that work at once lose nothing of one another.
 func TestPostgreSQLTakesWritersAtOnce(t *testing.T) {
 	ctx, rng := context.Background(), rand.New(rand.NewPCG(11, 11))

@@ -71,6 +71,9 @@ func (b *Books) keepOlder(ctx context.Context, tx *sql.Tx, starts books.Starts) 
 			return kept, fmt.Errorf("empty the table dead_letters: %w", err)
 		}
 	}
+	if _, err := tx.ExecContext(ctx, "UPDATE batches SET changed = changed + 1 WHERE changed > 0"); err != nil {
+		return kept, fmt.Errorf("have the digests of batches computed again: %w", err)
+	}
 	for _, start := range starts[books.Actions] {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM actions WHERE place >= $1", start); err != nil {
 			return kept, fmt.Errorf("empty the table actions: %w", err)

@@ -31,16 +31,16 @@ func (t table) list() []string { return strings.Split(t.columns, ",") }
 var (
 	newPayouts = table{
 		name:    "payouts",
-		columns: "trade_no,state,merchant,batch_id,currency,amount,paid,undetermined,at,changed_at,settled_at,facts",
-		types:   "text,text,text,text,text,bigint,bigint,bigint,bigint,bigint,bigint,text",
+		columns: "trade_no,state,merchant,batch_id,currency,amount,paid,undetermined,at,changed_at,settled_at,content,facts",
+		types:   "text,text,text,text,text,bigint,bigint,bigint,bigint,bigint,bigint,text,text",
 	}
 	movedPayouts = table{ // only their state is another one
-		name: "payouts", columns: "trade_no,state,paid,changed_at,settled_at,facts", types: "text,text,bigint,bigint,bigint,text",
-		update: "state,paid,changed_at,settled_at,facts",
+		name: "payouts", columns: "trade_no,state,paid,changed_at,settled_at,content,facts", types: "text,text,bigint,bigint,bigint,text,text",
+		update: "state,paid,changed_at,settled_at,content,facts",
 	}
 	otherPayouts = table{
 		name: "payouts", columns: newPayouts.columns, types: newPayouts.types,
-		update: "state,merchant,batch_id,currency,amount,paid,undetermined,at,changed_at,settled_at,facts",
+		update: "state,merchant,batch_id,currency,amount,paid,undetermined,at,changed_at,settled_at,content,facts",
 	}
 	payees = table{name: "payees", columns: "hash,trade_no", types: "bigint,text", rest: "ON CONFLICT DO NOTHING"}
 	totals = table{
@@ -48,8 +48,8 @@ var (
 		rest: "ON CONFLICT (batch_id,merchant,currency,state) DO UPDATE SET count=excluded.count,without=excluded.without,ordered=excluded.ordered,paid=excluded.paid",
 	}
 	batches = table{
-		name: "batches", columns: "id,size,size_by,first_at,last_at,told", types: "text,bigint,text,bigint,bigint,bigint",
-		rest: "ON CONFLICT (id) DO UPDATE SET size=excluded.size,size_by=excluded.size_by,first_at=excluded.first_at,last_at=excluded.last_at,told=excluded.told",
+		name: "batches", columns: "id,size,size_by,first_at,last_at,told,changed", types: "text,bigint,text,bigint,bigint,bigint,bigint",
+		rest: "ON CONFLICT (id) DO UPDATE SET size=excluded.size,size_by=excluded.size_by,first_at=excluded.first_at,last_at=excluded.last_at,told=excluded.told,changed=excluded.changed",
 	}
 	batchEvents = table{
 		name: "batch_events", columns: "id,batch_id,type,at,value", types: "text,text,text,bigint,text", rest: "ON CONFLICT (id) DO NOTHING",

@@ -163,7 +163,7 @@ func (t *transaction) Batches(ctx context.Context, ids []string) (map[string]boo
 
 const (
 	selectTotals  = "SELECT batch_id, merchant, currency, state, count, without, ordered, paid FROM totals"
-	selectBatches = "SELECT id, size, size_by, first_at, last_at, told FROM batches"
+	selectBatches = "SELECT id, size, size_by, first_at, last_at, told, changed, CASE WHEN changed = digested THEN digest ELSE '' END FROM batches"
 )
 
 func scanTotal(r *sql.Rows, into books.Totals) error {
@@ -183,7 +183,7 @@ func scanTotal(r *sql.Rows, into books.Totals) error {
 
 func scanBatch(r *sql.Rows) (b books.Batch, err error) {
 	var by string
-	if err := r.Scan(&b.ID, &b.Size, &by, &b.FirstAt, &b.LastAt, &b.Told); err != nil {
+	if err := r.Scan(&b.ID, &b.Size, &by, &b.FirstAt, &b.LastAt, &b.Told, &b.Changed, &b.Digest); err != nil {
 		return b, err
 	}
 	return b, json.Unmarshal([]byte(by), &b.SizeBy)
@@ -247,14 +247,14 @@ func (t *transaction) savePayouts(ctx context.Context, all []books.Row) error {
 		full := func() []any {
 			return []any{
 				row.TradeNo, letterOf(v.State), v.Merchant, v.BatchID, v.Currency, units(v.Amount), units(v.Paid), yes(v.Undetermined),
-				v.At, v.ChangedAt, v.SettledAt, facts,
+				v.At, v.ChangedAt, v.SettledAt, string(v.Content), facts,
 			}
 		}
 		switch {
 		case row.New:
 			fresh = append(fresh, full())
 		case sameButState(row.Before, v):
-			moved = append(moved, []any{row.TradeNo, letterOf(v.State), units(v.Paid), v.ChangedAt, v.SettledAt, facts})
+			moved = append(moved, []any{row.TradeNo, letterOf(v.State), units(v.Paid), v.ChangedAt, v.SettledAt, string(v.Content), facts})
 		default:
 			other = append(other, full())
 		}
@@ -307,7 +307,7 @@ func (t *transaction) saveRest(ctx context.Context, c books.Changes) error {
 		if err != nil {
 			return fmt.Errorf("write the batch %q: %w", b.ID, err)
 		}
-		named = append(named, []any{b.ID, int64(b.Size), string(by), b.FirstAt, b.LastAt, int64(b.Told)})
+		named = append(named, []any{b.ID, int64(b.Size), string(by), b.FirstAt, b.LastAt, int64(b.Told), b.Changed})
 	}
 	for _, e := range c.Events {
 		events = append(events, []any{e.ID, e.BatchID, e.Type, e.Time, string(e.Value)})
