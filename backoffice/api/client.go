@@ -68,18 +68,37 @@ func Send[T any](ctx context.Context, c Client, path string, query url.Values, c
 }
 
 func do[T any](ctx context.Context, c Client, method, path string, query url.Values, contentType string, body io.Reader) (answer T, err error) {
+	header := http.Header{}
+	if contentType != "" {
+		header.Set("Content-Type", contentType)
+	}
+	response, err := c.open(ctx, method, path, query, header, body)
+	if err != nil {
+		return answer, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, mostOfAnswer))
+	if err != nil {
+		return answer, fmt.Errorf("%w at %s: %w", ErrNoAnswer, c.URL, err)
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return answer, fmt.Errorf("%w at %s as one does: %w", ErrNoAnswer, c.URL, err)
+	}
+	return answer, nil
+}
+
+// open asks, and answers what the back office says if it says yes. Whoever opens it closes its body.
+func (c Client) open(ctx context.Context, method, path string, query url.Values, header http.Header, body io.Reader) (*http.Response, error) {
 	address := strings.TrimSuffix(c.URL, "/") + "/api/v1" + path
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
 	request, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
-		return answer, fmt.Errorf("%w: %s is no address", ErrNoAnswer, c.URL)
+		return nil, fmt.Errorf("%w: %s is no address", ErrNoAnswer, c.URL)
 	}
+	request.Header = header
 	request.Header.Set("Authorization", "Bearer "+c.Token)
-	if contentType != "" {
-		request.Header.Set("Content-Type", contentType)
-	}
 	client := c.HTTP
 	if client == nil {
 		client = own
@@ -90,27 +109,24 @@ func do[T any](ctx context.Context, c Client, method, path string, query url.Val
 		if errors.As(err, &cause) { // its text has the whole question, and so a payee perhaps
 			err = cause.Err
 		}
-		return answer, fmt.Errorf("%w at %s: %w", ErrNoAnswer, c.URL, err)
+		return nil, fmt.Errorf("%w at %s: %w", ErrNoAnswer, c.URL, err)
+	}
+	if response.StatusCode >= 200 && response.StatusCode <= 299 {
+		return response, nil
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, mostOfAnswer))
 	if err != nil {
-		return answer, fmt.Errorf("%w at %s: %w", ErrNoAnswer, c.URL, err)
+		return nil, fmt.Errorf("%w at %s: %w", ErrNoAnswer, c.URL, err)
 	}
-	if response.StatusCode < 200 || response.StatusCode > 299 {
-		bad := &BadFile{}
-		if response.StatusCode == http.StatusUnprocessableEntity && json.Unmarshal(text, bad) == nil && len(bad.Problems) > 0 {
-			return answer, bad
-		}
-		problem := &Problem{Title: response.Status}
-		_ = json.Unmarshal(text, problem) // a proxy's answer may be anything
-		problem.Status = response.StatusCode
-		return answer, problem
+	bad := &BadFile{}
+	if response.StatusCode == http.StatusUnprocessableEntity && json.Unmarshal(text, bad) == nil && len(bad.Problems) > 0 {
+		return nil, bad
 	}
-	if err := json.Unmarshal(text, &answer); err != nil {
-		return answer, fmt.Errorf("%w at %s as one does: %w", ErrNoAnswer, c.URL, err)
-	}
-	return answer, nil
+	problem := &Problem{Title: response.Status}
+	_ = json.Unmarshal(text, problem) // a proxy's answer may be anything
+	problem.Status = response.StatusCode
+	return nil, problem
 }
 
 // Each asks for all pages of payouts, and answers one payout after the other. After an error nothing follows.

@@ -18,6 +18,7 @@ type commands struct {
 
 	Batches batches `cmd:"" name:"batches" help:"Lists batches: how many payouts each has, and how many have ended."`
 	Batch   batch   `cmd:"" name:"batch" help:"Tells about a batch: counts, amounts, pauses, and what of a file is missing."`
+	Watch   watch   `cmd:"" name:"watch" help:"Follows a batch until it is closed, or everything."`
 	Show    show    `cmd:"" name:"show" help:"Tells all that is known of a payout."`
 	Why     why     `cmd:"" name:"why" help:"Says in one sentence where the money of a payout is."`
 	Held    held    `cmd:"" name:"held" help:"Lists the payouts that wait for a person."`
