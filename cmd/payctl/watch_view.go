@@ -19,8 +19,8 @@ const (
 	barWidth = 40
 )
 
-// watchView shows what is watched. On a terminal that is a picture that changes in place, with a line above it for each thing
-// that happens; else a line for each change; or JSON.
+// watchView shows what is watched. On a terminal that is a picture that changes in place. A line above it tells each thing that
+// happens. Else it is a line for each change, or JSON.
 type watchView struct {
 	s        cli.Streams
 	json     bool
