@@ -24,7 +24,8 @@ type yard struct {
 	redis  lot
 	old    lot // what disk or replica have
 	frozen bool
-	said   bool // an outcome of the cancel stands (only without passAgain)
+	passed bool // a pass was through, in any epoch
+	said   bool // an outcome of the cancel stands
 	faults uint8
 	person [instances]follower
 	bad    bool // leased though its view has it as paused
@@ -37,6 +38,7 @@ type lot struct {
 	offset uint8 // the largest view under which something was parked or brought back
 	pass   uint8 // of the cancel: 1 begun, 2 through, 3 never to be
 	cancel uint8 // the view under which the pass began
+	others bool  // its outcome stood before this epoch: what an older view inserts waits until it is due
 }
 
 // follower is an instance.
@@ -93,7 +95,7 @@ var parkRules = []struct {
 	{leasedByName, "A4 asked before the lease", "a payout is parked from where it waits, not from its lease", prompt},
 	{insertAsks, "A10 insert", "what comes later is met by the insert", batch},
 	{insertOffset, "A10 insert's view", "an insert with an older view than the cancel is looked at again", batch},
-	{passAgain, "A10 again", "the pass begins again in each epoch, also if its outcome stands", batch},
+	{passAgain, "A10 again", "the pass begins again in each epoch, while its outcome doesn't stand", batch},
 	{passNeverExpires, "A10 never expires", "the pass is exempt from the expiry of what was recorded before the epoch", batch},
 }
 
@@ -140,7 +142,7 @@ func (o parkRun) explore() *exploration[yard] {
 		case !c.quiet():
 		case s.redis.state == parked && c.stays():
 			return "parked, and nothing in force parks it"
-		case s.redis.state == scheduled && s.redis.pass >= 2 && s.wrote(cancelBatch):
+		case s.redis.state == scheduled && s.redis.pass >= 2 && s.wrote(cancelBatch) && !s.redis.others:
 			return "the cancel is through, and a payout of the batch still waits for its time"
 		}
 		return ""
@@ -285,8 +287,8 @@ func (c *parkSteps) follow(i int) {
 			switch {
 			case c.off.has(passNeverExpires) && t.wrote(cancelBatch):
 				t.redis.pass = 3
-			case t.said:
-				t.redis.pass = 2
+			case t.said || t.passed && c.off.has(passAgain):
+				t.redis.pass, t.redis.cancel, t.redis.others = 2, 0, t.said
 			default:
 				t.redis.pass, t.redis.cancel = 0, 0
 			}
@@ -380,7 +382,9 @@ func (c *parkSteps) pass(i int) {
 			if s := t.redis.state; s == scheduled || s == due || s == parked && !c.off.has(neverParked) {
 				t.redis.state = reviewed
 			}
-			t.redis.pass, t.said = 2, c.off.has(passAgain)
+			t.redis.pass, t.passed = 2, true
 		})
+	case 2:
+		c.step("%i publishes the cancel's outcome", i, func(t *yard, _ *follower) { t.said = true })
 	}
 }
