@@ -13,6 +13,7 @@ import (
 // Metrics are the follower's.
 type Metrics struct {
 	pauses   *prometheus.GaugeVec
+	waiting  prometheus.Gauge
 	total    *prometheus.CounterVec
 	follower atomic.Pointer[Follower]
 }
@@ -23,6 +24,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		pauses: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "disburser_pauses", Help: "Pauses in force, by what they name: fleet, merchant, batch, payout.",
 		}, []string{"scope_kind"}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "disburser_actions_waiting", Help: "Actions that wait for another person's confirm.",
+		}),
 		total: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "disburser_actions_total", Help: "Records of the actions topic since the start, those of before it too, by what became of them.",
 		}, []string{"kind", "result"}),
@@ -39,7 +43,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}
 	}
 	m.total.WithLabelValues(unknown, string(acts.Unreadable))
-	r.MustRegister(m.pauses, m.total, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	r.MustRegister(m.pauses, m.waiting, m.total, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "disburser_actions_age_seconds", Help: "For how long nobody has known whether there are more actions; +Inf until they were read once.",
 	}, m.age))
 	return m
@@ -68,6 +72,7 @@ func (m *Metrics) took(a acts.Action, result acts.Result) {
 }
 
 func (m *Metrics) show(v *acts.View) {
+	m.waiting.Set(float64(len(v.Waiting())))
 	counts := v.Count(acts.Pause)
 	for _, kind := range acts.ScopeKinds {
 		m.pauses.WithLabelValues(string(kind)).Set(float64(counts[kind]))

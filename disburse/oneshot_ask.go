@@ -188,10 +188,15 @@ func (e *executor) askedBatch(o acts.OneShot, acted leases.Acted, b batchPass, t
 
 // unknownBatch is for a batch of which this shard knows nothing open. Shard 0 speaks last: only if no other shard
 // knows the batch, nobody does. In an epoch that began after the action nobody can tell: a wiped journal may not know
-// the batch yet.
+// the batch yet. Such a shard counts none, where one that knows nothing of the batch counts nothing.
 func (e *executor) unknownBatch(o acts.OneShot, acted leases.Acted, why string) attempt {
 	a := doneAs("nothing of it was open in this shard")
-	if e.Shard != 0 || acted.Old || o.Firm {
+	switch {
+	case acted.Old:
+		a = doneAs("nothing of it was open in this shard since its journal began anew")
+		a.said.Counts = map[string]int{countCancelled: 0}
+		return a
+	case e.Shard != 0 || o.Firm:
 		a.said.Counts = map[string]int{}
 		return a
 	}

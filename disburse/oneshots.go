@@ -191,7 +191,7 @@ func (e *executor) start(taking, working context.Context, now time.Time) {
 	view, _ := e.View()
 	for _, shot := range view.OneShots() {
 		known := e.table[shot.ID]
-		if known == nil || known.busy || known.marked != nil || now.Before(known.next) {
+		if known == nil || known.busy || known.marked != nil || now.Before(known.next) || waitsForEver(shot) {
 			continue
 		}
 		if e.atWork >= actsAtOnce {
@@ -209,6 +209,10 @@ func (e *executor) start(taking, working context.Context, now time.Time) {
 		}()
 	}
 }
+
+// waitsForEver tells that nothing is to be done until another person has spoken. Of what has a deadline the journal notes
+// when it was seen first.
+func waitsForEver(o acts.OneShot) bool { return !o.Complete && !o.Expires() }
 
 // actOf is an action as the journal knows it.
 func actOf(o acts.OneShot) leases.Act {

@@ -2,6 +2,7 @@ package disburse
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -50,12 +51,34 @@ func TestWhoKnowsABatch(t *testing.T) {
 		"before the others have spoken": {0, 2, false, nil, ""},
 		"another one knows it":          {0, 2, false, []acts.Ended{known}, leases.MarkDone},
 		"nobody knows it":               {0, 2, false, []acts.Ended{unknown}, leases.MarkRefused},
+		"another one can't know it":     {0, 2, false, []acts.Ended{afterAWipe(t)}, leases.MarkDone},
 	} {
 		e := &executor{OneShots: &OneShots{Shard: c.shard, Shards: c.shards}}
 		if got := e.unknownBatch(pendingOf(t, c.shards, c.stand...), leases.Acted{Old: c.old}, "why"); got.mark != c.want {
 			t.Errorf("%s: %q, want %q", name, got.mark, c.want)
 		}
 	}
+}
+
+// afterAWipe is the outcome of shard 1 whose epoch began after the action, as the others read it.
+func afterAWipe(t *testing.T) acts.Ended {
+	t.Helper()
+	e := &executor{OneShots: &OneShots{Shard: 1, Shards: 2}}
+	o := pendingOf(t, 2)
+	a := e.unknownBatch(o, leases.Acted{Old: true}, "why")
+	text, err := json.Marshal(a.said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := outcomeOf(o, leases.Acted{Mark: a.mark, Said: string(text)}, 1).Record(secrets.Secret{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, result, why := acts.Parse(record, acts.Keys{})
+	if result != acts.Obeyed {
+		t.Fatal(result, why)
+	}
+	return *read.Ended
 }
 
 // Whoever publishes what is marked says the same.
@@ -209,5 +232,41 @@ func TestARefusalThatIsVoidBeginsAgain(t *testing.T) {
 		if j.touched != firm || (known.marked == nil) != firm {
 			t.Errorf("firm %v: touched %v, marked %+v", firm, j.touched, known.marked)
 		}
+	}
+}
+
+// seeing is a journal that counts how often an action is looked at.
+type seeing struct {
+	ActJournal
+	n atomic.Int64
+}
+
+func (j *seeing) Act(context.Context, leases.Act, string, time.Duration) (leases.Acted, error) {
+	j.n.Add(1)
+	return leases.Acted{}, nil
+}
+
+// A batch's cancel has no deadline. While it waits for another person it costs the journal nothing, however long that is. What
+// has a deadline is looked at: somebody must say that it is over.
+func TestWhatWaitsForAPersonCostsNothing(t *testing.T) {
+	for scope, looks := range map[string]bool{"batch:b1": false, "payout:p1": true} {
+		inTime(t, func(t *testing.T) {
+			b, said, journal := newBench(t), &spoken{fold: acts.NewFold(acts.Rules{TwoPeople: acts.NeedTwo})}, &seeing{}
+			of, err := acts.ParseScope(scope)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := acts.Write(acts.Action{ID: "a1", Kind: acts.Cancel, Scope: of, By: "alice", Time: time.Now()}, secrets.Secret{})
+			said.take(t, r, err)
+			b.config.OneShots = &OneShots{
+				Shards: 1, Journal: journal, Owns: func(string) bool { return true }, View: func() (*acts.View, bool) { return said.view(), true },
+			}
+			b.start()
+			time.Sleep(time.Minute)
+			if got := journal.n.Load() > 0; got != looks {
+				t.Errorf("%s: looked at %d times", scope, journal.n.Load())
+			}
+			b.stop()
+		})
 	}
 }

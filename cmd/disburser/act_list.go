@@ -47,7 +47,7 @@ func (k *actConfirm) Run(ctx context.Context, s cli.Streams) error {
 		return fmt.Errorf("read what waits in %s: %w", c.Kafka.Topics.Actions, err)
 	}
 	at := slices.IndexFunc(view.OneShots(), func(o acts.OneShot) bool { return o.ID == k.ID })
-	if at >= 0 && view.OneShots()[at].By == k.By {
+	if slices.ContainsFunc(view.Waiting(), func(a acts.Action) bool { return a.ID == k.ID && a.By == k.By }) {
 		return errors.New("nobody confirms their own action: another person must")
 	}
 	w, err := k.write(ctx, c, &a)
@@ -137,6 +137,11 @@ func (l *actList) Run(ctx context.Context, s cli.Streams) error {
 			waits = "another person"
 		}
 		answer.Pending = append(answer.Pending, standing{o.ID, o.Kind, o.Scope.String(), o.By, o.Reason, o.Read.UTC(), waits})
+	}
+	for _, r := range view.Waiting() {
+		if r.Kind == acts.Resume {
+			answer.Pending = append(answer.Pending, standing{r.ID, r.Kind, r.Scope.String(), r.By, r.Reason, r.Read.UTC(), "another person"})
+		}
 	}
 	for _, a := range latest {
 		row := listed{standing: standing{ID: a.ID, Kind: a.Kind, By: a.By, Reason: a.Reason, Time: a.Read.UTC()}, Action: a.Of, As: a.As, Force: a.Force}

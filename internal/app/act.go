@@ -13,7 +13,8 @@ import (
 	"disburser/payout/acts"
 )
 
-// Act has an action written and acknowledged, signed where there is a key. It answers the offset.
+// Act has an action written and acknowledged, signed where there is a key. Its record says how many people it needs by this
+// configuration: a shorter list of two_people later doesn't do what waits for somebody today. It answers the offset.
 func Act(ctx context.Context, c config.Config, o Options, action acts.Action) (offset int64, err error) {
 	o = o.withDefaults()
 	links, err := newKafka(c.Kafka, o.Instance, o.DialKafka)
@@ -25,6 +26,7 @@ func Act(ctx context.Context, c config.Config, o Options, action acts.Action) (o
 	if err := actable(ctx, links.client, topic); err != nil {
 		return 0, err
 	}
+	action.Needs = rulesOf(c).People(action)
 	record, err := acts.Write(action, c.Actions.Key)
 	if err != nil {
 		return 0, err

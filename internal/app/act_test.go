@@ -200,3 +200,22 @@ func TestAnActionThatNobodyWouldObeyIsNotWritten(t *testing.T) {
 		}
 	})
 }
+
+// What waits for a second person goes on waiting when the list of what needs two is shortened: a pause isn't lifted by a
+// restart.
+func TestAShorterListOfTwoPeopleLiftsNothing(t *testing.T) {
+	inTown(t, paysim.Behavior{}, func(w *town) {
+		w.config.Actions.TwoPeople = []string{"resume"}
+		w.say(acts.Pause, "fleet")
+		w.say(acts.Resume, "fleet")
+		w.config.Actions.TwoPeople = nil
+		said, err := NewSaid(w.config, Options{DialKafka: w.kafka.Dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer said.Close()
+		if v, err := said.InForce(context.Background()); err != nil || len(v.All()) != 1 {
+			t.Errorf("%d in force: %v", len(v.All()), err)
+		}
+	})
+}

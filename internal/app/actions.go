@@ -114,7 +114,7 @@ type shown struct {
 	Since  time.Time `json:"since"`
 }
 
-// inForce says what people forbid, and how fresh that is.
+// inForce says what people forbid, how fresh that is, and what waits for another person's word.
 func (a *App) inForce() map[string]any {
 	view, fresh := a.actions.View()
 	all := view.All()
@@ -122,7 +122,12 @@ func (a *App) inForce() map[string]any {
 	for _, s := range all[:min(len(all), mostShown)] {
 		list = append(list, shown{s.ID, s.Kind, s.Scope.String(), s.By, s.Reason, s.Since})
 	}
-	said := map[string]any{"fresh": fresh, "count": len(all), "inForce": list}
+	unconfirmed := view.Waiting()
+	waits := make([]shown, 0, min(len(unconfirmed), mostShown))
+	for _, w := range unconfirmed[:min(len(unconfirmed), mostShown)] {
+		waits = append(waits, shown{w.ID, w.Kind, w.Scope.String(), w.By, w.Reason, w.Read})
+	}
+	said := map[string]any{"fresh": fresh, "count": len(all), "inForce": list, "waitForPerson": waits}
 	if counts := a.parked.Load(); counts != nil && len(*counts) > 0 {
 		said["parked"] = *counts
 	}

@@ -81,10 +81,26 @@ func Renew(ctx context.Context, c config.Config, o Options, by, reason string) (
 				return done, err
 			}
 		}
+		if err := stands(ctx, links.client, c, a); err != nil {
+			return done, err
+		}
 		done.Again = append(done.Again, a)
 	}
 	done.Offset, err = write(acts.Action{ID: newActionID(), Kind: acts.Renew, Generation: done.Generation, By: by, Reason: reason, Time: time.Now()})
 	return done, err
+}
+
+// stands writes of a batch's cancel that it can't be refused any more. Payouts may have ended by it, and a refusal that
+// was void in the topic before may still land here (protocol A10).
+func stands(ctx context.Context, client *kafka.Client, c config.Config, a acts.Action) error {
+	if a.Kind != acts.Cancel || a.Scope.Kind != acts.Batch {
+		return nil
+	}
+	record, err := acts.StandsFor(a.ID, time.Now(), c.Actions.Key)
+	if err == nil {
+		_, err = actions.Write(ctx, client, c.Kafka.Topics.Actions, record)
+	}
+	return err
 }
 
 // foldTopic reads the whole topic. holds are the places of its records.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"disburser/actions"
 	"disburser/internal/trial"
 	"disburser/payout/acts"
 	"disburser/paypro/paysim"
@@ -61,6 +62,53 @@ func TestATopicMadeAnewWhileAllAreDownLiftsNothing(t *testing.T) {
 		w.goesOn(w.say(acts.Resume, "fleet"), time.Second)
 		w.whole(50)
 	})
+}
+
+// A cancel whose topic was made anew can't be refused any more: payouts may have ended by it. A refusal that was void in the
+// topic before may still be on its way.
+func TestARenewedCancelIsNotRefused(t *testing.T) {
+	inTown(t, paysim.Behavior{SettleMin: time.Second, SettleMax: 2 * time.Second}, func(w *town) {
+		_, stop := w.run("one", nil)
+		w.waiting(2)
+		cancel := w.sayOnce(acts.Cancel, "batch:later", nil)
+		w.becomes(cancel, 20*time.Second, acts.Done, "2 cancelled")
+		w.settled(2, time.Minute)
+		stop()
+		topic := trial.DefaultTopics.Actions
+		if err := errors.Join(w.kafka.DeleteTopic(topic), w.kafka.CreateTopic(topic, 1, nil)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Renew(context.Background(), w.config, Options{DialKafka: w.kafka.Dial}, "bob", "it was deleted"); err != nil {
+			t.Fatal(err)
+		}
+		w.late(acts.Ended{Of: cancel, Result: acts.Refused, Detail: "nobody knows the batch"})
+		_, stop = w.run("one-again", nil)
+		defer stop()
+		time.Sleep(5 * time.Second)
+		w.say(acts.Resume, "batch:later")
+		w.publishLines(linesOf("c", "later", 3))
+		w.settled(5, time.Minute)
+		if n := w.sentSince(time.Time{}); n != 0 {
+			t.Errorf("%d of a cancelled batch are sent", n)
+		}
+	})
+}
+
+// late has an outcome land in the topic that was on its way for long.
+func (w *town) late(e acts.Ended) {
+	w.t.Helper()
+	links, err := newKafka(w.config.Kafka, "late", w.kafka.Dial)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer links.transport.CloseIdleConnections()
+	record, err := e.Record(w.config.Actions.Key)
+	if err == nil {
+		_, err = actions.Write(context.Background(), links.client, w.config.Kafka.Topics.Actions, record)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // Where nobody knows what was in force, the fleet is paused first.

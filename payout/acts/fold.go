@@ -77,16 +77,14 @@ func (f *Fold) take(a Action, result Result, why string) (Action, Result, string
 		f.stand(a, "")
 	case a.Kind == Resume:
 		if a.Needs = f.rules.needed(a); a.Needs > 1 {
-			f.waiting[a.ID] = waiting{a, []string{a.By}}
+			f.waiting[a.ID], f.changed = waiting{a, []string{a.By}}, true
 			return a, Waits, ""
 		}
 		f.resume(a)
 	case a.Kind == Confirm:
 		return f.confirm(a)
-	case a.Kind == Outcome:
-		return f.end(a)
-	case a.Kind == Stands:
-		return f.firm(a)
+	case a.Kind == Outcome || a.Kind == Stands:
+		return f.hear(id, a)
 	case a.IsOneShot():
 		return f.begin(a)
 	}
@@ -168,6 +166,31 @@ func (f *Fold) confirm(a Action) (Action, Result, string) {
 	return a, Obeyed, ""
 }
 
+// hear takes an instance's word. What is void takes no place: its id is free for the word that counts.
+func (f *Fold) hear(id counted, a Action) (heard Action, result Result, why string) {
+	if a.Kind == Stands {
+		heard, result, why = f.firm(a)
+	} else {
+		heard, result, why = f.end(a)
+	}
+	if result == Void {
+		delete(f.counted, id)
+	}
+	return heard, result, why
+}
+
+// carriedOut has a batch's cancel stand of which an instance says so. One person was enough for it then, though the
+// configuration may ask for two by now. In doubt nothing is sent.
+func (f *Fold) carriedOut(o *OneShot) *OneShot {
+	if o.Complete || o.Kind != Cancel || o.Scope.Kind != Batch {
+		return o
+	}
+	next := *o
+	next.Complete = true
+	f.complete(next)
+	return &next
+}
+
 // end takes the outcome of a pending action. Its result is the outcome's, its kind the action's.
 func (f *Fold) end(a Action) (Action, Result, string) {
 	o, pends := f.pending[a.Of]
@@ -178,11 +201,13 @@ func (f *Fold) end(a Action) (Action, Result, string) {
 		return a, Void, "its action is about another payout"
 	case o.Scope.Kind == Batch && a.Ended.TradeNo != "":
 		return a, Void, "its action is about a batch"
-	case o.Firm && a.Ended.Result == Refused: // its id is free for the outcome that counts
-		delete(f.counted, counted{a.ID, a.Trusted})
+	case o.Firm && a.Ended.Result == Refused:
 		return a, Void, "payouts of the batch are known, and may have ended by it"
 	}
 	f.changed = true
+	if a.Ended.Result == Done {
+		o = f.carriedOut(o)
+	}
 	next := *o
 	if o.Scope.Kind == Batch {
 		next.ended = maps.Clone(o.ended)
@@ -208,10 +233,10 @@ func (f *Fold) end(a Action) (Action, Result, string) {
 // firm takes the word that a batch's cancel can't be refused any more. If it was refused before, that word is void.
 func (f *Fold) firm(a Action) (Action, Result, string) {
 	o, pends := f.pending[a.Of]
-	if !pends || !o.Complete || o.Kind != Cancel || o.Scope.Kind != Batch {
+	if !pends || o.Kind != Cancel || o.Scope.Kind != Batch {
 		return a, Void, "no batch's cancel waits for it"
 	}
-	next := *o
+	next := *f.carriedOut(o)
 	next.Firm = true
 	f.pending[o.ID] = &next
 	f.fix(o)
@@ -253,7 +278,7 @@ func (f *Fold) Skip(next int64) {
 func (f *Fold) View() *View {
 	switch {
 	case f.view == nil || f.changed:
-		f.view, f.changed = &View{standing: maps.Clone(f.standing), narrow: narrowOf(f.standing), pending: f.oneShots(), next: f.next, latest: f.latest}, false
+		f.view, f.changed = &View{standing: maps.Clone(f.standing), narrow: narrowOf(f.standing), pending: f.oneShots(), waiting: f.unconfirmed(), next: f.next, latest: f.latest}, false
 	case f.view.next != f.next:
 		next := *f.view
 		next.next, next.latest = f.next, f.latest
@@ -272,5 +297,19 @@ func (f *Fold) oneShots() []OneShot {
 		all = append(all, *o)
 	}
 	slices.SortFunc(all, func(a, b OneShot) int { return int(a.Offset - b.Offset) })
+	return all
+}
+
+// unconfirmed are the actions that wait for another person, in the order of their records.
+func (f *Fold) unconfirmed() (all []Action) {
+	for _, w := range f.waiting {
+		all = append(all, w.action)
+	}
+	for _, o := range f.pending {
+		if !o.Complete && !o.Malformed() {
+			all = append(all, o.Action)
+		}
+	}
+	slices.SortFunc(all, func(a, b Action) int { return int(a.Offset - b.Offset) })
 	return all
 }

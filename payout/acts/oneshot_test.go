@@ -316,9 +316,91 @@ func TestABatchsCancelIsRefusedOrStands(t *testing.T) {
 			t.Errorf("%s: an instance's word is the latest action: %+v", name, v.Latest())
 		}
 	}
-	f := NewFold(Rules{Keys: keys, TwoPeople: []string{"cancel"}})
-	f.Take(at(t, 0, key, Action{ID: "1", Kind: Cancel, Scope: of}))
-	if _, result, _ := f.Take(stands(t, 1)); result != Void {
-		t.Errorf("it stands before it is confirmed: %s", result)
+}
+
+// What instances have carried out stands, though the configuration asks for more people by now. What nobody has carried out
+// waits for them.
+func TestAListOfTwoPeopleLiftsNoCancel(t *testing.T) {
+	of := scope(t, "batch:b1")
+	stands, err := StandsFor("1", time.Unix(0, 0), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stands.Offset = 1
+	for name, c := range map[string]struct {
+		word          *Record
+		inForce, firm bool
+		complete      bool // what pends, if any does
+	}{
+		"nothing":          {nil, false, false, false},
+		"it stands":        {&stands, true, true, true},
+		"done":             {new(ended(t, 1, key, Ended{Of: "1", Result: Done})), true, true, true},
+		"done elsewhere":   {new(ended(t, 1, key, Ended{Of: "1", Result: Done, Shard: 1})), true, false, true},
+		"refused":          {new(ended(t, 1, key, Ended{Of: "1", Result: Refused})), false, false, false},
+		"nobody's word":    {new(ended(t, 1, secrets.Secret{}, Ended{Of: "1", Result: Done})), false, false, false},
+		"another action's": {new(ended(t, 1, key, Ended{Of: "2", Result: Done})), false, false, false},
+	} {
+		f := NewFold(Rules{Keys: keys, Shards: 2, TwoPeople: []string{"cancel"}})
+		f.Take(at(t, 0, key, Action{ID: "1", Kind: Cancel, Scope: of}))
+		if c.word != nil {
+			f.Take(*c.word)
+		}
+		v := f.View()
+		by, ends := v.Stops(true, "eg", "b1", "p1").Ends()
+		if ends != c.inForce || by.Firm != c.firm || v.OneShots()[0].Complete != c.complete {
+			t.Errorf("%s: in force %v, firm %v, %+v", name, ends, by.Firm, v.OneShots()[0])
+		}
+	}
+}
+
+// An instance's word that is void takes no place: after the topic was renewed it may come before what it is about.
+func TestAWordBeforeItsActionTakesNoPlace(t *testing.T) {
+	stands, err := StandsFor("1", time.Unix(0, 0), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := ended(t, 0, key, Ended{Of: "1", Result: Done})
+	f := NewFold(Rules{Keys: keys})
+	for i, c := range []struct {
+		record Record
+		want   Result
+	}{
+		{stands, Void}, {done, Void}, {at(t, 0, key, Action{ID: "1", Kind: Cancel, Scope: scope(t, "batch:b1")}), Obeyed},
+		{stands, Obeyed}, {stands, Repeated}, {done, Done}, {done, Repeated},
+	} {
+		c.record.Offset = int64(i)
+		if _, result, why := f.Take(c.record); result != c.want {
+			t.Errorf("record %d is %s (%s), want %s", i, result, why, c.want)
+		}
+	}
+	if by, ends := f.View().Stops(true, "eg", "b1", "p1").Ends(); !ends || !by.Firm || len(f.View().OneShots()) != 0 {
+		t.Errorf("%+v, %v, %d pending", by, ends, len(f.View().OneShots()))
+	}
+}
+
+// What waits for another person is seen until that person has spoken, or its outcome stands.
+func TestWhatWaitsForAPersonIsSeen(t *testing.T) {
+	f := NewFold(Rules{Keys: keys, TwoPeople: NeedTwo})
+	seen := func() (text string) {
+		for _, a := range f.View().Waiting() {
+			text += a.ID
+		}
+		return text
+	}
+	for i, c := range []struct {
+		record Record
+		want   string
+	}{
+		{at(t, 0, key, resume(t, "1", "fleet")), "1"},
+		{at(t, 1, key, Action{ID: "2", Kind: Cancel, Scope: Scope{Batch, "b1"}}), "12"},
+		{at(t, 2, key, Action{ID: "3", Kind: Cancel, Scope: Scope{Payout, "p1"}}), "123"},
+		{at(t, 3, key, confirm("c2", "alice", "2")), "123"},
+		{at(t, 4, key, confirm("c2b", "bob", "2")), "13"},
+		{ended(t, 5, key, Ended{Of: "3", Result: Expired, TradeNo: "p1"}), "1"},
+		{at(t, 6, key, confirm("c1", "bob", "1")), ""},
+	} {
+		if f.Take(c.record); seen() != c.want {
+			t.Errorf("record %d: %q wait, want %q", i, seen(), c.want)
+		}
 	}
 }

@@ -86,6 +86,7 @@ type View struct {
 	standing map[Scope][]Standing
 	narrow   Narrow
 	pending  []OneShot
+	waiting  []Action
 	next     int64
 	latest   Place
 }
@@ -93,6 +94,10 @@ type View struct {
 // OneShots are the actions that are carried out once and whose outcome doesn't stand yet, in the order of their
 // records. Also those are among them that wait for another person. Nobody may change them.
 func (v *View) OneShots() []OneShot { return v.pending }
+
+// Waiting are the actions that wait for another person's word, in the order of their records. What is carried out once is among
+// them until its deadline is over; a resume and a batch's cancel have none. Nobody may change them.
+func (v *View) Waiting() []Action { return v.waiting }
 
 // Next is the offset of the first record that it doesn't know.
 func (v *View) Next() int64 { return v.next }
