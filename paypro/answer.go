@@ -31,8 +31,8 @@ type answer struct {
 	code    string
 	status  string // data.status; "" = none
 	msg     string
-	data    map[string]any // nil = none
-	success successFlag    // decides nothing by itself, but may contradict the code
+	data    jsonValue   // an object, or none
+	success successFlag // decides nothing by itself, but may contradict the code
 }
 
 // successFlag is the field success of an envelope. The tables of the pages call it a text,
@@ -46,20 +46,15 @@ const (
 )
 
 // readSuccess reads the field success: a boolean, or the text true or false in any letter case.
-func readSuccess(v any) successFlag {
-	switch v := v.(type) {
-	case bool:
-		if v {
-			return successTrue
-		}
+func readSuccess(v jsonValue) successFlag {
+	if v.kind != jsonBoolean && v.kind != jsonText {
+		return successMissing
+	}
+	switch strings.ToLower(strings.TrimSpace(v.text)) {
+	case "true":
+		return successTrue
+	case "false":
 		return successFalse
-	case string:
-		switch strings.ToLower(strings.TrimSpace(v)) {
-		case "true":
-			return successTrue
-		case "false":
-			return successFalse
-		}
 	}
 	return successMissing
 }
@@ -71,8 +66,8 @@ func readAnswer(body []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{msg: firstText(fields, "msg"), success: readSuccess(fields["success"])}
-	if a.data, err = readData(fields["data"]); err != nil {
+	a := answer{msg: firstText(fields, "msg"), success: readSuccess(fields.field("success"))}
+	if a.data, err = readData(fields.field("data")); err != nil {
 		return answer{}, err
 	}
 	if a.code, err = readCode(fields, "code"); err != nil {
@@ -87,34 +82,27 @@ func readAnswer(body []byte) (answer, error) {
 
 // readData reads the inner object. null, a missing field and an empty value mean that there is
 // none: no page says what the provider sends with an error.
-func readData(v any) (map[string]any, error) {
-	switch v := v.(type) {
-	case map[string]any:
+func readData(v jsonValue) (jsonValue, error) {
+	empty := v.text == "" && len(v.inner) == 0
+	switch {
+	case v.kind == jsonObject:
 		return v, nil
-	case nil:
-		return nil, nil
-	case string:
-		if v == "" {
-			return nil, nil
-		}
-	case []any:
-		if len(v) == 0 {
-			return nil, nil
-		}
+	case v.kind == jsonNone, v.kind == jsonText && empty, v.kind == jsonArray && empty:
+		return jsonValue{}, nil
 	}
-	return nil, errors.New("its data is no object")
+	return jsonValue{}, errors.New("its data is no object")
 }
 
 // readCode reads a code, "" if there is none. It refuses a JSON number: 0015 and 15 would be
 // the same number. It also refuses a damaged text such as "0000 ", which neither means 0000 nor
 // a failure.
-func readCode(fields map[string]any, name string) (string, error) {
-	switch v := fields[name].(type) {
-	case nil:
+func readCode(fields jsonValue, name string) (string, error) {
+	switch v := fields.field(name); v.kind {
+	case jsonNone:
 		return "", nil
-	case string:
-		if v == "" || validCode(v) {
-			return v, nil
+	case jsonText:
+		if v.text == "" || validCode(v.text) {
+			return v.text, nil
 		}
 	}
 	return "", fmt.Errorf("its %s is not a text that could be a code", name)
@@ -137,8 +125,8 @@ const (
 
 // subjectFor compares the answer's tradeNo with ours.
 func (a answer) subjectFor(tradeNo string) subject {
-	v := a.data["tradeNo"]
-	if v == nil || v == "" {
+	v := a.data.field("tradeNo")
+	if v.isEmpty() {
 		return subjectMissing
 	}
 	if text, ok := textOf(v); ok && text == tradeNo {
@@ -148,15 +136,15 @@ func (a answer) subjectFor(tradeNo string) subject {
 }
 
 // hasNoData tells that the answer has no data at all, not even an empty status.
-func (a answer) hasNoData() bool { return len(a.data) == 0 }
+func (a answer) hasNoData() bool { return len(a.data.inner) == 0 }
 
 // amount returns the first amount among the named fields that can be read exactly, "" if there
 // is none. written is the text as the provider wrote it. unread tells that a field holds
 // something that is no amount; its text is not returned, because it may be payee data.
 func (a answer) amount(names []string) (text, written string, unread bool) {
 	for _, name := range names {
-		v := a.data[name]
-		if v == nil || v == "" {
+		v := a.data.field(name)
+		if v.isEmpty() {
 			continue
 		}
 		if written, ok := textOf(v); ok {
@@ -170,9 +158,9 @@ func (a answer) amount(names []string) (text, written string, unread bool) {
 }
 
 // firstText returns the first text or number among the named fields, "" if there is none.
-func firstText(fields map[string]any, names ...string) string {
+func firstText(fields jsonValue, names ...string) string {
 	for _, name := range names {
-		if text, ok := textOf(fields[name]); ok && text != "" {
+		if text, ok := textOf(fields.field(name)); ok && text != "" {
 			return text
 		}
 	}
@@ -180,15 +168,15 @@ func firstText(fields map[string]any, names ...string) string {
 }
 
 // textOf returns a text, or a number as it was written: a float would round it.
-func textOf(v any) (string, bool) {
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case json.Number:
-		return v.String(), true
+func textOf(v jsonValue) (string, bool) {
+	if v.kind == jsonText || v.kind == jsonNumber {
+		return v.text, true
 	}
 	return "", false
 }
+
+// isEmpty tells that there is no value, or an empty text.
+func (v jsonValue) isEmpty() bool { return v.kind == jsonNone || v.kind == jsonText && v.text == "" }
 
 // oneLine makes a text of the provider safe for a log: one line, no control or format
 // characters, at most limit bytes.
@@ -219,18 +207,17 @@ func printableASCII(text string) bool {
 
 // readJSON reads one JSON object and nothing after it. It refuses an object in which a name
 // occurs twice: json.Unmarshal would take the last one, and so choose one of two statuses.
-func readJSON(body []byte) (map[string]any, error) {
+func readJSON(body []byte) (jsonValue, error) {
 	if !json.Valid(body) {
-		return nil, errors.New("it is no JSON")
+		return jsonValue{}, errors.New("it is no JSON")
 	}
 	r := jsonReader{text: string(body)}
 	value, err := r.value(maxDepth)
 	if err != nil {
-		return nil, err
+		return jsonValue{}, err
 	}
-	object, ok := value.(map[string]any)
-	if !ok {
-		return nil, errors.New("it is no JSON object")
+	if value.kind != jsonObject {
+		return jsonValue{}, errors.New("it is no JSON object")
 	}
-	return object, nil
+	return value, nil
 }

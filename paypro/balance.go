@@ -85,7 +85,7 @@ func (a answer) balance(spellings []string) (Balance, error) {
 
 // signed reads an amount that may be negative, "" if it can't be read.
 func (a answer) signed(name string) string {
-	text, _ := textOf(a.data[name])
+	text, _ := textOf(a.data.field(name))
 	digits, negative := strings.CutPrefix(text, "-")
 	amount, err := money.Read(digits)
 	switch {

@@ -34,7 +34,7 @@ func TestExtraFields(t *testing.T) {
 			if with.signed(o) == without.signed(plain) {
 				t.Errorf("%s is not signed", call)
 			}
-			if plain.params["subMerchantNo"] = call; with.signed(o) != without.signed(plain) {
+			if plain.params.set("subMerchantNo", call); with.signed(o) != without.signed(plain) {
 				t.Errorf("%s is signed otherwise than a payee field of that name", call)
 			}
 			text, err := with.encode(o)
@@ -102,7 +102,7 @@ func TestExtraFieldsAndOpenPayees(t *testing.T) {
 		if err := c.Check(cmd); (err == nil) != ok {
 			t.Errorf("%s: %v", value, err)
 		}
-		if got := c.payoutRequest(cmd, time.Now()).params["subMerchantNo"]; got != "1" {
+		if got := c.payoutRequest(cmd, time.Now()).params.value("subMerchantNo"); got != "1" {
 			t.Errorf("%s is sent", got)
 		}
 	}

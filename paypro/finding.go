@@ -193,9 +193,13 @@ func (c *Client) quote(f *finding.Finding, a answer, cmd payout.Command) {
 
 // quoteStatus copies the status or code. An undocumented one is masked, because it may hold
 // payee data. StatusKey then still tells two masked statuses apart.
-func (c *Client) quoteStatus(f *finding.Finding, code string, payeeMask mask) {
+func (c *Client) quoteStatus(f *finding.Finding, code string, payeeMask *commandMask) {
+	if at := slices.Index(documented, code); at >= 0 {
+		f.Status = documented[at]
+		return
+	}
 	f.Status = strings.Clone(code)
-	if slices.Contains(documented, code) || slices.Contains(c.noRecordCodes, code) || slices.Contains(c.tooFastCodes, code) {
+	if slices.Contains(c.noRecordCodes, code) || slices.Contains(c.tooFastCodes, code) {
 		return
 	}
 	if shown := payeeMask.hideInText(code); shown != code {

@@ -7,6 +7,46 @@ import (
 	"unicode/utf8"
 )
 
+// jsonValue is a value of an answer, or none: what is missing is as good as null. An answer has a dozen of them, and a map of
+// interfaces would cost several times as much.
+type jsonValue struct {
+	kind  jsonKind
+	text  string      // of a text; of a number and a boolean as they are written
+	inner []jsonField // of an object; of an array too, there without names
+}
+
+// jsonField is a name of an object, and its value.
+type jsonField struct {
+	name  string
+	value jsonValue
+}
+
+type jsonKind byte
+
+const (
+	jsonNone jsonKind = iota
+	jsonText
+	jsonNumber
+	jsonBoolean
+	jsonObject
+	jsonArray
+)
+
+// usualFields is how many fields an object of an answer has at most, nearly always. Up to it a name is looked up one by one.
+const usualFields = 16
+
+// field is the value of a name, none if the value isn't an object or doesn't have it.
+func (v jsonValue) field(name string) jsonValue {
+	if v.kind == jsonObject {
+		for i := range v.inner {
+			if v.inner[i].name == name {
+				return v.inner[i].value
+			}
+		}
+	}
+	return jsonValue{}
+}
+
 // jsonReader reads a text that is known to be valid JSON. Every answer goes through it, and
 // json.Decoder.Token would take many times as long.
 type jsonReader struct {
@@ -26,28 +66,27 @@ func (r *jsonReader) next() byte {
 	}
 }
 
-// value reads the next value: a string, json.Number, bool, nil, map[string]any or []any. It
-// returns an error if objects and arrays are nested deeper than depth.
-func (r *jsonReader) value(depth int) (any, error) {
+// value reads the next value. It returns an error if objects and arrays are nested deeper than depth.
+func (r *jsonReader) value(depth int) (jsonValue, error) {
 	switch c := r.next(); c {
 	case '{', '[':
 		if depth == 0 {
-			return nil, errors.New("it is nested too deep")
+			return jsonValue{}, errors.New("it is nested too deep")
 		}
 		if c == '{' {
 			return r.object(depth - 1)
 		}
 		return r.array(depth - 1)
 	case '"':
-		return r.string(), nil
+		return jsonValue{kind: jsonText, text: r.string()}, nil
 	}
 	switch word := r.word(); word {
 	case "true", "false":
-		return word == "true", nil
+		return jsonValue{kind: jsonBoolean, text: word}, nil
 	case "null":
-		return nil, nil
+		return jsonValue{}, nil
 	default:
-		return json.Number(word), nil
+		return jsonValue{kind: jsonNumber, text: word}, nil
 	}
 }
 
@@ -85,32 +124,59 @@ func (r *jsonReader) word() string {
 
 // object reads to the closing brace. It refuses a name that occurs twice: of two statuses
 // nobody can know which one is right.
-func (r *jsonReader) object(depth int) (map[string]any, error) {
-	object := map[string]any{}
+func (r *jsonReader) object(depth int) (jsonValue, error) {
+	object := jsonValue{kind: jsonObject, inner: make([]jsonField, 0, usualFields/2)}
+	var names map[string]bool // once there are many
 	for r.at++; r.next() != '}'; {
 		name := r.string()
-		if _, twice := object[name]; twice {
-			return nil, errors.New("a name stands twice in it")
+		if twice := names[name] || names == nil && hasName(object.inner, name); twice {
+			return jsonValue{}, errors.New("a name stands twice in it")
 		}
 		value, err := r.value(depth)
 		if err != nil {
-			return nil, err
+			return jsonValue{}, err
 		}
-		object[name] = value
+		object.inner = append(object.inner, jsonField{name, value})
+		if names = moreNames(names, object.inner); names != nil {
+			names[name] = true
+		}
 	}
 	r.at++
 	return object, nil
 }
 
+// hasName tells whether one of the fields has that name.
+func hasName(fields []jsonField, name string) bool {
+	for i := range fields {
+		if fields[i].name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// moreNames makes the set of the names once an object has more fields than usual: to compare each name with all others
+// would take minutes in the largest answer that is read.
+func moreNames(names map[string]bool, fields []jsonField) map[string]bool {
+	if names != nil || len(fields) <= usualFields {
+		return names
+	}
+	names = make(map[string]bool, 2*len(fields))
+	for _, f := range fields {
+		names[f.name] = true
+	}
+	return names
+}
+
 // array reads to the closing bracket.
-func (r *jsonReader) array(depth int) ([]any, error) {
-	array := []any{}
+func (r *jsonReader) array(depth int) (jsonValue, error) {
+	array := jsonValue{kind: jsonArray}
 	for r.at++; r.next() != ']'; {
 		value, err := r.value(depth)
 		if err != nil {
-			return nil, err
+			return jsonValue{}, err
 		}
-		array = append(array, value)
+		array.inner = append(array.inner, jsonField{value: value})
 	}
 	r.at++
 	return array, nil

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -69,7 +70,23 @@ func client(t testing.TB, s Settings, dial Dial) *Client {
 }
 
 // signed returns the signature of a request.
-func (c *Client) signed(o apiRequest) string { return c.signer.sign(sortedNames(o.params), o.params) }
+func (c *Client) signed(o apiRequest) string { return c.signer.sign(slices.Clone(o.params).inOrder()) }
+
+// paramsOf are parameters in canonical order.
+func paramsOf(values map[string]string) (p params) {
+	p.setAll(values)
+	return p.inOrder()
+}
+
+// value is what is sent under a name, "" if nothing is.
+func (p params) value(name string) string {
+	for _, each := range slices.Clone(p).inOrder() {
+		if each.name == name {
+			return each.value
+		}
+	}
+	return ""
+}
 
 // soon is a write deadline that doesn't pass during a test.
 func soon() time.Time { return time.Now().Add(time.Minute) }

@@ -51,14 +51,77 @@ func (m mask) sort() {
 	slices.SortFunc(m.values, func(a, b hiddenValue) int { return len(b.text) - len(a.text) })
 }
 
-// maskOfCommand masks what the operator's mask does, and every payee field of the command.
-func (c *Client) maskOfCommand(cmd payout.Command) mask {
-	m := mask{values: slices.Clone(c.operatorMask.values)}
-	for _, value := range cmd.Payee.Reveal() {
-		m.values = append(m.values, maskOfValue(value).values...)
+// commandMask masks what the operator's mask does, and every payee field of a command. Nearly no answer quotes any of
+// that, and to prepare the values takes as long as to read the answer. So they are prepared for the first text that may
+// hold one of them.
+type commandMask struct {
+	operator mask
+	payee    payout.Payee
+	whole    *mask // nil = not prepared yet
+}
+
+func (c *Client) maskOfCommand(cmd payout.Command) *commandMask {
+	return &commandMask{operator: c.operatorMask, payee: cmd.Payee}
+}
+
+func (m *commandMask) hideInText(text string) string {
+	if !m.mayBeIn(text) {
+		return text
 	}
-	m.sort()
-	return m
+	return m.prepared().hideInText(text)
+}
+
+func (m *commandMask) hideInNumber(text string) string {
+	if !m.mayBeIn(text) {
+		return text
+	}
+	return m.prepared().hideInNumber(text)
+}
+
+func (m *commandMask) prepared() mask {
+	if m.whole == nil {
+		m.whole = &mask{values: slices.Clone(m.operator.values)}
+		for _, value := range m.payee.Revealed() {
+			m.whole.values = append(m.whole.values, maskOfValue(value).values...)
+		}
+		m.whole.sort()
+	}
+	return *m.whole
+}
+
+// mayBeIn tells whether a text may hold one of the values. It is sure only where it says no.
+func (m *commandMask) mayBeIn(text string) bool {
+	if !printableASCII(text) {
+		return true
+	}
+	for _, v := range m.operator.values {
+		if mayContain(text, v.text) {
+			return true
+		}
+	}
+	for _, value := range m.payee.Revealed() {
+		if mayContain(text, strings.TrimSpace(value)) {
+			return true
+		}
+	}
+	return false
+}
+
+// letterCase is the bit in which an ASCII letter differs from its capital.
+const letterCase = 'a' ^ 'A'
+
+// mayContain tells whether a printable ASCII text may contain a value in any letter case. A value of other characters may be
+// folded or cut to something shorter, so it always may.
+func mayContain(text, value string) bool {
+	if !printableASCII(value) || len(value) > maxAnswer {
+		return true
+	}
+	for at := 0; value != "" && at+len(value) <= len(text); at++ {
+		if text[at]|letterCase == value[0]|letterCase && strings.EqualFold(text[at:at+len(value)], value) {
+			return true
+		}
+	}
+	return false
 }
 
 // maskOfValue masks one value. A value without letters and digits is no one's data.

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"disburser/payout"
@@ -20,54 +20,83 @@ const emptyRemark = "-"
 // apiRequest is a call of the provider's API before it is encoded as HTTP.
 type apiRequest struct {
 	path       string
-	params     map[string]string // without the sign
-	headerOnly bool              // the call has neither body nor sign
+	params     params // without the sign
+	headerOnly bool   // the call has neither body nor sign
+}
+
+// params are the parameters of a call. A later one of a name replaces an earlier one.
+type params []param
+
+type param struct{ name, value string }
+
+func (p *params) set(name, value string) { *p = append(*p, param{name, value}) }
+
+func (p *params) setAll(values map[string]string) {
+	for name, value := range values {
+		p.set(name, value)
+	}
+}
+
+// inOrder sorts them in canonical order: ascending by the whole name, capitals before lower case. So does
+// Collections.sort in the Java sample (*/overview). The prose beside it says "by first letter" (paypro-api.md §2.1).
+func (p params) inOrder() params {
+	slices.SortStableFunc(p, func(a, b param) int { return strings.Compare(a.name, b.name) })
+	kept := p[:0]
+	for i, each := range p {
+		if i+1 == len(p) || p[i+1].name != each.name {
+			kept = append(kept, each)
+		}
+	}
+	return kept
 }
 
 // payoutRequest orders a payout (page <country>/payout). It sets the payee's fields first: so
 // none of them can replace the amount or the tradeNo.
 func (c *Client) payoutRequest(cmd payout.Command, now time.Time) apiRequest {
-	params := c.profile.payeeParams(cmd.Payee.Reveal())
-	params["tradeNo"] = cmd.TradeNo
-	params["amount"] = cmd.Amount.String()
-	params["notifyUrl"] = c.notifyURL
-	params["timestamp"] = millis(now)
-	params["remark"] = cmd.Remark
-	if cmd.Remark == "" && c.profile.remarkRequired {
-		params["remark"] = emptyRemark
-	}
-	maps.Copy(params, c.profile.extra.Send) // checked: none has a name used above
-	return apiRequest{path: c.profile.paths.Send, params: params}
-}
-
-// payeeParams returns the payee fields that the country has. The map has room for the other
-// parameters.
-func (p profile) payeeParams(payee map[string]string) map[string]string {
-	params := make(map[string]string, len(payee)+len(reservedNames))
-	for name, value := range payee {
-		if _, ok := p.fields[name]; ok || p.anyPayee && !slices.Contains(reservedNames, name) {
-			params[name] = value
+	p := make(params, 0, usualParams)
+	for name, value := range cmd.Payee.Revealed() {
+		if c.profile.hasPayeeField(name) {
+			p.set(name, value)
 		}
 	}
-	return params
+	p.set("tradeNo", cmd.TradeNo)
+	p.set("amount", cmd.Amount.String())
+	p.set("notifyUrl", c.notifyURL)
+	p.set("timestamp", millis(now))
+	remark := cmd.Remark
+	if remark == "" && c.profile.remarkRequired {
+		remark = emptyRemark
+	}
+	p.set("remark", remark)
+	p.setAll(c.profile.extra.Send) // checked: none has a name used above
+	return apiRequest{path: c.profile.paths.Send, params: p}
+}
+
+// usualParams is how many parameters a payout has at most, nearly always.
+const usualParams = 12
+
+// hasPayeeField tells whether a payee field of that name is sent.
+func (p profile) hasPayeeField(name string) bool {
+	_, has := p.fields[name]
+	return has || p.anyPayee && !slices.Contains(reservedNames, name)
 }
 
 // queryRequest asks for one tradeNo (page <country>/payoutQuery). The provider documents no
 // other key.
 func (c *Client) queryRequest(tradeNo string, now time.Time) apiRequest {
-	params := map[string]string{"tradeNo": tradeNo}
+	p := params{{"tradeNo", tradeNo}}
 	if !c.profile.queryWithoutTimestamp {
-		params["timestamp"] = millis(now)
+		p.set("timestamp", millis(now))
 	}
-	maps.Copy(params, c.profile.extra.Query)
-	return apiRequest{path: c.profile.paths.Query, params: params}
+	p.setAll(c.profile.extra.Query)
+	return apiRequest{path: c.profile.paths.Query, params: p}
 }
 
 // balanceRequest asks for the balance (page <country>/balance).
 func (c *Client) balanceRequest(now time.Time) apiRequest {
-	params := map[string]string{"timestamp": millis(now)}
-	maps.Copy(params, c.profile.extra.Balance)
-	return apiRequest{path: c.profile.paths.Balance, params: params, headerOnly: c.profile.balanceHeaderOnly}
+	p := params{{"timestamp", millis(now)}}
+	p.setAll(c.profile.extra.Balance)
+	return apiRequest{path: c.profile.paths.Balance, params: p, headerOnly: c.profile.balanceHeaderOnly}
 }
 
 // millis is the provider's timestamp: milliseconds since 1970, 13 digits (paypro-api.md §3).
@@ -83,9 +112,10 @@ func (c *Client) requestHead(base *url.URL, path string) []byte {
 // encode writes a call as an HTTP request, with its signature in the header, the body or both
 // (paypro-api.md §2.4).
 func (c *Client) encode(o apiRequest) ([]byte, error) {
-	names := sortedNames(o.params)
-	sign := c.signer.sign(names, o.params)
-	body, err := c.body(o, names, sign)
+	o.params = o.params.inOrder()
+	sign := c.signer.sign(o.params)
+	var room [usualBody]byte
+	body, err := c.body(room[:0], o, sign)
 	if err != nil {
 		return nil, err
 	}
@@ -99,44 +129,56 @@ func (c *Client) encode(o apiRequest) ([]byte, error) {
 	return append(append(text, "\r\n\r\n"...), body...), nil
 }
 
-// body writes the parameters as one JSON object, with the signature if it belongs there. Empty
+// usualBody is how many bytes a body has at most, nearly always.
+const usualBody = 512
+
+// body appends the parameters as one JSON object, with the signature if it belongs there. Empty
 // parameters are left out: the signature skips them too.
-func (c *Client) body(o apiRequest, names []string, sign string) ([]byte, error) {
+func (c *Client) body(to []byte, o apiRequest, sign string) (body []byte, err error) {
 	if o.headerOnly {
 		return nil, nil
 	}
-	if c.profile.signIn != signHeader {
-		at, _ := slices.BinarySearch(names, "sign")
-		names = slices.Insert(slices.Clone(names), at, "sign")
-	}
-	body := make([]byte, 0, 512)
-	for _, name := range names {
-		value := o.params[name]
-		if name == "sign" {
-			value = sign
+	unsigned := c.profile.signIn != signHeader
+	body = to
+	for _, p := range o.params {
+		if unsigned && p.name > "sign" {
+			if body, err = c.appendField(body, param{"sign", sign}); err != nil {
+				return nil, err
+			}
+			unsigned = false
 		}
-		if value == "" {
+		if p.name == "sign" { // only the signature has that name
 			continue
 		}
-		body = append(body, ',')
-		var err error
-		if body, err = appendJSONString(body, name); err != nil {
+		if body, err = c.appendField(body, p); err != nil {
 			return nil, err
 		}
-		body = append(body, ':')
-		if c.profile.jsonNumbers && (name == "amount" || name == "timestamp") { // the country's page shows JSON numbers
-			body = append(body, value...)
-			continue
-		}
-		if body, err = appendJSONString(body, value); err != nil {
+	}
+	if unsigned {
+		if body, err = c.appendField(body, param{"sign", sign}); err != nil {
 			return nil, err
 		}
 	}
 	if len(body) == 0 {
-		return []byte("{}"), nil
+		return append(body, "{}"...), nil
 	}
 	body[0] = '{'
 	return append(body, '}'), nil
+}
+
+// appendField appends a comma, a name and its value, or nothing where that is empty.
+func (c *Client) appendField(to []byte, p param) (_ []byte, err error) {
+	if p.value == "" {
+		return to, nil
+	}
+	if to, err = appendJSONString(append(to, ','), p.name); err != nil {
+		return nil, err
+	}
+	to = append(to, ':')
+	if c.profile.jsonNumbers && (p.name == "amount" || p.name == "timestamp") { // the country's page shows JSON numbers
+		return append(to, p.value...), nil
+	}
+	return appendJSONString(to, p.value)
 }
 
 // appendJSONString appends a text as a JSON string. It doesn't escape & and <, so that the sent

@@ -96,8 +96,8 @@ func TestRequests(t *testing.T) {
 func TestBodiesAreJSON(t *testing.T) {
 	c := client(t, egypt(), nil)
 	for _, value := range []string{"plain", "a&b<c>d", `quote " and \ slash`, "line\nbreak\ttab\x00", "José Núñez", "\u2028 \u2029", "invalid \xff UTF-8", "\x7f", "😀"} {
-		o := apiRequest{params: map[string]string{"name": value, "tradeNo": "t-1"}}
-		body, err := c.body(o, sortedNames(o.params), "s")
+		o := apiRequest{params: params{{"name", value}, {"tradeNo", "t-1"}}}
+		body, err := c.body(nil, o, "s")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,9 +122,9 @@ func TestPayeeCantReplace(t *testing.T) {
 	for _, country := range Countries() {
 		c := client(t, merchant(country.Name), nil)
 		o := c.payoutRequest(payout.Command{TradeNo: "t-1", Amount: amount(t, "300"), Remark: "r", Payee: payout.NewPayee(payee)}, time.Now())
-		for name, value := range o.params {
-			if value == "evil" {
-				t.Errorf("%s: %s", country.Name, name)
+		for _, p := range o.params.inOrder() {
+			if p.value == "evil" {
+				t.Errorf("%s: %s", country.Name, p.name)
 			}
 		}
 	}

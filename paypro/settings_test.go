@@ -112,7 +112,7 @@ func TestOverrides(t *testing.T) {
 		}
 	}
 	o := c.payoutRequest(egyptCommand(t), time.Now())
-	if _, sent := o.params["customerName"]; sent || o.path != "/v2/pay" || c.profile.paths.Query != queryPath {
+	if o.params.value("customerName") != "" || o.path != "/v2/pay" || c.profile.paths.Query != queryPath {
 		t.Errorf("%+v", o)
 	}
 	for _, says := range c.Unverified() {

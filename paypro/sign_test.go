@@ -47,14 +47,14 @@ func TestSign(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := string(appendCanonical(nil, sortedNames(test.params), test.params)); got != test.text {
+			if got := string(appendCanonical(nil, paramsOf(test.params))); got != test.text {
 				t.Errorf("signed text\n got %s\nwant %s", got, test.text)
 			}
 			secret := secrets.New(testSecret)
-			if got := (signer{secret, false}).sign(sortedNames(test.params), test.params); got != test.suffix {
+			if got := (signer{secret, false}).sign(paramsOf(test.params)); got != test.suffix {
 				t.Errorf("suffix: got %s, want %s", got, test.suffix)
 			}
-			if got := (signer{secret, true}).sign(sortedNames(test.params), test.params); got != test.prefix {
+			if got := (signer{secret, true}).sign(paramsOf(test.params)); got != test.prefix {
 				t.Errorf("prefix: got %s, want %s", got, test.prefix)
 			}
 		})
@@ -64,7 +64,7 @@ func TestSign(t *testing.T) {
 // Keys are sorted as whole texts: capitals first, and a key before its extension.
 func TestSignOrder(t *testing.T) {
 	params := map[string]string{"bankNumber": "4", "bank": "3", "Zone": "1", "amount": "2", "bankName": "5"}
-	got := string(appendCanonical(nil, sortedNames(params), params))
+	got := string(appendCanonical(nil, paramsOf(params)))
 	if want := "Zone=1amount=2bank=3bankName=5bankNumber=4"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -109,7 +109,7 @@ var provider = []Guard{
 			Killer: Killer{"paypro", "TestExtraFieldsCantReplace"}},
 		{Removes: "a constant field may be the payee", Edits: edit("paypro/extra.go", "if _, payee := p.fields[name]; payee {", "if false {"),
 			Killer: Killer{"paypro", "TestExtraFieldsCantReplace"}},
-		{Removes: "a name that stands twice", Edits: edit("paypro/jsonreader.go", "if _, twice := object[name]; twice {", "if false {"),
+		{Removes: "a name that stands twice", Edits: edit("paypro/jsonreader.go", "if twice := names[name] || names == nil && hasName(object.inner, name); twice {", "if false {"),
 			Killer: Killer{"paypro", "TestFinding"}},
 	}},
 	{"Rate: nothing granted twice after a wipe", "the provider sees more calls than agreed, and may block the merchant", []Mutant{
@@ -161,7 +161,7 @@ var provider = []Guard{
 	{"Secrets masked", "names and account numbers of people stand in logs and results", []Mutant{
 		{Removes: "the provider's words are passed on as they are", Edits: edit("paypro/finding.go", "oneLine(payeeMask.hideInText(oneLine(words, maxAnswer)), maxText)", "oneLine(words, maxText)"),
 			Killer: Killer{"paypro", "TestFindingHidesPeople"}},
-		{Removes: "only the secret is hidden", Edits: edit("paypro/mask.go", "for _, value := range cmd.Payee.Reveal() {", "for _, value := range map[string]string{} {"),
+		{Removes: "only the secret is hidden", Edits: edit("paypro/mask.go", "for _, value := range m.payee.Revealed() {\n\t\t\tm.whole", "for _, value := range map[string]string{} {\n\t\t\tm.whole"),
 			Killer: Killer{"paypro", "TestNoAnswerShowsThePayee"}},
 		{Removes: "the provider's number", Edits: edit("paypro/finding.go", "oneLine(payeeMask.hideInText(oneLine(firstText(a.data, names.platformNo...), maxAnswer)), maxCode)", "oneLine(firstText(a.data, names.platformNo...), maxCode)"),
 			Killer: Killer{"paypro", "TestNoAnswerShowsThePayee"}},
