@@ -145,8 +145,8 @@ var errTooLate = errors.New("the lease leaves no time for the call")
 
 // itsTurn waits until a ticket's call may be made, and refuses if that is too late.
 func itsTurn(taking context.Context, ticket Ticket, by time.Time) error {
-	ctx, cancel := context.WithDeadline(taking, by)
-	defer cancel()
+	ctx := newPatience(taking, by)
+	defer ctx.end()
 	if err := ticket.Wait(ctx); err != nil {
 		return err
 	}
