@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 
+	"disburser/internal/grid"
 	"disburser/internal/partition"
 	"disburser/payout/acts"
 )
@@ -155,8 +156,17 @@ func (f *Follower) Run(ctx context.Context) {
 		if err := f.look(ctx); err != nil && ctx.Err() == nil {
 			f.fail(err)
 		}
-		pause(ctx, max(leastPause, f.Staleness/looks-time.Since(began)))
+		pause(ctx, untilLook(f.Staleness/looks, time.Since(began)))
 	}
+}
+
+// untilLook is how long to rest after a look that took so long. After a quick one that is until the next line of that
+// width: whatever else looks a few times a second wakes with it.
+func untilLook(every, took time.Duration) time.Duration {
+	if took > every/2 {
+		return max(leastPause, every-took)
+	}
+	return max(leastPause, grid.UntilNext(every))
 }
 
 // look asks where the topic ends, and reads up to there. Only then what was read is as fresh as the question

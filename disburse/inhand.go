@@ -21,11 +21,13 @@ const (
 	// something, and the journal has the fair order of all that wait.
 	askLate = time.Second
 
-	// askTogether is for how long an ask waits for others that come due within that time: they share a
-	// request for the rate. It waits for no more than askEnough. Then it waits for the next line of
-	// grid.Widest, as asks of other merchants do.
-	askTogether = 40 * time.Millisecond
-	askEnough   = 32
+	// askTogether is for how long an ask waits at least for others that come due within that time: they share a
+	// request for the rate. One that has waited for longer waits for a part of that, up to longestTogether. It
+	// waits for no more than askEnough. Then it waits for the next line of grid.Widest, as asks of other merchants do.
+	askTogether     = 40 * time.Millisecond
+	longestTogether = 100 * time.Millisecond
+	togetherPart    = 20
+	askEnough       = 32
 
 	// askInHandPause is how long no payout is taken in hand after that.
 	askInHandPause = 10 * time.Second
@@ -41,8 +43,8 @@ const (
 // cost. A payout whose task is lost here comes due in the journal when its lease ends.
 type inHand struct {
 	most int             // tasks that may wait here
-	more chan struct{}   // told when another task comes first, enough wait, or no more are expected
-	due  func(time.Time) // told when another task comes first, of when it is due; may be nil; never blocks
+	more chan struct{}   // told when another task comes first; without due also when enough wait, or no more are expected
+	due  func(time.Time) // told when another task comes first, of when it is due; nil: all are due at once; never blocks
 
 	mu       sync.Mutex
 	waiting  []*task   // the task that is due first comes first
@@ -73,7 +75,8 @@ func (h *inHand) fill(t *task) {
 	h.reserved--
 	at, _ := slices.BinarySearchFunc(h.waiting, t.due, dueBy)
 	h.waiting = slices.Insert(h.waiting, at, t) // mostly the last one
-	stir := at == 0 || h.reserved == 0 || len(h.waiting) == announceEnough
+	t.together = min(max(time.Until(t.due)/togetherPart, askTogether), longestTogether)
+	stir := at == 0 || h.due == nil && (h.reserved == 0 || len(h.waiting) == announceEnough) // who waits for an ask only wants the first one
 	h.mu.Unlock()
 	if stir {
 		h.wake()
@@ -99,7 +102,7 @@ func (h *inHand) work(now time.Time) (due int, next time.Time) {
 	if len(h.waiting) == 0 {
 		return 0, time.Time{}
 	}
-	soon := min(askEnough, h.dueCount(h.waiting[0].due.Add(askTogether)))
+	soon := min(askEnough, h.dueCount(h.waiting[0].due.Add(h.waiting[0].together)))
 	if next = h.waiting[soon-1].due; next.After(now) {
 		return 0, next
 	}

@@ -135,29 +135,36 @@ func TestAMerchantAtItsLimitCostsFewCalls(t *testing.T) {
 	})
 }
 
-// A task that comes before all others wakes whoever waits for them.
+// fills is when a task is due that is put in hand, and whether that wakes who waits.
+type fills struct {
+	due   time.Duration
+	wakes bool
+}
+
+// A task that comes before all others wakes whoever waits for them. So does the last one that is expected, where all are due at once.
 func TestATaskThatComesFirstWakes(t *testing.T) {
 	var told []time.Time
-	h := newInHand(10, func(at time.Time) { told = append(told, at) })
-	woken := func() bool {
-		select {
-		case <-h.more:
-			return true
-		default:
-			return false
+	now, h, atOnce := time.Now(), newInHand(10, func(at time.Time) { told = append(told, at) }), newInHand(10, nil)
+	fill := func(h *inHand, c fills) {
+		t.Helper()
+		h.fill(&task{due: now.Add(c.due)})
+		woken := len(h.more) > 0
+		if woken {
+			<-h.more
+		}
+		if woken != c.wakes {
+			t.Errorf("due in %v: wakes %v", c.due, woken)
 		}
 	}
-	now := time.Now()
 	for range 4 {
 		h.reserve()
+		atOnce.reserve()
 	}
-	for _, c := range []struct {
-		due   time.Duration
-		wakes bool
-	}{{2 * time.Second, true}, {3 * time.Second, false}, {time.Second, true}, {4 * time.Second, true}} { // the last: no more are expected
-		if h.fill(&task{due: now.Add(c.due)}); woken() != c.wakes {
-			t.Errorf("due in %v: wakes %v", c.due, !c.wakes)
-		}
+	for _, c := range []fills{{2 * time.Second, true}, {3 * time.Second, false}, {time.Second, true}, {4 * time.Second, false}} {
+		fill(h, c)
+	}
+	for _, c := range []fills{{0, true}, {1, false}, {2, false}, {3, true}} {
+		fill(atOnce, c)
 	}
 	if len(told) != 2 || !told[1].Equal(now.Add(time.Second)) {
 		t.Errorf("told of %v", told)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"disburser/internal/grid"
 	"disburser/payout"
 	"disburser/payout/epochs"
 	"disburser/payout/leases"
@@ -22,7 +23,7 @@ const (
 	// idle is how long the loop sleeps at most. Payouts that other instances take in are seen that
 	// late. busyPause is the least time until a look at what comes due by itself. Payouts that come
 	// due soon after each other share one look and one lease.
-	idle      = 250 * time.Millisecond
+	idle      = grid.Slow
 	busyPause = 80 * time.Millisecond
 
 	// starvedPause is how often lanes are started again that lack slots.
@@ -205,6 +206,9 @@ func (l *Loop) Run(taking, working context.Context) {
 		}
 		if !still {
 			sleep = l.round(taking, working, lanes)
+		}
+		if sleep >= idle { // with whatever else looks that seldom
+			sleep = max(busyPause, grid.UntilNext(idle))
 		}
 		l.sleepsUntil.Store(time.Now().Add(sleep).UnixNano())
 		nudged = l.sleep(taking, working, lanes, sleep)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"time"
 
+	"disburser/internal/grid"
 	"disburser/payout/acts"
 	"disburser/payout/epochs"
 	"disburser/payout/leases"
@@ -71,7 +72,7 @@ const (
 	actsAtOnce = 16
 
 	// actLook is how often the executor looks at what is pending, if nothing wakes it.
-	actLook = 250 * time.Millisecond
+	actLook = grid.Slow
 
 	// actAgain is the pause before an action is tried again whose payout somebody has, or after an error.
 	actAgain = 500 * time.Millisecond
@@ -125,7 +126,7 @@ func (e *executor) run(taking, working context.Context) {
 			e.start(taking, working, time.Now())
 			e.publish(working, time.Now())
 		})
-		timer.Reset(actLook)
+		timer.Reset(grid.UntilNext(actLook))
 		select {
 		case <-taking.Done():
 		case done := <-e.back:

@@ -29,7 +29,8 @@ type task struct {
 	word   *payout.Word   // of a person, to be judged by the ask's answer; else nil
 	judged *payout.Judged // what came of that; set once, in found
 
-	due time.Time // while it is in hand: when its next step is, by this process' clock
+	due      time.Time     // while it is in hand: when its next step is, by this process' clock
+	together time.Duration // while it is in hand: for how long that may wait for others'
 }
 
 // newTask is a payout that was leased for a step.

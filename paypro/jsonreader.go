@@ -155,8 +155,8 @@ func hasName(fields []jsonField, name string) bool {
 	return false
 }
 
-// moreNames makes the set of the names once an object has more fields than usual: to compare each name with all others
-// would take minutes in the largest answer that is read.
+// moreNames makes the set of the names once an object has more fields than usual. In the largest answer that is read it
+// would take minutes to compare each name with all others.
 func moreNames(names map[string]bool, fields []jsonField) map[string]bool {
 	if names != nil || len(fields) <= usualFields {
 		return names

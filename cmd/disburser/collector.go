@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"disburser/internal/grid"
 )
 
 const (
@@ -50,13 +52,14 @@ func tuneCollector(ctx context.Context) {
 	c := &collector{percent: debug.SetGCPercent(100), giveBack: debug.FreeOSMemory}
 	c.steer(steerEvery)
 	go func() {
-		tick := time.NewTicker(steerEvery)
-		defer tick.Stop()
+		next := time.NewTimer(grid.UntilNext(steerEvery))
+		defer next.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-tick.C:
+			case <-next.C:
+				next.Reset(grid.UntilNext(steerEvery))
 				c.steer(steerEvery)
 			}
 		}

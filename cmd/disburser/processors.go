@@ -5,6 +5,8 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"disburser/internal/grid"
 )
 
 // A process that does little, but often, pays for waking processors: each payout wakes one, and that wakes
@@ -19,7 +21,7 @@ const (
 	allFrom  = 0.6
 
 	// processorsEvery is how often it is looked. A payroll that begins has one processor for so long.
-	processorsEvery = 250 * time.Millisecond
+	processorsEvery = grid.Slow
 )
 
 // tuneProcessors says how many processors the process works on, until ctx ends. An operator's GOMAXPROCS goes
@@ -32,14 +34,15 @@ func tuneProcessors(ctx context.Context) {
 	go func() {
 		defer runtime.SetDefaultGOMAXPROCS()
 		var p processors
-		tick := time.NewTicker(processorsEvery)
-		defer tick.Stop()
+		next := time.NewTimer(grid.UntilNext(processorsEvery))
+		defer next.Stop()
 		for last := time.Now(); ; {
 			select {
 			case <-ctx.Done():
 				return
-			case <-tick.C:
+			case <-next.C:
 			}
+			next.Reset(grid.UntilNext(processorsEvery))
 			now, before := time.Now(), used
 			used, _ = processorTime()
 			switch p.next(used-before, now.Sub(last)) {

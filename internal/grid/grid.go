@@ -33,3 +33,15 @@ func UntilFine(at time.Time, width time.Duration) time.Duration {
 	}
 	return wait
 }
+
+// Slow is the distance of the lines for what looks a few times a second whether there is something new. An idle process has a
+// handful of these, and wakes once for all of them.
+const Slow = 250 * time.Millisecond
+
+// UntilNext is how long to wait for the next line of that width: width at most.
+func UntilNext(width time.Duration) time.Duration {
+	if width <= 0 {
+		return 0
+	}
+	return width - time.Duration(time.Now().UnixNano())%width
+}

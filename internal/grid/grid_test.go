@@ -33,6 +33,21 @@ func TestUntil(t *testing.T) {
 	})
 }
 
+func TestUntilNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct{ after, width, want time.Duration }{
+			{0, Slow, Slow}, {1, Slow, Slow - 1}, {Slow - 1, Slow, 1}, {Slow, Slow, Slow}, {Slow, 0, 0},
+		} {
+			began := time.Now()
+			time.Sleep(c.after)
+			if got := UntilNext(c.width); got != c.want {
+				t.Errorf("%v after a line of %v: %v, not %v", c.after, c.width, got, c.want)
+			}
+			time.Sleep(2*Slow - time.Since(began)) // on a line again
+		}
+	})
+}
+
 // Whatever the moment, it is never woken before it, and never more than a line later.
 func FuzzUntil(f *testing.F) {
 	f.Add(int64(1), int64(1))
