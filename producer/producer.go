@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// linger is how long the writer collects messages for a record batch. The library's default
-	// of a second would be a second of every payout's latency.
-	linger = 5 * time.Millisecond
+	// linger is how long the writer collects messages for a record batch: not at all, for who publishes brings what belongs
+	// together, and the writer takes all of it before it looks at the time. The library's default is a second, for zero too.
+	linger = time.Microsecond
 
 	// mostTogether is how many messages a record batch has at most.
 	mostTogether = 500
