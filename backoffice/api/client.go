@@ -34,7 +34,7 @@ func (p *Problem) Error() string {
 		text = p.Title
 	}
 	for i, f := range p.Faults {
-		text += map[bool]string{true: ": ", false: "; "}[i == 0] + strings.TrimSpace(strings.TrimPrefix(f.Location, "body.")+" "+f.Message)
+		text += map[bool]string{true: ": ", false: "; "}[i == 0] + f.String()
 	}
 	return text
 }

@@ -29,6 +29,15 @@ type Fault struct {
 	Location string `json:"location,omitempty" doc:"the field"`
 }
 
+// String is what is wrong, with the field's name where the message doesn't say it itself.
+func (f Fault) String() string {
+	field := strings.TrimPrefix(f.Location, "body.")
+	if field == "" || strings.HasPrefix(f.Message, "a "+field+" ") || strings.HasPrefix(f.Message, "a tradeNo ") {
+		return f.Message
+	}
+	return field + " " + f.Message
+}
+
 // longestDeadline is how far away a deadline may be.
 const longestDeadline = 24 * time.Hour
 

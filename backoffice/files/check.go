@@ -62,7 +62,7 @@ func Read(in io.Reader, all rules.Merchants, now time.Time, good func(command []
 	if err != nil {
 		return Report{}, err
 	}
-	c.report.Problems = slices.Concat(c.early, c.report.Problems)
+	c.report.Problems = slices.Insert(c.report.Problems, 0, c.early...) // never nil: it is [] in JSON
 	slices.SortStableFunc(c.report.Problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
 	c.report.Totals, c.report.Digest = c.whole.sums(), c.whole.digest()
 	return *c.report, nil
@@ -96,6 +96,9 @@ func (c *checker) table(in io.Reader) error {
 	for {
 		row, err := r.Next()
 		if errors.Is(err, io.EOF) {
+			if c.report.Lines == 0 {
+				c.tell(r.Header.Line, "", advice("the file has a header and no payouts", "write one payout on each line below it"))
+			}
 			return nil
 		}
 		if err != nil {

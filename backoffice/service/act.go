@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"crypto/rand"
-
 	"fmt"
 	"net/http"
 	"slices"
@@ -151,7 +150,7 @@ func (s *Service) judge(ctx context.Context, a *acts.Action) error {
 		}
 	}
 	if len(stand) == 0 {
-		return huma.Error409Conflict(fmt.Sprintf("no pause of %s stands: one of another scope is lifted by its own scope, and /overview lists them", a.Scope))
+		return huma.Error409Conflict(fmt.Sprintf("no pause of %s stands: one of another scope is lifted by its own scope, and the list of actions names them", a.Scope))
 	}
 	if a.Lifts == nil {
 		a.Lifts = stand

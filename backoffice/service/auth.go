@@ -44,6 +44,14 @@ func userOf(users config.Users, header string) (found config.User, known bool) {
 	return found, known
 }
 
+// unknownToken says what to do, to a caller without a token and to one whose token is nobody's.
+func unknownToken(header string) string {
+	if header == "" {
+		return "give your token: Authorization: Bearer TOKEN; backoffice token makes one"
+	}
+	return "nobody here has this token: is it whole, is it for this back office, was it changed? Whoever runs the back office can tell"
+}
+
 // roleKey is where an operation says which roles it needs: one of them.
 const roleKey = "roles"
 
@@ -66,7 +74,7 @@ func (s *Service) guard(a huma.API) func(huma.Context, func(huma.Context)) {
 		switch {
 		case !known:
 			c.SetHeader("WWW-Authenticate", "Bearer")
-			_ = huma.WriteErr(a, c, http.StatusUnauthorized, "give your token: Authorization: Bearer TOKEN; backoffice token makes one") // the caller is gone
+			_ = huma.WriteErr(a, c, http.StatusUnauthorized, unknownToken(c.Header("Authorization"))) // the caller is gone
 		case !slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(user.Roles, role) }):
 			_ = huma.WriteErr(a, c, http.StatusForbidden, "you need the role "+strings.Join(roles, " or ")) // the caller is gone
 		default:

@@ -92,7 +92,7 @@ func readable(w api.Word) error {
 	}
 	texts := make([]string, len(faults))
 	for i, f := range faults {
-		texts[i] = f.Location + " " + f.Message
+		texts[i] = f.String()
 	}
 	return cli.Usage(errors.New(cli.OneLine(strings.Join(texts, "; "))))
 }
@@ -125,7 +125,11 @@ func (p *speaker) await(ctx context.Context, s cli.Streams, c api.Client, a api.
 			wait = *p.Wait
 		}
 		left := wait - time.Since(began)
-		if left <= 0 || ctx.Err() != nil {
+		if ctx.Err() != nil {
+			fmt.Fprintln(s.Err, "you have stopped waiting; it is said all the same, and payctl actions tells what becomes of it")
+			return a, nil
+		}
+		if left <= 0 {
 			return a, nil
 		}
 		if a.Needs > 1 && a.ConfirmedBy == "" && !told {
@@ -137,6 +141,7 @@ func (p *speaker) await(ctx context.Context, s cli.Streams, c api.Client, a api.
 		switch {
 		case errors.As(err, &problem) && problem.Status < 500 && problem.Status != 404: // the books may not have read it yet
 			return a, marked(err)
+		case ctx.Err() != nil:
 		case err != nil: // it is said already, so this end is no reason to stop
 			if lost++; lost == 1 {
 				fmt.Fprintf(s.Err, "it is said, and its outcome can't be read; trying again: %s\n", cli.OneLine(err.Error()))

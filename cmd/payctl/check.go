@@ -16,6 +16,7 @@ import (
 	"disburser/backoffice/api"
 	"disburser/backoffice/files"
 	"disburser/internal/cli"
+	"disburser/internal/rows"
 	"disburser/internal/rules"
 )
 
@@ -56,9 +57,9 @@ func (k *check) Run(ctx context.Context, s cli.Streams) error {
 		return cli.Setup(err)
 	}
 	defer in.Close()
-	before, err := in.Stat()
-	if err != nil || !before.Mode().IsRegular() {
-		return cli.Setup(fmt.Errorf("%s is no regular file: save what it has as one (%w)", k.File, errors.Join(err, os.ErrInvalid)))
+	before, err := regular(in)
+	if err != nil {
+		return err
 	}
 	var report files.Report
 	var known api.Known
@@ -77,6 +78,20 @@ func (k *check) Run(ctx context.Context, s cli.Streams) error {
 		fmt.Fprintln(s.Out, sameAs(known))
 	}
 	return err
+}
+
+// regular refuses what can't be read twice, such as a folder or a pipe.
+func regular(in *os.File) (os.FileInfo, error) {
+	info, err := in.Stat()
+	switch {
+	case err != nil:
+		return nil, cli.Setup(err)
+	case info.IsDir():
+		return nil, cli.Setup(fmt.Errorf("%s is a folder: name a file in it", in.Name()))
+	case !info.Mode().IsRegular():
+		return nil, cli.Setup(fmt.Errorf("%s is no regular file: save what it has as one", in.Name()))
+	}
+	return info, nil
 }
 
 // ask has the back office look at the file. It knows which of it was ordered before.
@@ -110,6 +125,10 @@ func (k *check) write(s cli.Streams, in *os.File, before os.FileInfo, report fil
 	if len(report.Problems) > 0 && report.Table {
 		written = k.File + ".errors.csv"
 		err = k.writeErrors(in, before, written, report.Problems, merchants)
+	}
+	var fault *rows.Fault
+	if errors.Is(err, io.EOF) || errors.As(err, &fault) { // it is no table at all, which the problems say
+		written, err = "", nil
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", written, err)

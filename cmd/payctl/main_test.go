@@ -57,7 +57,7 @@ func TestCommandLines(t *testing.T) {
 		{"check --config " + config, cli.Wrong, `expected "<file>"`},
 		{"check nowhere.csv --config " + config, cli.Wrong, "nowhere.csv"},
 		{"check " + file + " --config nowhere.yaml", cli.Wrong, "nowhere.yaml"},
-		{"check " + filepath.Dir(file) + " --config " + config, cli.Wrong, "is no regular file"},
+		{"check " + filepath.Dir(file) + " --config " + config, cli.Wrong, "is a folder: name a file in it"},
 		{"check " + file + " --config " + config, cli.Done, "no problem; nothing was sent\n\nmerchant  currency  good payouts  sum  \neg-main   EGP       2             500  \n\n2 lines with payouts"},
 	})
 	if all, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "*")); len(all) != 2 {

@@ -89,7 +89,7 @@ func (o *once) doMany(ctx context.Context, s cli.Streams, m many, w api.Word) er
 		if err != nil {
 			return err
 		}
-		if yes, err := m.consent(s, w, list); err != nil || !yes {
+		if yes, err := m.consent(ctx, s, w, list); err != nil || !yes {
 			return err
 		}
 		if err := j.begin(list); err != nil {
@@ -213,7 +213,7 @@ func parseWhere(text string) (query url.Values, reason string, err error) {
 }
 
 // consent shows the list with count and sum, and asks.
-func (m many) consent(s cli.Streams, w api.Word, list []frozen) (bool, error) {
+func (m many) consent(ctx context.Context, s cli.Streams, w api.Word, list []frozen) (bool, error) {
 	if len(list) == 0 {
 		return false, errors.New("no payout fits: nothing was said")
 	}
@@ -235,7 +235,7 @@ func (m many) consent(s cli.Streams, w api.Word, list []frozen) (bool, error) {
 		fmt.Fprintf(s.Err, "%s: %s\n", count(len(list), "payout"), text)
 		return true, nil
 	}
-	return confirmed(s, fmt.Sprintf("%s: %s?", count(len(list), "payout"), text))
+	return confirmed(ctx, s, fmt.Sprintf("%s: %s?", count(len(list), "payout"), text))
 }
 
 // run says the word about each payout that is left, a few at a time. This goroutine alone writes the journal and prints.

@@ -95,7 +95,7 @@ func TestCommandsThatRead(t *testing.T) {
 		}
 	}
 	t.Setenv("PAYCTL_TOKEN", "wrong")
-	if status, out := run(t, "held"); status != cli.Wrong || !strings.Contains(out, "give your token") {
+	if status, out := run(t, "held"); status != cli.Wrong || !strings.Contains(out, "nobody here has this token") {
 		t.Error(status, out)
 	}
 }

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 
@@ -142,18 +139,14 @@ func (*find) Examples() []cli.Example {
 	}
 }
 
-// stdin is where find reads from.
-var stdin io.Reader = os.Stdin
-
 // Run looks for them.
 func (f *find) Run(ctx context.Context, s cli.Streams) error {
 	value := f.Payee
 	if value == "-" {
-		line, err := bufio.NewReader(stdin).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("read the value from stdin: %w", err)
+		var err error
+		if value, err = readLine(ctx); err != nil {
+			return err
 		}
-		value = line
 	}
 	if strings.TrimSpace(value) == "" {
 		return cli.Usage(errors.New("--payee must have a value"))

@@ -53,7 +53,7 @@ func TestWhatCannotBeRehearsed(t *testing.T) {
 	}
 	clitest.Lines(t, program(), clitest.Table{
 		{"rehearse " + file + " --config " + config, cli.Wrong, "has 1 problem: payctl check " + file},
-		{"rehearse " + empty + " --config " + config, cli.Wrong, "has no payouts"},
+		{"rehearse " + empty + " --config " + config, cli.Wrong, "has 1 problem: payctl check"},
 		{"rehearse " + file + " --config " + config + " --instances 0", cli.Wrong, "--instances must be 1 to 16"},
 		{"rehearse " + file + " --config " + config + " --limit 0s", cli.Wrong, "--limit must be above 0"},
 		{"rehearse " + file + " --config " + config + " --day nice", cli.Wrong, "calm"},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -54,9 +53,9 @@ func (k *send) Run(ctx context.Context, s cli.Streams) error {
 		return cli.Setup(err)
 	}
 	defer in.Close()
-	before, err := in.Stat()
-	if err != nil || !before.Mode().IsRegular() {
-		return cli.Setup(fmt.Errorf("%s is no regular file: save what it has as one (%w)", k.File, errors.Join(err, os.ErrInvalid)))
+	before, err := regular(in)
+	if err != nil {
+		return err
 	}
 	query := url.Values{"dry_run": {"true"}}
 	if k.Batch != "" {
@@ -79,14 +78,14 @@ func (k *send) Run(ctx context.Context, s cli.Streams) error {
 		file.Batches[k.Batch] += file.Batches[""]
 		delete(file.Batches, "")
 	}
-	if send, err := k.consent(s, file); err != nil || !send {
+	if send, err := k.consent(ctx, s, file); err != nil || !send {
 		return err
 	}
 	return k.send(ctx, s, c, in, file)
 }
 
 // consent shows what would be sent, and asks. It answers false where there is nothing to send.
-func (k *send) consent(s cli.Streams, file api.File) (bool, error) {
+func (k *send) consent(ctx context.Context, s cli.Streams, file api.File) (bool, error) {
 	out := s.Out
 	if k.JSON {
 		out = s.Err
@@ -119,7 +118,7 @@ func (k *send) consent(s cli.Streams, file api.File) (bool, error) {
 	case k.Yes:
 		return true, nil
 	}
-	return confirmed(s, fmt.Sprintf("Send %s?", count(file.Count, "payout")))
+	return confirmed(ctx, s, fmt.Sprintf("Send %s?", count(file.Count, "payout")))
 }
 
 // sameAs says which batch the file is.
@@ -132,20 +131,6 @@ func wereOf(n int) string {
 		return "1 payout was"
 	}
 	return fmt.Sprintf("%d payouts were", n)
-}
-
-// confirmed asks a person, who has to type yes.
-func confirmed(s cli.Streams, question string) (bool, error) {
-	fmt.Fprintf(s.Err, "%s Type yes: ", question)
-	line, err := bufio.NewReader(stdin).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, fmt.Errorf("read the answer: %w", err)
-	}
-	if strings.TrimSpace(line) != "yes" {
-		fmt.Fprintln(s.Err, "nothing was done; --yes doesn't ask")
-		return false, cli.Told(cli.Failed)
-	}
-	return true, nil
 }
 
 // send sends the file that was looked at.

@@ -116,7 +116,7 @@ func TestWhatHappensNext(t *testing.T) {
 		"expired":   {of(func(p *payout.Payout) { p.ExpiresAt = now }), func(*Around) {}, "review", now.Add(-time.Minute), "rejected"},
 		"asked":     {asks(func(p *payout.Payout) { p.NoRecords = 1 }), func(*Around) {}, "ask", now.Add(time.Minute), "1 of 3 answers that it has no record are there; without an outcome it is held at 2026-11-28 07:59:00Z"},
 		"in hand":   {inHand, func(*Around) {}, "ask", now.Add(time.Minute), "has it in hand"},
-		"held":      {asks(func(p *payout.Payout) { p.State = payout.StateHeld }), func(a *Around) { a.Asks.Breaker = Tripped }, "ask", now.Add(time.Minute), "disburser act resolve; too many calls"},
+		"held":      {asks(func(p *payout.Payout) { p.State = payout.StateHeld }), func(a *Around) { a.Asks.Breaker = Tripped }, "ask", now.Add(time.Minute), "a person can end it: resolve; too many calls"},
 		"announced": {of(func(p *payout.Payout) { p.State, p.Step = payout.StatePaid, payout.StepAnnounce }), func(*Around) {}, "announce", now.Add(-time.Minute), "payout.results"},
 		"review":    {of(func(p *payout.Payout) { p.Step = payout.StepReview }), func(*Around) {}, "review", now.Add(-time.Minute), "looks whether"},
 		"ended":     {Found{Place: Ended, At: now}, func(*Around) {}, "none", time.Time{}, "nothing"},

@@ -69,7 +69,7 @@ func nextAsk(f Found, around Around) *Next {
 	}
 	switch {
 	case p.State == payout.StateHeld:
-		n.Text += "; a person can end it: disburser act resolve"
+		n.Text += "; a person can end it: resolve"
 	case p.NoRecords > 0 && around.Policy.NoRecord.Answers > 0:
 		n.Text += fmt.Sprintf("; %d of %d answers that it has no record are there", p.NoRecords, around.Policy.NoRecord.Answers)
 	}
