@@ -26,7 +26,8 @@ func TestCtrlCEndsAQuestion(t *testing.T) {
 	}
 }
 
-// A file that is no file of payouts is told by the back office as it is told offline: exit status 2, and no file with errors.
+// The back office says of a file that is no file of payouts what is said offline. The exit status is 2, and no file with errors
+// is written.
 func TestWhatIsNoFileOfPayouts(t *testing.T) {
 	sender(t)
 	for name, says := range map[string]string{"": "the file is empty", "tradeNo,merchant,amount\n": "a header and no payouts", "PK\x03\x04": "is a spreadsheet"} {
@@ -44,7 +45,7 @@ func TestWhatIsNoFileOfPayouts(t *testing.T) {
 	}
 }
 
-// A table fits a terminal: columns without a value are left out, the last one is broken between words, and where that isn't enough
+// A table fits a terminal. Columns without a value are left out, and the last one is broken between words. Where that isn't enough,
 // each row is a block.
 func TestTablesFitTheTerminal(t *testing.T) {
 	for _, test := range []struct {
