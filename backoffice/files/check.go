@@ -26,6 +26,7 @@ type checker struct {
 	report *Report
 	whole  *payouts
 	good   func(command []byte) // gets each line that has no problem
+	wrongs int                  // problems, those that aren't listed too
 
 	// Of a table only.
 	words    vocabulary
@@ -68,8 +69,15 @@ func Read(in io.Reader, all rules.Merchants, now time.Time, good func(command []
 	return *c.report, nil
 }
 
+// mostProblems is how many are listed. A file of 256 MB may have more than memory could hold, and nobody reads them.
+const mostProblems = 100_000
+
 // tell notes a problem.
 func (c *checker) tell(line int, column string, w wrong) {
+	if c.wrongs++; len(c.report.Problems) >= mostProblems {
+		c.report.More++
+		return
+	}
 	c.report.Problems = append(c.report.Problems, Problem{line, column, w.problem, w.proposal})
 }
 
@@ -105,8 +113,8 @@ func (c *checker) table(in io.Reader) error {
 			return err
 		}
 		c.report.Lines++
-		before := len(c.report.Problems)
-		if c.row(r.Header.Line, row); len(c.report.Problems) == before {
+		before := c.wrongs
+		if c.row(r.Header.Line, row); c.wrongs == before {
 			c.good(c.value.Bytes())
 		}
 	}

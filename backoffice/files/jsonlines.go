@@ -41,8 +41,8 @@ func (c *checker) lines(in io.Reader) error {
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			c.report.Lines++
-			before := len(c.report.Problems)
-			if c.line(number, line); len(c.report.Problems) == before {
+			before := c.wrongs
+			if c.line(number, line); c.wrongs == before {
 				c.good(line)
 			}
 		}

@@ -40,9 +40,11 @@ type Total struct {
 // Report says what stands in a file.
 type Report struct {
 	Lines    int       `json:"lines"`    // lines with payouts, without the header
-	Problems []Problem `json:"problems"` // in order of their lines
-	Totals   []Total   `json:"totals"`   // in order of merchant and currency
-	Digest   string    `json:"digest"`   // of the good payouts: SHA-256 over "tradeNo SP fingerprint LF", sorted by tradeNo
+	Problems []Problem `json:"problems"` // in order of their lines, 100,000 at most
+
+	More   int     `json:"more,omitempty"` // problems that aren't listed
+	Totals []Total `json:"totals"`         // in order of merchant and currency
+	Digest string  `json:"digest"`         // of the good payouts: SHA-256 over "tradeNo SP fingerprint LF", sorted by tradeNo
 
 	Table bool `json:"-"` // whether the file is a table, and not JSON lines
 }

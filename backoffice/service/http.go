@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -22,6 +24,14 @@ import (
 
 // prefix is where the API is. OpenAPI stands at prefix/openapi.json.
 const prefix = "/api/v1"
+
+// newServer bounds how long somebody may take to ask and to take the answer. A file and live events have bounds of their own.
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: log.New(io.Discard, "", 0), // it would quote what people send
+	}
+}
 
 // handler is all that is served. Health and metrics are open, as is the description of the API; all else needs a token.
 func (s *Service) handler() (http.Handler, error) {

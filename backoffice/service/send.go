@@ -22,13 +22,10 @@ import (
 )
 
 const (
-	// mostOfFile bounds a file: about a million lines.
-	mostOfFile = 256 << 20
-
 	// fileFor is how long a file may take to come, and to be published.
 	fileFor = 10 * time.Minute
 
-	// filesAtOnce bounds the memory: 100 bytes or so of each line are remembered while a file is looked at.
+	// filesAtOnce bounds the memory: about 200 bytes of each line are remembered while a file is looked at.
 	filesAtOnce = 2
 
 	// knownAtOnce is how many payouts the books are asked about together, publishAtOnce how many are published together.
@@ -69,10 +66,16 @@ func sendOperation(roles ...string) huma.Operation {
 
 // send checks a whole file, and publishes it if nothing is wrong with it.
 func (s *Service) send(ctx context.Context, in *SendInput) (*answer[api.File], error) {
+	select {
+	case s.uploads <- struct{}{}:
+		defer func() { <-s.uploads }()
+	default:
+		_ = in.limits.SetReadDeadline(time.Now().Add(restFor)) // every server of net/http can
+		return nil, huma.Error503ServiceUnavailable(fmt.Sprintf("%d files are being sent already: send it again in a minute", uploadsAtOnce))
+	}
 	until := time.Now().Add(fileFor)
-	_ = in.limits.SetReadDeadline(until)  // every server of net/http can
-	_ = in.limits.SetWriteDeadline(until) // and this one is
-	file, err := spool(in.body)
+	_ = in.limits.SetWriteDeadline(until) // every server of net/http can
+	file, err := spool(steadyReader{in.body, in.limits, until})
 	if err != nil {
 		return nil, err
 	}
@@ -103,25 +106,6 @@ func (s *Service) send(ctx context.Context, in *SendInput) (*answer[api.File], e
 		return nil, err
 	}
 	return &answer[api.File]{looked.answer}, nil
-}
-
-// spool keeps the body where it can be read twice: in a file without a name, which is gone with the process.
-func spool(body io.Reader) (*os.File, error) {
-	file, err := os.CreateTemp("", "payouts-*")
-	if err != nil {
-		return nil, huma.Error503ServiceUnavailable("the file can't be kept while it is looked at: is the disk full?")
-	}
-	_ = os.Remove(file.Name()) // where that can't be, it is for its owner only
-	n, err := io.Copy(file, io.LimitReader(body, mostOfFile+1))
-	switch {
-	case err != nil:
-		file.Close()
-		return nil, huma.Error400BadRequest("the file didn't come whole: send it again")
-	case n > mostOfFile:
-		file.Close()
-		return nil, huma.NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("the file is larger than %d MB: cut it in two", mostOfFile>>20))
-	}
-	return file, nil
 }
 
 // looked is what is known of a file before it is sent.
@@ -159,6 +143,9 @@ func (s *Service) look(ctx context.Context, file *os.File, batch string) (*looke
 			flush()
 		}
 	})
+	if errors.Is(err, errTooManyLines) {
+		return nil, huma.NewError(http.StatusRequestEntityTooLarge, err.Error())
+	}
 	if err != nil {
 		return nil, huma.Error422UnprocessableEntity("the file can't be read", &huma.ErrorDetail{Message: err.Error()})
 	}
@@ -185,7 +172,7 @@ func (s *Service) readFile(file *os.File, now time.Time, each func(payout.Comman
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return files.Report{}, err
 	}
-	return files.Read(file, s.merchants, now, func(command []byte) {
+	return files.Read(&lineLimit{file, mostLines}, s.merchants, now, func(command []byte) {
 		orders, err := message.Decode(command)
 		if err != nil { // it was read this moment
 			return
@@ -203,9 +190,16 @@ func badFile(report files.Report) error {
 	}
 	bad := &api.BadFile{Report: report, Problem: api.Problem{
 		Title: http.StatusText(http.StatusUnprocessableEntity), Status: http.StatusUnprocessableEntity,
-		Detail: fmt.Sprintf("the file has %d problems on %d lines; nothing was sent", len(report.Problems), len(lines)),
+		Detail: fmt.Sprintf("the file has %d problems on %d lines%s; nothing was sent", len(report.Problems), len(lines), more(report.More)),
 	}}
 	return bad
+}
+
+func more(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %d more that aren't listed", n)
 }
 
 // known asks the books which payouts were ordered before.

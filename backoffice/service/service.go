@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -56,6 +55,7 @@ type Service struct {
 	live      *live
 	merchants rules.Merchants
 	files     chan struct{} // one for each file that is looked at
+	uploads   chan struct{} // one for each file that comes or is looked at
 	seals     *books.Sealer
 }
 
@@ -77,7 +77,7 @@ func New(c config.Config, merchants rules.Merchants, o Options) (*Service, error
 	}
 	t := c.Kafka.Topics
 	s := &Service{
-		merchants: merchants, files: make(chan struct{}, filesAtOnce), seals: books.NewSealer(c.Backoffice.PayeeKey),
+		merchants: merchants, files: make(chan struct{}, filesAtOnce), uploads: make(chan struct{}, uploadsAtOnce), seals: books.NewSealer(c.Backoffice.PayeeKey),
 		config: c, options: o, logger: newLogger(c.Log, o.LogTo), metrics: newMetrics(o.Registry),
 		transport: &kafka.Transport{Dial: o.DialKafka, DialTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second, MetadataTTL: time.Second, ClientID: "backoffice", TLS: encrypted, SASL: login},
 		names: api.Topics{
@@ -145,9 +145,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-	}
+	server := newServer(handler)
 	var group sync.WaitGroup
 	group.Go(func() { _ = server.Serve(listener) }) // ends by Shutdown only
 	s.logger.Info().Str("address", listener.Addr().String()).Msg("the back office answers")

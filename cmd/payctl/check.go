@@ -179,7 +179,10 @@ func (k *check) tellPeople(s cli.Streams, report files.Report, written string) {
 	lines := map[int]bool{}
 	for _, p := range report.Problems {
 		lines[p.Line] = true
-		fmt.Fprintf(s.Out, "%s:%d: %s\n", k.File, p.Line, p)
+		fmt.Fprintf(s.Out, "%s:%d: %s\n", cli.OneLine(k.File), p.Line, cli.OneLine(p.String())) // a column has the file's own name
+	}
+	if report.More > 0 {
+		fmt.Fprintf(s.Out, "%s more, of which none is listed\n", count(report.More, "problem"))
 	}
 	switch {
 	case len(report.Problems) == 0:
@@ -192,7 +195,7 @@ func (k *check) tellPeople(s cli.Streams, report files.Report, written string) {
 	w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "\nmerchant\tcurrency\tgood payouts\tsum\t\n")
 	for _, t := range report.Totals {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t\n", t.Merchant, t.Currency, t.Count, t.Sum)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t\n", cli.OneLine(t.Merchant), cli.OneLine(t.Currency), t.Count, t.Sum)
 	}
 	_ = w.Flush() // to a terminal: there is nobody left to tell
 	fmt.Fprintf(s.Out, "\n%s with payouts, digest of the good ones %s\n", count(report.Lines, "line"), report.Digest)
