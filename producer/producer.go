@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// linger is how long the writer collects messages for a record batch: not at all, for who publishes brings what belongs
-	// together, and the writer takes all of it before it looks at the time. The library's default is a second, for zero too.
+	// linger is how long the writer collects messages for a record batch: not at all. Who publishes brings what belongs
+	// together, and the writer takes all of it before it looks at the time. Zero would mean the library's default, a second.
 	linger = time.Microsecond
 
 	// mostTogether is how many messages a record batch has at most.
