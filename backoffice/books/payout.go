@@ -9,31 +9,31 @@ import (
 )
 
 // Payout is all that was read about one tradeNo. Joining facts to it gives the same in any order, and a fact that is
-// joined twice changes nothing, but for the number of copies. Each list is sorted. Its JSON is what the tables hold.
+// joined twice changes nothing, but for the number of copies. Each list is sorted. The tables hold it as codec.go writes it.
 type Payout struct {
-	TradeNo string  `json:"-"`
-	Orders  []Order `json:"c,omitempty"`
-	Events  []Event `json:"e,omitempty"`
-	Sent    *Sent   `json:"s,omitempty"`
-	Lost    []Lost  `json:"l,omitempty"`
+	TradeNo string
+	Orders  []Order
+	Events  []Event
+	Sent    *Sent
+	Lost    []Lost
 }
 
 // Order is what a command said. Of equal ones in a partition and a batch it is the first.
 type Order struct {
 	Place
-	Time        int64             `json:"t"` // Kafka's, in ms
-	Fingerprint Seal              `json:"f"`
-	Other       Seal              `json:"g,omitempty"` // under which the same content may be known too
-	Merchant    string            `json:"m,omitempty"`
-	Amount      string            `json:"a,omitempty"`
-	Currency    string            `json:"u,omitempty"`
-	BatchID     string            `json:"b,omitempty"`
-	BatchSize   int               `json:"z,omitempty"`
-	NotBefore   int64             `json:"nb,omitempty"`
-	ExpiresAt   int64             `json:"ea,omitempty"`
-	Payee       map[string]string `json:"y,omitempty"` // masked
-	Hashes      []int64           `json:"h,omitempty"` // of the payee's values, see PayeeHash; sorted
-	Copies      int               `json:"k,omitempty"` // how many commands said it; those carried forward don't count
+	Time        int64 // Kafka's, in ms
+	Fingerprint Seal
+	Other       Seal // under which the same content may be known too
+	Merchant    string
+	Amount      string
+	Currency    string
+	BatchID     string
+	BatchSize   int
+	NotBefore   int64
+	ExpiresAt   int64
+	Payee       map[string]string // masked
+	Hashes      []int64           // of the payee's values, see PayeeHash; sorted
+	Copies      int               // how many commands said it; those carried forward don't count
 }
 
 // content names what was ordered: it is equal where the fingerprints are, whether the currency was named or not.
@@ -58,27 +58,27 @@ func earlier(a, b Order) int {
 // Event is a result. Of repeats it is the first in the topic.
 type Event struct {
 	Place
-	ID              string            `json:"id"`
-	Type            message.EventType `json:"ty"`
-	Time            int64             `json:"t"` // ce_time, in ms
-	Fingerprint     Seal              `json:"f,omitempty"`
-	Merchant        string            `json:"m,omitempty"`
-	Amount          string            `json:"a,omitempty"`
-	Currency        string            `json:"u,omitempty"`
-	BatchID         string            `json:"b,omitempty"`
-	BatchSize       int               `json:"z,omitempty"`
-	Status          string            `json:"st,omitempty"`
-	StatusText      string            `json:"sx,omitempty"`
-	PlatformTradeNo string            `json:"pt,omitempty"`
-	PaidAmount      string            `json:"pa,omitempty"`
-	Reason          string            `json:"r,omitempty"`
-	Contradiction   string            `json:"x,omitempty"`
-	By              string            `json:"by,omitempty"`
-	ConfirmedBy     string            `json:"cb,omitempty"`
-	Sends           int               `json:"ns,omitempty"`
-	Asks            int               `json:"na,omitempty"`
-	ReceivedAt      int64             `json:"ra,omitempty"`
-	SentAt          int64             `json:"sa,omitempty"`
+	ID              string
+	Type            message.EventType
+	Time            int64 // ce_time, in ms
+	Fingerprint     Seal
+	Merchant        string
+	Amount          string
+	Currency        string
+	BatchID         string
+	BatchSize       int
+	Status          string
+	StatusText      string
+	PlatformTradeNo string
+	PaidAmount      string
+	Reason          string
+	Contradiction   string
+	By              string
+	ConfirmedBy     string
+	Sends           int
+	Asks            int
+	ReceivedAt      int64
+	SentAt          int64
 }
 
 // state is the payout's state by the event.
@@ -100,16 +100,16 @@ func (e Event) state() payout.State {
 // Sent is the first decision to send, and how many there were.
 type Sent struct {
 	Place
-	Time     int64  `json:"t"`
-	Merchant string `json:"m,omitempty"`
-	Times    int    `json:"k"`
+	Time     int64
+	Merchant string
+	Times    int
 }
 
 // Lost is a content that lost a conflict, by a dead letter.
 type Lost struct {
 	Place
-	Time    int64 `json:"t"` // the dead letter's, in ms
-	Content Seal  `json:"f"`
+	Time    int64 // the dead letter's, in ms
+	Content Seal
 }
 
 // addOrder joins an order.

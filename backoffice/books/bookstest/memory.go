@@ -19,7 +19,7 @@ import (
 type Memory struct {
 	mu      sync.Mutex
 	places  map[string]books.Progress
-	payouts map[string]string // as JSON: nobody shares what the tables hold
+	payouts map[string][]byte // as tables hold them: nobody shares them
 	views   map[string]books.View
 	payee   map[books.PayeeRow]bool
 	letters map[string]books.Letter
@@ -32,7 +32,7 @@ type Memory struct {
 // NewMemory makes empty books.
 func NewMemory() *Memory {
 	return &Memory{
-		places: map[string]books.Progress{}, payouts: map[string]string{}, views: map[string]books.View{}, payee: map[books.PayeeRow]bool{},
+		places: map[string]books.Progress{}, payouts: map[string][]byte{}, views: map[string]books.View{}, payee: map[books.PayeeRow]bool{},
 		letters: map[string]books.Letter{}, actions: map[int64]acts.Record{}, batches: map[string]books.Batch{},
 		totals: map[books.TotalKey]string{}, events: map[string]books.BatchEvent{},
 	}
@@ -74,12 +74,12 @@ type memoryTx struct {
 func (m *memoryTx) Payouts(_ context.Context, tradeNos []string) (map[string]*books.Payout, error) {
 	found := map[string]*books.Payout{}
 	for _, tradeNo := range tradeNos {
-		text, known := m.payouts[tradeNo]
+		facts, known := m.payouts[tradeNo]
 		if !known {
 			continue
 		}
 		p := &books.Payout{TradeNo: tradeNo}
-		if err := json.Unmarshal([]byte(text), p); err != nil {
+		if err := p.ReadFacts(facts); err != nil {
 			return nil, err
 		}
 		found[tradeNo] = p
@@ -116,13 +116,9 @@ func (m *memoryTx) Save(_ context.Context, c books.Changes) error {
 
 func (m *Memory) apply(c books.Changes) {
 	for _, row := range c.Payouts {
-		text, err := json.Marshal(row.Payout)
-		if err != nil {
-			panic(err)
-		}
 		v := row.View
 		v.Order, v.Event = nil, nil
-		m.payouts[row.TradeNo], m.views[row.TradeNo] = string(text), v
+		m.payouts[row.TradeNo], m.views[row.TradeNo] = row.Facts(), v
 	}
 	for _, row := range c.Payee {
 		m.payee[row] = true
@@ -157,7 +153,8 @@ func (m *Memory) apply(c books.Changes) {
 func (m *Memory) Dump() string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	for tradeNo, text := range m.payouts {
+	for tradeNo, facts := range m.payouts {
+		text, _ := json.Marshal(read(tradeNo, facts)) // of texts and numbers everything can be written
 		add("payout %s %+v %s", tradeNo, m.views[tradeNo], text)
 	}
 	for row := range m.payee {
@@ -179,15 +176,19 @@ func (m *Memory) Dump() string {
 	return strings.Join(lines, "\n")
 }
 
+func read(tradeNo string, facts []byte) *books.Payout {
+	p := &books.Payout{TradeNo: tradeNo}
+	if err := p.ReadFacts(facts); err != nil {
+		panic(err)
+	}
+	return p
+}
+
 // Recounted answers what the totals would be if they were counted anew, as Totals writes them.
 func (m *Memory) Recounted() string {
 	sums := books.Totals{}
-	for tradeNo, text := range m.payouts {
-		p := &books.Payout{TradeNo: tradeNo}
-		if err := json.Unmarshal([]byte(text), p); err != nil {
-			panic(err)
-		}
-		sums.Count(p)
+	for tradeNo, facts := range m.payouts {
+		sums.Count(read(tradeNo, facts))
 	}
 	all := map[books.TotalKey]string{}
 	for k, t := range sums {

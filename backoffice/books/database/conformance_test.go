@@ -261,7 +261,7 @@ func dumped(t testing.TB, b *Books) string {
 				to[i] = &values[i]
 			}
 			err := rows.Scan(to...)
-			lines = append(lines, fmt.Sprintf("%s: %v", name, values))
+			lines = append(lines, fmt.Sprintf("%s: %s", name, shown(values)))
 			return err
 		}); err != nil {
 			t.Fatal(err)
@@ -269,6 +269,18 @@ func dumped(t testing.TB, b *Books) string {
 	}
 	slices.Sort(lines)
 	return "\n" + strings.Join(lines, "\n")
+}
+
+// shown writes a row with its bytes as they are.
+func shown(values []any) string {
+	text := ""
+	for _, v := range values {
+		if b, is := v.([]byte); is {
+			v = string(b)
+		}
+		text += fmt.Sprintf("%v ", v)
+	}
+	return strings.ReplaceAll(text, "\n", " ")
 }
 
 // No payee stands in the database in clear, neither in a table nor in a free page of the file.
@@ -290,7 +302,7 @@ func TestNoPayeeIsInClear(t *testing.T) {
 			}
 			err := rows.Scan(to...)
 			seen++
-			text := fmt.Sprint(values...)
+			text := shown(values)
 			for i := range 50 {
 				for _, value := range bookstest.Command(i, 50).Payee.Reveal() {
 					if strings.Contains(text, value) {

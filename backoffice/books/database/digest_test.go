@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -175,7 +174,7 @@ func unsealed(t *testing.T, open func(testing.TB) *Books) {
 				to[i] = &values[i]
 			}
 			err := rows.Scan(to...)
-			text := fmt.Sprint(values...)
+			text := shown(values)
 			for i := range 60 {
 				c := bookstest.Resolve(bookstest.Command(i, 60))
 				for _, f := range []payout.Fingerprint{c.Fingerprint(), c.OtherFingerprint()} {

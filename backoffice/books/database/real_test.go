@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -161,5 +162,29 @@ func TestPostgreSQLHeldPlacesHaveNoHoles(t *testing.T) {
 	var there int
 	if err := first.read.QueryRow("SELECT count(*) FROM became_held").Scan(&there); err != nil || there != len(seen) || there == 0 {
 		t.Errorf("%d of %d places were seen: %v", len(seen), there, err)
+	}
+}
+
+func TestPostgreSQLRecords(t *testing.T) { recordsOf(t, openPostgres) }
+
+// Whatever is asked of payouts, PostgreSQL has an index for it. It may still read a small table as a whole, so that is made dear.
+func TestPostgreSQLScansNoTable(t *testing.T) {
+	b := openPostgres(t)
+	many(t, b)
+	if _, err := b.write.Exec("ANALYZE"); err != nil {
+		t.Fatal(err)
+	}
+	b.read.SetMaxOpenConns(1) // so that what is set holds for all that follows
+	for _, setting := range []string{"enable_seqscan", "enable_bitmapscan"} {
+		if _, err := b.read.Exec("SET " + setting + " = off"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, q := range questions() {
+		text, args := q.statement()
+		p := plan(t, b, "EXPLAIN", text, args)
+		if strings.Contains(p, "Seq Scan") || q.Payee == nil && strings.Contains(p, "Sort") {
+			t.Errorf("%+v:\n%s\n%s", q, text, p)
+		}
 	}
 }

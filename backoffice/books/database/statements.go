@@ -32,10 +32,10 @@ var (
 	newPayouts = table{
 		name:    "payouts",
 		columns: "trade_no,state,merchant,batch_id,currency,amount,paid,undetermined,at,changed_at,settled_at,content,facts",
-		types:   "text,text,text,text,text,bigint,bigint,bigint,bigint,bigint,bigint,text,text",
+		types:   "text,text,text,text,text,bigint,bigint,bigint,bigint,bigint,bigint,text,bytea",
 	}
 	movedPayouts = table{ // only their state is another one
-		name: "payouts", columns: "trade_no,state,paid,changed_at,settled_at,content,facts", types: "text,text,bigint,bigint,bigint,text,text",
+		name: "payouts", columns: "trade_no,state,paid,changed_at,settled_at,content,facts", types: "text,text,bigint,bigint,bigint,text,bytea",
 		update: "state,paid,changed_at,settled_at,content,facts",
 	}
 	otherPayouts = table{
@@ -72,10 +72,13 @@ var written = []table{newPayouts, movedPayouts, otherPayouts, payees, totals, ba
 func sqlite() statements   { return statements{name: "sqlite", prepared: map[table]*sql.Stmt{}} }
 func postgres() statements { return statements{name: "postgres", shared: true} }
 
-// known is the statement that reads a payout.
+// known is the statement that reads payouts.
 var known = table{name: "known"}
 
 const selectPayout = "SELECT trade_no, facts FROM payouts WHERE trade_no = $1"
+
+// knownTogether is how many payouts SQLite is asked for at once.
+const knownTogether = 100
 
 // prepare prepares the statements of SQLite on its one connection.
 func (s *statements) prepare(ctx context.Context, db *sql.DB) error {
@@ -89,7 +92,7 @@ func (s *statements) prepare(ctx context.Context, db *sql.DB) error {
 		}
 		s.prepared[t] = stmt
 	}
-	stmt, err := db.PrepareContext(ctx, selectPayout)
+	stmt, err := db.PrepareContext(ctx, "SELECT trade_no, facts FROM payouts WHERE trade_no IN (?"+strings.Repeat(",?", knownTogether-1)+")")
 	s.prepared[known] = stmt
 	return err
 }

@@ -94,10 +94,17 @@ func (t *transaction) Payouts(ctx context.Context, tradeNos []string) (map[strin
 		}
 		return found, each(rows, func() error { return scanInto(rows, found) })
 	}
-	ctx = quiet(ctx)
 	stmt := t.tx.StmtContext(ctx, t.sql.prepared[known])
-	for _, tradeNo := range tradeNos {
-		if err := scanInto(stmt.QueryRowContext(ctx, tradeNo), found); err != nil && !errors.Is(err, sql.ErrNoRows) {
+	args := make([]any, knownTogether)
+	for some := range slices.Chunk(tradeNos, knownTogether) {
+		for i := range args {
+			args[i] = some[min(i, len(some)-1)] // the last one again where there are fewer
+		}
+		rows, err := stmt.QueryContext(quiet(ctx), args...)
+		if err != nil {
+			return nil, err
+		}
+		if err := each(rows, func() error { return scanInto(rows, found) }); err != nil {
 			return nil, err
 		}
 	}
@@ -107,19 +114,17 @@ func (t *transaction) Payouts(ctx context.Context, tradeNos []string) (map[strin
 func scanInto(row interface{ Scan(to ...any) error }, found map[string]*books.Payout) error {
 	p := &books.Payout{}
 	var facts sql.RawBytes
-	var text string
 	if _, many := row.(*sql.Rows); many {
 		if err := row.Scan(&p.TradeNo, &facts); err != nil {
 			return err
 		}
 	} else {
-		if err := row.Scan(&p.TradeNo, &text); err != nil {
+		if err := row.Scan(&p.TradeNo, (*[]byte)(&facts)); err != nil {
 			return err
 		}
-		facts = []byte(text)
 	}
-	if err := json.Unmarshal(facts, p); err != nil {
-		return fmt.Errorf("read the facts of %s: %w", p.TradeNo, err)
+	if err := p.ReadFacts(facts); err != nil {
+		return fmt.Errorf("read what is known of %s: %w", p.TradeNo, err)
 	}
 	found[p.TradeNo] = p
 	return nil
@@ -239,11 +244,7 @@ func compareInt(a, b int64) int {
 func (t *transaction) savePayouts(ctx context.Context, all []books.Row) error {
 	var fresh, moved, other [][]any
 	for _, row := range all {
-		text, err := json.Marshal(row.Payout)
-		if err != nil {
-			return fmt.Errorf("write the facts of %s: %w", row.TradeNo, err)
-		}
-		v, facts := row.View, string(text)
+		v, facts := row.View, row.Facts()
 		full := func() []any {
 			return []any{
 				row.TradeNo, letterOf(v.State), v.Merchant, v.BatchID, v.Currency, units(v.Amount), units(v.Paid), yes(v.Undetermined),
