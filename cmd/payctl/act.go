@@ -41,20 +41,6 @@ func (r *resume) Run(ctx context.Context, s cli.Streams) error {
 	return r.say(ctx, s, api.Word{Kind: string(acts.Resume), Scope: r.Scope, Lifts: r.Lifts})
 }
 
-type confirm struct {
-	speaker
-	ID string `arg:"" name:"id" help:"The action, as payctl actions lists it."`
-}
-
-func (*confirm) Examples() []cli.Example {
-	return []cli.Example{{Line: `payctl confirm 01KAX3V0G5T2M4R8W6Y7ZPQNCE --reason "seen on the statement too"`, Does: "the second person's word; nobody confirms their own action"}}
-}
-
-// Run says it.
-func (k *confirm) Run(ctx context.Context, s cli.Streams) error {
-	return k.say(ctx, s, api.Word{Kind: string(acts.Confirm), Of: k.ID})
-}
-
 // say says one action, waits for what becomes of it and tells it.
 func (p *speaker) say(ctx context.Context, s cli.Streams, w api.Word) error {
 	w.Reason = p.Reason

@@ -35,6 +35,27 @@ type commands struct {
 	Confirm confirm      `cmd:"" name:"confirm" help:"A second person's word for an action that needs two."`
 
 	Rehearse rehearse `cmd:"" name:"rehearse" help:"Plays a file of payouts through the service in virtual time: when it would be done."`
+
+	Completion completion `cmd:"" name:"completion" help:"Prints a script by which a shell completes payctl's commands and flags."`
+}
+
+// Help says how one begins.
+func (*commands) Help() string {
+	return "It asks the back office: PAYCTL_URL and PAYCTL_TOKEN say where it is and who you are, or --url and --token-file, or a context of ~/.config/payctl/config.yaml. " +
+		"payctl COMMAND --help has examples of each command. Every command that asks has --json."
+}
+
+// Examples are a pay day.
+func (*commands) Examples() []cli.Example {
+	return []cli.Example{
+		{Line: "payctl check payroll.csv", Does: "all problems of a file at once"},
+		{Line: "payctl send payroll.csv --batch 2026-11-payroll", Does: "shows count and sum, asks, and sends"},
+		{Line: "payctl watch 2026-11-payroll", Does: "follows it until everything has ended"},
+		{Line: "payctl why 20261125-000001", Does: "where a person's money is"},
+		{Line: `payctl pause batch:2026-11-payroll --reason "wrong amounts"`, Does: "nothing more of it is sent"},
+		{Line: "payctl held", Does: "what waits for a person"},
+		{Line: "payctl reconcile --batch 2026-11-payroll", Does: "does everything add up?"},
+	}
 }
 
 func program() cli.Program {

@@ -220,22 +220,35 @@ func (m many) consent(ctx context.Context, s cli.Streams, w api.Word, list []fro
 	sums := map[string]*money.Sum{}
 	for _, f := range list {
 		fmt.Fprintf(s.Err, "%s\t%s\t%s %s\n", f.TradeNo, f.State, f.Amount, f.Currency)
-		if a, err := money.Read(f.Amount); err == nil {
-			if sums[f.Currency] == nil {
-				sums[f.Currency] = &money.Sum{}
-			}
-			sums[f.Currency].Add(a)
-		}
+		addTo(sums, f.Currency, f.Amount)
 	}
 	text := strings.TrimSpace(w.Kind + map[bool]string{true: " as " + w.As}[w.As != ""] + map[bool]string{true: " by force"}[w.Force])
-	for _, currency := range slices.Sorted(maps.Keys(sums)) {
-		text += fmt.Sprintf(", %s %s in sum", sums[currency].String(), currency)
-	}
+	text += sumsText(sums)
 	if m.Yes {
 		fmt.Fprintf(s.Err, "%s: %s\n", count(len(list), "payout"), text)
 		return true, nil
 	}
 	return confirmed(ctx, s, fmt.Sprintf("%s: %s?", count(len(list), "payout"), text))
+}
+
+// addTo adds an amount that is known.
+func addTo(sums map[string]*money.Sum, currency, amount string) {
+	a, err := money.Read(amount)
+	if err != nil {
+		return
+	}
+	if sums[currency] == nil {
+		sums[currency] = &money.Sum{}
+	}
+	sums[currency].Add(a)
+}
+
+// sumsText goes behind a count.
+func sumsText(sums map[string]*money.Sum) (text string) {
+	for _, currency := range slices.Sorted(maps.Keys(sums)) {
+		text += fmt.Sprintf(", %s %s in sum", sums[currency].String(), currency)
+	}
+	return text
 }
 
 // run says the word about each payout that is left, a few at a time. This goroutine alone writes the journal and prints.
@@ -376,8 +389,8 @@ func detailOf(ctx context.Context, c api.Client, a api.Action) string {
 		return "payctl confirm " + a.ID + " --reason TEXT"
 	}
 	states := statesNow(ctx, c, a)
-	for _, o := range a.Outcomes {
-		return outcomeText(o, states[o.TradeNo])
+	if len(a.Outcomes) > 0 {
+		return outcomesText(a, states)
 	}
 	return a.Detail
 }

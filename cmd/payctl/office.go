@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -22,6 +24,9 @@ type office struct {
 	Context   string `name:"context" placeholder:"NAME" help:"A context of ~/.config/payctl/config.yaml; without it the one that the file names as context."`
 	JSON      bool   `name:"json" help:"Prints JSON, with the names of the API: one value, of a list one a line."`
 }
+
+// mostOfToken is how much of a file is read as a token.
+const mostOfToken = 4 << 10
 
 // contexts is ~/.config/payctl/config.yaml.
 type contexts struct {
@@ -52,11 +57,9 @@ func (o office) client() (c api.Client, err error) {
 		}
 	}
 	if file != "" {
-		text, err := os.ReadFile(expanded(file))
-		if err != nil {
+		if c.Token, err = readToken(expanded(file)); err != nil {
 			return c, cli.Setup(fmt.Errorf("the token: %w", err))
 		}
-		c.Token = strings.TrimSpace(string(text))
 	}
 	at, err := url.Parse(c.URL)
 	switch {
@@ -70,6 +73,29 @@ func (o office) client() (c api.Client, err error) {
 		return c, cli.Setup(errors.New("the token has white space in it"))
 	}
 	return c, nil
+}
+
+// warnings is where people are told of what isn't safe.
+var warnings io.Writer = os.Stderr
+
+// readToken reads the file of a token. It warns where others may read it: for the back office, who has a token is its owner.
+func readToken(name string) (string, error) {
+	in, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	switch {
+	case err != nil:
+		return "", err
+	case info.IsDir():
+		return "", fmt.Errorf("%s is a folder: name a file in it", name)
+	case runtime.GOOS != "windows" && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0:
+		fmt.Fprintf(warnings, "warning: %s may be read by others (mode %04o): chmod 600 it; if others use this machine, have a new token made\n", cli.OneLine(name), info.Mode().Perm())
+	}
+	text, err := io.ReadAll(io.LimitReader(in, mostOfToken))
+	return strings.TrimSpace(string(text)), err
 }
 
 func readContexts() (c contexts, err error) {

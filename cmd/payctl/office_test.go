@@ -143,6 +143,16 @@ func TestContexts(t *testing.T) {
 			t.Errorf("what comes from outside reaches the terminal: %q", out)
 		}
 	}
+	if err := os.Chmod(one, 0o640); err != nil { //nolint:gosec // that is the fault
+		t.Fatal(err)
+	}
+	t.Setenv("PAYCTL_TOKEN", "")
+	var warned strings.Builder
+	warnings = &warned
+	defer func() { warnings = os.Stderr }()
+	if status, out := run(t, "actions"); status != cli.Done || !strings.Contains(warned.String(), "may be read by others (mode 0640): chmod 600") {
+		t.Error(status, out, warned.String())
+	}
 	if status, out := run(t, "actions", "--context", "nobody"); status != cli.Wrong || !strings.Contains(out, "has none of the name nobody") {
 		t.Error(status, out)
 	}

@@ -161,11 +161,15 @@ func (f *find) Run(ctx context.Context, s cli.Streams) error {
 // actions lists what people said.
 type actions struct {
 	office
-	Last int `name:"last" default:"50" help:"So many at most, the latest first; 1000 is the most."`
+	Last    int  `name:"last" default:"50" help:"So many at most, the latest first; 1000 is the most."`
+	Waiting bool `name:"waiting" help:"Of the last 1000 only those that wait for a second person."`
 }
 
 func (*actions) Examples() []cli.Example {
-	return []cli.Example{{Line: "payctl actions --last 10", Does: "who, what, why, and what came of it"}}
+	return []cli.Example{
+		{Line: "payctl actions --last 10", Does: "who, what, why, and what came of it"},
+		{Line: "payctl actions --waiting --json", Does: "what a second person may confirm, one JSON value a line: payctl confirm --from takes it"},
+	}
 }
 
 // Run lists them.
@@ -177,9 +181,16 @@ func (a *actions) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	all, err := api.Get[api.Actions](ctx, c, "/actions", url.Values{"limit": {fmt.Sprint(a.Last)}})
+	limit := a.Last
+	if a.Waiting {
+		limit = 1000
+	}
+	all, err := api.Get[api.Actions](ctx, c, "/actions", url.Values{"limit": {fmt.Sprint(limit)}})
 	if err != nil {
 		return marked(err)
+	}
+	if a.Waiting {
+		all.Actions = slices.DeleteFunc(all.Actions, func(one api.Action) bool { return one.Status != waitsForPerson })
 	}
 	header := []string{"TIME", "ID", "WHAT", "BY", "CONFIRMED", "STATE", "REASON", "OUTCOME"}
 	_, err = tellEach(s, a.office, header, listed(all.Actions), func(one api.Action) []string {

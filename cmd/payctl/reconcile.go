@@ -64,8 +64,10 @@ func (r *reconciliation) Validate() error {
 		return errors.New("--since and --until must both be there, and --since must be earlier")
 	case r.Statement == "" && (r.Columns != "" || r.Format != "table"):
 		return errors.New("--columns and --format are about --statement: give it too")
-	case r.Statement != "" && (r.Format == "table") != (r.Columns != ""):
-		return errors.New("--columns belongs to a statement that is a table, and to no other: --columns tradeNo=Order,amount=Amount")
+	case r.Statement != "" && r.Format == "table" && r.Columns == "":
+		return errors.New("which columns of the statement are meant? Say --columns tradeNo=Order,amount=Amount, or its --format if it is no table")
+	case r.Format != "table" && r.Columns != "":
+		return fmt.Errorf("a statement of the format %s has no columns: leave --columns out", r.Format)
 	}
 	return nil
 }

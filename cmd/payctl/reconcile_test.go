@@ -199,7 +199,7 @@ func TestReconcileEnds(t *testing.T) {
 		{[]string{"--batch", "batch-1", "--statement", bad}, cli.Wrong, []string{"--columns"}},
 		{[]string{"--batch", "batch-1", "--columns", "tradeNo=Order,amount=Amount"}, cli.Wrong, []string{"--statement"}},
 		{[]string{"--batch", "batch-1", "--statement", "nowhere.csv", "--columns", "tradeNo=Order,amount=Amount"}, cli.Wrong, []string{"nowhere.csv"}},
-		{[]string{"--batch", "batch-1", "--since", "2020-11-25T00:00:00Z"}, cli.Wrong, []string{"give --batch, or"}},
+		{[]string{"--batch", "batch-1", "--since", "2020-11-25T00:00:00Z"}, cli.Wrong, []string{"payctl reconcile: give --batch, or"}},
 		{[]string{"--since", "2020-11-25T00:00:00Z"}, cli.Wrong, []string{"must both be there"}},
 		{nil, cli.Wrong, []string{"give --batch, or"}},
 	}) {

@@ -43,19 +43,22 @@ func report(err error, l line, program string, w io.Writer) int {
 		return Failed
 	case known.usage:
 		at, commands := place(l, program)
-		fmt.Fprintf(w, "%s: %s\n%sTry %s --help.\n", at, text(err, program), commands, at)
+		fmt.Fprintf(w, "%s: %s\n%sTry %s --help.\n", at, text(err, program, at[strings.LastIndex(at, " ")+1:]), commands, at)
 	default:
 		fmt.Fprintf(w, "%s: %s\n", program, text(err, program))
 	}
 	return Wrong
 }
 
-// text is an error without the program's name before each line: a package of that name has
-// put it there.
-func text(err error, program string) string {
+// text is an error without the names of the program and its command before each line. A package of that name, or the parser,
+// has put them there.
+func text(err error, names ...string) string {
 	var lines []string
 	for line := range strings.SplitSeq(err.Error(), "\n") {
-		lines = append(lines, strings.TrimPrefix(line, program+": "))
+		for _, name := range names {
+			line = strings.TrimPrefix(line, name+": ")
+		}
+		lines = append(lines, line)
 	}
 	return strings.Join(lines, "\n")
 }

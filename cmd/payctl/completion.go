@@ -1,0 +1,29 @@
+package main
+
+import (
+	"fmt"
+
+	"disburser/internal/cli"
+)
+
+// completion prints a script for a shell.
+type completion struct {
+	Shell string `arg:"" name:"shell" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+}
+
+func (*completion) Examples() []cli.Example {
+	return []cli.Example{
+		{Line: "payctl completion bash", Does: "write it to ~/.local/share/bash-completion/completions/payctl: Tab completes commands, flags and values in every new bash"},
+		{Line: "payctl completion zsh", Does: "write it as _payctl into a folder of $fpath"},
+		{Line: "payctl completion fish", Does: "write it to ~/.config/fish/completions/payctl.fish"},
+	}
+}
+
+// Run prints it.
+func (k *completion) Run(s cli.Streams) error {
+	text, err := program().Complete(k.Shell)
+	if err == nil {
+		_, err = fmt.Fprint(s.Out, text)
+	}
+	return err
+}
