@@ -63,7 +63,7 @@ func (u *Users) readKey(r *reader, v value) {
 }
 
 // LoadForBackoffice reads of the file at path what the back office needs: kafka, actions, admin, log and its own section. Of redis
-// that is the number of shards, and of the merchants what their commands must fulfil. It expands no other variable. So it
+// these are the number of shards and the deduplication window, and of the merchants what their commands must fulfil. It expands no other variable. So it
 // needs none of the provider's secrets. Its errors and warnings are those of Load.
 func LoadForBackoffice(path string, rules Rules) (Config, []string, error) {
 	c := Default()

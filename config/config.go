@@ -109,7 +109,7 @@ type Redis struct {
 
 	// The default recognises a monthly payroll that is repeated by mistake. Below the least a tradeNo could be
 	// forgotten while it is still on its way.
-	DedupWindow time.Duration `key:"dedup_window" rehearsal:"true" default:"30d" min:"1m" about:"how long a tradeNo is remembered: within it, it is never paid twice"`
+	DedupWindow time.Duration `key:"dedup_window" rehearsal:"true" backoffice:"true" default:"30d" min:"1m" about:"how long a tradeNo is remembered: within it, it is never paid twice"`
 }
 
 // IsCluster tells that the addresses are those of a Redis cluster.

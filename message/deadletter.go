@@ -33,6 +33,12 @@ type DeadLetter struct {
 	Time       time.Time     // when it became a dead letter
 }
 
+// CutTo are the lengths in bytes to which the value of a dead letter is cut that is too large, or that its topic doesn't take.
+var CutTo = [...]int{64 << 10, 30_000, 3000, 300, 0}
+
+// MayBeCut tells that the value may be the beginning of the original one. Nothing says it of a letter, so it goes by the length.
+func (d DeadLetter) MayBeCut() bool { return slices.Contains(CutTo[:], len(d.Value)) }
+
 // EncodeDeadLetter writes a dead letter: what it was made of, with headers that say why and where
 // all of it stands.
 func EncodeDeadLetter(d DeadLetter) Message {

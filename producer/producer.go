@@ -36,10 +36,9 @@ const (
 	retryPause = 200 * time.Millisecond
 
 	// deadLetterMax is the size up to which a dead letter is written whole. It is the broker's default
-	// limit of a million bytes, with some room for our headers. Of a larger one deadLetterCut bytes
+	// limit of a million bytes, with some room for our headers. Of a larger one message.CutTo[0] bytes
 	// are written.
 	deadLetterMax = 1_000_000
-	deadLetterCut = 64 << 10
 
 	// reasonMin is how much of a reason is written at least, in bytes, however little room there is.
 	reasonMin = 100
@@ -138,7 +137,7 @@ type cut struct{ most, left int }
 
 // cuts are tried one after the other: the topic may take less than a broker does by default. A dead
 // letter that can't be written would stop its partition for ever.
-var cuts = []cut{{deadLetterMax, deadLetterCut}, {100_000, 30_000}, {10_000, 3000}, {1000, 300}, {0, 0}}
+var cuts = []cut{{deadLetterMax, message.CutTo[0]}, {100_000, message.CutTo[1]}, {10_000, message.CutTo[2]}, {1000, message.CutTo[3]}, {0, message.CutTo[4]}}
 
 // fitting cuts what a broker would refuse. A command may have been as large as its topic takes, and
 // our headers come on top of it. The headers source_* tell where all of it stands.

@@ -374,16 +374,16 @@ func TestEverySizeOfDeadLetterFits(t *testing.T) {
 		wantValue   int
 		wantHeaders bool
 	}{
-		"1 MiB":                {1, 1 << 20, header(10), message.Malformed, deadLetterCut, true},
+		"1 MiB":                {1, 1 << 20, header(10), message.Malformed, message.CutTo[0], true},
 		"as large as is whole": {1, deadLetterMax - 1 - 11 - headerOverhead, header(10), message.Malformed, deadLetterMax - 1 - 11 - headerOverhead, true},
-		"one more":             {1, deadLetterMax - 11 - headerOverhead, header(10), message.Malformed, deadLetterCut, true},
-		"too large":            {1, 5 << 20, header(10), message.TooLarge, deadLetterCut, true},
-		"too many":             {1, 300_000, header(10), message.TooLarge, deadLetterCut, true},
+		"one more":             {1, deadLetterMax - 11 - headerOverhead, header(10), message.Malformed, message.CutTo[0], true},
+		"too large":            {1, 5 << 20, header(10), message.TooLarge, message.CutTo[0], true},
+		"too many":             {1, 300_000, header(10), message.TooLarge, message.CutTo[0], true},
 		"a large key":          {1 << 20, 100, header(10), message.Malformed, 100, true},
-		"both large":           {1 << 20, 1 << 20, header(10), message.Malformed, deadLetterCut, true},
+		"both large":           {1 << 20, 1 << 20, header(10), message.Malformed, message.CutTo[0], true},
 		"large headers":        {1, 100, header(1 << 20), message.Malformed, 100, false},
 		"many headers":         {1, 100, many, message.Malformed, 100, false},
-		"half headers":         {1, 900_000, header(400_000), message.Malformed, deadLetterCut, true},
+		"half headers":         {1, 900_000, header(400_000), message.Malformed, message.CutTo[0], true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -128,37 +128,6 @@ type Lag struct {
 	Trouble   string `json:"trouble,omitempty"`
 }
 
-// Letter is a dead letter.
-type Letter struct {
-	Time      string            `json:"time"`
-	Code      string            `json:"code"`
-	Reason    string            `json:"reason"`
-	TradeNo   string            `json:"tradeNo,omitempty"`
-	BatchID   string            `json:"batchId,omitempty"`
-	Merchant  string            `json:"merchant,omitempty"`
-	Amount    string            `json:"amount,omitempty"`
-	Currency  string            `json:"currency,omitempty"`
-	Payee     map[string]string `json:"payee,omitempty" doc:"masked"`
-	Source    Source            `json:"source" doc:"the message that it is about"`
-	Partition int               `json:"partition" doc:"its own place in the topic of dead letters"`
-	Offset    int64             `json:"offset"`
-}
-
-// Source is where a message stands.
-type Source struct {
-	Topic     string `json:"topic"`
-	Partition int    `json:"partition"`
-	Offset    int64  `json:"offset"`
-	Index     *int   `json:"index,omitempty" doc:"of an element of a bulk"`
-}
-
-// Letters is a page of dead letters, the latest first.
-type Letters struct {
-	Codes   map[string]int `json:"codes" doc:"how many there are, by error_code"`
-	Letters []Letter       `json:"deadLetters"`
-	Next    string         `json:"next,omitempty"`
-}
-
 // Action is what a person said, and what came of it.
 type Action struct {
 	ID          string    `json:"id"`

@@ -23,6 +23,7 @@ type Resolve func(payout.Command) payout.Command
 type Facts struct {
 	Payouts []Fact
 	Letters []Letter
+	Replays []Replay
 	Actions []acts.Record
 	Unread  int // records that can't be read
 }
@@ -49,6 +50,15 @@ type Letter struct {
 	Merchant,
 	Amount, Currency string
 	Payee map[string]string // masked
+}
+
+// Replay is a command that a person had published again from a dead letter. The command is the record of that: nothing else says it.
+type Replay struct {
+	Topic  string
+	Source Place  // of the message that became the dead letter
+	Place         // of the command
+	Time   int64  // Kafka's, in ms
+	By     string // who had it published
 }
 
 // Decoder makes facts of the records of one partition. One goroutine uses it.
@@ -94,6 +104,12 @@ func (d *Decoder) Page(records []partition.Record) (f Facts) {
 
 // command reads one payout or a bulk. What can't be read has a dead letter, or gets one.
 func (d *Decoder) command(r partition.Record, f *Facts) bool {
+	if replay, is := message.DecodeReplay(message.HeadersOf(r.Headers)); is {
+		f.Replays = append(f.Replays, Replay{
+			Topic: clean(replay.Topic), Source: Place{replay.Source.Partition, replay.Source.Offset, replay.Index + 1},
+			Place: Place{d.Partition, r.Offset, 0}, Time: r.Time.UnixMilli(), By: clean(replay.By),
+		})
+	}
 	orders, err := message.Decode(r.Value)
 	if err != nil {
 		return false

@@ -49,6 +49,7 @@ type Changes struct {
 	Payouts []Row
 	Payee   []PayeeRow
 	Letters []Letter
+	Replays []Replay
 	Actions []acts.Record
 	Batches []Batch
 	Totals  Totals // absolute; what is zero is deleted
@@ -91,7 +92,7 @@ func Write(ctx context.Context, s Store, p Page, now time.Time) error {
 
 // join joins facts to what is known, and answers what that changes.
 func join(ctx context.Context, tx Tx, f Facts, now time.Time) (Changes, error) {
-	c := Changes{Letters: f.Letters, Actions: f.Actions}
+	c := Changes{Letters: f.Letters, Replays: f.Replays, Actions: f.Actions}
 	named := []string{}
 	seen := map[string]bool{}
 	for _, fact := range f.Payouts {

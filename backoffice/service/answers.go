@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -80,7 +79,7 @@ type PageInput struct {
 }
 
 func (s *Service) batches(ctx context.Context, in *PageInput) (*answer[api.Batches], error) {
-	before, err := cursorOf(in.Cursor)
+	before, err := cursorOf[database.Cursor](in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +124,7 @@ func (s *Service) batchOf(ctx context.Context, b books.Batch) (api.Batch, error)
 	if err != nil {
 		return api.Batch{}, s.failed("the totals of a batch can't be read", err)
 	}
-	_, codes, err := s.books.Letters(ctx, b.ID, 1, 0)
+	codes, err := s.books.LetterCodes(ctx, database.LetterQuery{BatchID: b.ID})
 	if err != nil {
 		return api.Batch{}, s.failed("the dead letters of a batch can't be read", err)
 	}
@@ -156,7 +155,7 @@ type payoutsInput struct {
 }
 
 func (s *Service) payouts(ctx context.Context, in *payoutsInput) (*answer[api.Payouts], error) {
-	after, err := cursorOf(in.Cursor)
+	after, err := cursorOf[database.Cursor](in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -244,44 +243,6 @@ func (s *Service) why(ctx context.Context, in *tradeNoInput) (*answer[api.Why], 
 		return nil, err
 	}
 	return &answer[api.Why]{api.Why{TradeNo: d.TradeNo, State: d.State, Why: d.Why}}, nil
-}
-
-func (s *Service) letters(ctx context.Context, in *struct {
-	PageInput
-	Batch string `query:"batch"`
-}) (*answer[api.Letters], error) {
-	skip := 0
-	if in.Cursor != "" {
-		var err error
-		if skip, err = strconv.Atoi(in.Cursor); err != nil || skip < 0 {
-			return nil, huma.Error422UnprocessableEntity("cursor is none that a page has told: begin again without it")
-		}
-	}
-	list, codes, err := s.books.Letters(ctx, in.Batch, in.Limit, skip)
-	if err != nil {
-		return nil, s.failed("the dead letters can't be read", err)
-	}
-	page := api.Letters{Codes: codes, Letters: []api.Letter{}}
-	for _, l := range list {
-		page.Letters = append(page.Letters, letterOf(l))
-	}
-	if len(list) == in.Limit {
-		page.Next = strconv.Itoa(skip + len(list))
-	}
-	return &answer[api.Letters]{page}, nil
-}
-
-func letterOf(l books.Letter) api.Letter {
-	one := api.Letter{
-		Time: books.Stamp(l.Time), Code: string(l.Code), Reason: l.Reason, TradeNo: l.TradeNo, BatchID: l.BatchID, Merchant: l.Merchant, Amount: l.Amount,
-		Currency: l.Currency, Payee: l.Payee, Partition: l.Partition, Offset: l.Offset,
-		Source: api.Source{Topic: l.Topic, Partition: l.Source.Partition, Offset: l.Source.Offset},
-	}
-	if l.Source.Element > 0 {
-		index := l.Source.Element - 1
-		one.Source.Index = &index
-	}
-	return one
 }
 
 func (s *Service) actions(ctx context.Context, in *struct {

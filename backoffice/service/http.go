@@ -18,7 +18,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"disburser/backoffice/api"
-	"disburser/backoffice/books/database"
 	"disburser/config"
 )
 
@@ -146,6 +145,8 @@ func (s *Service) routes(a huma.API) {
 	register(a, role, get, "/records", "records", "What was ordered and what was announced, for reconciliation", s.records)
 	register(a, role, get, "/why/{tradeNo}", "why", "One sentence: where the money is", s.why)
 	register(a, role, get, "/dead-letters", "dead-letters", "Dead letters, the latest first", s.letters)
+	register(a, role, get, "/dead-letters/{id}", "dead-letter", "One dead letter, and whether it may be replayed", s.letter)
+	huma.Register(a, replayOperation(config.Operator), s.replay)
 	register(a, role, get, "/actions", "actions", "What people said and what came of it, the latest first", s.actions)
 	register(a, role, get, "/actions/{id}", "action", "One action, and what became of it", s.action)
 	huma.Register(a, operation(http.MethodPost, "/actions", "act", "Says an action; a confirm needs the role approver, all else operator", config.Operator, config.Approver), s.act)
@@ -154,12 +155,12 @@ func (s *Service) routes(a huma.API) {
 }
 
 // cursorText writes a cursor for the caller, who need not read it.
-func cursorText(c database.Cursor) string {
+func cursorText[C any](c C) string {
 	text, _ := json.Marshal(c) // texts and numbers only
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-func cursorOf(text string) (c database.Cursor, err error) {
+func cursorOf[C any](text string) (c C, err error) {
 	if text == "" {
 		return c, nil
 	}

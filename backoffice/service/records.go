@@ -28,7 +28,7 @@ func (s *Service) records(ctx context.Context, in *recordsInput) (*answer[api.Re
 	if len(in.TradeNos) > 0 {
 		return s.recordsOf(ctx, in.TradeNos)
 	}
-	after, err := cursorOf(in.Cursor)
+	after, err := cursorOf[database.Cursor](in.Cursor)
 	if err != nil {
 		return nil, err
 	}

@@ -36,9 +36,6 @@ const (
 	othersTold = 20
 )
 
-// sentBy is the header of a command that says who has sent its file.
-const sentBy = "sent-by"
-
 // SendInput is a file of payouts. Its body is read as it comes.
 type SendInput struct {
 	Batch  string `query:"batch" maxLength:"200" doc:"the batchId of payouts that name none"`
@@ -50,9 +47,14 @@ type SendInput struct {
 
 // Resolve notes the body.
 func (in *SendInput) Resolve(c huma.Context) []error {
-	_, w := humago.Unwrap(c)
-	in.body, in.limits = c.BodyReader(), http.NewResponseController(w)
+	in.body, in.limits = c.BodyReader(), limitsOf(c)
 	return nil
+}
+
+// limitsOf moves the deadlines of a request and its answer.
+func limitsOf(c huma.Context) *http.ResponseController {
+	_, w := humago.Unwrap(c)
+	return http.NewResponseController(w)
 }
 
 func sendOperation(roles ...string) huma.Operation {
@@ -280,10 +282,7 @@ func (s *Service) recognise(ctx context.Context, f *api.File) error {
 // publish sends the commands of a file that has no problem. Each has its tradeNo as key: what is sent again comes behind the
 // first in the same partition, and is a duplicate there.
 func (s *Service) publish(ctx context.Context, file *os.File, batch string, l *looked) error {
-	w := &kafka.Writer{
-		Addr: s.client.Addr, Topic: s.config.Kafka.Topics.Commands, Transport: s.transport, Balancer: kafka.Murmur2Balancer{Consistent: true},
-		RequiredAcks: kafka.RequireAll, BatchSize: publishAtOnce, BatchTimeout: 5 * time.Millisecond, MaxAttempts: 5,
-	}
+	w := s.commandWriter(publishAtOnce)
 	defer w.Close() //nolint:errcheck // what isn't acknowledged is told
 	user := userIn(ctx).Name
 	var page []kafka.Message
@@ -309,7 +308,7 @@ func (s *Service) publish(ctx context.Context, file *os.File, batch string, l *l
 			failed = err
 			return
 		}
-		if page = append(page, kafka.Message{Key: []byte(c.TradeNo), Value: value, Headers: []kafka.Header{{Key: sentBy, Value: []byte(user)}}}); len(page) == publishAtOnce {
+		if page = append(page, kafka.Message{Key: []byte(c.TradeNo), Value: value, Headers: []kafka.Header{{Key: message.SentByHeader, Value: []byte(user)}}}); len(page) == publishAtOnce {
 			flush()
 		}
 	})
@@ -323,6 +322,14 @@ func (s *Service) publish(ctx context.Context, file *os.File, batch string, l *l
 	}
 	s.logger.Info().Int("published", l.answer.Published).Str("by", user).Str("digest", report.Digest).Msg("a file is published")
 	return nil
+}
+
+// commandWriter writes commands, so many together. Those of one key go into one partition, as everybody's who keys by tradeNo.
+func (s *Service) commandWriter(together int) *kafka.Writer {
+	return &kafka.Writer{
+		Addr: s.client.Addr, Topic: s.config.Kafka.Topics.Commands, Transport: s.transport, Balancer: kafka.Murmur2Balancer{Consistent: true},
+		RequiredAcks: kafka.RequireAll, BatchSize: together, BatchTimeout: 5 * time.Millisecond, MaxAttempts: 5,
+	}
 }
 
 // withoutPayees is an error in one line. None of Kafka's has a message's content.

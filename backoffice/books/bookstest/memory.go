@@ -23,6 +23,7 @@ type Memory struct {
 	views   map[string]books.View
 	payee   map[books.PayeeRow]bool
 	letters map[string]books.Letter
+	replays map[books.Replay]bool
 	actions map[int64]acts.Record
 	batches map[string]books.Batch
 	totals  map[books.TotalKey]string
@@ -33,7 +34,7 @@ type Memory struct {
 func NewMemory() *Memory {
 	return &Memory{
 		places: map[string]books.Progress{}, payouts: map[string][]byte{}, views: map[string]books.View{}, payee: map[books.PayeeRow]bool{},
-		letters: map[string]books.Letter{}, actions: map[int64]acts.Record{}, batches: map[string]books.Batch{},
+		letters: map[string]books.Letter{}, replays: map[books.Replay]bool{}, actions: map[int64]acts.Record{}, batches: map[string]books.Batch{},
 		totals: map[books.TotalKey]string{}, events: map[string]books.BatchEvent{},
 	}
 }
@@ -129,6 +130,9 @@ func (m *Memory) apply(c books.Changes) {
 			m.letters[key] = l
 		}
 	}
+	for _, r := range c.Replays {
+		m.replays[r] = true
+	}
 	for _, a := range c.Actions {
 		m.actions[a.Offset] = a
 	}
@@ -162,6 +166,9 @@ func (m *Memory) Dump() string {
 	}
 	for _, l := range m.letters {
 		add("letter %+v", l)
+	}
+	for r := range m.replays {
+		add("replay %+v", r)
 	}
 	for _, b := range m.batches {
 		add("batch %+v", b)

@@ -114,6 +114,9 @@ func (m *maker) payout(i, partitions int) {
 			m.conflict(other, at, offset, partitions)
 		}
 	}
+	if m.chance(10) {
+		m.rubbish(i, partitions)
+	}
 	if m.chance(5) {
 		return // nothing has become of it yet
 	}
@@ -156,6 +159,21 @@ func (m *maker) conflict(c payout.Command, number int, offset int64, partitions 
 		Source: payout.Source{Partition: number, Offset: offset}, Time: m.tick(),
 	})
 	m.run.Add(Part{books.DeadLetters, m.rng.IntN(partitions)}, letter, m.now)
+}
+
+// rubbish is a command that nobody can read, its dead letter, and that one's replay.
+func (m *maker) rubbish(i, partitions int) {
+	number := m.rng.IntN(partitions)
+	add := func(headers []message.Header) int64 {
+		return m.run.Add(Part{books.Commands, number}, message.Message{Value: fmt.Appendf(nil, `{"tradeNo":"20261125-%07d","payee":{"walletId":"0112%07d`, i, i), Headers: headers}, m.tick())
+	}
+	letter := message.DeadLetter{
+		Code: message.Malformed, Reason: "the value is no JSON", Index: -1, Topic: "payout.commands", Source: payout.Source{Partition: number, Offset: add(nil)}, Time: m.tick(),
+	}
+	m.run.Add(Part{books.DeadLetters, m.rng.IntN(partitions)}, message.EncodeDeadLetter(letter), m.now)
+	for range m.rng.IntN(3) {
+		add(message.Replay{Topic: letter.Topic, Source: letter.Source, Index: -1, By: "olga", First: letter.Time}.Replayed(nil))
+	}
 }
 
 func (m *maker) send(c payout.Command, number int) {

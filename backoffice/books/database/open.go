@@ -30,6 +30,8 @@ type Books struct {
 	read  *sql.DB
 	sort  *sql.DB // reads too: of SQLite it sorts much in files
 	sql   statements
+
+	replaying chan struct{} // held by the one that replays dead letters
 }
 
 // ErrSetup is the error of an address that is no database.
@@ -61,7 +63,7 @@ func connect(address string) (*Books, error) {
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
-	return &Books{write: db, read: db, sort: db, sql: postgres()}, nil
+	return &Books{write: db, read: db, sort: db, sql: postgres(), replaying: make(chan struct{}, 1)}, nil
 }
 
 func connectSQLite(file string) (*Books, error) {
@@ -91,7 +93,7 @@ func connectSQLite(file string) (*Books, error) {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrSetup, err), write.Close(), read.Close())
 	}
 	sort.SetMaxOpenConns(1)
-	return &Books{write: write, read: read, sort: sort, sql: sqlite()}, nil
+	return &Books{write: write, read: read, sort: sort, sql: sqlite(), replaying: make(chan struct{}, 1)}, nil
 }
 
 // migrate brings the tables up to date. Of several instances one does it, the others wait.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"disburser/backoffice/books"
-	"disburser/message"
 	"disburser/payout"
 	"disburser/payout/acts"
 )
@@ -147,44 +146,6 @@ func (b *Books) Batches(ctx context.Context, before Cursor, limit int) (all []bo
 		one, err := scanBatch(rows)
 		all = append(all, one)
 		return err
-	})
-}
-
-// Letters answers a page of dead letters, the latest first, of one batch or of all, and how many there are by code.
-func (b *Books) Letters(ctx context.Context, batchID string, limit, skip int) (all []books.Letter, codes map[string]int, err error) {
-	where, args := "", []any{}
-	if batchID != "" {
-		where, args = " WHERE batch_id = $1 AND batch_id <> ''", append(args, batchID)
-	}
-	codes = map[string]int{}
-	rows, err := b.read.QueryContext(ctx, "SELECT code, count(*) FROM dead_letters"+where+" GROUP BY code", args...)
-	if err != nil {
-		return nil, nil, fmt.Errorf("count the dead letters: %w", err)
-	}
-	if err := each(rows, func() error {
-		var code string
-		var n int
-		err := rows.Scan(&code, &n)
-		codes[code] = n
-		return err
-	}); err != nil {
-		return nil, nil, fmt.Errorf("count the dead letters: %w", err)
-	}
-	text := "SELECT " + deadLetters.columns + " FROM dead_letters" + where + fmt.Sprintf(" ORDER BY at DESC, source_topic, source_partition, source_offset, element LIMIT $%d OFFSET $%d", len(args)+1, len(args)+2)
-	if rows, err = b.read.QueryContext(ctx, text, append(args, limit, skip)...); err != nil {
-		return nil, nil, fmt.Errorf("read the dead letters: %w", err)
-	}
-	return all, codes, each(rows, func() error {
-		var l books.Letter
-		var code, payee string
-		err := rows.Scan(&l.Topic, &l.Source.Partition, &l.Source.Offset, &l.Source.Element, &l.Partition, &l.Offset, &code, &l.Reason, &l.Time,
-			&l.TradeNo, &l.BatchID, &l.Merchant, &l.Amount, &l.Currency, &payee)
-		if err != nil {
-			return err
-		}
-		l.Code = message.Code(code)
-		all = append(all, l)
-		return json.Unmarshal([]byte(payee), &all[len(all)-1].Payee)
 	})
 }
 

@@ -40,6 +40,10 @@ func TestPostgreSQLAnswers(t *testing.T) { answers(t, openPostgres) }
 
 func TestPostgreSQLRebuilds(t *testing.T) { rebuilds(t, openPostgres) }
 
+func TestPostgreSQLRunsOneReplayAtATime(t *testing.T) {
+	onlyOne(t, openPostgres(t), openPostgresAgain(t))
+}
+
 func TestPostgreSQLForgets(t *testing.T) { forgets(t, openPostgres) }
 
 func TestPostgreSQLDigests(t *testing.T) { digests(t, openPostgres) }
@@ -97,7 +101,7 @@ func TestPostgreSQLTakesWritersAtOnce(t *testing.T) {
 	}
 }
 
-const emptied = "TRUNCATE progress, payouts, payees, totals, batches, batch_events, dead_letters, actions, became_held"
+const emptied = "TRUNCATE progress, payouts, payees, totals, batches, batch_events, dead_letters, replays, actions, became_held"
 
 // openPostgresAgain opens it as it is.
 func openPostgresAgain(t testing.TB) *Books {

@@ -28,7 +28,7 @@ func (b *Books) Rebuild(ctx context.Context, starts books.Starts, whole bool) (k
 	}
 	tables := []string{"progress"}
 	if whole {
-		tables = append(tables, "payouts", "payees", "totals", "batches", "dead_letters", "actions")
+		tables = append(tables, "payouts", "payees", "totals", "batches", "dead_letters", "replays", "actions")
 	} else if kept, err = b.keepOlder(ctx, tx, starts); err != nil {
 		return 0, err
 	}
@@ -69,6 +69,11 @@ func (b *Books) keepOlder(ctx context.Context, tx *sql.Tx, starts books.Starts) 
 	for number, start := range starts[books.DeadLetters] {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM dead_letters WHERE partition = $1 AND place >= $2", number, start); err != nil {
 			return kept, fmt.Errorf("empty the table dead_letters: %w", err)
+		}
+	}
+	for number, start := range starts[books.Commands] {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM replays WHERE partition = $1 AND place >= $2", number, start); err != nil {
+			return kept, fmt.Errorf("empty the table replays: %w", err)
 		}
 	}
 	if _, err := tx.ExecContext(ctx, "UPDATE batches SET changed = changed + 1 WHERE changed > 0"); err != nil {

@@ -48,7 +48,7 @@ func benchBooks(b *testing.B) *Books {
 		b.Fatal(err)
 	}
 	if store.sql.shared { // go test runs it several times
-		if _, err := store.write.Exec("TRUNCATE progress, payouts, payees, totals, batches, batch_events, dead_letters, actions, became_held"); err != nil {
+		if _, err := store.write.Exec("TRUNCATE progress, payouts, payees, totals, batches, batch_events, dead_letters, replays, actions, became_held"); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -63,11 +63,15 @@ var (
 			"amount=excluded.amount,currency=excluded.currency,payee=excluded.payee " +
 			"WHERE (excluded.partition,excluded.place) < (dead_letters.partition,dead_letters.place)",
 	}
+	replays = table{
+		name: "replays", columns: "source_topic,source_partition,source_offset,element,partition,place,at,said_by",
+		types: "text,bigint,bigint,bigint,bigint,bigint,bigint,text", rest: "ON CONFLICT DO NOTHING",
+	}
 	actions = table{name: "actions", columns: "place,at,key,value,headers", types: "bigint,bigint,bytea,bytea,text", rest: "ON CONFLICT DO NOTHING"}
 	held    = table{name: "became_held", columns: "trade_no,at", types: "text,bigint"}
 )
 
-var written = []table{newPayouts, movedPayouts, otherPayouts, payees, totals, batches, batchEvents, deadLetters, actions, held}
+var written = []table{newPayouts, movedPayouts, otherPayouts, payees, totals, batches, batchEvents, deadLetters, replays, actions, held}
 
 func sqlite() statements   { return statements{name: "sqlite", prepared: map[table]*sql.Stmt{}} }
 func postgres() statements { return statements{name: "postgres", shared: true} }

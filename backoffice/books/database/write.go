@@ -302,7 +302,7 @@ func (t *transaction) saveTotals(ctx context.Context, all books.Totals) error {
 }
 
 func (t *transaction) saveRest(ctx context.Context, c books.Changes) error {
-	var named, events, letters, said [][]any
+	var named, events, letters, again, said [][]any
 	for _, b := range c.Batches {
 		by, err := json.Marshal(b.SizeBy)
 		if err != nil {
@@ -323,6 +323,11 @@ func (t *transaction) saveRest(ctx context.Context, c books.Changes) error {
 			string(l.Code), l.Reason, l.Time, l.TradeNo, l.BatchID, l.Merchant, l.Amount, l.Currency, string(payee),
 		})
 	}
+	for _, r := range c.Replays {
+		again = append(again, []any{
+			r.Topic, int64(r.Source.Partition), r.Source.Offset, int64(r.Source.Element), int64(r.Partition), r.Offset, r.Time, r.By,
+		})
+	}
 	for _, a := range c.Actions {
 		headers, err := json.Marshal(a.Headers)
 		if err != nil {
@@ -334,6 +339,7 @@ func (t *transaction) saveRest(ctx context.Context, c books.Changes) error {
 		t.sql.insert(ctx, t.tx, batches, named),
 		t.sql.insert(ctx, t.tx, batchEvents, events),
 		t.sql.insert(ctx, t.tx, deadLetters, letters),
+		t.sql.insert(ctx, t.tx, replays, again),
 		t.sql.insert(ctx, t.tx, actions, said))
 }
 
