@@ -25,6 +25,8 @@ type commands struct {
 	Find    find    `cmd:"" name:"find" help:"Lists the payouts to a payee."`
 	Actions actions `cmd:"" name:"actions" help:"Lists what people said, and what came of it."`
 
+	DeadLetters deadLetters `cmd:"" name:"dead-letters" help:"About messages that became no payout: list, show, replay."`
+
 	Reconcile reconciliation `cmd:"" name:"reconcile" help:"Compares commands, results and a statement, and names each payout that doesn't agree."`
 
 	Pause   pauseCommand `cmd:"" name:"pause" help:"Nothing in a scope is sent until it is resumed."`
