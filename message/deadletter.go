@@ -33,7 +33,7 @@ type DeadLetter struct {
 	Time       time.Time     // when it became a dead letter
 }
 
-// CutTo are the lengths in bytes to which the value of a dead letter is cut that is too large, or that its topic doesn't take.
+// CutTo are lengths in bytes. The value of a dead letter that is too large is cut to the first, or to the first that its topic takes.
 var CutTo = [...]int{64 << 10, 30_000, 3000, 300, 0}
 
 // MayBeCut tells that the value may be the beginning of the original one. Nothing says it of a letter, so it goes by the length.

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -251,6 +252,44 @@ func TestAReplayThatFailsHalfWayGoesOn(t *testing.T) {
 	}
 	if len(seen) != letters {
 		t.Errorf("%d of %d", len(seen), letters)
+	}
+}
+
+// What the books haven't read yet may be the same payout, ordered otherwise.
+func TestAReplayWaitsForTheBooks(t *testing.T) {
+	d := newDesk(t)
+	d.addLetter(0, malformed(0, commandOf(0)))
+	d.caughtUp()
+	fault := d.kafka.Fail(kmsg.Fetch, d.config.Kafka.Topics.Commands, kerr.UnknownServerError, -1)
+	d.kafka.Write(t, d.config.Kafka.Topics.Commands, 1, kafkatest.Record("T-0", commandOf(0)))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	client := api.Client{URL: d.URL, Token: d.tokens["olga"]}
+	if done, err := api.Post[api.Replay](ctx, client, "/dead-letters/replay", nil, api.ReplayWord{}); err == nil {
+		t.Errorf("replayed: %+v", done)
+	}
+	fault.Remove()
+	if done := d.replay("olga", api.ReplayWord{}); done.Replayed != 0 || !strings.Contains(done.Letters[0].Why, "T-0 was ordered otherwise") {
+		t.Errorf("%+v", done)
+	}
+	if n := len(d.commands()); n != 1 {
+		t.Errorf("%d commands", n)
+	}
+}
+
+// However often a dead letter is replayed, its age counts from the first one.
+func TestAReplayTellsTheFirstTime(t *testing.T) {
+	d := newDesk(t)
+	first := time.Now().Add(-48 * time.Hour).UTC()
+	before := message.Replay{Topic: "payout.commands", Source: payout.Source{Offset: 7}, Index: -1, By: "alice", First: first}
+	d.addLetter(0, malformed(0, commandOf(0)), before.Replayed(nil)...)
+	d.caughtUp()
+	if done := d.replay("olga", api.ReplayWord{}); done.Replayed != 1 {
+		t.Fatalf("%+v", done)
+	}
+	again, is := message.DecodeReplay(message.HeadersOf(d.commands()[0].Headers))
+	if !is || !again.First.Equal(first) || again.By != "olga" || again.Source.Offset != 1000 {
+		t.Errorf("%+v", again)
 	}
 }
 

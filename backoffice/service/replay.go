@@ -54,7 +54,9 @@ func replayOperation(roles ...string) huma.Operation {
 // replay plans, or publishes dead letters again. Of all instances one replays at a time, once the books know what was published
 // before. So whoever asks for the same finds it replayed.
 func (s *Service) replay(ctx context.Context, in *replayInput) (*answer[api.Replay], error) {
-	_ = in.limits.SetWriteDeadline(time.Now().Add(replayFor + waitForReplay)) // every server of net/http can
+	until := time.Now().Add(replayFor + waitForReplay)
+	_ = in.limits.SetReadDeadline(until)  // every server of net/http can, and a request ends when its reading does
+	_ = in.limits.SetWriteDeadline(until) // and this one is
 	word := in.Body
 	word.DryRun = word.DryRun || in.DryRun
 	if faults := faultsOf(word); len(faults) > 0 {

@@ -75,7 +75,7 @@ func (r *letterReplay) Run(ctx context.Context, s cli.Streams) error {
 		}
 	}
 	r.show(s, plan)
-	if yes, err := r.consent(s, len(ids)); err != nil || !yes {
+	if yes, err := r.consent(ctx, s, len(ids)); err != nil || !yes {
 		return r.ended(s, plan, err)
 	}
 	done, err := r.replay(ctx, c, ids)
@@ -165,7 +165,7 @@ func (r *letterReplay) show(s cli.Streams, plan api.Replay) {
 }
 
 // consent asks, if somebody can answer.
-func (r *letterReplay) consent(s cli.Streams, n int) (bool, error) {
+func (r *letterReplay) consent(ctx context.Context, s cli.Streams, n int) (bool, error) {
 	if n == 0 {
 		fmt.Fprintln(s.Err, "there is nothing to replay")
 		return false, nil
@@ -177,7 +177,7 @@ func (r *letterReplay) consent(s cli.Streams, n int) (bool, error) {
 		fmt.Fprintln(s.Err, "nothing was replayed: this is the plan, and --yes does it")
 		return false, nil
 	}
-	return confirmed(s, fmt.Sprintf("Replay %s?", count(n, "dead letter")))
+	return confirmed(ctx, s, fmt.Sprintf("Replay %s?", count(n, "dead letter")))
 }
 
 // replay has the dead letters of the plan replayed, some at a time. What is decided otherwise meanwhile is in the answer.

@@ -15,6 +15,7 @@
 //	actions.go   A0 to A3, A11: what a person has stopped isn't sent
 //	parking.go   A4, A12: what is stopped costs the others nothing, and none of it is lost
 //	intake.go    I1 to I6: what becomes known, and what is committed
+//	replays.go   I7: which dead letters are published again
 //	epochs.go    E1, E2, E5 to E8: who may write, and who lives in an epoch
 //	rebuild.go   E4: how an epoch begins, and what a replay may write
 //	provider.go  S5, S6 and O1 on the wire; the rate
