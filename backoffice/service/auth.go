@@ -8,8 +8,10 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -77,8 +79,16 @@ func (s *Service) guard(a huma.API) func(huma.Context, func(huma.Context)) {
 			_ = huma.WriteErr(a, c, http.StatusUnauthorized, unknownToken(c.Header("Authorization"))) // the caller is gone
 		case !slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(user.Roles, role) }):
 			_ = huma.WriteErr(a, c, http.StatusForbidden, "you need the role "+strings.Join(roles, " or ")) // the caller is gone
+		case !readable(c.URL()):
+			_ = huma.WriteErr(a, c, http.StatusUnprocessableEntity, "the question has bytes that are no UTF-8 text, or zero bytes") // the caller is gone
 		default:
 			next(huma.WithValue(c, userKey{}, user))
 		}
 	}
+}
+
+// readable tells that a question is text as every database takes it: PostgreSQL refuses what isn't UTF-8, and zero bytes.
+func readable(u url.URL) bool {
+	query, err := url.QueryUnescape(u.RawQuery)
+	return err == nil && utf8.ValidString(u.Path) && utf8.ValidString(query) && !strings.ContainsRune(u.Path+query, 0)
 }

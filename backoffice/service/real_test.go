@@ -12,8 +12,15 @@ import (
 	"disburser/payout/secrets"
 )
 
-// Two instances on one PostgreSQL, in a schema of their own.
-func TestEventsOfEveryInstanceOnPostgreSQL(t *testing.T) {
+// Two instances on one PostgreSQL.
+func TestEventsOfEveryInstanceOnPostgreSQL(t *testing.T) { everyInstance(t, ownSchema(t)) }
+
+// PostgreSQL refuses more texts than SQLite does.
+func TestNothingInAQuestionIsObeyedOnPostgreSQL(t *testing.T) { injected(t, ownSchema(t)) }
+
+// ownSchema is an empty schema of the test's own.
+func ownSchema(t *testing.T) *secrets.Secret {
+	t.Helper()
 	address := os.Getenv("DISBURSER_POSTGRES")
 	if address == "" {
 		t.Skip("DISBURSER_POSTGRES names no PostgreSQL: deployments/local/servers.sh with starts one where it is installed")
@@ -33,7 +40,7 @@ func TestEventsOfEveryInstanceOnPostgreSQL(t *testing.T) {
 		}
 	}
 	own := secrets.New(withSchema(address))
-	everyInstance(t, &own)
+	return &own
 }
 
 func withSchema(address string) string {

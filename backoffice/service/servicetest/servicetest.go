@@ -3,6 +3,7 @@ package servicetest
 
 import (
 	"context"
+	"io"
 	"net"
 	"path/filepath"
 	"strings"
@@ -62,11 +63,17 @@ func Start(t *testing.T, k *kafkatest.Kafka, c config.Config, token string) *Off
 // StartFor is Start of a back office that knows merchants.
 func StartFor(t *testing.T, k *kafkatest.Kafka, c config.Config, token string, merchants rules.Merchants) *Office {
 	t.Helper()
+	return StartLogging(t, k, c, token, merchants, testLog{t})
+}
+
+// StartLogging is StartFor of a back office that logs to somewhere.
+func StartLogging(t *testing.T, k *kafkatest.Kafka, c config.Config, token string, merchants rules.Merchants, log io.Writer) *Office {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := service.New(c, merchants, service.Options{DialKafka: k.Dial, Listener: listener, LogTo: testLog{t}})
+	s, err := service.New(c, merchants, service.Options{DialKafka: k.Dial, Listener: listener, LogTo: log})
 	if err != nil {
 		t.Fatal(err)
 	}
