@@ -37,8 +37,8 @@ func (j *journal) Write(text []byte) (int, error) {
 	return j.text.Write(text)
 }
 
-// Whatever stands where in a question, the answer is an answer or a problem, and never an error inside; the books stay as they
-// are, and neither the answer's header nor the log has a line or a control character of it.
+// Whatever stands in a question, the answer is an answer or a problem, and never an error inside. The books stay as they are.
+// Neither the answer's header nor the log has a line or a control character of it.
 func TestNothingInAQuestionIsObeyed(t *testing.T) { injected(t, nil) }
 
 func injected(t *testing.T, database *secrets.Secret) {
