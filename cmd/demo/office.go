@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"disburser/backoffice/api"
 	"disburser/backoffice/service"
 	"disburser/config"
+	"disburser/internal/audit"
 	"disburser/internal/rules"
 	"disburser/payout/secrets"
 )
@@ -84,12 +84,12 @@ const catchUp = 5 * time.Second
 
 // account asks the books until they agree with the provider's ledger, or until their time is up. It answers what they say, and
 // what doesn't agree.
-func (w *world) account(ctx context.Context, check func(account) []string) (a account, differences []string) {
+func (w *world) account(ctx context.Context, check func(audit.Account) []string) (a audit.Account, differences []string) {
 	ctx, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
 	for {
 		var err error
-		if a, err = w.office.account(ctx); err != nil {
+		if a, err = audit.Ask(ctx, w.office.Client); err != nil {
 			differences = []string{"the books can't be asked: " + err.Error()}
 		} else if differences = check(a); len(differences) == 0 {
 			return a, nil
@@ -100,18 +100,4 @@ func (w *world) account(ctx context.Context, check func(account) []string) (a ac
 		case <-time.After(look):
 		}
 	}
-}
-
-// account is all that the books say: the whole, and each payout.
-func (o office) account(ctx context.Context) (a account, err error) {
-	if a.overview, err = api.Get[api.Overview](ctx, o.Client, "/overview", nil); err != nil {
-		return a, err
-	}
-	for p, err := range o.Each(ctx, url.Values{}) {
-		if err != nil {
-			return a, err
-		}
-		a.payouts = append(a.payouts, p)
-	}
-	return a, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"disburser/internal/audit"
 	"disburser/internal/trial"
 	"disburser/message"
 	"disburser/paypro/paysim"
@@ -40,8 +41,8 @@ func (s *screen) report(w *world, o outcome) bool {
 	s.line("")
 	if o.end != interrupted { // whoever stops it has no time
 		s.note("asking the books …")
-		judged := judged{o.expected, ledger, w.watcher.Standings()}
-		a, differences := w.account(context.Background(), func(a account) []string { return a.against(judged) })
+		truth := audit.Truth{Expected: o.expected, Ledger: ledger, Standings: w.watcher.Standings(), MerchantNos: merchantNos}
+		a, differences := w.account(context.Background(), func(a audit.Account) []string { return a.Against(truth) })
 		s.unnote()
 		s.account(a)
 		r.Problems = append(r.Problems, differences...)
