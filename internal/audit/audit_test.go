@@ -37,12 +37,12 @@ func TestTheBooksAreComparedWithTheLedger(t *testing.T) {
 		"money lost": {func(a *Account, _ *Truth) {
 			a.Overview.Amounts["EGP"] = books.Amounts{Ordered: "305", Paid: "300", Failed: "4.99"}
 		}, "305 EGP were ordered, and account for 304.99"},
-		"twice":     {func(a *Account, _ *Truth) { a.Payouts = append(a.Payouts, a.Payouts[0]) }, "a: twice in the books"},
+		"twice": {func(a *Account, _ *Truth) { a.Payouts = append(a.Payouts, a.Payouts[0]) }, "a: twice in the books"},
 		"less than nothing": {func(a *Account, _ *Truth) {
 			a.Overview.Amounts["EGP"] = books.Amounts{Ordered: "305", Paid: "306", Open: "-1"}
 		}, `"-1" EGP`},
 		"fewer than none": {func(a *Account, _ *Truth) { a.Overview.States["held"] = -1 }, "the books count -1 payouts as held"},
-		"no number": {func(a *Account, _ *Truth) { a.Overview.Amounts["EGP"] = books.Amounts{Ordered: "much"} }, "much EGP"},
+		"no number":       {func(a *Account, _ *Truth) { a.Overview.Amounts["EGP"] = books.Amounts{Ordered: "much"} }, "much EGP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := Account{

@@ -54,7 +54,7 @@ func newBroker(ctx context.Context, root, dir string, links []*link) (*broker, e
 
 func (b *broker) servers(ctx context.Context, command string) error {
 	c := exec.CommandContext(ctx, b.script, command)
-	c.Env = append(os.Environ(), "DISBURSER_SERVERS_DIR="+b.dir, "KAFKA_PORT=auto")
+	c.Env = append(os.Environ(), "DISBURSER_SERVERS_DIR="+b.dir, "KAFKA_PORT=auto", "PG_PORT=auto")
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w\n%s", b.script, command, err, out)

@@ -36,6 +36,7 @@ type run struct {
 	watcher   *trial.Watcher
 	random    *rand.Rand
 	extra     trial.Expected // what prepare put there already
+	kept      *bookkeeping   // nil without a back office
 	began     time.Time
 
 	mu        sync.Mutex
@@ -99,16 +100,27 @@ func (r *run) setUp(ctx context.Context) (err error) {
 		s.heal()
 		s.redis.point(r.redis.Address())
 		s.provider.point(r.provider.Address)
-		if err := s.configure(r.dir, params{ID: r.id, Then: r.scenario.then, Topics: r.topics, Slots: r.scenario.calls, Rate: r.scenario.rate, GiveUp: r.scenario.giveUp}); err != nil {
+		if err := s.configure(r.dir, r.params()); err != nil {
 			return err
 		}
 	}
 	r.lines = trial.Payroll(r.id+"-", r.Seed, int(r.perSecond()*r.loadTime().Seconds()))
 	r.watcher = trial.NewWatcher(r.broker.client, r.topics)
+	if r.scenario.books != "" {
+		if err := r.openBooks(ctx); err != nil {
+			return err
+		}
+	}
 	if r.scenario.prepare != nil {
 		return r.scenario.prepare(ctx, r)
 	}
 	return nil
+}
+
+// params are what the scenario wants of the configurations.
+func (r *run) params() params {
+	s := r.scenario
+	return params{ID: r.id, Then: s.then, Topics: r.topics, Slots: s.calls, Rate: s.rate, GiveUp: s.giveUp, Breaker: s.breaker}
 }
 
 func (r *run) addRedis(ctx context.Context, appendOnly bool, replicaOf string) (*redisServer, error) {
@@ -236,6 +248,7 @@ func (r *run) close() {
 			s.instance.Kill()
 		}
 	}
+	r.kept.close()
 	r.provider.close()
 	for _, s := range r.servers {
 		s.close()

@@ -31,10 +31,14 @@ type scenario struct {
 	brokers     int           // 0 = 1; with more of them the partition of the actions has a copy on each
 	unlimited   bool          // its faults may take longer than the duration
 	giveUp      time.Duration // poll.give_up; 0 = the default
+	breaker     int           // breaker.min_requests; 0 = the default
+	books       string        // where a back office has its books; "" = there is none
+	offices     int           // how many of them; 0 = 1
 	proof       bool          // the provider lies: the verdict must find payouts that were paid twice
 	behavior    paysim.Behavior
 	prepare     func(ctx context.Context, r *run) error // before the instances start
 	faults      func(ctx context.Context, r *run) error // until ctx ends
+	wants       func(ctx context.Context, r *run) error // what else must be true of the books in the end; nil: nothing
 }
 
 // Outcomes differ, and no order is refused: it would end as failed without a payment, and
@@ -88,6 +92,11 @@ func scenarios() []scenario {
 		{name: "cancelsplit", about: "a batch cancelled while Redis is split", rate: 200, instances: 4, unlimited: true, faults: cancellingSplit},
 		{name: "resolve", about: "1,000 words about held payouts, some forced, while Redis forgets, fails over and restarts: none is believed against the provider", then: hold, load: 30, rate: 1000, giveUp: 8 * time.Second, appendOnly: true, unlimited: true, behavior: doubtful, faults: resolving},
 		{name: "resolvesplit", about: "500 words about held payouts while Redis is split twice, healed forward and then onto the stale half", then: hold, load: 30, rate: 1000, giveUp: 8 * time.Second, instances: 4, unlimited: true, behavior: doubtful, faults: resolvingSplit},
+		{name: "books", about: "1,000 answers of a back office looked at, while instances are killed and Redis is wiped: nothing is lost between two states", instances: 2, books: onSQLite, unlimited: true, faults: watchingBooks},
+		{name: "bookskill", about: "SIGKILL of the back office every second, its books in SQLite: they equal fresh ones, and each event of a batch has one content", books: onSQLite, unlimited: true, faults: killingOffices},
+		{name: "bookspair", about: "the same with two back offices on one PostgreSQL, killed in turn", books: onPostgres, offices: 2, unlimited: true, faults: killingOffices},
+		{name: "manyresolved", about: "500 payouts held by a provider that hangs, resolved by one command that is killed halfway: one action each takes effect, none against the provider", then: hold, load: 4, instances: 2, calls: 128, rate: 400, giveUp: 8 * time.Second, breaker: 1_000_000, books: onSQLite, unlimited: true, behavior: plain, faults: resolvingMany, wants: manyResolved},
+		{name: "sendkilled", about: "a file of 20,000 payouts sent by payctl, which is killed halfway, sent again, and sent once more renamed and sorted anew", load: 4, rate: 2000, calls: 128, books: onSQLite, unlimited: true, behavior: plain, faults: sendingFile, wants: sentOnce},
 		{name: "rebuild", about: "a wipe with 100,000 decisions and finals, and 10,000 open payouts", calls: 128, rate: 2000, behavior: long, prepare: history100k, unlimited: true, faults: rebuilding},
 		{name: "proof", about: "the provider denies what it executes, and the verdict must notice", proof: true, behavior: lying, faults: lies},
 		{name: "mixed", about: "everything at once", instances: 4, appendOnly: true, behavior: losing, faults: mixing},

@@ -71,6 +71,8 @@ type params struct {
 	Slots                                    int
 	Rate                                     float64
 	Lease, Timeout, Session, Drain, GiveUp   time.Duration
+	Breaker                                  int           // breaker.min_requests; 0 = the default
+	Office                                   *OfficeParams // nil: no back office
 }
 
 var configuration = template.Must(template.New("config").Parse(`
@@ -78,7 +80,7 @@ kafka:
   brokers: ["{{.Kafka}}"]
   group: {{.ID}}
   session_timeout: {{.Session}}
-  topics: {commands: {{.Topics.Commands}}, results: {{.Topics.Results}}, decisions: {{.Topics.Decisions}}, dead_letter: {{.Topics.DeadLetter}}, actions: {{.Topics.Actions}}}
+  topics: {commands: {{.Topics.Commands}}, results: {{.Topics.Results}}, decisions: {{.Topics.Decisions}}, dead_letter: {{.Topics.DeadLetter}}, actions: {{.Topics.Actions}}{{with .Office}}, batches: {{.Batches}}{{end}}}
 redis: {addresses: ["{{.Redis}}"], namespace: {{.ID}}, dedup_window: 1h}
 merchants:
 {{- range $name, $path := .Merchants}}
@@ -94,11 +96,19 @@ merchants:
     poll: {first: 300ms, factor: 1.5, max: 2s{{with $.GiveUp}}, give_up: {{.}}{{end}}}
     no_record: {answers: 3, every: 1s, then: {{$.Then}}}   # the simulator's no-record is the truth
 {{- end}}
-breaker: {open_for: 1s, max_open_for: 3s}
+breaker: {open_for: 1s, max_open_for: 3s{{with .Breaker}}, min_requests: {{.}}{{end}}}
 unknown_merchant_grace: 2s
 disburse: {slots: {{.Slots}}, lease: {{.Lease}}, drain: {{.Drain}}}
 admin: {listen: "127.0.0.1:0"}
 log: {level: debug}   # the evidence, should anything go wrong
+{{- with .Office}}
+backoffice:
+  listen: "{{.Listen}}"
+  database: "{{.Database}}"
+  payee_key: "{{.PayeeKey}}"
+  users:
+    - {name: olga, token_sha256: "{{.TokenSum}}", roles: [viewer, operator]}
+{{- end}}
 `))
 
 type account struct{ Country, Path, No string }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"disburser/internal/audit"
 	"disburser/internal/trial"
 	"disburser/message"
 )
@@ -55,7 +56,11 @@ func (r *run) judge(ctx context.Context, quiet, took time.Duration) (row, error)
 		return row{}, err
 	}
 	r.weigh(report, r.endedByPeople(expected))
-	r.obeyed(actions, expected, ledger)
+	if r.kept == nil {
+		r.obeyed(actions, expected, ledger)
+	} else if err := r.judgeBooks(ctx, audit.Truth{Expected: expected, Ledger: ledger, Standings: r.watcher.Standings(), MerchantNos: merchantNos}); err != nil {
+		return row{}, err
+	}
 	r.inspect()
 	out := row{
 		name: r.scenario.name, payouts: len(expected.TradeNos), outcomes: map[message.EventType]int{}, letters: report.Letters,

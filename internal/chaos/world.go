@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"disburser/internal/harness"
@@ -33,6 +34,7 @@ type world struct {
 	Options
 	dir               string
 	disburser, paysim string // the built programs
+	postgres          string // the address, once it runs
 	broker            *broker
 	slots             []*slot
 	way               *link // to the provider, for all slots
@@ -48,7 +50,7 @@ func Run(ctx context.Context, o Options) (held bool, err error) {
 	}
 	w := &world{Options: o, began: time.Now()}
 	defer w.close()
-	if err := w.build(ctx); err != nil {
+	if err := w.build(ctx, slices.ContainsFunc(chosen, func(s scenario) bool { return s.books != "" })); err != nil {
 		return false, err
 	}
 	var rows []row
@@ -66,7 +68,7 @@ func Run(ctx context.Context, o Options) (held bool, err error) {
 }
 
 // build makes the programs, the links and the broker.
-func (w *world) build(ctx context.Context) (err error) {
+func (w *world) build(ctx context.Context, books bool) (err error) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		return fmt.Errorf("redis-server is missing; install it (make redis-up does so on Debian and Ubuntu): %w", err)
 	}
@@ -74,10 +76,14 @@ func (w *world) build(ctx context.Context) (err error) {
 		return err
 	}
 	w.say("building the programs")
-	if err := harness.Build(ctx, w.Root, w.dir, "cmd/disburser", "cmd/paysim"); err != nil {
+	programs := []string{"cmd/disburser", "cmd/paysim"}
+	if books {
+		programs = append(programs, "cmd/backoffice", "cmd/payctl")
+	}
+	if err := harness.Build(ctx, w.Root, w.dir, programs...); err != nil {
 		return err
 	}
-	w.disburser, w.paysim = filepath.Join(w.dir, "disburser"), filepath.Join(w.dir, "paysim")
+	w.disburser, w.paysim = w.programs("disburser"), w.programs("paysim")
 	if w.way, err = newLink("provider"); err != nil {
 		return err
 	}
@@ -94,6 +100,9 @@ func (w *world) build(ctx context.Context) (err error) {
 	w.broker, err = newBroker(ctx, w.Root, filepath.Join(w.dir, "servers"), ways)
 	return err
 }
+
+// programs is where a built program is.
+func (w *world) programs(name string) string { return filepath.Join(w.dir, name) }
 
 // close stops everything and deletes it.
 func (w *world) close() {

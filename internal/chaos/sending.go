@@ -1,0 +1,170 @@
+package chaos
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"disburser/backoffice/api"
+	"disburser/internal/harness"
+	"disburser/internal/partition"
+)
+
+const (
+	ofFile   = 20_000 // payouts of the file that is sent
+	sentSome = 3_000  // commands in the topic after which the sender is killed
+)
+
+// sendingFile sends a large file with payctl, which is killed halfway. It is sent again, and once more under another name and
+// in another order.
+func sendingFile(ctx context.Context, r *run) error {
+	batch := r.id + "-file"
+	file, again := filepath.Join(r.dir, "payroll.csv"), filepath.Join(r.dir, "renamed.csv")
+	if err := r.writeFiles(file, again); err != nil {
+		return err
+	}
+	before, err := r.commands(ctx)
+	if err != nil {
+		return err
+	}
+	first, err := r.payctl("payctl-send-1", "send", file, "--batch", batch, "--yes")
+	if err != nil {
+		return err
+	}
+	some := 0
+	err = harness.Until(ctx, time.Minute, fmt.Sprintf("%d commands are there", sentSome), func() bool {
+		n, err := r.commands(ctx)
+		some = n - before
+		return err == nil && some >= sentSome || !first.Running()
+	})
+	if err != nil {
+		return err
+	}
+	first.Kill()
+	r.note("SIGKILL", "payctl send, with %d of %d commands in the topic", some, ofFile)
+	if some >= ofFile {
+		r.say("   it wasn't halfway: the file was sent already")
+	}
+	if _, err := r.send(ctx, "payctl-send-2", file, batch, "payouts sent"); err != nil {
+		return err
+	}
+	if err := r.caughtUp(ctx); err != nil {
+		return err
+	}
+	have, err := r.commandsOf(ctx, batch)
+	if err != nil {
+		return err
+	}
+	out, err := r.send(ctx, "payctl-send-3", again, r.id+"-other", "nothing was sent")
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(out, "this is the batch "+batch+" under another name or in another order") {
+		r.problem("payctl doesn't recognise the file under another name:\n%s", out)
+	}
+	if now, err := r.commandsOf(ctx, batch); err != nil || now != have {
+		r.problem("under another name the file was sent: %d commands, then %d (%v)", have, now, err)
+	}
+	return nil
+}
+
+// send sends a file to the end.
+func (r *run) send(ctx context.Context, name, file, batch, says string) (out string, err error) {
+	began := time.Now()
+	status, out, err := r.asked(ctx, 2*time.Minute, name, "send", file, "--batch", batch, "--yes")
+	if err != nil {
+		return "", err
+	}
+	r.say("   %s ended after %.1f s with status %d", name, time.Since(began).Seconds(), status)
+	if status != 0 || !strings.Contains(out, says) {
+		r.problem("%s: status %d, and not %q:\n%s", name, status, says, out)
+	}
+	return out, nil
+}
+
+// names are few: each is looked for in everything that was written.
+var names = []string{"Karima Mansour", "Youssef Nabil", "Farida Hassan", "Mostafa El-Sayed", "Zeinab Abdallah"}
+
+// writeFiles writes a table of payouts, and the same backwards. What they hold must be found nowhere.
+func (r *run) writeFiles(file, again string) error {
+	rows := [][]string{{"tradeNo", "merchant", "amount", "currency", "customerName", "walletId"}}
+	back := [][]string{rows[0]}
+	for i := range ofFile {
+		rows = append(rows, []string{fmt.Sprintf("%s-file-%05d", r.id, i), "eg-main", fmt.Sprint(100 + i%900), "EGP", names[i%len(names)], fmt.Sprintf("0109%07d", i)})
+		last := rows[len(rows)-1]
+		r.kept.payees = append(r.kept.payees, fmt.Sprintf(`{"tradeNo": %q, "amount": "1", "payee": {"customerName": %q, "walletId": %q}}`, last[0], last[4], last[5]))
+	}
+	for i := len(rows) - 1; i > 0; i-- {
+		back = append(back, rows[i])
+	}
+	for name, table := range map[string][][]string{file: rows, again: back} {
+		out, err := os.Create(name)
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		if err := csv.NewWriter(out).WriteAll(table); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commands is how many records the topic of the commands has.
+func (r *run) commands(ctx context.Context) (total int, err error) {
+	n, err := partition.Count(ctx, r.broker.client, r.topics.Commands)
+	for p := range n {
+		_, end, err := partition.Source{Client: r.broker.client, Topic: r.topics.Commands, Partition: p}.Bounds(ctx)
+		if err != nil {
+			return 0, err
+		}
+		total += int(end)
+	}
+	return total, err
+}
+
+// commandsOf is how many commands name a batch.
+func (r *run) commandsOf(ctx context.Context, batch string) (n int, err error) {
+	records, err := r.records(ctx, r.topics.Commands)
+	for _, k := range records {
+		if strings.Contains(string(k.Value), `"`+batch+`"`) {
+			n++
+		}
+	}
+	return n, err
+}
+
+// sentOnce judges what the books say of the file: each payout once, and what came again as copies.
+func sentOnce(ctx context.Context, r *run) error {
+	batch := r.id + "-file"
+	sent, err := r.commandsOf(ctx, batch)
+	if err != nil {
+		return err
+	}
+	b, err := api.Get[api.Batch](ctx, r.kept.client(r.kept.offices[0]), "/batches/"+url.PathEscape(batch), nil)
+	if err != nil {
+		return err
+	}
+	r.say("   of %d commands the books have %d payouts and %d copies", sent, b.Seen, b.Copies)
+	if b.Seen != ofFile || b.Size != ofFile || b.Copies != sent-ofFile || !b.Closed || len(b.DeadLetters) > 0 {
+		r.problem("of %d commands the books have %d payouts of %d, %d copies, dead letters %v, closed: %v", sent, b.Seen, b.Size, b.Copies, b.DeadLetters, b.Closed)
+	}
+	return nil
+}
+
+// printedBy is what runs of payctl have printed.
+func (r *run) printedBy(names ...string) (out string, err error) {
+	for _, name := range names {
+		text, err := os.ReadFile(filepath.Join(r.dir, name+".log"))
+		if err != nil {
+			return "", err
+		}
+		out += string(text)
+	}
+	return out, nil
+}
