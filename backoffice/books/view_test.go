@@ -2,6 +2,7 @@ package books
 
 import (
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
@@ -132,10 +133,16 @@ func TestWhenABatchCloses(t *testing.T) {
 		{0, 5, 0, ToldOpened},
 	} {
 		b := Batch{ID: "b", Size: c.size}
-		if _, err := b.tell(totals(c.paid, c.open), time.UnixMilli(1)); err != nil || b.Told != c.want {
+		first, err := b.tell(totals(c.paid, c.open), time.UnixMilli(1))
+		if err != nil || b.Told != c.want {
 			t.Errorf("%+v: told %b, %v", c, b.Told, err)
 		}
-		again, err := b.tell(totals(c.paid, c.open), time.UnixMilli(1))
+		fresh := Batch{ID: "b", Size: c.size}
+		later, err := fresh.tell(totals(c.paid, c.open), time.UnixMilli(2))
+		if err != nil || !slices.EqualFunc(first, later, func(a, b BatchEvent) bool { return a.ID == b.ID }) {
+			t.Errorf("%+v: fresh books tell it under other ids: %v %v", c, first, later)
+		}
+		again, err := b.tell(totals(c.paid, c.open+1), time.UnixMilli(1)) // what comes later reopens nothing
 		if err != nil || len(again) != 0 {
 			t.Errorf("%+v: told again: %v", c, again)
 		}

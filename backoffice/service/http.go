@@ -91,14 +91,22 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (s *Service) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+// pingFor is how long the database may take to answer.
+const pingFor = 2 * time.Second
+
+// unready lists why the answers may be out of date.
+func (s *Service) unready(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, pingFor)
 	defer cancel()
 	reasons := s.readers.unready()
 	if err := s.books.Ping(ctx); err != nil {
 		reasons = append(reasons, "the database doesn't answer")
 	}
-	if len(reasons) > 0 {
+	return reasons
+}
+
+func (s *Service) ready(w http.ResponseWriter, r *http.Request) {
+	if reasons := s.unready(r.Context()); len(reasons) > 0 {
 		reply(w, http.StatusServiceUnavailable, map[string]any{"ready": false, "reasons": reasons, "reason": strings.Join(reasons, "; ")})
 		return
 	}

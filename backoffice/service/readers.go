@@ -125,11 +125,21 @@ func (r *readers) unready() (reasons []string) {
 
 var lagMetric = prometheus.NewDesc("backoffice_books_lag", "Records of a partition that the books don't know yet.", []string{"topic", "partition"}, nil)
 
-// Describe and Collect make a metric of the lags.
-func (r *readers) Describe(to chan<- *prometheus.Desc) { to <- lagMetric }
+var readyMetric = prometheus.NewDesc("backoffice_ready", "1 where /readyz answers 200, otherwise 0.", nil, nil)
+
+// Describe and Collect make metrics of the lags, and of whether the books may be believed.
+func (r *readers) Describe(to chan<- *prometheus.Desc) {
+	to <- lagMetric
+	to <- readyMetric
+}
 
 // Collect tells the lags that are known.
 func (r *readers) Collect(to chan<- prometheus.Metric) {
+	ready := 0.0
+	if len(r.service.unready(context.Background())) == 0 {
+		ready = 1
+	}
+	to <- prometheus.MustNewConstMetric(readyMetric, prometheus.GaugeValue, ready)
 	for _, l := range r.lags() {
 		if l.Lag >= 0 {
 			to <- prometheus.MustNewConstMetric(lagMetric, prometheus.GaugeValue, float64(l.Lag), l.Topic, fmt.Sprint(l.Partition))

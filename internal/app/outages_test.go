@@ -178,6 +178,13 @@ var outages = []outage{
 		series: "      - {series: 'disburser_contradictions_total{merchant=\"eg-main\",type=\"payout.paid\"}', values: '0x7 1x40'}\n" +
 			"      - {series: 'disburser_build_info', values: '1x50'}\n",
 	},
+	{ // not recorded: another program. A start with much to read is no reason to wake anybody, and nor is a restart
+		name: "books", every: time.Minute,
+		moments: []moment{{18 * minute, nil}, {55 * minute, []string{"BackofficeBooksBehind"}}, {70 * minute, nil}, {80 * minute, []string{"BackofficeNotReady"}}, {90 * minute, nil}},
+		series: "      - {series: 'backoffice_books_lag{instance=\"b\",topic=\"payout.results\",partition=\"0\"}', values: '200000-20000x10 0x19 5000+100x28 0x60'}\n" +
+			"      - {series: 'backoffice_ready{instance=\"b\"}', values: '1x10 0x2 1x56 0x12 1x40'}\n" +
+			"      - {series: 'disburser_build_info', values: '1x200'}\n",
+	},
 	{ // not recorded: a clock that is set needs no outage
 		name: "clocks", every: time.Minute, moments: []moment{{9 * minute, nil}, {13 * minute, []string{"DisburserClocksDisagree"}}},
 		series: "      - {series: 'disburser_clock_difference_seconds', values: '0x10 -1800x10'}\n" +

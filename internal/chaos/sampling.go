@@ -133,7 +133,9 @@ func (r *run) judgeBooks(ctx context.Context, t audit.Truth) error {
 			return err
 		}
 	}
-	r.say("   %d answers were looked at, %d questions found no back office", b.sampled, b.again)
+	if b.sampled > 0 {
+		r.say("   %d answers were looked at, %d questions found no back office", b.sampled, b.again)
+	}
 	return r.judgePayees(ctx, t)
 }
 

@@ -20,37 +20,37 @@ const (
 	sentSome = 3_000  // commands in the topic after which the sender is killed
 )
 
-// sendingFile sends a large file with payctl, which is killed halfway. It is sent again, and once more under another name and
-// in another order.
+// sendingFile sends a large file with payctl, which is killed halfway. It is sent again, and the back office is killed halfway.
+// It is sent to the end, and once more under another name and in another order.
 func sendingFile(ctx context.Context, r *run) error {
 	batch := r.id + "-file"
 	file, again := filepath.Join(r.dir, "payroll.csv"), filepath.Join(r.dir, "renamed.csv")
 	if err := r.writeFiles(file, again); err != nil {
 		return err
 	}
-	before, err := r.commands(ctx)
-	if err != nil {
-		return err
-	}
-	first, err := r.payctl("payctl-send-1", "send", file, "--batch", batch, "--yes")
-	if err != nil {
-		return err
-	}
-	some := 0
-	err = harness.Until(ctx, time.Minute, fmt.Sprintf("%d commands are there", sentSome), func() bool {
-		n, err := r.commands(ctx)
-		some = n - before
-		return err == nil && some >= sentSome || !first.Running()
-	})
+	send := []string{"send", file, "--batch", batch, "--yes"}
+	first, err := r.sendSome(ctx, "payctl-send-1", send)
 	if err != nil {
 		return err
 	}
 	first.Kill()
-	r.note("SIGKILL", "payctl send, with %d of %d commands in the topic", some, ofFile)
-	if some >= ofFile {
-		r.say("   it wasn't halfway: the file was sent already")
+	second, err := r.sendSome(ctx, "payctl-send-2", send)
+	if err != nil {
+		return err
 	}
-	if _, err := r.send(ctx, "payctl-send-2", file, batch, "payouts sent"); err != nil {
+	if err := r.killOffice(r.kept.offices[0]); err != nil {
+		return err
+	}
+	if err := harness.Until(ctx, time.Minute, "payctl has noticed", func() bool { return !second.Running() }); err != nil {
+		return err
+	}
+	if text := second.Tail(); second.Status() != 1 || !strings.Contains(text, "send the same file again") {
+		r.problem("the back office died while it sent a file, and payctl ends with status %d:\n%s", second.Status(), text)
+	}
+	if err := harness.Until(ctx, readyLimit, "the back office is ready again", func() bool { return r.kept.ready(ctx) }); err != nil {
+		return err
+	}
+	if _, err := r.send(ctx, "payctl-send-3", file, batch, "payouts sent"); err != nil {
 		return err
 	}
 	if err := r.caughtUp(ctx); err != nil {
@@ -60,7 +60,7 @@ func sendingFile(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	out, err := r.send(ctx, "payctl-send-3", again, r.id+"-other", "nothing was sent")
+	out, err := r.send(ctx, "payctl-send-4", again, r.id+"-other", "nothing was sent")
 	if err != nil {
 		return err
 	}
@@ -71,6 +71,29 @@ func sendingFile(ctx context.Context, r *run) error {
 		r.problem("under another name the file was sent: %d commands, then %d (%v)", have, now, err)
 	}
 	return nil
+}
+
+// sendSome sends a file until some of it is in the topic.
+func (r *run) sendSome(ctx context.Context, name string, send []string) (*harness.Process, error) {
+	before, err := r.commands(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.payctl(name, send...)
+	if err != nil {
+		return nil, err
+	}
+	some := 0
+	err = harness.Until(ctx, time.Minute, fmt.Sprintf("%d commands are there", sentSome), func() bool {
+		n, err := r.commands(ctx)
+		some = n - before
+		return err == nil && some >= sentSome || !p.Running()
+	})
+	if err == nil && !p.Running() {
+		err = fmt.Errorf("%s has ended:\n%s", name, p.Tail())
+	}
+	r.note("killed halfway", "%s, with %d of %d commands in the topic", name, some, ofFile)
+	return p, err
 }
 
 // send sends a file to the end.

@@ -38,7 +38,7 @@ func edit(file, old, becomes string) []Edit { return []Edit{{file, old, becomes}
 
 // All lists every guard.
 func All() []Guard {
-	return slices.Concat(sending, outcomes, intake, epochs, rebuild, history, sizes, provider, actions, actionsOnRecord, oneShots, parking, showing, resolves, replays)
+	return slices.Concat(sending, outcomes, intake, epochs, rebuild, history, sizes, provider, actions, actionsOnRecord, oneShots, parking, showing, resolves, replays, books)
 }
 
 // Select answers the guards that the given texts name, in any letter case. A guard's name begins

@@ -13,17 +13,20 @@ import (
 	"disburser/payout/secrets"
 )
 
-// failing is a store whose transactions fail at their end while it is told to.
+// failing is a store whose transactions fail while it is told to, before anything is done or at their end.
 type failing struct {
 	books.Store
-	now bool
+	now, early bool
 }
 
 var errMade = errors.New("made by the test")
 
-// Write fails after everything is done but the commit.
+// Write fails before the work, or after everything is done but the commit.
 func (f *failing) Write(ctx context.Context, topic books.Topic, number int, from int64, to books.Progress, work func(books.Tx) error) error {
 	return f.Store.Write(ctx, topic, number, from, to, func(tx books.Tx) error {
+		if f.now && f.early {
+			return errMade
+		}
 		if err := work(tx); err != nil || !f.now {
 			return err
 		}
@@ -72,7 +75,7 @@ func feed(t testing.TB, rng *rand.Rand, run Run, store books.Store, key secrets.
 		}
 		page := books.Page{Topic: part.Topic, Partition: part.Partition, From: from, Facts: d.Page(records)}
 		page.To = books.Progress{Next: p.Next + int64(len(records)), Fences: d.Fences, Since: Start}
-		into.now = rng.IntN(10) == 0
+		into.now, into.early = rng.IntN(10) == 0, !into.early
 		if err = books.Write(ctx, into, page, Start); err != nil && !errors.Is(err, errMade) || (err != nil) != into.now {
 			t.Fatal(err)
 		}

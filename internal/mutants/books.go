@@ -1,0 +1,55 @@
+package mutants
+
+// books are the guards of the back office: what people are told is what the topics say, each record once, and no payee in clear.
+var books = []Guard{
+	{"Books: each record counts once", "a page that two instances have read counts twice, or a page is lost", []Mutant{
+		{Removes: "the comparison of the offset", Edits: edit("backoffice/books/database/write.go", "WHERE progress.next = $9`", "WHERE $9 = $9`"),
+			Killer: Killer{"backoffice/books/database", "TestSQLite"}},
+		{Removes: "somebody else's page", Edits: edit("backoffice/books/database/write.go", "err != nil || n != 1 {\n\t\treturn errors.Join(books.ErrMoved, err)", "err != nil || n > 1 {\n\t\treturn errors.Join(books.ErrMoved, err)"),
+			Killer: Killer{"backoffice/books/database", "TestSQLite"}},
+		{Removes: "the page with its offset, or none of both", Edits: edit("backoffice/books/database/write.go", "if err := work(&transaction{tx, &b.sql}); err != nil {", "if err := work(&transaction{tx, &b.sql}); err != nil && tx.Commit() == nil {"),
+			Killer: Killer{"backoffice/books/database", "TestSQLite"}},
+	}},
+	{"Books: repeats change nothing", "what comes again counts again", []Mutant{
+		{Removes: "an event's id", Edits: edit("backoffice/books/payout.go", "return known.ID == e.ID })", "return known.ID == e.ID && known.Place == e.Place })"),
+			Killer: Killer{"backoffice/books", "TestRepeatsChangeNothing"}},
+		{Removes: "what was carried forward", Edits: edit("backoffice/books/decode.go", "\t\t\tcopies = 0\n", "\t\t\tcopies = 1\n"),
+			Killer: Killer{"backoffice/books", "TestRepeatsChangeNothing"}},
+		{Removes: "what a payout counted for before", Edits: edit("backoffice/books/write.go", "\t\t\tdelta.count(row.Payout, row.Before, -1)\n", ""),
+			Killer: Killer{"backoffice/books", "TestConservationHoldsAtEveryMoment"}},
+	}},
+	{"Books: the order of topics", "the same topics make other books, and nobody knows which ones are right", []Mutant{
+		{Removes: "the first of an event's places", Edits: edit("backoffice/books/payout.go", "case e.Before(p.Events[i].Place):", "case true:"),
+			Killer: Killer{"backoffice/books", "TestTheOrderOfTopicsChangesNothing"}},
+		{Removes: "the first send", Edits: edit("backoffice/books/payout.go", "cmp.Or(cmp.Compare(known.Time, s.Time), known.compare(s.Place)) < 0", "false"),
+			Killer: Killer{"backoffice/books", "TestTheOrderOfTopicsChangesNothing"}},
+		{Removes: "where a batch's size was first stated", Edits: edit("backoffice/books/batch.go", "(b.Size == 0 || by.before(b.SizeBy))", "true"),
+			Killer: Killer{"backoffice/books", "TestTheOrderOfTopicsChangesNothing"}},
+		{Removes: "a final result goes before a hold", Edits: edit("backoffice/books/view.go", "cmp.Or(cmp.Compare(rank[a.state()], rank[b.state()]), cmp.Compare", "cmp.Or(cmp.Compare(rank[a.state()], rank[a.state()]), cmp.Compare"),
+			Killer: Killer{"backoffice/books", "TestWhichFactCounts"}},
+		{Removes: "what a later epoch's fence voids", Edits: edit("backoffice/books/decode.go", "fenced && epoch != decision.Epoch.ID {", "fenced && epoch == \"\" {"),
+			Killer: Killer{"backoffice/books", "TestDecisionsThatAreVoid"}},
+	}},
+	{"Books: a batch is told once", "two instances say different things under one id, or a batch is closed twice", []Mutant{
+		{Removes: "what was told", Edits: edit("backoffice/books/batch.go", "\t\tb.Told |= s.told\n", ""),
+			Killer: Killer{"backoffice/books", "TestWhenABatchCloses"}},
+		{Removes: "the id, which follows from what is told", Edits: edit("backoffice/books/batch.go", "s.kind, s.percent, b.ID))", "s.kind, s.percent+int(now.UnixNano()), b.ID))"),
+			Killer: Killer{"backoffice/books", "TestWhenABatchCloses"}},
+		{Removes: "the first content of an id", Edits: edit("backoffice/books/database/statements.go", "rest: \"ON CONFLICT (id) DO NOTHING\",", "rest: \"ON CONFLICT (id) DO UPDATE SET value=excluded.value\","),
+			Killer: Killer{"backoffice/books/database", "TestSQLiteRebuilds"}},
+		{Removes: "closed are as many as were stated", Edits: edit("backoffice/books/batch.go", "return v.Seen >= b.Size && v.ended() == v.Seen", "return v.ended() == v.Seen"),
+			Killer: Killer{"backoffice/books", "TestWhenABatchCloses"}},
+		{Removes: "closed is what has ended", Edits: edit("backoffice/books/batch.go", "return v.Seen >= b.Size && v.ended() == v.Seen", "return v.Seen >= b.Size"),
+			Killer: Killer{"backoffice/books", "TestWhenABatchCloses"}},
+	}},
+	{"Books: no payee in clear", "whoever reads the database knows who was paid", []Mutant{
+		{Removes: "the mask", Edits: edit("backoffice/books/decode.go", "Payee: c.Payee.Masked(),", "Payee: c.Payee.Reveal(),"),
+			Killer: Killer{"backoffice/books/database", "TestNoPayeeIsInClear"}},
+		{Removes: "the key of the hashes", Edits: edit("backoffice/books/decode.go", "hmac.New(sha256.New, []byte(key.Reveal()))", "hmac.New(sha256.New, nil)"),
+			Killer: Killer{"backoffice/books", "TestPayeesAreFoundInManySpellings"}},
+		{Removes: "the mask of accounts", Edits: edit("payout/masked.go", "return hidden + value[len(value)-shownTail:]", "return value"),
+			Killer: Killer{"payout", "TestAMaskedPayeeIsRecognisedAndNotTold"}},
+		{Removes: "the mask of names", Edits: edit("payout/masked.go", "return initials(value)", "return value"),
+			Killer: Killer{"payout", "TestAMaskedPayeeIsRecognisedAndNotTold"}},
+	}},
+}
