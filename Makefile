@@ -72,7 +72,7 @@ simulate: bin ## the whole program under seeded faults in virtual time (a second
 	GOGC=400 ./bin/simulate.test -test.run '^TestSeeds$$' -test.timeout 0 -seeds $(SEEDS) -from $(FROM) -told
 
 .PHONY: chaos
-chaos: bin ## kills, pauses, wipes and cuts real servers and processes while payouts flow (28 min); ONLY=kill,wipe plays some
+chaos: bin ## kills, pauses, wipes and cuts real servers and processes while payouts flow (35 min); ONLY=kill,wipe plays some
 	go build $(BUILDFLAGS) -o bin/chaos ./internal/chaos/cmd/chaos
 	./bin/chaos $(if $(ONLY),--only "$(ONLY)") $(CHAOSFLAGS)
 

@@ -42,7 +42,7 @@ func Overview(o api.Overview) (problems []string) {
 	return problems
 }
 
-// Batch checks what is said of a batch, in an answer or in an event: all that was seen is in one state, and so is its money.
+// Batch checks what is said of a batch, in an answer or in an event. All that was seen is in one state, and so is its money.
 func Batch(v books.BatchValue) (problems []string) {
 	counted := 0
 	for _, n := range v.States {

@@ -1,6 +1,6 @@
-// Package audit promises to say where the books of the back office lie: where they differ from the provider's ledger, where
-// money is lost between two states, where an event of a batch comes with two contents, and where a payee stands in clear. It
-// is for the demo, chaos and tests.
+// Package audit promises to say where the books of the back office lie. They may differ from the provider's ledger, or lose
+// money between two states. An event of a batch may come with two contents. A payee may stand in clear. It is for the demo,
+// chaos and tests.
 package audit
 
 import (

@@ -60,8 +60,8 @@ func contentOf(r partition.Record) string {
 	return text
 }
 
-// Against lists where the events of batches are not what became of them: each is opened once, closed once if as many as were
-// stated have ended, and told once at each quarter that was reached.
+// Against lists where the events of batches are not what became of them. Each is opened once, and told once at each quarter
+// that was reached. It is closed once if as many as were stated have ended.
 func (e Events) Against(t Truth) (problems []string) {
 	type batch struct{ size, seen, ended int }
 	batches := map[string]*batch{}

@@ -20,8 +20,8 @@ const (
 	hungOnes     = 500 // payouts that a provider is asked for while it hangs
 	resolvedSome = 100 // outcomes after which the first run is killed
 
-	// evidence is how long the provider answers before a person speaks: it says of a payout that there is no such order, three
-	// times, a second apart, and nothing counts within 10 s of the send.
+	// evidence is how long the provider answers before a person speaks. It denies a payout three times, a second apart. Nothing
+	// counts within 10 s of the send.
 	evidence = 12 * time.Second
 )
 

@@ -67,7 +67,7 @@ func (r *run) openBooks(ctx context.Context) (err error) {
 		return err
 	}
 	for i := range max(1, r.scenario.offices) {
-		o, err := r.newOffice(fmt.Sprintf("office-%d", i), b.database)
+		o, err := r.newOffice(fmt.Sprintf("office-%d", i), b.database, b.batches)
 		if err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (r *run) openBooks(ctx context.Context) (err error) {
 }
 
 // newOffice writes the configuration of a back office.
-func (r *run) newOffice(name, database string) (*office, error) {
+func (r *run) newOffice(name, database, batches string) (*office, error) {
 	port, err := harness.FreePort()
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (r *run) newOffice(name, database string) (*office, error) {
 	p := r.params()
 	p.Kafka, p.Redis, p.Provider, p.Secret = r.broker.address, "127.0.0.1:1", "127.0.0.1:1", secret
 	p.Lease, p.Timeout, p.Session, p.Drain = lease, timeout, session, drain
-	p.Office = &OfficeParams{Listen: o.address, Database: database, PayeeKey: r.kept.payeeKey, TokenSum: r.kept.tokenSum, Batches: r.kept.batches}
+	p.Office = &OfficeParams{Listen: o.address, Database: database, PayeeKey: r.kept.payeeKey, TokenSum: r.kept.tokenSum, Batches: batches}
 	var text bytes.Buffer
 	if err := configuration.Execute(&text, p); err != nil {
 		return nil, err
@@ -175,15 +175,40 @@ func (r *run) asked(ctx context.Context, limit time.Duration, name string, args 
 	return p.Status(), string(p.Printed()), nil
 }
 
-// rebuilt makes fresh books from the topics, by the shipped program, and answers their database.
-func (r *run) rebuiltBooks(ctx context.Context) (database string, err error) {
+// freshBooks makes other books from the topics, by the shipped program, and answers their database. What belongs to them and
+// isn't read from topics, such as digests, an office of their own adds. Its events go to a topic of their own.
+func (r *run) freshBooks(ctx context.Context) (database string, err error) {
+	batches := r.id + ".fresh"
+	if err := harness.CreateTopics(ctx, r.broker.client, map[string]int{batches: 1}); err != nil {
+		return "", err
+	}
 	if database, err = r.newDatabase(ctx, "fresh"); err != nil {
 		return "", err
 	}
-	o, err := r.newOffice("fresh", database)
+	o, err := r.newOffice("fresh", database, batches)
 	if err != nil {
 		return "", err
 	}
+	if err := r.rebuild(ctx, o); err != nil {
+		return "", err
+	}
+	if err := o.start(r.programs("backoffice")); err != nil {
+		return "", err
+	}
+	defer o.Kill()
+	return database, r.digested(ctx, database)
+}
+
+// digested waits until each batch that has closed has its digest.
+func (r *run) digested(ctx context.Context, database string) error {
+	return harness.Until(ctx, time.Minute, "the digests of all batches are there", func() bool {
+		n, err := countOf(ctx, database, "batches WHERE changed <> digested")
+		return err == nil && n == 0
+	})
+}
+
+// rebuild empties the books of an office, which may run meanwhile, and reads everything again.
+func (r *run) rebuild(ctx context.Context, o *office) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, r.programs("backoffice"), "rebuild", "--config", o.config).CombinedOutput()
@@ -191,9 +216,9 @@ func (r *run) rebuiltBooks(ctx context.Context) (database string, err error) {
 		err = errors.New("it doesn't say that the books are whole")
 	}
 	if err != nil {
-		return "", fmt.Errorf("rebuild the books: %w\n%s", err, out)
+		return fmt.Errorf("rebuild the books of %s: %w\n%s", o.name, err, out)
 	}
-	return database, os.WriteFile(filepath.Join(r.dir, "fresh.log"), out, 0o600)
+	return os.WriteFile(filepath.Join(r.dir, o.name+".rebuild.log"), out, 0o600)
 }
 
 func (b *bookkeeping) close() {

@@ -152,7 +152,7 @@ func (r *run) told(where string, lines []string) {
 // judgeEvents looks at all that was said of batches, once all of it is published.
 func (r *run) judgeEvents(ctx context.Context, t audit.Truth) error {
 	err := harness.Until(ctx, 30*time.Second, "all events of batches are published", func() bool {
-		n, err := unpublished(ctx, r.kept.database)
+		n, err := countOf(ctx, r.kept.database, "batch_events WHERE published = 0")
 		return err == nil && n == 0
 	})
 	if err != nil {
@@ -170,7 +170,10 @@ func (r *run) judgeEvents(ctx context.Context, t audit.Truth) error {
 
 // judgeRows compares the books with fresh ones, row by row.
 func (r *run) judgeRows(ctx context.Context) error {
-	fresh, err := r.rebuiltBooks(ctx)
+	if err := r.digested(ctx, r.kept.database); err != nil {
+		return err
+	}
+	fresh, err := r.freshBooks(ctx)
 	if err != nil {
 		return err
 	}

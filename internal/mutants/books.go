@@ -3,8 +3,12 @@ package mutants
 // books are the guards of the back office: what people are told is what the topics say, each record once, and no payee in clear.
 var books = []Guard{
 	{"Books: each record counts once", "a page that two instances have read counts twice, or a page is lost", []Mutant{
-		{Removes: "the comparison of the offset", Edits: edit("backoffice/books/database/write.go", "WHERE progress.next = $9`", "WHERE $9 = $9`"),
+		{Removes: "the comparison of the offset", Edits: edit("backoffice/books/database/write.go", "AND partition = $2 AND next = $9\"", "AND partition = $2 AND $9 = $9\""),
 			Killer: Killer{"backoffice/books/database", "TestSQLite"}},
+		{Removes: "the comparison of the first offset", Edits: edit("backoffice/books/database/write.go", "WHERE progress.next = $9`", "WHERE $9 = $9`"),
+			Killer: Killer{"backoffice/books/database", "TestSQLite"}},
+		{Removes: "what a rebuild has emptied begins at its beginning", Edits: edit("backoffice/books/database/write.go", "\tif from == 0 {\n", "\tif from >= 0 {\n"),
+			Killer: Killer{"backoffice/books/database", "TestSQLiteRebuilds"}},
 		{Removes: "somebody else's page", Edits: edit("backoffice/books/database/write.go", "err != nil || n != 1 {\n\t\treturn errors.Join(books.ErrMoved, err)", "err != nil || n > 1 {\n\t\treturn errors.Join(books.ErrMoved, err)"),
 			Killer: Killer{"backoffice/books/database", "TestSQLite"}},
 		{Removes: "the page with its offset, or none of both", Edits: edit("backoffice/books/database/write.go", "if err := work(&transaction{tx, &b.sql}); err != nil {", "if err := work(&transaction{tx, &b.sql}); err != nil && tx.Commit() == nil {"),

@@ -60,15 +60,19 @@ func (b *Books) Write(ctx context.Context, topic books.Topic, number int, from i
 	return nil
 }
 
-// move compares the offset and sets it.
+// move compares the offset and sets it. Where there is none, only a page from the beginning makes it. After a rebuild, whoever had
+// read on before would else leave out all that is to be read again.
 func move(ctx context.Context, tx *sql.Tx, topic books.Topic, number int, from int64, to books.Progress) error {
 	fences, err := json.Marshal(to.Fences)
 	if err != nil {
 		return fmt.Errorf("write the fences of %s/%d: %w", topic, number, err)
 	}
-	result, err := tx.ExecContext(ctx, `INSERT INTO progress (topic, partition, next, anchor, fences, begun, since, missed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)
-		ON CONFLICT (topic, partition) DO UPDATE SET next = $3, anchor = $4, fences = $5, begun = $6, since = $7, missed = $8 WHERE progress.next = $9`,
-		string(topic), number, to.Next, to.Anchor, string(fences), to.Begun, to.Since.UnixMilli(), to.Missed, from)
+	set := "UPDATE progress SET next = $3, anchor = $4, fences = $5, begun = $6, since = $7, missed = $8 WHERE topic = $1 AND partition = $2 AND next = $9"
+	if from == 0 {
+		set = `INSERT INTO progress (topic, partition, next, anchor, fences, begun, since, missed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)
+			ON CONFLICT (topic, partition) DO UPDATE SET next = $3, anchor = $4, fences = $5, begun = $6, since = $7, missed = $8 WHERE progress.next = $9`
+	}
+	result, err := tx.ExecContext(ctx, set, string(topic), number, to.Next, to.Anchor, string(fences), to.Begun, to.Since.UnixMilli(), to.Missed, from)
 	if err != nil {
 		return fmt.Errorf("move the offset of %s/%d: %w", topic, number, err)
 	}

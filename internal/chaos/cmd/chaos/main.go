@@ -35,7 +35,7 @@ func (*options) Help() string {
 
 func (*options) Examples() []cli.Example {
 	return []cli.Example{
-		{Line: "chaos", Does: "every scenario, about 28 minutes"},
+		{Line: "chaos", Does: "every scenario, about 35 minutes"},
 		{Line: "chaos --list"},
 		{Line: "chaos --only kill,wipe --seconds 15 --seed 7", Does: "two of them, shorter, with other payouts"},
 	}
