@@ -15,7 +15,8 @@ import (
 // tellEvery is how often a rebuild says how far it is.
 const tellEvery = 2 * time.Second
 
-// Rebuild empties the books and reads everything again, until nothing is left to read. It says on out how far it is.
+// Rebuild empties the books and reads everything again: all that stands in the topics when it begins. What comes meanwhile may be
+// left to whoever runs. It says on out how far it is.
 func (s *Service) Rebuild(ctx context.Context, out io.Writer) error {
 	defer s.Close()
 	if err := s.open(ctx); err != nil {
@@ -25,7 +26,7 @@ func (s *Service) Rebuild(ctx context.Context, out io.Writer) error {
 	if problems := s.missingTopics(ctx); len(problems) > 0 {
 		return errors.Join(problems...)
 	}
-	starts, whole, err := s.starts(ctx)
+	starts, ends, whole, err := s.bounds(ctx)
 	if err != nil {
 		return err
 	}
@@ -43,43 +44,59 @@ func (s *Service) Rebuild(ctx context.Context, out io.Writer) error {
 	defer stop()
 	for began := time.Now(); ; {
 		pause(ctx, tellEvery)
-		behind, known := int64(0), len(s.readers.unready()) == 0
-		for _, l := range s.readers.lags() {
-			behind += max(0, l.Lag)
-		}
+		behind, err := s.behind(context.WithoutCancel(ctx), ends)
+		reasons := s.readers.unready()
 		switch {
+		case err != nil:
+			return err
 		case ctx.Err() != nil:
 			return fmt.Errorf("stopped with %d records yet to read; backoffice run goes on where this ended", behind)
-		case known && behind == 0:
-			fmt.Fprintf(out, "the books are whole, after %v\n", time.Since(began).Round(time.Second))
-			return nil
-		case known:
+		case len(reasons) > 0:
+			fmt.Fprintf(out, "waiting: %s\n", reasons[0])
+		case behind > 0:
 			fmt.Fprintf(out, "%d records yet to read\n", behind)
 		default:
-			fmt.Fprintf(out, "waiting: %s\n", s.readers.unready()[0])
+			fmt.Fprintf(out, "the books are whole, after %v\n", time.Since(began).Round(time.Second))
+			return nil
 		}
 	}
 }
 
-// starts are the offsets from which on Kafka can be read. whole tells that the books have read nothing that is gone there. Of
-// a topic that was made anew nothing can be read again.
-func (s *Service) starts(ctx context.Context) (starts books.Starts, whole bool, err error) {
-	starts, whole = books.Starts{}, true
+// behind is how many records the books have yet to read up to some ends, whoever reads them. A lag doesn't tell that: while
+// payouts flow there is always something to read.
+func (s *Service) behind(ctx context.Context, ends map[place]int64) (n int64, err error) {
+	for at, end := range ends {
+		p, err := s.books.Progress(ctx, at.topic, at.number)
+		if err != nil {
+			return 0, err
+		}
+		n += max(0, end-p.Next)
+	}
+	return n, nil
+}
+
+// bounds are the offsets from which on Kafka can be read, and those of the ends. whole tells that the books have read nothing that
+// is gone there. Of a topic that was made anew nothing can be read again.
+func (s *Service) bounds(ctx context.Context) (starts books.Starts, ends map[place]int64, whole bool, err error) {
+	starts, ends, whole = books.Starts{}, map[place]int64{}, true
 	for topic, name := range s.names {
 		count, err := partition.Count(ctx, s.client, name)
 		if err != nil {
-			return nil, false, fmt.Errorf("ask for the partitions of %s: %w", name, err)
+			return nil, nil, false, fmt.Errorf("ask for the partitions of %s: %w", name, err)
 		}
 		starts[topic] = map[int]int64{}
 		for number := range count {
 			source := partition.Source{Client: s.client, Topic: name, Partition: number}
 			start, end, err := source.Bounds(ctx)
 			if err != nil {
-				return nil, false, fmt.Errorf("ask where %s/%d begins: %w", name, number, err)
+				return nil, nil, false, fmt.Errorf("ask where %s/%d begins: %w", name, number, err)
+			}
+			if end > start { // else there is nothing, and nothing is noted of it
+				ends[place{topic, number}] = end
 			}
 			p, err := s.books.Progress(ctx, topic, number)
 			if err != nil {
-				return nil, false, err
+				return nil, nil, false, err
 			}
 			anchor, _ := partition.ParseAnchor(p.Anchor)
 			var other *partition.Other
@@ -87,11 +104,11 @@ func (s *Service) starts(ctx context.Context) (starts books.Starts, whole bool, 
 				whole = false
 				continue
 			} else if err != nil {
-				return nil, false, err
+				return nil, nil, false, err
 			}
 			starts[topic][number] = start
 			whole = whole && (p.Since.IsZero() || start <= p.Begun)
 		}
 	}
-	return starts, whole, nil
+	return starts, ends, whole, nil
 }

@@ -18,7 +18,8 @@ import (
 
 const (
 	hungOnes     = 500 // payouts that a provider is asked for while it hangs
-	resolvedSome = 100 // outcomes after which the first run is killed
+	resolveKills = 3   // runs of the command that are killed
+	resolvedSome = 60  // outcomes between two of these kills
 
 	// evidence is how long the provider answers before a person speaks. It denies a payout three times, a second apart. Nothing
 	// counts within 10 s of the send.
@@ -39,32 +40,39 @@ func resolvingMany(ctx context.Context, r *run) error {
 	}
 	harness.Pause(ctx, evidence)
 	resolve := []string{"resolve", "--where", "merchant=eg-main,state=held", "--as", "failed", "--reason", "ticket 4711", "--yes"}
-	first, err := r.payctl("payctl-resolve-1", resolve...)
-	if err != nil {
-		return err
+	for kill := 1; kill <= resolveKills; kill++ {
+		if err := r.killHalfway(ctx, fmt.Sprintf("payctl-resolve-%d", kill), kill*resolvedSome, resolve); err != nil {
+			return err
+		}
 	}
-	err = harness.Until(ctx, 2*time.Minute, fmt.Sprintf("%d actions have an outcome", resolvedSome), func() bool {
-		all, err := r.spoken(ctx)
-		return err == nil && len(endings(all)) >= resolvedSome || !first.Running()
-	})
-	if err != nil {
-		return err
-	}
-	r.note("SIGKILL", "payctl resolve, of %d payouts", hungOnes)
-	if !first.Running() {
-		r.problem("payctl had ended by then:\n%s", first.Tail())
-	}
-	first.Kill()
-	status, out, err := r.asked(ctx, 4*time.Minute, "payctl-resolve-2", resolve...)
+	status, out, err := r.asked(ctx, 4*time.Minute, "payctl-resolve", resolve...)
 	if err != nil {
 		return err
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	r.say("   the second run: status %d, %s", status, lines[len(lines)-1])
+	r.say("   the last run: status %d, %s", status, lines[len(lines)-1])
 	if status != 1 || !strings.Contains(out, "it goes on with the list that was shown then") {
 		r.problem("payctl resolve, said again, has status %d, not 1, or doesn't go on:\n%s", status, out[max(0, len(out)-2000):])
 	}
 	return harness.Until(ctx, 3*time.Minute, "nothing is held any more", func() bool { return len(r.held()) == 0 })
+}
+
+// killHalfway runs payctl until so many actions have an outcome.
+func (r *run) killHalfway(ctx context.Context, name string, outcomes int, resolve []string) error {
+	p, err := r.payctl(name, resolve...)
+	if err != nil {
+		return err
+	}
+	defer p.Kill()
+	err = harness.Until(ctx, 2*time.Minute, fmt.Sprintf("%d actions have an outcome", outcomes), func() bool {
+		all, err := r.spoken(ctx)
+		return err == nil && len(endings(all)) >= outcomes || !p.Running()
+	})
+	if err == nil && !p.Running() {
+		err = fmt.Errorf("%s had ended by then:\n%s", name, p.Tail())
+	}
+	r.note("SIGKILL", "%s, with %d outcomes", name, outcomes)
+	return err
 }
 
 // hang has the provider hang while a batch is sent, until all of it is held. Of half of them it keeps an order.
@@ -169,7 +177,7 @@ func manyResolved(ctx context.Context, r *run) error {
 			byPerson++
 		}
 	}
-	out, err := r.printedBy("payctl-resolve-1", "payctl-resolve-2")
+	out, err := r.printedBy("payctl-resolve*")
 	if err != nil {
 		return err
 	}

@@ -181,13 +181,14 @@ func sentOnce(ctx context.Context, r *run) error {
 }
 
 // printedBy is what runs of payctl have printed.
-func (r *run) printedBy(names ...string) (out string, err error) {
+func (r *run) printedBy(pattern string) (out string, err error) {
+	names, err := filepath.Glob(filepath.Join(r.dir, pattern+".log"))
 	for _, name := range names {
-		text, err := os.ReadFile(filepath.Join(r.dir, name+".log"))
+		text, err := os.ReadFile(name)
 		if err != nil {
 			return "", err
 		}
 		out += string(text)
 	}
-	return out, nil
+	return out, err
 }

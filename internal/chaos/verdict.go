@@ -125,7 +125,7 @@ func (r *run) inspect() {
 // summarize prints the table and tells whether all promises held.
 func (w *world) summarize(rows []row) bool {
 	held := true
-	fmt.Fprintf(w.Out, "\n%-10s %8s %7s %7s %6s %8s %7s %5s %7s %6s %6s %6s  %s\n", "scenario",
+	fmt.Fprintf(w.Out, "\n%-12s %8s %7s %7s %6s %8s %7s %5s %7s %6s %6s %6s  %s\n", "scenario",
 		"payouts", "paid", "partial", "failed", "rejected", "letters", "held", "repeats", "again", "quiet", "took", "verdict")
 	total := 0
 	for _, r := range rows {
@@ -133,7 +133,7 @@ func (w *world) summarize(rows []row) bool {
 		if len(r.problems) > 0 {
 			verdict, held = fmt.Sprintf("BROKEN (%d)", len(r.problems)), false
 		}
-		fmt.Fprintf(w.Out, "%-10s %8d %7d %7d %6d %8d %7d %5d %7d %6d %5.0fs %5.0fs  %s\n", r.name, r.payouts,
+		fmt.Fprintf(w.Out, "%-12s %8d %7d %7d %6d %8d %7d %5d %7d %6d %5.0fs %5.0fs  %s\n", r.name, r.payouts,
 			r.outcomes[message.EventPaid], r.outcomes[message.EventPartial], r.outcomes[message.EventFailed], r.outcomes[message.EventRejected],
 			r.letters, r.held, r.repeats, r.again, r.quiet.Seconds(), r.took.Seconds(), verdict)
 		total += r.payouts
@@ -141,7 +141,7 @@ func (w *world) summarize(rows []row) bool {
 	fmt.Fprintf(w.Out, "\nrepeats: result events announced again under the same id. again: payouts placed more than once, which only a\n"+
 		"truthful \"no such order\" allows. quiet: from the end of the faults until all was settled.\n\nfaults and recoveries\n")
 	for _, r := range rows {
-		fmt.Fprintf(w.Out, "%-10s %s", r.name, count(r.faults))
+		fmt.Fprintf(w.Out, "%-12s %s", r.name, count(r.faults))
 		if len(r.recoveries) > 0 {
 			fmt.Fprintf(w.Out, "; %s", strings.Join(r.recoveries, ", "))
 		}

@@ -56,7 +56,7 @@ func (o *options) Validate() error {
 func (o *options) Run(ctx context.Context, s cli.Streams) error {
 	if o.List {
 		for _, scenario := range chaos.List() {
-			fmt.Fprintf(s.Out, "%-10s %s\n", scenario.Name, scenario.About)
+			fmt.Fprintf(s.Out, "%-12s %s\n", scenario.Name, scenario.About)
 		}
 		return nil
 	}
