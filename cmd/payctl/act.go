@@ -119,7 +119,7 @@ func (p *speaker) await(ctx context.Context, s cli.Streams, c api.Client, a api.
 			return a, nil
 		}
 		if a.Needs > 1 && a.ConfirmedBy == "" && !told {
-			fmt.Fprintf(s.Err, "it waits for another person: payctl confirm %s --reason TEXT\n", a.ID)
+			sayLine(s.Err, "it waits for another person: payctl confirm %s --reason TEXT", a.ID)
 			told = true
 		}
 		next, err := api.Get[api.Action](ctx, c, "/actions/"+url.PathEscape(id), url.Values{"wait": {min(left, waitAtOnce).String()}})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -163,7 +162,7 @@ func (k *check) writeErrors(in *os.File, before os.FileInfo, name string, proble
 // tell prints what was found.
 func (k *check) tell(s cli.Streams, report files.Report, written string) error {
 	if k.JSON {
-		if err := json.NewEncoder(s.Out).Encode(report); err != nil {
+		if err := printed(s.Out, report); err != nil {
 			return err
 		}
 	} else {
@@ -195,10 +194,10 @@ func (k *check) tellPeople(s cli.Streams, report files.Report, written string) {
 	w := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "\nmerchant\tcurrency\tgood payouts\tsum\t\n")
 	for _, t := range report.Totals {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t\n", cli.OneLine(t.Merchant), cli.OneLine(t.Currency), t.Count, t.Sum)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t\n", cli.OneLine(t.Merchant), cli.OneLine(t.Currency), t.Count, cli.OneLine(t.Sum))
 	}
 	_ = w.Flush() // to a terminal: there is nobody left to tell
-	fmt.Fprintf(s.Out, "\n%s with payouts, digest of the good ones %s\n", count(report.Lines, "line"), report.Digest)
+	fmt.Fprintf(s.Out, "\n%s with payouts, digest of the good ones %s\n", count(report.Lines, "line"), cli.OneLine(report.Digest))
 }
 
 // count is a number of things.

@@ -160,7 +160,7 @@ func (r *letterReplay) show(s cli.Streams, plan api.Replay) {
 			text += fmt.Sprintf(" and %d more", len(all)-named)
 		}
 		verb := map[replay.Verdict]string{replay.Replay: "would be replayed, but", replay.Replayed: "left alone:", replay.LeftOut: "left out:"}[at.verdict]
-		fmt.Fprintf(out, "%s %s %s\n", text, verb, cli.OneLine(at.text))
+		sayLine(out, "%s %s %s", text, verb, at.text)
 	}
 }
 
@@ -228,7 +228,7 @@ func (r *letterReplay) ended(s cli.Streams, done api.Replay, err error) error {
 func moved(s cli.Streams, done api.Replay) {
 	for _, l := range done.Letters {
 		if l.Verdict != replay.Replay {
-			fmt.Fprintf(s.Err, "%s: %s\n", l.ID, cli.OneLine(l.Why))
+			sayLine(s.Err, "%s: %s", l.ID, l.Why)
 		}
 	}
 }

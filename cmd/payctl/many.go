@@ -219,13 +219,13 @@ func (m many) consent(ctx context.Context, s cli.Streams, w api.Word, list []fro
 	}
 	sums := map[string]*money.Sum{}
 	for _, f := range list {
-		fmt.Fprintf(s.Err, "%s\t%s\t%s %s\n", f.TradeNo, f.State, f.Amount, f.Currency)
+		fmt.Fprintf(s.Err, "%s\t%s\t%s\n", cli.OneLine(f.TradeNo), cli.OneLine(f.State), cli.OneLine(f.Amount+" "+f.Currency))
 		addTo(sums, f.Currency, f.Amount)
 	}
 	text := strings.TrimSpace(w.Kind + map[bool]string{true: " as " + w.As}[w.As != ""] + map[bool]string{true: " by force"}[w.Force])
 	text += sumsText(sums)
 	if m.Yes {
-		fmt.Fprintf(s.Err, "%s: %s\n", count(len(list), "payout"), text)
+		sayLine(s.Err, "%s: %s", count(len(list), "payout"), text)
 		return true, nil
 	}
 	return confirmed(ctx, s, fmt.Sprintf("%s: %s?", count(len(list), "payout"), text))
@@ -291,14 +291,14 @@ func (o *once) run(ctx context.Context, s cli.Streams, c api.Client, w api.Word,
 		if st.Result == "" {
 			if st.Detail != "" && st.Detail != trouble {
 				trouble = st.Detail
-				fmt.Fprintf(s.Err, "%s: %s\n", st.TradeNo, cli.OneLine(trouble))
+				sayLine(s.Err, "%s: %s", st.TradeNo, trouble)
 			}
 			continue
 		}
 		if o.JSON {
 			failed = errors.Join(failed, printed(s.Out, st))
 		} else {
-			fmt.Fprintln(s.Out, strings.TrimSpace(strings.Join([]string{st.TradeNo, st.Result, cli.OneLine(st.Detail)}, "\t")))
+			fmt.Fprintln(s.Out, strings.TrimSpace(strings.Join([]string{cli.OneLine(st.TradeNo), cli.OneLine(st.Result), cli.OneLine(st.Detail)}, "\t")))
 		}
 	}
 	return o.ended(s, j, failed)
@@ -314,7 +314,7 @@ func (o *once) ended(s cli.Streams, j *runJournal, failed error) error {
 	for _, result := range slices.Sorted(maps.Keys(counts)) {
 		texts = append(texts, fmt.Sprintf("%d %s", counts[result], result))
 	}
-	fmt.Fprintf(s.Err, "%s: %s\n", count(len(j.list), "payout"), strings.Join(texts, ", "))
+	sayLine(s.Err, "%s: %s", count(len(j.list), "payout"), strings.Join(texts, ", "))
 	if failed != nil {
 		return failed
 	}

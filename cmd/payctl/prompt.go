@@ -42,7 +42,7 @@ func readLine(ctx context.Context) (string, error) {
 
 // confirmed asks a person, who has to type yes.
 func confirmed(ctx context.Context, s cli.Streams, question string) (bool, error) {
-	fmt.Fprintf(s.Err, "%s Type yes: ", question)
+	fmt.Fprintf(s.Err, "%s Type yes: ", cli.OneLine(question))
 	answer, err := readLine(ctx)
 	if err != nil {
 		fmt.Fprintln(s.Err)

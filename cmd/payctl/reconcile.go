@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -171,7 +170,7 @@ func payoutOf(record api.Record) (p reconcile.Payout, err error) {
 		o := reconcile.Order{TradeNo: record.TradeNo, Amount: amountOf(one.Amount), Currency: one.Currency}
 		if one.NotBefore != "" {
 			if o.NotBefore, err = time.Parse(time.RFC3339, one.NotBefore); err != nil {
-				return p, fmt.Errorf("%w as one does: the notBefore of %s", api.ErrNoAnswer, record.TradeNo)
+				return p, fmt.Errorf("%w as one does: the notBefore of %s", api.ErrNoAnswer, cli.OneLine(record.TradeNo))
 			}
 		}
 		p.Orders = append(p.Orders, o)
@@ -284,7 +283,7 @@ func (r *reconciliation) tell(s cli.Streams, report reconcile.Report) error {
 		}
 	}
 	if r.JSON {
-		return json.NewEncoder(s.Out).Encode(report)
+		return printed(s.Out, report)
 	}
 	if r.CSV == "" {
 		t := newTable(s.Out, "CLASS", "TRADENO", "WHAT")

@@ -91,12 +91,12 @@ func (k *send) consent(ctx context.Context, s cli.Streams, file api.File) (bool,
 		out = s.Err
 	}
 	for _, t := range file.Totals {
-		fmt.Fprintf(out, "%s, %s: %s, %s in sum\n", cli.OneLine(t.Merchant), t.Currency, count(t.Count, "payout"), t.Sum)
+		sayLine(out, "%s, %s: %s, %s in sum", t.Merchant, t.Currency, count(t.Count, "payout"), t.Sum)
 	}
 	for _, batch := range slices.Sorted(maps.Keys(file.Batches)) {
 		fmt.Fprintf(out, "batch %s: %s\n", cli.OneLine(batch), count(file.Batches[batch], "payout"))
 	}
-	fmt.Fprintf(out, "digest %s\n", file.Digest)
+	sayLine(out, "digest %s", file.Digest)
 	known := file.Known
 	for _, batch := range slices.Sorted(maps.Keys(known.Batches)) {
 		fmt.Fprintf(out, "%s ordered before, with the same content, in the batch %s\n", wereOf(known.Batches[batch]), cli.OneLine(batch))
@@ -106,7 +106,7 @@ func (k *send) consent(ctx context.Context, s cli.Streams, file api.File) (bool,
 	}
 	switch {
 	case known.Other > 0:
-		return false, fmt.Errorf("%s ordered before with another content, such as %s: give them new tradeNos; nothing was sent", wereOf(known.Other), strings.Join(known.Others, ", "))
+		return false, fmt.Errorf("%s ordered before with another content, such as %s: give them new tradeNos; nothing was sent", wereOf(known.Other), cli.OneLine(strings.Join(known.Others, ", ")))
 	case file.Count == 0:
 		return false, cli.Setup(errors.New("the file has no payouts"))
 	case known.Same == file.Count, known.SameAs != "":

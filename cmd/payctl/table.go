@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"disburser/internal/cli"
@@ -148,4 +151,38 @@ func (t *table) blocks() error {
 }
 
 // printed prints a value as JSON on one line.
-func printed(out io.Writer, value any) error { return json.NewEncoder(out).Encode(value) }
+func printed(out io.Writer, value any) error {
+	var text bytes.Buffer
+	if err := json.NewEncoder(&text).Encode(value); err != nil {
+		return err
+	}
+	_, err := out.Write(escapedJSON(text.Bytes()))
+	return err
+}
+
+// escapedJSON writes what isn't printable as \uXXXX: JSON lets much of it stand, and a terminal would obey it.
+func escapedJSON(text []byte) []byte {
+	if !bytes.ContainsFunc(text, unprintable) {
+		return text
+	}
+	var out []byte
+	for _, c := range string(text) {
+		switch {
+		case !unprintable(c):
+			out = utf8.AppendRune(out, c)
+		case c > 0xffff:
+			high, low := utf16.EncodeRune(c)
+			out = fmt.Appendf(out, "\\u%04x\\u%04x", high, low)
+		default:
+			out = fmt.Appendf(out, "\\u%04x", c)
+		}
+	}
+	return out
+}
+
+func unprintable(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }
+
+// sayLine prints one line, whatever stands in it.
+func sayLine(out io.Writer, format string, values ...any) {
+	fmt.Fprintln(out, cli.OneLine(fmt.Sprintf(format, values...)))
+}

@@ -42,7 +42,7 @@ func (g *greet) Run(ctx context.Context, s cli.Streams) error {
 }
 
 type fail struct {
-	How string `arg:"" help:"One of run, setup, usage, told."`
+	How string `arg:"" help:"One of run, setup, usage, evil, told."`
 }
 
 func (*fail) Examples() []cli.Example { return []cli.Example{{Line: "hello fail run"}} }
@@ -54,6 +54,8 @@ func (f *fail) Run(s cli.Streams) error {
 		return fmt.Errorf("greet: %w", cli.Setup(err))
 	case "usage":
 		return cli.Usage(err)
+	case "evil":
+		return errors.New("two\x1b[2J\r\nlines\u202e")
 	case "told":
 		fmt.Fprintln(s.Err, "all is said")
 		return cli.Told(cli.Failed)
@@ -182,5 +184,13 @@ func TestTheVersionIsTheChangelogsNewest(t *testing.T) {
 	newest := regexp.MustCompile(`(?m)^## \[([0-9]+\.[0-9]+\.[0-9]+)\]`).FindSubmatch(text)
 	if newest == nil || string(newest[1]) != cli.Version {
 		t.Errorf("the programs say %s, CHANGELOG.md %s", cli.Version, newest)
+	}
+}
+
+// An error may name what came from outside. It is text, whatever that is.
+func TestAnErrorMovesNoCursor(t *testing.T) {
+	var out strings.Builder
+	if status := hello().Run(t.Context(), []string{"fail", "evil"}, cli.Streams{Out: &out, Err: &out}); status != cli.Failed || out.String() != "hello: two [2J \nlines \n" {
+		t.Errorf("%d %q", status, out.String())
 	}
 }

@@ -51,14 +51,14 @@ func report(err error, l line, program string, w io.Writer) int {
 }
 
 // text is an error without the names of the program and its command before each line. A package of that name, or the parser,
-// has put them there.
+// has put them there. Nothing in it moves a terminal's cursor.
 func text(err error, names ...string) string {
 	var lines []string
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		for _, name := range names {
 			line = strings.TrimPrefix(line, name+": ")
 		}
-		lines = append(lines, line)
+		lines = append(lines, strings.Map(printable, line))
 	}
 	return strings.Join(lines, "\n")
 }
