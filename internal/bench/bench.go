@@ -16,7 +16,9 @@ type Options struct {
 	Rows         []string      // single rows of parts that have such; none = all. With some, nothing goes into the report
 	Watch        time.Duration // how long each row of the parts limit and idle is measured; 0 = 30 s
 	Quick        bool          // a tenth of everything: to try the harness, not to measure
+	Payouts      int           // in the books (part books); 0 = 100,000
 	Kafka, Redis string        // addresses of servers that may be emptied
+	Postgres     string        // of a database in which schemas may be made; "" = none
 	Profile      string        // where CPU profiles of the service go; "" = none
 	Out          io.Writer
 	Terminal     bool // Out is one: colours, and progress in one line
@@ -41,6 +43,7 @@ var parts = []part{
 	{"polling", "asks per payout and how late outcomes are seen, in virtual time", pollingRows, nil},
 	{"isolation", "a merchant whose provider is dead, or hangs, beside a healthy one", isolation, nil},
 	{"paused", "what a paused merchant, and a large paused batch, cost the others", pausing, nil},
+	{"books", "the back office: payouts a second from nothing, answers, how late its books are", booksOfAll, nil},
 }
 
 // List tells the parts, one a line.

@@ -19,6 +19,7 @@ type options struct {
 	Only    string        `name:"only" placeholder:"PART,PART" help:"The parts to measure, with commas between. Without it: all."`
 	Rows    string        `name:"rows" placeholder:"ROW,ROW" help:"Single rows to measure, such as 1x50x1 or idle-1, instead of parts. Nothing is written then."`
 	Watch   time.Duration `name:"watch" placeholder:"TIME" default:"30s" help:"How long each row of the parts limit and idle is measured."`
+	Payouts int           `name:"payouts" placeholder:"COUNT" default:"100000" help:"How many payouts the books have (part books)."`
 	Strict  bool          `name:"strict" help:"Exit status 1 if a goal was missed."`
 	Root    string        `name:"root" placeholder:"FOLDER" default:"." help:"The repository's folder."`
 	Quick   bool          `name:"quick" help:"A tenth of everything, and no report: does the harness work?"`
@@ -50,8 +51,11 @@ func (*options) Examples() []cli.Example {
 // Run measures.
 func (o *options) Run(ctx context.Context, s cli.Streams) error {
 	b := bench.Options{
-		Root: o.Root, Quick: o.Quick, Watch: o.Watch, Profile: o.Profile, Kafka: os.Getenv("DISBURSER_KAFKA"), Redis: os.Getenv("DISBURSER_REDIS"),
+		Root: o.Root, Quick: o.Quick, Watch: o.Watch, Profile: o.Profile, Kafka: os.Getenv("DISBURSER_KAFKA"), Redis: os.Getenv("DISBURSER_REDIS"), Postgres: os.Getenv("DISBURSER_POSTGRES"),
 		Out: s.Out, Terminal: cli.Colour(s.Out),
+	}
+	if !o.Quick {
+		b.Payouts = o.Payouts
 	}
 	if o.Only != "" {
 		b.Only = strings.Split(o.Only, ",")
