@@ -21,7 +21,7 @@ import (
 	"disburser/internal/cli"
 )
 
-// evil is a text that would clear a screen, set a title, make a line of its own and run a formula, if anybody let it.
+// evil is a text that would clear a screen, set a title and make a line of its own. A table would run it as a formula.
 const evil = "=x\x1b[2J\x1b]0;t\a\r\nFORGED\u202e\u009b2J\u2028\x00+1"
 
 // filled makes a value whose every text is evil, and every list and map has one entry.
