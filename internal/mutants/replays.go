@@ -3,7 +3,7 @@ package mutants
 // replays are the guards of I7: which dead letters a person may have published again.
 var replays = []Guard{
 	{"I7 a conflict is never replayed", "after the window its content is paid beside the first one", []Mutant{
-		{Removes: "it is one like any other", Edits: edit("backoffice/replay/replay.go", "\tcase message.Malformed:\n", "\tcase message.Malformed, message.Conflict:\n"),
+		{Removes: "it is one like any other", Edits: edit("backoffice/replay/replay.go", "\t\treturn \"its tradeNo has another content: find out which one was meant, and order the second one under a new tradeNo\"\n", "\t\treturn \"\"\n"),
 			Killer: Killer{"backoffice/replay", "TestWhichMayBeReplayed"}},
 	}},
 	{"I7 what was ordered otherwise isn't replayed", "a payout that was paid and forgotten is paid again", []Mutant{
