@@ -28,10 +28,6 @@ const (
 	// pagesInTurn is how many pages it reads then in one turn.
 	pagesInTurn = 16
 
-	// gatherFor is the pause after a page, where the partition isn't behind. What comes meanwhile shares a transaction: those of a dozen
-	// partitions, each synced, would keep a database busy. Of actions there are few, and people wait for them.
-	gatherFor = 100 * time.Millisecond
-
 	// retryEvery is the pause after an error, and after somebody else has read a page.
 	retryEvery = time.Second
 )
@@ -117,7 +113,6 @@ func (p *Projector) follow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		before := at.Next
 		for range pagesInTurn {
 			if at, from, err = p.step(ctx, &reader, decoder, at, from); err != nil || p.lag.Load() <= behindMuch {
 				break
@@ -125,9 +120,6 @@ func (p *Projector) follow(ctx context.Context) error {
 		}
 		if done(); err != nil {
 			return err
-		}
-		if at.Next > before && p.lag.Load() <= behindMuch && p.Topic != Actions {
-			pause(ctx, gatherFor)
 		}
 		if p.lag.Load() > behindMuch { // what was fetched takes memory while others have their turn
 			reader.Release()
