@@ -64,7 +64,7 @@ func goodLine(i int) []string {
 
 func join(cells []string) string { return strings.Join(cells, ",") }
 
-// 200 planted faults are all found, each with line, column and proposal, and nothing else is.
+// 200 planted faults of 17 kinds are all found, each with line, column and proposal, and nothing else is.
 func TestEveryPlantedFaultIsFound(t *testing.T) {
 	lines := 100_000
 	if testing.Short() {
@@ -98,9 +98,16 @@ func TestEveryPlantedFaultIsFound(t *testing.T) {
 	if report.Lines != lines || len(report.Problems) != len(want) {
 		t.Errorf("%d lines, %d problems, want %d", report.Lines, len(report.Problems), len(want))
 	}
+	kinds := map[string]int{}
 	for _, p := range report.Problems {
+		kinds[want[p.Line-2].name]++
 		if f, planted := want[p.Line-2]; !planted || p.Column != f.column || !strings.Contains(p.Proposal, f.proposal) {
 			t.Errorf("%+v, planted was %+v", p, f.name)
+		}
+	}
+	for _, f := range faults {
+		if few := len(places) / len(faults); kinds[f.name] < few || kinds[f.name] > few+1 {
+			t.Errorf("%s: %d found", f.name, kinds[f.name])
 		}
 	}
 	if len(report.Totals) != 1 || report.Totals[0].Count != lines-len(want) {

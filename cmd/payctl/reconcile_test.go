@@ -30,13 +30,13 @@ func onBooks(t *testing.T, run bookstest.Run) {
 	o := servicetest.Start(t, k, c, token)
 	t.Setenv("PAYCTL_URL", o.URL)
 	t.Setenv("PAYCTL_TOKEN", o.Token)
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		overview, err := api.Get[api.Overview](t.Context(), api.Client{URL: o.URL, Token: o.Token}, "/overview", nil)
 		if err == nil && len(overview.Books) > 0 && !slices.ContainsFunc(overview.Books, func(l api.Lag) bool { return l.Lag != 0 }) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the books are not whole after a minute: %+v %v", overview, err)
+			t.Fatalf("the books are not whole after five minutes: %+v %v", overview, err)
 		}
 	}
 }
