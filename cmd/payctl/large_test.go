@@ -30,7 +30,7 @@ func sizeOf() int {
 	return 100_000
 }
 
-// mistake is one kind of fault in a line of a payroll: its column, a part of the proposal, and what it makes of the cells.
+// mistake is one kind of fault in a line of a payroll: its column, a part of the proposal, what it does to the cells.
 type mistake struct {
 	name, column, proposal string
 	wreck                  func(cells []string)
@@ -173,7 +173,7 @@ func largeBatch(t *testing.T, size int) (made bookstest.Run, statement string, w
 	return made, "Order;Amount;State\n" + strings.Join(lines, "\n") + "\n", want
 }
 
-// A large batch is compared with a statement through the API: each of eight kinds of mismatch is found, none is invented, and two
+// A large batch is compared with a statement through the API. Each of eight kinds of mismatch is found, none is invented, and two
 // runs say the same, byte by byte.
 func TestReconcileALargeBatch(t *testing.T) {
 	size := sizeOf()
