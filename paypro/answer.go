@@ -104,6 +104,7 @@ func readCode(fields jsonValue, name string) (string, error) {
 		if v.text == "" || validCode(v.text) {
 			return v.text, nil
 		}
+	default:
 	}
 	return "", fmt.Errorf("its %s is not a text that could be a code", name)
 }

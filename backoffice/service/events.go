@@ -109,7 +109,7 @@ func (l *live) takeOver(w http.ResponseWriter, one *listener, begin []byte) {
 // write writes to a listener until it goes, is too slow, or is dropped.
 func (l *live) write(one *listener, head []byte) {
 	defer l.leave(one)
-	defer one.conn.Close() //nolint:errcheck // it is over
+	defer one.conn.Close()
 	text, open := head, true
 	for open {
 		if err := l.writeOne(one, text); err != nil {

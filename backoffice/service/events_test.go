@@ -211,7 +211,7 @@ func TestAStopEndsStreams(t *testing.T) {
 	next(t, all[len(all)-1], api.EventOverview, nil)
 	o.Stop()
 	for _, events := range all {
-		for range events { //nolint:revive // until it ends
+		for range events {
 		}
 	}
 	if response, err := http.Get(o.URL + "/api/v1/events"); err == nil {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -45,7 +46,7 @@ func TestASlowListenerIsDropped(t *testing.T) {
 		if err := l.service.metrics.dropped.Write(&dropped); err != nil || dropped.Counter.GetValue() != 1 || l.count() != 1 {
 			t.Errorf("%v are dropped, %d are left, %v", &dropped, l.count(), err)
 		}
-		if _, err := slow.Read(make([]byte, 1)); err != io.EOF {
+		if _, err := slow.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("the slow one's connection: %v", err)
 		}
 		l.mu.Lock()

@@ -2,6 +2,7 @@ package service
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -152,7 +153,7 @@ func TestFilesAtOnceAreBounded(t *testing.T) {
 // What has too many lines is refused, whatever stands on them.
 func TestALineTooMany(t *testing.T) {
 	l := &lineLimit{strings.NewReader(strings.Repeat("x\n", 5)), 4}
-	if text, err := io.ReadAll(l); err != errTooManyLines {
+	if text, err := io.ReadAll(l); !errors.Is(err, errTooManyLines) {
 		t.Errorf("%q %v", text, err)
 	}
 	l = &lineLimit{strings.NewReader(strings.Repeat("x\n", 4) + "x"), 4}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -154,7 +155,7 @@ func TestManyListen(t *testing.T) {
 			in := bufio.NewReaderSize(conn, 512)
 			for {
 				line, err := in.ReadSlice('\n')
-				if err != nil && err != bufio.ErrBufferFull {
+				if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 					return
 				}
 				if string(line) == "event: overview\n" {

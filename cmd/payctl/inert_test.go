@@ -51,6 +51,7 @@ func filled(v reflect.Value) {
 		v.SetInt(1)
 	case reflect.Bool:
 		v.SetBool(true)
+	default: // no answer has any of these
 	}
 }
 

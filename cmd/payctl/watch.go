@@ -23,7 +23,7 @@ type watch struct {
 // Help says when it ends.
 func (*watch) Help() string {
 	return "It ends when the batch is closed: with exit status 0 if everything of it is paid, 1 if something is failed, rejected, partial or held, " +
-		"2 if the books know no such batch. Held payouts of the batch and what people say about it, its merchant or the fleet are told as they come. " +
+		"or the books know no such batch. Held payouts of the batch and what people say about it, its merchant or the fleet are told as they come. " +
 		"While the back office is away it says so, and tries again. With --json each line is an event: batch, overview, held, action, lost, back or missed."
 }
 
@@ -57,11 +57,7 @@ func (w *watch) Run(ctx context.Context, s cli.Streams) error {
 	} else {
 		_, err = api.Get[api.Overview](ctx, c, "/overview", nil)
 	}
-	var problem *api.Problem
-	switch {
-	case errors.As(err, &problem) && problem.Status == http.StatusNotFound:
-		return cli.Setup(errors.New(cli.OneLine(problem.Error())))
-	case err != nil: // who has never answered is probably not there
+	if err != nil { // who has never answered is probably not there
 		return marked(err)
 	}
 	if f.last.Closed {

@@ -130,7 +130,7 @@ func TestWatchABatch(t *testing.T) {
 	t.Setenv("PAYCTL_URL", g.URL)
 	t.Setenv("PAYCTL_TOKEN", token)
 	topics := c.Kafka.Topics
-	if status, out := run(t, "watch", "nobody's"); status != cli.Wrong || !strings.Contains(out, "the books know no batch of this name") {
+	if status, out := run(t, "watch", "nobody's"); status != cli.Failed || !strings.Contains(out, "the books know no batch of this name") {
 		t.Error(status, out)
 	}
 	first := happens(t, k, topics, 0, payouts, 0)

@@ -24,11 +24,12 @@ func Colour(w io.Writer) bool { return Terminal(w) && os.Getenv("NO_COLOR") == "
 // Width is how many characters a line of the terminal w has; 0 if w is none, or nobody knows. COLUMNS goes before what
 // the terminal says.
 func Width(w io.Writer) int {
-	if !Terminal(w) {
+	file, is := w.(*os.File)
+	if !is || !Terminal(w) {
 		return 0
 	}
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
 		return n
 	}
-	return columns(w.(*os.File))
+	return columns(file)
 }
