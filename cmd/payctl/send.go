@@ -74,7 +74,7 @@ func (k *send) Run(ctx context.Context, s cli.Streams) error {
 	}
 	if file.Batches[""] > 0 {
 		name := filepath.Base(k.File)
-		k.Batch = strings.TrimSuffix(name, filepath.Ext(name)) + "-" + file.Digest[:8]
+		k.Batch = strings.TrimSuffix(name, filepath.Ext(name)) + "-" + file.Digest[:min(8, len(file.Digest))]
 		file.Batches[k.Batch] += file.Batches[""]
 		delete(file.Batches, "")
 	}
