@@ -67,9 +67,9 @@
 // Standing (stand_test.go, stand_work_test.go) is about A10 too: a batch's cancel is refused, or it stands, and both words
 // may land late. Whoever hasn't read it inserts nothing behind its pass. Its bounds:
 //   - one payout of the batch; with two shards it is the second one's, and nobody dies
-//   - two instances, one cancel, one wipe; no split: the first word in the topic counts for both halves alike
-//   - what is published is never taken back by a wipe, so a refusal may land in any later epoch
-//   - an end is decided where it is written (A6 is about the rest); how fresh a view is doesn't matter
+//   - There are two instances, one cancel, one wipe. There is no split: the first word in the topic counts for both halves alike.
+//   - What is published is never taken back by a wipe, so a refusal may land in any later epoch.
+//   - An end is decided where it is written (A6 is about the rest); how fresh a view is doesn't matter.
 //
 // `make model` runs them; docs/safety.md shows traces.
 package model
