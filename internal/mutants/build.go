@@ -71,11 +71,12 @@ func (b bench) build(ctx context.Context, name, pkg, overlay string) (string, er
 	return binary, nil
 }
 
-// run runs tests of a binary, in its package's directory as go test does.
-func (b bench) run(ctx context.Context, binary, pkg, tests string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, b.timeout+10*time.Second)
+// run runs tests of a binary, in its package's directory as go test does. All of them together
+// may take the timeout.
+func (b bench) run(ctx context.Context, binary, pkg, tests string, timeout time.Duration) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout+10*time.Second)
 	defer cancel()
-	return b.command(ctx, filepath.Join(b.root, pkg), binary, "-test.v", "-test.count=1", "-test.run", tests, "-test.timeout", b.timeout.String())
+	return b.command(ctx, filepath.Join(b.root, pkg), binary, "-test.v", "-test.count=1", "-test.run", tests, "-test.timeout", timeout.String())
 }
 
 func (b bench) command(ctx context.Context, dir, name string, args ...string) ([]byte, error) {

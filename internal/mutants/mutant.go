@@ -72,26 +72,45 @@ func Select(guards []Guard, texts []string) ([]Guard, error) {
 
 // Sample draws n of the guards' mutants; the same seed draws the same ones.
 func Sample(guards []Guard, n int, seed uint64) []Guard {
-	type place struct{ guard, mutant int }
+	all := places(guards)
+	random := rand.New(rand.NewPCG(seed, 0))
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return only(guards, all[:min(n, len(all))])
+}
+
+// Part is one of n parts of the guards' mutants, in the table's order. The parts are about equally
+// long, and together they are the whole. The first part is 1.
+func Part(guards []Guard, part, n int) []Guard {
+	all := places(guards)
+	return only(guards, all[len(all)*(part-1)/n:len(all)*part/n])
+}
+
+// A place is where a mutant stands in a list of guards.
+type place struct{ guard, mutant int }
+
+func places(guards []Guard) []place {
 	var all []place
 	for g, guard := range guards {
 		for m := range guard.Mutants {
 			all = append(all, place{g, m})
 		}
 	}
-	random := rand.New(rand.NewPCG(seed, 0))
-	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	drawn := map[int][]Mutant{}
-	for _, p := range all[:min(n, len(all))] {
-		drawn[p.guard] = append(drawn[p.guard], guards[p.guard].Mutants[p.mutant])
+	return all
+}
+
+// only leaves out all mutants but those at the places.
+func only(guards []Guard, at []place) []Guard {
+	taken := map[int][]Mutant{}
+	for _, p := range at {
+		taken[p.guard] = append(taken[p.guard], guards[p.guard].Mutants[p.mutant])
 	}
-	var sample []Guard
+	var left []Guard
 	for g, guard := range guards {
-		if guard.Mutants = drawn[g]; len(guard.Mutants) > 0 {
-			sample = append(sample, guard)
+		if guard.Mutants = taken[g]; len(guard.Mutants) > 0 {
+			left = append(left, guard)
 		}
 	}
-	return sample
+	return left
 }
 
 // mutated answers the files that an overlay replaces, by their path below root, or why the

@@ -130,15 +130,33 @@ func TestWhatAKillersRunShows(t *testing.T) {
 	}
 }
 
-func TestASampleIsDrawnBySeed(t *testing.T) {
-	names := func(guards []Guard) (all []string) {
-		for _, g := range guards {
-			for _, m := range g.Mutants {
-				all = append(all, g.Name+": "+m.Removes)
-			}
+func names(guards []Guard) (all []string) {
+	for _, g := range guards {
+		for _, m := range g.Mutants {
+			all = append(all, g.Name+": "+m.Removes)
 		}
-		return all
 	}
+	return all
+}
+
+func TestThePartsAreTheWhole(t *testing.T) {
+	whole := names(All())
+	for _, n := range []int{1, 2, 3, 50} {
+		var together []string
+		for part := 1; part <= n; part++ {
+			some := names(Part(All(), part, n))
+			if d := len(some) - len(whole)/n; d < 0 || d > 1 {
+				t.Errorf("part %d of %d has %d of %d mutants", part, n, len(some), len(whole))
+			}
+			together = append(together, some...)
+		}
+		if !slices.Equal(together, whole) {
+			t.Errorf("%d parts together have %d mutants, the whole has %d", n, len(together), len(whole))
+		}
+	}
+}
+
+func TestASampleIsDrawnBySeed(t *testing.T) {
 	a, b, c := names(Sample(All(), 8, 1)), names(Sample(All(), 8, 1)), names(Sample(All(), 8, 2))
 	if len(a) != 8 || !slices.Equal(a, b) || slices.Equal(a, c) {
 		t.Errorf("%q\n%q\n%q", a, b, c)

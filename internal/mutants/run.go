@@ -96,7 +96,7 @@ func (b bench) baseline(ctx context.Context, o Options, jobs []*job, t *teller) 
 		var said []byte
 		binary, err := b.build(ctx, fmt.Sprint("base-", i), pkg, "")
 		if err == nil {
-			said, _ = b.run(ctx, binary, pkg, "^("+strings.Join(tests[pkg], "|")+")$")
+			said, _ = b.run(ctx, binary, pkg, "^("+strings.Join(tests[pkg], "|")+")$", b.timeout*time.Duration(len(tests[pkg])))
 			_ = os.Remove(binary)
 		}
 		ok := passed(said)
@@ -163,7 +163,7 @@ func (b bench) one(ctx context.Context, j *job, reasons map[Killer]string) {
 		return
 	}
 	defer func() { _ = os.Remove(binary) }()
-	said, err := b.run(ctx, binary, k.Package, "^"+k.Test+"$")
+	said, err := b.run(ctx, binary, k.Package, "^"+k.Test+"$", b.timeout)
 	if j.verdict = judge(k, said, err); !j.held() {
 		j.says = tail(said, k.Test)
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ type options struct {
 	List    bool          `name:"list" help:"Tell the guards, and what goes wrong without each, and end."`
 	Sample  int           `name:"sample" placeholder:"N" default:"0" help:"Draw so many mutants; 0 = all."`
 	Seed    *uint64       `name:"seed" placeholder:"N" help:"What the sample is drawn by. It is printed, so that it can be drawn again. Without it: the time."`
+	Part    string        `name:"part" placeholder:"K/N" help:"The K-th of N parts of them, about equally long, such as 2/3. Without it: the whole."`
 	Jobs    int           `name:"jobs" placeholder:"N" default:"2" help:"How many mutants at a time."`
 	Timeout time.Duration `name:"timeout" placeholder:"TIME" default:"1m" help:"How long one killer may take."`
 }
@@ -38,6 +40,7 @@ func (*options) Examples() []cli.Example {
 		{Line: "mutants --only S4,watermark", Does: "the guards of a rule, or with a word in their names"},
 		{Line: "mutants --sample 8", Does: "some that are drawn anew each time"},
 		{Line: "mutants --sample 8 --seed 7", Does: "some that are drawn by a number"},
+		{Line: "mutants --part 2/3", Does: "the second third of them; all three parts together are the whole"},
 		{Line: "mutants --jobs 1", Does: "one at a time, for a machine that is busy"},
 	}
 }
@@ -52,7 +55,22 @@ func (o *options) Validate() error {
 	case o.Timeout <= 0:
 		return errors.New("--timeout must be more than nothing, such as 1m")
 	}
-	return nil
+	_, _, err := o.part()
+	return err
+}
+
+// part is what the flag says: the whole is part 1 of 1.
+func (o *options) part() (part, n int, err error) {
+	if o.Part == "" {
+		return 1, 1, nil
+	}
+	k, of, _ := strings.Cut(o.Part, "/")
+	part, errK := strconv.Atoi(k)
+	n, errN := strconv.Atoi(of)
+	if errK != nil || errN != nil || part < 1 || part > n {
+		return 0, 0, fmt.Errorf("--part must be two numbers such as 2/3, and the first no larger than the second: it is %q", o.Part)
+	}
+	return part, n, nil
 }
 
 // Run takes the guards out.
@@ -81,8 +99,15 @@ func (o *options) guards(s cli.Streams) ([]mutants.Guard, error) {
 		texts = strings.Split(o.Only, ",")
 	}
 	guards, err := mutants.Select(mutants.All(), texts)
-	if err != nil || o.Sample == 0 {
-		return guards, err
+	if err != nil {
+		return nil, err
+	}
+	part, n, err := o.part()
+	if err != nil {
+		return nil, err
+	}
+	if guards = mutants.Part(guards, part, n); o.Sample == 0 {
+		return guards, nil
 	}
 	seed := uint64(time.Now().Unix()) //nolint:gosec // after 1970
 	if o.Seed != nil {
