@@ -72,6 +72,7 @@ func (s *screen) invite(w *world) {
 		{say + "batch " + batchID(1), "counts and amounts: nothing is lost on the way"},
 		{say + "held", "what waits for a person"},
 		{say + "why " + batchID(1) + "-00000001", "where this person's money is"},
+		{say + "dead-letters list", "what a program sent that can't be a payout"},
 		{say + `pause fleet --reason "wrong file"`, "nothing more is sent, within a second"},
 		{say + `resume fleet --reason "the right file is there"`, "it goes on"},
 		{say + `resolve TRADENO --as failed --reason "it never arrived"`, "ends a held payout, if the provider's answer doesn't contradict"},
@@ -93,6 +94,7 @@ func (w *world) payrolls(ctx context.Context, seed uint64, s *screen) error {
 		if !now.Before(next) {
 			n, next = n+1, now.Add(payday)
 			lines := trial.Batch(batchID(n), seed+uint64(n), perBatch)
+			lines = append(lines, trial.Mistakes(lines[0])...)
 			if err := trial.Publish(ctx, w.kafka.ListenAddrs(), w.transport, trial.DefaultTopics.Commands, lines); err != nil && ctx.Err() == nil {
 				return err
 			}

@@ -60,6 +60,11 @@ func TestPlayground(t *testing.T) {
 			return err == nil && b.Seen == perBatch && b.States["paid"] > 0
 		})
 	}
+	until("pair of dead letters", func() bool {
+		c := api.Client{URL: out.found(`PAYCTL_URL=(\S+)`), Token: out.found(`PAYCTL_TOKEN=(\S+)`)}
+		l, err := api.Get[api.Letters](t.Context(), c, "/dead-letters", nil)
+		return err == nil && l.Codes["conflict"] > 0 && l.Codes["malformed"] > 0
+	})
 	until("statement", func() bool {
 		file, err := os.Open(out.found(`--statement (\S+) `))
 		if err != nil {

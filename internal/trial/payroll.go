@@ -42,10 +42,14 @@ func Batch(id string, seed uint64, n int) []string {
 		m := g.merchant()
 		o := g.payout(m)
 		o["merchant"], o["batchId"], o["batchSize"] = m, id, n
-		g.add(g.text(o))
+		g.add(text(o))
 	}
 	return g.lines
 }
+
+// Mistakes makes two commands of a sender that does it wrong. One has the tradeNo of a line of Batch and another amount, the other one
+// is the beginning of that line. Both become dead letters.
+func Mistakes(line string) []string { return []string{otherwise(line), line[:len(line)/2]} }
 
 type generator struct {
 	prefix  string
@@ -58,7 +62,7 @@ type generator struct {
 
 func (g *generator) add(line string) { g.lines = append(g.lines, line) }
 
-func (g *generator) text(v any) string {
+func text(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic("trial: encode a sample: " + err.Error())
@@ -103,7 +107,7 @@ func (g *generator) single() {
 	m := g.merchant()
 	o := g.payout(m)
 	o["merchant"] = m
-	line := g.text(o)
+	line := text(o)
 	g.singles = append(g.singles, line)
 	g.add(line)
 }
@@ -119,7 +123,7 @@ func (g *generator) bulk(n int) {
 		delete(payouts[n-1], "tradeNo")
 		g.made--
 	}
-	g.add(g.text(object{
+	g.add(text(object{
 		"batchId": fmt.Sprintf("%sbatch-%d", g.prefix, g.made), "batchSize": n, "merchant": m, "remark": "salary 2026-11", "payouts": payouts,
 	}))
 }
@@ -130,11 +134,16 @@ func (g *generator) conflict() {
 	if g.clashed >= len(g.singles) {
 		return
 	}
-	var o object
-	_ = json.Unmarshal([]byte(g.singles[g.clashed]), &o) // its own text
+	g.add(otherwise(g.singles[g.clashed]))
 	g.clashed++
+}
+
+// otherwise is a payout's line with another amount.
+func otherwise(line string) string {
+	var o object
+	_ = json.Unmarshal([]byte(line), &o) // our own text
 	o["amount"] = "199"
-	g.add(g.text(o))
+	return text(o)
 }
 
 func (g *generator) invalid() {
@@ -155,7 +164,7 @@ func (g *generator) invalid() {
 	default:
 		o["notBefore"] = "tomorrow"
 	}
-	g.add(g.text(o))
+	g.add(text(o))
 }
 
 func (g *generator) malformed() {
