@@ -37,13 +37,17 @@ type Books struct {
 // ErrSetup is the error of an address that is no database.
 var ErrSetup = errors.New("backoffice.database")
 
-// Open opens the database at an address and brings its tables up to date: sqlite:FILE, or postgres://….
+// Open opens the database at an address and brings its tables up to date: sqlite:FILE, or postgres://…. A user that may not do what
+// the books need is an ErrSetup.
 func Open(ctx context.Context, address string) (*Books, error) {
 	b, err := connect(address)
 	if err != nil {
 		return nil, err
 	}
 	if err := b.migrate(ctx); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	if err := b.granted(ctx); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	if err := b.sql.prepare(ctx, b.write); err != nil {
@@ -116,7 +120,7 @@ func (b *Books) migrate(ctx context.Context) error {
 		return fmt.Errorf("read the migrations of the books: %w", err)
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("bring the tables of the books up to date: %w", err)
+		return mayNot(err)
 	}
 	return nil
 }
