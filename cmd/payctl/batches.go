@@ -112,6 +112,7 @@ func (*batch) Examples() []cli.Example {
 type batchWithMissing struct {
 	api.Batch
 	Missing []string `json:"missing,omitempty"` // of --file
+	file    string   // "" without --file
 }
 
 // Run tells about it.
@@ -124,7 +125,7 @@ func (b *batch) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return marked(err)
 	}
-	answer := batchWithMissing{Batch: one}
+	answer := batchWithMissing{Batch: one, file: b.File}
 	if b.File != "" {
 		if answer.Missing, err = b.missing(ctx, c); err != nil {
 			return err
@@ -203,6 +204,9 @@ func (b batchWithMissing) tell(s cli.Streams) error {
 	}
 	for _, tradeNo := range b.Missing {
 		t.say("missing", tradeNo)
+	}
+	if b.file != "" && len(b.Missing) == 0 {
+		t.say("missing", "nothing of "+b.file)
 	}
 	return t.flush()
 }

@@ -58,10 +58,15 @@ func TestCommandsThatRead(t *testing.T) {
 	if err := os.WriteFile(file, []byte("tradeNo,amount\n20261125-0000001,1\nT-missing,2\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	whole := filepath.Join(t.TempDir(), "whole.csv")
+	if err := os.WriteFile(whole, []byte("tradeNo,amount\n20261125-0000001,1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range (says{
 		{[]string{"batches"}, cli.Done, []string{"batch-0\t", "batch-1\t", "batch-2\t"}},
 		{[]string{"batch", "batch-1"}, cli.Done, []string{"batch\tbatch-1\n", "ordered\t", " EGP\n"}},
 		{[]string{"batch", "batch-1", "--file", file}, cli.Failed, []string{"missing\tT-missing\n"}},
+		{[]string{"batch", "batch-1", "--file", whole}, cli.Done, []string{"missing\tnothing of " + whole + "\n"}},
 		{[]string{"batch", "batch-1", "--file", "nowhere.csv"}, cli.Wrong, []string{"nowhere.csv"}},
 		{[]string{"batch", "nobody's"}, cli.Failed, []string{"the books know no batch of this name"}},
 		{[]string{"show", "20261125-0000004"}, cli.Done, []string{"payout\t20261125-0000004\n", "why\t", "payee.walletId\t***0004\n", "payout.commands/"}},
