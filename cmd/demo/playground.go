@@ -65,7 +65,8 @@ func (s *screen) invite(w *world) {
 	s.line("\nin another shell:\n")
 	s.line("  export PAYCTL_URL=%s", w.office.URL)
 	s.line("  export PAYCTL_TOKEN=%s   # alice: viewer, operator", w.office.Token)
-	s.line("  export BOB=%s            # bob: viewer, approver\n", w.office.second)
+	s.line("  export BOB=%s            # bob: viewer, approver", w.office.second)
+	s.line("  export STATEMENT=%s   # the provider's\n", w.statementFile())
 	const say = "./bin/payctl "
 	for _, line := range [][2]string{
 		{say + "batches", "how far each payroll is"},
@@ -77,7 +78,7 @@ func (s *screen) invite(w *world) {
 		{say + `resume fleet --reason "the right file is there"`, "it goes on"},
 		{say + `resolve TRADENO --as failed --reason "it never arrived"`, "ends a held payout, if the provider's answer doesn't contradict"},
 		{"PAYCTL_TOKEN=$BOB " + say + `confirm ID --reason "seen too"`, "bob's word, where two people are needed: resolve with --force"},
-		{say + "reconcile --batch " + batchID(1) + " --statement " + w.statementFile() + " --columns tradeNo=tradeNo,amount=amount,currency=currency,status=status", "compares with the provider's statement: what is held is missing"},
+		{say + "reconcile --batch " + batchID(1) + " --statement $STATEMENT --columns tradeNo=tradeNo,amount=amount,currency=currency,status=status", "compares with the provider's statement: what is held is missing"},
 	} {
 		s.line("  %s\n      %s", line[0], s.in(dim, line[1]))
 	}

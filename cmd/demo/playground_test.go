@@ -52,7 +52,7 @@ func TestPlayground(t *testing.T) {
 			}
 		}
 	}
-	until("invitation", func() bool { return out.found(`--statement (\S+) `) != "" })
+	until("invitation", func() bool { return out.found(`--statement (\S+) --columns`) == "$STATEMENT" })
 	for _, variable := range []string{"PAYCTL_TOKEN", "BOB"} {
 		c := api.Client{URL: out.found(`PAYCTL_URL=(\S+)`), Token: out.found(variable + `=(\S+)`)}
 		until("batch", func() bool {
@@ -66,7 +66,7 @@ func TestPlayground(t *testing.T) {
 		return err == nil && l.Codes["conflict"] > 0 && l.Codes["malformed"] > 0
 	})
 	until("statement", func() bool {
-		file, err := os.Open(out.found(`--statement (\S+) `))
+		file, err := os.Open(out.found(`STATEMENT=(\S+)`))
 		if err != nil {
 			return false
 		}
