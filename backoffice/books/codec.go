@@ -18,9 +18,11 @@ const factsVersion = 1
 var errFacts = errors.New("the facts can't be read: run backoffice rebuild")
 
 // Facts writes what is known of the payout, but for its tradeNo.
-func (p *Payout) Facts() []byte {
-	c := codec{out: make([]byte, 1, 512), writes: true}
-	c.out[0] = factsVersion
+func (p *Payout) Facts() []byte { return p.AppendFacts(make([]byte, 0, 512)) }
+
+// AppendFacts appends to a text what Facts writes.
+func (p *Payout) AppendFacts(to []byte) []byte {
+	c := codec{out: append(to, factsVersion), writes: true}
 	p.fields(&c)
 	return c.out
 }
@@ -100,19 +102,33 @@ func list[T any](c *codec, all *[]T, fields func(*T, *codec)) {
 	}
 }
 
+// texts are a list of pairs, sorted by their names.
 func (c *codec) texts(all *map[string]string) {
-	type pair struct{ name, value string }
-	var pairs []pair
-	for _, name := range slices.Sorted(maps.Keys(*all)) {
-		pairs = append(pairs, pair{name, (*all)[name]})
-	}
-	list(c, &pairs, func(p *pair, c *codec) { text(c, &p.name); text(c, &p.value) })
-	if c.writes || len(pairs) == 0 {
+	n := len(*all)
+	c.integer(&n)
+	var name, value string
+	if c.writes {
+		var few [8]string // a payee has no more
+		names := slices.AppendSeq(few[:0], maps.Keys(*all))
+		slices.Sort(names)
+		for _, name := range names {
+			value = (*all)[name]
+			text(c, &name)
+			text(c, &value)
+		}
 		return
 	}
-	*all = make(map[string]string, len(pairs))
-	for _, p := range pairs {
-		(*all)[p.name] = p.value
+	if n < 0 || n > len(c.in) {
+		c.bad, c.in = true, ""
+		return
+	}
+	if n > 0 {
+		*all = make(map[string]string, min(n, 8))
+	}
+	for range n {
+		text(c, &name)
+		text(c, &value)
+		(*all)[name] = value
 	}
 }
 

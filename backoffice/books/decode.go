@@ -81,6 +81,7 @@ type Fences map[int]string
 
 // Page makes facts of records, in their order.
 func (d *Decoder) Page(records []partition.Record) (f Facts) {
+	f.Payouts = make([]Fact, 0, len(records))
 	for _, r := range records {
 		read := false
 		switch d.Topic {
@@ -138,7 +139,7 @@ func (d *Decoder) order(c payout.Command) Order {
 		Fingerprint: d.seals.Of(c.Fingerprint()), Other: d.seals.Of(c.OtherFingerprint()), Merchant: c.Merchant, Amount: c.Amount.String(), Currency: c.Currency,
 		BatchID: c.BatchID, BatchSize: c.BatchSize, NotBefore: millis(c.NotBefore), ExpiresAt: millis(c.ExpiresAt), Payee: c.Payee.Masked(),
 	}
-	for _, value := range c.Payee.Reveal() {
+	for _, value := range c.Payee.Revealed() {
 		o.Hashes = append(o.Hashes, d.payee.Of(value))
 	}
 	slices.Sort(o.Hashes)

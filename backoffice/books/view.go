@@ -22,8 +22,9 @@ type View struct {
 	SettledAt    int64  // when it ended, 0 if it hasn't
 	Content      Seal   // what was ordered, once it has ended and was not rejected: it counts for its batch's digest
 
-	Order *Order // the command that counts, nil where none was read
-	Event *Event // the result that counts, nil where none was read
+	// The command and the result that count, nil where none was read. They may be part of the payout, and change with it.
+	Order *Order
+	Event *Event
 }
 
 // rank says which of several final events counts. There should be one only. What says that money moved goes first.
@@ -70,8 +71,11 @@ func (p *Payout) View() View {
 
 // event is the one that counts: a final one before a hold, and of holds the latest.
 func (p *Payout) event() *Event {
-	if len(p.Events) == 0 {
+	switch len(p.Events) {
+	case 0:
 		return nil
+	case 1: // nearly all: nothing is copied
+		return &p.Events[0]
 	}
 	e := slices.MaxFunc(p.Events, func(a, b Event) int {
 		return cmp.Or(cmp.Compare(rank[a.state()], rank[b.state()]), cmp.Compare(a.Time, b.Time), a.compare(b.Place))
@@ -82,8 +86,11 @@ func (p *Payout) event() *Event {
 // order is the command that counts. Where two contents came, the result tells which one, or a dead letter that another
 // one lost. Within a partition it is the first.
 func (p *Payout) order(e *Event) (o *Order, undetermined bool) {
-	if len(p.Orders) == 0 {
+	switch len(p.Orders) {
+	case 0:
 		return nil, false
+	case 1: // it counts, whatever is said of it
+		return &p.Orders[0], false
 	}
 	left := p.Orders
 	if e != nil && slices.ContainsFunc(left, func(o Order) bool { return o.is(e.Fingerprint) }) {
@@ -110,6 +117,9 @@ const scale = 6
 // Units are an amount in millionths, as the tables hold it. It is false where there is no amount, or where it has more
 // digits than fit.
 func Units(amount string) (units int64, fits bool) {
+	if amount == "" { // of most payouts until they are paid
+		return 0, false
+	}
 	a, err := money.Read(amount)
 	if err != nil {
 		return 0, false

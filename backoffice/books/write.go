@@ -60,7 +60,7 @@ type Changes struct {
 type Row struct {
 	*Payout
 	View   View
-	Before View // what the facts meant before
+	Before View // what the facts meant before, without its Order and Event
 	New    bool // nothing was known of it
 }
 
@@ -93,8 +93,8 @@ func Write(ctx context.Context, s Store, p Page, now time.Time) error {
 // join joins facts to what is known, and answers what that changes.
 func join(ctx context.Context, tx Tx, f Facts, now time.Time) (Changes, error) {
 	c := Changes{Letters: f.Letters, Replays: f.Replays, Actions: f.Actions}
-	named := []string{}
-	seen := map[string]bool{}
+	named := make([]string, 0, len(f.Payouts))
+	seen := make(map[string]bool, len(f.Payouts))
 	for _, fact := range f.Payouts {
 		if !seen[fact.TradeNo] {
 			seen[fact.TradeNo] = true
@@ -106,35 +106,36 @@ func join(ctx context.Context, tx Tx, f Facts, now time.Time) (Changes, error) {
 		return c, fmt.Errorf("books: read payouts: %w", err)
 	}
 	delta := Totals{}
-	rows, redigested := make(map[string]*Row, len(named)), map[string]bool{}
-	for _, tradeNo := range named {
-		row := &Row{Payout: known[tradeNo]}
-		if row.Payout == nil {
+	rows, redigested := make(map[string]*Payout, len(named)), map[string]bool{}
+	c.Payouts = make([]Row, len(named))
+	for i, tradeNo := range named {
+		row := &c.Payouts[i]
+		if row.Payout = known[tradeNo]; row.Payout == nil {
 			row.Payout, row.New = &Payout{TradeNo: tradeNo}, true
 		} else {
 			row.Before = row.Payout.View()
 			delta.count(row.Payout, row.Before, -1)
+			row.Before.Order, row.Before.Event = nil, nil // the facts that come now change what these point to
 		}
-		rows[tradeNo] = row
+		rows[tradeNo] = row.Payout
 	}
 	batches := map[string]*Batch{}
 	for _, fact := range f.Payouts {
-		c.Payee = append(c.Payee, fact.add(rows[fact.TradeNo].Payout, batches)...)
+		c.Payee = fact.add(rows[fact.TradeNo], batches, c.Payee)
 	}
-	for _, tradeNo := range named {
-		row := rows[tradeNo]
+	for i := range c.Payouts {
+		row := &c.Payouts[i]
 		row.View = row.Payout.View()
 		delta.count(row.Payout, row.View, 1)
 		if before, after := row.Before.line(), row.View.line(); before != after {
 			redigested[before.BatchID], redigested[after.BatchID] = true, true
 		}
-		c.Payouts = append(c.Payouts, *row)
 	}
 	return sum(ctx, tx, c, delta, said{batches, redigested}, now)
 }
 
-// add joins a fact to its payout, and notes what it says of a batch.
-func (f Fact) add(p *Payout, batches map[string]*Batch) (payee []PayeeRow) {
+// add joins a fact to its payout, notes what it says of a batch, and adds what finds its payee.
+func (f Fact) add(p *Payout, batches map[string]*Batch, payee []PayeeRow) []PayeeRow {
 	named := func(id string) *Batch {
 		if batches[id] == nil {
 			batches[id] = &Batch{ID: id}

@@ -17,7 +17,8 @@ type BecameHeld struct {
 
 // becameHeld are the rows of what a page of payouts says about it.
 func becameHeld(all []books.Row, now time.Time) (rows [][]any) {
-	for _, row := range all {
+	for i := range all {
+		row := &all[i]
 		if row.View.State == payout.StateHeld && row.Before.State != payout.StateHeld {
 			rows = append(rows, []any{row.TradeNo, now.UnixMilli()})
 		}

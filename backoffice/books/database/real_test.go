@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -190,5 +191,39 @@ func TestPostgreSQLScansNoTable(t *testing.T) {
 		if strings.Contains(p, "Seq Scan") || q.Payee == nil && strings.Contains(p, "Sort") {
 			t.Errorf("%+v:\n%s\n%s", q, text, p)
 		}
+	}
+}
+
+// The transaction of a page finds its rows by their keys, however dear PostgreSQL takes that to be.
+func TestPostgreSQLWritesByIndexes(t *testing.T) {
+	b, ctx := openPostgres(t), context.Background()
+	many(t, b)
+	if _, err := b.write.Exec("ANALYZE"); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := b.write.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // it only explains
+	if _, err := tx.ExecContext(ctx, oneAtATime+byIndexes); err != nil {
+		t.Fatal(err)
+	}
+	var rows [][]any
+	for i := range 2000 {
+		rows = append(rows, []any{strconv.Itoa(i), "P", int64(1), int64(1), int64(1), "", []byte{}})
+	}
+	explained, err := tx.QueryContext(ctx, "EXPLAIN "+movedPayouts.many(), arrays(movedPayouts, rows)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := each(explained, func() error {
+		var line string
+		if err := explained.Scan(&line); strings.Contains(line, "Seq Scan") || err != nil {
+			t.Error(line, err)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 }

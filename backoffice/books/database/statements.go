@@ -5,15 +5,17 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// statements are what the two databases do differently. SQLite runs a prepared statement for each row, PostgreSQL one for
-// many rows: each is several times as fast so.
+// statements are what the two databases do differently. SQLite runs prepared statements for a row or a few, PostgreSQL one for
+// all rows: each is several times as fast so.
 type statements struct {
 	name     string
-	shared   bool // several instances write
-	prepared map[table]*sql.Stmt
+	shared   bool                // several instances write
+	prepared map[table]*sql.Stmt // for one row
+	several  map[table]*sql.Stmt // for severalRows
 }
 
 // table says what a statement writes or reads.
@@ -73,7 +75,9 @@ var (
 
 var written = []table{newPayouts, movedPayouts, otherPayouts, payees, totals, batches, batchEvents, deadLetters, replays, actions, held}
 
-func sqlite() statements   { return statements{name: "sqlite", prepared: map[table]*sql.Stmt{}} }
+func sqlite() statements {
+	return statements{name: "sqlite", prepared: map[table]*sql.Stmt{}, several: map[table]*sql.Stmt{}}
+}
 func postgres() statements { return statements{name: "postgres", shared: true} }
 
 // known is the statement that reads payouts.
@@ -91,10 +95,15 @@ func (s *statements) prepare(ctx context.Context, db *sql.DB) error {
 	}
 	for _, t := range written {
 		stmt, err := db.PrepareContext(ctx, t.one())
+		if err == nil {
+			s.prepared[t] = stmt
+			if t.update == "" {
+				s.several[t], err = db.PrepareContext(ctx, t.rows(severalRows))
+			}
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
-		s.prepared[t] = stmt
 	}
 	stmt, err := db.PrepareContext(ctx, "SELECT trade_no, facts FROM payouts WHERE trade_no IN (?"+strings.Repeat(",?", knownTogether-1)+")")
 	s.prepared[known] = stmt
@@ -102,8 +111,10 @@ func (s *statements) prepare(ctx context.Context, db *sql.DB) error {
 }
 
 func (s *statements) close() (err error) {
-	for _, stmt := range s.prepared {
-		err = errors.Join(err, stmt.Close())
+	for _, all := range []map[table]*sql.Stmt{s.prepared, s.several} {
+		for _, stmt := range all {
+			err = errors.Join(err, stmt.Close())
+		}
 	}
 	return err
 }
@@ -120,11 +131,13 @@ func (t table) one() string {
 		}
 		return fmt.Sprintf("UPDATE %s SET %s WHERE %s = $1", t.name, strings.Join(set, ", "), names[0])
 	}
-	marks := make([]string, len(names))
-	for i := range marks {
-		marks[i] = fmt.Sprintf("$%d", i+1)
-	}
-	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) %s", t.name, t.columns, strings.Join(marks, ","), t.rest)
+	return t.rows(1)
+}
+
+// rows inserts so many rows.
+func (t table) rows(n int) string {
+	row := "(?" + strings.Repeat(",?", len(t.list())-1) + ")"
+	return fmt.Sprintf("INSERT INTO %s (%s) VALUES %s%s %s", t.name, t.columns, row, strings.Repeat(","+row, n-1), t.rest)
 }
 
 // many writes the rows of arrays, one for each column.
@@ -144,6 +157,9 @@ func (t table) many() string {
 	return fmt.Sprintf("UPDATE %s SET %s FROM %s WHERE %s.%s = rows.%s", t.name, strings.Join(set, ", "), rows, t.name, names[0], names[0])
 }
 
+// severalRows is how many rows SQLite inserts at once, where there are so many.
+const severalRows = 20
+
 // insert writes rows: each a value for each column.
 func (s *statements) insert(ctx context.Context, tx *sql.Tx, t table, rows [][]any) error {
 	if len(rows) == 0 {
@@ -156,6 +172,14 @@ func (s *statements) insert(ctx context.Context, tx *sql.Tx, t table, rows [][]a
 		return nil
 	}
 	ctx = quiet(ctx)
+	if stmt := s.several[t]; stmt != nil && len(rows) >= severalRows {
+		stmt := tx.StmtContext(ctx, stmt)
+		for ; len(rows) >= severalRows; rows = rows[severalRows:] {
+			if _, err := stmt.ExecContext(ctx, slices.Concat(rows[:severalRows]...)...); err != nil {
+				return fmt.Errorf("write %d rows into %s: %w", severalRows, t.name, err)
+			}
+		}
+	}
 	stmt := tx.StmtContext(ctx, s.prepared[t])
 	for _, row := range rows {
 		if _, err := stmt.ExecContext(ctx, row...); err != nil {

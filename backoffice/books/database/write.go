@@ -36,6 +36,10 @@ func (b *Books) Progress(ctx context.Context, topic books.Topic, number int) (p 
 // write it would each lose what the other one has joined.
 const oneAtATime = "SELECT pg_advisory_xact_lock(7229171104)"
 
+// byIndexes has a page's transaction of PostgreSQL find rows by their indexes. A page is a few thousand rows: to join them PostgreSQL
+// would read the whole table, until it is so large that even that seems dear.
+const byIndexes = ", set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+
 // Write does work and moves a partition's offset in one transaction.
 func (b *Books) Write(ctx context.Context, topic books.Topic, number int, from int64, to books.Progress, work func(books.Tx) error) error {
 	tx, err := b.write.BeginTx(ctx, nil)
@@ -44,7 +48,7 @@ func (b *Books) Write(ctx context.Context, topic books.Topic, number int, from i
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
 	if b.sql.shared {
-		if _, err := tx.ExecContext(ctx, oneAtATime); err != nil {
+		if _, err := tx.ExecContext(ctx, oneAtATime+byIndexes); err != nil {
 			return fmt.Errorf("wait for other writers of the books: %w", err)
 		}
 	}
@@ -148,23 +152,31 @@ func each(rows *sql.Rows, scan func() error) error {
 // Batches reads batches and their totals.
 func (t *transaction) Batches(ctx context.Context, ids []string) (map[string]books.Batch, books.Totals, error) {
 	found, sums := map[string]books.Batch{}, books.Totals{}
-	query := func(text, id string, scan func(*sql.Rows) error) error {
+	query := func(text string, id any, scan func(*sql.Rows) error) error {
 		rows, err := t.tx.QueryContext(ctx, text, id)
 		if err != nil {
 			return err
 		}
 		return each(rows, func() error { return scan(rows) })
 	}
-	for _, id := range ids {
-		if err := query(selectTotals+" WHERE batch_id = $1", id, func(r *sql.Rows) error { return scanTotal(r, sums) }); err != nil {
-			return nil, nil, fmt.Errorf("read the totals of the batch %q: %w", id, err)
+	equal, asked := " = $1", make([]any, 0, len(ids))
+	if t.sql.shared { // it is asked once for all
+		equal, asked = " = ANY($1::text[])", append(asked, ids)
+	} else {
+		for _, id := range ids {
+			asked = append(asked, id)
 		}
-		if err := query(selectBatches+" WHERE id = $1", id, func(r *sql.Rows) error {
+	}
+	for _, one := range asked {
+		if err := query(selectTotals+" WHERE batch_id"+equal, one, func(r *sql.Rows) error { return scanTotal(r, sums) }); err != nil {
+			return nil, nil, fmt.Errorf("read the totals of the batch %q: %w", one, err)
+		}
+		if err := query(selectBatches+" WHERE id"+equal, one, func(r *sql.Rows) error {
 			b, err := scanBatch(r)
 			found[b.ID] = b
 			return err
 		}); err != nil {
-			return nil, nil, fmt.Errorf("read the batch %q: %w", id, err)
+			return nil, nil, fmt.Errorf("read the batch %q: %w", one, err)
 		}
 	}
 	return found, sums, nil
@@ -247,8 +259,15 @@ func compareInt(a, b int64) int {
 
 func (t *transaction) savePayouts(ctx context.Context, all []books.Row) error {
 	var fresh, moved, other [][]any
-	for _, row := range all {
-		v, facts := row.View, row.Facts()
+	var room []byte // of many payouts' facts
+	for i := range all {
+		row, v := &all[i], &all[i].View
+		if cap(room)-len(room) < factsRoom {
+			room = make([]byte, 0, 32*factsRoom)
+		}
+		begin := len(room)
+		room = row.AppendFacts(room)
+		facts := room[begin:len(room):len(room)]
 		full := func() []any {
 			return []any{
 				row.TradeNo, letterOf(v.State), v.Merchant, v.BatchID, v.Currency, units(v.Amount), units(v.Paid), yes(v.Undetermined),
@@ -258,7 +277,7 @@ func (t *transaction) savePayouts(ctx context.Context, all []books.Row) error {
 		switch {
 		case row.New:
 			fresh = append(fresh, full())
-		case sameButState(row.Before, v):
+		case sameButState(&row.Before, v):
 			moved = append(moved, []any{row.TradeNo, letterOf(v.State), units(v.Paid), v.ChangedAt, v.SettledAt, string(v.Content), facts})
 		default:
 			other = append(other, full())
@@ -271,7 +290,10 @@ func (t *transaction) savePayouts(ctx context.Context, all []books.Row) error {
 		t.sql.insert(ctx, t.tx, held, becameHeld(all, time.Now())))
 }
 
-func sameButState(a, b books.View) bool {
+// factsRoom is more than the facts of most payouts take. Where they take more, they get room of their own.
+const factsRoom = 2 << 10
+
+func sameButState(a, b *books.View) bool {
 	return a.Merchant == b.Merchant && a.BatchID == b.BatchID && a.Currency == b.Currency && a.Amount == b.Amount && a.At == b.At && a.Undetermined == b.Undetermined
 }
 
