@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"disburser/config"
+	"disburser/internal/socket"
 )
 
 // Dial opens a connection.
@@ -46,6 +47,13 @@ func (o Options) withDefaults() Options {
 		var raw [4]byte
 		_, _ = rand.Read(raw[:]) // never fails since Go 1.24
 		o.Instance = host + "-" + hex.EncodeToString(raw[:])
+	}
+	network := socket.Over(new(net.Dialer).DialContext)
+	if o.DialKafka == nil {
+		o.DialKafka = network
+	}
+	if o.DialHTTP == nil {
+		o.DialHTTP = network
 	}
 	if o.LogTo == nil {
 		o.LogTo = os.Stderr

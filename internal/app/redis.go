@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"disburser/config"
+	"disburser/internal/socket"
 )
 
 // quiet drops what go-redis prints by itself, past our logger and unstructured; what
@@ -35,11 +36,15 @@ func newRedis(c config.Redis, instance string, dial Dial) redis.UniversalClient 
 		ClientName: instance, Dialer: dial,
 		DialTimeout: time.Second, DialerRetries: 1, ReadTimeout: time.Second, WriteTimeout: time.Second, PoolTimeout: time.Second,
 		ContextTimeoutEnabled: true, MaxRetries: 2, PoolSize: 32,
+		Protocol:                 2,    // with version 3 the client looks for messages that nobody asked for before and after each command
 		DisableIdentity:          true, // CLIENT SETINFO: old proxies and strict ACLs refuse it
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	if c.TLS {
+	switch {
+	case c.TLS:
 		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	case dial == nil:
+		o.Dialer = socket.Over(redis.NewDialer(&redis.Options{DialTimeout: o.DialTimeout}))
 	}
 	client := connect(c, o)
 	client.AddHook(naming{strings.Join(c.Addresses, ",")})
