@@ -36,8 +36,8 @@ func (b *Books) Progress(ctx context.Context, topic books.Topic, number int) (p 
 // write it would each lose what the other one has joined.
 const oneAtATime = "SELECT pg_advisory_xact_lock(7229171104)"
 
-// byIndexes has a page's transaction of PostgreSQL find rows by their indexes. A page is a few thousand rows: to join them PostgreSQL
-// would read the whole table, until it is so large that even that seems dear.
+// byIndexes has a page's transaction of PostgreSQL find rows by their indexes. To join a few thousand rows
+// PostgreSQL would read the whole table, until that is so large that it seems dear.
 const byIndexes = ", set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
 
 // Write does work and moves a partition's offset in one transaction.
