@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
@@ -33,6 +34,22 @@ type Redis struct {
 	refused atomic.Pointer[refused]
 	dead    atomic.Bool
 	infos   atomic.Int64 // calls of INFO: they are answered here, and miniredis doesn't count them
+	expiry  expiry
+}
+
+// expiry is how far the keys' TTLs have come.
+type expiry struct {
+	mutex   sync.Mutex
+	stopped bool
+	set     time.Time // by SetTime; zero: the process' clock counts
+	reached time.Time
+}
+
+func (e *expiry) now() time.Time {
+	if e.set.IsZero() {
+		return time.Now()
+	}
+	return e.set
 }
 
 // refused is a command that fails always.
@@ -41,7 +58,7 @@ type refused struct{ command, says string }
 // NewRedis makes an empty one. Its clock is the process' clock.
 func NewRedis() (*Redis, error) {
 	r := &Redis{Miniredis: miniredis.NewMiniRedis()}
-	r.ClockTTL(true)
+	r.expiry.reached = r.expiry.now()
 	r.Restarted()
 	conn, err := r.Miniredis.Dial() // starts it without a listener
 	if err != nil {
@@ -57,6 +74,38 @@ func (r *Redis) Restarted() {
 	_, _ = rand.Read(raw)
 	id := hex.EncodeToString(raw)
 	r.runID.Store(&id)
+}
+
+// SetTime sets its clock, and with it what TIME answers; the zero time is the process' clock again.
+// Keys expire by it. A clock that goes back makes none live longer than its TTL from then on.
+func (r *Redis) SetTime(t time.Time) {
+	r.expiry.mutex.Lock()
+	defer r.expiry.mutex.Unlock()
+	r.Miniredis.SetTime(t)
+	r.expiry.set = t
+	if now := r.expiry.now(); now.Before(r.expiry.reached) {
+		r.expiry.reached = now
+	}
+}
+
+// ClockTTL says whether keys expire as time passes; they do at first.
+func (r *Redis) ClockTTL(on bool) {
+	r.expiry.mutex.Lock()
+	defer r.expiry.mutex.Unlock()
+	r.expiry.stopped, r.expiry.reached = !on, r.expiry.now()
+}
+
+// expire brings the TTLs up to now, to the millisecond, as Redis counts them. It comes before each
+// request, so that time stands still inside of a script, as in Redis. (miniredis' own ClockTTL sorts
+// all keys at each command, those inside of scripts too: that was most of what many tests did.)
+func (r *Redis) expire() {
+	r.expiry.mutex.Lock()
+	defer r.expiry.mutex.Unlock()
+	now := r.expiry.now()
+	if passed := now.Sub(r.expiry.reached); !r.expiry.stopped && passed >= time.Millisecond {
+		r.FastForward(passed)
+		r.expiry.reached = now
+	}
 }
 
 // SetError makes every command fail so, until it is "". (miniredis' own would take the
@@ -110,7 +159,7 @@ func (r *Redis) Dial(context.Context, string, string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newTunnel(conn), nil
+	return newTunnel(conn, r.expire), nil
 }
 
 // Kafka is a kfake cluster on in-memory connections.

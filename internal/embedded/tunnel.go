@@ -12,12 +12,13 @@ import (
 type tunnel struct {
 	net.Conn          // to the server
 	replies  net.Conn // what came from it
+	before   func()   // is called before each request
 }
 
 // queued is how many chunks of replies may wait: more than any client lets come.
 const queued = 1024
 
-func newTunnel(inner net.Conn) net.Conn {
+func newTunnel(inner net.Conn, before func()) net.Conn {
 	ours, theirs := net.Pipe()
 	queue := make(chan []byte, queued)
 	go func() { // ends when either end is closed
@@ -41,7 +42,13 @@ func newTunnel(inner net.Conn) net.Conn {
 		}
 		_ = theirs.Close()
 	}()
-	return &tunnel{inner, ours}
+	return &tunnel{inner, ours, before}
+}
+
+// Write sends a request, or several.
+func (t *tunnel) Write(p []byte) (int, error) {
+	t.before()
+	return t.Conn.Write(p)
 }
 
 // Read reads what came.
