@@ -139,6 +139,9 @@ func TestWhatACallCosts(t *testing.T) {
 		most      float64 // commands for each call
 	}{{5, 1, 6}, {5, 3, 15}, {50, 1, 5}, {50, 3, 13}, {200, 3, 9}} {
 		t.Run(fmt.Sprintf("%v a second, %d instances", c.perSecond, c.instances), func(t *testing.T) {
+			if c.perSecond > 50 {
+				long(t)
+			}
 			inFleet(t, Rate{c.perSecond, 5}, func(f *fleet) {
 				const d, warm = 30 * time.Second, 11 * time.Second // before that it isn't known who else is there
 				ctx, cancel := context.WithTimeout(context.Background(), d)
@@ -163,7 +166,11 @@ func TestWhatACallCosts(t *testing.T) {
 
 // Each instance has a call ready, however slow the rate: none of the moments is lost because nobody asks.
 func TestEachInstanceHasACallReady(t *testing.T) {
-	for range 40 {
+	times := 40
+	if testing.Short() {
+		times = 8
+	}
+	for range times {
 		inFleet(t, Rate{1, 1}, func(f *fleet) {
 			f.run(3, 30*time.Second)
 			if len(f.calls) < 29 {

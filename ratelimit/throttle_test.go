@@ -269,6 +269,9 @@ func (f *fleet) calling(ctx context.Context, l *Limiter, call func(*Limiter)) {
 func TestInstancesWithDifferentRates(t *testing.T) {
 	for _, c := range []struct{ slow, fast float64 }{{50, 100}, {20, 200}, {0.2, 100}, {1, 5000}} {
 		t.Run(fmt.Sprintf("%v and %v", c.slow, c.fast), func(t *testing.T) {
+			if c.fast > 200 {
+				long(t)
+			}
 			inFleet(t, Rate{c.fast, 5}, func(f *fleet) {
 				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 				defer cancel()
