@@ -8,6 +8,9 @@ SHELL := bash
 # No C compiler: the programs are static, and the tests build the same way. Only the race detector wants cgo.
 export CGO_ENABLED := 0
 
+# The same flag for all, or the build cache has each package twice: once for the programs and once for the tests.
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
+
 # A tag gives the version. Without one a program says its own (internal/cli/version.go).
 VERSION := $(patsubst v%,%,$(shell git describe --tags --dirty 2>/dev/null))
 COMMIT  := $(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)
@@ -47,20 +50,23 @@ bin:
 test: ## the tests that need nothing but Go (a minute and a half on two cores, with a warm build cache)
 	go test -short ./...
 
-# The packages that leave something out with -short, and in them everything: nobody can add a long case that CI misses.
+# All that make test runs, and what -short leaves out: nobody can add a long case that CI misses.
 .PHONY: test-long
-test-long: ## the same with their long grids: more rates, more instances, more payouts (3 min)
-	go test -timeout=30m $$(grep -rl --include='*_test.go' 'testing\.Short()' . | xargs -n1 dirname | sort -u)
+test-long: ## the same with their long grids: more rates, more instances, more payouts (some minutes)
+	go test -timeout=30m ./...
 
-# Not the model: it is one goroutine that visits millions of states, and ten times as slow there.
+# Where neither the code nor a test has to do with goroutines there is no race, and some of those grids are ten times
+# as slow there (the model's for one). Who uses such a package from goroutines is tested here.
+CONCURRENT := \bgo (func|[A-Za-z.]+\()|\.Go\(|t\.Parallel|"sync["/]|synctest|net/http|goleak|internal/(embedded|kafkatest)"
+
 .PHONY: race
 race: ## the tests under the race detector (a few minutes; needs a C compiler)
-	CGO_ENABLED=1 go test -race -short -timeout 40m $$(go list ./... | grep -v /internal/model)
+	CGO_ENABLED=1 go test -race -short -vet=off -timeout 40m $$(grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u)
 
 # One package at a time: they share the servers.
 .PHONY: test-real
 test-real: ## the tests on a real Kafka, Redis and PostgreSQL, fetched and started for them (a few minutes)
-	$(SERVERS) with go test -count=1 -p=1 -short -tags=real ./internal/e2e/... ./journal/... ./ratelimit/... ./backoffice/books/database/...
+	$(SERVERS) with go test -count=1 -p=1 -short -vet=off -tags=real ./internal/e2e/... ./journal/... ./ratelimit/... ./backoffice/books/database/...
 
 SEEDS ?= 30
 FROM  ?= 1
