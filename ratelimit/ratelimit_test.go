@@ -221,12 +221,12 @@ func TestAFleetKeepsTheRateAndUsesIt(t *testing.T) {
 }
 
 func TestInstancesJoinAndLeave(t *testing.T) {
-	perSecond := 200.
+	perSecond, instances := 200., 20
 	if testing.Short() {
-		perSecond = 50
+		perSecond, instances = 50, 6
 	}
 	inFleet(t, Rate{perSecond, 5}, func(f *fleet) {
-		for i := range 20 {
+		for i := range instances {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Duration(7+i%5)*time.Second)
 			defer cancel()
 			f.instance(ctx)
@@ -234,7 +234,7 @@ func TestInstancesJoinAndLeave(t *testing.T) {
 		}
 		f.group.Wait()
 		f.keptRate()
-		f.used(0.99, 26*time.Second)
+		f.used(0.99, time.Duration(instances+6)*time.Second)
 	})
 }
 
