@@ -123,7 +123,7 @@ func TestTakeNow(t *testing.T) {
 			t.Errorf("%d commands for two requests", n)
 		}
 		time.Sleep(wait)
-		if n := len(f.now(l, 128)); n < 3 {
+		if n := len(f.now(l, 128)); n < 2 { // two or three intervals have passed
 			t.Errorf("%d moments after %v", n, wait)
 		}
 		if f.counted(Denied) == 0 || f.counted(Granted) == 0 {

@@ -214,6 +214,32 @@ func TestCallsAsLateAsTheyMayBe(t *testing.T) {
 	}
 }
 
+// Whoever asks for moments seldom is granted no more than the rate. What was missed meanwhile is caught up on, or lost: it makes
+// no later interval shorter.
+func TestWhoAsksSeldomIsGrantedNoMore(t *testing.T) {
+	for _, r := range []Rate{{10, 3}, {50, 5}, {200, 20}} {
+		for gap := r.interval() / 2; gap < 8*r.interval(); gap += r.interval() / 7 {
+			inFleet(t, r, func(f *fleet) {
+				l, granted := f.limiter(), 0
+				l.Begin(context.Background())
+				time.Sleep(time.Second) // the schedule has begun
+				began := time.Now()
+				for time.Since(began) < 200*r.interval() {
+					time.Sleep(gap)
+					moments, _, err := l.grant(context.Background(), request{n: 100, ahead: r.ahead(), callDelay: r.replyDelay()})
+					if err != nil {
+						f.t.Fatal(err)
+					}
+					granted += len(moments)
+				}
+				if most := r.PerSecond*(time.Since(began)+r.ahead()).Seconds() + float64(r.Burst); float64(granted) > most {
+					f.t.Errorf("%v a second, burst %d, asked for every %v: %d were granted in %v, at most %.1f are agreed", r.PerSecond, r.Burst, gap, granted, time.Since(began), most)
+				}
+			})
+		}
+	}
+}
+
 // atOnce makes calls from an endless backlog, with up to 128 of them waiting.
 func (f *fleet) atOnce(ctx context.Context, l *Limiter) {
 	slots := make(chan struct{}, 128)

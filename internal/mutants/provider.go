@@ -157,6 +157,8 @@ var provider = []Guard{
 		}, Killer: Killer{"ratelimit", "TestAnAnswerThatComesLateGrantsNothing"}},
 		{Removes: "all that was missed is caught up on", Edits: edit("ratelimit/lua/take.lua", "if catches[most] and catches[most] >= moment then return false end", ""),
 			Killer: Killer{"ratelimit", "TestCallsAsLateAsTheyMayBe"}},
+		{Removes: "behind a catch-up the next moment comes at once", Edits: edit("ratelimit/lua/take.lua", "next = lost < latest and latest + interval or start", "next = start"),
+			Killer: Killer{"ratelimit", "TestWhoAsksSeldomIsGrantedNoMore"}},
 	}},
 	{"Secrets masked", "names and account numbers of people stand in logs and results", []Mutant{
 		{Removes: "the provider's words are passed on as they are", Edits: edit("paypro/finding.go", "oneLine(payeeMask.hideInText(oneLine(words, maxAnswer)), maxText)", "oneLine(words, maxText)"),

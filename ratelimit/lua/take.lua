@@ -80,11 +80,14 @@ for i = 12, #ARGV do
 end
 -- Moments that nobody requested in time are lost, except within the slack and for catch-ups. So
 -- after a pause the schedule goes on at most `slack` in the past.
+-- Behind a moment that is caught up on the next one comes an interval later. Else whoever asks seldom is granted more than the
+-- rate: a catch-up and a shorter interval each time.
 local start = now - slack
 if next < start then
-  local lost = next + math.floor((start - next) / interval) * interval
+  local latest = next + math.floor((start - next) / interval) * interval
+  local lost = latest
   while lost >= next and catchup(lost) do lost = lost - interval end
-  next = start
+  next = lost < latest and latest + interval or start
 end
 
 local granted = math.max(0, math.min(n, math.floor((now + ahead - next) / interval) + 1))
