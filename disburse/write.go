@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"disburser/internal/grid"
 	"disburser/payout/epochs"
 	"disburser/payout/leases"
 )
@@ -18,9 +19,10 @@ const (
 	writeLargest = 500
 
 	// writeLinger is how long the writer waits for more changes after the first one, while calls
-	// are in flight that will bring some. A script costs Redis as much as ten changes. It doesn't
-	// wait for more than writeEnough: so many go into one script.
-	writeLinger = 100 * time.Millisecond
+	// are in flight that will bring some. A script costs Redis as much as ten changes, and results that are written
+	// together are published together. Then it waits for the next line of grid.Widest: what others ask of Redis there
+	// shares the round trip. It doesn't wait for more than writeEnough: so many go into one script.
+	writeLinger = 160 * time.Millisecond
 	writeEnough = 200
 
 	// writeQueue is how many changes may wait for the writer. Beyond it workers wait, and their
@@ -119,7 +121,7 @@ func (w *writer) run(working context.Context) {
 
 // linger waits for more changes, while any are expected.
 func (w *writer) linger() {
-	over := time.NewTimer(writeLinger)
+	over := time.NewTimer(grid.UntilFine(time.Now().Add(writeLinger), grid.Widest))
 	defer over.Stop()
 	for len(w.changes) < writeEnough && w.expecting() {
 		select {

@@ -124,7 +124,7 @@ func TestWhatIsAnAnswer(t *testing.T) {
 						t.Errorf("%v", err)
 					}
 				})
-				if trips := l.writes.Load() - before; trips != 2 {
+				if trips := l.writes.Load() - before; trips > 2 {
 					t.Errorf("%d round trips", trips)
 				}
 			})

@@ -71,6 +71,21 @@ func (s *Scripts) enter(to server, c *call) (q *queue, waits bool) {
 	return q, true
 }
 
+// leads has a call that goes out at once take along those that have come since, and tells whether there are any. Then
+// its round trip is theirs, and it waits for its answer like them.
+func (s *Scripts) leads(q *queue, c *call) bool {
+	s.mu.Lock()
+	if len(q.waiting) == 0 {
+		s.mu.Unlock()
+		return false
+	}
+	c.came = time.Now()
+	q.waiting = slices.Insert(q.waiting, 0, c)
+	s.mu.Unlock()
+	s.launch(q)
+	return true
+}
+
 // begin counts a round trip. The mutex is held.
 func (s *Scripts) begin(q *queue) {
 	q.flying++

@@ -1,8 +1,8 @@
 // Package together promises that scripts of many callers share round trips to Redis, and that
 // each caller gets the answer to its own.
 //
-// A script goes out at once, as a plain command, while nothing else is in flight to its server.
-// What is called meanwhile waits, and then leaves together in one pipeline. So nobody lingers,
+// A script goes out at once, as a plain command, while nothing else is in flight to its server. Who has woken at the
+// same moment comes along. What is called meanwhile waits, and then leaves together in one pipeline. So nobody lingers,
 // and the busier it is the more calls share a round trip. A node of a cluster is a server of its
 // own, so none waits for another one.
 //
@@ -14,6 +14,7 @@ package together
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -107,8 +108,11 @@ func (s *Scripts) run(ctx context.Context, name, sha string, keys []string, args
 	case q == nil:
 		return s.alone(ctx, c.command)
 	case !waits:
-		defer s.landed(q)
-		return s.alone(ctx, c.command)
+		runtime.Gosched() // who has woken at the same moment may want something too, and comes along
+		if !s.leads(q, c) {
+			defer s.landed(q)
+			return s.alone(ctx, c.command)
+		}
 	}
 	select {
 	case answered := <-c.answered:

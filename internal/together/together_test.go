@@ -186,3 +186,21 @@ func TestClose(t *testing.T) {
 		}
 	})
 }
+
+// Callers that wake at the same moment share a round trip, though nothing is in flight.
+func TestWhoWakesTogetherLeavesTogether(t *testing.T) {
+	onALine(t, func(t *testing.T, s *Scripts, l *line) {
+		const callers = 10
+		began := time.Now()
+		together(callers, func(i int) {
+			word := strconv.Itoa(i)
+			if said, err := say(t.Context(), s, word); err != nil || said != word {
+				t.Errorf("%s was answered %q, %v", word, said, err)
+			}
+		})
+		// With several processors the first one may be on its way before the others have woken.
+		if trips := l.writes.Load(); trips > 2 || l.runs(t) != strconv.Itoa(callers) {
+			t.Errorf("%d round trips in %v, the script ran %s times", trips, time.Since(began), l.runs(t))
+		}
+	})
+}
