@@ -287,6 +287,28 @@ func TestAnOlderLeadersWordCountsForNothing(t *testing.T) {
 	})
 }
 
+// That the topic ends before what was read proves nothing: whoever says so has lost records, and may lack others.
+func TestAnEarlierEndThanWasReadCountsForNothing(t *testing.T) {
+	on(t, func(s *stand) {
+		s.write(acts.Pause, "batch:other")
+		s.write(acts.Resume, "batch:other")
+		s.start()
+		s.waitFor("")
+		s.kafka.ControlKey(int16(kmsg.ListOffsets), func(r kmsg.Request) (kmsg.Response, error, bool) {
+			s.kafka.KeepControl()
+			answer, _ := r.ResponseKind().(*kmsg.ListOffsetsResponse)
+			t, p := kmsg.NewListOffsetsResponseTopic(), kmsg.NewListOffsetsResponseTopicPartition()
+			t.Topic, p.LeaderEpoch, p.Offset = topic, -1, 1
+			t.Partitions = append(t.Partitions, p)
+			answer.Topics = append(answer.Topics, t)
+			return answer, nil, true
+		})
+		if took := s.waitFor(acts.NotFresh); took > staleness+10*time.Millisecond || !strings.Contains(s.Trouble(), "ends at 1, and was read up to 2") {
+			s.t.Errorf("after %v: %s", took, s.Trouble())
+		}
+	})
+}
+
 // Where the actions end is asked of their leader: what was acknowledged before stands before that.
 func TestWhereTheActionsEnd(t *testing.T) {
 	on(t, func(s *stand) {

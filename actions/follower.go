@@ -185,8 +185,9 @@ func (f *Follower) look(ctx context.Context) error {
 		f.whole = true
 	}
 	if end < f.next {
+		read := f.next
 		f.forget()
-		return fmt.Errorf("%s ends at %d, and was read up to %d: was the topic made anew?", f.Topic, end, f.next)
+		return fmt.Errorf("%s ends at %d, and was read up to %d: was the topic made anew?", f.Topic, end, read)
 	}
 	if err := f.readTo(ctx, end); err != nil {
 		return err

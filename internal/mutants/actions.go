@@ -58,7 +58,7 @@ var actions = []Guard{
 		{Removes: "a topic that was cut", Edits: edit("actions/follower.go", "if start > 0 {", "if false {"),
 			Killer: Killer{"actions", "TestATopicThatDoesNotBeginAtItsBeginning"}},
 		{Removes: "a topic that is shorter than it was", Edits: edit("actions/follower.go", "if end < f.next {", "if end < f.next && false {"),
-			Killer: Killer{"actions", "TestATopicMadeAnew"}},
+			Killer: Killer{"actions", "TestAnEarlierEndThanWasReadCountsForNothing"}},
 	}},
 	{"A2 fresh, as of the question", "a pause that was acknowledged while the answer was on its way isn't known", []Mutant{
 		{Removes: "it is as fresh as its answer", Edits: edit("actions/follower.go",
