@@ -22,12 +22,13 @@ type said struct {
 	service *Service
 	rules   acts.Rules
 
-	mu   sync.Mutex
-	fold *acts.Fold
-	next int64
-	all  []*api.Action
-	byID map[string]*api.Action
-	told []told // in the order of their places
+	mu      sync.Mutex
+	fold    *acts.Fold
+	next    int64
+	all     []*api.Action
+	byID    map[string]*api.Action
+	ignored map[string]*api.Action // by id, the latest of each
+	told    []told                 // in the order of their places
 }
 
 // told is a record that says something about an action.
@@ -39,61 +40,67 @@ type told struct {
 func newSaid(s *Service) *said {
 	c := s.config.Actions
 	rules := acts.Rules{Keys: acts.Keys{Current: c.Key, Old: c.OldKeys}, TwoPeople: c.TwoPeople, Shards: s.config.Redis.Shards}
-	return &said{service: s, rules: rules, fold: acts.NewFold(rules), byID: map[string]*api.Action{}}
+	return &said{service: s, rules: rules, fold: acts.NewFold(rules), byID: map[string]*api.Action{}, ignored: map[string]*api.Action{}}
 }
 
 // view answers what is in force.
 func (s *said) view(ctx context.Context) (*acts.View, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.read(ctx)
+	if err := s.read(ctx); err != nil {
+		return nil, err
+	}
+	return s.fold.View(), nil
 }
 
 // latest answers so many actions at most, the latest first.
 func (s *said) latest(ctx context.Context, most int) ([]api.Action, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	view, err := s.read(ctx)
-	if err != nil {
+	if err := s.read(ctx); err != nil {
 		return nil, err
 	}
 	all := []api.Action{}
 	for i := len(s.all) - 1; i >= 0 && len(all) < most; i-- {
-		all = append(all, s.finished(*s.all[i], view))
+		all = append(all, s.finished(*s.all[i]))
 	}
 	return all, nil
 }
 
-// read takes what was said since the last time.
-func (s *said) read(ctx context.Context) (*acts.View, error) {
+// read takes what was said since the last time. It costs as much as is new, however much waits. A view costs as much as is in
+// force or waits, so only who wants all of that makes one.
+func (s *said) read(ctx context.Context) error {
 	records, err := s.service.books.Actions(ctx, s.next)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, r := range records {
 		s.take(r)
 	}
-	return s.fold.View(), nil
+	return nil
 }
 
 // one answers one action; false if nobody has said it.
 func (s *said) one(ctx context.Context, id string) (api.Action, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	view, err := s.read(ctx)
-	if err != nil {
+	if err := s.read(ctx); err != nil {
 		return api.Action{}, false, err
 	}
+	a, known := s.find(id)
+	return a, known, nil
+}
+
+// find is one, of what is read. What counts goes before what is ignored.
+func (s *said) find(id string) (api.Action, bool) {
 	a := s.byID[id]
-	for i := len(s.all) - 1; i >= 0 && a == nil; i-- { // it may be one that is ignored
-		if s.all[i].ID == id {
-			a = s.all[i]
-		}
+	if a == nil {
+		a = s.ignored[id]
 	}
 	if a == nil {
-		return api.Action{}, false, nil
+		return api.Action{}, false
 	}
-	return s.finished(*a, view), true, nil
+	return s.finished(*a), true
 }
 
 // take adds a record.
@@ -133,6 +140,8 @@ func (s *said) take(r acts.Record) {
 	s.told = append(s.told, told{r.Offset, one})
 	if one.Status != "ignored" {
 		s.byID[a.ID] = one
+	} else {
+		s.ignored[a.ID] = one
 	}
 }
 
@@ -160,10 +169,15 @@ func (s *said) end(e acts.Ended, result acts.Result, place int64) {
 func (s *said) since(ctx context.Context, from int64, most int) (changed []told, next int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	view, err := s.read(ctx)
-	if err != nil {
+	if err := s.read(ctx); err != nil {
 		return nil, from, err
 	}
+	changed, next = s.changes(from, most)
+	return changed, next, nil
+}
+
+// changes is since, of what is read.
+func (s *said) changes(from int64, most int) (changed []told, next int64) {
 	i, _ := slices.BinarySearchFunc(s.told, from, func(t told, from int64) int { return cmp.Compare(t.place, from) })
 	rest := s.told[i:]
 	if next = max(from, s.next); len(rest) > most { // a record tells of two actions at most
@@ -176,31 +190,28 @@ func (s *said) since(ctx context.Context, from int64, most int) (changed []told,
 	}
 	for _, t := range rest {
 		if last[t.action] == t.place {
-			now := s.finished(*t.action, view)
+			now := s.finished(*t.action)
 			changed = append(changed, told{t.place, &now})
 		}
 	}
-	return changed, next, nil
+	return changed, next
 }
 
 // finished says what has become of an action by now.
-func (s *said) finished(a api.Action, view *acts.View) api.Action {
+func (s *said) finished(a api.Action) api.Action {
 	if a.Status == "ignored" {
 		return a
 	}
-	for _, o := range view.OneShots() {
-		if o.ID == a.ID && !o.Complete {
+	if o, pends := s.fold.Pending(a.ID); pends {
+		if a.Status = statusWaits; !o.Complete {
 			a.Status = statusWaitsForPerson
-			return a
-		} else if o.ID == a.ID {
-			a.Status = statusWaits
-			return a
 		}
+		return a
 	}
 	switch a.Kind {
 	case acts.Pause:
 		a.Status = "lifted"
-		if slices.ContainsFunc(view.All(), func(st acts.Standing) bool { return st.ID == a.ID }) {
+		if scope, err := acts.ParseScope(a.Scope); err == nil && s.fold.Stands(scope, a.ID) {
 			a.Status = "in force"
 		}
 	case acts.Cancel, acts.Resolve, acts.Ask:
@@ -237,6 +248,6 @@ func standing(all []acts.Standing) []api.Action {
 func (s *said) newest(ctx context.Context) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, err := s.read(ctx)
+	err := s.read(ctx)
 	return s.next, err
 }

@@ -274,6 +274,21 @@ func (f *Fold) Skip(next int64) {
 	f.next = max(f.next, next)
 }
 
+// Pending answers an action that is carried out once and whose outcome doesn't stand yet; false if there is none of this id. Unlike
+// a view it costs the same however much is pending.
+func (f *Fold) Pending(id string) (OneShot, bool) {
+	o, pends := f.pending[id]
+	if !pends {
+		return OneShot{}, false
+	}
+	return *o, true
+}
+
+// Stands tells whether an action of this id is in force in a scope. It costs as much as stands in the scope.
+func (f *Fold) Stands(scope Scope, id string) bool {
+	return slices.ContainsFunc(f.standing[scope], func(s Standing) bool { return s.ID == id })
+}
+
 // View is what is in force and pending now.
 func (f *Fold) View() *View {
 	switch {
