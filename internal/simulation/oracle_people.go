@@ -128,6 +128,7 @@ type personsEnd struct {
 	finding                string // of a resolve: by what it was judged
 	judged                 time.Time
 	decided                time.Time
+	epoch                  string // its id
 }
 
 // endsOf are the ends of a payout by people; of all payouts without a tradeNo.
@@ -141,7 +142,7 @@ func (o *oracle) endsOf(tradeNo string) (all []personsEnd) {
 			if action == "" || tradeNo != "" && name != tradeNo {
 				continue
 			}
-			e := personsEnd{tradeNo: name, action: action, decided: d.at}
+			e := personsEnd{tradeNo: name, action: action, decided: d.at, epoch: d.Epoch.ID}
 			if i < len(d.States) {
 				e.state = d.States[i]
 			}
@@ -190,10 +191,32 @@ func (o *oracle) end(e personsEnd) {
 	if r, ended := o.final(e.tradeNo); !ended || string(r.event.Type) != "payout."+e.state {
 		o.violated(theirs, e.tradeNo, "%s by %s is decided, and the result says %q", e.state, s, r.event.Type)
 	}
+	o.inItsEpoch(e, s)
 	o.sentAfter(e.tradeNo, e.decided, s)
 	if s.Kind == acts.Resolve {
 		o.word(e, s)
 	}
+}
+
+// inItsEpoch: what was recorded before an epoch began isn't carried out in it. A batch's cancel is.
+func (o *oracle) inItsEpoch(e personsEnd, s saying) {
+	before := func(other personsEnd) bool { return other.action == e.action && other.decided.Before(e.decided) }
+	if s.Scope.Kind == acts.Batch || s.completed.IsZero() || slices.ContainsFunc(o.endsOf(e.tradeNo), before) {
+		return // an end that was decided before may be decided again
+	}
+	if began := o.begun(e.epoch); began.After(s.completed) {
+		o.violated(reported, e.tradeNo, "%s counts since %s, and was carried out in an epoch that began at %s", s, since(s.completed), since(began))
+	}
+}
+
+// begun is when an epoch began: its first fence.
+func (o *oracle) begun(id string) (first time.Time) {
+	for _, d := range o.decisions {
+		if d.Kind == message.KindFence && d.Epoch.ID == id && (first.IsZero() || d.at.Before(first)) {
+			first = d.at
+		}
+	}
+	return first
 }
 
 func (o *oracle) sentAfter(tradeNo string, at time.Time, s saying) {

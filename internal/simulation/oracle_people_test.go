@@ -107,6 +107,36 @@ func TestAPersonEndsAPayoutOnceAndForEver(t *testing.T) {
 	}
 }
 
+// What was recorded before an epoch began isn't carried out in it. What was decided before may be decided again.
+func TestAnActionStaysInItsEpoch(t *testing.T) {
+	for name, c := range map[string]struct {
+		began  time.Duration // the epoch in which it was decided; it counts since 10 s
+		scope  acts.Scope
+		before bool // another epoch had decided it
+		fine   bool
+	}{
+		"in its own":          {5 * time.Second, itself, false, true},
+		"in a later one":      {12 * time.Second, itself, false, false},
+		"once more":           {12 * time.Second, itself, true, true},
+		"a cancelled batch's": {12 * time.Second, acts.Scope{Kind: acts.Batch, Name: "b"}, false, true},
+	} {
+		o := testOracle("hold")
+		s := o.said(acts.Action{ID: "x", Kind: acts.Cancel, Scope: c.scope})
+		fence := decision{at: epoch.Add(c.began)}
+		fence.Kind, fence.Epoch.ID = message.KindFence, "later"
+		o.decisions = append(o.decisions, fence)
+		if c.before {
+			o.isDecided("x", "rejected", "", 11*time.Second)
+		}
+		o.isDecided("x", "rejected", "", 14*time.Second)
+		o.decisions[len(o.decisions)-1].Epoch.ID = "later"
+		ends := o.endsOf("a")
+		if o.inItsEpoch(ends[len(ends)-1], *s); o.found(reported) == c.fine {
+			t.Errorf("%s: %v", name, o.violations)
+		}
+	}
+}
+
 // The table of docs/design.md, "When a person ends a payout".
 func TestNoWordGoesAgainstTheProvider(t *testing.T) {
 	answers := []string{saysPaid, saysFailed, saysPartial, saysPending, noRecord, saysSomething, noAnswer}

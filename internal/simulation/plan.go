@@ -145,6 +145,9 @@ func Draw(seed uint64, most int, kinds []Kind) Plan {
 			holding(&p.Faults[i].Manners, p.Then)
 		}
 	}
+	if most > 0 {
+		aim(&p, kinds)
+	}
 	return p
 }
 
