@@ -30,23 +30,25 @@ func (e *executor) askPayout(taking, ctx context.Context, o acts.OneShot, acted 
 	if err != nil {
 		return attemptFailed(err)
 	}
-	p := leased.Payouts[0].Payout
-	switch leased.Payouts[0].Found {
-	case leases.NamedLeased:
-	case leases.NamedUnknown:
-		return refusedAs(unknownPayout)
-	case leases.NamedBusy:
+	p, found := leased.Payouts[0].Payout, leased.Payouts[0].Found
+	unasked := "" // why it can't be asked about
+	switch {
+	case found == leases.NamedLeased:
+	case found == leases.NamedUnknown:
+		unasked = unknownPayout
+	case found == leases.NamedBusy:
 		return tryAgain
-	case leases.NamedEnded:
-		return e.askEnded(acted, p)
+	case found == leases.NamedEnded || p.State.Final():
+		unasked = "it has ended as " + p.State.String() + ": there is nothing left to ask"
+	case p.State == payout.StateReceived:
+		unasked = "it was not sent yet: there is nothing to ask about"
 	default:
-		switch {
-		case p.State.Final():
-			return e.askEnded(acted, p)
-		case p.State == payout.StateReceived:
-			return refusedAs("it was not sent yet: there is nothing to ask about")
-		}
 		return tryAgain // held, and being announced
+	}
+	if unasked != "" && acted.Made {
+		return askedBefore(p)
+	} else if unasked != "" {
+		return refusedAs(unasked)
 	}
 	got, again := e.askLeased(taking, ctx, leased, acted)
 	if got == nil {
@@ -59,13 +61,13 @@ func (e *executor) askPayout(taking, ctx context.Context, o acts.OneShot, acted 
 
 const unknownPayout = "no payout with this tradeNo is known here, or it ended so long ago that it is forgotten: check the tradeNo"
 
-// askEnded is for what has ended before it could be asked about: by an ask of this action, whose owner died, or
-// without it.
-func (e *executor) askEnded(acted leases.Acted, p payout.Payout) attempt {
-	if acted.Made {
-		return doneAs("asked; it is " + p.State.String())
+// askedBefore is for what can't be asked about any more once the action was begun. Its ask may have made it so, and whoever
+// asked has died since. So it is never refused.
+func askedBefore(p payout.Payout) attempt {
+	if p.State == 0 {
+		return doneAs("it was being asked about; nothing of it is known here any more")
 	}
-	return refusedAs("it has ended as " + p.State.String() + ": there is nothing left to ask")
+	return doneAs("it was being asked about; it is " + p.State.String())
 }
 
 // leaseOne leases a payout by name.
@@ -91,6 +93,9 @@ func (e *executor) askLeased(taking, ctx context.Context, leased leases.LeasedBy
 	t := l.newTask(payout.StepAsk, m, leases.Leased{Lease: leased.Lease}, p)
 	if m == nil || p.Country == "" && !p.Orphan() {
 		l.putBack(t, p.Due)
+		if acted.Made {
+			return nil, askedBefore(p)
+		}
 		return nil, refusedAs("its merchant " + p.Merchant + " isn't configured: nobody can be asked")
 	}
 	t.evidence = leased.EvidenceOf(m.Policy.Account)
@@ -149,41 +154,111 @@ func (b batchPass) note() string {
 	return string(text)
 }
 
-// askBatch asks about the payouts of a batch that may have been sent, one page after the other, until the deadline.
-func (e *executor) askBatch(taking, ctx context.Context, o acts.OneShot, acted leases.Acted) attempt {
-	b, began := passOf(acted.Note), time.Now()
-	for ctx.Err() == nil && taking.Err() == nil {
-		if acted.Left <= time.Since(began) {
-			break
-		}
-		page, err := e.Journal.OpenOf(ctx, o.Scope.Name, b.Cursor, 0)
-		if err != nil {
+// batchAsk is one attempt to ask about the payouts of a batch that may have been sent.
+type batchAsk struct {
+	*executor
+	shot  acts.OneShot
+	acted leases.Acted
+	seen  time.Time // when the journal was asked for acted
+	batchPass
+}
+
+// askBatch asks page by page, until the deadline. A page may take long, so the claim is renewed meanwhile, and each step
+// has a time of its own. While nobody can be asked, the pass waits where it is: it goes on only behind what was asked about.
+func (e *executor) askBatch(taking, working context.Context, o acts.OneShot, acted leases.Acted) attempt {
+	a, before := batchAsk{e, o, acted, time.Now(), passOf(acted.Note)}, acted.Made
+	for taking.Err() == nil && working.Err() == nil {
+		whole, err := a.page(taking, working)
+		switch {
+		case err != nil:
 			return attemptFailed(err)
+		case a.over():
+			return a.asked(before, ", then its time was over")
+		case !whole:
+			return tryAgain
+		case a.Cursor == "":
+			return a.asked(before, "")
 		}
-		if err := e.askPage(taking, ctx, page.Payouts, acted, &b); err != nil {
-			return attemptFailed(err)
-		}
-		if b.Cursor = page.Next; page.Next == "" {
-			return e.askedBatch(o, acted, b, "")
-		}
-		holds, err := e.Journal.NoteAct(ctx, acted.Claim, b.note())
-		if err != nil || !holds {
-			return attemptFailed(err)
-		}
-	}
-	if b.Counts["asked"] > 0 && acted.Left <= time.Since(began) {
-		return e.askedBatch(o, acted, b, ", then its time was over")
 	}
 	return tryAgain
 }
 
-func (e *executor) askedBatch(o acts.OneShot, acted leases.Acted, b batchPass, then string) attempt {
-	if len(b.Counts) == 0 {
-		return e.unknownBatch(o, acted, "no open payout of this batch is known here: check the batch's name")
+// over tells that its time is over. What hasn't passed the point of no return by then expires, which the journal says.
+func (a *batchAsk) over() bool { return a.acted.Made && a.acted.Left <= time.Since(a.seen) }
+
+// asked is what came of it. before says that somebody had begun with it, who may have asked more than is noted.
+func (a *batchAsk) asked(before bool, then string) attempt {
+	if len(a.Counts) == 0 && !before {
+		return a.unknownBatch(a.shot, a.acted, "no open payout of this batch is known here: check the batch's name")
 	}
-	a := doneAs(fmt.Sprintf("%d asked about%s", b.Counts["asked"], then))
-	a.said.Counts = b.Counts
-	return a
+	done := doneAs(fmt.Sprintf("%d asked about%s", a.Counts[countAsked], then))
+	if before && a.Counts[countAsked] == 0 {
+		done = doneAs("it was being asked about when its instance stopped" + then)
+	}
+	a.Counts[countAsked] += 0 // it is known here: see unknownBatch
+	done.said.Counts = a.Counts
+	return done
+}
+
+// page asks about those payouts of the next page that may have been sent. It is whole once nobody of it is left to be
+// asked about.
+func (a *batchAsk) page(taking, working context.Context) (whole bool, err error) {
+	var page leases.OpenPage
+	err = inTimeForAct(working, func(ctx context.Context) (err error) {
+		page, err = a.Journal.OpenOf(ctx, a.shot.Scope.Name, a.Cursor, 0)
+		return err
+	})
+	counts, byMerchant := map[string]int{}, map[string][]string{}
+	for _, p := range page.Payouts {
+		switch {
+		case p.State == payout.StateReceived:
+			counts["not sent"]++
+		case p.State.Final() || a.loop.merchants[p.Merchant] == nil || p.Step != payout.StepAsk:
+			counts["ended"]++
+		default:
+			byMerchant[p.Merchant] = append(byMerchant[p.Merchant], p.TradeNo)
+		}
+	}
+	for name, tradeNos := range byMerchant {
+		for len(tradeNos) > 0 && err == nil {
+			n := 0
+			err = inTimeForAct(working, func(ctx context.Context) (err error) {
+				n, err = a.some(taking, ctx, a.loop.merchants[name], tradeNos, counts)
+				return err
+			})
+			if n == 0 {
+				return false, err
+			}
+			tradeNos = tradeNos[n:]
+		}
+	}
+	if err != nil {
+		return false, err
+	}
+	for what, n := range counts {
+		a.Counts[what] += n
+	}
+	if a.Cursor = page.Next; page.Next == "" {
+		return true, nil
+	}
+	err = inTimeForAct(working, func(ctx context.Context) (err error) {
+		whole, err = a.Journal.NoteAct(ctx, a.acted.Claim, a.note())
+		return err
+	})
+	return whole, err
+}
+
+// renew has the claim last on. The pass ends if it is somebody else's.
+func (a *batchAsk) renew(ctx context.Context) (mine bool, err error) {
+	if time.Since(a.seen) < actClaim/6 {
+		return true, nil
+	}
+	seen := time.Now()
+	acted, err := a.Journal.Act(ctx, actOf(a.shot), a.token, actClaim)
+	if err == nil {
+		a.acted, a.seen = acted, seen
+	}
+	return err == nil && acted.Mine, err
 }
 
 // unknownBatch is for a batch of which this shard knows nothing open. Shard 0 speaks last: only if no other shard
@@ -212,44 +287,24 @@ func (e *executor) unknownBatch(o acts.OneShot, acted leases.Acted, why string) 
 	return refusedAs(why)
 }
 
-// askPage asks about those payouts of a page that may have been sent, as many at once as there are permits.
-func (e *executor) askPage(taking, ctx context.Context, all []payout.Payout, acted leases.Acted, b *batchPass) error {
-	byMerchant := map[string][]string{}
-	for _, p := range all {
-		switch {
-		case p.State == payout.StateReceived:
-			b.Counts["not sent"]++
-		case p.State.Final() || e.loop.merchants[p.Merchant] == nil || p.Step != payout.StepAsk:
-			b.Counts["ended"]++
-		default:
-			byMerchant[p.Merchant] = append(byMerchant[p.Merchant], p.TradeNo)
-		}
+// some asks about the first ones of some payouts, and answers about how many.
+func (a *batchAsk) some(taking, ctx context.Context, m *merchant, tradeNos []string, counts map[string]int) (int, error) {
+	mine, err := a.renew(ctx)
+	if err != nil || !mine || a.over() {
+		return 0, err
 	}
-	for name, tradeNos := range byMerchant {
-		for len(tradeNos) > 0 {
-			n, err := e.askSome(taking, ctx, e.loop.merchants[name], tradeNos, acted, b)
-			if err != nil || n == 0 {
-				return err
-			}
-			tradeNos = tradeNos[n:]
-		}
-	}
-	return nil
-}
-
-// askSome asks about the first ones of some payouts, and answers about how many.
-func (e *executor) askSome(taking, ctx context.Context, m *merchant, tradeNos []string, acted leases.Acted, b *batchPass) (int, error) {
-	permits, err := e.permit(taking, ctx, m, len(tradeNos), acted)
+	permits, err := a.permit(taking, ctx, m, len(tradeNos), a.acted)
 	defer permits.end()
 	if err != nil || permits.len() == 0 {
 		return 0, err
 	}
-	begun, err := e.Journal.BeginAct(ctx, acted.Claim, acted.Note)
+	begun, err := a.Journal.BeginAct(ctx, a.acted.Claim, a.note())
 	if err != nil || !begun {
 		return 0, err
 	}
+	a.acted.Made = true
 	n := permits.len()
-	leased, err := e.Journal.LeaseByName(ctx, leases.ByName{TradeNos: tradeNos[:n], States: askable, For: e.loop.Lease})
+	leased, err := a.Journal.LeaseByName(ctx, leases.ByName{TradeNos: tradeNos[:n], States: askable, For: a.loop.Lease})
 	if err != nil {
 		return 0, err
 	}
@@ -257,21 +312,21 @@ func (e *executor) askSome(taking, ctx context.Context, m *merchant, tradeNos []
 	calls := 0
 	for _, named := range leased.Payouts {
 		if named.Found != leases.NamedLeased {
-			b.Counts["somebody is at it"]++
+			counts["somebody is at it"]++
 			continue
 		}
-		t := e.loop.newTask(payout.StepAsk, m, leases.Leased{Lease: leased.Lease, Evidence: leased.EvidenceOf(m.Policy.Account)}, named.Payout)
+		t := a.loop.newTask(payout.StepAsk, m, leases.Leased{Lease: leased.Lease, Evidence: leased.EvidenceOf(m.Policy.Account)}, named.Payout)
 		calls++
-		e.loop.call(t, permits.next(), func() {
+		a.loop.call(t, permits.next(), func() {
 			defer func() { over <- t }()
-			e.loop.ask(taking, ctx, t)
+			a.loop.ask(taking, ctx, t)
 		})
 	}
 	for range calls {
 		if t := <-over; t.asked != nil {
-			b.Counts["asked"]++
+			a.Counts[countAsked]++
 		} else {
-			b.Counts["somebody is at it"]++
+			counts["somebody is at it"]++
 		}
 	}
 	return n, nil

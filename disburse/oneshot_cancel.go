@@ -77,8 +77,10 @@ func (e *executor) finish(ctx context.Context, o acts.OneShot, acted leases.Acte
 		return doneAs(endedAs(o, p.State))
 	case p.State == payout.StateHeld && p.Step != payout.StepAsk:
 		return tryAgain
-	case !p.Own():
+	case p.State == payout.StateHeld:
 		return doneAs("it is held: it may have been sent before")
+	case !p.Own(): // it was held, and the provider has said its end since
+		return doneAs(endedAs(o, p.State))
 	case p.Action != o.ID:
 		return attemptFailed(fmt.Errorf("%s was ended by the action %q, and this one was carried out too", p.TradeNo, p.Action))
 	}
@@ -210,8 +212,9 @@ func (l *Loop) endCancelled(working context.Context, action string, changes []ch
 // standsAgain is when it is said again of a cancel that it stands, if nobody has read that.
 const standsAgain = 5 * time.Second
 
-// What an outcome counts of a cancelled batch.
+// What an outcome counts of a batch.
 const (
+	countAsked     = "asked"
 	countCancelled = "cancelled" // never sent: rejected, or held where that is in doubt
 	countSent      = "sent"      // was or may have been sent: it goes its way
 	countWaits     = "waits"     // is still to be reviewed; an outcome has none of these

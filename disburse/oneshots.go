@@ -82,6 +82,9 @@ const (
 	actOthers = 2 * time.Second
 	actLeft   = 2 * time.Second
 
+	// actUnread is when an outcome is published again that nobody reads.
+	actUnread = 30 * time.Second
+
 	// actTime bounds one attempt. It is less than actClaim: nobody works on what somebody else may have.
 	actTime = 20 * time.Second
 )
@@ -105,6 +108,7 @@ type entry struct {
 	marked *leases.Acted
 	own    bool      // this instance has marked it
 	seen   time.Time // that it is marked
+	told   time.Time // since when its outcome ought to be read; zero: it isn't known to be published
 }
 
 func newExecutor(l *Loop) *executor {
@@ -226,21 +230,24 @@ func actOf(o acts.OneShot) leases.Act {
 
 // step sees an action, claims it if it can be carried out, and tries that.
 func (e *executor) step(taking, working context.Context, known *entry) {
-	ctx, cancel := context.WithTimeout(working, actTime)
-	defer cancel()
-	acted, err := e.Journal.Act(ctx, actOf(known.shot), e.token, actClaim)
-	if err == nil && acted.Mark == leases.MarkRefused && known.shot.Firm { // that was too late: it begins again
-		err = e.Journal.TouchAct(ctx, acted.Epoch, known.shot.ID, 0)
-		acted.Mark = ""
-	}
-	if err == nil && acted.Mine {
-		a := e.attempt(taking, ctx, known.shot, acted)
-		if err = a.err; err == nil && a.mark != "" {
-			err = e.mark(ctx, known, acted, a)
-			acted.Mark = a.mark
+	var acted leases.Acted
+	err := inTimeForAct(working, func(ctx context.Context) (err error) {
+		acted, err = e.Journal.Act(ctx, actOf(known.shot), e.token, actClaim)
+		if err == nil && acted.Mark == leases.MarkRefused && known.shot.Firm { // that was too late: it begins again
+			err = e.Journal.TouchAct(ctx, acted.Epoch, known.shot.ID, 0)
+			acted.Mark = ""
 		}
-		if err == nil && acted.Mark != "" {
-			acted, err = e.Journal.Act(ctx, actOf(known.shot), "", actClaim) // as everybody sees it
+		return err
+	})
+	if err == nil && acted.Mine {
+		a := e.attempt(taking, working, known.shot, acted)
+		if err = a.err; err == nil && a.mark != "" {
+			err = inTimeForAct(working, func(ctx context.Context) (err error) {
+				if err = e.mark(ctx, known, acted, a); err == nil {
+					acted, err = e.Journal.Act(ctx, actOf(known.shot), "", actClaim) // as everybody sees it
+				}
+				return err
+			})
 		}
 	}
 	switch {
@@ -251,6 +258,13 @@ func (e *executor) step(taking, working context.Context, known *entry) {
 	case !acted.Mine:
 		known.next = time.Now().Add(actOthers)
 	}
+}
+
+// inTimeForAct bounds an attempt, or one step of what takes longer.
+func inTimeForAct(working context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(working, actTime)
+	defer cancel()
+	return do(ctx)
 }
 
 // attempt is what came of one attempt to carry an action out.
@@ -291,13 +305,16 @@ func (e *executor) mark(ctx context.Context, known *entry, acted leases.Acted, a
 }
 
 // attempt tries to carry an action out that this instance has.
-func (e *executor) attempt(taking, ctx context.Context, o acts.OneShot, acted leases.Acted) attempt {
+func (e *executor) attempt(taking, working context.Context, o acts.OneShot, acted leases.Acted) attempt {
 	batch := o.Scope.Kind == acts.Batch
-	switch {
-	case o.Malformed():
+	if o.Malformed() {
 		return refusedAs("its deadline isn't after its time: say it again, with a later one")
-	case o.Kind == acts.Ask && batch:
-		return e.askBatch(taking, ctx, o, acted)
+	} else if o.Kind == acts.Ask && batch {
+		return e.askBatch(taking, working, o, acted)
+	}
+	ctx, cancel := context.WithTimeout(working, actTime)
+	defer cancel()
+	switch {
 	case o.Kind == acts.Ask:
 		return e.askPayout(taking, ctx, o, acted)
 	case o.Kind == acts.Cancel && batch:
@@ -327,7 +344,8 @@ func (e *executor) publish(working context.Context, now time.Time) {
 			looked[acted.Epoch] = err
 		}
 		known.marked, known.next = nil, now.Add(actOthers) // it leaves the table once its outcome is read
-		if err == nil && !acted.Told {
+		if err == nil && (!acted.Told || known.isUnread(now)) {
+			known.told = time.Time{}
 			err = e.tell(working, known.shot, acted)
 		}
 		if err != nil {
@@ -338,6 +356,15 @@ func (e *executor) publish(working context.Context, now time.Time) {
 			}
 		}
 	}
+}
+
+// isUnread tells that an outcome is published and isn't read for long. It may stand in a topic that was lost since. What
+// is published twice is a copy.
+func (known *entry) isUnread(now time.Time) bool {
+	if known.told.IsZero() {
+		known.told = now
+	}
+	return now.Sub(known.told) >= actUnread
 }
 
 func (e *executor) tell(working context.Context, o acts.OneShot, acted leases.Acted) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"disburser/actions"
+	"disburser/config"
 	"disburser/internal/partition"
 	"disburser/message"
 	"disburser/payout/acts"
@@ -135,6 +136,30 @@ func TestWhatIsCarriedOutOnce(t *testing.T) {
 		w.settled(5, 20*time.Second)
 		if n := w.sentSince(time.Time{}); n != 3 {
 			t.Errorf("%d sends", n)
+		}
+	})
+}
+
+// A batch is asked about within the query rate, however long a page of it takes. Each payout of it is.
+func TestALargeBatchIsAskedAboutSlowly(t *testing.T) {
+	inTown(t, paysim.Behavior{SettleMin: time.Hour, SettleMax: 2 * time.Hour}, func(w *town) {
+		m := w.config.Merchants["eg-main"]
+		m.Query, m.Poll.First, m.Poll.Max = config.Rate{Rate: 2, Burst: 1}, 10*time.Minute, 20*time.Minute
+		w.config.Merchants["eg-main"] = m
+		_, stop := w.run("one", nil)
+		defer stop()
+		time.Sleep(5 * time.Second)
+		w.publishLines(linesOf("b", "large", 100))
+		time.Sleep(30 * time.Second)
+		w.mu.Lock()
+		before := w.asks
+		w.mu.Unlock()
+		began := time.Now()
+		e := w.becomes(w.sayOnce(acts.Ask, "batch:large", func(a *acts.Action) { a.Lasts = 2 * time.Minute }), 90*time.Second, acts.Done, "100 asked about")
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if e.Counts["asked"] != 100 || w.asks-before != 100 {
+			t.Errorf("%+v, asked %d times in %v", e, w.asks-before, time.Since(began))
 		}
 	})
 }
