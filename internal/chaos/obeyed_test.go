@@ -122,3 +122,18 @@ func TestARefusalOfACancelThatStandsIsNoOutcome(t *testing.T) {
 		t.Errorf("before it stands, a refusal is an outcome: %+v", e)
 	}
 }
+
+func TestAnOutcomeThatStandsTwiceIsOne(t *testing.T) {
+	done, refused := acts.Ended{Of: "a", TradeNo: "t1", Result: acts.Done}, acts.Ended{Of: "a", TradeNo: "t1", Result: acts.Refused}
+	for _, c := range []struct {
+		outcomes []acts.Ended
+		want     bool
+	}{
+		{nil, false}, {[]acts.Ended{done}, true}, {[]acts.Ended{done, done}, true}, {[]acts.Ended{done, refused}, false},
+		{[]acts.Ended{done, {Of: "a", TradeNo: "t2", Result: acts.Done}}, false},
+	} {
+		if got := sayOne(c.outcomes); got != c.want {
+			t.Errorf("%+v: %v", c.outcomes, got)
+		}
+	}
+}
