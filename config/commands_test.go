@@ -116,3 +116,26 @@ merchants:
 		}
 	}
 }
+
+// Whoever writes an action has Kafka's login and the key, and none of the other secrets.
+func TestOnlyWhatAnActionNeedsIsRead(t *testing.T) {
+	const file = `
+kafka: {brokers: ["k:9092"], topics: {actions: said}, tls: {enabled: true}, sasl: {mechanism: plain, username: ops, password: "${WORD}"}}
+actions: {key: "${WORD}", two_people: [resume]}
+redis: [not, a, mapping]
+merchants: {eg-main: {secret: "${NOBODY_SETS_IT}"}}
+backoffice: {payee_key: "${NOBODY_SETS_IT}"}
+`
+	rules := Rules{
+		ReadFile:  func(string) ([]byte, error) { return []byte(file), nil },
+		LookupEnv: func(name string) (string, bool) { return "a key of thirty-two bytes or more", name == "WORD" },
+	}
+	c, err := LoadForActions("c.yaml", rules)
+	if err != nil || c.Kafka.Topics.Actions != "said" || !c.Kafka.TLS.Enabled || c.Kafka.SASL.Password.IsEmpty() || c.Actions.Key.IsEmpty() || len(c.Merchants) > 0 {
+		t.Errorf("%+v %v", c, err)
+	}
+	rules.LookupEnv = nil
+	if _, err := LoadForActions("c.yaml", rules); err == nil || !strings.Contains(err.Error(), "WORD") || strings.Contains(err.Error(), "NOBODY_SETS_IT") {
+		t.Error(err)
+	}
+}

@@ -33,11 +33,11 @@ import (
 
 // Config is the whole file. Printing it is safe: secrets print as ***.
 type Config struct {
-	Kafka     Kafka               `key:"kafka" backoffice:"true" about:"where commands come from and results go to"`
+	Kafka     Kafka               `key:"kafka" backoffice:"true" acts:"true" about:"where commands come from and results go to"`
 	Redis     Redis               `key:"redis" rehearsal:"true" backoffice:"true" about:"where the journal is: the records of all payouts"`
 	Merchants map[string]Merchant `key:"merchants" names:"merchant name" commands:"true" about:"the accounts at the provider, by the names that commands use; at least one"`
 	Breaker   Breaker             `key:"breaker" rehearsal:"true" about:"stops calls to a provider that fails; one for the sends and one for the queries of each merchant"`
-	Actions   Actions             `key:"actions" backoffice:"true" about:"how people's actions are obeyed: pause, resume, cancel, resolve, ask"`
+	Actions   Actions             `key:"actions" backoffice:"true" acts:"true" about:"how people's actions are obeyed: pause, resume, cancel, resolve, ask"`
 	Disburse  Disburse            `key:"disburse" rehearsal:"true" backoffice:"true" about:"bounds of the loop that sends, asks and announces"`
 	Admin     Admin               `key:"admin" backoffice:"true" about:"the HTTP server for health, metrics and profiles"`
 

@@ -26,6 +26,7 @@ type key struct {
 	unsetAllowed bool     // unset "allowed": a variable that isn't set is a mistake only where check.go says so
 	commands     bool     // commands: it says which commands a merchant takes, see LoadForCommands
 	backoffice   bool     // backoffice: the back office needs it, see LoadForBackoffice
+	acts         bool     // acts: who writes an action needs it, see LoadForActions
 	rehearsal    bool     // rehearsal: it says how payouts go, see LoadForRehearsal
 
 	index []int // of the field, see reflect.Value.FieldByIndex
@@ -70,6 +71,7 @@ func keyOf(field reflect.StructField) key {
 		unsetAllowed: tag.Get("unset") == "allowed",
 		commands:     tag.Get("commands") == "true",
 		backoffice:   tag.Get("backoffice") == "true",
+		acts:         tag.Get("acts") == "true",
 		rehearsal:    tag.Get("rehearsal") == "true",
 		index:        field.Index,
 	}

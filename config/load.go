@@ -72,6 +72,19 @@ func LoadForRehearsal(path string, rules Rules) (Config, error) {
 	return c, err
 }
 
+// LoadForActions reads of the file at path only what is needed to write an action: the sections kafka and actions. It expands no
+// variable of another section. Its errors are those of Load.
+func LoadForActions(path string, rules Rules) (Config, error) {
+	c := Default()
+	check := func(r *reader) {
+		r.checkTLS(c.Kafka.TLS)
+		r.checkSASL(c.Kafka)
+		r.checkActions(c.Actions)
+	}
+	err := loadOnly(path, rules, func(k key) bool { return k.acts }, &c, check)
+	return c, err
+}
+
 // loadOnly reads only some keys of the file at path into c, and checks them.
 func loadOnly(path string, rules Rules, only func(key) bool, c *Config, check func(*reader)) error {
 	rules = rules.complete()

@@ -152,7 +152,7 @@ func allowed(k key) string {
 // Every field of the configuration has tags that are known and fit together.
 func TestTheTagsAreSound(t *testing.T) {
 	known := map[string]bool{}
-	for _, name := range []string{"key", "about", "default", "required", "above", "min", "max", "oneof", "format", "names", "unit", "reload", "secret", "unset", "commands", "rehearsal", "backoffice"} {
+	for _, name := range []string{"key", "about", "default", "required", "above", "min", "max", "oneof", "format", "names", "unit", "reload", "secret", "unset", "commands", "rehearsal", "backoffice", "acts"} {
 		known[name] = true
 	}
 	var walk func(of reflect.Type)

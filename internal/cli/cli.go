@@ -109,6 +109,9 @@ func (p Program) parse(args []string, s Streams) (l line, err error) {
 		args = append(args[1:len(args):len(args)], "--help")
 	}
 	args = doubleDashed(args)
+	if commands {
+		args = behindCommand(k, args)
+	}
 	if err := missingValue(k, args); err != nil {
 		return l, Usage(err)
 	}
@@ -169,6 +172,42 @@ func doubleDashed(args []string) []string {
 		}
 	}
 	return doubled
+}
+
+// behindCommand moves flags that stand before the command behind it: "payctl --json batches" means what one expects. A flag that
+// no command has stays where it is, and is told.
+func behindCommand(k *kong.Kong, args []string) []string {
+	n := 0
+	for n < len(args) && strings.HasPrefix(args[n], "--") && len(args[n]) > 2 {
+		name, _, hasValue := strings.Cut(args[n][2:], "=")
+		known, isBool := flagNamed(k, name)
+		if !known {
+			return args
+		}
+		if n++; !hasValue && !isBool {
+			n++
+		}
+	}
+	if n == 0 || n >= len(args) || strings.HasPrefix(args[n], "-") {
+		return args
+	}
+	rest := args[n:]
+	end := slices.Index(rest, "--")
+	if end < 0 {
+		end = len(rest)
+	}
+	return slices.Concat(rest[:end], args[:n], rest[end:])
+}
+
+// flagNamed tells whether some command has a flag, and whether it takes no value.
+func flagNamed(k *kong.Kong, name string) (known, isBool bool) {
+	_ = kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error { // it fails where its function does
+		if f, is := node.(*kong.Flag); is && f.Name == name && name != "help" && name != "version" {
+			known, isBool = true, f.IsBool()
+		}
+		return next(nil)
+	})
+	return known, isBool
 }
 
 func letter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }

@@ -4,9 +4,11 @@ package rules
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
+	"disburser/internal/similar"
 	"disburser/message"
 	"disburser/payout"
 	"disburser/paypro"
@@ -32,6 +34,22 @@ func (all Merchants) Named(name string) (Merchant, bool) {
 		return Merchant{}, false
 	}
 	return all[i], true
+}
+
+// Unknown says that no merchant of this name is configured, and which one is probably meant; "" if there is one.
+func (all Merchants) Unknown(name string) string {
+	if _, known := all.Named(name); known {
+		return ""
+	}
+	names := make([]string, len(all))
+	for i, m := range all {
+		names[i] = m.Name
+	}
+	text := fmt.Sprintf("no merchant %s is configured", name)
+	if meant := similar.Nearest(name, names); meant != "" {
+		text += ": did you mean " + meant + "?"
+	}
+	return text
 }
 
 // Resolve fills in what a command leaves to its merchant, and says why it must be rejected. Where only one
