@@ -147,6 +147,7 @@ type Action struct {
 	Deadline    string    `json:"deadline,omitempty" doc:"until when it may be carried out"`
 	Needs       int       `json:"needs,omitempty" doc:"how many people it needs, if more than one"`
 	WaitFor     string    `json:"waitFor,omitempty" doc:"how long its outcome may take from when it was said, such as 1m30s"`
+	Warnings    []string  `json:"warnings,omitempty" doc:"only in the answer to POST: what it names and nobody knows, so that it is probably mistyped"`
 }
 
 // Outcome is what came of an action: for a payout, or in a shard.

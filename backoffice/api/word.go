@@ -19,7 +19,7 @@ type Word struct {
 	Force    bool       `json:"force,omitempty" doc:"of resolve: also against missing evidence; it needs a second person"`
 	Lifts    []string   `json:"lifts,omitempty" doc:"of resume: ids of pauses; without it all that stand"`
 	Of       string     `json:"action,omitempty" doc:"of confirm: the id of the action"`
-	Reason   string     `json:"reason" doc:"why, in 500 characters at most; shown as it is and kept for ever"`
+	Reason   string     `json:"reason,omitempty" doc:"why, in 500 characters at most; shown as it is and kept for ever. Only a confirm may go without"`
 	Deadline *time.Time `json:"deadline,omitempty" doc:"of cancel, resolve, ask: until when it may be carried out; a minute without it, 15 where two people are needed"`
 }
 
@@ -51,7 +51,7 @@ func (w Word) Read(now time.Time) (a acts.Action, faults []Fault) {
 		wrong("kind", "must be one of pause, resume, cancel, resolve, ask, confirm")
 		return a, faults
 	}
-	if text := strings.TrimSpace(w.Reason); text == "" || utf8.RuneCountInString(w.Reason) > acts.LongestReason || !utf8.ValidString(w.Reason) {
+	if text := strings.TrimSpace(w.Reason); text == "" && (a.Kind != acts.Confirm || w.Reason != "") || utf8.RuneCountInString(w.Reason) > acts.LongestReason || !utf8.ValidString(w.Reason) {
 		wrong("reason", "must say why, in %d characters at most", acts.LongestReason)
 	}
 	switch {

@@ -50,11 +50,25 @@ func (w WaitInput) length() (time.Duration, error) {
 	return min(d, mostWait), nil
 }
 
-// act writes what a person says, and waits for its outcome if asked.
-func (s *Service) act(ctx context.Context, in *struct {
+// ActInput is what a person says.
+type ActInput struct {
 	WaitInput
 	Body api.Word
-}) (*answer[api.Action], error) {
+}
+
+// Resolve adds everything that the schema doesn't say is wrong, so that one answer has it all.
+func (in *ActInput) Resolve(huma.Context) (wrong []error) {
+	_, faults := in.Body.Read(time.Now())
+	for _, f := range faults {
+		if f.Location != "kind" { // the schema says that
+			wrong = append(wrong, &huma.ErrorDetail{Message: f.Message, Location: "body." + f.Location})
+		}
+	}
+	return wrong
+}
+
+// act writes what a person says, and waits for its outcome if asked.
+func (s *Service) act(ctx context.Context, in *ActInput) (*answer[api.Action], error) {
 	wait, err := in.length()
 	if err != nil {
 		return nil, err
@@ -95,6 +109,7 @@ func (s *Service) act(ctx context.Context, in *struct {
 	if err != nil || one.ID == "" { // it is written; the books haven't read it yet
 		one = s.said.written(a)
 	}
+	one.Warnings = s.warnings(ctx, a)
 	return &answer[api.Action]{one}, nil
 }
 

@@ -150,8 +150,8 @@ type payoutsInput struct {
 	Merchant string    `query:"merchant"`
 	State    string    `query:"state" enum:"received,sending,processing,held,paid,partial,failed,rejected"`
 	Payee    string    `query:"payee" doc:"a whole value of a payee's field, such as an account; compared by its keyed hash"`
-	Since    time.Time `query:"since" doc:"first heard of at this time or later (RFC 3339)"`
-	Until    time.Time `query:"until" doc:"first heard of before this time"`
+	Since    TimeParam `query:"since" doc:"first heard of at this time or later: RFC 3339, or a day, which begins at midnight UTC"`
+	Until    TimeParam `query:"until" doc:"first heard of before this time"`
 }
 
 func (s *Service) payouts(ctx context.Context, in *payoutsInput) (*answer[api.Payouts], error) {
@@ -159,14 +159,10 @@ func (s *Service) payouts(ctx context.Context, in *payoutsInput) (*answer[api.Pa
 	if err != nil {
 		return nil, err
 	}
-	q := database.Query{BatchID: in.Batch, Merchant: in.Merchant, After: after, Limit: in.Limit}
+	q := database.Query{
+		BatchID: in.Batch, Merchant: in.Merchant, Since: millis(in.Since.Time.Time), Until: millis(in.Until.Time.Time), After: after, Limit: in.Limit,
+	}
 	q.State, _ = api.StateNamed(in.State)
-	if !in.Since.IsZero() {
-		q.Since = in.Since.UnixMilli()
-	}
-	if !in.Until.IsZero() {
-		q.Until = in.Until.UnixMilli()
-	}
 	if in.Payee != "" {
 		hash := books.NewPayeeHash(s.config.Backoffice.PayeeKey).Of(in.Payee)
 		q.Payee = &hash

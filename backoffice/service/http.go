@@ -158,7 +158,7 @@ func (s *Service) routes(a huma.API) {
 	register(a, role, get, "/actions", "actions", "What people said and what came of it, the latest first", s.actions)
 	register(a, role, get, "/actions/{id}", "action", "One action, and what became of it", s.action)
 	huma.Register(a, operation(http.MethodPost, "/actions", "act", "Says an action; a confirm needs the role approver, all else operator", config.Operator, config.Approver), s.act)
-	huma.Register(a, sendOperation(config.Operator), s.send)
+	huma.Register(a, sendOperation(config.Operator, role), s.send)
 	huma.Register(a, eventsOperation(a, role), s.events)
 }
 

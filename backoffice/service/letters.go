@@ -17,8 +17,8 @@ type lettersInput struct {
 	PageInput
 	Code  string    `query:"code" doc:"only those of this error_code"`
 	Batch string    `query:"batch" doc:"only those of this batch, where it could be read"`
-	Since time.Time `query:"since" doc:"written at this time or later (RFC 3339)"`
-	Until time.Time `query:"until" doc:"written before this time"`
+	Since TimeParam `query:"since" doc:"written at this time or later: RFC 3339, or a day, which begins at midnight UTC"`
+	Until TimeParam `query:"until" doc:"written before this time"`
 }
 
 func millis(t time.Time) int64 {
@@ -34,7 +34,7 @@ func (s *Service) letters(ctx context.Context, in *lettersInput) (*answer[api.Le
 	if err != nil {
 		return nil, err
 	}
-	q := database.LetterQuery{BatchID: in.Batch, Code: in.Code, Since: millis(in.Since), Until: millis(in.Until), After: after, Limit: in.Limit}
+	q := database.LetterQuery{BatchID: in.Batch, Code: in.Code, Since: millis(in.Since.Time.Time), Until: millis(in.Until.Time.Time), After: after, Limit: in.Limit}
 	codes, err := s.books.LetterCodes(ctx, q)
 	if err != nil {
 		return nil, s.failed("the dead letters can't be counted", err)

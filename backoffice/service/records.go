@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -18,8 +17,8 @@ const mostTradeNos = 100
 type recordsInput struct {
 	PageInput
 	Batch    string    `query:"batch"`
-	Since    time.Time `query:"since" doc:"first heard of at this time or later (RFC 3339)"`
-	Until    time.Time `query:"until" doc:"first heard of before this time"`
+	Since    TimeParam `query:"since" doc:"first heard of at this time or later: RFC 3339, or a day, which begins at midnight UTC"`
+	Until    TimeParam `query:"until" doc:"first heard of before this time"`
 	TradeNos []string  `query:"tradeNos" doc:"at most 100, with commas between; instead of everything else"`
 }
 
@@ -32,13 +31,7 @@ func (s *Service) records(ctx context.Context, in *recordsInput) (*answer[api.Re
 	if err != nil {
 		return nil, err
 	}
-	q := database.Query{BatchID: in.Batch, After: after, Limit: in.Limit}
-	if !in.Since.IsZero() {
-		q.Since = in.Since.UnixMilli()
-	}
-	if !in.Until.IsZero() {
-		q.Until = in.Until.UnixMilli()
-	}
+	q := database.Query{BatchID: in.Batch, Since: millis(in.Since.Time.Time), Until: millis(in.Until.Time.Time), After: after, Limit: in.Limit}
 	list, err := s.books.Payouts(ctx, q)
 	if err != nil {
 		return nil, s.failed("the payouts can't be read", err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"disburser/backoffice/api"
 	"disburser/backoffice/books"
 	"disburser/backoffice/files"
+	"disburser/config"
 	"disburser/message"
 	"disburser/payout"
 )
@@ -27,6 +29,10 @@ const (
 
 	// filesAtOnce bounds the memory: about 200 bytes of each line are remembered while a file is looked at.
 	filesAtOnce = 2
+
+	// looksAtOnce is how many files of people who may only look come at a time. One of them is looked at. So there is always room for
+	// those who send.
+	looksAtOnce = 2
 
 	// knownAtOnce is how many payouts the books are asked about together, publishAtOnce how many are published together.
 	knownAtOnce   = 500
@@ -61,19 +67,29 @@ func sendOperation(roles ...string) huma.Operation {
 	o := operation(http.MethodPost, "/batches", "send", "Looks at a file of payouts, and sends it", roles...)
 	text := &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
 	o.RequestBody = &huma.RequestBody{Required: true, Description: "a table (CSV), or JSON lines", Content: map[string]*huma.MediaType{"text/csv": text, "application/jsonl": text}}
+	o.Description += " The role viewer may only look: with dry_run."
 	o.DefaultStatus = http.StatusOK
 	o.Errors = append(o.Errors, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
 	return o
 }
 
-// send checks a whole file, and publishes it if nothing is wrong with it.
+// send checks a whole file, and publishes it if nothing is wrong with it. To look at a file is to read: nothing of it is kept or
+// published, so a viewer may.
 func (s *Service) send(ctx context.Context, in *SendInput) (*answer[api.File], error) {
+	room, most, turns := s.uploads, uploadsAtOnce, []chan struct{}{s.files}
+	if !slices.Contains(userIn(ctx).Roles, config.Operator) {
+		turns = []chan struct{}{s.looking, s.files}
+		if room, most = s.looks, looksAtOnce; !in.DryRun {
+			_ = in.limits.SetReadDeadline(time.Now().Add(restFor)) // every server of net/http can
+			return nil, lacks(config.Operator)
+		}
+	}
 	select {
-	case s.uploads <- struct{}{}:
-		defer func() { <-s.uploads }()
+	case room <- struct{}{}:
+		defer func() { <-room }()
 	default:
 		_ = in.limits.SetReadDeadline(time.Now().Add(restFor)) // every server of net/http can
-		return nil, huma.Error503ServiceUnavailable(fmt.Sprintf("%d files are being sent already: send it again in a minute", uploadsAtOnce))
+		return nil, huma.Error503ServiceUnavailable(fmt.Sprintf("%d files are being looked at or sent already: send it again in a minute", most))
 	}
 	until := time.Now().Add(fileFor)
 	_ = in.limits.SetWriteDeadline(until) // every server of net/http can
@@ -82,11 +98,13 @@ func (s *Service) send(ctx context.Context, in *SendInput) (*answer[api.File], e
 		return nil, err
 	}
 	defer file.Close()
-	select {
-	case s.files <- struct{}{}:
-		defer func() { <-s.files }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	for _, turn := range turns {
+		select {
+		case turn <- struct{}{}:
+			defer func() { <-turn }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	looked, err := s.look(ctx, file, in.Batch)
 	if err != nil {

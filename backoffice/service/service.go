@@ -55,7 +55,9 @@ type Service struct {
 	live      *live
 	merchants rules.Merchants
 	files     chan struct{} // one for each file that is looked at
-	uploads   chan struct{} // one for each file that comes or is looked at
+	uploads   chan struct{} // one for each file of an operator that comes or is looked at
+	looks     chan struct{} // the same of people who may only look
+	looking   chan struct{} // the one of them that is looked at
 	seals     *books.Sealer
 }
 
@@ -77,7 +79,7 @@ func New(c config.Config, merchants rules.Merchants, o Options) (*Service, error
 	}
 	t := c.Kafka.Topics
 	s := &Service{
-		merchants: merchants, files: make(chan struct{}, filesAtOnce), uploads: make(chan struct{}, uploadsAtOnce), seals: books.NewSealer(c.Backoffice.PayeeKey),
+		merchants: merchants, files: make(chan struct{}, filesAtOnce), uploads: make(chan struct{}, uploadsAtOnce), looks: make(chan struct{}, looksAtOnce), looking: make(chan struct{}, 1), seals: books.NewSealer(c.Backoffice.PayeeKey),
 		config: c, options: o, logger: newLogger(c.Log, o.LogTo), metrics: newMetrics(o.Registry),
 		transport: &kafka.Transport{Dial: o.DialKafka, DialTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second, MetadataTTL: time.Second, ClientID: "backoffice", TLS: encrypted, SASL: login},
 		names: api.Topics{

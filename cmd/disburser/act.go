@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -13,6 +15,7 @@ import (
 	"disburser/config"
 	"disburser/internal/app"
 	"disburser/internal/cli"
+	"disburser/internal/similar"
 	"disburser/payout/acts"
 )
 
@@ -110,7 +113,11 @@ func (p *person) begin(s cli.Streams, scope string, action *acts.Action) (c conf
 		return c, err
 	}
 	if _, known := c.Merchants[action.Scope.Name]; action.Scope.Kind == acts.Merchant && !known {
-		fmt.Fprintf(s.Err, "warning: %s has no merchant %s; it is written all the same\n", p.File, action.Scope.Name)
+		text := fmt.Sprintf("%s has no merchant %s", p.File, action.Scope.Name)
+		if meant := similar.Nearest(action.Scope.Name, slices.Sorted(maps.Keys(c.Merchants))); meant != "" {
+			text += ": did you mean " + meant + "?"
+		}
+		fmt.Fprintln(s.Err, "warning: "+cli.OneLine(text)+" It is written all the same.")
 	}
 	var random [10]byte
 	_, _ = rand.Read(random[:]) // never fails since Go 1.24

@@ -19,12 +19,17 @@ import (
 // speaker is what every action needs of the person who says it. Who that is the back office knows by the token.
 type speaker struct {
 	office
-	Reason string         `name:"reason" required:"" placeholder:"TEXT" help:"Why, in 500 characters at most. It is shown as it is and kept for ever: never name a payee in it."`
-	Wait   *time.Duration `name:"wait" placeholder:"90s" help:"How long to wait for what becomes of it; 0s doesn't wait. Without it until its deadline plus disburse.lease."`
+	Wait *time.Duration `name:"wait" placeholder:"90s" help:"How long to wait for what becomes of it; 0s doesn't wait. Without it until its deadline plus disburse.lease."`
+}
+
+// because is the flag of a word that needs a reason.
+type because struct {
+	Reason string `name:"reason" required:"" placeholder:"TEXT" help:"Why, in 500 characters at most. It is shown as it is and kept for ever: never name a payee in it."`
 }
 
 type resume struct {
 	speaker
+	because
 	Scope string   `arg:"" name:"scope" help:"fleet, merchant:NAME, batch:ID or payout:TRADENO."`
 	Lifts []string `name:"lifts" placeholder:"ID,ID" help:"Ids of the pauses to lift; without it all that stand. payctl actions lists them."`
 }
@@ -38,12 +43,11 @@ func (*resume) Examples() []cli.Example {
 
 // Run says it.
 func (r *resume) Run(ctx context.Context, s cli.Streams) error {
-	return r.say(ctx, s, api.Word{Kind: string(acts.Resume), Scope: r.Scope, Lifts: r.Lifts})
+	return r.say(ctx, s, api.Word{Kind: string(acts.Resume), Scope: r.Scope, Lifts: r.Lifts, Reason: r.Reason})
 }
 
 // say says one action, waits for what becomes of it and tells it.
 func (p *speaker) say(ctx context.Context, s cli.Streams, w api.Word) error {
-	w.Reason = p.Reason
 	if err := readable(w); err != nil {
 		return err
 	}
@@ -55,9 +59,12 @@ func (p *speaker) say(ctx context.Context, s cli.Streams, w api.Word) error {
 	if err != nil {
 		return err
 	}
+	warned := a.Warnings
+	sayWarnings(s, warned)
 	if a, err = p.await(ctx, s, c, a); err != nil {
 		return err
 	}
+	a.Warnings = warned
 	states := statesNow(ctx, c, a)
 	if p.JSON {
 		err = printed(s.Out, a)
@@ -81,6 +88,21 @@ func readable(w api.Word) error {
 		texts[i] = f.String()
 	}
 	return cli.Usage(errors.New(cli.OneLine(strings.Join(texts, "; "))))
+}
+
+// sayWarnings tells a person at once that a word is probably mistyped. It is said all the same.
+func sayWarnings(s cli.Streams, warnings []string) {
+	for _, text := range warnings {
+		sayLine(s.Err, "warning: %s", text)
+	}
+}
+
+// listOf is a list of a text, and no list of none.
+func listOf(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
 }
 
 // post says it, and doesn't wait.
@@ -119,7 +141,7 @@ func (p *speaker) await(ctx context.Context, s cli.Streams, c api.Client, a api.
 			return a, nil
 		}
 		if a.Needs > 1 && a.ConfirmedBy == "" && !told {
-			sayLine(s.Err, "it waits for another person: payctl confirm %s --reason TEXT", a.ID)
+			sayLine(s.Err, "it waits for another person: payctl confirm %s", a.ID)
 			told = true
 		}
 		next, err := api.Get[api.Action](ctx, c, "/actions/"+url.PathEscape(id), url.Values{"wait": {min(left, waitAtOnce).String()}})

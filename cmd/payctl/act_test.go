@@ -96,14 +96,14 @@ func TestWordsThatArentSaid(t *testing.T) {
 	o := &said{answer: func(api.Word) api.Action { return api.Action{} }}
 	o.serve(t)
 	for args, says := range map[string]string{
-		"pause everything --reason x":          "a scope is fleet",
-		"pause fleet":                          "--reason",
-		"pause fleet --by alice --reason x":    "--by is for --direct only",
-		"pause fleet --direct b:1 --reason x":  "--direct needs --by",
-		"cancel fleet --reason x":              "cancel is for batch:ID or payout:TRADENO",
-		"ask payout:a'b --reason x":            "a tradeNo is 1 to 64",
-		"resolve T1 --as lost --reason x":      "--as",
-		"ask payout:T1 --reason x --wait soon": "--wait",
+		"pause everything --reason x":                               "a scope is fleet",
+		"pause fleet":                                               "--reason",
+		"pause fleet --by alice --reason x":                         "--by is for --direct and --config only",
+		"pause fleet --direct b:1 --by " + strings.Repeat("x", 101): "--direct and --config need --by",
+		"cancel fleet --reason x":                                   "cancel is for batch:ID or payout:TRADENO",
+		"ask payout:a'b --reason x":                                 "a tradeNo is 1 to 64",
+		"resolve T1 --as lost --reason x":                           "--as",
+		"ask payout:T1 --reason x --wait soon":                      "--wait",
 	} {
 		if status, out := run(t, strings.Fields(args)...); status != cli.Wrong || !strings.Contains(out, says) {
 			t.Errorf("payctl %s: %d %s", args, status, out)
@@ -128,7 +128,7 @@ func TestAConfirmWaitsForItsAction(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	if status, out := run(t, "confirm", "A1", "--reason", "x", "--url", server.URL, "--token-file", tokenFile(t)); status != cli.Failed || !strings.Contains(out, "it is paid") || asked != 3 {
+	if status, out := run(t, "confirm", "A1", "--url", server.URL, "--token-file", tokenFile(t)); status != cli.Failed || !strings.Contains(out, "it is paid") || asked != 3 {
 		t.Errorf("%d %d %s", status, asked, out)
 	}
 }
@@ -144,6 +144,11 @@ func TestAPauseWithoutABackOffice(t *testing.T) {
 	args := []string{"pause", "fleet", "--direct", broker.ListenAddrs()[0], "--by", "alice", "--reason", "the office burns"}
 	if status, out := run(t, args...); status != cli.Done || !strings.Contains(out, "payout.actions, offset 0, signed") {
 		t.Errorf("%d %s", status, out)
+	}
+	short, out := run(t, "--json", "pause", "fleet", "--direct", broker.ListenAddrs()[0])
+	var written api.Action
+	if err := json.Unmarshal([]byte(out), &written); short != cli.Done || err != nil || written.Reason != noReason || written.By != userHere() || written.By == "" {
+		t.Errorf("%d %s", short, out)
 	}
 	if status, out := run(t, append(args, "--topic", "nowhere")...); status != cli.Wrong || !strings.Contains(out, "kafka has no topic nowhere") {
 		t.Errorf("%d %s", status, out)

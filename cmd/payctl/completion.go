@@ -9,6 +9,7 @@ import (
 // completion prints a script for a shell.
 type completion struct {
 	Shell string `arg:"" name:"shell" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+	JSON  bool   `name:"json" help:"Prints one JSON value, with the script in it."`
 }
 
 func (*completion) Examples() []cli.Example {
@@ -22,8 +23,15 @@ func (*completion) Examples() []cli.Example {
 // Run prints it.
 func (k *completion) Run(s cli.Streams) error {
 	text, err := program().Complete(k.Shell)
-	if err == nil {
-		_, err = fmt.Fprint(s.Out, text)
+	switch {
+	case err != nil:
+		return err
+	case k.JSON:
+		return printed(s.Out, struct {
+			Shell  string `json:"shell"`
+			Script string `json:"script"`
+		}{k.Shell, text})
 	}
+	_, err = fmt.Fprint(s.Out, text)
 	return err
 }

@@ -23,6 +23,8 @@ import (
 // confirm is a second person's word.
 type confirm struct {
 	speaker
+	Reason string `name:"reason" placeholder:"TEXT" help:"Why, in 500 characters at most; it may be left out. It is shown as it is and kept for ever: never name a payee in it."`
+
 	ID   string `arg:"" optional:"" name:"id" help:"The action, as payctl actions lists it."`
 	From string `name:"from" placeholder:"FILE" help:"Confirms each action of this file: one id a line, or the lines of payctl actions --waiting --json; - reads stdin."`
 	Yes  bool   `name:"yes" help:"With --from: doesn't ask."`
@@ -36,7 +38,7 @@ func (*confirm) Help() string {
 
 func (*confirm) Examples() []cli.Example {
 	return []cli.Example{
-		{Line: `payctl confirm 01KAX3V0G5T2M4R8W6Y7ZPQNCE --reason "seen on the statement too"`, Does: "the second person's word; nobody confirms their own action"},
+		{Line: `payctl confirm 01KAX3V0G5T2M4R8W6Y7ZPQNCE`, Does: "the second person's word; nobody confirms their own action"},
 		{Line: `payctl confirm --from waiting.jsonl --reason "all of ticket 4711"`, Does: "of many: payctl actions --waiting --json > waiting.jsonl makes the list"},
 	}
 }
@@ -49,7 +51,7 @@ func (k *confirm) Run(ctx context.Context, s cli.Streams) error {
 	case k.From == "-" && !k.Yes:
 		return cli.Usage(errors.New("--from - needs --yes: stdin can't answer too"))
 	case k.ID != "":
-		return k.say(ctx, s, api.Word{Kind: string(acts.Confirm), Of: k.ID})
+		return k.say(ctx, s, api.Word{Kind: string(acts.Confirm), Of: k.ID, Reason: k.Reason})
 	}
 	if err := readable(api.Word{Kind: string(acts.Confirm), Of: "one", Reason: k.Reason}); err != nil {
 		return err

@@ -94,7 +94,7 @@ func (r *letterReplay) Run(ctx context.Context, s cli.Streams) error {
 // plan asks what would be replayed, page by page.
 func (r *letterReplay) plan(ctx context.Context, c api.Client) (plan api.Replay, err error) {
 	plan = api.Replay{DryRun: true, Codes: map[string]api.ReplayCounts{}, Letters: []api.ReplayedLetter{}}
-	word := api.ReplayWord{DryRun: true, Again: r.Again, Code: r.Code, Batch: r.Batch, Since: pointer(r.Since), Until: pointer(r.Until)}
+	word := api.ReplayWord{DryRun: true, Again: r.Again, Code: r.Code, Batch: r.Batch, Since: pointer(r.Since.Time), Until: pointer(r.Until.Time)}
 	left := slices.Collect(slices.Chunk(r.IDs, replayedAtOnce))
 	for {
 		if len(left) > 0 {

@@ -25,15 +25,15 @@ type deadLetters struct {
 // letterChoice says which dead letters are meant.
 type letterChoice struct {
 	office
-	Code  string    `name:"code" placeholder:"CODE" help:"Only those of this error_code: malformed, conflict or too_large."`
-	Batch string    `name:"batch" placeholder:"ID" help:"Only those of this batch, where it could be read."`
-	Since time.Time `name:"since" format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" help:"Only those that were written at this time or later."`
-	Until time.Time `name:"until" format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" help:"Only those that were written before this time."`
+	Code  string   `name:"code" placeholder:"CODE" help:"Only those of this error_code: malformed, conflict or too_large."`
+	Batch string   `name:"batch" placeholder:"ID" help:"Only those of this batch, where it could be read."`
+	Since api.Time `name:"since" placeholder:"TIME" help:"Only those that were written at this time or later, such as 2026-11-25T08:00:00Z, or a day in UTC."`
+	Until api.Time `name:"until" placeholder:"TIME" help:"Only those that were written before this time."`
 }
 
 func (l letterChoice) query() url.Values {
 	query := url.Values{}
-	for name, value := range map[string]string{"code": l.Code, "batch": l.Batch, "since": timeText(l.Since), "until": timeText(l.Until)} {
+	for name, value := range map[string]string{"code": l.Code, "batch": l.Batch, "since": timeText(l.Since.Time), "until": timeText(l.Until.Time)} {
 		if value != "" {
 			query.Set(name, value)
 		}
@@ -45,7 +45,7 @@ func timeText(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format(time.RFC3339)
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
 // letterList lists dead letters.
@@ -57,7 +57,7 @@ type letterList struct {
 func (*letterList) Examples() []cli.Example {
 	return []cli.Example{
 		{Line: "payctl dead-letters list", Does: "the latest, each with its id, where its message stands, and what is wrong"},
-		{Line: "payctl dead-letters list --code malformed --since 2026-11-25T00:00:00Z --json", Does: "one JSON value a line"},
+		{Line: "payctl dead-letters list --code malformed --since 2026-11-25 --json", Does: "one JSON value a line"},
 	}
 }
 

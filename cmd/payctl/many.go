@@ -386,7 +386,7 @@ func resultOf(a api.Action) string {
 
 func detailOf(ctx context.Context, c api.Client, a api.Action) string {
 	if a.Needs > 1 && !over(a) {
-		return "payctl confirm " + a.ID + " --reason TEXT"
+		return "payctl confirm " + a.ID
 	}
 	states := statesNow(ctx, c, a)
 	if len(a.Outcomes) > 0 {

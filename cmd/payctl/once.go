@@ -13,6 +13,7 @@ import (
 // once is a word that is carried out once, and has an outcome.
 type once struct {
 	speaker
+	because
 	Deadline time.Duration `name:"deadline" placeholder:"1m" help:"For how long it may still be carried out, 24h at most. Without it a minute, where two people are needed 15 minutes."`
 }
 
@@ -26,6 +27,7 @@ func (o *once) oneOrMany(ctx context.Context, s cli.Streams, m many, w api.Word)
 		return o.doMany(ctx, s, m, w)
 	}
 	o.until(&w)
+	w.Reason = o.Reason
 	return o.say(ctx, s, w)
 }
 

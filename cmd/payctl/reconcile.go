@@ -26,13 +26,13 @@ import (
 // reconciliation compares commands, results and a statement.
 type reconciliation struct {
 	office
-	Batch     string    `name:"batch" placeholder:"BATCH" help:"The payouts of this batch."`
-	Since     time.Time `name:"since" format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" help:"The payouts that came at this time or later; with --until."`
-	Until     time.Time `name:"until" format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" help:"The payouts that came before this time."`
-	Statement string    `name:"statement" placeholder:"FILE" help:"A statement of the provider or the bank."`
-	Format    string    `name:"format" enum:"table,camt053,mt940" default:"table" help:"What the statement is: table (CSV), camt053, or mt940."`
-	Columns   string    `name:"columns" placeholder:"NAMES" help:"The columns of a table: tradeNo=…,amount=… and, where it has them, currency=…,status=…."`
-	CSV       string    `name:"csv" placeholder:"FILE" help:"Writes the findings to FILE."`
+	Batch     string   `name:"batch" placeholder:"BATCH" help:"The payouts of this batch."`
+	Since     api.Time `name:"since" placeholder:"TIME" help:"The payouts that came at this time or later, such as 2026-11-25T08:00:00Z, or a day in UTC; with --until."`
+	Until     api.Time `name:"until" placeholder:"TIME" help:"The payouts that came before this time."`
+	Statement string   `name:"statement" placeholder:"FILE" help:"A statement of the provider or the bank."`
+	Format    string   `name:"format" enum:"table,camt053,mt940" default:"table" help:"What the statement is: table (CSV), camt053, or mt940."`
+	Columns   string   `name:"columns" placeholder:"NAMES" help:"The columns of a table: tradeNo=…,amount=… and, where it has them, currency=…,status=…."`
+	CSV       string   `name:"csv" placeholder:"FILE" help:"Writes the findings to FILE."`
 }
 
 // Help says what is compared, and what each class means.
@@ -48,7 +48,7 @@ func (*reconciliation) Examples() []cli.Example {
 	return []cli.Example{
 		{Line: "payctl reconcile --batch 2026-11-payroll", Does: "each payout of the batch has one final result, for what was ordered"},
 		{Line: "payctl reconcile --batch 2026-11-payroll --statement november.csv --columns tradeNo=Order,amount=Amount,status=State", Does: "and the statement says the same"},
-		{Line: "payctl reconcile --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z --statement november.xml --format camt053 --json", Does: "a month, for a program"},
+		{Line: "payctl reconcile --since 2026-11-01 --until 2026-12-01 --statement november.xml --format camt053 --json", Does: "a month, for a program"},
 		{Line: "payctl reconcile --batch 2026-11-payroll --csv findings.csv", Does: "the findings as a table for a spreadsheet"},
 	}
 }
@@ -59,7 +59,7 @@ func (r *reconciliation) Validate() error {
 	switch {
 	case r.Batch == "" && !span, r.Batch != "" && span:
 		return errors.New("give --batch, or --since and --until")
-	case span && !r.Since.Before(r.Until):
+	case span && !r.Since.Before(r.Until.Time):
 		return errors.New("--since and --until must both be there, and --since must be earlier")
 	case r.Statement == "" && (r.Columns != "" || r.Format != "table"):
 		return errors.New("--columns and --format are about --statement: give it too")
@@ -147,8 +147,8 @@ func (r *reconciliation) payouts(ctx context.Context, c api.Client, n *int) iter
 	if r.Batch != "" {
 		query.Set("batch", r.Batch)
 	} else {
-		query.Set("since", r.Since.UTC().Format(time.RFC3339))
-		query.Set("until", r.Until.UTC().Format(time.RFC3339))
+		query.Set("since", timeText(r.Since.Time))
+		query.Set("until", timeText(r.Until.Time))
 	}
 	return func(yield func(reconcile.Payout, error) bool) {
 		for record, err := range c.EachRecord(ctx, query) {
