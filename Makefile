@@ -70,7 +70,8 @@ race: ## the tests under the race detector (a few minutes; needs a C compiler)
 # One package at a time: they share the servers.
 .PHONY: test-real
 test-real: ## the tests on a real Kafka, Redis and PostgreSQL, fetched and started for them (a few minutes)
-	$(SERVERS) with go test -count=1 -p=1 -short -vet=off -tags=real ./internal/e2e/... ./journal/... ./ratelimit/... ./backoffice/books/database/...
+	$(SERVERS) with bash -c 'go test -count=1 -p=1 -short -vet=off -tags=real ./internal/e2e/... ./journal/... ./ratelimit/... ./backoffice/books/database/... \
+		&& go test -count=1 -short -vet=off -tags=real -run OnPostgreSQL ./backoffice/service'
 
 SEEDS ?= 30
 FROM  ?= 1

@@ -14,7 +14,10 @@ const (
 	Actions     Topic = "actions"
 )
 
-// Topics lists them all.
+// Batches is what the back office has said itself. It is read only to know that.
+const Batches Topic = "batches"
+
+// Topics lists those from which the books are made.
 var Topics = []Topic{Commands, Decisions, Results, DeadLetters, Actions}
 
 // Place is where something stands in its topic.

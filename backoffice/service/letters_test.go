@@ -23,6 +23,7 @@ import (
 	"disburser/internal/rules"
 	"disburser/message"
 	"disburser/payout"
+	"disburser/payout/secrets"
 )
 
 // walletOf is a payee's account. None of them may stand in an answer.
@@ -35,9 +36,10 @@ func commandOf(n int) string {
 // desk is a back office with dead letters, and who may do what at it.
 type desk struct {
 	*office
-	kafka  *kafkatest.Kafka
-	config config.Config
-	tokens map[string]string
+	kafka     *kafkatest.Kafka
+	config    config.Config
+	merchants rules.Merchants
+	tokens    map[string]string
 }
 
 // addLetter writes a dead letter, and answers its id. Its message stands at an offset of the commands that nobody else uses.
@@ -54,14 +56,20 @@ func (d *desk) addLetter(number int, l message.DeadLetter, headers ...message.He
 	return fmt.Sprintf("%d-%d", number, offset)
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t *testing.T) *desk { return newDeskOn(t, nil) }
+
+// newDeskOn is newDesk with its books in a database, nil for one of its own.
+func newDeskOn(t *testing.T, database *secrets.Secret) *desk {
 	t.Helper()
 	merchants, err := rules.Of(map[string]config.Merchant{"eg-main": {Country: "egypt"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	k, c, _ := servicetest.World(t, nil)
-	d := &desk{kafka: k, config: c, tokens: people(&c)}
+	if database != nil {
+		c.Backoffice.Database = *database
+	}
+	d := &desk{kafka: k, merchants: merchants, tokens: people(&c)}
 	d.config = c
 	d.office = &office{servicetest.StartFor(t, k, c, d.tokens["olga"], merchants), t}
 	return d

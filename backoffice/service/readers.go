@@ -43,6 +43,13 @@ func newReaders(s *Service) *readers {
 	return r
 }
 
+// wait notes why nothing is read yet.
+func (r *readers) wait(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trouble = why
+}
+
 // run starts a projector for each partition that there is, and for those that are added later.
 func (r *readers) run(ctx context.Context) {
 	var group sync.WaitGroup

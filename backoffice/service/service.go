@@ -151,8 +151,11 @@ func (s *Service) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	group.Go(func() { _ = server.Serve(listener) }) // ends by Shutdown only
 	s.logger.Info().Str("address", listener.Addr().String()).Msg("the back office answers")
-	group.Go(func() { s.readers.run(ctx) })
-	group.Go(func() { s.announce(ctx) })
+	group.Go(func() {
+		s.recall(ctx)
+		group.Go(func() { s.announce(ctx) })
+		s.readers.run(ctx)
+	})
 	group.Go(func() { s.forget(ctx) })
 	group.Go(func() { s.live.run(ctx) })
 	group.Go(func() { s.digest(ctx) })

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"disburser/backoffice/books"
@@ -31,4 +32,23 @@ func (b *Books) Published(ctx context.Context, events []books.BatchEvent) error 
 		}
 	}
 	return nil
+}
+
+// Said notes events that stand in the topic of batches, and how far it was read: they are never published again, whatever the books say.
+// It is ErrMoved where somebody else has read on.
+func (b *Books) Said(ctx context.Context, number int, from int64, to books.Progress, events []books.BatchEvent) error {
+	rows, seen := [][]any{}, map[string]bool{}
+	for _, e := range events {
+		if !seen[e.ID] { // of one that came twice the first was heard
+			rows = append(rows, []any{e.ID, e.BatchID, e.Type, e.Time, string(e.Value), int64(1)})
+		}
+		seen[e.ID] = true
+	}
+	return b.Write(ctx, books.Batches, number, from, to, func(tx books.Tx) error {
+		t, is := tx.(*transaction)
+		if !is {
+			return errors.New("another store's transaction")
+		}
+		return b.sql.insert(ctx, t.tx, saidEvents, rows)
+	})
 }

@@ -56,6 +56,10 @@ var (
 	batchEvents = table{
 		name: "batch_events", columns: "id,batch_id,type,at,value", types: "text,text,text,bigint,text", rest: "ON CONFLICT (id) DO NOTHING",
 	}
+	saidEvents = table{
+		name: "batch_events", columns: "id,batch_id,type,at,value,published", types: "text,text,text,bigint,text,bigint",
+		rest: "ON CONFLICT (id) DO UPDATE SET at=excluded.at,value=excluded.value,published=1 WHERE batch_events.published=0",
+	}
 	deadLetters = table{
 		name:    "dead_letters",
 		columns: "source_topic,source_partition,source_offset,element,partition,place,code,reason,at,trade_no,batch_id,merchant,amount,currency,payee",
@@ -73,7 +77,7 @@ var (
 	held    = table{name: "became_held", columns: "trade_no,at", types: "text,bigint"}
 )
 
-var written = []table{newPayouts, movedPayouts, otherPayouts, payees, totals, batches, batchEvents, deadLetters, replays, actions, held}
+var written = []table{newPayouts, movedPayouts, otherPayouts, payees, totals, batches, batchEvents, saidEvents, deadLetters, replays, actions, held}
 
 func sqlite() statements {
 	return statements{name: "sqlite", prepared: map[table]*sql.Stmt{}, several: map[table]*sql.Stmt{}}

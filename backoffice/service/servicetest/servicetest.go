@@ -38,12 +38,7 @@ func World(t *testing.T, run bookstest.Run) (*kafkatest.Kafka, config.Config, st
 	k := kafkatest.Start(t, map[string]int{
 		topics.Commands: Partitions, topics.Results: Partitions, topics.Decisions: Partitions, topics.DeadLetter: Partitions, topics.Actions: 1, topics.Batches: 1,
 	})
-	names := map[books.Topic]string{books.Commands: topics.Commands, books.Results: topics.Results, books.Decisions: topics.Decisions, books.DeadLetters: topics.DeadLetter}
-	for part, records := range run {
-		for _, r := range records {
-			k.Write(t, names[part.Topic], part.Partition, kafka.Record{Time: r.Time, Key: kafka.NewBytes(r.Key), Value: kafka.NewBytes(r.Value), Headers: r.Headers})
-		}
-	}
+	Write(t, k, c, run)
 	token, sum := service.NewToken()
 	_, useless := service.NewToken()
 	c.Kafka.Brokers = k.Brokers()
@@ -52,6 +47,18 @@ func World(t *testing.T, run bookstest.Run) (*kafkatest.Kafka, config.Config, st
 	c.Backoffice.Users = config.Users{{Name: "alice", SHA256: sum, Roles: []string{config.Viewer}}, {Name: "bob", SHA256: useless, Roles: []string{config.Approver}}}
 	c.Log.Level = "error"
 	return k, c, token
+}
+
+// Write writes a run into the topics.
+func Write(t *testing.T, k *kafkatest.Kafka, c config.Config, run bookstest.Run) {
+	t.Helper()
+	topics := c.Kafka.Topics
+	names := map[books.Topic]string{books.Commands: topics.Commands, books.Results: topics.Results, books.Decisions: topics.Decisions, books.DeadLetters: topics.DeadLetter}
+	for part, records := range run {
+		for _, r := range records {
+			k.Write(t, names[part.Topic], part.Partition, kafka.Record{Time: r.Time, Key: kafka.NewBytes(r.Key), Value: kafka.NewBytes(r.Value), Headers: r.Headers})
+		}
+	}
 }
 
 // Start runs a back office until the test ends, or it is stopped.

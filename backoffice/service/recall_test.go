@@ -1,0 +1,49 @@
+package service_test
+
+import (
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"disburser/backoffice/books/bookstest"
+	"disburser/backoffice/service/servicetest"
+	"disburser/internal/kafkatest"
+	"disburser/payout/secrets"
+)
+
+// Books that are lost say nothing once more: not with the same numbers, and not with others. The first books read a part of the run.
+// So the second ones would say other numbers.
+func TestLostBooksSayNothingTwice(t *testing.T) {
+	run := bookstest.NewRun(rand.New(rand.NewPCG(8, 8)), 60, partitions, false)
+	first, rest := bookstest.Run{}, bookstest.Run{}
+	for part, records := range run {
+		first[part], rest[part] = records[:len(records)/3], records[len(records)/3:]
+	}
+	k, c, token := servicetest.World(t, first)
+	o := start(t, k, c, token)
+	o.caughtUp()
+	for deadline := time.Now().Add(20 * time.Second); len(k.Read(t, c.Kafka.Topics.Batches, 0)) < 3; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no batch is opened")
+		}
+	}
+	o.Stop()
+
+	servicetest.Write(t, k, c, rest)
+	for range 2 { // lost twice
+		c.Backoffice.Database = secrets.New("sqlite:" + filepath.Join(t.TempDir(), "books.db"))
+		o = start(t, k, c, token)
+		o.caughtUp()
+		batchEvents(t, k, c.Kafka.Topics.Batches) // it looks whether one id says two things
+		o.Stop()
+	}
+	seen := map[string]bool{}
+	for _, r := range k.Read(t, c.Kafka.Topics.Batches, 0) {
+		id := kafkatest.Header(t, r.Headers, "ce_id")
+		if seen[id] {
+			t.Errorf("said twice: %s", r.Value)
+		}
+		seen[id] = true
+	}
+}
