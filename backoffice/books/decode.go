@@ -95,6 +95,7 @@ func (d *Decoder) Page(records []partition.Record) (f Facts) {
 			read = d.letter(r, &f)
 		case Actions:
 			f.Actions, read = append(f.Actions, actionOf(r)), true
+		case Batches: // no book is made of them
 		}
 		if !read {
 			f.Unread++

@@ -42,6 +42,7 @@ func (s *Service) warnings(ctx context.Context, a acts.Action) []string {
 // unknownScope says that nobody knows what a scope names, "" if somebody does.
 func (s *Service) unknownScope(ctx context.Context, scope acts.Scope) (string, error) {
 	switch scope.Kind {
+	case acts.Fleet:
 	case acts.Merchant:
 		return s.merchants.Unknown(scope.Name), nil
 	case acts.Batch:
