@@ -190,7 +190,11 @@ func (l *Loop) endCancelled(working context.Context, action string, changes []ch
 		may = by.ID == action && by.Firm
 		var err error
 		if may {
-			err = l.OneShots.Journal.TouchAct(ctx, changes[0].Epoch, action, len(changes))
+			var tradeNos []string
+			for _, c := range changes {
+				tradeNos = append(tradeNos, c.After.TradeNo)
+			}
+			err = l.OneShots.Journal.TouchAct(ctx, changes[0].Epoch, action, tradeNos)
 		} else if time.Since(l.saidToStand[action]) > standsAgain {
 			l.saidToStand[action] = time.Now()
 			err = l.OneShots.Stands(ctx, action)

@@ -52,7 +52,7 @@ type ActClaims interface {
 // ActMarks notes what has become of an action.
 type ActMarks interface {
 	MarkAct(ctx context.Context, c leases.Claim, mark leases.Mark, said string) (bool, error)
-	TouchAct(ctx context.Context, epoch, action string, n int) error
+	TouchAct(ctx context.Context, epoch, action string, tradeNos []string) error
 	ToldAct(ctx context.Context, c leases.Claim) error
 }
 
@@ -234,7 +234,7 @@ func (e *executor) step(taking, working context.Context, known *entry) {
 	err := inTimeForAct(working, func(ctx context.Context) (err error) {
 		acted, err = e.Journal.Act(ctx, actOf(known.shot), e.token, actClaim)
 		if err == nil && acted.Mark == leases.MarkRefused && known.shot.Firm { // that was too late: it begins again
-			err = e.Journal.TouchAct(ctx, acted.Epoch, known.shot.ID, 0)
+			err = e.Journal.TouchAct(ctx, acted.Epoch, known.shot.ID, nil)
 			acted.Mark = ""
 		}
 		return err

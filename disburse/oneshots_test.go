@@ -141,8 +141,8 @@ type touching struct {
 	n atomic.Int64
 }
 
-func (j *touching) TouchAct(_ context.Context, _, _ string, n int) error {
-	j.n.Add(int64(n))
+func (j *touching) TouchAct(_ context.Context, _, _ string, tradeNos []string) error {
+	j.n.Add(int64(len(tradeNos)))
 	return nil
 }
 
@@ -216,7 +216,7 @@ func (j *refusingJournal) Act(context.Context, leases.Act, string, time.Duration
 	return leases.Acted{Mark: leases.MarkRefused}, nil
 }
 
-func (j *refusingJournal) TouchAct(context.Context, string, string, int) error {
+func (j *refusingJournal) TouchAct(context.Context, string, string, []string) error {
 	j.touched = true
 	return nil
 }

@@ -59,9 +59,13 @@ func (j *Journal) mark(ctx context.Context, c leases.Claim, what, text string) (
 }
 
 // TouchAct counts payouts that are about to end by a batch's cancel that can't be refused any more. From here on it
-// isn't: a mark that refuses it is void.
-func (j *Journal) TouchAct(ctx context.Context, epoch, action string, n int) error {
-	_, err := j.runAs(ctx, "touch", []any{epoch, action, n})
+// isn't: a mark that refuses it is void. A payout counts once, however often it is named.
+func (j *Journal) TouchAct(ctx context.Context, epoch, action string, tradeNos []string) error {
+	args := []any{epoch, action, actKept.Milliseconds()}
+	for _, tradeNo := range tradeNos {
+		args = append(args, tradeNo)
+	}
+	_, err := j.runAs(ctx, "touch", args)
 	return err
 }
 

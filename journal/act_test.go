@@ -321,9 +321,9 @@ func TestALeaseByNameOfWhatIsAskedAbout(t *testing.T) {
 }
 
 // What a batch's cancel has touched keeps it from being refused. A refusal that was marked before is void then: whoever
-// touches has read that the cancel stands (protocol A10).
+// touches has read that the cancel stands (protocol A10). Each payout counts once: who was to end it may do so again.
 func TestACancelOfABatchIsNotRefusedOfWhatItEnded(t *testing.T) {
-	eachAct(t, func(_ redis.UniversalClient, a actor) {
+	eachAct(t, func(client redis.UniversalClient, a actor) {
 		ctx, epoch := context.Background(), a.j.epoch.id()
 		a.act.Lasts = 0
 		for id, first := range map[string]bool{"seen first": true, "touched first": false} {
@@ -331,21 +331,42 @@ func TestACancelOfABatchIsNotRefusedOfWhatItEnded(t *testing.T) {
 			if first {
 				a.see("one")
 			}
-			for range 2 {
-				if err := a.j.TouchAct(ctx, epoch, id, 2); err != nil {
+			for _, named := range [][]string{{"p1", "p2"}, {"p2", "p3", "p1"}, nil} {
+				if err := a.j.TouchAct(ctx, epoch, id, named); err != nil {
 					a.Fatal(err)
 				}
 			}
 			one := a.see("one")
-			if one.Touched != 4 || !one.Mine || a.mark(one.Claim, leases.MarkRefused) || !a.mark(one.Claim, leases.MarkDone) {
+			if one.Touched != 3 || !one.Mine || a.mark(one.Claim, leases.MarkRefused) || !a.mark(one.Claim, leases.MarkDone) {
 				a.Errorf("%s: %+v", id, one)
 			}
+		}
+		a.act.ID = "told"
+		if err := a.j.TouchAct(ctx, epoch, a.act.ID, []string{"p1"}); err != nil {
+			a.Fatal(err)
+		}
+		names := a.j.prefix + "act:told:touched"
+		if left := client.PTTL(ctx, names).Val(); left <= 0 {
+			a.Errorf("the names stay for %v", left)
+		}
+		one := a.see("one")
+		if !a.mark(one.Claim, leases.MarkDone) {
+			a.Fatal("not marked")
+		}
+		if err := a.j.ToldAct(ctx, one.Claim); err != nil {
+			a.Fatal(err)
+		}
+		if err := a.j.TouchAct(ctx, epoch, a.act.ID, []string{"p2"}); err != nil { // what comes later for a cancelled batch
+			a.Fatal(err)
+		}
+		if one := a.see(""); one.Touched != 1 || client.Exists(ctx, names).Val() != 0 {
+			a.Errorf("counted after its outcome is told: %+v", one)
 		}
 		a.act.ID = "of nobody"
 		if one := a.see("one"); one.Touched != 0 || !a.mark(one.Claim, leases.MarkRefused) {
 			a.Error("not refused")
 		}
-		if err := a.j.TouchAct(ctx, epoch, "of nobody", 0); err != nil {
+		if err := a.j.TouchAct(ctx, epoch, "of nobody", nil); err != nil {
 			a.Error(err)
 		}
 		if two := a.see("one"); !two.Mine || two.Mark != "" || two.Said != "" || a.mark(two.Claim, leases.MarkRefused) || !a.mark(two.Claim, leases.MarkDone) {

@@ -141,6 +141,8 @@ var oneShots = []Guard{
 			Killer: Killer{"journal", "TestACancelOfABatchIsNotRefusedOfWhatItEnded"}},
 		{Removes: "a mark that came too late stays", Edits: edit("journal/lua/touch.lua", "elseif act_mark == 'refused' then", "elseif false then"),
 			Killer: Killer{"journal", "TestACancelOfABatchIsNotRefusedOfWhatItEnded"}},
+		{Removes: "what is ended again counts again", Edits: edit("journal/lua/touch.lua", "counted = counted + call('SADD', NAMES, ARGV[i])", "call('SADD', NAMES, ARGV[i]) counted = counted + 1"),
+			Killer: Killer{"journal", "TestACancelOfABatchIsNotRefusedOfWhatItEnded"}},
 		{Removes: "what the reviews end isn't counted", Edits: edit("disburse/oneshot_cancel.go", "\tif l.OneShots != nil {\n", "\tif false {\n"),
 			Killer: Killer{"internal/app", "TestWhatIsCarriedOutOnce"}},
 		{Removes: "shard 0 speaks last", Edits: edit("disburse/oneshot_ask.go", "\t\tif !told {\n\t\t\treturn tryAgain\n\t\t}\n", "\t\t_ = told\n"),

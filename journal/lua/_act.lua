@@ -8,7 +8,7 @@
 --  - mark, said, marked: what became of it, in which words, and when
 --  - told: '1' once that stands in Kafka
 --  - of: the payout that ended by it, once that is made
---  - touched: how many payouts ended by it, of a batch's cancel
+--  - touched: how many payouts ended by it, of a batch's cancel; their tradeNos stand in a set under its key and ':touched'
 --  - decided: the id of the epoch whose replay found a decision that bears the action's id
 local ACT = P .. 'act:' .. ARGV[2]
 local act = {}

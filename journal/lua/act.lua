@@ -21,7 +21,7 @@ if act_epoch ~= ARGV[1] then
   local done = lasts ~= nil and (act[11] == ARGV[1] or act_mark == 'done')
   local said, marked = act[8], act[9]
   if act_mark ~= 'done' then said = '' end
-  call('DEL', ACT)
+  call('DEL', ACT, ACT .. ':touched')
   local till = lasts and stamp(now + lasts) or ''
   call('HSET', ACT, 'epoch', ARGV[1], 'until', till)
   act = {ARGV[1], till, '', '', '', '', '', '', '', '', '', ''}

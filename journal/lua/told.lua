@@ -5,5 +5,6 @@
 if act_epoch == ARGV[1] and act_mark ~= '' then
   call('HSET', ACT, 'told', '1')
   call('PEXPIRE', ACT, ARGV[3])
+  call('DEL', ACT .. ':touched')
 end
 return '1'
