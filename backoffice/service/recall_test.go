@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,8 +13,8 @@ import (
 	"disburser/payout/secrets"
 )
 
-// Books that are lost say nothing once more: not with the same numbers, and not with others. The first books read a part of the run.
-// So the second ones would say other numbers.
+// Books that are lost, and then an older copy of them, say nothing once more: not with the same numbers, and not with others. The first
+// books read a part of the run. So the second ones would say other numbers.
 func TestLostBooksSayNothingTwice(t *testing.T) {
 	run := bookstest.NewRun(rand.New(rand.NewPCG(8, 8)), 60, partitions, false)
 	first, rest := bookstest.Run{}, bookstest.Run{}
@@ -21,6 +22,9 @@ func TestLostBooksSayNothingTwice(t *testing.T) {
 		first[part], rest[part] = records[:len(records)/3], records[len(records)/3:]
 	}
 	k, c, token := servicetest.World(t, first)
+	dir := t.TempDir()
+	use := func(name string) { c.Backoffice.Database = secrets.New("sqlite:" + filepath.Join(dir, name)) }
+	use("first.db")
 	o := start(t, k, c, token)
 	o.caughtUp()
 	for deadline := time.Now().Add(20 * time.Second); len(k.Read(t, c.Kafka.Topics.Batches, 0)) < 3; time.Sleep(20 * time.Millisecond) {
@@ -31,8 +35,18 @@ func TestLostBooksSayNothingTwice(t *testing.T) {
 	o.Stop()
 
 	servicetest.Write(t, k, c, rest)
-	for range 2 { // lost twice
-		c.Backoffice.Database = secrets.New("sqlite:" + filepath.Join(t.TempDir(), "books.db"))
+	if left, err := filepath.Glob(filepath.Join(dir, "first.db-*")); len(left) > 0 || err != nil {
+		t.Fatalf("the copy would lack %q: %v", left, err)
+	}
+	copied, err := os.ReadFile(filepath.Join(dir, "first.db"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "copy.db"), copied, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"lost.db", "lost again.db", "copy.db"} {
+		use(name)
 		o = start(t, k, c, token)
 		o.caughtUp()
 		batchEvents(t, k, c.Kafka.Topics.Batches) // it looks whether one id says two things
