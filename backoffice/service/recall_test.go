@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"disburser/backoffice/books/bookstest"
+	"disburser/backoffice/books/database"
 	"disburser/backoffice/service/servicetest"
 	"disburser/internal/kafkatest"
 	"disburser/payout/secrets"
@@ -49,6 +50,7 @@ func TestLostBooksSayNothingTwice(t *testing.T) {
 		use(name)
 		o = start(t, k, c, token)
 		o.caughtUp()
+		nothingWaits(t, c.Backoffice.Database.Reveal())
 		batchEvents(t, k, c.Kafka.Topics.Batches) // it looks whether one id says two things
 		o.Stop()
 	}
@@ -59,5 +61,27 @@ func TestLostBooksSayNothingTwice(t *testing.T) {
 			t.Errorf("said twice: %s", r.Value)
 		}
 		seen[id] = true
+	}
+}
+
+// nothingWaits waits until all events in the books are published.
+func nothingWaits(t *testing.T, address string) {
+	t.Helper()
+	b, err := database.Open(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		left, err := b.Waiting(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not published: %+v", left)
+		}
 	}
 }
