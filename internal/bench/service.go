@@ -118,7 +118,10 @@ func (t *site) ready(ctx context.Context, i *harness.Instance) error {
 	err := harness.Until(ctx, 60*time.Second, i.Name+" is ready", func() bool {
 		return i.Ready(ctx) || !i.Running()
 	})
-	if err != nil || !i.Running() {
+	if err == nil && !i.Running() {
+		err = fmt.Errorf("%s has ended before it was ready", i.Name)
+	}
+	if err != nil {
 		return fmt.Errorf("%w\n%s", err, i.Tail())
 	}
 	return nil
