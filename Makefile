@@ -59,13 +59,15 @@ LARGE_HEAPS := -exec 'env GOGC=400'
 test-long: ## the same with their long grids: more rates, more instances, more payouts (some minutes)
 	go test $(LARGE_HEAPS) -timeout=30m ./...
 
-# Where neither the code nor a test has to do with goroutines there is no race, and some of those grids are ten times
-# as slow there (the model's for one). Who uses such a package from goroutines is tested here.
+# Where neither the code nor a test has to do with goroutines there is no race. Who uses such a package from goroutines is
+# tested here. The packages of ALONE run nothing at the same time but tests, and their grids are ten times as slow here.
 CONCURRENT := \bgo (func|[A-Za-z.]+\()|\.Go\(|t\.Parallel|"sync["/]|synctest|net/http|goleak|internal/(embedded|kafkatest)"
+
+ALONE := ^\./(polling|internal/(model|docs|mutants|partition))$$
 
 .PHONY: race
 race: ## the tests under the race detector (a few minutes; needs a C compiler)
-	CGO_ENABLED=1 go test -race $(LARGE_HEAPS) -short -vet=off -timeout 40m $$(grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u)
+	CGO_ENABLED=1 go test -race $(LARGE_HEAPS) -short -vet=off -timeout 40m $$(grep -rlE --include='*.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u | grep -vE '$(ALONE)')
 
 # One package at a time: they share the servers.
 .PHONY: test-real
