@@ -158,7 +158,7 @@ func TestABatchThatLacksOnePayoutStaysOpen(t *testing.T) {
 	if e := o.events(5); e.Of["B"]["payout.batch.closed"] != 1 {
 		t.Errorf("%+v", e)
 	}
-	if status, out = o.payctl("batch", "B", "--file", file); status != 0 || strings.Contains(out, "missing") {
+	if status, out = o.payctl("batch", "B", "--file", file); status != 0 || !strings.Contains(out, "missing\tnothing of "+file) {
 		t.Errorf("status %d:\n%s", status, out)
 	}
 	if status, out = o.payctl("find", "--payee", "01100000437"); status != 0 || !strings.Contains(out, missing) || strings.Contains(out, "01100000437") || strings.Contains(out, "Karim Nabil") {
