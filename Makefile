@@ -47,7 +47,7 @@ bin:
 ##@ Test it
 
 .PHONY: test
-test: ## the tests that need nothing but Go (a minute and a half on two cores, with a warm build cache)
+test: ## the tests that need nothing but Go (two minutes on two slow cores, with a warm build cache)
 	go test -short ./...
 
 # The tests' heaps are small and collected all the time; larger ones take up to a third less of the processor. Not for
